@@ -1,0 +1,82 @@
+"""Every error of ours, in one tree.
+
+LedgerError
+├── InvalidEvent             a fact that the log does not take, with the reason
+│   └── UndecodableEvent     the same, found in a row that is in the log already
+├── EventConflict            an event_id that is in the log with another content
+├── UnknownName              a projection, member, role or position that is not there
+├── DatabaseUnavailable      no connection, or lost while we worked
+├── SchemaMismatch           the database and this code do not fit together
+├── UnsafeLog                a condition of the gap proof does not hold: reading would lose events
+├── Refused                  asked for, understood, and not done, to protect what is there
+│   ├── StaleCheckpoint      somebody else moved the projection on: what we computed is void
+│   └── NotLeader            another runner holds the lease
+└── ProjectionMisdeclared    a projection that can not work as its author declared it
+"""
+
+from domain.position import Position
+
+
+class LedgerError(Exception):
+    """One sentence for whoever reads it: what is wrong, where, and what to do."""
+
+
+class InvalidEvent(LedgerError):
+    """A fact that the log does not take. `reason` reads well after "line 7: "."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UndecodableEvent(InvalidEvent):
+    """A row of the log, of a known type, that its model refuses."""
+
+
+class EventConflict(LedgerError):
+    def __init__(self, event_id: str, position: Position) -> None:
+        super().__init__(
+            f"event_id {event_id} is in the log at position {position} with another content; "
+            "the log keeps the first, give the new fact an id of its own"
+        )
+        self.event_id = event_id
+        self.position = position
+
+
+class UnknownName(LedgerError):
+    """`near` holds names that may have been meant, best first."""
+
+    def __init__(self, kind: str, name: str, near: tuple[str, ...] = ()) -> None:
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        super().__init__(f"no {kind} {name!r}{hint}")
+        self.kind = kind
+        self.name = name
+        self.near = near
+
+
+class DatabaseUnavailable(LedgerError):
+    pass
+
+
+class SchemaMismatch(LedgerError):
+    pass
+
+
+class UnsafeLog(LedgerError):
+    pass
+
+
+class Refused(LedgerError):
+    pass
+
+
+class StaleCheckpoint(Refused):
+    pass
+
+
+class NotLeader(Refused):
+    pass
+
+
+class ProjectionMisdeclared(LedgerError):
+    pass

@@ -1,0 +1,84 @@
+"""The events of a community. Which row of the log is which of them is said in `domain.catalogue`."""
+
+from typing import ClassVar
+
+from domain.event import Event, Name100, Tier
+
+
+class MemberJoined(Event):
+    """Also sent by Discord, now and then, for somebody who is a member already."""
+
+
+class MemberLeft(Event):
+    """Left, was kicked, banned or pruned; `by` is who did it, `reason` what they said."""
+
+    metadata_fields: ClassVar[tuple[str, ...]] = ("reason", "by")
+
+    reason: str | None = None
+    by: str | None = None
+
+
+class RoleAdded(Event):
+    """`role` is an id where Discord is the source; `granted_by` None means: not known."""
+
+    target_field: ClassVar[str | None] = "role"
+    metadata_fields: ClassVar[tuple[str, ...]] = ("granted_by",)
+
+    role: Name100
+    granted_by: Name100 | None = None
+
+
+class RoleRemoved(Event):
+    target_field: ClassVar[str | None] = "role"
+
+    role: Name100
+
+
+class MembershipEvent(Event):
+    """`tier` is the paid tier that the patron is still entitled to after the event; None is none."""
+
+    target_field: ClassVar[str | None] = "tier"
+
+    tier: Tier | None = None
+
+
+class MembershipStarted(MembershipEvent):
+    pass
+
+
+class MembershipChanged(MembershipEvent):
+    pass
+
+
+class MembershipDeclined(MembershipEvent):
+    pass
+
+
+class MembershipEnded(MembershipEvent):
+    pass
+
+
+class MarkedInactive(Event):
+    """Somebody or something concluded that the member is inactive; no sign of life itself."""
+
+
+class RoleEvent(Event):
+    """About a role, not about a member: `user_id` is who did it, or `guild`; `name` is the role's from then on."""
+
+    target_field: ClassVar[str | None] = "role"
+    metadata_fields: ClassVar[tuple[str, ...]] = ("name",)
+
+    role: Name100
+    name: str | None = None
+
+
+class RoleCreated(RoleEvent):
+    pass
+
+
+class RoleRenamed(RoleEvent):
+    pass
+
+
+class RoleDeleted(RoleEvent):
+    pass

@@ -1,0 +1,43 @@
+"""The one parser and the one printer of timestamps.
+
+PostgreSQL rounds a seventh digit of the seconds and shifts a time without an offset by the session's zone; Python
+does neither. So no other place turns text into a time: what we store was parsed here.
+"""
+
+from datetime import UTC, datetime
+
+from domain.errors import InvalidEvent
+
+
+def parse_instant(text: object) -> datetime:
+    """ISO 8601 with an offset, to microseconds (further digits are cut off), as UTC.
+
+    Raises InvalidEvent for anything else, and for a time outside the years 1 to 9999.
+    """
+    if not isinstance(text, str):
+        raise InvalidEvent("timestamp is not a string")
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidEvent(f"timestamp {_short(text)} is not an ISO 8601 time between the years 1 and 9999") from None
+    if instant.tzinfo is None:
+        raise InvalidEvent(f"timestamp {_short(text)} has no offset; write +00:00 or Z for UTC")
+    return in_utc(instant)
+
+
+def in_utc(instant: datetime) -> datetime:
+    if instant.tzinfo is UTC:
+        return instant
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise InvalidEvent(f"timestamp {instant.isoformat()} is outside the years 1 to 9999 in UTC") from None
+
+
+def format_instant(instant: datetime) -> str:
+    """UTC, always six digits: `2026-01-02T03:04:05.678000+00:00`."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")

@@ -1,0 +1,237 @@
+"""What is appended: the columns of the log that the world fills, checked.
+
+JSON lines have the log's column names as keys. What an export adds (`id`, `recorded_at`, `processed_at`) is ours to
+say, and not read back.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid5
+
+from pydantic_core import SchemaValidator, core_schema, from_json, to_json
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import InvalidEvent
+from domain.event import Event
+from domain.instant import format_instant, in_utc, parse_instant
+from domain.position import START
+from domain.recorded import Recorded
+
+NAMESPACE: Final = UUID("7a6b1d0e-5f0c-5c39-9d0e-3b1f6c1a52d4")
+"""Of the event ids that are computed from a line."""
+
+LENGTHS: Final = {"event_type": 50, "user_id": 100, "action": 50, "source": 50}
+"""Required columns and how many characters they hold (source: the canon)."""
+
+MAX_TARGET: Final = 100
+MAX_DEPTH: Final = 64
+"""Levels of nesting in metadata: what every driver can read back."""
+
+_READ: Final = frozenset({"event_id", "timestamp", "target", "metadata", *LENGTHS})
+_OURS_TO_SAY: Final = frozenset({"id", "recorded_at", "processed_at"})
+
+
+class LogEntry(NamedTuple):
+    """Ready to be appended. `metadata` is JSON text, or None."""
+
+    event_id: UUID
+    timestamp: datetime
+    event_type: str
+    user_id: str
+    action: str
+    target: str | None
+    metadata: str | None
+    source: str
+
+
+def entry_of_line(line: str | bytes, catalogue: Catalogue = CATALOGUE) -> LogEntry:
+    """Raises InvalidEvent with a reason that reads well after the number of the line."""
+    try:
+        value = from_json(line, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidEvent(_why_not_json(line, error)) from None
+    if not isinstance(value, dict):
+        raise InvalidEvent("not a JSON object")
+    return entry_of(value, catalogue)
+
+
+def entry_of(columns: Mapping[str, Any], catalogue: Catalogue = CATALOGUE) -> LogEntry:
+    """The entry with these column values, as JSON gives them. Raises InvalidEvent."""
+    if not columns.keys() <= _READ:
+        unread = sorted(columns.keys() - _READ - _OURS_TO_SAY)
+        if unread:
+            raise InvalidEvent(f"unknown key {unread[0]!r}; the log has {', '.join(sorted(_READ))}")
+    for name, length in _LENGTHS:
+        value = columns.get(name)
+        # true of nearly every value, and asked so often that a call would tell
+        if not (type(value) is str and 0 < len(value) <= length and value.isascii() and "\x00" not in value):
+            _check_text(name, value, length)
+    target = columns.get("target")
+    if target is not None:
+        if not isinstance(target, str):
+            raise InvalidEvent("target is not a string")
+        _check_length("target", target, MAX_TARGET)
+    if columns.get("timestamp") is None:
+        raise InvalidEvent("timestamp is missing")
+    metadata = columns.get("metadata")
+    given = columns.get("event_id")
+    entry = LogEntry(
+        event_id=_NO_ID if given is None else _event_id(given),
+        timestamp=parse_instant(columns["timestamp"]),
+        event_type=columns["event_type"],
+        user_id=columns["user_id"],
+        action=columns["action"],
+        target=target,
+        metadata=None if metadata is None else metadata_text(metadata),
+        source=columns["source"],
+    )
+    _check_foldable(entry, catalogue)
+    return entry if given is not None else entry._replace(event_id=_computed_id(entry, metadata))
+
+
+def entry_of_event(
+    event: Event,
+    *,
+    event_id: UUID,
+    notes: Mapping[str, Any] | None = None,
+    catalogue: Catalogue = CATALOGUE,
+) -> LogEntry:
+    """The row that keeps *event*; *notes* are further keys of its metadata, which no fold reads.
+
+    Raises KeyError for a class that is not in the catalogue, InvalidEvent for notes that the log does not take.
+    """
+    known = catalogue.type_of(type(event))
+    model = known.model
+    metadata = dict(notes or {})
+    metadata.update(
+        {name: value for name in model.metadata_fields if (value := getattr(event, name)) is not None}
+    )
+    if known.version > 1:
+        metadata["event_version"] = known.version
+    entry = LogEntry(
+        event_id=event_id,
+        timestamp=in_utc(event.occurred_at),
+        event_type=known.event_type,
+        user_id=event.user_id,
+        action=known.action,
+        target=None if model.target_field is None else getattr(event, model.target_field),
+        metadata=metadata_text(metadata) if metadata else None,
+        source=event.source,
+    )
+    for name in LENGTHS:
+        _check_text(name, getattr(entry, name), LENGTHS[name])
+    _check_foldable(entry, catalogue)
+    return entry
+
+
+def metadata_text(value: object) -> str:
+    """*value* as the JSON text that is stored. Raises InvalidEvent for what could not be read back."""
+    try:
+        text = to_json(value).decode()
+        if "Infinity" in text or "NaN" in text:
+            json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidEvent("metadata has a number out of range, or something that JSON can not say") from None
+    if "\\u0000" in text and _has_nul(value):
+        raise InvalidEvent("metadata has a NUL character in a string; PostgreSQL can not store it")
+    if text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        raise InvalidEvent(f"metadata is nested deeper than {MAX_DEPTH} levels")
+    return text
+
+
+_LENGTHS: Final = tuple(LENGTHS.items())
+_NO_ID: Final = UUID(int=0)
+_UUID: Final = SchemaValidator(core_schema.uuid_schema())
+
+
+def _why_not_json(line: str | bytes, error: ValueError) -> str:
+    if isinstance(line, bytes):
+        if line.startswith(b"\xef\xbb\xbf"):
+            return "starts with a byte order mark; save the file as UTF-8 without one"
+        try:
+            line.decode()
+        except UnicodeDecodeError as undecodable:
+            return f"not UTF-8 (byte {undecodable.start + 1})"
+    # the parser counts lines within the one that it was given
+    return f"not JSON that the log can keep: {str(error).replace(' at line 1 column', ' at column')}"
+
+
+def _check_text(name: str, value: object, length: int) -> None:
+    if not isinstance(value, str):
+        raise InvalidEvent(f"{name} is missing" if value is None else f"{name} is not a string")
+    if not value:
+        raise InvalidEvent(f"{name} is empty")
+    _check_length(name, value, length)
+
+
+def _check_length(name: str, value: str, length: int) -> None:
+    if len(value) > length:
+        raise InvalidEvent(f"{name} has {len(value)} characters, at most {length} fit")
+    if "\x00" in value:
+        raise InvalidEvent(f"{name} has a NUL character; PostgreSQL can not store it")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidEvent(f"{name} has half of a character (a lone surrogate)")
+
+
+def _event_id(value: object) -> UUID:
+    if isinstance(value, str):
+        try:
+            found: UUID = _UUID.validate_python(value)
+        except ValueError:
+            pass
+        else:
+            return found
+    raise InvalidEvent("event_id is not a UUID")
+
+
+def _check_foldable(entry: LogEntry, catalogue: Catalogue) -> None:
+    """What a known event type asks of its row is what decoding asks: there is no second list of rules."""
+    known = catalogue.find(entry.event_type, entry.action)
+    if known is not None:
+        known.decode(recorded_of(entry))
+
+
+def recorded_of(entry: LogEntry) -> Recorded:
+    """The entry as it will be read back, before it has a position."""
+    return Recorded(
+        START,
+        entry.timestamp,
+        entry.event_type,
+        entry.user_id,
+        entry.action,
+        entry.target,
+        entry.metadata,
+        entry.source,
+    )
+
+
+def _computed_id(entry: LogEntry, metadata: object) -> UUID:
+    """UUIDv5 of the line as canonical JSON: the same fact has the same id wherever its line stands."""
+    line = {**entry._asdict(), "timestamp": format_instant(entry.timestamp), "metadata": metadata}
+    del line["event_id"]
+    return uuid5(NAMESPACE, json.dumps(line, sort_keys=True, separators=(",", ":")))
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, Mapping):
+        return any(_has_nul(key) or _has_nul(each) for key, each in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))
+
+
+def _deeper_than(value: object, levels: int) -> bool:
+    """Without recursion: the value may be as deep as its parser allowed."""
+    level: list[object] = [value]
+    for _ in range(levels + 1):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""How the log and the read models are kept and reached."""

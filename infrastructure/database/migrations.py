@@ -1,0 +1,157 @@
+"""Numbered migrations, forward only, each in a transaction of its own, applied under one lock."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+import psycopg
+
+from domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
+from infrastructure.database import adoption
+from infrastructure.database.connection import Database, Role
+
+_LOCK: Final = 0x7E3A_1ED6
+"""Key of the advisory lock that migrations take; it guards against haste, not against wrong rows."""
+
+AS_LOGIN: Final = frozenset({1})
+"""Migrations that create roles, which temple_owner may not."""
+
+ADOPTING: Final = frozenset({1, 2, 3})
+"""Those that make what the canon has too: where its tables are in use, these are one transaction, with their rows."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    number: int
+    name: str
+    text: bytes
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text).hexdigest()
+
+
+def packaged() -> tuple[Migration, ...]:
+    """Those of this version of the code, in order."""
+    found = [each for each in files("sql").joinpath("migrations").iterdir() if each.name.endswith(".sql")]
+    return tuple(
+        Migration(int(each.name[:4]), each.name.removesuffix(".sql"), each.read_bytes())
+        for each in sorted(found, key=lambda each: each.name)
+    )
+
+
+def applied(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
+    """Number to (name, checksum); empty for a database that is not ours yet."""
+    there = connection.execute("select to_regclass('ledger_migration')::text").fetchone()
+    if there is None or there[0] is None:
+        return {}
+    rows = connection.execute("select number, name, checksum from ledger_migration order by number")
+    return {number: (name, checksum) for number, name, checksum in rows}
+
+
+def check(migrations: Sequence[Migration], done: dict[int, tuple[str, str]]) -> Sequence[Migration]:
+    """What is still to do. Raises SchemaMismatch when the database is newer than the code, or differs from it."""
+    by_number = {each.number: each for each in migrations}
+    for number, (name, checksum) in done.items():
+        known = by_number.get(number)
+        if known is None:
+            raise SchemaMismatch(
+                f"the database has migration {name}, which this version does not know: "
+                "it was migrated by a newer version; update Temple Ledger here too"
+            )
+        if known.checksum != checksum:
+            raise SchemaMismatch(
+                f"migration {name} was applied with another text than this version has; "
+                "a landed migration is never edited: restore its file"
+            )
+    return [each for each in migrations if each.number not in done]
+
+
+def migrate(database: Database, migrations: Sequence[Migration] | None = None) -> Sequence[str]:
+    """Applies what is missing and returns its names. Several processes may call this at once.
+
+    Raises SchemaMismatch, Refused for tables that can not be adopted and for a login that may not do this, and
+    DatabaseUnavailable.
+    """
+    known = packaged() if migrations is None else migrations
+    names: list[str] = []
+    with database.connect(Role.LOGIN, application="temple migrate") as connection:
+        connection.execute("set lock_timeout = '30s'")
+        while True:
+            with _refusals(), connection.transaction():
+                connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+                done = applied(connection)
+                todo = check(known, done)
+                if not todo:
+                    return names
+                if not done and adoption.is_canon(connection):
+                    names += _adopt(connection, [each for each in todo if each.number in ADOPTING])
+                else:
+                    _apply(connection, todo[0])
+                    names.append(todo[0].name)
+
+
+def pending(connection: psycopg.Connection) -> Sequence[str]:
+    """Names of the migrations that are still to be applied. Raises SchemaMismatch as `check` does."""
+    return [each.name for each in check(packaged(), applied(connection))]
+
+
+def require_current(connection: psycopg.Connection) -> None:
+    """Raises SchemaMismatch unless the database has exactly the migrations of this code."""
+    waiting = pending(connection)
+    if waiting:
+        raise SchemaMismatch(f"the database is {len(waiting)} migrations behind ({waiting[0]}); run: temple db migrate")
+
+
+def _adopt(connection: psycopg.Connection, migrations: Sequence[Migration]) -> Sequence[str]:
+    """The login has to own the canon's tables; ours belong to temple_owner from the beginning."""
+    roles, *tables = migrations
+    adoptable = adoption.looked_over(connection)
+    _apply(connection, roles)
+    connection.execute("set local role none")
+    adoption.set_aside(connection)
+    for migration in tables:
+        _apply(connection, migration)
+    adoption.take_over(connection, adoptable)
+    connection.execute("set local role none")
+    adoption.finish(connection)
+    return [f"{migration.name}, with what was there" for migration in migrations]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.DependentObjectsStillExist) as error:
+        raise Refused(
+            f"the database can not be migrated by this login ({error.diag.message_primary}); "
+            "migrate as a superuser, or as who owns the database and its tables and may create roles"
+        ) from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise DatabaseUnavailable("the database can not be migrated: somebody holds a table; try again") from error
+
+
+def _apply(connection: psycopg.Connection, migration: Migration) -> None:
+    if migration.number not in AS_LOGIN:
+        connection.execute("set local role temple_owner")
+    connection.execute(migration.text)
+    if migration.number in AS_LOGIN:
+        connection.execute("set local role temple_owner")
+    connection.execute(
+        """
+        create table if not exists ledger_migration (
+            number integer primary key,
+            name text not null,
+            checksum text not null,
+            applied_at timestamptz not null default clock_timestamp()
+        )
+        """
+    )
+    connection.execute("grant select on ledger_migration to temple_append, temple_project, temple_read")
+    connection.execute(
+        "insert into ledger_migration (number, name, checksum) values (%s, %s, %s)",
+        (migration.number, migration.name, migration.checksum),
+    )

@@ -1,0 +1,33 @@
+"""A database brought up to date: migrations, then the tables and checkpoints of the projections that are installed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.migrations import migrate
+from infrastructure.database.statements import statement
+from infrastructure.database.tables import make_tables
+from projections.processor import Projection
+from projections.registry import installed
+
+
+@dataclass(frozen=True)
+class Changed:
+    migrations: tuple[str, ...]
+    tables: tuple[str, ...]
+
+
+def bring_up_to_date(database: Database, projections: Iterable[Projection] | None = None) -> Changed:
+    """Idempotent; several processes may call it at once. Raises SchemaMismatch, DatabaseUnavailable."""
+    migrations = migrate(database)
+    made: list[str] = []
+    wanted = installed().values() if projections is None else projections
+    with database.connect(Role.OWNER, application="temple migrate") as connection, connection.transaction():
+        # two of us at once would both find a table missing
+        connection.execute("lock table projection_checkpoint in share row exclusive mode")
+        for projection in wanted:
+            made += make_tables(connection, projection)
+            connection.execute(
+                statement("checkpoint_create"), {"projection": projection.name, "version": projection.version}
+            )
+    return Changed(tuple(migrations), tuple(made))

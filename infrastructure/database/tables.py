@@ -1,0 +1,192 @@
+"""The tables that projections declare: made, compared, read and written.
+
+One statement for each kind of work and table, composed once: every value of a batch travels as an array per column.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from domain.errors import SchemaMismatch
+from projections.processor import Projection
+from projections.tables import Column, ColumnType, Row, Table
+from projections.tally import Tally
+
+USER_ID: Final = Column("user_id", ColumnType.TEXT, length=100)
+
+
+def columns_of(projection: Projection, table: Table) -> tuple[Column, ...]:
+    """All columns that are part of equality, in order; those of the key first where it is a member's table."""
+    return table.columns if isinstance(projection, Tally) else (USER_ID, *table.columns)
+
+
+def make_tables(connection: psycopg.Connection[Any], projection: Projection) -> list[str]:
+    """Makes the tables that are missing, as temple_owner, and returns their names.
+
+    Raises SchemaMismatch where a table is there with other columns.
+    """
+    made = []
+    for table in projection.tables:
+        there = _columns_in_database(connection, table.name)
+        if not there:
+            connection.execute(_create(projection, table))
+            for index in table.indexes:
+                connection.execute(
+                    sql.SQL("create index on {} ({})").format(sql.Identifier(table.name), _names(index))
+                )
+            made.append(table.name)
+        else:
+            _require_same(projection, table, there)
+        _grant(connection, table)
+    return made
+
+
+def _create(projection: Projection, table: Table) -> sql.Composed:
+    key = table.key if isinstance(projection, Tally) else ("user_id", *table.key)
+    lines = [
+        sql.SQL("{} {}{}").format(
+            sql.Identifier(column.name), _type(column), sql.SQL("" if column.null else " not null")
+        )
+        for column in columns_of(projection, table)
+    ]
+    if table.stamp is not None:
+        lines.append(sql.SQL("{} timestamptz default now()").format(sql.Identifier(table.stamp)))
+    lines.append(sql.SQL("primary key ({})").format(_names(key)))
+    return sql.SQL("create table {} ({}) with (fillfactor = 80)").format(
+        sql.Identifier(table.name), sql.SQL(", ").join(lines)
+    )
+
+
+def _grant(connection: psycopg.Connection[Any], table: Table) -> None:
+    name = sql.Identifier(table.name)
+    connection.execute(sql.SQL("grant select, insert, update, delete on {} to temple_project").format(name))
+    connection.execute(sql.SQL("grant select on {} to temple_read, temple_append").format(name))
+
+
+def _type(column: Column) -> sql.SQL:
+    if column.type is not ColumnType.TEXT:
+        return sql.SQL(column.type.value)
+    if column.length is None:
+        return sql.SQL('text collate "C"')
+    return sql.SQL(f'varchar({int(column.length)}) collate "C"')
+
+
+def _type_name(column: Column) -> str:
+    """As the catalogue of PostgreSQL spells it."""
+    if column.type is ColumnType.TEXT:
+        return "text" if column.length is None else f"character varying({column.length})"
+    return "timestamp with time zone" if column.type is ColumnType.TIMESTAMPTZ else column.type.value
+
+
+def _columns_in_database(connection: psycopg.Connection[Any], table: str) -> dict[str, str]:
+    rows = connection.execute(
+        """
+        select attname, format_type(atttypid, atttypmod)
+        from pg_attribute
+        where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped
+        """,
+        (table,),
+    )
+    return {name: kind for name, kind in rows}
+
+
+def _require_same(projection: Projection, table: Table, there: Mapping[str, str]) -> None:
+    wanted = {column.name: _type_name(column) for column in columns_of(projection, table)}
+    if table.stamp is not None:
+        wanted[table.stamp] = "timestamp with time zone"
+    for name, kind in wanted.items():
+        if there.get(name) != kind:
+            found = there.get(name, "missing")
+            raise SchemaMismatch(
+                f"table {table.name} of projection {projection.name} is there with another shape "
+                f"({name} is {found}, declared {kind}); rename the table away, or declare what it has"
+            )
+
+
+@cache
+def read_statement(table: Table) -> sql.Composed:
+    """Rows of `%(user_ids)s`: user_id, then the declared columns."""
+    return sql.SQL("select user_id, {} from {} where user_id = any(%(user_ids)s)").format(
+        _names(table.column_names), sql.Identifier(table.name)
+    )
+
+
+@cache
+def _upsert_statement(table: Table) -> sql.Composed:
+    columns = (USER_ID, *table.columns)
+    changed = [name for name in table.column_names if name not in table.key]
+    settings = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changed]
+    if table.stamp is not None:
+        settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
+    update = sql.SQL("do update set {}").format(sql.SQL(", ").join(settings)) if settings else sql.SQL("do nothing")
+    return sql.SQL("insert into {} ({}) select * from unnest({}) on conflict ({}) {}").format(
+        sql.Identifier(table.name),
+        _names(column.name for column in columns),
+        _arrays(columns),
+        _names(("user_id", *table.key)),
+        update,
+    )
+
+
+@cache
+def _delete_statement(table: Table) -> sql.Composed:
+    keys = (USER_ID, *(table.columns[place] for place in table.key_positions))
+    same = [
+        sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), sql.Identifier(table.name)) for column in keys
+    ]
+    return sql.SQL("delete from {} using unnest({}) as gone ({}) where {}").format(
+        sql.Identifier(table.name),
+        _arrays(keys),
+        _names(column.name for column in keys),
+        sql.SQL(" and ").join(same),
+    )
+
+
+@cache
+def _add_statement(table: Table) -> sql.Composed:
+    number = table.columns[-1].name
+    return sql.SQL(
+        "insert into {table} ({names}) select * from unnest({arrays}) "
+        "on conflict ({key}) do update set {number} = {table}.{number} + excluded.{number}"
+    ).format(
+        table=sql.Identifier(table.name),
+        names=_names(table.column_names),
+        arrays=_arrays(table.columns),
+        key=_names(table.key),
+        number=sql.Identifier(number),
+    )
+
+
+def upsert(connection: psycopg.Connection[Any], table: Table, rows: Sequence[Row]) -> None:
+    """Rows begin with the user_id. One user's row for one key may be there once only."""
+    _execute_columns(connection, _upsert_statement(table), rows)
+
+
+def delete(connection: psycopg.Connection[Any], table: Table, keys: Sequence[Row]) -> None:
+    """Keys begin with the user_id."""
+    _execute_columns(connection, _delete_statement(table), keys)
+
+
+def add(connection: psycopg.Connection[Any], table: Table, increments: Mapping[Row, int]) -> None:
+    """Sorted, so that two writers could never lock the keys in opposite orders."""
+    _execute_columns(connection, _add_statement(table), [(*key, number) for key, number in sorted(increments.items())])
+
+
+def _execute_columns(connection: psycopg.Connection[Any], statement: sql.Composed, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _arrays(columns: Iterable[Column]) -> sql.Composable:
+    return sql.SQL(", ").join(
+        sql.SQL("%b::{}[]").format(sql.SQL(column.type.value)) for column in columns
+    )
+
+
+def _names(names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+

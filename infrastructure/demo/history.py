@@ -1,0 +1,54 @@
+"""The whole history, line by line, in the order in which it was delivered."""
+
+from collections.abc import Iterator
+from itertools import islice
+from random import Random
+from typing import TextIO
+
+from infrastructure.demo.chance import Chance
+from infrastructure.demo.community import Community
+from infrastructure.demo.days import Days
+from infrastructure.demo.delivery import Delivery
+from infrastructure.demo.malformed import sprinkled
+from infrastructure.demo.moment import DAY, HOUR, after, moment
+from infrastructure.demo.rhythm import Rhythm
+
+LINES_AT_ONCE = 1_000
+
+
+def generate(community: Community) -> Iterator[str]:
+    """JSON lines without their ends; what it holds grows with the members, not with the events."""
+    chance = Chance(Random(community.seed))
+    days = Days(chance, community)
+    delivery = Delivery(
+        chance,
+        lines=community.events,
+        late_share=community.late_share,
+        duplicate_share=community.duplicate_share,
+    )
+    rhythm = Rhythm(
+        begin=after(moment(community.start), HOUR),
+        end=after(moment(community.end), -DAY),
+        lines=community.events,
+    )
+    for entry in days.founding():
+        delivery.take([entry])
+    while delivery.room:
+        at = rhythm.at(delivery.taken + chance.draw())
+        yield from delivery.due(at)
+        delivery.take(days.episode(at, line=delivery.taken))
+    yield from delivery.rest()
+
+
+def write_history(community: Community, stream: TextIO, *, malformed: int = 0) -> int:
+    """How many events it wrote. Malformed lines come between them, change none, and are not counted."""
+    lines = generate(community)
+    if malformed:
+        lines = sprinkled(
+            Random(f"malformed {community.seed}"), lines, count=malformed, among=community.events
+        )
+    written = 0
+    while some := list(islice(lines, LINES_AT_ONCE)):
+        stream.write("\n".join(some) + "\n")
+        written += len(some)
+    return written - malformed

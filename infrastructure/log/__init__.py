@@ -1,0 +1,1 @@
+"""The log: appending, importing, reading without loss."""

@@ -1,0 +1,82 @@
+"""Telling readers that there may be more."""
+
+import threading
+from types import TracebackType
+from typing import Any, Final, Self
+
+import psycopg
+
+from domain.errors import LedgerError
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.statements import statement
+
+EVERY_SECONDS: Final = 0.025
+AFTER_ERROR_SECONDS: Final = 1.0
+CLOSE_SECONDS: Final = 2.0
+
+
+class Announcer:
+    """Wakes readers after appends, many appends at a time; one for all appenders of a process.
+
+    NOTIFY within an append would make all commits wait for one another. So it is a transaction of its own, on a
+    connection of its own, at most one in *every_seconds*: at once after the first append, once more for all that came
+    meanwhile. It is a hint: what goes wrong here is forgotten, and readers poll.
+    """
+
+    def __init__(self, database: Database, *, every_seconds: float = EVERY_SECONDS) -> None:
+        self._database = database
+        self._every_seconds = every_seconds
+        self._due = threading.Event()
+        self._closing = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def announce(self) -> None:
+        """After the commit. Does not wait, and does not fail."""
+        self._due.set()
+        if self._thread is None:
+            self._start()
+
+    def close(self) -> None:
+        """Announces what is left, and ends; does not wait long for either."""
+        self._closing.set()
+        if self._thread is not None:
+            self._due.set()
+            self._thread.join(CLOSE_SECONDS)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="announce", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._due.wait()
+            # before the NOTIFY: what is committed after it asks for another one
+            self._due.clear()
+            self._closing.wait(self._every_seconds if self._notify() else AFTER_ERROR_SECONDS)
+        if self._due.is_set():
+            self._notify()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _notify(self) -> bool:
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = self._database.connect(Role.APPEND, application="temple announce")
+                # losing a hint in a crash loses nothing: it need not wait for the disk
+                self._connection.execute("set synchronous_commit = off")
+            self._connection.execute(statement("log_notify"))
+        except (psycopg.Error, LedgerError):
+            return False
+        return True

@@ -1,0 +1,129 @@
+"""Appending: one event or many, once, however often it is tried."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+from uuid import UUID
+
+import psycopg
+
+from domain.errors import DatabaseUnavailable, EventConflict
+from domain.log_entry import LogEntry
+from domain.position import Position
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.statements import statement
+from infrastructure.log.announce import Announcer
+from infrastructure.log.comparison import Found, compare, in_columns
+from infrastructure.log.patience import PATIENCE_SECONDS, PatientConnection
+from infrastructure.log.refusal import REFUSALS, refusal
+
+_WHAT: Final = "appending"
+
+
+class Appended(NamedTuple):
+    """Where the event stands. `added` is False when the log had it already, also from an attempt of this call
+    whose answer was lost."""
+
+    position: Position
+    added: bool
+
+
+class LogAppender:
+    """Appends with the role that may do nothing else; one connection, so give each busy thread its own.
+
+    An append is one statement in a transaction of its own, tried again as a whole, with the same event_id, until it
+    is known to be in the log or patience is at an end.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        announcer: Announcer | None = None,
+        application: str = "temple append",
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """Without an *announcer*, readers find the events when they poll. Raises DatabaseUnavailable."""
+        self._announcer = announcer
+        self._connection = PatientConnection(
+            database, Role.APPEND, application=application, patience_seconds=patience_seconds
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def append(self, entry: LogEntry) -> Appended:
+        """Raises EventConflict when the log has the event_id with another content, InvalidEvent for what no row of
+        the log can hold, DatabaseUnavailable when it is not known whether the event is there."""
+        position = self._connection.run(_WHAT, lambda connection: _insert(connection, entry))
+        if position is None:
+            return self._reported(entry, self._look_up([entry])[0])
+        self._announce()
+        return Appended(position, True)
+
+    def append_many(self, entries: Sequence[LogEntry]) -> list[Appended | EventConflict]:
+        """All in one transaction and one round trip; one more when some are in the log already.
+
+        What became of each, in the order of *entries*, which is also that of their positions. Of two with one
+        event_id the first counts. A conflict is reported in its place: nothing of it is stored, and the others are.
+        Raises as `append` does, but for EventConflict, and then nothing was stored as far as is known.
+        """
+        if not entries:
+            return []
+        added = self._connection.run(_WHAT, lambda connection: _insert_many(connection, entries))
+        if added:
+            self._announce()
+        outcomes: dict[int, Appended | EventConflict] = {}
+        for index, entry in enumerate(entries):
+            position = added.pop(entry.event_id, None)
+            if position is not None:
+                outcomes[index] = Appended(position, True)
+        left = [index for index in range(len(entries)) if index not in outcomes]
+        found = self._look_up([entries[index] for index in left])
+        for place, index in enumerate(left):
+            try:
+                outcomes[index] = self._reported(entries[index], found[place])
+            except EventConflict as conflict:
+                outcomes[index] = conflict
+        return [outcomes[index] for index in range(len(entries))]
+
+    def _look_up(self, entries: Sequence[LogEntry]) -> dict[int, Found]:
+        """Of events that the insert has passed over, so that they are there and visible."""
+        found = self._connection.run(_WHAT, lambda connection: compare(connection, entries))
+        if len(found) < len(entries):
+            raise DatabaseUnavailable(f"{_WHAT}: an event that was in the log is not there any more; run: temple doctor")
+        return found
+
+    def _reported(self, entry: LogEntry, found: Found) -> Appended:
+        if not found.same:
+            raise EventConflict(str(entry.event_id), found.position)
+        return Appended(found.position, False)
+
+    def _announce(self) -> None:
+        if self._announcer is not None:
+            self._announcer.announce()
+
+
+def _insert(connection: psycopg.Connection[Any], entry: LogEntry) -> Position | None:
+    """None when the event_id is there already."""
+    try:
+        row = connection.execute(statement("log_append"), entry._asdict(), prepare=True).fetchone()
+    except REFUSALS as error:
+        raise refusal(error) from None
+    return None if row is None else Position(row[0])
+
+
+def _insert_many(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) -> dict[UUID, Position]:
+    try:
+        cursor = connection.execute(statement("log_append_many"), in_columns(entries))
+    except REFUSALS as error:
+        raise refusal(error) from None
+    return {event_id: Position(position) for event_id, position in cursor}

@@ -1,0 +1,157 @@
+"""Bulk import of JSON lines.
+
+Each chunk of lines is one transaction of about half a second, so that readers, who wait for open transactions, never
+wait long: ask which event_ids are there, COPY the others straight into the log, compare the rest. There is no staging
+table: the order of the lines is the order in which COPY draws positions, no position is drawn for a duplicate, and a
+chunk costs hardly more than COPY alone. Should somebody append one of the events between the question and the COPY,
+the unique index refuses the chunk, and it begins again. Parsing goes on meanwhile, in another thread.
+
+An import that was interrupted is run again: what is there already counts as a duplicate.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import BinaryIO, Final
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import InvalidEvent
+from domain.position import Position
+from infrastructure.database.connection import Database, Role
+from infrastructure.log.announce import Announcer
+from infrastructure.log.chunk import Chunk
+from infrastructure.log.lines import MAX_LINE_BYTES, numbered_lines
+from infrastructure.log.patience import PatientConnection
+from infrastructure.log.rejects import RejectsFile
+from infrastructure.log.storing import Stored, store
+
+FIRST_LINES: Final = 5_000
+FEWEST_LINES: Final = 500
+MOST_LINES: Final = 20_000
+MOST_BYTES: Final = 16 * 1024 * 1024
+CHUNK_SECONDS: Final = 0.4
+CHUNKS_AHEAD: Final = 2
+"""Parsed while one is stored: what bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of the lines that were read; empty ones are passed over.
+
+    Each is `added`, or a duplicate, or rejected because it is no event, or has the event_id of an event with another
+    content. `first` and `last` are the positions of the first and last that was added; `read_bytes` is how far the
+    source was read.
+    """
+
+    read: int = 0
+    added: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    conflicts: int = 0
+    first: Position | None = None
+    last: Position | None = None
+    read_bytes: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the log has every line that was read."""
+        return self.rejected == 0 and self.conflicts == 0
+
+
+@dataclass
+class _Pace:
+    """Lines of the next chunk: as many as the last transaction could have taken in CHUNK_SECONDS."""
+
+    lines: int = FIRST_LINES
+
+    def stored(self, chunk: Chunk, seconds: float) -> None:
+        fitting = int(len(chunk) * CHUNK_SECONDS / max(seconds, 0.001))
+        self.lines = max(FEWEST_LINES, min(MOST_LINES, fitting, 2 * self.lines))
+
+
+def import_lines(
+    database: Database,
+    source: Path | BinaryIO,
+    *,
+    rejects: Path | None = None,
+    progress: Callable[[Imported], None] | None = None,
+    announcer: Announcer | None = None,
+    catalogue: Catalogue = CATALOGUE,
+) -> Imported:
+    """Appends each line that is an event and not there yet; positions keep the order of the lines.
+
+    Of two lines with one event_id the first counts, in the file as against the log. What is not imported goes to the
+    file *rejects*, with line number and reason. *progress* is called after each commit, with what was done so far.
+
+    Raises OSError for a file that can not be read or written, and DatabaseUnavailable; what was committed stays.
+    """
+    pace = _Pace()
+    imported = Imported()
+    with ExitStack() as stack:
+        stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+        kept = stack.enter_context(RejectsFile(rejects))
+        connection = stack.enter_context(PatientConnection(database, Role.APPEND, application="temple import"))
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="import")
+        stack.callback(thread.shutdown, cancel_futures=True)
+        storing: deque[tuple[Chunk, int, Future[Stored]]] = deque()
+
+        def put(chunk: Chunk) -> Stored:
+            started = perf_counter()
+            stored = store(connection, chunk)
+            pace.stored(chunk, perf_counter() - started)
+            if announcer is not None and stored.added:
+                announcer.announce()
+            return stored
+
+        def finish() -> Imported:
+            chunk, read_bytes, future = storing.popleft()
+            stored = future.result()
+            kept.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
+            done = _sum(imported, chunk, stored, read_bytes)
+            if progress is not None:
+                progress(done)
+            return done
+
+        for chunk, read_bytes in _chunks(stream, pace, catalogue):
+            storing.append((chunk, read_bytes, thread.submit(put, chunk)))
+            if len(storing) > CHUNKS_AHEAD:
+                imported = finish()
+        while storing:
+            imported = finish()
+    return imported
+
+
+def _chunks(source: BinaryIO, pace: _Pace, catalogue: Catalogue) -> Iterator[tuple[Chunk, int]]:
+    """With how many bytes were read by the end of each."""
+    chunk, read_bytes = Chunk(catalogue), 0
+    for number, text, length in numbered_lines(source):
+        read_bytes += length
+        if length > MAX_LINE_BYTES:
+            chunk.reject(number, f"the line has {length:,} bytes, at most {MAX_LINE_BYTES:,} are read", text)
+        else:
+            try:
+                chunk.add(number, text)
+            except InvalidEvent as error:
+                chunk.reject(number, error.reason, text)
+        if len(chunk) >= pace.lines or chunk.size >= MOST_BYTES:
+            yield chunk, read_bytes
+            chunk = Chunk(catalogue)
+    if len(chunk):
+        yield chunk, read_bytes
+
+
+def _sum(before: Imported, chunk: Chunk, stored: Stored, read_bytes: int) -> Imported:
+    return Imported(
+        read=before.read + len(chunk),
+        added=before.added + stored.added,
+        duplicates=before.duplicates + stored.duplicates,
+        rejected=before.rejected + len(chunk.rejects) + len(stored.refused),
+        conflicts=before.conflicts + len(stored.conflicts),
+        first=stored.first if before.first is None else before.first,
+        last=before.last if stored.last is None else stored.last,
+        read_bytes=read_bytes,
+    )

@@ -1,0 +1,15 @@
+"""What the database says of a value that it can not hold."""
+
+import psycopg
+
+from domain.errors import InvalidEvent
+
+REFUSALS = (psycopg.DataError, psycopg.IntegrityError, UnicodeEncodeError)
+
+
+def refusal(error: Exception) -> InvalidEvent:
+    """Without the driver's message, which repeats the row."""
+    if not isinstance(error, psycopg.Error):
+        return InvalidEvent("a text has half of a character (a lone surrogate)")
+    what = error.diag.constraint_name or error.diag.column_name
+    return InvalidEvent(f"the database can not hold it (SQLSTATE {error.sqlstate}{f', {what}' if what else ''})")

@@ -1,0 +1,57 @@
+"""Lines that were not imported, kept with the reason, so that they can be mended and imported again."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self, TextIO
+
+KEPT_CHARACTERS: Final = 10_000
+
+
+class Reject(NamedTuple):
+    line: int
+    reason: str
+    text: bytes
+
+
+class RejectsFile:
+    """JSON lines: `line`, `reason` and `text`, the original, cut off when huge.
+
+    Written anew by each import, once there is something to write; readable by its owner only, as it repeats what
+    people sent. With no path, nothing is kept.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, rejects: Iterable[Reject]) -> None:
+        """Raises OSError."""
+        for reject in rejects:
+            if self._path is None:
+                return
+            if self._file is None:
+                handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                self._file = open(handle, "w", encoding="utf-8")
+            self._file.write(json.dumps(_as_object(reject), ensure_ascii=False) + "\n")
+        if self._file is not None:
+            self._file.flush()
+
+
+def _as_object(reject: Reject) -> dict[str, int | str]:
+    # bytes that are no text are shown as \xff
+    text = reject.text[: 4 * KEPT_CHARACTERS].decode(errors="backslashreplace").rstrip("\r\n")
+    if len(text) > KEPT_CHARACTERS or len(reject.text) > 4 * KEPT_CHARACTERS:
+        text = text[:KEPT_CHARACTERS] + "…"
+    return {"line": reject.line, "reason": reject.reason, "text": text}

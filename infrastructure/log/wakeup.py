@@ -1,0 +1,125 @@
+"""Waiting until there may be more."""
+
+import os
+import selectors
+import time
+from types import TracebackType
+from typing import Any, Final, Self
+
+import psycopg
+
+from domain.errors import LedgerError
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.statements import statement
+
+REOPEN_SECONDS: Final = 1.0
+
+
+class Wakeup:
+    """Ends a wait early when the log was appended to, or when somebody calls `wake`.
+
+    A hint, never a promise: a notification may be lost with its connection, so whoever waits also polls. A lost
+    connection is opened again while waiting. One thread waits at a time.
+    """
+
+    def __init__(self, database: Database, *, role: Role = Role.READ, application: str = "temple wakeup") -> None:
+        self._database = database
+        self._role = role
+        self._application = application
+        self._connection: psycopg.Connection[Any] | None = None
+        self._open_at = 0.0
+        self._woken, self._waker = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._waker, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._woken, selectors.EVENT_READ)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def wake(self) -> None:
+        """Ends the wait that is going on, or the next one. From any thread, and from a signal handler."""
+        waker = self._waker
+        if waker >= 0:
+            try:
+                os.write(waker, b"\0")
+            except BlockingIOError:
+                pass  # enough is written already
+
+    def wait(self, timeout: float) -> bool:
+        """True when there may be more, False when *timeout* seconds have passed.
+
+        True also after a connection was opened: what was committed before it listened, nobody told us.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            if self._connection is None and self._opened():
+                return True
+            remaining = deadline - time.monotonic()
+            if self._connection is None:
+                # not listening: wait for a call of wake, and for the time to try again
+                remaining = min(remaining, self._open_at - time.monotonic())
+            if self._was_woken(max(0.0, remaining)):
+                return True
+            if time.monotonic() >= deadline:
+                return False
+
+    def close(self) -> None:
+        waker, self._waker = self._waker, -1
+        if waker < 0:
+            return
+        self._drop()
+        self._selector.close()
+        os.close(waker)
+        os.close(self._woken)
+
+    def _was_woken(self, seconds: float) -> bool:
+        woken = False
+        for key, _ in self._selector.select(seconds):
+            woken |= self._drained() if key.fd == self._woken else self._notified()
+        return woken
+
+    def _drained(self) -> bool:
+        os.read(self._woken, 4096)
+        return True
+
+    def _notified(self) -> bool:
+        """Whether a notification came; a connection that was lost may have lost one."""
+        assert self._connection is not None
+        pgconn = self._connection.pgconn
+        try:
+            pgconn.consume_input()
+        except psycopg.Error:
+            self._drop()
+            return True
+        notified = False
+        while pgconn.notifies() is not None:
+            notified = True
+        return notified
+
+    def _opened(self) -> bool:
+        if time.monotonic() < self._open_at:
+            return False
+        self._open_at = time.monotonic() + REOPEN_SECONDS
+        try:
+            self._connection = self._database.connect(self._role, application=self._application)
+            self._connection.execute(statement("log_listen"))
+        except (psycopg.Error, LedgerError):
+            self._drop()
+            return False
+        self._selector.register(self._connection.fileno(), selectors.EVENT_READ)
+        return True
+
+    def _drop(self) -> None:
+        if self._connection is None:
+            return
+        connection, self._connection = self._connection, None
+        for key in list(self._selector.get_map().values()):
+            if key.fd != self._woken:
+                self._selector.unregister(key.fd)
+        connection.close()

@@ -1,0 +1,60 @@
+"""The server's own log: kept bounded, and read for the reason why it did not start."""
+
+import os
+import re
+from pathlib import Path
+
+from infrastructure.postgres.place import Place
+
+LARGEST_BYTES = 8 * 1024 * 1024
+
+_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \S+ \[\d+\] ")
+_NOT_A_REASON = re.compile(r"^(HINT|CONTEXT|STATEMENT|LOCATION):|database system is shut down")
+_LEVEL = re.compile(r"^(FATAL|PANIC|ERROR):\s+")
+_FATAL = re.compile(_LEVEL.pattern + r"|^\S*(postgres|initdb|pg_ctl): (fatal|error|could not)")
+
+
+def is_too_large(place: Place) -> bool:
+    return size(place) > LARGEST_BYTES
+
+
+def cut(place: Place) -> None:
+    """Keeps the last part as the older log. The server appends, so it goes on at the new beginning."""
+    with place.log.open("r+b") as log:
+        log.seek(-min(LARGEST_BYTES, size(place)), os.SEEK_END)
+        place.older_log.unlink(missing_ok=True)
+        place.older_log.touch(mode=0o600, exist_ok=False)
+        place.older_log.write_bytes(log.read(LARGEST_BYTES))
+        log.truncate(0)
+
+
+def size(place: Place) -> int:
+    try:
+        return place.log.stat().st_size
+    except OSError:
+        return 0
+
+
+def written_since(place: Place, mark: int) -> str:
+    """What the log holds behind its first *mark* bytes."""
+    with place.log.open("rb") as log:
+        log.seek(mark)
+        return log.read().decode("utf-8", "replace")
+
+
+def reason_in(text: str) -> str:
+    """The line that says what went wrong: the last fatal one, else the last; empty if there is none."""
+    lines = [_PREFIX.sub("", line).strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not _NOT_A_REASON.search(line)]
+    fatal = [line for line in lines if _FATAL.search(line)]
+    return _LEVEL.sub("", (fatal or lines or [""])[-1])
+
+
+def full_disk(directory: Path) -> str:
+    """Says so if there is no room left: a server that can not write can not say it either."""
+    status = os.statvfs(directory)
+    return (
+        f"the disk that holds {directory} is full"
+        if status.f_bavail * status.f_frsize < LARGEST_BYTES
+        else ""
+    )

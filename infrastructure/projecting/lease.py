@@ -1,0 +1,67 @@
+"""Who may run a projection: a lease in the database, by the database's clock."""
+
+import os
+import socket
+from collections.abc import Iterable
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import psycopg
+
+from infrastructure.database.statements import statement
+
+LEASE_SECONDS: Final = 10.0
+RENEW_SECONDS: Final = 2.0
+TRY_SECONDS: Final = 1.0
+
+
+class Lease:
+    """The leases of one runner. A dead holder is noticed by its closed connection, a frozen one by time."""
+
+    def __init__(self, holder: UUID | None = None, *, seconds: float = LEASE_SECONDS) -> None:
+        self.holder = uuid4() if holder is None else holder
+        self.description = f"{socket.gethostname()}, process {os.getpid()}"
+        self._seconds = seconds
+
+    def take(self, connection: psycopg.Connection[Any], projections: Iterable[str]) -> dict[str, str | None]:
+        """For each projection: None when it is ours now, else who has it.
+
+        Taking one raises the epoch, so whatever the holder before us still tries to commit is void.
+        """
+        wanted = list(projections)
+        outcome: dict[str, str | None] = {}
+        for projection, holder, description, free in connection.execute(
+            statement("lease_read"), {"projections": wanted}
+        ).fetchall():
+            if not free and holder != self.holder:
+                outcome[projection] = description
+            else:
+                outcome[projection] = None if self._take_one(connection, projection) else "another runner"
+        return outcome
+
+    def _take_one(self, connection: psycopg.Connection[Any], projection: str) -> bool:
+        with connection.transaction():
+            # the checkpoint first, as every batch does: a leader in the middle of one is waited for
+            connection.execute(statement("checkpoint_lock"), {"projection": projection})
+            taken = connection.execute(
+                statement("lease_take"),
+                {
+                    "projection": projection,
+                    "holder": self.holder,
+                    "description": self.description,
+                    "seconds": self._seconds,
+                },
+            ).fetchone()
+            if taken is None:
+                return False
+            connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection})
+            return True
+
+    def renew(self, connection: psycopg.Connection[Any]) -> frozenset[str]:
+        """The projections whose lease is still ours."""
+        kept = connection.execute(statement("lease_renew"), {"holder": self.holder, "seconds": self._seconds})
+        return frozenset(projection for (projection,) in kept)
+
+    def release(self, connection: psycopg.Connection[Any]) -> None:
+        """So that the next runner need not wait."""
+        connection.execute(statement("lease_release"), {"holder": self.holder})

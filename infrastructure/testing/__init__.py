@@ -1,0 +1,1 @@
+"""The kit that tests projections against a real database; for authors too."""

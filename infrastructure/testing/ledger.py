@@ -1,0 +1,110 @@
+"""Given a history, when something happens, then these rows: on a real database, through the real runner's steps.
+
+    ledger.given(joined("ada"), role_added("ada", "Oracle"))
+    ledger.when(left("ada"))
+    ledger.then_roles("ada", [])
+    ledger.then_status("ada", "departed")
+
+Each `then` folds what was appended in batches of the ledger's size, and demands that a full verify finds nothing: what
+was folded live equals the fold of the whole log.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import EventConflict
+from domain.event import Event
+from domain.log_entry import LogEntry, entry_of_event
+from domain.position import Position
+from infrastructure.database import tables
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.schema import bring_up_to_date
+from infrastructure.log.append import LogAppender
+from infrastructure.projecting.settled import settled_head
+from infrastructure.projecting.transaction import transactions
+from infrastructure.projecting.verify import verify
+from projections.activity import activity
+from projections.member_projection import MemberProjection
+from projections.members import ROLES, STATUS, members
+from projections.processor import CAUGHT_UP, Projection, Step, processor_of
+from projections.tables import Row
+
+
+class Ledger:
+    """A ledger of one test. `batch` is how many events are folded together at most."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        projections: Sequence[Projection] = (members, activity),
+        batch: int = 1_000,
+        catalogue: Catalogue = CATALOGUE,
+    ) -> None:
+        self.database = database
+        self.projections = projections
+        self.batch = batch
+        self.catalogue = catalogue
+        if any(each not in (members, activity) for each in projections):
+            bring_up_to_date(database, projections)
+
+    def given(self, *events: Event) -> Sequence[Position]:
+        """Appends events, each with an id of its own; their positions."""
+        return self.append(entry_of_event(event, event_id=uuid4(), catalogue=self.catalogue) for event in events)
+
+    when = given
+
+    def append(self, entries: Iterable[LogEntry]) -> Sequence[Position]:
+        with LogAppender(self.database) as appender:
+            outcomes = appender.append_many(list(entries))
+        conflicts = [outcome for outcome in outcomes if isinstance(outcome, EventConflict)]
+        if conflicts:
+            raise conflicts[0]
+        return [outcome.position for outcome in outcomes]
+
+    def catch_up(self) -> Mapping[str, Step]:
+        """Folds all that is in the log, with new processors, as after a restart; the last step of each projection."""
+        with self.database.connect(Role.PROJECT) as connection:
+            upto = settled_head(connection)
+            last: dict[str, Step] = {}
+            for projection in self.projections:
+                processor = processor_of(projection, transactions(connection), catalogue=self.catalogue)
+                while (step := processor.step(upto=upto, limit=self.batch)).idle is None:
+                    last[projection.name] = step
+                last.setdefault(projection.name, step)
+                assert step.idle == CAUGHT_UP, f"{projection.name} stands still: {step.idle}"
+            return last
+
+    def rows(self, projection: MemberProjection[Any], table: str, user_id: str) -> list[Row]:
+        """As they are stored, without user_id and stamp."""
+        declared = next(each for each in projection.tables if each.name == table)
+        with self.database.connect(Role.READ) as connection:
+            found = connection.execute(tables.read_statement(declared), {"user_ids": [user_id]})
+            return [tuple(row) for _, *row in found]
+
+    def then_rows(
+        self, projection: MemberProjection[Any], table: str, user_id: str, expected: Sequence[Row]
+    ) -> None:
+        self.catch_up()
+        self.then_verified()
+        assert sorted(self.rows(projection, table, user_id), key=repr) == sorted(expected, key=repr)
+
+    def then_roles(self, user_id: str, expected: Sequence[str]) -> None:
+        self.catch_up()
+        self.then_verified()
+        assert sorted(role for role, *_ in self.rows(members, ROLES.name, user_id)) == sorted(expected)
+
+    def then_status(self, user_id: str, expected: str | None) -> None:
+        """None: there is no such member."""
+        self.catch_up()
+        self.then_verified()
+        found = [row[-1] for row in self.rows(members, STATUS.name, user_id)]
+        assert found == ([] if expected is None else [expected])
+
+    def then_verified(self) -> None:
+        """Stored rows equal the fold of the whole log, and no position was passed over."""
+        for projection in self.projections:
+            verified = verify(self.database, projection, catalogue=self.catalogue)
+            assert verified.ok, f"{projection.name}: {verified.listed or (verified.passed, verified.in_log)}"

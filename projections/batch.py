@@ -1,0 +1,147 @@
+"""A batch: events folded together, and what has to be stored for it. A calculation, but for the history it asks for."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple
+
+from domain.position import Position
+from domain.recorded import Recorded
+from projections.difference import EMPTY, Changes, member_difference
+from projections.fold import Fold, Folded, Frontier
+from projections.member_projection import State
+from projections.tables import Rows
+from projections.tally import Key, Tally
+
+
+class Stored(NamedTuple):
+    """A member's rows as they are stored, and the greatest (timestamp, position) folded into them."""
+
+    rows: Rows
+    frontier: Frontier | None
+
+
+class Known(NamedTuple, Generic[State]):
+    """A member between two batches."""
+
+    state: State | None
+    rows: Rows
+    frontier: Frontier | None
+
+
+class Failure(NamedTuple):
+    position: Position
+    user_id: str
+    error: str
+
+
+History = Callable[[Sequence[str]], Iterable[tuple[str, Sequence[Recorded]]]]
+"""All known events of these members up to the end of the batch, a member at a time."""
+
+
+@dataclass
+class MemberBatch(Generic[State]):
+    changes: Changes = field(default_factory=Changes)
+    members: dict[str, Known[State]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    refolded: int = 0
+
+
+def by_member(fold: Fold[State], events: Iterable[Recorded], left_out: "Exceptions") -> dict[str, list[Recorded]]:
+    """The known events of each member, but those of parked members and those that were skipped."""
+    grouped: dict[str, list[Recorded]] = {}
+    for recorded in events:
+        if not fold.knows(recorded) or left_out.leaves_out(recorded):
+            continue
+        grouped.setdefault(recorded.user_id, []).append(recorded)
+    return grouped
+
+
+@dataclass(frozen=True)
+class Exceptions:
+    """Parked members, by the position that parked them, and positions that somebody decided to skip."""
+
+    parked: Mapping[str, Position] = field(default_factory=dict)
+    skipped: frozenset[Position] = frozenset()
+
+    def leaves_out(self, recorded: Recorded) -> bool:
+        return recorded.user_id in self.parked or recorded.position in self.skipped
+
+    def also_parked(self, failures: Iterable[Failure]) -> "Exceptions":
+        return Exceptions({**self.parked, **{each.user_id: each.position for each in failures}}, self.skipped)
+
+
+def known_of(fold: Fold[State], stored: Stored) -> Known[State] | None:
+    """None when the stored rows are no state, or rows and frontier disagree: only the log can tell then."""
+    if stored.frontier is None:
+        return None if any(stored.rows.values()) else Known(None, EMPTY, None)
+    try:
+        return Known(fold.projection.state_of(stored.rows), stored.rows, stored.frontier)
+    except Exception:
+        return None
+
+
+def fold_batch(
+    fold: Fold[State],
+    grouped: Mapping[str, Sequence[Recorded]],
+    known: Mapping[str, Known[State] | None],
+    stored_rows: Callable[[str], Rows],
+    history: History,
+) -> MemberBatch[State]:
+    """`known` has each member of the batch; None there asks for a fold of the whole history."""
+    batch: MemberBatch[State] = MemberBatch()
+    from_the_log: list[str] = []
+    for user_id, events in grouped.items():
+        before = known[user_id]
+        done = None if before is None else fold.extend(before.state, before.frontier, events)
+        if done is None or before is None or not _keep(fold, batch, user_id, before.rows, done):
+            from_the_log.append(user_id)
+    if from_the_log:
+        batch.refolded = len(from_the_log)
+        for user_id, every in history(from_the_log):
+            before = known[user_id]
+            rows = stored_rows(user_id) if before is None else before.rows
+            _keep(fold, batch, user_id, rows, fold.whole(every))
+    return batch
+
+
+def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Rows, done: Folded[State]) -> bool:
+    """False when a row could not be stored: which event is to blame is decided by position."""
+    try:
+        after = fold.projection.rows(done.state)
+    except Exception:
+        return False
+    difference = member_difference(fold.projection.tables, before, after)
+    if any([table.refuses(row) for table, written, _ in difference for row in written]):
+        return False
+    batch.changes.add(user_id, difference)
+    batch.members[user_id] = Known(done.state, after, done.frontier)
+    if done.parked_at is not None:
+        batch.failures.append(Failure(done.parked_at, user_id, done.error or "unknown"))
+    return True
+
+
+@dataclass
+class TallyBatch:
+    """`counted` is the sum of all increments: what the sum of the table must grow by."""
+
+    increments: dict[Key, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    counted: int = 0
+
+
+def count_batch(tally: Tally, events: Iterable[Recorded], skipped: frozenset[Position]) -> TallyBatch:
+    """An event that can not be counted is parked alone: for a tally, members do not matter."""
+    batch = TallyBatch()
+    increments = batch.increments
+    for recorded in events:
+        if recorded.position in skipped:
+            continue
+        try:
+            added = tally.count(recorded)
+        except Exception as error:
+            batch.failures.append(Failure(recorded.position, recorded.user_id, str(error)))
+            continue
+        for key, number in added.items():
+            increments[key] = increments.get(key, 0) + number
+            batch.counted += number
+    return batch

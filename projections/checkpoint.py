@@ -1,0 +1,30 @@
+"""How far a projection is, and what may be done to it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.position import Position
+
+
+class ProjectionState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    REBUILDING = "rebuilding"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """`passed` events stand at or before `position`; of a tally, `counted` of them were counted.
+
+    `epoch` is raised by whoever else changes rows or position: what was computed under another one is void.
+    """
+
+    projection: str
+    version: int
+    position: Position
+    epoch: int
+    passed: int
+    counted: int
+    state: ProjectionState
+    reason: str | None = None

@@ -1,0 +1,176 @@
+"""The one fold: live, replay, verify, repair and as-of are this with other events.
+
+    rows(member, p) = fold(evolve, the member's events with position <= p, ordered by (timestamp, position))
+
+What is here is a calculation: no time, no database, no batches.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, NamedTuple
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import InvalidEvent
+from domain.position import Position
+from domain.recorded import Recorded
+from projections.member_projection import MemberProjection, State
+from projections.tables import Rows
+
+
+class Frontier(NamedTuple):
+    """The greatest (timestamp, position) folded for a member: an event below it is late."""
+
+    occurred_at: datetime
+    position: Position
+
+
+class Unfoldable(Exception):
+    """The event at *position* could not be folded."""
+
+    def __init__(self, position: Position, reason: str) -> None:
+        super().__init__(reason)
+        self.position = position
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Folded(Generic[State]):
+    """A member after some events; `state` is None before the first known one.
+
+    `parked_at` is the position of the event that could not be folded, and then the rest is the member at the position
+    before it.
+    """
+
+    state: State | None
+    frontier: Frontier | None
+    parked_at: Position | None = None
+    error: str | None = None
+
+
+class Fold(Generic[State]):
+    """A projection bound to the catalogue that decodes its events."""
+
+    def __init__(self, projection: MemberProjection[State], catalogue: Catalogue = CATALOGUE) -> None:
+        self.projection = projection
+        self._steps = {
+            (known.event_type, known.action): (known.decode, projection.steps[known.model])
+            for known in catalogue
+            if known.model in projection.steps
+        }
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """(event_type, action) of what this projection knows; everything else it ignores."""
+        return tuple(self._steps)
+
+    def knows(self, recorded: Recorded) -> bool:
+        return (recorded.event_type, recorded.action) in self._steps
+
+    def apply(self, state: State | None, recorded: Recorded) -> State:
+        """One known event. Raises Unfoldable, whatever the reason."""
+        decode, step = self._steps[recorded.event_type, recorded.action]
+        try:
+            return step(self.projection.initial() if state is None else state, decode(recorded))
+        except InvalidEvent as error:
+            raise Unfoldable(recorded.position, error.reason) from None
+        except Exception as error:
+            raise Unfoldable(recorded.position, f"{type(error).__name__}: {error}") from error
+
+    def in_order(self, state: State | None, events: Iterable[Recorded]) -> State | None:
+        """Known events that are ordered by (timestamp, position) and none of them late. Raises Unfoldable."""
+        for recorded in events:
+            state = self.apply(state, recorded)
+        return state
+
+    def whole(self, events: Iterable[Recorded]) -> Folded[State]:
+        """All events of one member up to some position, in any order; unknown ones are passed over."""
+        known = [recorded for recorded in events if self.knows(recorded)]
+        try:
+            return self._fold(known)
+        except Unfoldable:
+            return self._by_position(known)
+
+    def extend(
+        self, state: State | None, frontier: Frontier | None, events: Sequence[Recorded]
+    ) -> Folded[State] | None:
+        """The member after further known events; None when that takes the member's whole history.
+
+        It does when one of them is late, or could not be folded: which one has to be parked is decided by position.
+        """
+        ordered = _ordered(events)
+        if ordered is None or (frontier is not None and _place(ordered[0]) < frontier):
+            return None
+        try:
+            return Folded(self.in_order(state, ordered), _place(ordered[-1]))
+        except Unfoldable:
+            return None
+
+    def _fold(self, known: Sequence[Recorded]) -> Folded[State]:
+        if not known:
+            return Folded(None, None)
+        ordered = _ordered(known)
+        if ordered is None:
+            first = min(recorded.position for recorded in known if recorded.occurred_at is None)
+            raise Unfoldable(first, "timestamp is outside the years 1 to 9999")
+        state = self.in_order(None, ordered)
+        rows_refused = self.refused_rows(state)
+        if rows_refused is not None:
+            raise Unfoldable(max(recorded.position for recorded in known), rows_refused)
+        return Folded(state, _place(ordered[-1]))
+
+    def _by_position(self, known: Sequence[Recorded]) -> Folded[State]:
+        """As the runner would have met them, one by one: parked at the first position that does not fold."""
+        by_position = sorted(known, key=lambda recorded: recorded.position)
+        done: Folded[State] = Folded(None, None)
+        for count, recorded in enumerate(by_position, start=1):
+            try:
+                done = self._one_more(done, by_position[:count])
+            except Unfoldable as error:
+                return Folded(done.state, done.frontier, recorded.position, _told(error, recorded.position))
+        return done
+
+    def _one_more(self, done: Folded[State], events: Sequence[Recorded]) -> Folded[State]:
+        newest = events[-1]
+        if newest.occurred_at is None:
+            raise Unfoldable(newest.position, "timestamp is outside the years 1 to 9999")
+        place = Frontier(newest.occurred_at, newest.position)
+        if done.frontier is not None and place < done.frontier:
+            return self._fold(events)
+        state = self.apply(done.state, newest)
+        refused = self.refused_rows(state)
+        if refused is not None:
+            raise Unfoldable(newest.position, refused)
+        return Folded(state, place)
+
+    def refused_rows(self, state: State | None) -> str | None:
+        """Why the rows of *state* could not be stored; None when they can."""
+        try:
+            rows: Rows = self.projection.rows(state)
+            for table in self.projection.tables:
+                for row in rows.get(table.name, ()):
+                    reason = table.refuses(row)
+                    if reason is not None:
+                        return reason
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
+
+def _place(recorded: Recorded) -> Frontier:
+    assert recorded.occurred_at is not None
+    return Frontier(recorded.occurred_at, recorded.position)
+
+
+def _ordered(events: Sequence[Recorded]) -> Sequence[Recorded] | None:
+    """By (timestamp, position); None when a timestamp can not be compared."""
+    if len(events) == 1:
+        return None if events[0].occurred_at is None else events
+    if any([recorded.occurred_at is None for recorded in events]):
+        return None
+    return sorted(events, key=lambda recorded: (recorded.occurred_at, recorded.position))
+
+
+def _told(error: Unfoldable, position: Position) -> str:
+    """A late event may make another one fail: both are named."""
+    return error.reason if error.position == position else f"{error.reason} (at position {error.position})"

@@ -1,0 +1,58 @@
+"""Events in few words, for tests and examples; all at the same hour unless told."""
+
+from datetime import UTC, datetime, timedelta
+
+from domain.events import (
+    MarkedInactive,
+    MemberJoined,
+    MemberLeft,
+    MembershipChanged,
+    MembershipDeclined,
+    MembershipEnded,
+    MembershipStarted,
+    RoleAdded,
+    RoleRemoved,
+)
+
+DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(hours: float) -> datetime:
+    """So many hours after 2026-01-01 in UTC."""
+    return DAY_ONE + timedelta(hours=hours)
+
+
+def joined(user_id: str, when: datetime = DAY_ONE) -> MemberJoined:
+    return MemberJoined(user_id=user_id, occurred_at=when, source="discord")
+
+
+def left(user_id: str, when: datetime = DAY_ONE, *, reason: str | None = None, by: str | None = None) -> MemberLeft:
+    return MemberLeft(user_id=user_id, occurred_at=when, source="discord", reason=reason, by=by)
+
+
+def role_added(user_id: str, role: str, when: datetime = DAY_ONE, *, by: str | None = None) -> RoleAdded:
+    return RoleAdded(user_id=user_id, occurred_at=when, source="discord", role=role, granted_by=by)
+
+
+def role_removed(user_id: str, role: str, when: datetime = DAY_ONE) -> RoleRemoved:
+    return RoleRemoved(user_id=user_id, occurred_at=when, source="discord", role=role)
+
+
+def pledged(user_id: str, tier: str | None, when: datetime = DAY_ONE) -> MembershipStarted:
+    return MembershipStarted(user_id=user_id, occurred_at=when, source="patreon", tier=tier)
+
+
+def changed_tier(user_id: str, tier: str | None, when: datetime = DAY_ONE) -> MembershipChanged:
+    return MembershipChanged(user_id=user_id, occurred_at=when, source="patreon", tier=tier)
+
+
+def declined(user_id: str, tier: str | None, when: datetime = DAY_ONE) -> MembershipDeclined:
+    return MembershipDeclined(user_id=user_id, occurred_at=when, source="patreon", tier=tier)
+
+
+def ended(user_id: str, tier: str | None = None, when: datetime = DAY_ONE) -> MembershipEnded:
+    return MembershipEnded(user_id=user_id, occurred_at=when, source="patreon", tier=tier)
+
+
+def marked_inactive(user_id: str, when: datetime = DAY_ONE) -> MarkedInactive:
+    return MarkedInactive(user_id=user_id, occurred_at=when, source="manual")

@@ -1,0 +1,127 @@
+"""The projection `members`: the canon's two derived tables, one state (the rules: docs/events.md)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+
+from domain.event import Event
+from domain.events import (
+    MarkedInactive,
+    MemberJoined,
+    MemberLeft,
+    MembershipChanged,
+    MembershipDeclined,
+    MembershipEnded,
+    MembershipEvent,
+    MembershipStarted,
+    RoleAdded,
+    RoleRemoved,
+)
+from projections.member_projection import MemberProjection
+from projections.tables import Column, ColumnType, Rows, Table
+
+ROLES: Final = Table(
+    "discord_user_current_roles",
+    columns=(
+        Column("role", ColumnType.TEXT, length=100),
+        Column("granted_at", ColumnType.TIMESTAMPTZ),
+        Column("granted_by", ColumnType.TEXT, length=100, null=True),
+    ),
+    key=("role",),
+    stamp="last_verified",
+    indexes=(("role",),),
+)
+
+STATUS: Final = Table(
+    "temple_member_status",
+    columns=(
+        Column("discord_joined_at", ColumnType.TIMESTAMPTZ, null=True),
+        Column("patreon_tier", ColumnType.TEXT, length=50, null=True),
+        Column("total_roles_count", ColumnType.INTEGER, null=True),
+        Column("last_activity", ColumnType.TIMESTAMPTZ, null=True),
+        Column("status", ColumnType.TEXT, length=20, null=True),
+    ),
+    stamp="last_sync",
+)
+
+Status = Literal["active", "inactive", "departed"]
+
+
+class Grant(NamedTuple):
+    granted_at: datetime
+    granted_by: str | None
+
+
+class Member(NamedTuple):
+    joined_at: datetime | None = None
+    tier: str | None = None
+    last_activity: datetime | None = None
+    status: Status = "active"
+    roles: Mapping[str, Grant] = {}
+
+    def seen(self, event: Event) -> "Member":
+        """A sign of life: whoever was inactive is active again, whoever departed stays so."""
+        status: Status = "departed" if self.status == "departed" else "active"
+        return Member(self.joined_at, self.tier, event.occurred_at, status, self.roles)
+
+
+def _rows(member: Member) -> Rows:
+    roles = member.roles
+    status = (member.joined_at, member.tier, len(roles), member.last_activity, member.status)
+    return {
+        STATUS.name: (status,),
+        ROLES.name: tuple([(role, grant[0], grant[1]) for role, grant in roles.items()]),
+    }
+
+
+def _state(rows: Rows) -> Member:
+    joined_at, tier, _, last_activity, status = rows[STATUS.name][0]
+    roles = {role: Grant(granted_at, granted_by) for role, granted_at, granted_by in rows.get(ROLES.name, ())}
+    return Member(joined_at, tier, last_activity, status, roles)
+
+
+members: Final[MemberProjection[Member]] = MemberProjection(
+    "members", version=1, tables=(STATUS, ROLES), initial=Member, rows=_rows, state=_state
+)
+
+
+@members.on(MemberJoined)
+def _(member: Member, event: MemberJoined) -> Member:
+    first = member.joined_at is None or member.status == "departed"
+    joined_at = event.occurred_at if first else member.joined_at
+    return Member(joined_at, member.tier, event.occurred_at, "active", member.roles)
+
+
+@members.on(MemberLeft)
+def _(member: Member, event: MemberLeft) -> Member:
+    return Member(member.joined_at, member.tier, event.occurred_at, "departed", {})
+
+
+@members.on(RoleAdded)
+def _(member: Member, event: RoleAdded) -> Member:
+    held = member.roles.get(event.role)
+    granted_by = event.granted_by
+    if held is not None and granted_by is None:
+        granted_by = held.granted_by
+    roles = {**member.roles, event.role: Grant(event.occurred_at, granted_by)}
+    # back without a join that we heard of: since when is not known
+    joined_at = None if member.status == "departed" else member.joined_at
+    return Member(joined_at, member.tier, event.occurred_at, "active", roles)
+
+
+@members.on(RoleRemoved)
+def _(member: Member, event: RoleRemoved) -> Member:
+    seen = member.seen(event)
+    if event.role not in seen.roles:
+        return seen
+    return seen._replace(roles={role: grant for role, grant in seen.roles.items() if role != event.role})
+
+
+@members.on(MembershipStarted, MembershipChanged, MembershipDeclined, MembershipEnded)
+def _(member: Member, event: MembershipEvent) -> Member:
+    return member.seen(event)._replace(tier=event.tier)
+
+
+@members.on(MarkedInactive)
+def _(member: Member, event: MarkedInactive) -> Member:
+    return member._replace(status="inactive") if member.status == "active" else member

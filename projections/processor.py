@@ -1,0 +1,221 @@
+"""One step of a projection: read, fold, write and move the checkpoint, in one transaction."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.position import Position
+from domain.recorded import Recorded
+from projections.batch import (
+    Exceptions,
+    Failure,
+    Known,
+    MemberBatch,
+    Stored,
+    by_member,
+    count_batch,
+    fold_batch,
+    known_of,
+)
+from projections.checkpoint import Checkpoint, ProjectionState
+from projections.difference import EMPTY, Changes
+from projections.fold import Fold, Frontier
+from projections.member_projection import MemberProjection, State
+from projections.tables import Table
+from projections.tally import Key, Tally
+
+Projection = MemberProjection[Any] | Tally
+
+
+class ProjectingTransaction(Protocol):
+    """What a step does to the database; all of it is kept, or nothing."""
+
+    def lock_checkpoint(self, projection: str) -> Checkpoint:
+        """The checkpoint, held until the transaction ends.
+
+        Raises NotLeader when another runner holds the projection's lease, UnknownName when there is no such row.
+        """
+
+    def exceptions(self, projection: str) -> Exceptions: ...
+
+    def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
+        """By position."""
+
+    def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, Stored]:
+        """Of each of these members, also of those that have no rows."""
+
+    def history(
+        self, projection: str, names: Sequence[tuple[str, str]], user_ids: Sequence[str], upto: Position
+    ) -> Iterable[tuple[str, Sequence[Recorded]]]:
+        """Events with these names, a member at a time, without the positions that were skipped."""
+
+    def write(self, tables: Sequence[Table], changes: Changes) -> None: ...
+
+    def move_frontiers(self, projection: str, frontiers: Mapping[str, Frontier | None]) -> None: ...
+
+    def add(self, table: Table, increments: Mapping[Key, int]) -> None: ...
+
+    def park(self, projection: str, failures: Sequence[Failure]) -> None: ...
+
+    def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
+        """Raises StaleCheckpoint when position or epoch are not those of *before*."""
+
+
+OpenTransaction = Callable[[], AbstractContextManager[ProjectingTransaction]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step did. `idle` names why it did nothing: the state, `version`, or `caught up`."""
+
+    position: Position
+    events: int = 0
+    rows: int = 0
+    refolded: int = 0
+    failures: tuple[Failure, ...] = ()
+    idle: str | None = None
+
+
+CAUGHT_UP: Final = "caught up"
+NEEDS_REPLAY: Final = "needs replay"
+
+
+class Processor(Protocol):
+    """One projection, ready to take steps."""
+
+    @property
+    def projection(self) -> Projection: ...
+
+    def step(self, *, upto: Position, limit: int) -> Step:
+        """Folds at most *limit* events that are not above *upto*, all of which must be settled.
+
+        Raises NotLeader, StaleCheckpoint, and what the transaction raises; nothing is kept then.
+        """
+
+
+def processor_of(
+    projection: Projection,
+    transaction: OpenTransaction,
+    *,
+    catalogue: Catalogue = CATALOGUE,
+    members_kept: int = 50_000,
+) -> Processor:
+    """*members_kept*: how many members are remembered between steps, to spare reading their rows again."""
+    if isinstance(projection, Tally):
+        return TallyProcessor(projection, transaction)
+    return MemberProcessor(projection, transaction, catalogue, members_kept)
+
+
+def may_fold(projection: Projection, checkpoint: Checkpoint) -> str | None:
+    """Why this code may not go on with this checkpoint; None when it may."""
+    if checkpoint.state is not ProjectionState.RUNNING:
+        return checkpoint.state.value
+    return NEEDS_REPLAY if checkpoint.version != projection.version else None
+
+
+class MemberProcessor(Generic[State]):
+    def __init__(
+        self,
+        projection: MemberProjection[State],
+        transaction: OpenTransaction,
+        catalogue: Catalogue,
+        members_kept: int,
+    ) -> None:
+        self.projection = projection
+        self.fold = Fold(projection, catalogue)
+        self._transaction = transaction
+        self._members_kept = members_kept
+        self._members: dict[str, Known[State]] = {}
+        self._exceptions = Exceptions()
+        self._seen: tuple[int, Position] | None = None
+
+    def step(self, *, upto: Position, limit: int) -> Step:
+        name = self.projection.name
+        with self._transaction() as transaction:
+            checkpoint = transaction.lock_checkpoint(name)
+            reason = may_fold(self.projection, checkpoint)
+            if reason is not None:
+                return Step(checkpoint.position, idle=reason)
+            events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
+            if not events:
+                return Step(checkpoint.position, idle=CAUGHT_UP)
+            self._remember_only_if(transaction, checkpoint)
+            position = events[-1].position
+            batch = self._fold(transaction, events, position)
+            transaction.write(self.projection.tables, batch.changes)
+            transaction.move_frontiers(name, {user_id: each.frontier for user_id, each in batch.members.items()})
+            transaction.park(name, batch.failures)
+            transaction.advance(checkpoint, to=position, passed=len(events))
+            # until the commit is certain, nothing that was remembered can be relied on
+            seen, self._seen = self._seen, None
+        self._seen = None if seen is None else (seen[0], position)
+        self._keep(batch)
+        return Step(
+            position, len(events), batch.changes.count(), batch.refolded, tuple(batch.failures)
+        )
+
+    def _fold(
+        self, transaction: ProjectingTransaction, events: Sequence[Recorded], upto: Position
+    ) -> MemberBatch[State]:
+        grouped = by_member(self.fold, events, self._exceptions)
+        known: dict[str, Known[State] | None] = {}
+        unread: list[str] = []
+        for user_id in grouped:
+            remembered = self._members.get(user_id)
+            if remembered is None:
+                unread.append(user_id)
+            else:
+                known[user_id] = remembered
+        stored = transaction.stored(self.projection, unread) if unread else {}
+        for user_id in unread:
+            known[user_id] = known_of(self.fold, stored[user_id])
+        return fold_batch(
+            self.fold,
+            grouped,
+            known,
+            lambda user_id: stored[user_id].rows if user_id in stored else EMPTY,
+            lambda user_ids: transaction.history(self.projection.name, self.fold.names, user_ids, upto),
+        )
+
+    def _remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:
+        """Keeps what is remembered only where nobody else moved the projection since our last commit."""
+        if self._seen != (checkpoint.epoch, checkpoint.position):
+            self._members = {}
+            self._exceptions = transaction.exceptions(self.projection.name)
+            self._seen = (checkpoint.epoch, checkpoint.position)
+
+    def _keep(self, batch: MemberBatch[State]) -> None:
+        for user_id, member in batch.members.items():
+            self._members.pop(user_id, None)
+            self._members[user_id] = member
+        for user_id in list(self._members)[: max(0, len(self._members) - self._members_kept)]:
+            del self._members[user_id]
+        if batch.failures:
+            self._exceptions = self._exceptions.also_parked(batch.failures)
+
+
+class TallyProcessor:
+    def __init__(self, projection: Tally, transaction: OpenTransaction) -> None:
+        self.projection = projection
+        self._transaction = transaction
+
+    def step(self, *, upto: Position, limit: int) -> Step:
+        name = self.projection.name
+        with self._transaction() as transaction:
+            checkpoint = transaction.lock_checkpoint(name)
+            reason = may_fold(self.projection, checkpoint)
+            if reason is not None:
+                return Step(checkpoint.position, idle=reason)
+            events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
+            if not events:
+                return Step(checkpoint.position, idle=CAUGHT_UP)
+            batch = count_batch(self.projection, events, transaction.exceptions(name).skipped)
+            transaction.add(self.projection.table, batch.increments)
+            transaction.park(name, batch.failures)
+            position = events[-1].position
+            transaction.advance(checkpoint, to=position, passed=len(events), counted=batch.counted)
+        return Step(position, len(events), len(batch.increments), 0, tuple(batch.failures))
+
+

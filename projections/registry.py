@@ -1,0 +1,74 @@
+"""Which projections there are: found by entry point, ours and everybody else's alike."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+from domain.catalogue import CATALOGUE, Catalogue, EventType
+from domain.errors import ProjectionMisdeclared, UnknownName
+from projections.activity import activity
+from projections.member_projection import MemberProjection
+from projections.members import members
+from projections.processor import Projection
+from projections.tally import Tally
+
+PROJECTIONS: Final = "temple_ledger.projections"
+"""Entry points of this group name a MemberProjection or a Tally."""
+
+EVENTS: Final = "temple_ledger.events"
+"""Entry points of this group name an iterable of EventType, which the catalogue then knows as well."""
+
+
+@cache
+def installed() -> Mapping[str, Projection]:
+    """By name, ours first. Raises ProjectionMisdeclared for an entry point that is none."""
+    found: dict[str, Projection] = {members.name: members, activity.name: activity}
+    for point in entry_points(group=PROJECTIONS):
+        projection = _load(point)
+        if not isinstance(projection, MemberProjection | Tally):
+            raise ProjectionMisdeclared(f"entry point {point.name} ({point.value}) is no projection")
+        if found.setdefault(projection.name, projection) is not projection:
+            raise ProjectionMisdeclared(f"two projections are called {projection.name}; rename {point.value}")
+    _each_table_once(found.values())
+    return found
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Our event types, and those that installed packages add."""
+    added: list[EventType] = []
+    for point in entry_points(group=EVENTS):
+        types = _load(point)
+        if not isinstance(types, Iterable):
+            raise ProjectionMisdeclared(f"entry point {point.name} ({point.value}) is no list of event types")
+        added.extend(each for each in types if isinstance(each, EventType))
+    return CATALOGUE.extended(added) if added else CATALOGUE
+
+
+def named(name: str) -> Projection:
+    """Raises UnknownName, with near names."""
+    try:
+        return installed()[name]
+    except KeyError:
+        near = get_close_matches(name, installed(), n=3, cutoff=0.5)
+        raise UnknownName("projection", name, tuple(near or sorted(installed()))) from None
+
+
+def _load(point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except Exception as error:
+        raise ProjectionMisdeclared(
+            f"entry point {point.name} ({point.value}) can not be loaded: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _each_table_once(projections: Iterable[Projection]) -> None:
+    owner: dict[str, str] = {}
+    for projection in projections:
+        for table in projection.tables:
+            first = owner.setdefault(table.name, projection.name)
+            if first != projection.name:
+                raise ProjectionMisdeclared(f"projections {first} and {projection.name} both keep table {table.name}")

@@ -1,0 +1,92 @@
+"""Given a history, when something happens, then these rows: tests of a projection without a database.
+
+    spec = Specification(members)
+    spec.given(joined("ada"), role_added("ada", "Oracle"))
+    spec.when(left("ada"))
+    spec.then_rows("ada", "discord_user_current_roles", [])
+
+Each `then` folds the history in every way that must not matter: at once, one by one, in every batch size, and with the
+state turned into rows and back between two events.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Generic
+from uuid import UUID
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.event import Event
+from domain.log_entry import entry_of_event, recorded_of
+from domain.position import Position
+from domain.recorded import Recorded
+from projections.batch import Exceptions, History, Known, Stored, by_member, fold_batch, known_of
+from projections.difference import EMPTY
+from projections.fold import Fold, Folded
+from projections.member_projection import MemberProjection, State
+from projections.tables import Row, Rows
+
+
+class Specification(Generic[State]):
+    """One projection and the events that were appended so far, in the order of their positions."""
+
+    def __init__(self, projection: MemberProjection[State], catalogue: Catalogue = CATALOGUE) -> None:
+        self._fold = Fold(projection, catalogue)
+        self._catalogue = catalogue
+        self.log: list[Recorded] = []
+
+    def given(self, *events: Event) -> "Specification[State]":
+        """Appends events."""
+        for event in events:
+            position = Position(len(self.log) + 1)
+            entry = entry_of_event(event, event_id=UUID(int=position), catalogue=self._catalogue)
+            self.log.append(recorded_of(entry)._replace(position=position))
+        return self
+
+    when = given
+
+    def then_rows(self, user_id: str, table: str, expected: Sequence[Row]) -> None:
+        """The member's rows in *table*, in any order, without user_id and stamp."""
+        assert sorted(self.rows(user_id).get(table, ()), key=repr) == sorted(expected, key=repr)
+
+    def then_parked(self, user_id: str, position: int) -> None:
+        assert self._whole(user_id).parked_at == position
+
+    def rows(self, user_id: str) -> Rows:
+        """Raises AssertionError where batches of another size give other rows, or rows do not turn back."""
+        whole = self._whole(user_id)
+        rows = self._fold.projection.rows(whole.state)
+        if whole.parked_at is None:
+            for size in range(1, len(self.log) + 1):
+                assert _same(rows, self._in_batches(user_id, size)), f"batches of {size} give other rows"
+        return rows
+
+    def _whole(self, user_id: str) -> Folded[State]:
+        return self._fold.whole([recorded for recorded in self.log if recorded.user_id == user_id])
+
+    def _in_batches(self, user_id: str, size: int) -> Rows:
+        stored = Stored(EMPTY, None)
+        for start in range(0, len(self.log), size):
+            batch = self.log[start : start + size]
+            grouped = by_member(self._fold, batch, Exceptions())
+            known: dict[str, Known[State] | None] = dict.fromkeys(grouped)
+            if user_id not in grouped:
+                continue
+            known[user_id] = known_of(self._fold, stored)
+            assert known[user_id] is not None, "these rows can not be turned back into a state"
+            events = {user_id: grouped[user_id]}
+            done = fold_batch(self._fold, events, known, lambda _: EMPTY, self._history(start + len(batch)))
+            stored = Stored(done.members[user_id].rows, done.members[user_id].frontier)
+        return stored.rows
+
+    def _history(self, upto: int) -> History:
+        def history(user_ids: Sequence[str]) -> Iterator[tuple[str, Sequence[Recorded]]]:
+            for user_id in user_ids:
+                yield user_id, [r for r in self.log[:upto] if r.user_id == user_id and self._fold.knows(r)]
+
+        return history
+
+
+def _same(one: Rows, other: Rows) -> bool:
+    names = one.keys() | other.keys()
+    return all(sorted(one.get(name, ()), key=repr) == sorted(other.get(name, ()), key=repr) for name in names)
+
+

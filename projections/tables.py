@@ -1,0 +1,114 @@
+"""How an author declares the tables of a projection; `temple db migrate` makes them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+from domain.errors import ProjectionMisdeclared
+
+Row = tuple[Any, ...]
+"""The values of a table's declared columns, in their order, without `user_id` and without the stamp."""
+
+Rows = Mapping[str, Sequence[Row]]
+"""A member's rows by table name; a table without rows may be left out."""
+
+_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+
+class ColumnType(StrEnum):
+    TEXT = "text"
+    INTEGER = "integer"
+    BIGINT = "bigint"
+    NUMERIC = "numeric"
+    BOOLEAN = "boolean"
+    TIMESTAMPTZ = "timestamptz"
+    DATE = "date"
+
+
+_BITS: Final = {ColumnType.INTEGER: 31, ColumnType.BIGINT: 63}
+
+
+@dataclass(frozen=True)
+class Column:
+    """`length` is in characters, for text alone: the column is a varchar then."""
+
+    name: str
+    type: ColumnType
+    length: int | None = None
+    null: bool = False
+
+    def refuses(self, value: Any) -> str | None:
+        """Why PostgreSQL would not take *value* here; None when it would."""
+        if value is None:
+            return None if self.null else "may not be null"
+        if self.type is ColumnType.TEXT:
+            if not isinstance(value, str):
+                return f"is a {type(value).__name__}, not a text"
+            if self.length is not None and len(value) > self.length:
+                return f"has {len(value)} characters, at most {self.length} fit"
+            return "has a NUL character" if "\x00" in value else None
+        if self.type in _BITS:
+            if not isinstance(value, int) or isinstance(value, bool):
+                return f"is a {type(value).__name__}, not a whole number"
+            return None if -(1 << _BITS[self.type]) <= value < 1 << _BITS[self.type] else "is out of range"
+        if self.type is ColumnType.TIMESTAMPTZ:
+            aware = isinstance(value, datetime) and value.tzinfo is not None
+            return None if aware else "is not a time with an offset"
+        return None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a member projection, or of a tally.
+
+    A member projection's table begins with `user_id`, before the declared columns; its primary key is `user_id` and
+    the columns of `key`. `stamp` names a column that says when a row was last written or confirmed: it is kept by the
+    framework and no part of equality.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    stamp: str | None = None
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *self.column_names, *(() if self.stamp is None else (self.stamp,))):
+            check_name("table or column", name)
+        unknown = {*self.key, *(name for index in self.indexes for name in index)} - {*self.column_names, "user_id"}
+        if unknown:
+            raise ProjectionMisdeclared(f"table {self.name} has no column {sorted(unknown)[0]!r} for its key or index")
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def key_positions(self) -> tuple[int, ...]:
+        """Where in a row the columns of the key stand."""
+        return tuple(self.column_names.index(name) for name in self.key)
+
+    def key_of(self, row: Row) -> Row:
+        return tuple([row[place] for place in self.key_positions])
+
+    def refuses(self, row: Row) -> str | None:
+        """Why the database would not take *row*; None when it would."""
+        if len(row) != len(self.columns):
+            return f"{self.name} has {len(self.columns)} columns, the row has {len(row)}"
+        for column, value in zip(self.columns, row, strict=True):
+            reason = column.refuses(value)
+            if reason is not None:
+                return f"{self.name}.{column.name} {reason}"
+        return None
+
+
+def check_name(what: str, name: str) -> None:
+    """Names go into SQL: small letters, digits and underscores, at most 63."""
+    if not _NAME.fullmatch(name):
+        raise ProjectionMisdeclared(
+            f"{what} {name!r} is no name for a table: small letters, digits and underscores, at most 63"
+        )

@@ -1,0 +1,3 @@
+update projection_checkpoint
+set counted = counted + %(counted)s
+where projection = %(projection)s

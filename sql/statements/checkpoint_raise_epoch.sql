@@ -1,0 +1,4 @@
+update projection_checkpoint
+set epoch = epoch + 1,
+    updated_at = clock_timestamp()
+where projection = %(projection)s

@@ -1,0 +1,11 @@
+-- By a rebuild, a repair or a switch: rows and position are another set than before, so the epoch rises.
+update projection_checkpoint
+set version = %(version)s,
+    position = %(position)s,
+    passed = %(passed)s,
+    counted = %(counted)s,
+    state = %(state)s,
+    reason = null,
+    epoch = epoch + 1,
+    updated_at = clock_timestamp()
+where projection = %(projection)s

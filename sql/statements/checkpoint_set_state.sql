@@ -1,0 +1,7 @@
+update projection_checkpoint
+set state = %(state)s,
+    reason = %(reason)s,
+    epoch = epoch + 1,
+    updated_at = clock_timestamp()
+where projection = %(projection)s
+returning projection

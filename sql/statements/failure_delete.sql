@@ -1,0 +1,3 @@
+delete from projection_failure
+where projection = %(projection)s
+  and position = any(%(positions)s)

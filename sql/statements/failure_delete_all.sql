@@ -1,0 +1,2 @@
+delete from projection_failure
+where projection = %(projection)s

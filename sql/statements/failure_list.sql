@@ -1,0 +1,24 @@
+select
+    failure.projection,
+    failure.position,
+    failure.user_id,
+    failure.error,
+    failure.attempts,
+    failure.parked_at,
+    log.event_type,
+    log.action,
+    log.target,
+    log.metadata::text,
+    (
+        select count(*)
+        from webhook_audit_log as waiting
+        where waiting.user_id = failure.user_id
+          and waiting.id between failure.position and checkpoint.position
+    ) as waiting
+from projection_failure as failure
+join projection_checkpoint as checkpoint using (projection)
+left join webhook_audit_log as log on log.id = failure.position
+where (%(projection)s::text is null or failure.projection = %(projection)s)
+  and (%(user_id)s::text is null or failure.user_id = %(user_id)s)
+  and (%(position)s::bigint is null or failure.position = %(position)s)
+order by failure.projection, failure.position

@@ -1,0 +1,3 @@
+delete from projection_frontier
+where projection = %(projection)s
+  and user_id = any(%(user_ids)b)

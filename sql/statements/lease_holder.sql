@@ -1,0 +1,3 @@
+select holder, description
+from projection_lease
+where projection = %(projection)s

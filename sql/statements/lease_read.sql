@@ -1,0 +1,11 @@
+-- free: nobody holds it, its time is over, or the connection it was taken with is gone (a killed runner)
+select
+    checkpoint.projection,
+    lease.holder,
+    lease.description,
+    lease.projection is null
+        or lease.expires_at <= clock_timestamp()
+        or not exists (select from pg_stat_activity where pid = lease.backend_pid) as free
+from projection_checkpoint as checkpoint
+left join projection_lease as lease using (projection)
+where checkpoint.projection = any(%(projections)s)

@@ -1,0 +1,2 @@
+delete from projection_lease
+where holder = %(holder)s

@@ -1,0 +1,17 @@
+insert into projection_lease as lease
+    (projection, holder, description, backend_pid, acquired_at, renewed_at, expires_at)
+values (
+    %(projection)s, %(holder)s, %(description)s, pg_backend_pid(),
+    clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(seconds)s)
+)
+on conflict (projection) do update
+set holder = excluded.holder,
+    description = excluded.description,
+    backend_pid = excluded.backend_pid,
+    acquired_at = excluded.acquired_at,
+    renewed_at = excluded.renewed_at,
+    expires_at = excluded.expires_at
+where lease.expires_at <= clock_timestamp()
+   or lease.holder = excluded.holder
+   or not exists (select from pg_stat_activity where pid = lease.backend_pid)
+returning projection

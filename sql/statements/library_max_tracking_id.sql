@@ -1,0 +1,3 @@
+select position
+from projection_checkpoint
+where projection = %(tracking)s

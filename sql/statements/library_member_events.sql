@@ -1,0 +1,19 @@
+-- One member's rows by position, as far as they are visible now.
+select
+    id,
+    case
+        when timestamp >= '0001-01-01 00:00:00+00' and timestamp < '10000-01-01 00:00:00+00' then timestamp
+    end as timestamp,
+    event_type,
+    user_id,
+    action,
+    target,
+    metadata::text,
+    source,
+    event_id
+from webhook_audit_log
+where user_id = %(user_id)s
+  and (%(after)s::bigint is null or id > %(after)s)
+  and (%(upto)s::bigint is null or id <= %(upto)s)
+order by case when %(desc)s then -id else id end
+limit %(limit)s

@@ -1,0 +1,21 @@
+-- What the log holds under these event_ids, and whether it is the same fact: one row for each that is there.
+-- jsonb is compared as jsonb, so neither the order of keys nor the spelling of a number matters.
+select
+    given.place,
+    log.id,
+    (log.timestamp, log.event_type, log.user_id, log.action, log.target, log.metadata, log.source)
+        is not distinct from
+    (given.timestamp, given.event_type, given.user_id, given.action, given.target, given.metadata::jsonb, given.source)
+        as same
+from unnest(
+    %(event_id)s::uuid[],
+    %(timestamp)s::timestamptz[],
+    %(event_type)s::varchar[],
+    %(user_id)s::varchar[],
+    %(action)s::varchar[],
+    %(target)s::varchar[],
+    %(metadata)s::text[],
+    %(source)s::varchar[]
+) with ordinality as given (event_id, timestamp, event_type, user_id, action, target, metadata, source, place)
+join webhook_audit_log as log on log.event_id = given.event_id
+order by given.place

@@ -1,0 +1,2 @@
+-- Which of these event_ids are in the log, and where.
+select event_id, id from webhook_audit_log where event_id = any(%(event_ids)s::uuid[])

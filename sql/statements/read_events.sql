@@ -1,0 +1,25 @@
+select
+    log.id,
+    case
+        when log.timestamp between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00' then log.timestamp
+    end as timestamp,
+    log.event_type,
+    log.user_id,
+    log.action,
+    log.target,
+    log.metadata::text,
+    log.source,
+    log.event_id,
+    log.recorded_at
+from webhook_audit_log as log
+where log.id > %(after)s
+  and log.id <= %(upto)s
+  and (%(user_id)s::text is null or log.user_id = %(user_id)s)
+  and (%(event_type)s::text is null or log.event_type = %(event_type)s)
+  and (%(action)s::text is null or log.action = %(action)s)
+  and (%(source)s::text is null or log.source = %(source)s)
+  and (%(targets)s::text[] is null or log.target = any(%(targets)s))
+  and (%(since)s::timestamptz is null or log.timestamp >= %(since)s)
+  and (%(until)s::timestamptz is null or log.timestamp <= %(until)s)
+order by log.id
+limit %(limit)s

@@ -1,0 +1,3 @@
+select count(*)
+from projection_frontier
+where projection = %(projection)s

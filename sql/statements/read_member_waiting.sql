@@ -1,0 +1,6 @@
+-- How many events of the member the projection has not folded yet.
+select count(*)
+from webhook_audit_log as log
+join projection_checkpoint as checkpoint on checkpoint.projection = %(projection)s
+where log.user_id = %(user_id)s
+  and log.id > checkpoint.position

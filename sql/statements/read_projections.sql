@@ -1,0 +1,27 @@
+select
+    checkpoint.projection,
+    checkpoint.version,
+    checkpoint.position,
+    checkpoint.passed,
+    checkpoint.counted,
+    checkpoint.state,
+    checkpoint.reason,
+    checkpoint.updated_at,
+    (select count(*) from webhook_audit_log where id > checkpoint.position) as lag_events,
+    (
+        select extract(epoch from clock_timestamp() - waiting.recorded_at)::double precision
+        from webhook_audit_log as waiting
+        where waiting.id > checkpoint.position
+        order by waiting.id
+        limit 1
+    ) as lag_seconds,
+    (select count(*) from projection_failure as failure where failure.projection = checkpoint.projection) as parked,
+    (select count(*) from skipped_position as skipped where skipped.projection = checkpoint.projection) as skipped,
+    case
+        when lease.expires_at > clock_timestamp()
+         and exists (select from pg_stat_activity where pid = lease.backend_pid)
+        then lease.description
+    end as leader
+from projection_checkpoint as checkpoint
+left join projection_lease as lease using (projection)
+order by checkpoint.projection

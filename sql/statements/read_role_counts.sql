@@ -1,0 +1,3 @@
+select role, count(*)
+from discord_user_current_roles
+group by role

@@ -1,0 +1,3 @@
+select role, name, deleted
+from discord_role_directory
+order by role

@@ -1,0 +1,97 @@
+"""What docs/writing-a-projection.md promises to authors."""
+
+import pytest
+
+from domain.errors import ProjectionMisdeclared, SchemaMismatch
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.schema import bring_up_to_date
+from infrastructure.projecting.replay import replay
+from infrastructure.projecting.verify import verify
+from infrastructure.testing.ledger import Ledger
+from projections.histories import at, joined, role_added
+from projections.member_projection import MemberProjection
+from projections.specification import Specification
+from projections.tables import Column, ColumnType, Table
+from tests.examples.grants import GRANTS, Grants, grants, joins
+
+
+def test_every_grant_counts() -> None:
+    spec = Specification(grants)
+    spec.given(role_added("ada", "Oracle", at(1)))
+    spec.when(role_added("ada", "Oracle", at(2)))
+    spec.then_rows("ada", "example_grants", [("Oracle", 2, at(2))])
+
+
+@pytest.mark.parametrize("batch", [1, 2, 1_000])
+def test_rows_are_stored_whatever_the_batches(database: Database, batch: int) -> None:
+    ledger = Ledger(database, projections=[grants, joins], batch=batch)
+    ledger.given(joined("ada", at(0)), role_added("ada", "Oracle", at(5)), role_added("ada", "Seeker", at(4)))
+    ledger.when(role_added("ada", "Oracle", at(3)), role_added("bob", "Oracle", at(1)))
+    ledger.then_rows(grants, GRANTS.name, "ada", [("Oracle", 2, at(5)), ("Seeker", 1, at(4))])
+
+
+def test_rows_of_another_version_stay_until_a_replay(database: Database) -> None:
+    ledger = Ledger(database, projections=[grants])
+    ledger.given(role_added("ada", "Oracle", at(1)), role_added("ada", "Oracle", at(2)))
+    ledger.catch_up()
+    newer = _once_is_enough()
+    unverified = verify(database, newer).unverified
+    assert unverified is not None and "temple replay grants" in unverified
+    with pytest.raises(AssertionError, match="needs replay"):
+        Ledger(database, projections=[newer]).catch_up()
+    assert ledger.rows(grants, GRANTS.name, "ada") == [("Oracle", 2, at(2))]
+    shown = replay(database, newer, apply=False)
+    assert (shown.changed_members, shown.changes) == (1, 1)
+    assert ledger.rows(grants, GRANTS.name, "ada") == [("Oracle", 2, at(2))]
+    assert replay(database, newer, apply=True).changes == 1
+    assert verify(database, newer).ok
+    assert ledger.rows(grants, GRANTS.name, "ada") == [("Oracle", 1, at(2))]
+
+
+def test_a_table_of_that_name_with_another_shape_is_refused(database: Database) -> None:
+    with database.connect(Role.OWNER) as connection:
+        connection.execute("create table example_grants (user_id varchar(100), role text, times integer)")
+    with pytest.raises(SchemaMismatch, match="example_grants"):
+        bring_up_to_date(database, [grants])
+
+
+@pytest.mark.parametrize("name", ['x"; drop', "Members", "", "a" * 64])
+def test_names_that_are_no_names_are_refused(name: str) -> None:
+    with pytest.raises(ProjectionMisdeclared):
+        MemberProjection(
+            name, version=1, tables=(GRANTS,), initial=lambda: Grants({}), rows=grants.rows_of, state=grants.state_of
+        )
+    with pytest.raises(ProjectionMisdeclared):
+        Table(name, columns=(Column("times", ColumnType.INTEGER),))
+
+
+def test_a_value_that_no_column_holds_parks_the_member(database: Database) -> None:
+    narrow = _narrow()
+    ledger = Ledger(database, projections=[narrow])
+    ledger.when(role_added("ada", "Oracle", at(1)), role_added("ada", "A very long name", at(2)))
+    ledger.then_rows(narrow, "example_narrow", "ada", [("Oracle",)])
+    assert verify(database, narrow).parked == 1
+
+
+def _once_is_enough() -> MemberProjection[Grants]:
+    newer = MemberProjection(
+        "grants", version=2, tables=(GRANTS,), initial=lambda: Grants({}), rows=grants.rows_of, state=grants.state_of
+    )
+    newer.on(*grants.steps)(lambda before, event: Grants({**before.by_role, event.role: (1, event.occurred_at)}))
+    return newer
+
+
+def _narrow() -> MemberProjection[tuple[str, ...]]:
+    from domain.events import RoleAdded
+
+    table = Table("example_narrow", columns=(Column("role", ColumnType.TEXT, length=10),), key=("role",))
+    narrow = MemberProjection(
+        "narrow",
+        version=1,
+        tables=(table,),
+        initial=tuple[str, ...],
+        rows=lambda roles: {table.name: [(role,) for role in roles]},
+        state=lambda rows: tuple(role for (role,) in rows.get(table.name, ())),
+    )
+    narrow.on(RoleAdded)(lambda roles, event: (*roles, event.role))
+    return narrow

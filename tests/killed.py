@@ -1,0 +1,50 @@
+"""A child process that is killed by SIGKILL at its n-th exchange with the database, before or after it took place.
+
+The driver is patched in the child, after a fork: each `Connection.wait` is one exchange. Killed after it, the server
+has acted and nobody here knows; killed before it, nothing was sent.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any, Literal
+
+import psycopg
+
+Moment = Literal["before", "after"]
+
+
+def run_killed(work: Callable[[], None], *, at: int, moment: Moment) -> bool:
+    """Runs *work* in a child; whether the child was killed (False: it finished before its *at*-th exchange)."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            _die_at(at, moment)
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    _, ended = os.waitpid(child, 0)
+    if os.WIFSIGNALED(ended):
+        assert os.WTERMSIG(ended) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(ended) == 0, "the child failed by itself"
+    return False
+
+
+def _die_at(at: int, moment: Moment) -> None:
+    wait = psycopg.Connection.wait
+    seen = 0
+
+    def counted(connection: Any, *arguments: Any, **named: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == at and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = wait(connection, *arguments, **named)
+        if seen == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    psycopg.Connection.wait = counted  # type: ignore[method-assign]

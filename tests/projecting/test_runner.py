@@ -1,0 +1,262 @@
+"""The runner: leads, folds, gives way; killed at any point, rows and checkpoint agree."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from domain.errors import UnsafeLog
+from infrastructure.database.connection import Database, Role
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.projecting import operations
+from infrastructure.projecting.lease import Lease
+from infrastructure.projecting.runner import Runner
+from infrastructure.projecting.transaction import read_checkpoints
+from infrastructure.projecting.verify import verify
+from infrastructure.testing.ledger import Ledger
+from projections.activity import activity
+from projections.checkpoint import ProjectionState
+from projections.histories import at, joined, left, role_added, role_removed
+from projections.members import members
+from tests.killed import Moment, run_killed
+
+
+def catch_up(database: Database) -> None:
+    with Wakeup(database) as wakeup:
+        Runner(database, [members, activity], wakeup).run(until_caught_up=True)
+
+
+@contextmanager
+def running(database: Database, lease: Lease | None = None) -> Iterator[Runner]:
+    """A daemon in a thread of its own."""
+    with Wakeup(database) as wakeup:
+        runner = Runner(database, [members, activity], wakeup, lease=lease)
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        try:
+            yield runner
+        finally:
+            runner.stop()
+            wakeup.wake()
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Polls; the test fails when the time is over."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        pause.wait(0.02)
+
+
+def position(database: Database, projection: str = "members") -> int:
+    with database.connect(Role.READ) as connection:
+        return read_checkpoints(connection)[projection].position
+
+
+def head(database: Database) -> int:
+    with database.connect(Role.READ) as connection:
+        row = connection.execute("select coalesce(max(id), 0) from webhook_audit_log").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def history(ledger: Ledger, number: int) -> None:
+    """Twenty events of four members, some of them late."""
+    for who in range(4):
+        member = f"{number}-{who}"
+        ledger.given(
+            joined(member, at(1)),
+            role_added(member, "Oracle", at(5), by="mod"),
+            role_removed(member, "Oracle", at(9 - who)),
+            left(member, at(3)) if who % 2 else role_added(member, "Seeker", at(2)),
+            role_added(member, "Seeker", at(8)),
+        )
+
+
+def test_catching_up_ends_with_every_event_folded(ledger: Ledger) -> None:
+    history(ledger, 1)
+    catch_up(ledger.database)
+    assert position(ledger.database) == head(ledger.database)
+    ledger.then_verified()
+
+
+def test_a_daemon_folds_what_is_appended_while_it_runs(ledger: Ledger) -> None:
+    with running(ledger.database):
+        for number in range(3):
+            history(ledger, number)
+            wait_until(lambda: position(ledger.database) == head(ledger.database))
+        ledger.then_verified()
+
+
+def test_of_two_runners_one_leads_and_each_event_is_folded_once(ledger: Ledger) -> None:
+    with running(ledger.database), running(ledger.database) as second:
+        wait_until(lambda: len(second.led_by_others) == 2 or not second.led_by_others)
+        for number in range(5):
+            history(ledger, number)
+        wait_until(lambda: position(ledger.database) == head(ledger.database))
+    ledger.then_verified()
+    with ledger.database.connect(Role.READ) as connection:
+        assert connection.execute("select sum(events) from projection_batch where projection = 'members'").fetchone() == (
+            100,
+        )
+
+
+def test_a_stopped_runner_gives_its_leases_back(ledger: Ledger) -> None:
+    with running(ledger.database):
+        wait_until(lambda: _leases(ledger.database) == 2)
+    assert _leases(ledger.database) == 0
+
+
+def test_a_frozen_leader_is_replaced_and_what_it_still_tries_is_void(ledger: Ledger) -> None:
+    history(ledger, 1)
+    frozen = Lease(seconds=0.5)
+    with ledger.database.connect(Role.PROJECT) as connection:
+        assert frozen.take(connection, ["members", "activity"]) == {"members": None, "activity": None}
+        with running(ledger.database):
+            wait_until(lambda: position(ledger.database) == head(ledger.database))
+            assert frozen.renew(connection) == frozenset()
+        ledger.then_verified()
+
+
+def test_a_position_rolled_back_is_no_obstacle(ledger: Ledger) -> None:
+    with ledger.database.connect(Role.APPEND) as connection, pytest.raises(ZeroDivisionError), connection.transaction():
+        connection.execute(
+            "insert into webhook_audit_log (event_id, event_type, user_id, action, source) "
+            "select gen_random_uuid(), 'x', 'x', 'x', 'x' from generate_series(1, 50)"
+        )
+        raise ZeroDivisionError
+    history(ledger, 1)
+    catch_up(ledger.database)
+    ledger.then_verified()
+    assert position(ledger.database) == head(ledger.database)
+
+
+def test_a_paused_projection_stands_still_and_the_others_go_on(ledger: Ledger) -> None:
+    operations.set_state(ledger.database, "members", ProjectionState.PAUSED, reason="looking into it")
+    history(ledger, 1)
+    catch_up(ledger.database)
+    assert position(ledger.database, "members") == 0
+    assert position(ledger.database, "activity") == head(ledger.database)
+    operations.set_state(ledger.database, "members", ProjectionState.RUNNING)
+    catch_up(ledger.database)
+    ledger.then_verified()
+
+
+def test_a_pause_reaches_a_running_daemon(ledger: Ledger) -> None:
+    with running(ledger.database):
+        wait_until(lambda: _leases(ledger.database) == 2)
+        operations.set_state(ledger.database, "members", ProjectionState.PAUSED)
+        history(ledger, 1)
+        wait_until(lambda: position(ledger.database, "activity") == head(ledger.database))
+        assert position(ledger.database, "members") == 0
+        operations.set_state(ledger.database, "members", ProjectionState.RUNNING)
+        wait_until(lambda: position(ledger.database, "members") == head(ledger.database))
+
+
+def test_a_repair_between_two_batches_does_not_come_undone(ledger: Ledger) -> None:
+    ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)))
+    with running(ledger.database):
+        wait_until(lambda: position(ledger.database) == head(ledger.database))
+        with ledger.database.connect(Role.PROJECT) as connection:
+            connection.execute("update discord_user_current_roles set role = 'Forged' where user_id = 'ada'")
+        assert not verify(ledger.database, members).ok
+        with operations.operation(ledger.database, "members") as (transaction, checkpoint):
+            operations.fold_again(transaction, members, checkpoint, ["ada"])
+        assert verify(ledger.database, members).ok
+        ledger.when(role_added("ada", "Seeker", at(3)))
+        wait_until(lambda: position(ledger.database) == head(ledger.database))
+        ledger.then_verified()
+    ledger.then_roles("ada", ["Oracle", "Seeker"])
+
+
+def test_a_runner_recovers_from_losing_its_connection(ledger: Ledger) -> None:
+    with running(ledger.database):
+        for number in range(4):
+            history(ledger, number)
+            with ledger.database.connect(Role.LOGIN) as admin:
+                admin.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity "
+                    "where datname = current_database() and pid <> pg_backend_pid()"
+                )
+        wait_until(lambda: position(ledger.database) == head(ledger.database))
+    ledger.then_verified()
+
+
+def test_a_log_that_can_not_be_read_safely_is_refused(ledger: Ledger) -> None:
+    with ledger.database.connect(Role.OWNER) as connection:
+        connection.execute("alter sequence webhook_audit_log_id_seq cache 20")
+    with pytest.raises(UnsafeLog):
+        catch_up(ledger.database)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_at_any_exchange_rows_and_checkpoint_agree(ledger: Ledger, moment: Moment) -> None:
+    for exchange in range(1, 400):
+        history(ledger, exchange)
+        killed = run_killed(lambda: catch_up(ledger.database), at=exchange, moment=moment)
+        ledger.then_verified()
+        if not killed:
+            break
+    else:
+        pytest.fail("the runner never came to its end")
+    assert exchange > 20
+    catch_up(ledger.database)
+    ledger.then_verified()
+    assert position(ledger.database) == head(ledger.database)
+
+
+def test_a_killed_leader_is_replaced_within_seconds(ledger: Ledger) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            with Wakeup(ledger.database) as wakeup:
+                Runner(ledger.database, [members, activity], wakeup).run()
+        finally:
+            os._exit(1)
+    try:
+        wait_until(lambda: _leases(ledger.database) == 2)
+        history(ledger, 1)
+        wait_until(lambda: position(ledger.database) == head(ledger.database))
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    history(ledger, 2)
+    started = time.monotonic()
+    with running(ledger.database):
+        wait_until(lambda: position(ledger.database) == head(ledger.database))
+        assert time.monotonic() - started < 5
+    ledger.then_verified()
+
+
+def _leases(database: Database) -> int:
+    with database.connect(Role.READ) as connection:
+        row = connection.execute("select count(*) from projection_lease").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def test_the_journal_of_batches_keeps_one_row_a_minute_after_an_hour(ledger: Ledger) -> None:
+    from infrastructure.database.statements import statement
+
+    with ledger.database.connect(Role.PROJECT) as connection:
+        connection.execute(
+            """
+            insert into projection_batch
+            select 'members', n, 10, timestamptz '2026-01-01 00:00:00Z' + n * interval '1 second'
+            from generate_series(1, 180) as n
+            """
+        )
+        connection.execute(statement("journal_merge"))
+        rows = connection.execute(
+            "select last_position, events from projection_batch order by last_position"
+        ).fetchall()
+    assert rows == [(59, 590), (119, 600), (179, 600), (180, 10)]
+
+
