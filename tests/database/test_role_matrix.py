@@ -1,0 +1,74 @@
+"""Each process takes the role with the least it needs; the database refuses the rest."""
+
+import psycopg
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.testing.ledger import Ledger
+from projections.histories import joined
+
+INSERT = (
+    "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
+    "values (gen_random_uuid(), now(), 'x', 'x', 'x', 'x')"
+)
+PRIVILEGE = psycopg.errors.InsufficientPrivilege
+APPEND_ONLY = psycopg.errors.RestrictViolation
+
+WRITERS = [Role.APPEND, Role.PROJECT, Role.READ]
+REFUSED = [
+    *((role, statement, PRIVILEGE) for role in WRITERS for statement in (
+        "update webhook_audit_log set source = 'y'",
+        "delete from webhook_audit_log",
+        "truncate webhook_audit_log",
+        "drop table webhook_audit_log",
+        "alter table webhook_audit_log disable trigger all",
+        "select nextval('webhook_audit_log_id_seq')",
+        "select setval('webhook_audit_log_id_seq', 1)",
+        "create table mine (id integer)",
+        "set session_replication_role = replica",
+        "insert into ledger_migration (number, name, checksum) values (99, 'x', 'x')",
+        "copy webhook_audit_log to program 'true'",
+        "select pg_read_file('/etc/hostname')",
+        "update ledger_operation set reason = 'forged'",
+        "delete from skipped_position",
+    )),
+    *((role, INSERT, PRIVILEGE) for role in (Role.PROJECT, Role.READ)),
+    (Role.APPEND, INSERT.replace("(event_id,", "(id, event_id,").replace("values (", "overriding system value values (1, "), PRIVILEGE),
+    (Role.APPEND, INSERT.replace("(event_id,", "(recorded_at, event_id,").replace("values (", "values (now(), "), PRIVILEGE),
+    (Role.APPEND, "delete from discord_user_current_roles", PRIVILEGE),
+    (Role.APPEND, "update projection_checkpoint set position = 0", PRIVILEGE),
+    (Role.READ, "delete from temple_member_status", PRIVILEGE),
+    *((role, statement, APPEND_ONLY) for role in (Role.OWNER, Role.LOGIN) for statement in (
+        "update webhook_audit_log set source = 'y'",
+        "delete from webhook_audit_log",
+        "truncate webhook_audit_log",
+        "set session_replication_role = replica; delete from webhook_audit_log",
+    ) if not (role is Role.OWNER and "replica" in statement)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("role", "statement", "error"), REFUSED)
+def test_what_a_role_may_not_do_is_refused(
+    database: Database, role: Role, statement: str, error: type[psycopg.Error]
+) -> None:
+    Ledger(database).given(joined("ada"))
+    with database.connect(role) as connection, pytest.raises(error):
+        connection.execute(statement.encode())
+    with database.connect(Role.READ) as connection:
+        assert connection.execute("select count(*) from webhook_audit_log").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        (Role.APPEND, INSERT),
+        (Role.APPEND, "select count(*) from webhook_audit_log"),
+        (Role.PROJECT, "delete from discord_user_current_roles"),
+        (Role.PROJECT, "update projection_checkpoint set position = position"),
+        (Role.READ, "select * from webhook_audit_trail"),
+        (Role.READ, "select * from discord_user_current_roles_named"),
+    ],
+)
+def test_what_a_role_needs_it_may_do(database: Database, role: Role, statement: str) -> None:
+    with database.connect(role) as connection:
+        connection.execute(statement.encode())
