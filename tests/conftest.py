@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,9 +17,9 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    with scratch_server(folder) as running:
+def server() -> Iterator[EmbeddedServer]:
+    # in its usual folder, where the next run finds and removes what a killed one left
+    with scratch_server() as running:
         yield running
 
 

@@ -1,9 +1,9 @@
 """A database that has the canon's tables in use: looked over, and taken in as it would have been made here.
 
-Its tables are set aside, ours are made by the same migrations as everywhere, and the rows are copied: so an adopted
-ledger differs in nothing from another. The derived rows are taken over as they are; where they are wrong, they are
-drift until the first replay. Costs about what an import of the log costs, twice its room on disk meanwhile, and appends
-wait. All of it is one transaction: after a failure everything is as it was.
+Its tables are set aside, ours are made by the same migrations as everywhere, and the rows are copied: so an
+adopted ledger differs in nothing from another. The derived rows are taken over as they are; where they are
+wrong, they are drift until the first replay. Costs about what an import of the log costs, twice its room on
+disk meanwhile, and appends wait. All of it is one transaction: after a failure everything is as it was.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ APPENDED: Final = "event_id, timestamp, event_type, user_id, action, target, met
 
 @dataclass(frozen=True)
 class _Column:
-    """`type` as PostgreSQL spells it; a text of any declared length will do, where the values have at most `length`."""
+    """`type` as PostgreSQL spells it; a text of any declared length will do where the values fit `length`."""
 
     type: str
     length: int | None = None
@@ -114,17 +114,21 @@ class Adoptable:
 def is_canon(connection: Connection) -> bool:
     """Whether a table with one of the canon's names is there. Asked of a database without our migrations."""
     row = connection.execute(
-        "select exists (select from pg_class where relnamespace = 'public'::regnamespace and relname = any(%s))",
+        "select exists (select from pg_class"
+        " where relnamespace = 'public'::regnamespace and relname = any(%s))",
         (list(CANON),),
     ).fetchone()
     return row is not None and bool(row[0])
 
 
 def looked_over(connection: Connection) -> Adoptable:
-    """Holds the log from here on, so that nothing that was looked at changes. Raises Refused, with the first reason."""
-    found = {name: _Found(name, plain, dict(zip(columns, types, strict=True)), *rest)
-             for name, plain, columns, types, *rest in
-             connection.execute(statement("adopt_tables"), {"tables": list(CANON)})}
+    """Holds the log, so that nothing that was looked at changes. Raises Refused, with the first reason."""
+    found = {
+        name: _Found(name, plain, dict(zip(columns, types, strict=True)), *rest)
+        for name, plain, columns, types, *rest in connection.execute(
+            statement("adopt_tables"), {"tables": list(CANON)}
+        )
+    }
     if LOG not in found:
         raise _refusal(f"it has a table {min(found)} but no {LOG}")
     for name in CANON:
@@ -134,7 +138,8 @@ def looked_over(connection: Connection) -> Adoptable:
     for name in found:
         _require_rows_that_fit(connection, found[name])
     grants = {
-        name: connection.execute(statement("adopt_grants"), {"table": f"public.{name}"}).fetchall() for name in found
+        name: connection.execute(statement("adopt_grants"), {"table": f"public.{name}"}).fetchall()
+        for name in found
     }
     return Adoptable(frozenset(found), _drawn(connection), grants)
 
@@ -177,14 +182,18 @@ def _require_shape(found: _Found) -> None:
             raise _refusal(f"{found.name}.{name} is {there}, not {wanted.type}")
     more = sorted(found.types.keys() - canon.columns.keys())
     if more:
-        raise _refusal(f"{found.name} has a column {more[0]}, which would be lost: keep it in a table of its own")
+        raise _refusal(
+            f"{found.name} has a column {more[0]}, which would be lost: keep it in a table of its own"
+        )
     missing = [key for key in canon.keys if key not in found.unique_keys]
     if missing:
         raise _refusal(f"{found.name} has no unique index on ({missing[0]})")
     if found.triggers:
         raise _refusal(f"{found.name} has a trigger {found.triggers[0]}, which would be lost: drop it first")
     if found.dependents:
-        raise _refusal(f"{found.dependents[0]} depends on {found.name}: drop it, and make it again afterwards")
+        raise _refusal(
+            f"{found.dependents[0]} depends on {found.name}: drop it, and make it again afterwards"
+        )
 
 
 def _same_type(wanted: _Column, there: str) -> bool:
@@ -201,8 +210,7 @@ def _require_rows_that_fit(connection: Connection, found: _Found) -> None:
         sql.SQL("count(*) filter (where {})").format(broken) for _, broken in rules
     )
     counts = connection.execute(sql.SQL("select {} from {}").format(questions, name)).fetchone()
-    assert counts is not None
-    for (said, broken), count in zip(rules, counts, strict=True):
+    for (said, broken), count in zip(rules, counts or (), strict=True):
         if count:
             raise _refusal(f"{found.name} has {count:,} rows {said}{_example(connection, found, broken)}")
 
@@ -244,7 +252,7 @@ def _drawn(connection: Connection) -> int:
 def _grant(connection: Connection, what: str, table: str, grantee: str) -> None:
     whom = sql.SQL("public") if grantee == "public" else sql.Identifier(grantee)
     connection.execute(
-        sql.SQL("grant {} on public.{} to {}").format(sql.SQL(what), sql.Identifier(table), whom)  # type: ignore[arg-type]
+        sql.SQL("grant {} on public.{} to {}").format(sql.SQL(what), sql.Identifier(table), whom)
     )
 
 

@@ -20,7 +20,7 @@ AS_LOGIN: Final = frozenset({1})
 """Migrations that create roles, which temple_owner may not."""
 
 ADOPTING: Final = frozenset({1, 2, 3})
-"""Those that make what the canon has too: where its tables are in use, these are one transaction, with their rows."""
+"""Those that make what the canon has too: where its tables are in use, one transaction, with their rows."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def applied(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
 
 
 def check(migrations: Sequence[Migration], done: dict[int, tuple[str, str]]) -> Sequence[Migration]:
-    """What is still to do. Raises SchemaMismatch when the database is newer than the code, or differs from it."""
+    """What is still to do. Raises SchemaMismatch when the database is newer than the code, or differs."""
     by_number = {each.number: each for each in migrations}
     for number, (name, checksum) in done.items():
         known = by_number.get(number)
@@ -73,8 +73,8 @@ def check(migrations: Sequence[Migration], done: dict[int, tuple[str, str]]) -> 
 def migrate(database: Database, migrations: Sequence[Migration] | None = None) -> Sequence[str]:
     """Applies what is missing and returns its names. Several processes may call this at once.
 
-    Raises SchemaMismatch, Refused for tables that can not be adopted and for a login that may not do this, and
-    DatabaseUnavailable.
+    Raises SchemaMismatch, Refused for tables that can not be adopted and for a login that may not do this,
+    and DatabaseUnavailable.
     """
     known = packaged() if migrations is None else migrations
     names: list[str] = []
@@ -103,7 +103,9 @@ def require_current(connection: psycopg.Connection) -> None:
     """Raises SchemaMismatch unless the database has exactly the migrations of this code."""
     waiting = pending(connection)
     if waiting:
-        raise SchemaMismatch(f"the database is {len(waiting)} migrations behind ({waiting[0]}); run: temple db migrate")
+        raise SchemaMismatch(
+            f"the database is {len(waiting)} migrations behind ({waiting[0]}); run: temple db migrate"
+        )
 
 
 def _adopt(connection: psycopg.Connection, migrations: Sequence[Migration]) -> Sequence[str]:
@@ -131,7 +133,9 @@ def _refusals() -> Iterator[None]:
             "migrate as a superuser, or as who owns the database and its tables and may create roles"
         ) from error
     except psycopg.errors.LockNotAvailable as error:
-        raise DatabaseUnavailable("the database can not be migrated: somebody holds a table; try again") from error
+        raise DatabaseUnavailable(
+            "the database can not be migrated: somebody holds a table; try again"
+        ) from error
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:

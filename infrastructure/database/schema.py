@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.migrations import migrate
+from infrastructure.database.shadow_tables import make_shadow_tables
 from infrastructure.database.statements import statement
 from infrastructure.database.tables import make_tables
 from projections.processor import Projection
@@ -27,6 +28,7 @@ def bring_up_to_date(database: Database, projections: Iterable[Projection] | Non
         connection.execute("lock table projection_checkpoint in share row exclusive mode")
         for projection in wanted:
             made += make_tables(connection, projection)
+            make_shadow_tables(connection, projection)
             connection.execute(
                 statement("checkpoint_create"), {"projection": projection.name, "version": projection.version}
             )

@@ -23,13 +23,15 @@ def columns_of(projection: Projection, table: Table) -> tuple[Column, ...]:
     return table.columns if isinstance(projection, Tally) else (USER_ID, *table.columns)
 
 
-def make_tables(connection: psycopg.Connection[Any], projection: Projection) -> list[str]:
-    """Makes the tables that are missing, as temple_owner, and returns their names.
+def make_tables(
+    connection: psycopg.Connection[Any], projection: Projection, declared: Sequence[Table] | None = None
+) -> list[str]:
+    """Makes the projection's tables (or the *declared* ones) that are missing, as temple_owner; returns their names.
 
     Raises SchemaMismatch where a table is there with other columns.
     """
     made = []
-    for table in projection.tables:
+    for table in projection.tables if declared is None else declared:
         there = _columns_in_database(connection, table.name)
         if not there:
             connection.execute(_create(projection, table))
@@ -112,6 +114,18 @@ def read_statement(table: Table) -> sql.Composed:
     return sql.SQL("select user_id, {} from {} where user_id = any(%(user_ids)s)").format(
         _names(table.column_names), sql.Identifier(table.name)
     )
+
+
+def rows_of_members(
+    connection: psycopg.Connection[Any], declared: Iterable[Table], user_ids: Sequence[str]
+) -> dict[str, dict[str, list[Row]]]:
+    """By user_id, of each of these members, then by table; rows without user_id and stamp."""
+    rows: dict[str, dict[str, list[Row]]] = {user_id: {} for user_id in user_ids}
+    for table in declared:
+        found = connection.execute(read_statement(table), {"user_ids": list(user_ids)}, binary=True)
+        for user_id, *row in found:
+            rows[user_id].setdefault(table.name, []).append(tuple(row))
+    return rows
 
 
 @cache

@@ -99,7 +99,9 @@ class LogAppender:
         """Of events that the insert has passed over, so that they are there and visible."""
         found = self._connection.run(_WHAT, lambda connection: compare(connection, entries))
         if len(found) < len(entries):
-            raise DatabaseUnavailable(f"{_WHAT}: an event that was in the log is not there any more; run: temple doctor")
+            raise DatabaseUnavailable(
+                f"{_WHAT}: an event that was in the log is not there any more; run: temple doctor"
+            )
         return found
 
     def _reported(self, entry: LogEntry, found: Found) -> Appended:

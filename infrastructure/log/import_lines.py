@@ -62,15 +62,16 @@ class Imported:
         return self.rejected == 0 and self.conflicts == 0
 
 
-@dataclass
 class _Pace:
-    """Lines of the next chunk: as many as the last transaction could have taken in CHUNK_SECONDS."""
+    """Lines of the next chunk: as many as the last transaction would have taken in CHUNK_SECONDS."""
 
-    lines: int = FIRST_LINES
+    def __init__(self, most_lines: int) -> None:
+        self._most_lines = most_lines
+        self.lines = min(FIRST_LINES, most_lines)
 
     def stored(self, chunk: Chunk, seconds: float) -> None:
         fitting = int(len(chunk) * CHUNK_SECONDS / max(seconds, 0.001))
-        self.lines = max(FEWEST_LINES, min(MOST_LINES, fitting, 2 * self.lines))
+        self.lines = min(max(FEWEST_LINES, min(fitting, 2 * self.lines)), self._most_lines)
 
 
 def import_lines(
@@ -81,20 +82,24 @@ def import_lines(
     progress: Callable[[Imported], None] | None = None,
     announcer: Announcer | None = None,
     catalogue: Catalogue = CATALOGUE,
+    most_lines: int = MOST_LINES,
 ) -> Imported:
     """Appends each line that is an event and not there yet; positions keep the order of the lines.
 
     Of two lines with one event_id the first counts, in the file as against the log. What is not imported goes to the
     file *rejects*, with line number and reason. *progress* is called after each commit, with what was done so far.
+    *most_lines* are stored in one transaction.
 
     Raises OSError for a file that can not be read or written, and DatabaseUnavailable; what was committed stays.
     """
-    pace = _Pace()
+    pace = _Pace(most_lines)
     imported = Imported()
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         kept = stack.enter_context(RejectsFile(rejects))
-        connection = stack.enter_context(PatientConnection(database, Role.APPEND, application="temple import"))
+        connection = stack.enter_context(
+            PatientConnection(database, Role.APPEND, application="temple import")
+        )
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="import")
         stack.callback(thread.shutdown, cancel_futures=True)
         storing: deque[tuple[Chunk, int, Future[Stored]]] = deque()

@@ -92,7 +92,9 @@ class GapReader:
     def __init__(self, connection: psycopg.Connection[Any], *, page: int = PAGE) -> None:
         """*connection* is in autocommit; *page* is how many positions a look counts at most."""
         if not connection.autocommit:
-            raise ValueError("the reader needs a snapshot for each statement: open its connection in autocommit")
+            raise ValueError(
+                "the reader needs a snapshot for each statement: open its connection in autocommit"
+            )
         self._connection = connection
         self._page = page
         self._known_from = START
@@ -104,13 +106,11 @@ class GapReader:
     def look(self, after: Position) -> Look:
         """How far the log is settled beyond *after*, as far as can be told at once.
 
-        With nothing new, this is one probe of an index. Below what an earlier look has settled, it asks nothing.
+        With nothing new, this is one probe of an index; what an earlier look has settled is not counted again.
         Raises psycopg.Error.
         """
         if self._connection.info.transaction_status is not TransactionStatus.IDLE:
             raise ValueError("the reader needs a snapshot for each statement: end the transaction first")
-        if self._known_from <= after < self._settled:
-            return Look(self._settled, self._head)
         if not self._known_from <= after <= self._settled:
             self._known_from = self._settled = after
         blockers: tuple[Blocker, ...] = ()
@@ -121,7 +121,9 @@ class GapReader:
         if self._proof is not None and self._proof.head <= self._settled:
             # its gaps were filled before it was complete
             self._proof = None
-        return Look(self._settled, max(self._head, self._settled), blockers, self._blocked_since(bool(blockers)))
+        return Look(
+            self._settled, max(self._head, self._settled), blockers, self._blocked_since(bool(blockers))
+        )
 
     def _still_waiting(self, proof: _Proof) -> tuple[Blocker, ...]:
         """Those that keep *proof* from being complete; when there are none, it is, and everything it covers settled."""

@@ -1,13 +1,83 @@
-"""Provisional: being written by the log helper, overwrite freely."""
+"""What the proof of gaps takes for granted, checked before anybody relies on it."""
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import psycopg
+from psycopg.rows import dict_row
 
 from domain.errors import UnsafeLog
+from infrastructure.database.statements import statement
+
+OLDEST_SERVER: Final = 150000
 
 
 def require_safe_log(connection: psycopg.Connection[Any]) -> None:
-    row = connection.execute("select seqcache from pg_sequence where seqrelid = 'webhook_audit_log_id_seq'::regclass").fetchone()
-    if row != (1,):
-        raise UnsafeLog("cache")
+    """Raises UnsafeLog with the first condition that does not hold; psycopg.Error when it can not be asked."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(statement("log_conditions")).fetchone()
+    for sentence in violations(found or {}):
+        raise UnsafeLog(sentence)
+
+
+def violations(found: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a row of `log_conditions.sql`, a sentence each: what, why, what to do."""
+    sequence = found["sequence"]
+    if found["server_version"] < OLDEST_SERVER:
+        yield (
+            "this PostgreSQL is older than 15: there a prepared transaction changes its name in pg_locks, and the "
+            "reader would take it for ended; upgrade the server"
+        )
+    if found["standby"]:
+        yield (
+            "this server is a standby: it does not show who is writing, so a reader here would pass over events that "
+            "are still to be committed; connect to the primary"
+        )
+    if not found["generated_always"]:
+        yield (
+            "webhook_audit_log.id is not `generated always as identity`: whoever appends could choose a position that "
+            "readers have passed; run: alter table webhook_audit_log alter id add generated always as identity"
+        )
+        return
+    if found["cache"] != 1:
+        yield (
+            f"the sequence {sequence} has CACHE {found['cache']}: sessions would hold numbers back and use them after "
+            f"readers have passed; run: alter sequence {sequence} cache 1"
+        )
+    if found["increment"] != 1:
+        yield (
+            f"the sequence {sequence} has INCREMENT {found['increment']}: positions must go up by one for gaps to be "
+            f"told from steps; run: alter sequence {sequence} increment 1"
+        )
+    if found["cycles"]:
+        yield (
+            f"the sequence {sequence} may CYCLE: it would give positions again that readers have passed; "
+            f"run: alter sequence {sequence} no cycle"
+        )
+    if False and not found["readable"]:
+        yield (
+            f"this role may not read the sequence {sequence}, so whether it stands below the log can not be checked; "
+            f"run: grant select on sequence {sequence} to temple_append, temple_project, temple_read"
+        )
+    elif found["readable"] and (found["last_value"] or 0) < found["head"]:
+        yield (
+            f"the sequence {sequence} stands at {found['last_value'] or 0}, below position {found['head']} of the log "
+            "(a restore may do that): new events would get positions that readers have passed; "
+            f"run: select setval('{sequence}', {found['head']})"
+        )
+    if found["drawing_roles"]:
+        yield (
+            f"{', '.join(found['drawing_roles'])} may draw or set numbers of {sequence}, or write the column id: "
+            "only the owner may, or events appear behind readers; "
+            f"run: revoke usage, update on sequence {sequence} and insert, update (id) on webhook_audit_log from them"
+        )
+    if found["replicated_into"]:
+        yield (
+            "webhook_audit_log is filled by a subscription of logical replication: its positions come from another "
+            "server, in the order of commits there; read the log where it is written"
+        )
+    if not found["append_only"]:
+        yield (
+            "the trigger webhook_audit_log_is_append_only is missing, changed, or not ENABLE ALWAYS: rows that were "
+            "folded could be altered unseen; restore it as sql/migrations/0002_log.sql has it"
+        )

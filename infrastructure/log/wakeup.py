@@ -3,10 +3,12 @@
 import os
 import selectors
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
 import psycopg
+from psycopg.pq.abc import PGconn
 
 from domain.errors import LedgerError
 from infrastructure.database.connection import Database, Role
@@ -22,7 +24,9 @@ class Wakeup:
     connection is opened again while waiting. One thread waits at a time.
     """
 
-    def __init__(self, database: Database, *, role: Role = Role.READ, application: str = "temple wakeup") -> None:
+    def __init__(
+        self, database: Database, *, role: Role = Role.READ, application: str = "temple wakeup"
+    ) -> None:
         self._database = database
         self._role = role
         self._application = application
@@ -46,10 +50,9 @@ class Wakeup:
         """Ends the wait that is going on, or the next one. From any thread, and from a signal handler."""
         waker = self._waker
         if waker >= 0:
-            try:
+            # a full pipe wakes as well
+            with suppress(BlockingIOError):
                 os.write(waker, b"\0")
-            except BlockingIOError:
-                pass  # enough is written already
 
     def wait(self, timeout: float) -> bool:
         """True when there may be more, False when *timeout* seconds have passed.
@@ -81,17 +84,15 @@ class Wakeup:
     def _was_woken(self, seconds: float) -> bool:
         woken = False
         for key, _ in self._selector.select(seconds):
-            woken |= self._drained() if key.fd == self._woken else self._notified()
+            woken |= self._drained() if key.fd == self._woken else self._notified(key.data)
         return woken
 
     def _drained(self) -> bool:
         os.read(self._woken, 4096)
         return True
 
-    def _notified(self) -> bool:
+    def _notified(self, pgconn: PGconn) -> bool:
         """Whether a notification came; a connection that was lost may have lost one."""
-        assert self._connection is not None
-        pgconn = self._connection.pgconn
         try:
             pgconn.consume_input()
         except psycopg.Error:
@@ -112,7 +113,7 @@ class Wakeup:
         except (psycopg.Error, LedgerError):
             self._drop()
             return False
-        self._selector.register(self._connection.fileno(), selectors.EVENT_READ)
+        self._selector.register(self._connection.fileno(), selectors.EVENT_READ, self._connection.pgconn)
         return True
 
     def _drop(self) -> None:

@@ -1,5 +1,6 @@
 """Whom the server runs as, and who may connect to it."""
 
+import errno
 import os
 import pwd
 import subprocess
@@ -32,10 +33,23 @@ class Account:
         self, command: Sequence[str | Path], *, seconds: float, cwd: Path | None = None, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """In a session of its own, so that Ctrl-C in the terminal does not reach it."""
+        try:
+            return self._run(command, seconds=seconds, cwd=cwd or Path("/"), stdin=stdin)
+        except OSError as error:
+            if self.is_ours or error.errno not in (errno.EPERM, errno.EINVAL):
+                raise
+            raise DatabaseUnavailable(
+                f"PostgreSQL does not run as root, and this root may not become {self.name}: "
+                "run temple as an ordinary user, or set TEMPLE_DATABASE_URL"
+            ) from error
+
+    def _run(
+        self, command: Sequence[str | Path], *, seconds: float, cwd: Path, stdin: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
             check=False,
-            cwd=cwd or "/",
+            cwd=cwd,
             env=ENVIRONMENT,
             input=stdin,
             capture_output=True,

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,10 @@ class Place:
         return self.sockets / SOCKET
 
     @property
+    def socket_lock(self) -> Path:
+        return self.sockets / f"{SOCKET}.lock"
+
+    @property
     def mark(self) -> str:
         """Names the cluster: in the titles of its processes, and in /tmp."""
         return f"temple-ledger-{_digest(self.root)}"
@@ -84,11 +89,16 @@ def found(state_dir: Path) -> Place:
 
 
 def claimed(state_dir: Path) -> None:
-    """Makes the state directory if need be; refuses one that PostgreSQL can not live in, or another's."""
+    """Makes the state directory if need be; refuses one that PostgreSQL can not live in, or another's.
+
+    Comes before any change below it: what another account laid there, links among it, is not to be trusted.
+    """
     odd = [character for character in str(state_dir) if character in SHELL_WOULD_READ]
     if odd:
         raise DatabaseUnavailable(f"PostgreSQL can not live in {str(state_dir)!r}: its path holds {odd[0]!r}")
     _private(state_dir)
+    if _base(state_dir).exists():
+        _must_be_ours(_base(state_dir))
 
 
 def settled(state_dir: Path, account: Account) -> Place:
@@ -109,7 +119,10 @@ def withdraw_sockets(place: Place) -> None:
     """Leaves nothing outside the place; no server may be running there."""
     recorded = place.root / "sockets"
     if recorded.is_symlink():
-        shutil.rmtree(recorded.readlink(), ignore_errors=True)
+        for left in (place.socket, place.socket_lock):
+            left.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            recorded.readlink().rmdir()
         recorded.unlink()
 
 
@@ -137,7 +150,9 @@ def _within_reach(base: Path, account: Account) -> Path:
                 f"the account {account.name}, which runs PostgreSQL for root, can not reach {root}"
             )
         return root
-    FOR_CLOSED_PARENTS.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if not FOR_CLOSED_PARENTS.exists():
+        FOR_CLOSED_PARENTS.mkdir(parents=True)
+        FOR_CLOSED_PARENTS.chmod(0o711)  # whatever the umask
     _must_be_ours(FOR_CLOSED_PARENTS)
     # A new name each time: whoever removes a state directory and begins again must not meet the old data.
     root = Path(tempfile.mkdtemp(prefix=f"{_digest(base.parent)}-", dir=FOR_CLOSED_PARENTS))

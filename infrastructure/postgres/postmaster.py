@@ -2,8 +2,10 @@
 
 import os
 import socket
+import struct
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT, Signals
@@ -15,7 +17,9 @@ from infrastructure.postgres.place import Place
 
 PROCESSES = Path("/proc")
 POLL_SECONDS = 0.02
-CONNECT_SECONDS = 2.0
+REPLY_SECONDS = 5.0
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+"""The shortest thing a client may say first; the answer on a Unix socket is N, for no."""
 
 Status = Literal["starting", "ready", "stopping"]
 StopMode = Literal["fast", "immediate"]
@@ -53,22 +57,44 @@ def living(place: Place) -> Postmaster | None:
     return postmaster if postmaster and _serves(postmaster.pid, place) else None
 
 
-def answers(place: Place) -> bool:
-    """Whether somebody listens on the socket, whose directory only the server's account can write."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(CONNECT_SECONDS)
-        try:
-            client.connect(os.fspath(place.socket))
-        except BlockingIOError:
-            return True  # its queue is full, so there is one
-        except OSError:
-            return False
-    return True
-
-
 def is_ready(place: Place) -> bool:
+    """Whether it takes connections; it may be a process of another container that shares the directory."""
     postmaster = recorded(place)
-    return postmaster is not None and postmaster.status == "ready" and answers(place)
+    if postmaster is None or postmaster.status != "ready":
+        return False
+    return listens(place) if _serves(postmaster.pid, place) else _replies(place)
+
+
+def listens(place: Place) -> bool:
+    """Whether somebody listens on the socket, whose directory only the server's account can write."""
+    try:
+        with _connection(place):
+            return True
+    except BlockingIOError:
+        return True  # its queue is full, so there is one
+    except OSError:
+        return False
+
+
+def _replies(place: Place) -> bool:
+    """Whether a server is behind the socket: that of a dying process goes on listening for a moment."""
+    try:
+        with _connection(place) as client:
+            client.sendall(SSL_REQUEST)
+            return client.recv(1) == b"N"
+    except OSError:
+        return False
+
+
+def _connection(place: Place) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    try:
+        client.settimeout(REPLY_SECONDS)
+        client.connect(os.fspath(place.socket))
+    except BaseException:
+        client.close()
+        raise
+    return client
 
 
 def await_end_of(place: Place, status: Status, *, seconds: float) -> Postmaster | None:
@@ -80,7 +106,8 @@ def await_end_of(place: Place, status: Status, *, seconds: float) -> Postmaster 
 
 
 def signal(postmaster: Postmaster, mode: StopMode) -> None:
-    os.kill(postmaster.pid, _STOP_SIGNALS[mode])
+    with suppress(ProcessLookupError):  # it was about to end anyway
+        os.kill(postmaster.pid, _STOP_SIGNALS[mode])
 
 
 def ended(postmaster: Postmaster, place: Place, *, seconds: float) -> bool:
@@ -103,7 +130,7 @@ def clear_after_crash(place: Place, account: Account) -> None:
     if postmaster and _exists(postmaster.pid):
         # PostgreSQL takes a process that merely got the dead one's number for a running server.
         (place.data / "postmaster.pid").unlink()
-    for left in (place.socket, place.socket.with_name(f"{place.socket.name}.lock")):
+    for left in (place.socket, place.socket_lock):
         left.unlink(missing_ok=True)
 
 
@@ -112,7 +139,8 @@ def _end_orphans(place: Place, account: Account) -> None:
     for sign, seconds in ((None, 1.0), (SIGQUIT, 5.0), (SIGKILL, 5.0)):
         if sign is not None:
             for pid in _orphans(place, account):
-                os.kill(pid, sign)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, sign)
         deadline = time.monotonic() + seconds
         while any(_orphans(place, account)):
             if time.monotonic() > deadline:
@@ -159,5 +187,5 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # another account's
     return True

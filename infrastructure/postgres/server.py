@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,14 +19,15 @@ from infrastructure.postgres.settings import write_settings
 
 START_SECONDS = 60
 STOP_SECONDS = 60
-LOCK_SECONDS = 240.0
-"""Longer than anybody may hold it: making the cluster, starting it, and ending what a crash left."""
+LOCK_SECONDS = 300.0
+"""More than making and starting a cluster takes on a slow disk."""
 
 
 class EmbeddedServer:
     """`durable=False` gives up what protects data from a crash, for servers that are thrown away.
 
-    *major* is the version of a cluster yet to be made; an existing one keeps its own.
+    *major* is the version of a cluster yet to be made; an existing one keeps its own, as a running server
+    keeps the durability it was started with.
     Any method raises DatabaseUnavailable, with the reason.
     """
 
@@ -55,6 +56,7 @@ class EmbeddedServer:
         with self._explained("stopped"):
             if not self._place.data.exists():
                 return
+            claimed(self.state_dir)
             with self._lock():
                 if self.running() or postmaster.living(self._place):
                     self._stop(mode)
@@ -123,7 +125,8 @@ class EmbeddedServer:
                 make_cluster(place, programs, account, durable=self.durable)
         except BaseException:
             if not place.data.exists():
-                removed(self.state_dir)
+                with suppress(OSError):  # the first error is the one to tell
+                    removed(self.state_dir)
             raise
         write_settings(place, account, durable=self.durable)
         postmaster.clear_after_crash(place, account)
@@ -136,7 +139,7 @@ class EmbeddedServer:
         living = postmaster.await_end_of(place, "starting", seconds=START_SECONDS)
         if living and living.status == "starting":
             raise _still_starting(place)
-        if living and living.status == "ready" and postmaster.answers(place):
+        if living and living.status == "ready" and postmaster.listens(place):
             return True
         if living:
             # On its way down; or its socket was removed, by a cleaner of /tmp for one, and nobody gets in.
@@ -175,9 +178,9 @@ class EmbeddedServer:
                 f"{beginning}: {program} took more than {error.timeout:.0f} s"
             ) from error
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
+            where = error.filename or self._place.root
             hint = "; run temple as the owner of that directory" if isinstance(error, PermissionError) else ""
-            raise DatabaseUnavailable(f"{beginning}: {where}{error.strerror or error}{hint}") from error
+            raise DatabaseUnavailable(f"{beginning}: {where}: {error.strerror or error}{hint}") from error
 
 
 def _launch(place: Place, programs: Path, account: Account) -> None:

@@ -9,9 +9,10 @@ from infrastructure.postgres.place import Place
 LARGEST_BYTES = 8 * 1024 * 1024
 
 _PREFIX = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \S+ \[\d+\] ")
-_NOT_A_REASON = re.compile(r"^(HINT|CONTEXT|STATEMENT|LOCATION):|database system is shut down")
-_LEVEL = re.compile(r"^(FATAL|PANIC|ERROR):\s+")
-_FATAL = re.compile(_LEVEL.pattern + r"|^\S*(postgres|initdb|pg_ctl): (fatal|error|could not)")
+_LEVEL = re.compile(r"^(FATAL|PANIC):\s+")
+_CAUSE = re.compile(_LEVEL.pattern + r"|^(postgres|initdb|pg_ctl): (fatal|error|could not)")
+# Follows from a cause, or was told to a client who came too early.
+_NO_CAUSE = re.compile(r"^(DETAIL|HINT|CONTEXT|STATEMENT|LOCATION):|database system is |^stopped waiting$")
 
 
 def is_too_large(place: Place) -> bool:
@@ -43,11 +44,11 @@ def written_since(place: Place, mark: int) -> str:
 
 
 def reason_in(text: str) -> str:
-    """The line that says what went wrong: the last fatal one, else the last; empty if there is none."""
+    """The line that says what went wrong: the first fatal one, else the last; empty if there is none."""
     lines = [_PREFIX.sub("", line).strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not _NOT_A_REASON.search(line)]
-    fatal = [line for line in lines if _FATAL.search(line)]
-    return _LEVEL.sub("", (fatal or lines or [""])[-1])
+    lines = [line for line in lines if line and not _NO_CAUSE.search(line)]
+    causes = [line for line in lines if _CAUSE.search(line)]
+    return _LEVEL.sub("", (causes[:1] or lines[-1:] or [""])[0])
 
 
 def full_disk(directory: Path) -> str:

@@ -8,16 +8,22 @@ from psycopg import sql
 from domain.position import START, Position
 from infrastructure.log.reader import events
 from projections.batch import TallyBatch, count_batch
+from projections.tables import Table
 from projections.tally import Key, Tally
 
 EVENTS_AT_A_TIME: Final = 20_000
 
 
 def recount(
-    connection: psycopg.Connection[Any], tally: Tally, *, upto: Position, skipped: frozenset[Position]
+    connection: psycopg.Connection[Any],
+    tally: Tally,
+    *,
+    upto: Position,
+    skipped: frozenset[Position],
+    after: Position = START,
 ) -> TallyBatch:
+    """What the events in (after, upto] add."""
     total = TallyBatch()
-    after = START
     while page := events(connection, after=after, upto=upto, limit=EVENTS_AT_A_TIME):
         batch = count_batch(tally, page, skipped)
         for key, number in batch.increments.items():
@@ -28,8 +34,9 @@ def recount(
     return total
 
 
-def stored_counts(connection: psycopg.Connection[Any], tally: Tally) -> dict[Key, int]:
+def stored_counts(connection: psycopg.Connection[Any], table: Table) -> dict[Key, int]:
+    """A tally's table, by key."""
     query = sql.SQL("select {} from {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, tally.table.column_names)), sql.Identifier(tally.table.name)
+        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), sql.Identifier(table.name)
     )
     return {tuple(key): number for *key, number in connection.execute(query, binary=True)}

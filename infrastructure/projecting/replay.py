@@ -8,7 +8,6 @@ import psycopg
 
 from domain.catalogue import CATALOGUE, Catalogue
 from domain.position import Position
-
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
 from infrastructure.projecting.operations import record
@@ -66,7 +65,7 @@ def replay(
             replayed = Replayed(projection.name, max(upto, Position(0)))
             counted = _fold_all(transaction, projection, replayed, apply, catalogue, progress)
             if apply:
-                row = connection.execute(statement("count_upto"), {"upto": upto}).fetchone()
+                row = connection.execute(statement("log_count"), {"after": 0, "upto": upto}).fetchone()
                 passed = int(row[0]) if row else 0
                 state = before.state if before.state is ProjectionState.PAUSED else ProjectionState.RUNNING
                 placed = {
@@ -151,7 +150,7 @@ def _recount_all(
     skipped: frozenset[Position],
     apply: bool,
 ) -> int:
-    stored = stored_counts(connection, tally)
+    stored = stored_counts(connection, tally.table)
     total = recount(connection, tally, upto=replayed.position, skipped=skipped)
     folded = {key: number for key, number in total.increments.items() if number}
     for drift in tally_drift(tally.name, tally.table, stored, folded):

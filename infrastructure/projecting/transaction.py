@@ -20,7 +20,7 @@ from projections.difference import Changes
 from projections.fold import Frontier
 from projections.member_projection import MemberProjection
 from projections.processor import OpenTransaction
-from projections.tables import Row, Table
+from projections.tables import Table
 from projections.tally import Key
 
 Connection = psycopg.Connection[Any]
@@ -69,11 +69,7 @@ class PostgresTransaction:
         return events(self.connection, after=after, upto=upto, limit=limit)
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, Stored]:
-        wanted = {"user_ids": list(user_ids)}
-        rows: dict[str, dict[str, list[Row]]] = {user_id: {} for user_id in user_ids}
-        for table in projection.tables:
-            for user_id, *row in self.connection.execute(tables.read_statement(table), wanted, binary=True):
-                rows[user_id].setdefault(table.name, []).append(tuple(row))
+        rows = tables.rows_of_members(self.connection, projection.tables, user_ids)
         frontiers = self._frontiers(projection.name, user_ids)
         return {user_id: Stored(found, frontiers.get(user_id)) for user_id, found in rows.items()}
 

@@ -1,7 +1,9 @@
 """Every member of the log, one by one, beside the rows that are stored: in constant memory, in one snapshot."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, starmap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple
 
 import psycopg
@@ -10,11 +12,13 @@ from psycopg import sql
 from domain.catalogue import CATALOGUE, Catalogue
 from domain.position import Position
 from domain.recorded import Recorded
+from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
+from infrastructure.projecting.member_stream import member_stream
 from projections.batch import Stored
 from projections.fold import Fold, Folded, Frontier
 from projections.member_projection import MemberProjection, State
-from projections.tables import Row, Rows
+from projections.tables import Row
 
 ROWS_AT_A_TIME: Final = 5_000
 
@@ -29,43 +33,66 @@ class Walked(NamedTuple, Generic[State]):
     stored: Stored
 
 
+class Snapshot(NamedTuple):
+    """Two connections that see the same: one for the log, which it sends in one go, one for everything else."""
+
+    log: Connection
+    tables: Connection
+
+
+@contextmanager
+def one_snapshot(database: Database, *, application: str) -> Iterator[Snapshot]:
+    with (
+        database.connect(Role.READ, application=application, autocommit=False) as tables,
+        database.connect(Role.READ, application=application, autocommit=False) as log,
+    ):
+        for connection in (tables, log):
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        row = tables.execute("select pg_export_snapshot()").fetchone()
+        assert row is not None
+        log.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(row[0])))
+        log.execute("set local work_mem = '128MB'")
+        yield Snapshot(log, tables)
+
+
 def walk(
-    connection: Connection,
+    snapshot: Snapshot,
     projection: MemberProjection[State],
     *,
     upto: Position,
     skipped: frozenset[Position],
     catalogue: Catalogue = CATALOGUE,
 ) -> Iterator[Walked[State]]:
-    """By user_id. Within a transaction of *connection*, which decides what is seen."""
+    """By user_id."""
     fold = Fold(projection, catalogue)
-    log = _Grouped(_known_events(connection, fold, upto), lambda recorded: recorded.user_id)
-    tables = [(table.name, _Grouped(_rows(connection, table.name, table.column_names), _first)) for table in
-              projection.tables]
-    frontiers = _Grouped(_frontiers(connection, projection.name), _first)
+    log = _Grouped(member_stream(snapshot.log, fold, upto=upto))
+    tables = [
+        (table.name, _Grouped(_by_member(_rows(snapshot.tables, table.name, table.column_names))))
+        for table in projection.tables
+    ]
+    frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)))
     sides = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
-        events = [recorded for recorded in log.take(user_id) if recorded.position not in skipped]
-        stored: Rows = {name: [row[1:] for row in rows.take(user_id)] for name, rows in tables}
+        events: Sequence[Recorded] = log.take(user_id)
+        if skipped:
+            events = [recorded for recorded in events if recorded.position not in skipped]
+        stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
         place = frontiers.take(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None
-        yield Walked(user_id, fold.whole(events), Stored({k: v for k, v in stored.items() if v}, frontier))
+        yield Walked(user_id, fold.whole(events), Stored(stored, frontier))
 
 
 class _Grouped:
-    """A stream ordered by user_id, taken a user at a time."""
+    """A stream of (user_id, rows), ordered by user_id, taken when its user comes."""
 
-    def __init__(self, rows: Iterator[Any], user_of: Callable[[Any], str]) -> None:
-        self._groups = groupby(rows, key=user_of)
+    def __init__(self, groups: Iterator[tuple[str, Sequence[Any]]]) -> None:
+        self._groups = groups
         self.next: str | None = None
         self._rows: Sequence[Any] = ()
         self._step()
 
     def _step(self) -> None:
-        self.next, self._rows = None, ()
-        for user_id, rows in self._groups:
-            self.next, self._rows = user_id, list(rows)
-            break
+        self.next, self._rows = next(self._groups, (None, ()))
 
     def take(self, user_id: str) -> Sequence[Any]:
         if self.next != user_id:
@@ -75,14 +102,9 @@ class _Grouped:
         return rows
 
 
-def _first(row: Row) -> str:
-    return str(row[0])
-
-
-def _known_events(connection: Connection, fold: Fold[Any], upto: Position) -> Iterator[Recorded]:
-    types, actions = zip(*fold.names, strict=True) if fold.names else ((), ())
-    parameters = {"upto": upto, "event_types": list(types), "actions": list(actions)}
-    return starmap(Recorded, _stream(connection, "walk_log", statement("walk_log"), parameters))
+def _by_member(rows: Iterator[Row]) -> Iterator[tuple[str, Sequence[Row]]]:
+    for user_id, found in groupby(rows, key=itemgetter(0)):
+        yield user_id, list(found)
 
 
 def _rows(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[Row]:
@@ -99,7 +121,7 @@ def _frontiers(connection: Connection, projection: str) -> Iterator[Row]:
 def _stream(
     connection: Connection, name: str, query: bytes | sql.Composed, parameters: dict[str, object]
 ) -> Iterator[Row]:
-    with connection.cursor(name, withhold=False) as cursor:
+    with connection.cursor(name) as cursor:
         cursor.itersize = ROWS_AT_A_TIME
         cursor.execute(query, parameters, binary=True)
         yield from cursor

@@ -37,3 +37,5 @@ alter table webhook_audit_log enable always trigger webhook_audit_log_is_append_
 grant select on webhook_audit_log to temple_append, temple_project, temple_read;
 grant insert (event_id, timestamp, event_type, user_id, action, target, metadata, source)
     on webhook_audit_log to temple_append;
+-- to look at it, not to draw from it: whoever reads the log checks that it can be read without loss
+grant select on sequence webhook_audit_log_id_seq to temple_append, temple_project, temple_read;

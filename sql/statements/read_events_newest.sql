@@ -12,7 +12,7 @@ select
     log.event_id,
     log.recorded_at
 from webhook_audit_log as log
-where true
+where log.id <= %(upto)s
   and (%(user_id)s::text is null or log.user_id = %(user_id)s)
   and (%(event_type)s::text is null or log.event_type = %(event_type)s)
   and (%(action)s::text is null or log.action = %(action)s)

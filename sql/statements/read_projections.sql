@@ -1,3 +1,4 @@
+-- The lag is counted as far as that is cheap; beyond, it is how many positions there are, of which some are unused.
 select
     checkpoint.projection,
     checkpoint.version,
@@ -7,7 +8,10 @@ select
     checkpoint.state,
     checkpoint.reason,
     checkpoint.updated_at,
-    (select count(*) from webhook_audit_log where id > checkpoint.position) as lag_events,
+    case
+        when lag.events <= %(counted_lag)s then lag.events
+        else (select max(id) from webhook_audit_log) - checkpoint.position
+    end as lag_events,
     (
         select extract(epoch from clock_timestamp() - waiting.recorded_at)::double precision
         from webhook_audit_log as waiting
@@ -24,4 +28,12 @@ select
     end as leader
 from projection_checkpoint as checkpoint
 left join projection_lease as lease using (projection)
+cross join lateral (
+    select count(*) as events
+    from (
+        select from webhook_audit_log
+        where id > checkpoint.position
+        limit %(counted_lag)s + 1
+    ) as waiting
+) as lag
 order by checkpoint.projection

@@ -1,0 +1,231 @@
+"""Appending events one by one: our appender, the library's, and the plain INSERT that bounds them both."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Final, Protocol
+from uuid import uuid4
+
+from eventsourcing.persistence import StoredEvent
+
+from bench.apart import SPAWN, alone, side_by_side
+from bench.bench import Bench
+from bench.findings import Findings, Goal, best_of
+from bench.history import entries, history
+from bench.library import Guild, environment, event_of
+from bench.rounds import Contender, take_turns
+from bench.site import rows
+from domain.log_entry import LogEntry
+from infrastructure.database.connection import Database, Role
+from infrastructure.log.announce import Announcer
+from infrastructure.log.append import LogAppender
+
+DIFFERENT: Final = 5_000
+"""Entries that are appended again and again, each time with a new id."""
+
+PLAIN_INSERT: Final = (
+    b"insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source) "
+    b"values (%s, %s, %s, %s, %s, %s, %s, %s)"
+)
+
+Append = Callable[[int], object]
+"""Appends the entry with that number, for the first time."""
+
+Way = Callable[[str, Sequence[LogEntry], int], AbstractContextManager[Sequence[Append]]]
+"""Given a DSN, entries and a number of connections: an Append for each of them."""
+
+
+class Barrier(Protocol):
+    def wait(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Burst:
+    appended: int
+    started: float
+    ended: float
+
+
+@contextmanager
+def temple(dsn: str, given: Sequence[LogEntry], connections: int) -> Iterator[Sequence[Append]]:
+    database = Database(dsn)
+
+    def one(appender: LogAppender) -> Append:
+        return lambda number: appender.append(_new(given, number))
+
+    with ExitStack() as stack:
+        announcer = stack.enter_context(Announcer(database))
+        yield [
+            one(stack.enter_context(LogAppender(database, announcer=announcer))) for _ in range(connections)
+        ]
+
+
+@contextmanager
+def plain(dsn: str, given: Sequence[LogEntry], connections: int) -> Iterator[Sequence[Append]]:
+    def one() -> Append:
+        connection = stack.enter_context(Database(dsn).connect(Role.APPEND))
+        return lambda number: connection.execute(PLAIN_INSERT, _new(given, number), prepare=True)
+
+    with ExitStack() as stack:
+        yield [one() for _ in range(connections)]
+
+
+@contextmanager
+def library_recorder(
+    dsn: str, given: Sequence[LogEntry], connections: int, **settings: str
+) -> Iterator[Sequence[Append]]:
+    """Its cheapest append: what is stored is made beforehand."""
+    with Guild(environment(dsn, **settings)) as application:
+        stored = [application.mapper.to_stored_event(event_of(entry, uuid4(), 1)) for entry in given]
+
+        def append(number: int) -> object:
+            event = stored[number % len(stored)]
+            return application.recorder.insert_events([StoredEvent(uuid4(), 1, event.topic, event.state)])
+
+        yield [append] * connections
+
+
+@contextmanager
+def library_save(dsn: str, given: Sequence[LogEntry], connections: int) -> Iterator[Sequence[Append]]:
+    with Guild(environment(dsn)) as application:
+        yield [
+            lambda number: application.save(event_of(given[number % len(given)], uuid4(), 1))
+        ] * connections
+
+
+library_functions = partial(library_recorder, POSTGRES_ENABLE_DB_FUNCTIONS="yes")
+"""Faster, and not its default: without the table lock, so that its subscriptions can lose events."""
+
+
+def in_threads(way: str, dsn: str, path: Path, connections: int, seconds: float) -> float:
+    """Appends a second."""
+    barrier = threading.Barrier(connections)
+    with (
+        WAYS[way](dsn, entries(path, DIFFERENT), connections) as appends,
+        ThreadPoolExecutor(connections) as pool,
+    ):
+        return _rate(list(pool.map(lambda append: _burst(append, barrier, seconds), appends)))
+
+
+def in_one_process(way: str, dsn: str, path: Path, barrier: Barrier, seconds: float) -> Burst:
+    with WAYS[way](dsn, entries(path, DIFFERENT), 1) as [append]:
+        return _burst(append, barrier, seconds)
+
+
+def in_processes(way: str, dsn: str, path: Path, connections: int, seconds: float) -> float:
+    """Appends a second."""
+    barrier = SPAWN.Barrier(connections)
+    return _rate(side_by_side(in_one_process, [(way, dsn, path, barrier, seconds)] * connections))
+
+
+def measure(bench: Bench) -> Findings:
+    sizes = bench.sizes
+    of = history(bench.site, sizes.events, sizes.members)
+
+    def contender(name: str, way: str, apart: bool) -> Contender:
+        def append() -> Mapping[str, float]:
+            place = bench.site.copy() if way in OURS else bench.site.bare()
+            with place as dsn:
+                before = _counted(dsn, way)
+                given = (way, dsn, of.path, sizes.connections, sizes.append_seconds)
+                rate = in_processes(*given) if apart else alone(in_threads, *given)
+                assert _counted(dsn, way) > before
+                return {name: rate}
+
+        return append
+
+    names = {
+        f"{TITLES[way]}, {sizes.connections} {'processes' if apart else 'threads'}": (way, apart)
+        for apart in (False, True)
+        for way in (WAYS if not apart else (*OURS, "library_recorder"))
+    }
+    done = take_turns(
+        {name: contender(name, way, apart) for name, (way, apart) in names.items()}, sizes.rounds, bench.say
+    )
+    series = {place: done.series(name, "appends/s") for name, place in names.items()}
+    default = best_of("library", series["library_recorder", False], series["library_save", False])
+    return Findings(
+        bench="append",
+        title="Appending one event at a time",
+        how=(
+            f"For {sizes.append_seconds:g} s, each of {sizes.connections} connections appends one event after the "
+            "other, each a commit of its own. `LogAppender` (with its announcer) against the library's default append "
+            "(table lock, NOTIFY, insert in one pipeline), the faster of `Application.save` and `insert_events` with "
+            "rows made beforehand, and against a plain `INSERT` of the same columns into the same table in autocommit. "
+            "In threads, Python's own lock takes a part of every figure; so the plain INSERT, which is what the "
+            "database can do, is compared in processes of one connection each."
+        ),
+        series=tuple(series.values()),
+        goals=(
+            Goal(series["temple", False].over(default, "appending from threads, over the library"), target=3),
+            Goal(
+                series["temple", True].over(
+                    series["library_recorder", True], "appending from processes, over the library"
+                ),
+                target=3,
+            ),
+        ),
+        notes=(
+            _share("threads", series["temple", False].over(series["plain", False], "").median),
+            _share("processes", series["temple", True].over(series["plain", True], "").median),
+        ),
+        load=done.load,
+    )
+
+
+def _share(kind: str, ratio: float) -> str:
+    return f"The aim is the plain INSERT: from {kind}, `LogAppender` reaches {ratio:.2f} of it."
+
+
+def _burst(append: Append, barrier: Barrier, seconds: float) -> Burst:
+    append(0)
+    barrier.wait()
+    started = perf_counter()
+    deadline = started + seconds
+    number = 0
+    while (now := perf_counter()) < deadline:
+        number += 1
+        append(number)
+    return Burst(number, started, now)
+
+
+def _rate(bursts: Sequence[Burst]) -> float:
+    # the clock is the machine's, so that bursts of several processes compare
+    seconds = max(burst.ended for burst in bursts) - min(burst.started for burst in bursts)
+    return sum(burst.appended for burst in bursts) / seconds
+
+
+def _new(given: Sequence[LogEntry], number: int) -> LogEntry:
+    return given[number % len(given)]._replace(event_id=uuid4())
+
+
+def _counted(dsn: str, way: str) -> int:
+    table = "webhook_audit_log" if way in OURS else "guild_events"
+    if rows(dsn, "select to_regclass(%s) is null", (table,)) == [(True,)]:
+        return 0
+    return int(rows(dsn, f"select count(*) from {table}")[0][0])
+
+
+OURS: Final = ("temple", "plain")
+"""Ways into our log."""
+
+WAYS: Final[Mapping[str, Way]] = {
+    "temple": temple,
+    "plain": plain,
+    "library_recorder": library_recorder,
+    "library_save": library_save,
+    "library_functions": library_functions,
+}
+
+TITLES: Final[Mapping[str, str]] = {
+    "temple": "temple: LogAppender",
+    "plain": "plain INSERT",
+    "library_recorder": "eventsourcing: insert_events",
+    "library_save": "eventsourcing: Application.save",
+    "library_functions": "eventsourcing: insert_events by database function, no lock",
+}

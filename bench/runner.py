@@ -1,0 +1,68 @@
+"""The projection runner as it is in production: both canon tables and the tally."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from types import FrameType
+from typing import Final
+
+from bench.apart import peak_mebibytes
+from bench.site import rows
+from infrastructure.database.connection import Database, Role
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.projecting.runner import Runner
+from infrastructure.projecting.transaction import read_checkpoints
+from infrastructure.projecting.verify import verify
+from projections.activity import activity
+from projections.members import members
+from projections.processor import Projection
+
+PROJECTIONS: Final[Sequence[Projection]] = (members, activity)
+
+
+@dataclass(frozen=True)
+class CaughtUp:
+    seconds: float
+    peak_mebibytes: float
+
+
+def catch_up(dsn: str) -> CaughtUp:
+    database = Database(dsn)
+    with Wakeup(database) as wakeup:
+        runner = Runner(database, PROJECTIONS, wakeup)
+        started = perf_counter()
+        runner.run(until_caught_up=True)
+        return CaughtUp(perf_counter() - started, peak_mebibytes())
+
+
+def daemon(dsn: str) -> None:
+    """Until SIGTERM."""
+    database = Database(dsn)
+    with Wakeup(database) as wakeup:
+        runner = Runner(database, PROJECTIONS, wakeup)
+
+        def stop(_: int, __: FrameType | None) -> None:
+            runner.stop()
+            wakeup.wake()
+
+        signal.signal(signal.SIGTERM, stop)
+        runner.run()
+
+
+def position(dsn: str) -> int:
+    """How far every projection has come."""
+    with Database(dsn).connect(Role.READ) as connection:
+        checkpoints = read_checkpoints(connection)
+    return min(checkpoints[projection.name].position for projection in PROJECTIONS)
+
+
+def require_caught_up(dsn: str) -> None:
+    assert rows(dsn, "select max(id) from webhook_audit_log") == [(position(dsn),)]
+
+
+def require_verified(dsn: str) -> None:
+    """That every row is what the whole log folds to."""
+    for projection in PROJECTIONS:
+        verified = verify(Database(dsn), projection)
+        assert verified.ok, verified

@@ -1,0 +1,47 @@
+"""How much a run measures."""
+
+from dataclasses import dataclass
+
+EVENTS = 300_000
+MEMBERS = 15_000
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """*events* are rows of the log; the file that is imported has five duplicates more for every 95 of them."""
+
+    events: int = EVENTS
+    members: int = MEMBERS
+    rounds: int = ROUNDS
+    library_events: int = 20_000
+    connections: int = 8
+    append_seconds: float = 6.0
+    steady_rate: int = 200
+    steady_seconds: float = 20.0
+    idle_seconds: float = 10.0
+    lengths: tuple[int, ...] = (100_000, 300_000, 1_000_000)
+    largest_members: int = 50_000
+
+    @property
+    def full(self) -> bool:
+        """Whether the figures may be quoted: nothing is smaller than what the targets speak of."""
+        return (
+            self.events >= EVENTS
+            and self.members >= MEMBERS
+            and self.rounds >= ROUNDS
+            and self.lengths[-1] >= EVENTS
+        )
+
+
+QUICK = Sizes(
+    events=20_000,
+    members=1_000,
+    library_events=1_000,
+    append_seconds=1.0,
+    steady_seconds=3.0,
+    idle_seconds=3.0,
+    lengths=(5_000, 10_000, 20_000),
+    largest_members=5_000,
+)
+"""Every path of every benchmark, in about a minute; its figures say little."""

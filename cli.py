@@ -1,0 +1,143 @@
+"""The command line: which commands there are, and how each of them begins and ends.
+
+Each is the click command `command` in a file of its own under infrastructure/commands/, imported when it is
+called. What its callback returns is the exit code.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from infrastructure.commands.ending import ending_of
+from infrastructure.commands.lazy import LazyGroup, Verb
+
+if TYPE_CHECKING:
+    from infrastructure.settings import Settings
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def _verb(module: str, does: str) -> Verb:
+    return Verb(f"infrastructure.commands.{module}:command", does)
+
+
+SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
+    "Everything at once": {
+        "up": _verb("up", "Start everything in the foreground: database, migrations, runner."),
+        "down": _verb("down", "End what runs here, and stop the embedded database."),
+        "status": _verb("status", "How the ledger is, on one screen, and what to type about it."),
+        "doctor": _verb("doctor", "Check machine, database and ledger, one by one."),
+    },
+    "What happened": {
+        "events": _verb("events", "Import, export, append, list, show and follow events."),
+        "member": _verb("member", "What a member is now or was then, and which events made it so."),
+        "role": _verb("role", "Who holds a role now or held it then, and who granted it."),
+    },
+    "What follows from it": {
+        "run": _verb("run", "Fold new events into the tables, as they come."),
+        "replay": _verb("replay", "Fold everything again, and put the result in place."),
+        "verify": _verb("verify", "Compare the tables with the fold of the log."),
+        "projection": _verb("projection", "List, show, pause, resume projections, or wait for one."),
+        "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
+    },
+    "The house": {
+        "db": _verb("db", "The database: migrate, status, url, shell, start, stop."),
+        "config": _verb("config", "Which settings there are, and where each comes from."),
+        "demo": _verb("demo", "Write the history of a community that never was, as JSON lines."),
+    },
+}
+
+
+class Temple(LazyGroup):
+    """Turns whatever comes out of a command into one sentence and an exit code."""
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any
+    ) -> NoReturn:
+        if os.environ.get("_TEMPLE_COMPLETE"):
+            super().main(args, "temple", **settings)
+        given = list(sys.argv[1:] if args is None else args)
+        sys.exit(ending_of(lambda: self._run(given)))
+
+    def _run(self, args: list[str]) -> object:
+        try:
+            with self.make_context("temple", args) as ctx:
+                return self.invoke(ctx)
+        except click.exceptions.Exit as end:
+            return end.exit_code
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from infrastructure.version import version
+
+        click.echo(f"temple {version()}")
+        ctx.exit()
+
+
+@click.group(
+    name="temple",
+    cls=Temple,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 a check "
+    "found a problem, 4 database or service unreachable, 5 refused, 130 interrupted.",
+)
+@click.option(
+    "--home", type=click.Path(path_type=Path), metavar="DIR", help="The state directory. [env: TEMPLE_HOME]"
+)
+@click.option("--database-url", metavar="DSN", help="Use this PostgreSQL. [env: TEMPLE_DATABASE_URL]")
+@click.option("--log-level", type=click.Choice(LEVELS), help="What to log on stderr. [env: TEMPLE_LOG_LEVEL]")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
+)
+@click.pass_context
+def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_level: str | None) -> None:
+    """Temple Ledger: who holds which role, who held it then, who granted it, and why the tables say so.
+
+    \b
+    Begin with:
+      temple up --demo
+    """
+    from infrastructure.commands.session import Session
+
+    ctx.obj = Session({"home": home, "database_url": database_url, "log_level": log_level}, _settings)
+
+
+def _settings(flags: Mapping[str, Any]) -> "Settings":
+    """Loaded by the first command that needs them, and not for --help. From then on there are logs."""
+    from infrastructure.logging import log_to_stderr
+    from infrastructure.settings import SettingsInvalid, load_settings
+
+    try:
+        settings = load_settings(flags)
+    except SettingsInvalid as error:
+        raise click.UsageError(str(error), click.get_current_context().find_root()) from error
+    log_to_stderr(settings.log_level)
+    return settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that knows less than Unicode gets escapes, not a failure
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        temple.main(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The verbs of `temple`, a file for each group."""

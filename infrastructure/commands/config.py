@@ -1,0 +1,46 @@
+"""`temple config`: which settings there are, and where each comes from."""
+
+from typing import Any
+
+import click
+from pydantic import SecretStr
+
+from infrastructure.commands.dsn import HIDDEN, shown
+from infrastructure.commands.session import Session, as_json, print_rows
+from infrastructure.settings import Settings, origins
+
+
+@click.group("config")
+def command() -> None:
+    """Which settings there are, and where each comes from."""
+
+
+@command.command()
+@as_json
+@click.pass_obj
+def show(session: Session, as_json: bool) -> None:
+    """Every setting: its value, and where it comes from. Secrets are not shown.
+
+    A flag counts more than TEMPLE_* in the environment, that more than a secret file, that more than
+    temple.toml of the current directory, and that more than the default.
+
+    \b
+    Example: temple --log-level debug config show
+    """
+    settings = session.settings
+    rows = [
+        {
+            "name": each.name,
+            "value": _shown(each.name, getattr(settings, each.name)),
+            "from": each.place,
+            "meaning": Settings.model_fields[each.name].description,
+        }
+        for each in origins(session.flags)
+    ]
+    print_rows(rows, ("name", "value", "from"), as_json=as_json)
+
+
+def _shown(name: str, value: Any) -> str | None:
+    if isinstance(value, SecretStr):
+        return shown(value.get_secret_value()) if name == "database_url" else HIDDEN
+    return None if value is None else str(value)

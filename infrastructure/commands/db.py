@@ -1,0 +1,161 @@
+"""`temple db`: the database itself."""
+
+import os
+import shutil
+import sys
+from typing import Any
+
+import click
+
+from domain.errors import LedgerError, Refused
+from infrastructure.commands.dsn import psql_environment, shown
+from infrastructure.commands.session import Session, as_json, print_fields
+from infrastructure.database.connection import Role
+from infrastructure.database.migrations import applied, pending
+from infrastructure.database.schema import bring_up_to_date
+from infrastructure.postgres.server import EmbeddedServer
+
+
+@click.group("db")
+def command() -> None:
+    """The database: an embedded PostgreSQL in the state directory, or the one of TEMPLE_DATABASE_URL."""
+
+
+@command.command()
+@click.pass_obj
+def migrate(session: Session) -> None:
+    """Bring the database up to date: migrations, then the tables of the projections that are installed.
+
+    Can be called at any time and by several at once. A database that already has the canon's tables in use is
+    adopted, or refused with the reason and left as it was.
+
+    \b
+    Exit codes: 0 done, or nothing to do; 4 no database there; 5 the database is newer than this
+    version, or does not fit.
+    """
+    changed = bring_up_to_date(session.database)
+    for name in changed.migrations:
+        click.echo(f"applied {name}")
+    for name in changed.tables:
+        click.echo(f"made table {name}")
+    if not changed.migrations and not changed.tables:
+        click.echo("nothing to do: the database is up to date")
+
+
+@command.command()
+@as_json
+@click.pass_obj
+def status(session: Session, as_json: bool) -> None:
+    """Where the database is, whether it runs, and how far it is migrated. Starts and makes nothing."""
+    print_fields(database_status(session), as_json=as_json)
+
+
+def database_status(session: Session) -> dict[str, Any]:
+    """What can be said of the database without starting or making one."""
+    server = session.embedded
+    where: dict[str, Any]
+    if server is None:
+        where = {"kind": "TEMPLE_DATABASE_URL", "where": shown(session.database.dsn)}
+    else:
+        where = {"kind": "embedded", "where": str(server.data_dir)}
+        if not server.data_dir.exists():
+            return {**where, "state": "not made yet"}
+        if not server.running():
+            return {**where, "state": "stopped"}
+    with session.database.connect(Role.LOGIN, application="temple status") as connection:
+        row = connection.execute(
+            "select current_setting('server_version'), pg_database_size(current_database())"
+        ).fetchone()
+        version, size = row or ("unknown", 0)
+        done = applied(connection)
+        waiting = list(pending(connection))
+    return {
+        **where,
+        "state": "running",
+        "version": version,
+        "size_bytes": size,
+        "migrations": len(done),
+        "migrations_waiting": waiting,
+    }
+
+
+@command.command()
+@click.pass_obj
+def url(session: Session) -> None:
+    """Print a DSN that psql and every other client takes; the embedded server is started.
+
+    With TEMPLE_DATABASE_URL it is that one, with its password if it has one.
+
+    \b
+    Example: psql "$(temple db url)"
+    """
+    click.echo(session.database.dsn)
+
+
+@command.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def shell(session: Session, arguments: tuple[str, ...]) -> None:
+    """Open psql on the database; what stands behind -- goes to psql.
+
+    \b
+    Example: temple db shell -- -c 'select count(*) from temple_member_status'
+    """
+    variables, rest = psql_environment(session.database.dsn)
+    if session.embedded is not None:
+        variables |= session.embedded.psql_environment()
+    program = _psql(session)
+    given = ("psql", *((f"--dbname={rest}",) if rest else ()), *arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # psql takes our place, and with it the terminal and the exit code
+    os.execve(program, given, {**os.environ, **variables})  # noqa: S606
+
+
+def _psql(session: Session) -> str:
+    """The embedded server's own; for another server the machine's, which may know more ways to connect."""
+    ours = session.embedded or EmbeddedServer(session.settings.home)
+    installed = shutil.which("psql")
+    if session.embedded is None and installed:
+        return installed
+    try:
+        return str(ours.client_binary("psql"))
+    except LedgerError:
+        if installed:
+            return installed
+        raise
+
+
+@command.command()
+@click.pass_obj
+def start(session: Session) -> None:
+    """Start the embedded database, and make it the first time. Every command that needs it does so."""
+    server = _ours(session, "start")
+    if server.running():
+        click.echo(f"runs already: {server.data_dir}")
+        return
+    server.start()
+    click.echo(f"started: {server.data_dir}")
+
+
+@command.command()
+@click.pass_obj
+def stop(session: Session) -> None:
+    """Stop the embedded database. Who is connected loses the connection, and nothing that was committed."""
+    click.echo(stopped(_ours(session, "stop")))
+
+
+def stopped(server: EmbeddedServer) -> str:
+    """Stops the server, and says what that was."""
+    if not server.data_dir.exists():
+        return f"no embedded database in {server.state_dir} yet"
+    if server.pid() is None:
+        return "the embedded database was stopped already"
+    server.stop()
+    return f"stopped the embedded database in {server.state_dir}"
+
+
+def _ours(session: Session, verb: str) -> EmbeddedServer:
+    if session.embedded is None:
+        raise Refused(f"TEMPLE_DATABASE_URL names a server that is not ours to {verb}")
+    return session.embedded

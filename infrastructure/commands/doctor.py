@@ -1,0 +1,93 @@
+"""`temple doctor`: one check after the other."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import click
+
+from domain.errors import LedgerError
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.session import Session, as_json, print_json
+from infrastructure.database.connection import Database, Role
+from infrastructure.doctor import log, machine, server
+from infrastructure.doctor.finding import Finding, Outcome, fail
+from infrastructure.doctor.projections import check_projections
+from infrastructure.settings import FILE, Settings, secret_file
+
+COLOURS: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
+
+
+@click.command("doctor")
+@as_json
+@click.pass_obj
+def command(session: Session, as_json: bool) -> int:
+    """Check machine, database and ledger, one by one, and say what to do about each.
+
+    Tries, among other things, to update, delete and truncate the log as each of our roles, and rolls back.
+    Changes nothing, and makes no database.
+
+    \b
+    Exit codes: 0 all is well, or only warned of; 3 a check failed.
+    """
+    findings: list[Finding] = []
+    for finding in _findings(session):
+        findings.append(finding)
+        if not as_json:
+            _show(finding)
+    failed = sum(each.outcome is Outcome.FAIL for each in findings)
+    warned = sum(each.outcome is Outcome.WARN for each in findings)
+    if as_json:
+        print_json([asdict(each) for each in findings])
+    else:
+        click.echo(f"\n{len(findings)} checks: {failed} failed, {warned} warned")
+    return ExitCode.FOUND if failed else ExitCode.OK
+
+
+def _findings(session: Session) -> Iterator[Finding]:
+    settings = session.settings
+    server_ = session.embedded
+    yield machine.check_python()
+    yield machine.check_libraries()
+    yield machine.check_state_dir(settings.home)
+    yield from machine.check_space([settings.home, *([server_.data_dir] if server_ else [])])
+    yield machine.check_secrets(_secret_files())
+    if server_ is not None and not server_.data_dir.exists():
+        yield fail(
+            "database", f"there is none in {settings.home} yet", "run: temple up, or temple db migrate"
+        )
+        return
+    try:
+        database = session.database
+    except LedgerError as error:
+        yield fail("database", str(error), "see what it says, and try: temple db start")
+        return
+    yield from _of_database(database)
+
+
+def _of_database(database: Database) -> Iterator[Finding]:
+    found = log.reachable(database)
+    yield found
+    if found.outcome is Outcome.FAIL:
+        return
+    with database.connect(Role.LOGIN, application="temple doctor") as connection:
+        yield from server.check_server(connection)
+        migrated = log.check_migrations(connection)
+    yield migrated
+    if migrated.outcome is not Outcome.FAIL:
+        yield from log.check_log(database)
+        yield from check_projections(database)
+
+
+def _secret_files() -> list[Path]:
+    """Those in use; temple.toml may hold a password too."""
+    files = [secret_file(name) for name in Settings.model_fields]
+    return [file for file in (*files, Path(FILE).absolute()) if file is not None and file.exists()]
+
+
+def _show(finding: Finding) -> None:
+    outcome = click.style(f"{finding.outcome.value:<4}", fg=COLOURS[finding.outcome])
+    click.echo(f"{outcome}  {finding.check}: {finding.found}")
+    if finding.advice is not None:
+        click.echo(f"      {finding.advice}")

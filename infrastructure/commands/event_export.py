@@ -1,0 +1,88 @@
+"""`temple events export`."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import click
+
+from domain.position import Position
+from infrastructure.commands.instants import BEGINNING, END
+from infrastructure.commands.progress import bar
+from infrastructure.commands.session import Session
+from infrastructure.commands.wording import plural
+from infrastructure.database.connection import Role
+from infrastructure.database.statements import statement
+from infrastructure.log.export import EVERY_POSITION, Selection, exported_lines
+
+LINES_AT_ONCE: Final = 1_000
+
+
+@click.command("export")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: stdout.")
+@click.option("--member", "--user", "user_id", metavar="ID", help="Only of this member.")
+@click.option("--type", "event_type", metavar="TYPE", help="Only of this type.")
+@click.option(
+    "--since", type=BEGINNING, metavar="TIME", help="Only what occurred at TIME or later; a date is its beginning."
+)
+@click.option("--until", type=END, metavar="TIME", help="Only what occurred by TIME; a date is its end, in UTC.")
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only behind this position.")
+@click.option("--upto", type=click.IntRange(min=0), metavar="POSITION", help="Only up to this position.")
+@click.pass_obj
+def export(
+    session: Session,
+    output: Path | None,
+    user_id: str | None,
+    event_type: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    after: int,
+    upto: int | None,
+) -> None:
+    """The log as JSON lines, by position, as it is at one moment; to import them again adds nothing.
+
+    Each line has the log's columns, and id, recorded_at and processed_at, which an import does not read.
+
+    \b
+    Examples:
+      temple events export -o backup.jsonl
+      temple events export --member 500000000000000001 | jq .target
+    """
+    last = EVERY_POSITION if upto is None else Position(upto)
+    selection = Selection(Position(after), last, user_id, event_type, since, until)
+    started = time.perf_counter()
+    with (
+        session.database.connect(Role.READ, application="temple export") as connection,
+        _written(output) as write,
+    ):
+        row = connection.execute(statement("log_head")).fetchone()
+        few = any(each is not None for each in (user_id, event_type, since, until))
+        total = None if few or row is None else max(0, min(row[0], last) - after)
+        with bar(session.progress, "exporting", total, "events") as shown:
+            lines, count = exported_lines(connection, selection), 0
+            while some := list(islice(lines, LINES_AT_ONCE)):
+                write("\n".join(some))
+                count += len(some)
+                shown.at(count)
+    where = "" if output is None else f" to {output}"
+    session.say(f"{plural(count, 'event')} exported{where} in {time.perf_counter() - started:.1f} s")
+
+
+@contextmanager
+def _written(output: Path | None) -> Iterator[Callable[[str], object]]:
+    """Takes lines. A file gets its name when it is whole: half an export looks like one that has everything."""
+    if output is None:
+        yield click.echo
+        return
+    part = output.with_name(f"{output.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            yield lambda lines: file.write(f"{lines}\n")
+        part.replace(output)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,170 @@
+"""`temple events list`, `show` and `tail`."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+from uuid import UUID
+
+import click
+
+from domain.position import START, Position
+from domain.recorded import Recorded
+from infrastructure.commands.event_rows import (
+    event_data,
+    event_json,
+    event_name,
+    print_events,
+    target_label,
+)
+from infrastructure.commands.picking import picked_of, picking
+from infrastructure.commands.session import Session, as_json, print_fields, print_json
+from infrastructure.database.connection import Role
+from infrastructure.database.statements import statement
+from infrastructure.log.reader import GapReader
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.projecting.operations import parked
+from infrastructure.reading.event_listing import LAST, Picked, following, newest, shown
+from infrastructure.reading.role_directory import RoleDirectory, read_directory
+from infrastructure.reading.snapshot import Connection, snapshot
+
+PAGE: Final = 1_000
+LOOK_BACK: Final = 1_000
+"""Positions before the head, among which an open transaction may still have one to fill."""
+POLL_SECONDS: Final = 1.0
+BLOCKED_POLL_SECONDS: Final = 0.05
+
+
+class _Which(click.ParamType[Position | UUID]):
+    name = "event"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Position | UUID:
+        if value.isascii() and value.isdigit() and START < int(value[:20]) <= LAST:
+            return Position(int(value))
+        try:
+            return UUID(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a position, a number, nor an event_id, a UUID", param, ctx)
+
+
+@click.command("list")
+@picking
+@click.option("--after", type=click.IntRange(min=0), metavar="POSITION", help="The first ones behind this position.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
+@as_json
+@click.pass_obj
+def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **picks: Any) -> None:
+    """The newest events, by position; with --after, the first ones behind a position.
+
+    \b
+    Examples:
+      temple events list --member 500000000000000001 --type discord_role_change
+      temple events list --target Oracle --since 2026-03-01 --until 2026-03-31
+      temple events list --after 4000 --json
+    """
+    with snapshot(session.database) as connection:
+        directory = read_directory(connection)
+        picked = picked_of(directory, **picks)
+        if after is None:
+            found = newest(connection, picked, limit=limit)
+        else:
+            found = following(connection, picked, after=Position(after), limit=limit)
+    if found or as_json:
+        print_events(found, directory, as_json=as_json)
+    else:
+        session.say("no such event")
+    if len(found) == limit and after is not None:
+        session.say(f"there may be more: --after {found[-1].position}")
+
+
+@click.command("show")
+@click.argument("which", metavar="POSITION|EVENT_ID", type=_Which())
+@as_json
+@click.pass_obj
+def show(session: Session, which: Position | UUID, as_json: bool) -> None:
+    """Everything about one event: when it happened, was recorded and folded, and whether it is parked or skipped.
+
+    \b
+    Example:
+      temple events show 4711
+    """
+    with snapshot(session.database) as connection:
+        directory = read_directory(connection)
+        found = shown(connection, which)
+        failures = parked(connection, position=found.event.position)
+    data = {**event_data(found.event), "processed_at": found.processed_at}
+    if as_json:
+        skips = [skip._asdict() for skip in found.skips]
+        errors = [{"projection": failure.projection, "error": failure.error} for failure in failures]
+        print_json({**data, "parked": errors, "skipped": skips})
+        return
+    text = {"id": str(found.event.position), "metadata": found.event.metadata_text}
+    print_fields({**data, **text, "target": target_label(found.event, directory)}, as_json=False)
+    for failure in failures:
+        click.echo(f"parked by {failure.projection}: {failure.error}")
+    for skip in found.skips:
+        click.echo(f"skipped in {skip.projection} by {skip.skipped_by}: {skip.reason}")
+
+
+@click.command("tail")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is appended, until Ctrl-C.")
+@click.option("-n", "--lines", type=click.IntRange(min=0), default=10, show_default=True, help="How many to begin with.")
+@picking
+@as_json
+@click.pass_obj
+def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: Any) -> None:
+    """The end of the log, a line for each event; with -f, new ones as they come.
+
+    It shows each event once and by position: one behind a transaction that is still open waits for it. With --json,
+    each line is an object of its own.
+
+    \b
+    Examples:
+      temple events tail -f --type discord_role_change
+      temple events tail -n 100 --json | jq .user_id
+    """
+    with session.database.connect(Role.READ, application="temple tail") as connection:
+        directory = read_directory(connection)
+        picked = picked_of(directory, **picks)
+        if not follow:
+            for event in newest(connection, picked, limit=lines):
+                click.echo(_line(event, directory, as_json))
+            return
+        reader = GapReader(connection)
+        start = _decided(connection, reader)
+        for event in newest(connection, picked, upto=start, limit=lines):
+            click.echo(_line(event, directory, as_json))
+        with Wakeup(session.database) as wakeup:
+            for event in _followed(connection, reader, wakeup, picked, start):
+                if event.event_type == "discord_role":
+                    directory = read_directory(connection)
+                click.echo(_line(event, directory, as_json))
+
+
+def _decided(connection: Connection, reader: GapReader) -> Position:
+    """Up to where the log is decided as it is now."""
+    row = connection.execute(statement("log_head")).fetchone()
+    settled = Position(max(START, (row[0] if row else START) - LOOK_BACK))
+    while (look := reader.look(settled)).settled > settled:
+        settled = look.settled
+    return settled
+
+
+def _followed(
+    connection: Connection, reader: GapReader, wakeup: Wakeup, picked: Picked, after: Position
+) -> Iterator[Recorded]:
+    while True:
+        look = reader.look(after)
+        while page := following(connection, picked, after=after, upto=look.settled, limit=PAGE):
+            yield from page
+            after = page[-1].position
+        after = max(after, look.settled)
+        wakeup.wait(BLOCKED_POLL_SECONDS if look.blocked_by else POLL_SECONDS)
+
+
+def _line(event: Recorded, directory: RoleDirectory, as_json: bool) -> str:
+    if as_json:
+        return event_json(event)
+    when = "–" if event.occurred_at is None else f"{event.occurred_at:%Y-%m-%d %H:%M:%S}"
+    target = target_label(event, directory) or ""
+    return f"{event.position:>8}  {when:<19}  {event_name(event):<27}  {event.user_id:<19}  {target}".rstrip()

@@ -1,0 +1,17 @@
+"""`temple events`: what is in the log, and how it gets there."""
+
+import click
+
+from infrastructure.commands.event_append import append
+from infrastructure.commands.event_export import export
+from infrastructure.commands.event_import import import_
+from infrastructure.commands.event_reading import list_, show, tail
+
+
+@click.group("events")
+def command() -> None:
+    """What is in the log, and how it gets there. Events are appended, never changed."""
+
+
+for each in (import_, export, append, list_, show, tail):
+    command.add_command(each)

@@ -1,0 +1,25 @@
+"""How a command ends, in numbers."""
+
+from enum import IntEnum
+
+from domain.errors import DatabaseUnavailable, LedgerError, Refused, SchemaMismatch, UnsafeLog
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    FOUND = 3
+    UNREACHABLE = 4
+    REFUSED = 5
+    INTERRUPTED = 130
+
+
+def exit_code_of(error: LedgerError) -> ExitCode:
+    match error:
+        case DatabaseUnavailable():
+            return ExitCode.UNREACHABLE
+        case Refused() | SchemaMismatch() | UnsafeLog():
+            return ExitCode.REFUSED
+        case _:
+            return ExitCode.FAILED

@@ -1,0 +1,208 @@
+"""`temple failures`: events that could not be folded, and the members who wait behind them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from domain.errors import Refused, UnknownName
+from domain.position import Position
+from infrastructure.commands.event_rows import event_data, event_row
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.commands.wording import listed, plural
+from infrastructure.projecting.operations import Parked, parked, retry, skip
+from infrastructure.reading.event_listing import shown
+from infrastructure.reading.role_directory import read_directory
+from infrastructure.reading.snapshot import snapshot
+from projections.batch import Failure
+from projections.processor import Projection
+from projections.registry import catalogue, named
+from projections.tally import Tally
+
+projection_option = click.option("--projection", metavar="NAME", help="Only what this projection parked.")
+
+
+@click.group("failures")
+def command() -> None:
+    """Events that could not be folded: their members are parked, with rows as before, and everybody else goes on."""
+
+
+@command.command("list")
+@click.argument("member", required=False)
+@projection_option
+@as_json
+@click.pass_obj
+def list_(session: Session, member: str | None, projection: str | None, as_json: bool) -> None:
+    """What is parked: of all members, or of one.
+
+    \b
+    Example:
+      temple failures list --projection members
+    """
+    found = _parked(session, projection, member=member)
+    if as_json:
+        print_json([asdict(failure) for failure in found])
+        return
+    if not found:
+        click.echo("nothing is parked")
+        return
+    rows = [
+        {
+            "projection": failure.projection,
+            "position": str(failure.position),
+            "member": failure.user_id,
+            "event": f"{failure.event_type}/{failure.action}",
+            "waiting": failure.waiting,
+            "error": failure.error,
+        }
+        for failure in found
+    ]
+    print_rows(rows, ("projection", "position", "member", "waiting", "event", "error"), as_json=False)
+    session.say("see one: temple failures show POSITION; after the cause is mended: temple failures retry --all")
+
+
+@command.command("show")
+@click.argument("position", type=click.IntRange(min=1))
+@projection_option
+@as_json
+@click.pass_obj
+def show(session: Session, position: int, projection: str | None, as_json: bool) -> None:
+    """The event that could not be folded, the error, and what waits behind it.
+
+    \b
+    Example:
+      temple failures show 4711
+    """
+    found = _at(session, projection, position)
+    with snapshot(session.database) as connection:
+        directory = read_directory(connection)
+        event = shown(connection, Position(position)).event
+    if as_json:
+        print_json([{**asdict(failure), "event": event_data(event)} for failure in found])
+        return
+    print_fields({**event_row(event, directory), "metadata": event.metadata_text}, as_json=False)
+    for failure in found:
+        click.echo()
+        fields = {
+            "parked by": failure.projection,
+            "error": failure.error,
+            "attempts": failure.attempts,
+            "parked at": failure.parked_at,
+            "events waiting": failure.waiting,
+        }
+        print_fields(fields, as_json=False)
+    session.say(
+        f"after the cause is mended: temple failures retry {event.user_id}; "
+        f"to leave this event out for good: temple failures skip {position} --reason TEXT"
+    )
+
+
+@command.command("retry")
+@click.argument("members", nargs=-1, metavar="[MEMBER]...")
+@click.option("--all", "everybody", is_flag=True, help="Everybody who is parked.")
+@projection_option
+@as_json
+@click.pass_obj
+def retry_(
+    session: Session, members: tuple[str, ...], everybody: bool, projection: str | None, as_json: bool
+) -> int:
+    """Fold parked members again, from the log, with all the events that waited.
+
+    \b
+    Examples:
+      temple failures retry 500000000000000001
+      temple failures retry --all --projection members
+    \b
+    Exit codes: 0 they are folded; 1 some failed again, and stay parked.
+    """
+    if bool(members) == everybody:
+        raise click.UsageError("name the members to fold again, or say --all")
+    found = _of_members(_parked(session, projection), members)
+    outcomes = []
+    for name in dict.fromkeys(failure.projection for failure in found):
+        ours = [failure for failure in found if failure.projection == name]
+        again = retry(session.database, named(name), ours, catalogue=catalogue())
+        outcomes.append((named(name), ours, again))
+    if as_json:
+        print_json([_outcome(*outcome) for outcome in outcomes])
+    elif not outcomes:
+        click.echo("nothing is parked")
+    else:
+        for outcome in outcomes:
+            _tell(*outcome)
+    return ExitCode.FAILED if any(again for _, _, again in outcomes) else ExitCode.OK
+
+
+@command.command("skip")
+@click.argument("position", type=click.IntRange(min=1))
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with your name.")
+@click.option("--projection", metavar="NAME", help="Which one, where several have parked it.")
+@click.pass_obj
+def skip_(session: Session, position: int, reason: str, projection: str | None) -> int:
+    """Leave a parked event out of a projection for good, and fold its member again without it.
+
+    The event stays in the log. Every later fold leaves it out too: replay, verify and questions about the past.
+
+    \b
+    Example:
+      temple failures skip 4711 --reason "sent by a broken bot, corrected by 4712"
+    \b
+    Exit codes: 0 the member is folded; 1 another event of the member fails, which stays parked.
+    """
+    if not reason.strip():
+        raise click.BadParameter("say why", param_hint="--reason")
+    found = _at(session, projection, position)
+    if len(found) > 1:
+        names = [failure.projection for failure in found]
+        raise Refused(f"{listed(names)} have parked position {position}; say which with --projection")
+    failure = found[0]
+    again = skip(session.database, named(failure.projection), failure, reason=reason.strip(), catalogue=catalogue())
+    click.echo(f"position {position} is left out of {failure.projection} from now on")
+    _tell(named(failure.projection), [failure], again)
+    return ExitCode.FAILED if again else ExitCode.OK
+
+
+def _parked(session: Session, projection: str | None, *, member: str | None = None) -> Sequence[Parked]:
+    name = None if projection is None else named(projection).name
+    with snapshot(session.database) as connection:
+        return parked(connection, projection=name, user_id=member)
+
+
+def _at(session: Session, projection: str | None, position: int) -> Sequence[Parked]:
+    """Raises UnknownName, with the positions that are parked."""
+    every = _parked(session, projection)
+    found = [failure for failure in every if failure.position == position]
+    if not found:
+        near = sorted({failure.position for failure in every}, key=lambda each: abs(each - position))[:3]
+        raise UnknownName("parked position", str(position), tuple(map(str, near)))
+    return found
+
+
+def _of_members(failures: Sequence[Parked], members: Sequence[str]) -> Sequence[Parked]:
+    """All without *members*. Raises UnknownName for one who is not parked."""
+    known = {failure.user_id for failure in failures}
+    for member in members:
+        if member not in known:
+            raise UnknownName("parked member", member, tuple(sorted(known)[:3]))
+    return [failure for failure in failures if not members or failure.user_id in members]
+
+
+def _tell(projection: Projection, failures: Sequence[Parked], again: Sequence[Failure]) -> None:
+    if isinstance(projection, Tally):
+        done = plural(len({each.position for each in failures} - {each.position for each in again}), "event")
+        click.echo(f"{projection.name}: {done} counted")
+    else:
+        done = plural(len({each.user_id for each in failures} - {each.user_id for each in again}), "member")
+        click.echo(f"{projection.name}: {done} folded again and parked no more")
+    for failure in again:
+        click.echo(f"  {failure.user_id} stays parked, at position {failure.position}: {failure.error}")
+
+
+def _outcome(projection: Projection, failures: Sequence[Parked], again: Sequence[Failure]) -> dict[str, Any]:
+    return {
+        "projection": projection.name,
+        "retried": [asdict(failure) for failure in failures],
+        "failed_again": [failure._asdict() for failure in again],
+    }

@@ -1,0 +1,261 @@
+"""`temple member`: what a member is now or was then, and which events made it so."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from domain.errors import InvalidEvent
+from domain.position import Position
+from domain.recorded import Recorded
+from infrastructure.commands.event_rows import event_data, event_row
+from infrastructure.commands.instants import as_of as as_of_option
+from infrastructure.commands.instants import known_at as known_at_option
+from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.commands.wording import plural
+from infrastructure.projecting.operations import Parked, parked
+from infrastructure.projecting.transaction import PostgresTransaction
+from infrastructure.reading.member import (
+    Member,
+    MemberThen,
+    list_members,
+    member_history,
+    members_then,
+    require_member,
+    stored_members,
+    waiting_events,
+)
+from infrastructure.reading.moment import Moment
+from infrastructure.reading.role_directory import RoleDirectory, read_directory, require_role
+from infrastructure.reading.snapshot import Connection, snapshot
+from projections.explain import Cause, causes
+from projections.fold import Fold
+from projections.members import ROLES, STATUS, members
+from projections.registry import catalogue
+
+user_id = click.argument("user_id", metavar="ID")
+
+
+@click.group("member")
+def command() -> None:
+    """What a member is now or was then, and which events made it so.
+
+    ID is a Discord id, or patreon:ID for a patron without a Discord account.
+    """
+
+
+@command.command("show")
+@user_id
+@as_of_option
+@known_at_option
+@as_json
+@click.pass_obj
+def show(session: Session, user_id: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
+    """Status, tier and roles of a member.
+
+    Without a time, as the tables say; with one, folded from the log as it was then.
+
+    \b
+    Example:
+      temple member show 500000000000000001 --as-of 2026-03-01
+    """
+    moment = Moment(as_of, known_at)
+    with snapshot(session.database) as connection:
+        require_member(connection, user_id)
+        directory = read_directory(connection)
+        if moment.is_now:
+            member = stored_members(connection, [user_id]).get(user_id)
+            _tell_what_waits(session, connection, user_id)
+        else:
+            then = _then(connection, user_id, moment)
+            member = then.member
+            _tell_what_parked(session, then)
+    if as_json:
+        print_json(None if member is None else member.as_data())
+    elif member is None:
+        click.echo(f"member {user_id} has no row: no event of a known kind {_by(moment)}")
+    else:
+        _print_member(member, directory)
+
+
+@command.command("history")
+@user_id
+@as_of_option
+@known_at_option
+@as_json
+@click.pass_obj
+def history(session: Session, user_id: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
+    """Every event of a member, by when it happened.
+
+    \b
+    Example:
+      temple member history 500000000000000001 --known-at 2026-03-01T18:00:00Z
+    """
+    with snapshot(session.database) as connection:
+        require_member(connection, user_id)
+        directory = read_directory(connection)
+        events = member_history(connection, user_id, Moment(as_of, known_at))
+        skipped = PostgresTransaction(connection).exceptions(members.name).skipped
+        failures = parked(connection, projection=members.name, user_id=user_id)
+    if as_json:
+        print_json([event_data(event) for event in events])
+        return
+    fold = Fold(members, catalogue())
+    rows = [
+        {**event_row(event, directory), "by": _actor(event), "note": _note(event, fold, skipped, failures)}
+        for event in events
+    ]
+    noted = any(row["note"] for row in rows)
+    columns = ("position", "timestamp", "event", "target", "by", "source", *(["note"] if noted else []))
+    print_rows(rows, columns, as_json=False)
+
+
+@command.command("explain")
+@user_id
+@as_of_option
+@known_at_option
+@as_json
+@click.pass_obj
+def explain(session: Session, user_id: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
+    """The event behind each value of each row of a member.
+
+    Folded from the log, now or as of a time: `events show POSITION` shows more of an event.
+
+    \b
+    Example:
+      temple member explain 500000000000000001 --as-of 2026-03-01
+    """
+    moment = Moment(as_of, known_at)
+    with snapshot(session.database) as connection:
+        require_member(connection, user_id)
+        directory = read_directory(connection)
+        then = _then(connection, user_id, moment)
+        stored = stored_members(connection, [user_id]).get(user_id)
+        waiting = waiting_events(connection, user_id)
+    _tell_what_parked(session, then)
+    if moment.is_now and not waiting and stored != then.member:
+        session.say(f"the stored rows of {user_id} are other than the log says; run: temple verify --full")
+    found = causes(Fold(members, catalogue()), then.folded_events)
+    if as_json:
+        print_json([_cause_data(cause) for cause in found])
+    elif not found:
+        click.echo(f"member {user_id} has no row: no event of a known kind {_by(moment)}")
+    else:
+        _print_causes(found, directory)
+
+
+@command.command("list")
+@click.option("--status", type=click.Choice(["active", "inactive", "departed"]), help="Only members of this status.")
+@click.option("--role", metavar="ROLE", help="Only members who hold this role: its id or its name.")
+@click.option("--after", default="", metavar="ID", help="Only ids behind this one: the next page.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
+@as_json
+@click.pass_obj
+def list_(
+    session: Session, status: str | None, role: str | None, after: str, limit: int, as_json: bool
+) -> None:
+    """Members as the tables say, by id.
+
+    \b
+    Example:
+      temple member list --role Oracle --status inactive
+    """
+    with snapshot(session.database) as connection:
+        role = None if role is None else require_role(connection, read_directory(connection), role)
+        found = list_members(connection, status=status, role=role, after=after, limit=limit + 1)
+    page = found[:limit]
+    if as_json:
+        print_json([member.as_data() for member in page])
+    elif page:
+        columns = ("user_id", "status", "roles", "patreon_tier", "discord_joined_at", "last_activity")
+        rows = [{**member.as_data(), "roles": member.total_roles_count} for member in page]
+        print_rows(rows, columns, as_json=False)
+    else:
+        session.say("no such member")
+    if len(found) > limit:
+        session.say(f"there are more: --after {page[-1].user_id}, or a greater --limit")
+
+
+def _then(connection: Connection, user_id: str, moment: Moment) -> MemberThen:
+    found = members_then(connection, [user_id], moment, catalogue())
+    return next(found, MemberThen(user_id, None, ()))
+
+
+def _tell_what_waits(session: Session, connection: Connection, user_id: str) -> None:
+    for failure in parked(connection, projection=members.name, user_id=user_id):
+        session.say(
+            f"parked: the event at position {failure.position} could not be folded, and the rows are as before it; "
+            f"see: temple failures show {failure.position}"
+        )
+        return
+    waiting = waiting_events(connection, user_id)
+    if waiting:
+        session.say(f"{plural(waiting, 'event')} of this member not folded yet; run: temple run --until-caught-up")
+
+
+def _tell_what_parked(session: Session, then: MemberThen) -> None:
+    if then.parked_at is not None:
+        session.say(
+            f"the event at position {then.parked_at} can not be folded ({then.error}): this is the member before it"
+        )
+
+
+def _by(moment: Moment) -> str:
+    return "is folded yet" if moment.is_now else str(moment)
+
+
+def _print_member(member: Member, directory: RoleDirectory) -> None:
+    fields = member.as_data()
+    del fields["roles"]
+    print_fields(fields, as_json=False)
+    if member.roles:
+        click.echo()
+        rows = [{**held._asdict(), "role": directory.label(held.role)} for held in member.roles]
+        print_rows(rows, ("role", "granted_at", "granted_by"), as_json=False)
+
+
+def _actor(event: Recorded) -> str | None:
+    """Who did it, where the event says so."""
+    try:
+        metadata = event.metadata
+    except InvalidEvent:
+        return None
+    by = metadata.get("granted_by") or metadata.get("by")
+    return by if isinstance(by, str) else None
+
+
+def _note(event: Recorded, fold: Fold[Any], skipped: frozenset[Position], failures: Sequence[Parked]) -> str | None:
+    if event.position in skipped:
+        return "skipped"
+    if any(event.position == failure.position for failure in failures):
+        return "parked"
+    if any(event.position > failure.position for failure in failures):
+        return "waits"
+    return None if fold.knows(event) else "not folded"
+
+
+def _cause_data(cause: Cause) -> dict[str, Any]:
+    return {**cause._asdict(), "event": event_data(cause.event)}
+
+
+def _print_causes(found: Sequence[Cause], directory: RoleDirectory) -> None:
+    status = [cause for cause in found if cause.table == STATUS.name]
+    if status:
+        rows = [{**_cause_row(cause, directory), "column": cause.column, "value": cause.value} for cause in status]
+        print_rows(rows, ("column", "value", "position", "timestamp", "event"), as_json=False, title=STATUS.name)
+    roles = [cause for cause in found if cause.table == ROLES.name]
+    if roles:
+        click.echo()
+        # a line for each event of a grant: who granted it may be known from an earlier one than since when
+        by_event: dict[tuple[str, Position], dict[str, Any]] = {}
+        for cause in roles:
+            row = by_event.setdefault((cause.key["role"], cause.event.position), _cause_row(cause, directory))
+            row[cause.column] = cause.value
+        columns = ("role", "granted_at", "granted_by", "position", "event")
+        print_rows(list(by_event.values()), columns, as_json=False, title=ROLES.name)
+
+
+def _cause_row(cause: Cause, directory: RoleDirectory) -> dict[str, Any]:
+    role = cause.key.get("role")
+    return {**event_row(cause.event, directory), "role": None if role is None else directory.label(role)}

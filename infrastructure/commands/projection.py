@@ -1,0 +1,175 @@
+"""`temple projection`: how far each projection is, and what is decided about it."""
+
+import time
+from dataclasses import asdict
+from typing import Final
+
+import click
+
+from domain.position import START, Position
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.session import Session, as_json, print_fields, print_rows
+from infrastructure.database.connection import Role
+from infrastructure.database.statements import statement
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.projecting.operations import set_state
+from infrastructure.projecting.transaction import read_checkpoints
+from infrastructure.reading.projection_status import projection_status, projection_statuses
+from infrastructure.reading.snapshot import snapshot
+from projections.checkpoint import ProjectionState
+from projections.registry import installed, named
+
+POLL_SECONDS: Final = 0.05
+WAIT_SECONDS: Final = 60.0
+
+name_argument = click.argument("name", metavar="NAME")
+
+
+@click.group("projection")
+def command() -> None:
+    """List, show, pause and resume projections, or wait for one."""
+
+
+@command.command("list")
+@as_json
+@click.pass_obj
+def list_(session: Session, as_json: bool) -> None:
+    """Every projection: its state, position, lag and who runs it.
+
+    States: running, paused, rebuilding, failed; needs replay, where this version of the code has other rules than the
+    rows were made by; not installed, where it is not in this installation.
+
+    \b
+    Example:
+      temple projection list
+    """
+    with snapshot(session.database) as connection:
+        found = projection_statuses(connection, installed())
+    rows = [
+        asdict(each) if as_json else {**asdict(each), "position": str(each.position), "lag": each.lag}
+        for each in found
+    ]
+    print_rows(rows, ("name", "state", "position", "lag", "parked", "leader"), as_json=as_json)
+    if not as_json:
+        for each in found:
+            if each.next_command:
+                session.say(f"{each.name} stands still: {each.next_command}")
+
+
+@command.command("show")
+@name_argument
+@as_json
+@click.pass_obj
+def show(session: Session, name: str, as_json: bool) -> None:
+    """Everything about one projection.
+
+    \b
+    Example:
+      temple projection show members
+    """
+    name = _known(name)
+    with snapshot(session.database) as connection:
+        status = projection_status(connection, installed(), name)
+    tables = [table.name for table in installed()[name].tables]
+    if as_json:
+        print_fields({**asdict(status), "tables": tables}, as_json=True)
+        return
+    fields = {"name": status.name, "state": status.state, "reason": status.reason, "lag": status.lag}
+    for name, value in {**asdict(status), "position": str(status.position), "tables": ", ".join(tables)}.items():
+        if name not in ("lag_events", "lag_seconds"):
+            fields.setdefault(name, value)
+    print_fields(fields, as_json=False)
+    if status.next_command:
+        session.say(f"it stands still: {status.next_command}")
+
+
+@command.command("pause")
+@name_argument
+@click.option("--reason", metavar="TEXT", help="Why, for whoever finds it paused.")
+@click.pass_obj
+def pause(session: Session, name: str, reason: str | None) -> None:
+    """Fold nothing more until it is resumed, also after restarts; its rows stay as they are.
+
+    \b
+    Example:
+      temple projection pause members --reason "restoring a table by hand"
+    """
+    before = set_state(session.database, _known(name), ProjectionState.PAUSED, reason=reason)
+    if before.state is ProjectionState.PAUSED:
+        click.echo(f"{name} was paused already, at position {before.position}")
+    else:
+        click.echo(f"{name} is paused at position {before.position}; temple projection resume {name} goes on")
+
+
+@command.command("resume")
+@name_argument
+@click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
+@click.pass_obj
+def resume(session: Session, name: str, reason: str | None) -> None:
+    """Go on after a pause or a failure.
+
+    \b
+    Example:
+      temple projection resume members
+    """
+    projection = named(name)
+    before = set_state(session.database, name, ProjectionState.RUNNING, reason=reason)
+    was = "was running already" if before.state is ProjectionState.RUNNING else f"was {before.state}, and goes on"
+    click.echo(f"{name} {was}, from position {before.position}")
+    if before.version != projection.version:
+        session.say(f"its rows are of version {before.version}, this code has {projection.version}: temple replay {name}")
+
+
+@command.command("wait")
+@name_argument
+@click.option("--position", type=click.IntRange(min=0), help="Wait for this one. Default: the log's head as it is now.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=WAIT_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long at most.",
+)
+@click.pass_obj
+def wait(session: Session, name: str, position: int | None, timeout: float) -> int:
+    """Wait until the projection has folded a position, by a runner that runs elsewhere.
+
+    \b
+    Example:
+      temple events import history.jsonl && temple projection wait members && temple member list
+    \b
+    Exit codes: 0 it is there; 1 it was not when the time was over.
+    """
+    name = _known(name)
+    deadline = time.monotonic() + timeout
+    said: str | None = None
+    with (
+        session.database.connect(Role.READ, application="temple wait") as connection,
+        Wakeup(session.database) as wakeup,
+    ):
+        if position is None:
+            row = connection.execute(statement("log_head")).fetchone()
+            position = START if row is None or row[0] is None else Position(row[0])
+        while True:
+            checkpoint = read_checkpoints(connection)[name]
+            if checkpoint.position >= position:
+                click.echo(f"{name} is at position {checkpoint.position}")
+                return ExitCode.OK
+            status = projection_status(connection, installed(), name)
+            standing = None if status.state == "running" else f"{name} stands still ({status.state})"
+            if standing is not None and standing != said:
+                session.say(f"{standing}; waiting all the same: {status.next_command}")
+                said = standing
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                session.say(f"{name} is at position {checkpoint.position}, not yet at {position}, after {timeout:g} s")
+                if status.leader is None:
+                    session.say("nobody runs it; start a runner: temple run")
+                return ExitCode.FAILED
+            wakeup.wait(min(remaining, POLL_SECONDS))
+
+
+def _known(name: str) -> str:
+    """Raises UnknownName, with near names."""
+    return named(name).name

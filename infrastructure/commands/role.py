@@ -1,0 +1,129 @@
+"""`temple role`: who holds a role now or held it then, and who granted it."""
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from infrastructure.commands.event_rows import event_data, event_name
+from infrastructure.commands.instants import as_of as as_of_option
+from infrastructure.commands.instants import known_at as known_at_option
+from infrastructure.commands.session import Session, as_json, print_json, print_rows
+from infrastructure.commands.wording import plural
+from infrastructure.reading.moment import Moment
+from infrastructure.reading.role import Holder, holder_counts, holders, holders_then, role_history
+from infrastructure.reading.role_directory import read_directory, require_role
+from infrastructure.reading.snapshot import snapshot
+from projections.registry import catalogue
+
+role_argument = click.argument("role", metavar="ROLE")
+
+
+@click.group("role")
+def command() -> None:
+    """Who holds a role now or held it then, and who granted it.
+
+    ROLE is an id or a name; case does not matter where that is clear.
+    """
+
+
+@command.command("list")
+@as_json
+@click.pass_obj
+def list_(session: Session, as_json: bool) -> None:
+    """Every role that has a name or is held, the largest first.
+
+    \b
+    Example:
+      temple role list --json
+    """
+    with snapshot(session.database) as connection:
+        directory = read_directory(connection)
+        counts = holder_counts(connection)
+    roles = [directory.get(role) for role in {*counts, *(each.role for each in directory)}]
+    roles.sort(key=lambda each: (-counts.get(each.role, 0), each.name or each.role, each.role))
+    rows = [
+        {"role": each.role, "name": each.name, "members": counts.get(each.role, 0), "deleted": each.deleted}
+        for each in roles
+    ]
+    columns = ("name", "role", "members", *(["deleted"] if any(each.deleted for each in roles) else []))
+    if rows or as_json:
+        print_rows(rows, columns, as_json=as_json)
+    else:
+        session.say("no roles yet")
+
+
+@command.command("members")
+@role_argument
+@as_of_option
+@known_at_option
+@as_json
+@click.pass_obj
+def members_(session: Session, role: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
+    """Who holds the role, by when it was granted.
+
+    Without a time, as the tables say; with one, folded from the log as it was then.
+
+    \b
+    Example:
+      temple role members Oracle --as-of 2026-03-01
+    """
+    moment = Moment(as_of, known_at)
+    with snapshot(session.database) as connection:
+        directory = read_directory(connection)
+        role = require_role(connection, directory, role)
+        if moment.is_now:
+            found = holders(connection, role)
+        else:
+            found = holders_then(connection, role, moment, catalogue())
+    if as_json:
+        print_json([_holder_data(holder) for holder in found])
+        return
+    if found:
+        print_rows([_holder_data(holder) for holder in found], ("user_id", "granted_at", "granted_by"), as_json=False)
+    session.say(f"{plural(len(found), 'member')} with {directory.label(role)}, {moment}")
+
+
+@command.command("history")
+@role_argument
+@as_of_option
+@known_at_option
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
+@as_json
+@click.pass_obj
+def history(session: Session, role: str, as_of: datetime | None, known_at: datetime | None, limit: int, as_json: bool) -> None:
+    """Each grant and each end of the role, by when it happened, and who granted it.
+
+    Leaving the guild ends a role too; granting it again moves its date.
+
+    \b
+    Example:
+      temple role history Oracle --limit 20
+    """
+    with snapshot(session.database) as connection:
+        directory = read_directory(connection)
+        role = require_role(connection, directory, role)
+        found = role_history(connection, role, Moment(as_of, known_at), catalogue())
+    changes = found[-limit:]
+    if as_json:
+        print_json([{**change._asdict(), "role": role, "event": event_data(change.event)} for change in changes])
+        return
+    rows = [
+        {
+            "timestamp": change.event.occurred_at,
+            "user_id": change.user_id,
+            "change": change.change,
+            "granted_by": change.granted_by,
+            "position": str(change.event.position),
+            "event": event_name(change.event),
+        }
+        for change in changes
+    ]
+    if rows:
+        print_rows(rows, ("timestamp", "user_id", "change", "granted_by", "position", "event"), as_json=False)
+    of = "" if len(changes) == len(found) else f" of {len(found):,}; --limit shows more"
+    session.say(f"{plural(len(changes), 'change')} of {directory.label(role)}{of}")
+
+
+def _holder_data(holder: Holder) -> dict[str, Any]:
+    return {"user_id": holder.user_id, **holder.held._asdict()}

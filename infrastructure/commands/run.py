@@ -1,0 +1,71 @@
+"""`temple run`: the projection runner."""
+
+from collections.abc import Sequence
+
+import click
+
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.foreground import Folded, fold, stopped_by_signals, tell_service_manager
+from infrastructure.commands.presence import present
+from infrastructure.commands.session import Session
+from infrastructure.commands.wording import listed, plural
+from infrastructure.reading.projection_status import ProjectionStatus, projection_statuses
+from infrastructure.reading.snapshot import snapshot
+from projections.processor import Projection
+from projections.registry import installed, named
+
+
+@click.command("run")
+@click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
+@click.option("--until-caught-up", is_flag=True, help="End once everything that is in the log by now is folded.")
+@click.pass_obj
+def command(session: Session, projections: tuple[str, ...], until_caught_up: bool) -> int:
+    """Fold new events into the tables, as they come: all projections, or those named.
+
+    Ctrl-C or SIGTERM lets it finish the batch at hand and end. Several may run at once: one of them leads a
+    projection, another takes over when it is gone.
+
+    \b
+    Examples:
+      temple run
+      temple run --until-caught-up && temple verify
+    \b
+    Exit codes: 0 stopped, or caught up; 1 a projection stands still and could not catch up;
+    4 no database; 5 the database does not fit this version, or reading it would not be safe;
+    130 stopped before it had caught up.
+    """
+    wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
+    with stopped_by_signals() as stop:
+        database = session.database
+        with present(session.settings.home, "run"):
+            if not until_caught_up:
+                session.say(f"folding {listed([each.name for each in wanted])} in {database.name}; Ctrl-C ends it")
+                tell_service_manager("READY=1")
+            folded = fold(session, wanted, stop, until_caught_up=until_caught_up)
+            tell_service_manager("STOPPING=1")
+    if not until_caught_up:
+        session.say(f"ended after the batch at hand; {plural(folded.total, 'event')} folded")
+        return ExitCode.OK
+    if stop.asked:
+        session.say(f"ended before it had caught up; {plural(folded.total, 'event')} folded")
+        return ExitCode.INTERRUPTED
+    return _summary(session, wanted, folded)
+
+
+def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> int:
+    names = {each.name for each in wanted}
+    with snapshot(session.database) as connection:
+        statuses = [each for each in projection_statuses(connection, installed()) if each.name in names]
+    done = [each for each in statuses if each.state == "running"]
+    if done:
+        where = listed([f"{each.name} at position {each.position}" for each in done])
+        rate = f" ({folded.total / folded.seconds:,.0f} events/s)" if folded.total else ""
+        click.echo(f"caught up, {where}: {plural(folded.total, 'event')} folded in {folded.seconds:.1f} s{rate}")
+    parked = sum(each.parked for each in statuses)
+    if parked:
+        session.say(f"{plural(parked, 'event')} could not be folded and parked; see: temple failures list")
+    standing = [each for each in statuses if each not in done]
+    for each in standing:
+        reason = f": {each.reason}" if each.reason else ""
+        session.say(f"{each.name} stands still ({each.state}){reason}; run: {each.next_command}")
+    return ExitCode.FAILED if standing else ExitCode.OK

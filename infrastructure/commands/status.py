@@ -1,0 +1,194 @@
+"""`temple status`: how the ledger is, on one screen."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import click
+
+from infrastructure.commands.db import database_status
+from infrastructure.commands.presence import everybody
+from infrastructure.commands.session import Session, as_json, print_json, print_rows
+from infrastructure.commands.wording import plural
+from infrastructure.database.statements import statement
+from infrastructure.reading.projection_status import ProjectionStatus, projection_statuses
+from infrastructure.reading.snapshot import Connection, snapshot
+from projections.registry import installed
+
+STATUSES: Final = ("active", "inactive", "departed")
+PATRONS: Final = "patrons"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is not as it should be, and the command to type about it."""
+
+    what: str
+    next: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the tables say. `events` stand in the log up to `head`, the last recorded `age_seconds` ago."""
+
+    events: int
+    head: int
+    recorded_at: Any
+    age_seconds: float | None
+    members: dict[str, int]
+    patrons: int
+    parked: int
+    projections: Sequence[ProjectionStatus]
+    prepared: Sequence[tuple[str, float]]
+
+
+@click.command("status")
+@as_json
+@click.pass_obj
+def command(session: Session, as_json: bool) -> None:
+    """How the ledger is, on one screen, and what to type where something is not as it should be.
+
+    Asks only what costs the same however long the log is. An embedded database that is stopped is started;
+    one that was never made is not made.
+
+    \b
+    Exit codes: 0 whatever it has to say; 4 no database; 5 the database is newer than this.
+    For an exit code that says whether all is well: temple doctor.
+    """
+    database = database_status(session)
+    running = everybody(session.settings.home)
+    ledger, troubles = None, []
+    if database["state"] == "not made yet":
+        troubles.append(Trouble("there is no ledger yet", "temple up"))
+    else:
+        if database["state"] == "stopped":
+            session.say("starting the embedded database")
+            session.reach()
+            database = database_status(session)
+        waiting = database["migrations_waiting"]
+        if waiting:
+            troubles.append(Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate"))
+        else:
+            with snapshot(session.database) as connection:
+                ledger = read_ledger(connection)
+            troubles += _troubles(ledger)
+    if as_json:
+        _print_json(database, ledger, [str(each) for each in running], troubles)
+    else:
+        _print(database, ledger, [str(each) for each in running], troubles)
+
+
+def read_ledger(connection: Connection) -> Ledger:
+    projections = projection_statuses(connection, installed())
+    last = connection.execute(statement("status_log")).fetchone()
+    head, recorded_at, age = last if last is not None else (0, None, None)
+    members = dict(connection.execute(statement("status_members")).fetchall())
+    prepared = connection.execute(statement("status_prepared")).fetchall()
+    return Ledger(
+        # each projection has counted what it passed, so only what lies beyond is counted here
+        events=max((each.passed + each.lag_events for each in projections), default=0),
+        head=head,
+        recorded_at=recorded_at,
+        age_seconds=None if age is None else round(max(0.0, age), 1),
+        patrons=members.pop(PATRONS, 0),
+        members={name: members.pop(name, 0) for name in STATUSES} | members,
+        parked=sum(each.parked for each in projections),
+        projections=projections,
+        prepared=prepared,
+    )
+
+
+def _troubles(ledger: Ledger) -> Iterator[Trouble]:
+    led = [each for each in ledger.projections if each.leader is not None]
+    for each in ledger.projections:
+        if each.next_command is not None:
+            reason = f": {each.reason}" if each.reason else ""
+            yield Trouble(f"{each.name} stands still ({each.state}){reason}", each.next_command)
+    if not led:
+        behind = max((each.lag_events for each in ledger.projections), default=0)
+        waiting = f"; {plural(behind, 'event')} to fold" if behind else ""
+        yield Trouble(
+            f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up"
+        )
+    if ledger.parked:
+        yield Trouble(
+            f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list"
+        )
+    for gid, age in ledger.prepared:
+        yield Trouble(
+            f"prepared transaction {gid} has been open for {_age(age)}; while it is, readers may wait",
+            f"temple db shell -- -c \"rollback prepared '{gid}'\"",
+        )
+
+
+def _print_json(
+    database: dict[str, Any], ledger: Ledger | None, running: Sequence[str], troubles: Sequence[Trouble]
+) -> None:
+    data: dict[str, Any] = {"database": database, "running": running}
+    if ledger is not None:
+        data |= {
+            "log": {
+                "events": ledger.events,
+                "head": ledger.head,
+                "last_recorded_at": ledger.recorded_at,
+                "last_recorded_seconds_ago": ledger.age_seconds,
+            },
+            "projections": [asdict(each) for each in ledger.projections],
+            "members": ledger.members,
+            "patrons_without_discord": ledger.patrons,
+            "parked": ledger.parked,
+        }
+    print_json(data | {"troubles": [asdict(each) for each in troubles]})
+
+
+def _print(
+    database: dict[str, Any], ledger: Ledger | None, running: Sequence[str], troubles: Sequence[Trouble]
+) -> None:
+    click.echo(f"database  {_database(database)}")
+    if ledger is not None:
+        click.echo(f"log       {_log(ledger)}")
+        counts = ", ".join(f"{number:,} {status}" for status, number in ledger.members.items())
+        click.echo(f"members   {counts}; {plural(ledger.patrons, 'patron')} without a Discord account")
+        parked = f"{plural(ledger.parked, 'event')}" if ledger.parked else "none"
+        click.echo(f"parked    {parked}")
+    click.echo(f"running   {', '.join(running) or 'nothing of this state directory'}")
+    if ledger is not None:
+        click.echo()
+        rows = [
+            {"projection": each.name, "state": each.state, "position": each.position, "lag": each.lag}
+            | {"led by": each.leader}
+            for each in ledger.projections
+        ]
+        print_rows(rows, ("projection", "state", "position", "lag", "led by"), as_json=False)
+    if troubles:
+        click.echo()
+        for trouble in troubles:
+            click.echo(f"{trouble.what}\n    {trouble.next}")
+
+
+def _database(database: dict[str, Any]) -> str:
+    if "version" not in database:
+        return f"{database['state']}: {database['where']}"
+    server = f"PostgreSQL {database['version']}, {_size(database['size_bytes'])}"
+    return f"{server}, {database['kind']}: {database['where']}"
+
+
+def _log(ledger: Ledger) -> str:
+    if ledger.age_seconds is None:
+        return "empty"
+    last = f"the last at position {ledger.head}, recorded {_age(ledger.age_seconds)} ago"
+    return f"{plural(ledger.events, 'event')}, {last}"
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            return plural(int(seconds // length), unit)
+    return plural(int(seconds), "second")
+
+
+def _size(size: int) -> str:
+    for unit, length in (("GB", 1e9), ("MB", 1e6)):
+        if size >= length:
+            return f"{size / length:,.1f} {unit}"
+    return f"{size / 1e3:,.0f} kB"

@@ -1,0 +1,208 @@
+"""`temple up`: everything in the foreground, from nothing to a ledger that follows its log."""
+
+import os
+import shlex
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import click
+
+from infrastructure.commands.demo import SEED, sized
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.foreground import Folded, Stop, fold, stopped_by_signals, tell_service_manager
+from infrastructure.commands.presence import everybody, present
+from infrastructure.commands.session import Session
+from infrastructure.commands.wording import listed, plural
+from infrastructure.database.connection import Role
+from infrastructure.database.schema import bring_up_to_date
+from infrastructure.database.statements import statement
+from infrastructure.reading.projection_status import projection_statuses
+from infrastructure.reading.role_directory import read_directory
+from infrastructure.reading.snapshot import Connection, snapshot
+from projections.registry import installed
+
+DEMO_MEMBERS: Final = 500
+
+
+@click.command("up")
+@click.option("--demo", is_flag=True, help="Import a demo community, if the log is empty.")
+@click.option(
+    "--members", type=click.IntRange(min=1), help=f"Of the demo community.  [default: {DEMO_MEMBERS}]"
+)
+@click.option("--events", type=click.IntRange(min=1), help="Of its history.  [default: 20 for each member]")
+@click.option("--seed", type=int, help=f"Another seed, another community.  [default: {SEED}]")
+@click.option("--exit-when-ready", is_flag=True, help="End once everything is folded, and follow no further.")
+@click.pass_obj
+def command(
+    session: Session,
+    demo: bool,
+    members: int | None,
+    events: int | None,
+    seed: int | None,
+    exit_when_ready: bool,
+) -> int:
+    """Start everything in the foreground: database, migrations, runner. Ctrl-C or SIGTERM ends it.
+
+    Says what it does, and what to try next; a line that begins with `ready` on stdout says that all that was
+    in the log is folded. From then on it folds new events as they come. It ends with the batch at hand, and
+    stops the embedded database if it started it and nobody else uses it; every command that needs the
+    database starts it again.
+
+    \b
+    Examples:
+      temple up --demo
+      temple up --demo --members 5000 --events 200000
+    \b
+    Exit codes: 0 ended by Ctrl-C or SIGTERM after it was ready; 4 no database; 5 the database is
+    newer than this version, or reading it would not be safe; 130 interrupted before it was ready.
+    """
+    if not demo and (members, events, seed) != (None, None, None):
+        raise click.UsageError("--members, --events and --seed are about --demo")
+    home = session.settings.home
+    with stopped_by_signals() as stop, present(home, "up"), _database(session):
+        if stop.asked:
+            return ExitCode.INTERRUPTED
+        _migrate(session)
+        if demo and not stop.asked:
+            _import_demo(
+                session, members or (None if events else DEMO_MEMBERS), events, SEED if seed is None else seed
+            )
+        if not stop.asked:
+            _catch_up(session, stop)
+        if stop.asked:
+            return ExitCode.INTERRUPTED
+        _suggest(session)
+        if exit_when_ready:
+            click.echo("ready: everything is folded")
+            return ExitCode.OK
+        click.echo("ready: new events are folded as they come; Ctrl-C ends this")
+        tell_service_manager("READY=1")
+        folded = fold(session, installed().values(), stop)
+        tell_service_manager("STOPPING=1")
+        click.echo(f"ended; {_events(folded)} since it was ready")
+    return ExitCode.OK
+
+
+@contextmanager
+def _database(session: Session) -> Iterator[None]:
+    """The embedded server is stopped in the end, if this command started it and nobody else is there."""
+    server = session.embedded
+    if server is None:
+        click.echo("database    the one of TEMPLE_DATABASE_URL")
+        session.reach()
+        yield
+        return
+    there, ran = server.data_dir.exists(), server.running()
+    if not there:
+        session.say("making the embedded database; the first time takes some seconds")
+    session.reach()
+    how = "running already" if ran else "started" if there else "made and started"
+    click.echo(f"database    embedded, {how}: {server.data_dir}")
+    try:
+        yield
+    finally:
+        if not ran:
+            _stop_if_unused(session)
+
+
+def _stop_if_unused(session: Session) -> None:
+    server = session.embedded
+    if server is None or not server.running():
+        return
+    if everybody(session.settings.home) or _clients(session):
+        click.echo("the embedded database goes on: others use it; temple down stops it")
+        return
+    server.stop()
+    click.echo("stopped the embedded database")
+
+
+def _clients(session: Session) -> int:
+    with session.database.connect(Role.LOGIN, application="temple up") as connection:
+        row = connection.execute(statement("up_clients")).fetchone()
+        return int(row[0]) if row else 0
+
+
+def _migrate(session: Session) -> None:
+    changed = bring_up_to_date(session.database)
+    done = [
+        *([plural(len(changed.migrations), "migration") + " applied"] if changed.migrations else ()),
+        *([f"made {listed(changed.tables)}"] if changed.tables else ()),
+    ]
+    click.echo(f"migrations  {'; '.join(done) or 'up to date'}")
+
+
+def _import_demo(session: Session, members: int | None, events: int | None, seed: int) -> None:
+    from infrastructure.commands.demo_import import import_community
+
+    with snapshot(session.database) as connection:
+        row = connection.execute("select exists (select from webhook_audit_log)").fetchone()
+    if row is None or row[0]:
+        click.echo("demo        the log has events already: they are kept, and nothing is added")
+        return
+    community = sized(members, events, seed)
+    started = time.monotonic()
+    imported = import_community(session, community)
+    seconds = time.monotonic() - started
+    click.echo(
+        f"demo        {plural(imported.read, 'line')} of {plural(community.members, 'member')} imported in "
+        f"{seconds:.1f} s: {plural(imported.added, 'event')}, {plural(imported.duplicates, 'duplicate')}"
+    )
+
+
+def _catch_up(session: Session, stop: Stop) -> None:
+    folded = fold(session, installed().values(), stop, until_caught_up=True)
+    if stop.asked:
+        return
+    with snapshot(session.database) as connection:
+        statuses = projection_statuses(connection, installed())
+        people = sum(number for _, number in connection.execute(statement("status_members")))
+        roles = connection.execute(statement("up_roles")).fetchall()
+    rate = f" in {folded.seconds:.1f} s, {folded.rate:,.0f} events/s" if folded.total else ""
+    click.echo(f"folded      {_events(folded)}{rate}")
+    holding = sum(number for _, number in roles)
+    click.echo(f"ledger      {plural(people, 'member')}, {plural(len(roles), 'role')} held {holding:,} times")
+    for each in statuses:
+        if each.next_command is not None:
+            reason = f": {each.reason}" if each.reason else ""
+            click.echo(
+                f"            {each.name} stands still ({each.state}){reason}; run: {each.next_command}"
+            )
+    parked = sum(each.parked for each in statuses)
+    if parked:
+        click.echo(f"            {plural(parked, 'event')} could not be folded; see: temple failures list")
+
+
+def _events(folded: Folded) -> str:
+    return plural(max(folded.events.values(), default=0), "event")
+
+
+def _suggest(session: Session) -> None:
+    """With ids and names of this database, so that each line can be typed as it is."""
+    with snapshot(session.database) as connection:
+        lines = list(_suggestions(connection))
+    temple = "./temple" if shutil.which("temple") is None and os.access("temple", os.X_OK) else "temple"
+    click.echo("\ntry, in another terminal:")
+    for line in lines:
+        click.echo(f"  {line.replace('temple', temple, 1) if line.startswith('temple') else line}")
+    shell = f'psql "$({temple} db url)"' if shutil.which("psql") else f"{temple} db shell"
+    click.echo(f"  {shell}\n")
+
+
+def _suggestions(connection: Connection) -> Iterator[str]:
+    yield "temple status"
+    member = connection.execute(statement("up_example_member")).fetchone()
+    if member is not None:
+        yield f"temple member show {shlex.quote(member[0])}"
+        yield f"temple member explain {shlex.quote(member[0])}"
+    roles = connection.execute(statement("up_roles")).fetchall()
+    if roles:
+        directory = read_directory(connection)
+        # not the role that everybody has
+        role = roles[min(len(roles) - 1, len(roles) // 2)][0]
+        name = directory.get(role).name
+        called = name if name and len(directory.called(name)) == 1 else role
+        yield f"temple role members {shlex.quote(called)}"
+    yield "temple verify --full"

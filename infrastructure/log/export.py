@@ -1,0 +1,82 @@
+"""The log as JSON lines, which can be imported again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import starmap
+from json.encoder import encode_basestring
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+
+from domain.instant import format_instant
+from domain.position import START, Position
+from infrastructure.database.statements import statement
+
+ROWS_AT_A_TIME: Final = 2_000
+EVERY_POSITION: Final = Position(2**63 - 1)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which events: those in (`after`, `upto`], of one member, of one event_type, that occurred in [`since`, `until`].
+
+    None is no condition.
+    """
+
+    after: Position = START
+    upto: Position = EVERY_POSITION
+    user_id: str | None = None
+    event_type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def exported_lines(
+    connection: psycopg.Connection[Any],
+    selection: Selection = Selection(),
+    *,
+    at_a_time: int = ROWS_AT_A_TIME,
+) -> Iterator[str]:
+    """A line of JSON for each event, without its end of line, by position, as one snapshot shows them.
+
+    In constant memory; *connection* is in a transaction until the last line was taken. Keys are the log's columns,
+    with what it added: id, recorded_at and processed_at, which an import does not read. metadata is as stored.
+    Raises psycopg.Error.
+    """
+    with connection.transaction(), connection.cursor("export", binary=True) as cursor:
+        cursor.itersize = at_a_time
+        cursor.execute(statement("log_export"), vars(selection))
+        yield from starmap(_line, cursor)
+
+
+def _line(
+    position: int,
+    event_id: UUID,
+    timestamp: datetime | None,
+    timestamp_text: str,
+    event_type: str,
+    user_id: str,
+    action: str,
+    target: str | None,
+    metadata: str | None,
+    source: str,
+    recorded_at: datetime,
+    processed_at: datetime | None,
+) -> str:
+    return (
+        f'{{"id":{position},"event_id":"{event_id}",'
+        f'"timestamp":{_quoted(timestamp_text) if timestamp is None else _instant(timestamp)},'
+        f'"event_type":{_quoted(event_type)},"user_id":{_quoted(user_id)},"action":{_quoted(action)},'
+        f'"target":{_quoted(target)},"metadata":{metadata or "null"},"source":{_quoted(source)},'
+        f'"recorded_at":{_instant(recorded_at)},"processed_at":{_instant(processed_at)}}}'
+    )
+
+
+def _quoted(text: str | None) -> str:
+    return "null" if text is None else encode_basestring(text)
+
+
+def _instant(instant: datetime | None) -> str:
+    return "null" if instant is None else f'"{format_instant(instant)}"'

@@ -1,0 +1,37 @@
+"""Some members folded from the log, for whoever has their names."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+
+from domain.catalogue import Catalogue
+from domain.position import Position
+from infrastructure.database.statements import statement
+from infrastructure.projecting.transaction import PostgresTransaction
+from projections.fold import Fold, Folded
+from projections.member_projection import MemberProjection
+
+Connection = psycopg.Connection[Any]
+
+
+def members_touched(connection: Connection, after: Position, upto: Position) -> list[str]:
+    """Those with events in (after, upto]."""
+    if upto <= after:
+        return []
+    return [user_id for (user_id,) in connection.execute(statement("members_touched"), {"after": after, "upto": upto})]
+
+
+def fold_members(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    user_ids: Sequence[str],
+    upto: Position,
+) -> Iterator[tuple[str, Folded[Any], int]]:
+    """Each of these members from the whole log, and of how many events; also those without known events."""
+    fold = Fold(projection, catalogue)
+    history = dict(PostgresTransaction(connection).history(projection.name, fold.names, user_ids, upto))
+    for user_id in user_ids:
+        known = history.get(user_id, ())
+        yield user_id, fold.whole(known), len(known)

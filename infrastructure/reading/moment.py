@@ -1,0 +1,40 @@
+"""What was so at some time, and what was known of it at another."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from domain.instant import format_instant, parse_instant
+
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The events that occurred until `as_of`, as far as they were recorded until `known_at`; None sets no limit."""
+
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+
+    @property
+    def is_now(self) -> bool:
+        return self.as_of is None and self.known_at is None
+
+    def __str__(self) -> str:
+        parts = []
+        if self.as_of is not None:
+            parts.append(f"as of {format_instant(self.as_of)}")
+        if self.known_at is not None:
+            parts.append(f"as known at {format_instant(self.known_at)}")
+        return ", ".join(parts) or "now"
+
+
+def beginning(text: str) -> datetime:
+    """An instant; of a plain date its first microsecond in UTC. Raises InvalidEvent."""
+    return parse_instant(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+
+
+def end(text: str) -> datetime:
+    """An instant; of a plain date its last microsecond in UTC: the whole day counts. Raises InvalidEvent."""
+    return parse_instant(f"{text}T23:59:59.999999Z" if _DATE.fullmatch(text) else text)

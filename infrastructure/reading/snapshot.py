@@ -1,0 +1,26 @@
+"""One state of the database for several questions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from infrastructure.database.connection import Database, Role, database_errors
+
+Connection = psycopg.Connection[Any]
+
+
+@contextmanager
+def snapshot(database: Database) -> Iterator[Connection]:
+    """A read-only transaction: whatever is asked on it sees the same rows.
+
+    Raises DatabaseUnavailable; SchemaMismatch where our tables are not there yet.
+    """
+    with (
+        database.connect(Role.READ, application="temple read", autocommit=False) as connection,
+        database_errors("reading"),
+    ):
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        yield connection

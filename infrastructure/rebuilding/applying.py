@@ -1,0 +1,251 @@
+"""The short part of a rebuild: the difference and the checkpoint put in place, in one transaction, under the lock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from domain.catalogue import Catalogue
+from domain.errors import Refused
+from domain.position import Position
+from infrastructure.database import tables
+from infrastructure.database.pages import in_pages
+from infrastructure.database.shadow_tables import shadow_of
+from infrastructure.database.statements import statement
+from infrastructure.projecting.folding_members import fold_members, members_touched
+from infrastructure.projecting.operations import record
+from infrastructure.projecting.recount import recount
+from infrastructure.projecting.transaction import PostgresTransaction
+from infrastructure.rebuilding.comparing import (
+    MEMBERS_AT_A_TIME,
+    Shown,
+    changed_members,
+    drifts_of,
+    rebuilt_rows,
+)
+from infrastructure.rebuilding.folding import Piece, put_counts
+from infrastructure.rebuilding.shadow import key_names, value_names
+from projections.checkpoint import Checkpoint, ProjectionState
+from projections.member_projection import MemberProjection
+from projections.processor import Projection
+from projections.tables import Table
+from projections.tally import Tally
+
+FEW_MEMBERS: Final = 10
+"""So many may always change: of a small community, a share says little."""
+FOLDED_AT_A_TIME: Final = 200
+"""Folded between two statements: an open transaction that says nothing for long is ended by the database."""
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most this share of the members may change; None is no limit."""
+
+    share: float | None = 0.05
+
+    def require(self, changed: int, stored_members: int) -> None:
+        """Raises Refused. Where nothing is stored yet, nobody loses anything."""
+        if self.share is None or stored_members == 0 or changed <= max(FEW_MEMBERS, self.share * stored_members):
+            return
+        raise Refused(
+            f"{changed:,} of {stored_members:,} members would change, more than {self.share:.0%}; "
+            "look at them with --dry-run, then allow it with --max-change 100%"
+        )
+
+
+@dataclass(frozen=True)
+class Applied:
+    position: Position
+    changed_members: int
+
+
+def apply_members(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    position: Position,
+    shown: Shown,
+    limit: Limit,
+    reason: str | None,
+) -> Applied:
+    """Raises Refused when more members than *limit* would change, counting those whose change was not shown."""
+    passed = _count_log(connection, position)
+    with connection.transaction():
+        transaction = PostgresTransaction(connection)
+        checkpoint = transaction.lock_checkpoint(projection.name)
+        upto = _reached(connection, position, checkpoint)
+        touched = members_touched(connection, position, upto)
+        unseen = 0
+        for page in in_pages(touched, FOLDED_AT_A_TIME):
+            unseen += _fold_anew(connection, projection, catalogue, page, upto, shown)
+        changed = {*shown.members, *shown.moved, *touched}
+        if checkpoint.epoch != shown.epoch:
+            more = set(changed_members(connection, projection)) - changed
+            unseen += _count_changed(connection, projection, sorted(more), shown)
+            changed |= more
+        limit.require(len(shown.members) + unseen, shown.stored_members)
+        only = None if len(changed) > shown.stored_members / 2 else sorted(changed)
+        for table in projection.tables:
+            _put(connection, projection, table, only)
+        for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
+            connection.execute(statement(name), {"projection": projection.name, "user_ids": only})
+        connection.execute(statement("rebuild_failure_put"), {"projection": projection.name})
+        passed += _count_log(connection, upto, after=position)
+        number = len(shown.members) + unseen
+        _finish(connection, projection, checkpoint, upto, passed, 0, number, reason)
+    return Applied(upto, number)
+
+
+def apply_counts(
+    connection: Connection, tally: Tally, position: Position, shown: Shown, reason: str | None
+) -> Applied:
+    passed = _count_log(connection, position)
+    row = connection.execute(statement("rebuild_counted"), {"projection": tally.name}).fetchone()
+    counted = int(row[0]) if row is not None else 0
+    with connection.transaction():
+        transaction = PostgresTransaction(connection)
+        checkpoint = transaction.lock_checkpoint(tally.name)
+        upto = _reached(connection, position, checkpoint)
+        skipped = transaction.exceptions(tally.name).skipped
+        newer = recount(connection, tally, after=position, upto=upto, skipped=skipped)
+        put_counts(connection, tally, newer)
+        _put(connection, tally, tally.table, None)
+        connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
+        passed += _count_log(connection, upto, after=position)
+        _finish(connection, tally, checkpoint, upto, passed, counted + newer.counted, shown.changes, reason)
+    return Applied(upto, 0)
+
+
+def _fold_anew(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    user_ids: Sequence[str],
+    upto: Position,
+    shown: Shown,
+) -> int:
+    """Members with newer events: folded again into the shadow tables. How many change that were not shown."""
+    stored = tables.rows_of_members(connection, projection.tables, user_ids)
+    for table in projection.tables:
+        connection.execute(
+            sql.SQL("delete from {} where user_id = any(%s)").format(sql.Identifier(shadow_of(table).name)),
+            (list(user_ids),),
+        )
+    connection.execute(
+        statement("rebuild_forget_members"), {"projection": projection.name, "user_ids": list(user_ids)}
+    )
+    piece, unseen = Piece(), 0
+    for user_id, folded, events in fold_members(connection, projection, catalogue, user_ids, upto):
+        piece.add(projection, user_id, folded, events)
+        rows = projection.rows(folded.state)
+        if user_id not in shown.members and drifts_of(projection, user_id, stored[user_id], rows):
+            unseen += 1
+    piece.put(connection, projection)
+    return unseen
+
+
+def _count_changed(
+    connection: Connection, projection: MemberProjection[Any], user_ids: Sequence[str], shown: Shown
+) -> int:
+    changed = 0
+    for page in in_pages(user_ids, MEMBERS_AT_A_TIME):
+        stored = tables.rows_of_members(connection, projection.tables, page)
+        rebuilt = rebuilt_rows(connection, projection, page)
+        changed += sum(
+            bool(drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]))
+            for user_id in page
+            if user_id not in shown.members
+        )
+    return changed
+
+
+def _put(connection: Connection, projection: Projection, table: Table, user_ids: Sequence[str] | None) -> None:
+    """The table that is read becomes what its shadow is; of all members, or of these. Only rows that differ move."""
+    keys, values = key_names(projection, table), value_names(projection, table)
+    live, shadow = sql.Identifier(table.name), sql.Identifier(shadow_of(table).name)
+    same = sql.SQL(" and ").join(
+        sql.SQL("rebuilt.{0} = {1}.{0}").format(sql.Identifier(name), live) for name in keys
+    )
+    of_these = sql.SQL("true") if user_ids is None else sql.SQL("{}.user_id = any(%(user_ids)s)")
+    parameters = {} if user_ids is None else {"user_ids": list(user_ids)}
+    connection.execute(
+        sql.SQL("delete from {} where {} and not exists (select from {} as rebuilt where {})").format(
+            live, of_these.format(live), shadow, same
+        ),
+        parameters,
+    )
+    settings = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in values]
+    if table.stamp is not None:
+        settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
+    differs = sql.SQL("({}) is distinct from ({})").format(
+        sql.SQL(", ").join(sql.Identifier(table.name, name) for name in values),
+        sql.SQL(", ").join(sql.Identifier("excluded", name) for name in values),
+    )
+    action = (
+        sql.SQL("do update set {} where {}").format(sql.SQL(", ").join(settings), differs)
+        if values
+        else sql.SQL("do nothing")
+    )
+    names = sql.SQL(", ").join(map(sql.Identifier, (*keys, *values)))
+    connection.execute(
+        sql.SQL("insert into {} ({}) select {} from {} where {} on conflict ({}) {}").format(
+            live,
+            names,
+            names,
+            shadow,
+            of_these.format(shadow),
+            sql.SQL(", ").join(map(sql.Identifier, keys)),
+            action,
+        ),
+        parameters,
+    )
+
+
+def _finish(
+    connection: Connection,
+    projection: Projection,
+    before: Checkpoint,
+    position: Position,
+    passed: int,
+    counted: int,
+    changed: int,
+    reason: str | None,
+) -> None:
+    state = before.state if before.state is ProjectionState.PAUSED else ProjectionState.RUNNING
+    connection.execute(
+        statement("checkpoint_replace"),
+        {
+            "projection": projection.name,
+            "version": projection.version,
+            "position": position,
+            "passed": passed,
+            "counted": counted,
+            "state": state.value,
+        },
+    )
+    connection.execute(
+        statement("journal_append"),
+        {"projection": projection.name, "position": position, "events": max(0, passed - before.passed)},
+    )
+    details = {
+        "before": {"position": before.position, "version": before.version, "passed": before.passed},
+        "after": {"position": position, "version": projection.version, "passed": passed},
+        "changed": changed,
+    }
+    record(connection, "replay", projection.name, reason=reason, details=details)
+
+
+def _reached(connection: Connection, position: Position, checkpoint: Checkpoint) -> Position:
+    """The rebuilt position, or that of the runner where it is further; never one that the log has not reached."""
+    row = connection.execute(statement("log_head")).fetchone()
+    head = int(row[0] or 0) if row is not None else 0
+    return Position(max(position, min(checkpoint.position, head)))
+
+
+def _count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:
+    row = connection.execute(statement("log_count"), {"after": after, "upto": upto}).fetchone()
+    return int(row[0]) if row is not None else 0

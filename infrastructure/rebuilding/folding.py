@@ -1,0 +1,162 @@
+"""The long part of a rebuild: the log folded into the shadow tables, a range of members at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+
+from domain.catalogue import Catalogue
+from domain.position import Position
+from infrastructure.database import tables
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.shadow_tables import shadow_of
+from infrastructure.database.statements import statement
+from infrastructure.log.reader import events
+from infrastructure.projecting.member_stream import member_stream
+from infrastructure.projecting.transaction import PostgresTransaction
+from infrastructure.rebuilding.notes import Range
+from infrastructure.rebuilding.shadow import put_failures, put_frontiers, put_rows
+from projections.batch import Failure, TallyBatch, count_batch
+from projections.fold import Fold, Folded, Frontier
+from projections.member_projection import MemberProjection
+from projections.processor import Projection
+from projections.tables import Row
+from projections.tally import Tally
+
+MEMBERS_AT_A_TIME: Final = 5_000
+EVENTS_AT_A_TIME: Final = 50_000
+
+Progress = Callable[[int, int], None]
+"""Told how many members and events were folded since it was told last."""
+
+
+@dataclass
+class Piece:
+    """Members that are folded and not written yet."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    frontiers: dict[str, Frontier] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    members: int = 0
+    events: int = 0
+
+    def add(self, projection: MemberProjection[Any], user_id: str, folded: Folded[Any], events: int) -> None:
+        for table, rows in projection.rows(folded.state).items():
+            self.rows.setdefault(table, []).extend([(user_id, *row) for row in rows])
+        if folded.frontier is not None:
+            self.frontiers[user_id] = folded.frontier
+        if folded.parked_at is not None:
+            self.failures.append(Failure(folded.parked_at, user_id, folded.error or "unknown"))
+        self.members += 1
+        self.events += events
+
+    def put(self, connection: psycopg.Connection[Any], projection: MemberProjection[Any]) -> None:
+        for table in projection.tables:
+            if self.rows.get(table.name):
+                put_rows(connection, table, self.rows[table.name])
+        put_frontiers(connection, projection.name, self.frontiers)
+        put_failures(connection, projection.name, self.failures)
+
+
+def fold_range(
+    database: Database,
+    projection: Projection,
+    catalogue: Catalogue,
+    part: Range,
+    upto: Position,
+    progress: Progress,
+) -> None:
+    """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere."""
+    with (
+        database.connect(Role.READ, application="temple replay") as reading,
+        database.connect(Role.PROJECT, application="temple replay") as writing,
+    ):
+        # what a crash would lose, it would lose with the shadow tables
+        writing.execute("set synchronous_commit = off")
+        if isinstance(projection, Tally):
+            _count(reading, writing, projection, part, upto, progress)
+        else:
+            reading.execute("set work_mem = '128MB'")
+            _fold(reading, writing, projection, catalogue, part, upto, progress)
+
+
+def _fold(
+    reading: psycopg.Connection[Any],
+    writing: psycopg.Connection[Any],
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    part: Range,
+    upto: Position,
+    progress: Progress,
+) -> None:
+    fold = Fold(projection, catalogue)
+    skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
+    piece, user_id = Piece(), part.done_user
+
+    def put(done: bool) -> None:
+        with writing.transaction():
+            piece.put(writing, projection)
+            _advance(writing, projection, part, done=done, members=piece.members, events=piece.events, user=user_id)
+        progress(piece.members, piece.events)
+
+    after = part.done_user if part.done_user is not None else part.after_user
+    for user_id, found in member_stream(reading, fold, upto=upto, after_user=after, upto_user=part.upto_user):
+        known = [recorded for recorded in found if recorded.position not in skipped] if skipped else found
+        piece.add(projection, user_id, fold.whole(known), len(found))
+        if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
+            put(done=False)
+            piece = Piece()
+    put(done=True)
+
+
+def _count(
+    reading: psycopg.Connection[Any],
+    writing: psycopg.Connection[Any],
+    tally: Tally,
+    part: Range,
+    upto: Position,
+    progress: Progress,
+) -> None:
+    skipped = PostgresTransaction(reading).exceptions(tally.name).skipped
+    after = part.done_position
+    while page := events(reading, after=after, upto=upto, limit=EVENTS_AT_A_TIME):
+        batch = count_batch(tally, page, skipped)
+        after = page[-1].position
+        with writing.transaction():
+            put_counts(writing, tally, batch)
+            _advance(writing, tally, part, done=False, events=len(page), position=after, counted=batch.counted)
+        progress(0, len(page))
+    _advance(writing, tally, part, done=True)
+
+
+def put_counts(connection: psycopg.Connection[Any], tally: Tally, batch: TallyBatch) -> None:
+    tables.add(connection, shadow_of(tally.table), batch.increments)
+    put_failures(connection, tally.name, batch.failures)
+
+
+def _advance(
+    connection: psycopg.Connection[Any],
+    projection: Projection,
+    part: Range,
+    *,
+    done: bool,
+    members: int = 0,
+    events: int = 0,
+    user: str | None = None,
+    position: Position = Position(0),
+    counted: int = 0,
+) -> None:
+    connection.execute(
+        statement("rebuild_range_advance"),
+        {
+            "projection": projection.name,
+            "number": part.number,
+            "done_user": user,
+            "done_position": position,
+            "done": done,
+            "members": members,
+            "events": events,
+            "counted": counted,
+        },
+    )

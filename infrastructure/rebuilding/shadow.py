@@ -1,0 +1,69 @@
+"""What a rebuild puts into its shadow tables and notes, and how both are cleared."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from infrastructure.database.shadow_tables import shadow_of
+from infrastructure.database.tables import USER_ID, columns_of
+from projections.batch import Failure
+from projections.fold import Frontier
+from projections.processor import Projection
+from projections.tables import Row, Table
+from projections.tally import Tally
+
+Connection = psycopg.Connection[Any]
+
+
+def clear(connection: Connection, projection: Projection) -> None:
+    """Nothing is left of a rebuild: neither rows nor notes."""
+    names = sql.SQL(", ").join(sql.Identifier(shadow_of(table).name) for table in projection.tables)
+    connection.execute(sql.SQL("truncate {}").format(names))
+    for notes in ("projection_rebuild_range", "projection_rebuild_frontier", "projection_rebuild_failure",
+                  "projection_rebuild"):
+        connection.execute(
+            sql.SQL("delete from {} where projection = %s").format(sql.Identifier(notes)), (projection.name,)
+        )
+
+
+def put_rows(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
+    """Rows of a member's table begin with the user_id; they must not be there yet."""
+    statement = sql.SQL("copy {} ({}) from stdin").format(
+        sql.Identifier(shadow_of(table).name),
+        sql.SQL(", ").join(map(sql.Identifier, (USER_ID.name, *table.column_names))),
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def put_frontiers(connection: Connection, projection: str, frontiers: Mapping[str, Frontier]) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("copy projection_rebuild_frontier (projection, user_id, occurred_at, position) from stdin") as copy,
+    ):
+        for user_id, (occurred_at, position) in frontiers.items():
+            copy.write_row((projection, user_id, occurred_at, position))
+
+
+def put_failures(connection: Connection, projection: str, failures: Sequence[Failure]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into projection_rebuild_failure (projection, position, user_id, error) values (%s, %s, %s, %s) "
+            "on conflict do nothing",
+            [(projection, *failure) for failure in failures],
+        )
+
+
+def key_names(projection: Projection, table: Table) -> tuple[str, ...]:
+    return table.key if isinstance(projection, Tally) else (USER_ID.name, *table.key)
+
+
+def value_names(projection: Projection, table: Table) -> tuple[str, ...]:
+    """The columns that are no part of the key."""
+    keys = key_names(projection, table)
+    return tuple(column.name for column in columns_of(projection, table) if column.name not in keys)
+
+

@@ -1,0 +1,163 @@
+"""Configuration: a flag, then TEMPLE_* in the environment, a secret file, temple.toml, and the default.
+
+A secret file is named like the variable, in any case, in $CREDENTIALS_DIRECTORY (systemd) or /run/secrets;
+temple.toml is that of the current directory.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tomllib import TOMLDecodeError
+from typing import Any, Final, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from domain.errors import LedgerError
+from infrastructure.postgres.state_dir import default_state_dir
+
+FILE: Final = "temple.toml"
+PREFIX: Final = "TEMPLE_"
+
+
+class SettingsInvalid(LedgerError):
+    pass
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default and what it does."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        toml_file=FILE,
+        hide_input_in_errors=True,
+    )
+
+    home: Path = Field(
+        default_factory=lambda: default_state_dir(os.environ),
+        description="the state directory: embedded database, rejected lines",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="the DSN of a PostgreSQL to use in place of the embedded one"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] | None = Field(
+        default=None, description="what to log on stderr; by default info, and warning on a terminal"
+    )
+    operator: str | None = Field(
+        default=None, description="who does what is done, for the operations journal"
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        try:
+            return home.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no home directory to put in the place of ~") from None
+
+    @field_validator("database_url", "operator", mode="before")
+    @classmethod
+    def _nothing_if_empty(cls, value: object) -> object:
+        """So that `--database-url ''` asks for the embedded database, whatever else says otherwise."""
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (
+            init_settings,
+            env_settings,
+            _secret_files(settings_cls),
+            TomlConfigSettingsSource(settings_cls),
+        )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the value of a setting comes from, in words."""
+
+    name: str
+    place: str
+
+
+def load_settings(flags: Mapping[str, Any]) -> Settings:
+    """Raises SettingsInvalid, with the name of the setting; never with its value."""
+    try:
+        return Settings(**_given(flags))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise SettingsInvalid(
+                f"{FILE} has a setting {name!r}; there are {', '.join(Settings.model_fields)}"
+            ) from None
+        raise SettingsInvalid(f"setting {name} ({_origin(name, flags)}): {first['msg']}") from None
+    except TOMLDecodeError as error:
+        raise SettingsInvalid(f"{FILE} is not TOML: {error}") from None
+    except OSError as error:
+        raise SettingsInvalid(f"{error.filename or FILE} can not be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsInvalid(f"{FILE}, or a secret file, is not UTF-8") from None
+
+
+def origins(flags: Mapping[str, Any]) -> Iterator[Origin]:
+    """Of every setting. Raises what `load_settings` raises."""
+    load_settings(flags)
+    for name in Settings.model_fields:
+        yield Origin(name, _origin(name, flags))
+
+
+def secret_file(name: str) -> Path | None:
+    """The file that would give this setting."""
+    wanted = f"{PREFIX}{name}".lower()
+    for folder in reversed(_secret_folders()):
+        for file in sorted(folder.iterdir()):
+            if file.name.lower() == wanted and file.is_file():
+                return file
+    return None
+
+
+def _origin(name: str, flags: Mapping[str, Any]) -> str:
+    if name in _given(flags):
+        return f"flag --{name.replace('_', '-')}"
+    if os.environ.get(f"{PREFIX}{name}".upper()):
+        return f"environment, {PREFIX}{name.upper()}"
+    file = secret_file(name)
+    if file is not None:
+        return f"secret file {file}"
+    if name in TomlConfigSettingsSource(Settings)():
+        return str(Path(FILE).absolute())
+    return "default"
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def _secret_files(settings_cls: type[BaseSettings]) -> SecretsSettingsSource:
+    return SecretsSettingsSource(
+        settings_cls, secrets_dir=[str(folder) for folder in _secret_folders()] or None
+    )
+
+
+def _secret_folders() -> list[Path]:
+    """Those that there are; what the last one says counts."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    folders = [Path("/run/secrets"), *((Path(given),) if given else ())]
+    return [folder for folder in folders if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)]

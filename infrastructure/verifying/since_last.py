@@ -1,0 +1,151 @@
+"""The verify that a schedule runs: members touched since the last one or found drifted by it, and a rolling share
+of all others."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.position import START, Position
+from infrastructure.database import tables
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.pages import in_pages
+from infrastructure.database.statements import statement
+from infrastructure.projecting.folding_members import fold_members, members_touched
+from infrastructure.projecting.transaction import Connection, PostgresTransaction
+from infrastructure.verifying.full import ahead_of_log, checkpoint_of, verify_counts, why_not
+from infrastructure.verifying.verified import Kind, Verified
+from projections.drift import member_drift
+from projections.member_projection import MemberProjection
+from projections.processor import Projection
+from projections.tally import Tally
+
+MEMBERS_AT_A_TIME: Final = 200
+DEFAULT_BUDGET_SECONDS: Final = 20.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """How far the rolling share is: members up to `next_user` were compared since `began_at`.
+
+    `completed_at` is when everybody had been compared once; None when that never happened.
+    """
+
+    projection: str
+    verified_position: Position = START
+    next_user: str | None = None
+    began_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SinceLast:
+    """`round` is what the next one goes on from; `completed` says that this one came round."""
+
+    verified: Verified
+    round: Round
+    completed: bool
+
+
+def verify_since_last(
+    database: Database,
+    projection: Projection,
+    *,
+    budget_seconds: float = DEFAULT_BUDGET_SECONDS,
+    catalogue: Catalogue = CATALOGUE,
+    clock: Callable[[], float] = time.monotonic,
+) -> SinceLast:
+    """All touched members, however long that takes, then others until *budget_seconds* are over. Reads only."""
+    deadline = clock() + budget_seconds
+    with database.connect(Role.READ, application="temple verify", autocommit=False) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        checkpoint = checkpoint_of(connection, projection)
+        last = read_round(connection, projection.name)
+        verified = Verified(projection.name, checkpoint.position, Kind.SINCE_LAST, passed=checkpoint.passed)
+        verified.unverified = why_not(projection, checkpoint)
+        if verified.unverified is not None:
+            return SinceLast(verified, last, False)
+        exceptions = PostgresTransaction(connection).exceptions(projection.name)
+        verified.parked = len(exceptions.parked)
+        verified.ahead = ahead_of_log(connection, checkpoint)
+        still_open = _still_open(connection, projection.name)
+        if isinstance(projection, Tally):
+            if still_open or _sum(connection, projection) != checkpoint.counted:
+                verify_counts(connection, projection, checkpoint, exceptions.skipped, verified)
+            return SinceLast(verified, Round(projection.name, checkpoint.position), True)
+        touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
+        verified.touched = len(touched)
+        for page in in_pages(touched, MEMBERS_AT_A_TIME):
+            compare(connection, projection, catalogue, page, checkpoint.position, verified)
+        looked_at = frozenset(touched)
+        next_user = last.next_user
+        for page in _others(connection, projection, next_user):
+            if clock() >= deadline:
+                return SinceLast(verified, Round(projection.name, checkpoint.position, next_user), False)
+            others = [user_id for user_id in page if user_id not in looked_at]
+            compare(connection, projection, catalogue, others, checkpoint.position, verified)
+            next_user = page[-1]
+        return SinceLast(verified, Round(projection.name, checkpoint.position), True)
+
+
+def compare(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    user_ids: Sequence[str],
+    position: Position,
+    verified: Verified,
+) -> None:
+    """These members' stored rows with the fold of their events up to *position*."""
+    stored = tables.rows_of_members(connection, projection.tables, user_ids)
+    for user_id, folded, _ in fold_members(connection, projection, catalogue, user_ids, position):
+        rows = projection.rows(folded.state)
+        if rows or stored[user_id]:
+            verified.members += 1
+            drifts = member_drift(projection.name, projection.tables, user_id, stored[user_id], rows)
+            verified.found(list(drifts))
+
+
+def read_round(connection: Connection, projection: str) -> Round:
+    row = connection.execute(statement("verification_round_read"), {"projection": projection}).fetchone()
+    return Round(projection) if row is None else Round(projection, Position(row[0]), *row[1:])
+
+
+def _others(
+    connection: Connection, projection: MemberProjection[Any], after: str | None
+) -> Iterator[list[str]]:
+    """Members after this one, by user_id: those of the log, and those that only a table has."""
+    query = sql.SQL(statement("verification_others").decode()).format(
+        tables=sql.SQL(" ").join(
+            sql.SQL(
+                "union (select user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)"
+            ).format(sql.Identifier(table.name))
+            for table in projection.tables
+        )
+    )
+    after = after or ""
+    while True:
+        found = connection.execute(query, {"after": after, "limit": MEMBERS_AT_A_TIME}).fetchall()
+        if not found:
+            return
+        page = [user_id for (user_id,) in found]
+        yield page
+        after = page[-1]
+
+
+def _still_open(connection: Connection, projection: str) -> list[str]:
+    found = connection.execute(statement("verification_still_open"), {"projection": projection})
+    return [str(user_id) for (user_id,) in found]
+
+
+def _sum(connection: Connection, tally: Tally) -> int:
+    query = sql.SQL("select coalesce(sum({}), 0)::bigint from {}").format(
+        sql.Identifier(tally.table.column_names[-1]), sql.Identifier(tally.table.name)
+    )
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row is not None else 0

@@ -1,0 +1,60 @@
+"""What a verify found."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from domain.position import Position
+from projections.drift import Drift
+
+MOST_LISTED: Final = 1_000
+"""Differences kept in a report; all of them are counted."""
+
+
+class Kind(StrEnum):
+    FULL = "full"
+    SINCE_LAST = "since last"
+
+
+@dataclass
+class Verified:
+    """Of one projection. `members` is how many were compared (of a tally: keys), `touched` how many of them had
+    events since the last verified position; `drifted` are the ids of all that differ, `listed` at most the first
+    thousand differences.
+
+    `passed` is how many events the checkpoint says it passed, `in_log` how many the log has up to there, None where
+    nobody counted. `unverified` says why nothing was compared.
+    """
+
+    projection: str
+    position: Position
+    kind: Kind = Kind.FULL
+    members: int = 0
+    touched: int = 0
+    drifts: int = 0
+    drifted_members: int = 0
+    listed: list[Drift] = field(default_factory=list)
+    drifted: list[str] = field(default_factory=list)
+    parked: int = 0
+    passed: int = 0
+    in_log: int | None = None
+    ahead: bool = False
+    unverified: str | None = None
+
+    @property
+    def miscounted(self) -> bool:
+        """The projection passed another number of events than the log has: some were lost, or the log was altered."""
+        return self.in_log is not None and self.passed != self.in_log
+
+    @property
+    def ok(self) -> bool:
+        return not (self.drifts or self.miscounted or self.ahead)
+
+    def found(self, drifts: list[Drift]) -> None:
+        """All differences of one member, or of one key."""
+        if drifts:
+            self.drifts += len(drifts)
+            self.drifted_members += 1
+            self.listed += drifts[: MOST_LISTED - len(self.listed)]
+            if drifts[0].user_id is not None:
+                self.drifted.append(drifts[0].user_id)

@@ -1,0 +1,48 @@
+-- Which version of the rules of "members" is written down here.
+create or replace function members_rules_version() returns integer
+language sql immutable parallel safe as 'select 1';
+
+-- Whether a fold in Python can read this: at most 200 levels below the top, whole parts of at most 4,300 digits.
+-- Not in SQL, so that the number is not written out in every plan.
+create or replace function metadata_readable(metadata jsonb) returns boolean
+language plpgsql immutable strict parallel safe as $$
+begin
+    if jsonb_path_exists(metadata, 'strict $.**{201}') then
+        return false;
+    end if;
+    return not jsonb_path_exists(metadata, 'strict $.** ? (@ >= 1e4300 || @ <= -1e4300)');
+end
+$$;
+
+-- Why an event that "members" knows can not be folded; null when it can. What is asked first is answered first.
+create or replace function members_refusal(
+    occurred_at timestamptz,
+    event_type varchar,
+    user_id varchar,
+    action varchar,
+    target varchar,
+    metadata jsonb,
+    source varchar
+) returns text
+language sql immutable parallel safe as $$
+    select case
+        when occurred_at < '0001-01-01 00:00:00+00' or occurred_at >= '10000-01-01 00:00:00+00'
+            then 'timestamp is outside the years 1 to 9999'
+        -- nothing shorter can be unreadable, and nearly everything is shorter
+        when action in ('added', 'left') and octet_length(metadata::text) > 400 and not metadata_readable(metadata)
+            then 'metadata can not be decoded: a number out of range, or nested too deeply'
+        when user_id = ''
+            then 'user_id is missing; ' || event_type || '/' || action || ' needs one'
+        when source = ''
+            then 'source is missing; ' || event_type || '/' || action || ' needs one'
+        when action in ('added', 'removed') and coalesce(target, '') = ''
+            then 'target is missing; ' || event_type || '/' || action || ' needs one'
+        when action in ('started', 'changed', 'declined', 'ended') and char_length(target) > 50
+            then 'target has ' || char_length(target)::text || ' characters, more than fit'
+        when action = 'added'
+            and jsonb_typeof(metadata -> 'granted_by') = 'string'
+            and char_length(metadata ->> 'granted_by') > 100
+            then 'metadata.granted_by has ' || char_length(metadata ->> 'granted_by')::text
+                || ' characters, more than fit'
+    end
+$$;

@@ -1,0 +1,45 @@
+-- Both derived tables put right from the log, at the position that "members" has folded. Readers see the old rows until
+-- the end; the runner, or in trigger mode whoever appends, waits. What the runner remembered is void afterwards.
+create or replace procedure rebuild_derived_state_from_audit()
+language plpgsql as $$
+declare
+    before projection_checkpoint%rowtype;
+    in_log bigint;
+    done jsonb;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'rebuild_derived_state_from_audit() needs a transaction in READ COMMITTED'
+            using errcode = 'feature_not_supported',
+                  hint = 'it has to see what was committed while it waited';
+    end if;
+    select * into before from projection_checkpoint where projection = 'members' for update;
+    if not found or before.version <> members_rules_version() then
+        raise exception 'the rows of "members" are of another version than these rules'
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'run: temple db migrate && temple replay members';
+    end if;
+    if before.state = 'trigger' then
+        -- nobody who appends is in the middle of a fold
+        lock table trigger_member in share row exclusive mode;
+    end if;
+
+    done := members_fold_again(before.position, null);
+
+    select count(*) into in_log from webhook_audit_log where id <= before.position;
+    update projection_checkpoint
+    set epoch = epoch + 1,
+        passed = case when state = 'trigger' then passed else in_log end,
+        updated_at = clock_timestamp()
+    where projection = 'members';
+    done := done || jsonb_build_object(
+        'position', before.position, 'passed_before', before.passed, 'events', in_log, 'state', before.state
+    );
+    insert into ledger_operation (kind, projection, performed_by, reason, details)
+    values ('rebuild in sql', 'members', session_user, 'rebuild_derived_state_from_audit()', done);
+    raise notice 'rebuilt from % events: % members changed, % rows written, % removed, % members parked',
+        in_log, done ->> 'changed_members', done ->> 'rows_written', done ->> 'rows_removed', done ->> 'parked';
+end
+$$;
+
+revoke execute on procedure rebuild_derived_state_from_audit() from public;
+grant execute on procedure rebuild_derived_state_from_audit() to temple_project;

@@ -1,0 +1,4 @@
+update projection_checkpoint
+set position = %(position)s,
+    passed = %(passed)s
+where projection = %(projection)s

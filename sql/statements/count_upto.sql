@@ -1,3 +1,0 @@
-select count(*)
-from webhook_audit_log
-where id <= %(upto)s

@@ -1,0 +1,14 @@
+select
+    rebuild.projection,
+    rebuild.version,
+    rebuild.position,
+    rebuild.started_at,
+    exists (select from pg_stat_activity where pid = rebuild.backend_pid) as alive,
+    coalesce(sum(part.members), 0)::bigint as members,
+    coalesce(sum(part.events), 0)::bigint as events,
+    count(part.number) as ranges,
+    count(part.number) filter (where part.done) as ranges_done
+from projection_rebuild as rebuild
+left join projection_rebuild_range as part using (projection)
+group by rebuild.projection, rebuild.version, rebuild.position, rebuild.started_at, rebuild.backend_pid
+order by rebuild.projection

@@ -1,0 +1,9 @@
+update projection_rebuild_range
+set done_user = coalesce(%(done_user)s, done_user),
+    done_position = greatest(done_position, %(done_position)s),
+    done = %(done)s,
+    members = members + %(members)s,
+    events = events + %(events)s,
+    counted = counted + %(counted)s
+where projection = %(projection)s
+  and number = %(number)s

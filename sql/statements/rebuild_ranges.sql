@@ -1,0 +1,4 @@
+select number, after_user, upto_user, done_user, done_position, done, members, events
+from projection_rebuild_range
+where projection = %(projection)s
+order by number

@@ -1,0 +1,3 @@
+update projection_rebuild
+set backend_pid = pg_backend_pid()
+where projection = %(projection)s

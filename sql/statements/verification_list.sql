@@ -1,0 +1,7 @@
+select
+    id, projection, kind, position, started_at, finished_at, members, touched, drifts, drifted_members, parked,
+    passed, in_log
+from verification
+where (%(projection)s::text is null or projection = %(projection)s)
+order by id desc
+limit %(limit)s

@@ -1,0 +1,161 @@
+"""`temple doctor` finds what is wrong, says what to do, and ends with 3 when a check failed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.doctor.finding import Outcome
+from infrastructure.doctor.machine import check_secrets, check_state_dir
+from tests.cli.conftest import Typed
+
+
+def checks(temple: Typed, code: int) -> dict[str, dict[str, Any]]:
+    ended = temple("doctor", "--json")
+    assert ended.code == code, ended.stdout
+    # of several with one name, the worst
+    order = {"ok": 0, "warn": 1, "fail": 2}
+    found: dict[str, dict[str, Any]] = {}
+    for each in ended.data:
+        kept = found.get(each["check"])
+        if kept is None or order[each["outcome"]] > order[kept["outcome"]]:
+            found[each["check"]] = each
+    return found
+
+
+@pytest.fixture
+def durable(database: Database) -> Iterator[Database]:
+    """The server of the tests gives up durability, which the doctor rightly calls a failure."""
+    settings = ("fsync", "full_page_writes", "synchronous_commit")
+    with database.connect(Role.LOGIN) as connection:
+        for name in settings:
+            connection.execute(f"alter system set {name} = on")  # type: ignore[arg-type]
+        until(connection, "on")
+        yield database
+        for name in settings:
+            connection.execute(f"alter system reset {name}")  # type: ignore[arg-type]
+        until(connection, "off")
+
+
+def until(connection: psycopg.Connection, fsync: str) -> None:
+    """The server has read its settings again, and new sessions begin with them."""
+    connection.execute("select pg_reload_conf()")
+    while connection.execute("show fsync").fetchone() != (fsync,):
+        connection.execute("select pg_sleep(0.01)")
+
+
+def test_a_new_ledger_has_nothing_wrong(temple: Typed, durable: Database) -> None:
+    found = checks(temple, 0)
+    assert {each["outcome"] for each in found.values()} <= {"ok", "warn"}
+    for name in ("append-only", "roles", "gap proof", "migrations", "projection members", "clock", "encoding"):
+        assert found[name]["outcome"] == "ok", found[name]
+
+
+BROKEN = {
+    "append-only": "alter table webhook_audit_log disable trigger webhook_audit_log_is_append_only",
+    "gap proof": "alter sequence webhook_audit_log_id_seq cache 10",
+    "roles": "grant insert on webhook_audit_log to temple_read",
+    "migrations": "delete from ledger_migration where number = (select max(number) from ledger_migration)",
+    "projection members": "update projection_checkpoint set state = 'failed' where projection = 'members'",
+}
+
+
+@pytest.mark.parametrize("check", BROKEN)
+def test_what_is_broken_fails_its_check_and_ends_with_3(
+    temple: Typed, durable: Database, check: str
+) -> None:
+    with durable.connect(Role.LOGIN) as connection:
+        connection.execute(BROKEN[check])  # type: ignore[arg-type]
+    found = checks(temple, 3)
+    assert found[check]["outcome"] == "fail"
+    assert found[check]["advice"]
+
+
+def test_a_trigger_that_is_enabled_for_ordinary_sessions_only_is_not_enough(
+    temple: Typed, durable: Database
+) -> None:
+    with durable.connect(Role.LOGIN) as connection:
+        connection.execute("alter table webhook_audit_log enable trigger webhook_audit_log_is_append_only")
+    assert checks(temple, 3)["gap proof"]["outcome"] == "fail"
+
+
+WARNED = {
+    "triggers": """
+        create function theirs() returns trigger language plpgsql as 'begin return null; end';
+        create trigger theirs after insert on webhook_audit_log for each row execute function theirs()
+    """,
+    "projection members": "update projection_checkpoint set version = 7 where projection = 'members'",
+    "projection gone": "insert into projection_checkpoint (projection, version) values ('gone', 1)",
+}
+
+
+@pytest.mark.parametrize("check", WARNED)
+def test_what_may_be_meant_is_only_warned_of(temple: Typed, durable: Database, check: str) -> None:
+    with durable.connect(Role.LOGIN) as connection:
+        connection.execute(WARNED[check])  # type: ignore[arg-type]
+    assert checks(temple, 0)[check]["outcome"] == "warn"
+
+
+def test_trying_what_is_refused_changes_nothing(temple: Typed, database: Database) -> None:
+    with database.connect(Role.APPEND) as connection:
+        connection.execute(
+            "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
+            " values (gen_random_uuid(), 'a', 'b', 'c', 'd')"
+        )
+    with database.connect(Role.LOGIN) as connection:
+        connection.execute("alter table webhook_audit_log disable trigger webhook_audit_log_is_append_only")
+        checks(temple, 3)
+        assert connection.execute("select source from webhook_audit_log").fetchall() == [("d",)]
+
+
+def test_a_busy_log_is_not_held_up_for_the_sake_of_a_check(temple: Typed, durable: Database) -> None:
+    with durable.connect(Role.LOGIN, autocommit=False) as busy:
+        busy.execute("lock table webhook_audit_log in row exclusive mode")
+        assert checks(temple, 0)["append-only"]["outcome"] == "warn"
+
+
+def test_a_database_that_is_not_there_fails_one_check_and_the_others_are_still_made(
+    temple: Typed, home: Path
+) -> None:
+    ended = temple("doctor", "--json", TEMPLE_DATABASE_URL=f"postgresql:///temple?host={home}")
+    assert ended.code == 3
+    outcomes = {each["check"]: each["outcome"] for each in ended.data}
+    assert outcomes["database"] == "fail"
+    assert outcomes["python"] == "ok"
+
+
+def test_where_there_is_no_ledger_yet_none_is_made(temple: Typed, home: Path) -> None:
+    assert temple("doctor", TEMPLE_DATABASE_URL=None).code == 3
+    assert not home.exists()
+
+
+def test_a_state_directory_that_others_can_read_fails(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    assert check_state_dir(tmp_path).outcome is Outcome.FAIL
+    tmp_path.chmod(0o710)
+    assert check_state_dir(tmp_path).outcome is Outcome.OK
+    assert check_state_dir(tmp_path / "nothing").outcome is Outcome.OK
+
+
+def test_a_secret_that_everybody_can_read_is_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "temple_database_url"
+    file.touch(0o600)
+    assert check_secrets([file]).outcome is Outcome.OK
+    file.chmod(0o644)
+    passable = all(folder.stat().st_mode & 0o001 for folder in file.resolve().parents)
+    assert check_secrets([file]).outcome is (Outcome.WARN if passable else Outcome.OK)
+    tmp_path.chmod(0o700)
+    assert check_secrets([file]).outcome is Outcome.OK
+
+
+def test_each_line_says_the_outcome_first_and_the_advice_below(temple: Typed) -> None:
+    ended = temple("doctor")
+    assert ended.code == 3
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("ok    python: 3.")
+    found = next(place for place, line in enumerate(lines) if line.startswith("fail  durability: fsync off"))
+    assert lines[found + 1].startswith("      turn both on")
+    assert lines[-1].endswith("warned")

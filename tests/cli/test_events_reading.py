@@ -1,0 +1,183 @@
+"""`temple events list`, `show` and `tail`."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from selectors import EVENT_READ, DefaultSelector
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.testing.ledger import Ledger
+from projections.histories import at, joined, pledged, role_added
+from tests.cli.conftest import Typed
+from tests.log.facts import INSERT
+from tests.reading.facts import role_created, unfoldable
+
+ORACLE = "400000000000000001"
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    found = Ledger(database)
+    found.given(
+        role_created(ORACLE, "Oracle"),
+        joined("ada", at(1)),
+        role_added("ada", ORACLE, at(2), by="eve"),
+        joined("bob", at(3)),
+        pledged("bob", "Oracle", at(48)),
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "positions"),
+    [
+        ((), [1, 2, 3, 4, 5]),
+        (("--limit", "2"), [4, 5]),
+        (("--after", "1", "--limit", "2"), [2, 3]),
+        (("--member", "ada"), [2, 3]),
+        (("--type", "discord_join"), [2, 4]),
+        (("--type", "discord_role_change/added"), [3]),
+        (("--action", "joined"), [2, 4]),
+        (("--source", "patreon"), [5]),
+        (("--target", ORACLE), [1, 3]),
+        (("--target", "Oracle"), [1, 3, 5]),
+        (("--since", "2026-01-02"), [5]),
+        (("--until", "2026-01-01"), [1, 2, 3, 4]),
+    ],
+)
+def test_list_picks_by_everything_that_is_given(
+    temple: Typed, ledger: Ledger, arguments: tuple[str, ...], positions: list[int]
+) -> None:
+    assert [event["id"] for event in temple("events", "list", *arguments, "--json").data] == positions
+
+
+def test_list_shows_roles_by_name_and_fits_100_columns(temple: Typed, ledger: Ledger) -> None:
+    lines = temple("events", "list").stdout.splitlines()
+    assert lines[3].split()[-2:] == ["Oracle", "discord"]
+    assert max(map(len, lines)) <= 100
+
+
+def test_an_event_is_json_with_the_logs_column_names(temple: Typed, ledger: Ledger) -> None:
+    (event,) = temple("events", "list", "--type", "discord_role_change", "--json").data
+    assert event.keys() == {
+        "id",
+        "event_id",
+        "timestamp",
+        "event_type",
+        "user_id",
+        "action",
+        "target",
+        "metadata",
+        "source",
+        "recorded_at",
+    }
+    assert event["metadata"] == {"granted_by": "eve"}
+
+
+def test_show_takes_a_position_or_an_event_id(temple: Typed, ledger: Ledger) -> None:
+    by_position = temple("events", "show", "3", "--json").data
+    assert temple("events", "show", by_position["event_id"], "--json").data == by_position
+    assert by_position["processed_at"] is None
+    ledger.catch_up()
+    assert temple("events", "show", "3", "--json").data["processed_at"] is not None
+
+
+def test_show_says_that_an_event_is_parked(temple: Typed, ledger: Ledger) -> None:
+    position = unfoldable(ledger.database, "ada", at(4))
+    ledger.catch_up()
+    assert "parked by members: target is missing" in temple("events", "show", str(position)).stdout
+    assert temple("events", "show", str(position), "--json").data["processed_at"] is None
+
+
+@pytest.mark.parametrize(("which", "code"), [("99", 1), (str(uuid4()), 1), ("abc", 2), ("-1", 2), ("0", 2)])
+def test_what_is_no_event_is_one_sentence(temple: Typed, ledger: Ledger, which: str, code: int) -> None:
+    ended = temple("events", "show", which)
+    assert (ended.code, ended.stdout) == (code, "")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_payload_that_python_can_not_decode_is_shown_all_the_same(temple: Typed, ledger: Ledger) -> None:
+    digits = "9" * 5_000
+    with ledger.database.connect(Role.APPEND) as connection:
+        connection.execute(
+            "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, metadata, source)"
+            " values (gen_random_uuid(), 'infinity', 'discord_join', 'cleo', 'joined', %s::jsonb, 'elsewhere')",
+            (f'{{"n": {digits}}}',),
+        )
+    (event,) = temple("events", "list", "--member", "cleo", "--json").data
+    assert event["timestamp"] is None
+    assert digits in event["metadata"]
+    assert digits in temple("events", "show", "6").stdout
+    assert temple("events", "tail", "-n", "1").code == 0
+    assert temple("member", "history", "cleo").code == 0
+
+
+def test_tail_shows_the_end_of_the_log_a_line_for_each_event(temple: Typed, ledger: Ledger) -> None:
+    lines = temple("events", "tail", "-n", "2").stdout.splitlines()
+    assert [each.split()[0] for each in lines] == ["4", "5"]
+    objects = [json.loads(each) for each in temple("events", "tail", "-n", "2", "--json").stdout.splitlines()]
+    assert [each["id"] for each in objects] == [4, 5]
+
+
+class Following:
+    """A `temple events tail -f` that runs, and its lines as they come."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+
+    def line(self, *, seconds: float = 60) -> dict[str, Any] | None:
+        """None when none came in time."""
+        assert self.process.stdout is not None
+        with DefaultSelector() as selector:
+            selector.register(self.process.stdout, EVENT_READ)
+            if not selector.select(seconds):
+                return None
+            found: dict[str, Any] = json.loads(self.process.stdout.readline())
+            return found
+
+    def positions(self, number: int) -> list[int]:
+        found: list[int] = []
+        deadline = monotonic() + 60
+        while len(found) < number and monotonic() < deadline:
+            line = self.line()
+            assert line is not None
+            found.append(line["id"])
+        return found
+
+
+def test_following_shows_new_events_as_they_come(temple: Typed, ledger: Ledger, spawn: Spawn) -> None:
+    tail = Following(spawn("events", "tail", "-f", "-n", "1", "--json", "--type", "discord_join"))
+    assert tail.positions(1) == [4]
+    ledger.when(role_added("bob", ORACLE, at(5)), joined("cleo", at(6)))
+    assert tail.positions(1) == [7]
+
+
+def test_following_waits_behind_an_open_transaction_and_then_shows_each_event_once(
+    ledger: Ledger, spawn: Spawn
+) -> None:
+    with ledger.database.connect(Role.APPEND, autocommit=False) as open_one:
+        # position 6 is drawn, and not committed
+        open_one.execute(INSERT, {"user_id": "slow"})
+        ledger.when(joined("quick", at(6)))
+        tail = Following(spawn("events", "tail", "-f", "-n", "1", "--json"))
+        assert tail.positions(1) == [5]
+        assert tail.line(seconds=0.5) is None
+        open_one.commit()
+    assert tail.positions(2) == [6, 7]
+
+
+def test_a_reader_that_leaves_is_no_failure(ledger: Ledger, spawn: Spawn) -> None:
+    ledger.when(*(joined(f"member {number}", at(number)) for number in range(50)))
+    process = spawn("events", "tail", "-n", "9999", "--json")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    assert process.wait(timeout=60) == 0

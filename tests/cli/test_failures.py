@@ -1,0 +1,131 @@
+"""`temple failures`: events that could not be folded, and the members who wait behind them."""
+
+import pytest
+
+from domain.position import Position
+from infrastructure.database.connection import Database, Role
+from infrastructure.testing.ledger import Ledger
+from projections.histories import at, joined, left, role_added
+from tests.cli.conftest import Typed
+from tests.reading.facts import unfoldable
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    found = Ledger(database)
+    found.given(joined("ada", at(1)), joined("bob", at(1)))
+    return found
+
+
+@pytest.fixture
+def position(ledger: Ledger) -> Position:
+    """Of an event that parked ada, behind which another one waits."""
+    found = unfoldable(ledger.database, "ada", at(2))
+    ledger.when(role_added("ada", "Oracle", at(3)))
+    ledger.catch_up()
+    return found
+
+
+def test_list_says_where_nothing_is_parked(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("failures", "list")
+    assert (ended.code, ended.stdout) == (0, "nothing is parked\n")
+
+
+def test_list_has_member_position_error_and_how_many_events_wait(temple: Typed, position: Position) -> None:
+    (failure,) = temple("failures", "list", "--json").data
+    assert (failure["projection"], failure["user_id"], failure["position"]) == ("members", "ada", position)
+    assert failure["error"] == "target is missing; discord_role_change/added needs one"
+    assert failure["waiting"] == 2
+
+
+def test_list_takes_a_member_and_a_projection(temple: Typed, ledger: Ledger, position: Position) -> None:
+    assert temple("failures", "list", "bob", "--json").data == []
+    assert temple("failures", "list", "--projection", "activity", "--json").data == []
+    assert len(temple("failures", "list", "ada", "--projection", "members", "--json").data) == 1
+
+
+def test_show_prints_the_event_and_the_error(temple: Typed, position: Position) -> None:
+    ended = temple("failures", "show", str(position))
+    assert ended.code == 0
+    assert "discord_role_change/added" in ended.stdout
+    assert "target is missing" in ended.stdout
+    assert "temple failures retry ada" in ended.stderr
+
+
+def test_show_of_a_position_that_is_not_parked_names_those_that_are(temple: Typed, position: Position) -> None:
+    ended = temple("failures", "show", "1")
+    assert ended.code == 1
+    assert ended.stderr == f"temple: no parked position '1'; did you mean {position}?\n"
+
+
+def test_retry_that_fails_again_exits_1_and_says_why(temple: Typed, position: Position) -> None:
+    ended = temple("failures", "retry", "ada")
+    assert ended.code == 1
+    assert f"ada stays parked, at position {position}: target is missing" in ended.stdout
+    assert temple("failures", "list", "--json").data[0]["attempts"] == 1
+
+
+def test_retry_after_the_cause_is_gone_folds_the_member_with_what_waited(
+    temple: Typed, ledger: Ledger, position: Position
+) -> None:
+    with ledger.database.connect(Role.PROJECT) as connection:
+        connection.execute(
+            "insert into skipped_position (projection, position, user_id, skipped_by, reason)"
+            " values ('members', %s, 'ada', 'eve', 'the cause, mended')",
+            (position,),
+        )
+    ended = temple("failures", "retry", "--all")
+    assert (ended.code, ended.stdout) == (0, "members: 1 member folded again and parked no more\n")
+    assert [held["role"] for held in temple("member", "show", "ada", "--json").data["roles"]] == ["Oracle"]
+
+
+def test_retry_wants_members_or_all(temple: Typed, position: Position) -> None:
+    assert temple("failures", "retry").code == 2
+    assert temple("failures", "retry", "ada", "--all").code == 2
+
+
+def test_retry_of_somebody_who_is_not_parked_names_those_who_are(temple: Typed, position: Position) -> None:
+    ended = temple("failures", "retry", "bob")
+    assert (ended.code, ended.stderr) == (1, "temple: no parked member 'bob'; did you mean ada?\n")
+
+
+def test_skip_needs_a_reason(temple: Typed, position: Position) -> None:
+    assert temple("failures", "skip", str(position)).code == 2
+    assert temple("failures", "skip", str(position), "--reason", " ").code == 2
+    assert len(temple("failures", "list", "--json").data) == 1
+
+
+def test_skip_leaves_the_event_out_for_good_and_keeps_who_and_why(
+    temple: Typed, ledger: Ledger, position: Position
+) -> None:
+    ended = temple("failures", "skip", str(position), "--reason", "a broken bot", TEMPLE_OPERATOR="eve")
+    assert ended.code == 0
+    assert f"position {position} is left out of members from now on" in ended.stdout
+    assert temple("member", "show", "ada", "--json").data["total_roles_count"] == 1
+    (skip,) = temple("events", "show", str(position), "--json").data["skipped"]
+    assert (skip["projection"], skip["skipped_by"], skip["reason"]) == ("members", "eve", "a broken bot")
+    assert temple("replay", "--yes").code == 0
+    assert temple("verify").code == 0
+    assert temple("member", "show", "ada", "--as-of", "2026-02-01", "--json").data["total_roles_count"] == 1
+
+
+def test_skip_asks_which_projection_where_several_have_parked_it(temple: Typed, ledger: Ledger) -> None:
+    position = str(unfoldable(ledger.database, "ada", "infinity"))
+    ledger.catch_up()
+    refused = temple("failures", "skip", position, "--reason", "no such time")
+    assert refused.code == 5
+    assert "activity and members have parked position" in refused.stderr
+    assert temple("failures", "skip", position, "--reason", "no such time", "--projection", "activity").code == 0
+    assert temple("failures", "skip", position, "--reason", "no such time").code == 0
+    assert temple("verify").code == 0
+
+
+def test_skip_of_one_of_two_bad_events_leaves_the_member_parked_at_the_other(
+    temple: Typed, ledger: Ledger, position: Position
+) -> None:
+    other = unfoldable(ledger.database, "ada", at(4))
+    ledger.when(left("ada", at(5)))
+    ledger.catch_up()
+    ended = temple("failures", "skip", str(position), "--reason", "a broken bot")
+    assert ended.code == 1
+    assert f"ada stays parked, at position {other}" in ended.stdout

@@ -1,0 +1,115 @@
+"""`temple replay`: fold everything again, and put the result in place."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.testing.ledger import Ledger
+from projections.histories import at, joined, role_added
+from tests.cli.conftest import ROOT, Typed
+from tests.reading.facts import altered, role_created, unfoldable
+
+ORACLE = "400000000000000001"
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    found = Ledger(database)
+    found.given(role_created(ORACLE, "Oracle"))
+    for name in ("ada", "bob", "cleo"):
+        found.given(joined(name, at(1)), role_added(name, ORACLE, at(2)))
+    found.catch_up()
+    altered(database, "delete from discord_user_current_roles where user_id <> 'cleo'")
+    altered(database, "update temple_member_status set status = 'departed' where user_id = 'cleo'")
+    return found
+
+
+def test_a_dry_run_tells_the_difference_in_people_and_changes_nothing(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("replay", "--dry-run")
+    assert ended.code == 0
+    assert "members: 3 members folded up to position 7; 3 members would change (3 differences)" in ended.stdout
+    assert "  2 members gain Oracle" in ended.stdout
+    assert "  1 member changes status from departed to active" in ended.stdout
+    assert "activity: 3 counts folded up to position 7; nothing differs" in ended.stdout
+    assert temple("verify").code == 3
+
+
+def test_with_yes_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("replay", "--yes", "--reason", "a hand was too quick")
+    assert ended.code == 0
+    assert "3 members changed" in ended.stdout
+    assert temple("verify").code == 0
+    with ledger.database.connect(Role.READ) as connection:
+        journal = connection.execute("select kind, projection, reason from ledger_operation order by id").fetchall()
+    assert journal == [(("replay", name, "a hand was too quick")) for name in ("members", "activity")]
+
+
+def test_where_nobody_can_be_asked_it_refuses_and_names_the_flag(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("replay")
+    assert (ended.code, ended.stdout) == (5, "")
+    assert "add --yes" in ended.stderr
+    assert temple("verify").code == 3
+
+
+def test_only_the_named_projections_are_replayed(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("replay", "activity", "--yes")
+    assert ended.stdout.startswith("activity: ")
+    assert "members" not in ended.stdout
+    assert temple("verify").code == 3
+
+
+def test_rows_of_another_version_are_of_this_one_afterwards(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'members'")
+    assert temple("replay", "members", "--yes").code == 0
+    assert temple("projection", "show", "members", "--json").data["state"] == "running"
+    assert temple("verify", "members").code == 0
+
+
+def test_json_has_the_counts_and_the_differences(temple: Typed, ledger: Ledger) -> None:
+    (members,) = temple("replay", "members", "--dry-run", "--json").data
+    assert (members["members"], members["changed_members"], members["changes"]) == (3, 3, 3)
+    assert not members["applied"]
+    assert members["told"][0] == "2 members gain Oracle"
+    assert len(members["differences"]) == 3
+
+
+def test_what_can_not_be_folded_is_told(temple: Typed, ledger: Ledger) -> None:
+    unfoldable(ledger.database, "ada", at(3))
+    assert "its member would be parked" in temple("replay", "--dry-run").stderr
+    assert "its member is parked" in temple("replay", "--yes").stderr
+
+
+def test_an_unknown_projection_is_a_sentence_with_the_names(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("replay", "membres", "--yes")
+    assert (ended.code, ended.stderr) == (1, "temple: no projection 'membres'; did you mean members?\n")
+
+
+@pytest.mark.parametrize(("answer", "code", "verified"), [("n", 1, 3), ("y", 0, 0)])
+def test_on_a_terminal_it_shows_the_difference_and_asks(
+    temple: Typed, ledger: Ledger, environment: Mapping[str, str], tmp_path: Path, answer: str, code: int, verified: int
+) -> None:
+    ours, theirs = os.openpty()
+    try:
+        os.write(ours, f"{answer}\n".encode())
+        ended = subprocess.run(
+            [sys.executable, "-m", "cli", "replay"],
+            stdin=theirs,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ended.returncode == code, ended.stderr
+    assert "2 members gain Oracle" in ended.stdout
+    assert "Put this in place for members and activity?" in ended.stderr
+    assert temple("verify").code == verified

@@ -1,0 +1,86 @@
+"""`temple role`: who holds a role now or held it then, and who granted it."""
+
+import pytest
+
+from infrastructure.database.connection import Database
+from infrastructure.testing.ledger import Ledger
+from projections.histories import at, joined, left, role_added, role_removed
+from tests.cli.conftest import Typed
+from tests.reading.facts import now, role_created, role_deleted
+
+ORACLE, SEEKER = "400000000000000001", "400000000000000002"
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    found = Ledger(database)
+    found.given(
+        role_created(ORACLE, "Oracle"),
+        role_created(SEEKER, "Seeker"),
+        joined("ada", at(1)),
+        role_added("ada", ORACLE, at(2), by="eve"),
+        role_added("bob", ORACLE, at(3)),
+        left("bob", at(24 * 40)),
+    )
+    found.catch_up()
+    return found
+
+
+def test_list_has_every_role_that_has_a_name_or_is_held(temple: Typed, ledger: Ledger) -> None:
+    ledger.when(role_added("ada", "unnamed", at(4)), role_deleted(SEEKER, at(5)))
+    ledger.catch_up()
+    assert temple("role", "list", "--json").data == [
+        {"role": ORACLE, "name": "Oracle", "members": 1, "deleted": False},
+        {"role": "unnamed", "name": None, "members": 1, "deleted": False},
+        {"role": SEEKER, "name": "Seeker", "members": 0, "deleted": True},
+    ]
+
+
+@pytest.mark.parametrize("role", [ORACLE, "Oracle", "oracle"])
+def test_members_takes_the_id_or_the_name_in_any_case(temple: Typed, ledger: Ledger, role: str) -> None:
+    (holder,) = temple("role", "members", role, "--json").data
+    assert (holder["user_id"], holder["granted_by"], holder["role"]) == ("ada", "eve", ORACLE)
+
+
+def test_members_as_of_a_time_includes_those_who_left_since(temple: Typed, ledger: Ledger) -> None:
+    then = temple("role", "members", "Oracle", "--as-of", "2026-01-31", "--json").data
+    assert [holder["user_id"] for holder in then] == ["ada", "bob"]
+
+
+def test_members_as_known_then_leaves_out_what_was_recorded_later(temple: Typed, ledger: Ledger) -> None:
+    before = now(ledger.database).isoformat()
+    ledger.when(role_added("cleo", ORACLE, at(4)))
+    known = temple("role", "members", "Oracle", "--known-at", before, "--json").data
+    assert [holder["user_id"] for holder in known] == ["ada"]
+
+
+def test_history_says_who_granted_and_that_leaving_ended_it(temple: Typed, ledger: Ledger) -> None:
+    ledger.when(role_removed("ada", ORACLE, at(5)))
+    changes = temple("role", "history", "Oracle", "--json").data
+    assert [(each["user_id"], each["change"], each["granted_by"]) for each in changes] == [
+        ("ada", "granted", "eve"),
+        ("bob", "granted", None),
+        ("ada", "ended", None),
+        ("bob", "ended", None),
+    ]
+    assert changes[-1]["event"]["event_type"] == "discord_leave"
+
+
+def test_history_shows_the_newest_and_says_that_there_are_more(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("role", "history", "Oracle", "--limit", "1")
+    assert "ended" in ended.stdout
+    assert "granted " not in ended.stdout.splitlines()[1]
+    assert "1 change of Oracle of 3; --limit shows more" in ended.stderr
+
+
+def test_a_name_that_two_roles_share_asks_for_the_id(temple: Typed, ledger: Ledger) -> None:
+    ledger.when(role_created("400000000000000003", "oracle", at(9)))
+    ended = temple("role", "members", "ORACLE")
+    assert ended.code == 1
+    assert f"2 roles are called 'ORACLE': {ORACLE}, 400000000000000003; give the id" in ended.stderr
+
+
+def test_an_unknown_role_is_a_sentence_with_near_names(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("role", "members", "Orcale")
+    assert (ended.code, ended.stdout) == (1, "")
+    assert ended.stderr == "temple: no role 'Orcale'; did you mean Oracle?\n"

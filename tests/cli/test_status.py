@@ -1,0 +1,124 @@
+"""`temple status`: one screen, and the command to type for each trouble."""
+
+from pathlib import Path
+
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from tests.cli.conftest import Typed
+
+
+@pytest.fixture
+def folded(temple: Typed, tmp_path: Path) -> Typed:
+    """A small community, imported and folded."""
+    file = tmp_path / "demo.jsonl"
+    temple("demo", "--members", "40", "--events", "600", "-o", str(file))
+    assert temple("events", "import", str(file)).code == 0
+    assert temple("run", "--until-caught-up").code == 0
+    return temple
+
+
+def owner(database: Database, statement: str) -> None:
+    with database.connect(Role.LOGIN) as connection:
+        connection.execute(statement)  # type: ignore[arg-type]
+
+
+def number(database: Database, question: str) -> int:
+    with database.connect(Role.READ) as connection:
+        row = connection.execute(question).fetchone()  # type: ignore[arg-type]
+        assert row is not None
+        return int(row[0])
+
+
+def test_it_counts_events_members_and_patrons_without_counting_the_log(folded: Typed, database: Database) -> None:
+    data = folded("status", "--json").data
+    assert data["log"]["events"] == number(database, "select count(*) from webhook_audit_log")
+    assert data["log"]["head"] == number(database, "select max(id) from webhook_audit_log")
+    patrons = number(database, "select count(*) from temple_member_status where user_id like 'patreon:%%'")
+    assert data["patrons_without_discord"] == patrons
+    everybody = number(database, "select count(*) from temple_member_status")
+    assert sum(data["members"].values()) == everybody - patrons
+    assert set(data["members"]) == {"active", "inactive", "departed"}
+
+
+def test_events_that_are_not_folded_yet_are_counted_too(
+    folded: Typed, database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "more.jsonl"
+    folded("demo", "--members", "10", "--events", "50", "--seed", "99", "-o", str(file))
+    folded("events", "import", str(file))
+    data = folded("status", "--json").data
+    assert data["log"]["events"] == number(database, "select count(*) from webhook_audit_log")
+    lag = data["projections"][0]["lag_events"]
+    assert lag > 0
+    assert data["projections"][0]["lag_seconds"] > 0
+    assert f"no runner is at work; {lag} events to fold" in [each["what"] for each in data["troubles"]]
+
+
+def test_people_see_it_within_80_columns_for_each_line_but_the_path(folded: Typed) -> None:
+    ended = folded("status")
+    assert ended.code == 0
+    for word in ("database", "log", "members", "patron", "parked", "projection", "activity"):
+        assert word in ended.stdout
+    lines = [line.rstrip() for line in ended.stdout.splitlines() if not line.startswith("database")]
+    assert max(map(len, lines)) <= 100
+
+
+TROUBLES = {
+    "paused": (
+        "update projection_checkpoint set state = 'paused', reason = 'maintenance' where projection = 'members'",
+        "members stands still (paused): maintenance",
+        "temple projection resume members",
+    ),
+    "failed": (
+        "update projection_checkpoint set state = 'failed', reason = 'no room' where projection = 'activity'",
+        "activity stands still (failed): no room",
+        "temple projection resume activity",
+    ),
+    "another version": (
+        "update projection_checkpoint set version = 7 where projection = 'members'",
+        "members stands still (needs replay)",
+        "temple replay members",
+    ),
+    "parked": (
+        "insert into projection_failure (projection, position, user_id, error) values ('members', 1, '1', 'x')",
+        "1 event could not be folded and parked",
+        "temple failures list",
+    ),
+    "nobody runs": ("select 1", "no runner is at work", "temple up"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_each_trouble_comes_with_the_command_to_type(folded: Typed, database: Database, trouble: str) -> None:
+    statement, what, command = TROUBLES[trouble]
+    owner(database, statement)
+    troubles = folded("status", "--json").data["troubles"]
+    assert {"what": what, "next": command} in troubles
+    assert f"{what}\n    {command}\n" in folded("status").stdout
+
+
+def test_a_prepared_transaction_that_holds_readers_up_is_named(temple: Typed, database: Database) -> None:
+    with database.connect(Role.LOGIN, autocommit=False) as connection:
+        connection.execute("create table somebodys (id integer)")
+        connection.execute("prepare transaction 'left behind'")
+        try:
+            troubles = temple("status", "--json").data["troubles"]
+        finally:
+            connection.autocommit = True
+            connection.execute("rollback prepared 'left behind'")
+    assert any("prepared transaction left behind" in each["what"] for each in troubles)
+
+
+def test_migrations_to_apply_are_a_trouble_and_not_an_error(temple: Typed, database: Database) -> None:
+    owner(database, "delete from ledger_migration where number = (select max(number) from ledger_migration)")
+    ended = temple("status")
+    assert ended.code == 0
+    assert "1 migration to apply\n    temple db migrate\n" in ended.stdout
+
+
+def test_where_there_is_no_ledger_yet_none_is_made(temple: Typed, home: Path) -> None:
+    ended = temple("status", TEMPLE_DATABASE_URL=None)
+    assert ended.code == 0
+    assert "there is no ledger yet\n    temple up\n" in ended.stdout
+    assert not home.exists()

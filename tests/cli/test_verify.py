@@ -1,0 +1,100 @@
+"""`temple verify`: the tables against the fold of the log."""
+
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.testing.ledger import Ledger
+from projections.histories import at, joined, role_added
+from tests.cli.conftest import Typed
+from tests.reading.facts import altered, role_created, unfoldable
+
+ORACLE = "400000000000000001"
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    found = Ledger(database)
+    found.given(role_created(ORACLE, "Oracle"), joined("ada", at(1)), role_added("ada", ORACLE, at(2)))
+    found.catch_up()
+    return found
+
+
+def test_what_agrees_says_so_and_exits_0(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("verify", "--full")
+    assert ended.code == 0
+    assert "members: 1 member compared at position 3, all agree" in ended.stdout
+    assert "passed 3 events, as many as the log has up to there" in ended.stdout
+    assert "activity: 3 counts compared at position 3, all agree" in ended.stdout
+
+
+def test_a_row_changed_by_hand_is_found_and_exits_3(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "update temple_member_status set status = 'departed'")
+    ended = temple("verify", "--full")
+    assert ended.code == 3
+    (line,) = [line for line in ended.stdout.splitlines() if line.startswith("ada")]
+    assert line.split() == ["ada", "status", "departed", "active"]
+    assert "temple replay members" in ended.stderr
+
+
+def test_a_role_that_is_missing_is_told_by_its_name(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "delete from discord_user_current_roles")
+    ended = temple("verify", "members")
+    assert ended.code == 3
+    assert "Oracle: row missing" in ended.stdout
+
+
+def test_json_has_every_difference_with_table_member_column_and_both_values(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "update webhook_activity_hourly set events = 7 where event_type = 'discord_join'")
+    ended = temple("verify", "--json")
+    assert ended.code == 3
+    members, activity = ended.data
+    assert members["ok"]
+    assert not activity["ok"]
+    (difference,) = activity["differences"]
+    assert difference["table"] == "webhook_activity_hourly"
+    assert (difference["column"], difference["stored"], difference["folded"]) == ("events", 7, 1)
+
+
+def test_events_that_were_lost_on_the_way_are_a_miscount(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "update projection_checkpoint set passed = passed - 1 where projection = 'members'")
+    ended = temple("verify")
+    assert ended.code == 3
+    assert "miscounted: it passed 2 events, the log has 3 up to there" in ended.stdout
+
+
+def test_parked_members_are_listed_apart_and_are_no_drift(temple: Typed, ledger: Ledger) -> None:
+    position = unfoldable(ledger.database, "bob", at(3))
+    ledger.catch_up()
+    ended = temple("verify")
+    assert ended.code == 0
+    assert f"bob at position {position}: target is missing" in ended.stdout
+
+
+def test_rows_of_another_version_are_not_verified_and_that_is_a_finding(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'members'")
+    ended = temple("verify", "members")
+    assert ended.code == 3
+    assert "members: not verified, its rows are of version 99" in ended.stdout
+
+
+def test_without_full_it_says_that_everything_is_compared(temple: Typed, ledger: Ledger) -> None:
+    assert "everything" in temple("verify").stderr
+    assert temple("verify", "--full").stderr == ""
+
+
+def test_an_unknown_projection_is_a_sentence_with_the_names(temple: Typed, ledger: Ledger) -> None:
+    ended = temple("verify", "membres")
+    assert (ended.code, ended.stderr) == (1, "temple: no projection 'membres'; did you mean members?\n")
+
+
+def test_a_database_that_is_not_there_is_one_sentence_and_exits_4(temple: Typed) -> None:
+    ended = temple("verify", TEMPLE_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    assert ended.code == 4
+    assert len(ended.stderr.strip().splitlines()) <= 2
+    assert "Traceback" not in ended.stderr
+
+
+def test_verify_reads_with_the_role_that_may_only_read(ledger: Ledger) -> None:
+    with ledger.database.connect(Role.READ) as connection:
+        row = connection.execute("select has_table_privilege('temple_member_status', 'update')").fetchone()
+    assert row == (False,)

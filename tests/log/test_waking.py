@@ -1,0 +1,180 @@
+"""Told when there may be more; and what is told to nobody is found by polling."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import psycopg
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.log.announce import Announcer
+from infrastructure.log.append import LogAppender
+from infrastructure.log.wakeup import Wakeup
+from tests.log.facts import joined, rows
+from tests.log.faulty_wire import faulty_wire
+
+LONG = 20.0
+SOON = 10.0
+"""Much less than LONG, and more than a busy machine needs."""
+
+
+@pytest.fixture
+def wakeup(database: Database) -> Iterator[Wakeup]:
+    """Listening already."""
+    with Wakeup(database) as opened:
+        assert opened.wait(0)
+        yield opened
+
+
+@pytest.fixture
+def announcer(database: Database) -> Iterator[Announcer]:
+    with Announcer(database) as opened:
+        yield opened
+
+
+def notifications(connection: psycopg.Connection[Any], seconds: float) -> int:
+    return len(list(connection.notifies(timeout=seconds)))
+
+
+def test_an_append_ends_a_wait(database: Database, wakeup: Wakeup, announcer: Announcer) -> None:
+    started = time.monotonic()
+    with LogAppender(database, announcer=announcer) as appender:
+        appender.append(joined("ada"))
+    assert wakeup.wait(LONG)
+    assert time.monotonic() - started < SOON
+
+
+def test_nothing_new_is_waited_for_in_vain(wakeup: Wakeup) -> None:
+    started = time.monotonic()
+    assert not wakeup.wait(0.2)
+    assert 0.2 <= time.monotonic() - started < SOON
+
+
+def test_a_new_listener_looks_first(database: Database) -> None:
+    """What was committed before it listened, nobody told it."""
+    with Wakeup(database) as wakeup:
+        assert wakeup.wait(LONG)
+
+
+def test_many_appends_are_announced_together(database: Database) -> None:
+    with database.connect(Role.READ) as listener:
+        listener.execute("listen temple_log")
+        with (
+            Announcer(database, every_seconds=0.5) as announcer,
+            LogAppender(database, announcer=announcer) as appender,
+        ):
+            for number in range(50):
+                appender.append(joined(f"member-{number}"))
+        assert 1 <= notifications(listener, 0.5) < 25
+
+
+def test_what_came_after_an_announcement_is_announced_too(database: Database) -> None:
+    with database.connect(Role.READ) as listener, Announcer(database, every_seconds=0.05) as announcer:
+        listener.execute("listen temple_log")
+        for _ in range(3):
+            announcer.announce()
+            assert list(listener.notifies(timeout=SOON, stop_after=1))
+
+
+def test_an_append_that_adds_nothing_is_not_announced(database: Database, announcer: Announcer) -> None:
+    entry = joined("ada")
+    with LogAppender(database) as appender:
+        appender.append(entry)
+    with database.connect(Role.READ) as listener:
+        listener.execute("listen temple_log")
+        with LogAppender(database, announcer=announcer) as appender:
+            appender.append(entry)
+        assert notifications(listener, 0.2) == 0
+
+
+def test_an_announcer_without_a_database_fails_no_append(database: Database) -> None:
+    with faulty_wire(database) as wire:
+        wire.cut()
+        with (
+            Announcer(wire.database) as announcer,
+            LogAppender(database, announcer=announcer) as appender,
+        ):
+            assert appender.append(joined("ada")).added
+            assert appender.append(joined("grace")).added
+    assert rows(database, "user_id") == ["ada", "grace"]
+
+
+def test_an_announcer_whose_connection_is_lost_opens_another(database: Database, wakeup: Wakeup) -> None:
+    with Announcer(database) as announcer:
+        announcer.announce()
+        assert wakeup.wait(LONG)
+        end_connections_of(database, "temple announce")
+        deadline = time.monotonic() + LONG
+        announcer.announce()
+        while not wakeup.wait(0.1):
+            assert time.monotonic() < deadline
+            announcer.announce()
+
+
+def test_a_call_from_another_thread_ends_a_wait(wakeup: Wakeup) -> None:
+    started = time.monotonic()
+    timer = threading.Timer(0.1, wakeup.wake)
+    timer.start()
+    assert wakeup.wait(LONG)
+    assert time.monotonic() - started < SOON
+    timer.join()
+
+
+def test_a_call_before_the_wait_ends_it_and_no_other(wakeup: Wakeup) -> None:
+    wakeup.wake()
+    wakeup.wake()
+    assert wakeup.wait(LONG)
+    assert not wakeup.wait(0.05)
+
+
+def test_a_signal_ends_a_wait(wakeup: Wakeup) -> None:
+    def on_alarm(number: int, frame: FrameType | None) -> None:
+        wakeup.wake()
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    started = time.monotonic()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        assert wakeup.wait(LONG)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - started < SOON
+
+
+def test_a_lost_connection_ends_the_wait_and_is_opened_again(database: Database, wakeup: Wakeup) -> None:
+    end_connections_of(database, "temple wakeup")
+    assert wakeup.wait(LONG), "a notification may have been lost with it"
+    assert wakeup.wait(LONG), "opened again, and nobody told what came in between"
+    with Announcer(database) as announcer:
+        announcer.announce()
+        assert wakeup.wait(LONG)
+
+
+def test_a_database_that_is_away_is_waited_for(database: Database) -> None:
+    with faulty_wire(database) as wire, Wakeup(wire.database) as wakeup:
+        wire.cut()
+        assert not wakeup.wait(0.1)
+        assert not wakeup.wait(0.1)
+        wakeup.wake()
+        assert wakeup.wait(LONG)
+
+
+def test_a_closed_wakeup_can_still_be_called(wakeup: Wakeup) -> None:
+    """By a signal that comes late."""
+    wakeup.close()
+    wakeup.wake()
+    wakeup.close()
+
+
+def end_connections_of(database: Database, application: str) -> None:
+    with database.connect(Role.LOGIN) as admin:
+        found = admin.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where application_name = %s and datname = current_database()",
+            (application,),
+        ).fetchall()
+    assert found

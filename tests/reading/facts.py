@@ -1,0 +1,49 @@
+"""Histories that questions are asked about."""
+
+from datetime import datetime
+
+from domain.events import RoleCreated, RoleDeleted, RoleRenamed
+from domain.position import Position
+from infrastructure.database.connection import Database, Role
+from projections.histories import DAY_ONE
+
+UNFOLDABLE = """
+    insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source)
+    values (gen_random_uuid(), %s, 'discord_role_change', %s, 'added', null, '{}', 'elsewhere')
+    returning id
+"""
+
+
+def role_created(role: str, name: str, when: datetime = DAY_ONE) -> RoleCreated:
+    return RoleCreated(user_id="guild", occurred_at=when, source="discord", role=role, name=name)
+
+
+def role_renamed(role: str, name: str, when: datetime = DAY_ONE) -> RoleRenamed:
+    return RoleRenamed(user_id="guild", occurred_at=when, source="discord", role=role, name=name)
+
+
+def role_deleted(role: str, when: datetime = DAY_ONE) -> RoleDeleted:
+    return RoleDeleted(user_id="guild", occurred_at=when, source="discord", role=role)
+
+
+def unfoldable(database: Database, user_id: str, when: datetime | str) -> Position:
+    """A row that our own append would refuse: a role added, but which?"""
+    with database.connect(Role.APPEND) as connection:
+        row = connection.execute(UNFOLDABLE, (when, user_id)).fetchone()
+        assert row is not None
+        return Position(row[0])
+
+
+def altered(database: Database, statement: str) -> None:
+    """What somebody with too many rights does to a derived table by hand."""
+    with database.connect(Role.PROJECT) as connection:
+        connection.execute(statement.encode())
+
+
+def now(database: Database) -> datetime:
+    """By the clock that says when events were recorded."""
+    with database.connect(Role.READ) as connection:
+        row = connection.execute("select clock_timestamp()").fetchone()
+        assert row is not None
+        found: datetime = row[0]
+        return found

@@ -1,0 +1,83 @@
+"""How far each projection is, and who runs it."""
+
+import pytest
+
+from domain.errors import UnknownName
+from infrastructure.database.connection import Database, Role
+from infrastructure.projecting.lease import Lease
+from infrastructure.projecting.operations import set_state
+from infrastructure.reading import projection_status as reading
+from infrastructure.reading.projection_status import ProjectionStatus, projection_status, projection_statuses
+from infrastructure.reading.snapshot import snapshot
+from infrastructure.testing.ledger import Ledger
+from projections.activity import activity
+from projections.checkpoint import ProjectionState
+from projections.histories import at, joined
+from projections.member_projection import MemberProjection
+from projections.members import members
+from projections.processor import Projection
+
+INSTALLED: dict[str, Projection] = {members.name: members, activity.name: activity}
+
+
+def status_of(database: Database, name: str, installed: dict[str, Projection] = INSTALLED) -> ProjectionStatus:
+    with snapshot(database) as connection:
+        return projection_status(connection, installed, name)
+
+
+def test_what_is_not_folded_yet_is_the_lag(ledger: Ledger) -> None:
+    ledger.given(joined("ada", at(1)), joined("bob", at(2)))
+    behind = status_of(ledger.database, "members")
+    assert (behind.state, behind.position, behind.lag_events) == ("running", 0, 2)
+    assert behind.lag_seconds > 0
+    ledger.catch_up()
+    there = status_of(ledger.database, "members")
+    assert (there.lag_events, there.lag_seconds, there.lag, there.passed) == (0, 0, "none", 2)
+
+
+def test_a_great_lag_is_not_counted_but_told_by_positions(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = ledger.given(*(joined(f"member {number}", at(number)) for number in range(5)))
+    monkeypatch.setattr(reading, "COUNTED_LAG", 2)
+    assert status_of(ledger.database, "members").lag_events == positions[-1]
+
+
+def test_rows_of_another_version_need_a_replay(database: Database) -> None:
+    newer: MemberProjection[object] = MemberProjection(
+        "members", version=2, tables=members.tables, initial=object, rows=lambda _: {}, state=lambda _: object()
+    )
+    found = status_of(database, "members", {"members": newer})
+    assert (found.state, found.version, found.code_version) == ("needs replay", 1, 2)
+    assert found.next_command == "temple replay members"
+
+
+def test_a_paused_projection_says_why_and_how_it_goes_on(database: Database) -> None:
+    set_state(database, "members", ProjectionState.PAUSED, reason="a table is restored by hand")
+    found = status_of(database, "members")
+    assert (found.state, found.reason) == ("paused", "a table is restored by hand")
+    assert found.next_command == "temple projection resume members"
+
+
+def test_a_projection_of_another_installation_is_shown_as_not_installed(database: Database) -> None:
+    with snapshot(database) as connection:
+        found = projection_statuses(connection, {"members": members})
+    assert [(each.name, each.state) for each in found] == [("members", "running"), ("activity", "not installed")]
+
+
+def test_the_leader_is_whoever_holds_the_lease_and_is_alive(database: Database) -> None:
+    lease = Lease()
+    with database.connect(Role.PROJECT) as connection:
+        lease.take(connection, ["members"])
+        assert status_of(database, "members").leader == lease.description
+        assert status_of(database, "activity").leader is None
+
+
+def test_the_librarys_tracking_is_no_projection_of_ours(database: Database) -> None:
+    with database.connect(Role.PROJECT) as connection:
+        connection.execute("insert into projection_checkpoint (projection, version) values ('tracking:a:b', 0)")
+    with snapshot(database) as connection:
+        assert [each.name for each in projection_statuses(connection, INSTALLED)] == ["members", "activity"]
+
+
+def test_an_unknown_checkpoint_is_said_to_be_unknown(database: Database) -> None:
+    with pytest.raises(UnknownName):
+        status_of(database, "nobody")

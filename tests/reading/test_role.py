@@ -1,0 +1,72 @@
+"""Who held which role then, who granted it, and what ended it."""
+
+from infrastructure.reading.moment import Moment
+from infrastructure.reading.role import holder_counts, holders, holders_then, role_history
+from infrastructure.reading.snapshot import snapshot
+from infrastructure.testing.ledger import Ledger
+from projections.histories import at, joined, left, role_added, role_removed
+from tests.reading.facts import now, unfoldable
+
+
+def given_a_role_in_motion(ledger: Ledger) -> None:
+    ledger.given(
+        role_added("ada", "Oracle", at(1), by="eve"),
+        role_added("bob", "Oracle", at(2)),
+        role_added("ada", "Oracle", at(3)),
+        role_removed("ada", "Oracle", at(4)),
+        role_added("cleo", "Seeker", at(4)),
+        left("bob", at(5)),
+        joined("bob", at(6)),
+    )
+    ledger.catch_up()
+
+
+def test_holders_are_those_of_the_tables(ledger: Ledger) -> None:
+    given_a_role_in_motion(ledger)
+    ledger.when(role_added("ada", "Seeker", at(7), by="eve"))
+    ledger.catch_up()
+    with snapshot(ledger.database) as connection:
+        found = [(each.user_id, each.held.granted_by) for each in holders(connection, "Seeker")]
+        assert found == [("cleo", None), ("ada", "eve")]
+        assert holder_counts(connection) == {"Seeker": 2}
+
+
+def test_holders_then_are_those_of_the_fold(ledger: Ledger) -> None:
+    given_a_role_in_motion(ledger)
+    with snapshot(ledger.database) as connection:
+
+        def held(hours: float) -> list[str]:
+            return [each.user_id for each in holders_then(connection, "Oracle", Moment(at(hours)))]
+
+        assert [held(hours) for hours in (0, 1, 2, 4, 5, 9)] == [[], ["ada"], ["ada", "bob"], ["bob"], [], []]
+
+
+def test_holders_as_known_then_leave_out_what_was_recorded_later(ledger: Ledger) -> None:
+    ledger.given(role_added("ada", "Oracle", at(1)))
+    before = now(ledger.database)
+    ledger.when(role_added("bob", "Oracle", at(1)))
+    with snapshot(ledger.database) as connection:
+        found = holders_then(connection, "Oracle", Moment(known_at=before))
+    assert [each.user_id for each in found] == ["ada"]
+
+
+def test_the_history_of_a_role_has_each_grant_and_each_end_and_leaving_is_one(ledger: Ledger) -> None:
+    given_a_role_in_motion(ledger)
+    with snapshot(ledger.database) as connection:
+        found = role_history(connection, "Oracle", Moment())
+    assert [(each.event.occurred_at, each.user_id, each.change.value, each.granted_by) for each in found] == [
+        (at(1), "ada", "granted", "eve"),
+        (at(2), "bob", "granted", None),
+        (at(3), "ada", "granted again", "eve"),
+        (at(4), "ada", "ended", None),
+        (at(5), "bob", "ended", None),
+    ]
+    assert found[-1].event.event_type == "discord_leave"
+
+
+def test_the_history_stops_where_a_member_is_parked(ledger: Ledger) -> None:
+    ledger.given(role_added("ada", "Oracle", at(1)))
+    unfoldable(ledger.database, "ada", at(2))
+    ledger.when(role_removed("ada", "Oracle", at(3)))
+    with snapshot(ledger.database) as connection:
+        assert [each.change.value for each in role_history(connection, "Oracle", Moment())] == ["granted"]

@@ -1,0 +1,212 @@
+"""A rebuild: beside the live tables, shown before it is applied, resumed where it was killed."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from domain.errors import Refused
+from infrastructure.database.connection import Database, Role
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.projecting.runner import Runner
+from infrastructure.projecting.verify import verify
+from infrastructure.rebuilding import notes
+from infrastructure.rebuilding.applying import Limit
+from infrastructure.rebuilding.rebuild import Rebuild, rebuild
+from infrastructure.testing.ledger import Ledger
+from projections.activity import activity
+from projections.drift import Drift, DriftKind
+from projections.histories import at, joined, left, role_added, role_removed
+from projections.members import members
+from projections.processor import Projection
+from tests.killed import Moment, run_killed
+
+NO_LIMIT = Limit(None)
+BOTH: list[Projection] = [members, activity]
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    ledger = Ledger(database)
+    for number in range(30):
+        history(ledger, f"m{number:02}")
+    ledger.catch_up()
+    return ledger
+
+
+def history(ledger: Ledger, member: str) -> None:
+    ledger.given(
+        joined(member, at(1)),
+        role_added(member, "Oracle", at(5), by="mod"),
+        role_removed(member, "Oracle", at(9)),
+        left(member, at(3)),
+        role_added(member, "Seeker", at(8)),
+    )
+
+
+def alter(ledger: Ledger, statement: str) -> None:
+    """Somebody with rights, and without a reason."""
+    with ledger.database.connect(Role.PROJECT) as connection:
+        connection.execute(statement.encode())
+
+
+def nothing_is_left(ledger: Ledger) -> None:
+    with ledger.database.connect(Role.READ) as connection:
+        for table in ("projection_rebuild", "projection_rebuild_range", "projection_rebuild_frontier",
+                      "rebuild_temple_member_status", "rebuild_discord_user_current_roles",
+                      "rebuild_webhook_activity_hourly"):
+            assert connection.execute(f"select count(*) from {table}".encode()).fetchone() == (0,), table
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_rebuilding_what_is_right_changes_nothing(ledger: Ledger, workers: int) -> None:
+    for projection in BOTH:
+        found: list[Drift] = []
+        applied = rebuild(ledger.database, projection, workers=workers, each=found.append)
+        assert applied is not None and applied.changed_members == 0
+        assert found == []
+    ledger.then_verified()
+    nothing_is_left(ledger)
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("delete from discord_user_current_roles where user_id = 'm03'", DriftKind.MISSING),
+        ("insert into discord_user_current_roles values ('m03', 'Forged', now(), 'x')", DriftKind.TOO_MANY),
+        ("update discord_user_current_roles set granted_by = 'x' where user_id = 'm03'", DriftKind.DIFFERENT),
+        ("update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'", DriftKind.DIFFERENT),
+        ("delete from temple_member_status where user_id = 'm03'", DriftKind.MISSING),
+        ("insert into temple_member_status (user_id) values ('nobody')", DriftKind.TOO_MANY),
+    ],
+)
+def test_drift_is_shown_and_undone(ledger: Ledger, statement: str, kind: DriftKind) -> None:
+    alter(ledger, statement)
+    found: list[Drift] = []
+    applied = rebuild(ledger.database, members, each=found.append)
+    assert [drift.kind for drift in found] == [kind]
+    assert applied is not None and applied.changed_members == 1
+    ledger.then_verified()
+
+
+def test_what_was_refused_changes_nothing(ledger: Ledger) -> None:
+    alter(ledger, "delete from discord_user_current_roles")
+    assert rebuild(ledger.database, members, agreed=lambda shown: False) is None
+    assert not verify(ledger.database, members).ok
+    nothing_is_left(ledger)
+
+
+def test_more_members_than_allowed_are_not_changed(ledger: Ledger) -> None:
+    alter(ledger, "delete from discord_user_current_roles")
+    with pytest.raises(Refused, match="30 of 30 members"):
+        rebuild(ledger.database, members)
+    assert rebuild(ledger.database, members, limit=NO_LIMIT) is not None
+    ledger.then_verified()
+
+
+def test_a_member_whose_change_was_not_shown_counts_against_the_limit(ledger: Ledger) -> None:
+    with Rebuild(ledger.database, members) as replay:
+        replay.fold()
+        shown = replay.compare()
+        for number in range(15):
+            ledger.given(role_added(f"m{number:02}", "Herald", at(20)))
+        ledger.catch_up()
+        alter(ledger, "delete from discord_user_current_roles where role = 'Seeker'")
+        with pytest.raises(Refused, match="15 of 30 members"):
+            replay.apply(shown)
+
+
+def test_a_lost_position_of_the_runner_is_put_right(ledger: Ledger) -> None:
+    for altered in ("position = 20, passed = 20", "position = 1000000"):
+        alter(ledger, f"update projection_checkpoint set {altered} where projection = 'members'")
+        assert rebuild(ledger.database, members, limit=NO_LIMIT) is not None
+        ledger.when(role_added("ada", "Oracle", at(30)))
+        ledger.then_roles("ada", ["Oracle"])
+
+
+def test_a_second_rebuild_at_the_same_time_is_refused(ledger: Ledger) -> None:
+    with Rebuild(ledger.database, members) as replay:
+        with pytest.raises(Refused, match="is going on"):
+            Rebuild(ledger.database, members)
+        with ledger.database.connect(Role.PROJECT) as connection, pytest.raises(Refused, match="still going on"):
+            notes.abort(connection, members)
+        replay.clear()
+
+
+def test_an_aborted_rebuild_leaves_nothing(ledger: Ledger) -> None:
+    with Rebuild(ledger.database, members) as replay:
+        replay.fold()
+    with ledger.database.connect(Role.PROJECT) as connection:
+        assert notes.abort(connection, members)
+        assert not notes.abort(connection, members)
+    nothing_is_left(ledger)
+
+
+def test_a_rebuild_goes_on_where_it_was(ledger: Ledger) -> None:
+    with Rebuild(ledger.database, members) as replay:
+        replay.fold()
+    history(ledger, "new")
+    ledger.catch_up()
+    alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
+    with Rebuild(ledger.database, members) as replay:
+        assert replay.resumed
+        assert replay.fold().events == 0
+        assert replay.apply(replay.compare()).changed_members == 1
+    ledger.then_verified()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("projection", [members, activity], ids=lambda each: each.name)
+def test_killed_at_any_exchange_a_rebuild_ends_right(ledger: Ledger, moment: Moment, projection: Projection) -> None:
+    def work() -> None:
+        rebuild(ledger.database, projection, limit=NO_LIMIT)
+
+    for exchange in range(1, 3_000, 29):
+        alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id like 'm1%'")
+        alter(ledger, "update webhook_activity_hourly set events = events + 1")
+        ledger.given(role_added(f"m{exchange % 30:02}", "Herald", at(20 + exchange)))
+        ledger.catch_up()
+        killed = run_killed(work, at=exchange, moment=moment)
+        if not killed:
+            break
+        work()
+        assert verify(ledger.database, projection).ok
+    else:
+        pytest.fail("the rebuild never came to its end")
+    assert exchange > 50
+    assert verify(ledger.database, projection).ok
+    for each in BOTH:
+        rebuild(ledger.database, each, limit=NO_LIMIT)
+    nothing_is_left(ledger)
+
+
+@pytest.fixture
+def daemon(ledger: Ledger) -> Iterator[None]:
+    with Wakeup(ledger.database) as wakeup:
+        runner = Runner(ledger.database, BOTH, wakeup)
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        try:
+            yield
+        finally:
+            runner.stop()
+            wakeup.wake()
+            thread.join(20)
+
+
+@pytest.mark.usefixtures("daemon")
+def test_events_that_arrive_in_every_phase_are_in_the_rows(ledger: Ledger) -> None:
+    for projection in BOTH:
+        with Rebuild(ledger.database, projection) as replay:
+            history(ledger, f"{projection.name} a")
+            ledger.given(role_added("m01", "Herald", at(2)))
+            replay.fold()
+            history(ledger, f"{projection.name} b")
+            ledger.given(role_added("m02", "Herald", at(2)))
+            shown = replay.compare()
+            history(ledger, f"{projection.name} c")
+            ledger.given(role_added("m03", "Herald", at(2)), left("m04", at(40)))
+            replay.apply(shown)
+    ledger.then_roles("m03", ["Seeker"])
+    ledger.then_status("m04", "departed")
+    ledger.then_verified()

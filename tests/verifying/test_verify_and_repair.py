@@ -1,0 +1,232 @@
+"""Planted drift of every kind is found, named and, where the log allows, repaired."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.errors import Refused
+from infrastructure.database.connection import Database, Role
+from infrastructure.testing.ledger import Ledger
+from infrastructure.verifying.full import verify
+from infrastructure.verifying.reconcile import reconcile
+from infrastructure.verifying.repair import altered_ranges, repair
+from infrastructure.verifying.results import kept, kept_result, rounds
+from infrastructure.verifying.since_last import verify_since_last
+from projections.activity import activity
+from projections.drift import DriftKind
+from projections.histories import at, joined, role_added
+from projections.members import members
+
+BOTH = [members, activity]
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    ledger = Ledger(database)
+    for number in range(30):
+        member = f"m{number:02}"
+        ledger.given(joined(member, at(1)), role_added(member, "Oracle", at(2), by="mod"))
+    ledger.catch_up()
+    return ledger
+
+
+def alter(ledger: Ledger, statement: str, role: Role = Role.PROJECT) -> None:
+    with ledger.database.connect(role) as connection:
+        connection.execute(statement.encode())
+
+
+PLANTED = [
+    ("delete from discord_user_current_roles where user_id = 'm03'", DriftKind.MISSING, "m03", None),
+    ("insert into discord_user_current_roles values ('m03', 'Forged', now(), 'x')", DriftKind.TOO_MANY, "m03", None),
+    ("update discord_user_current_roles set granted_by = 'x' where user_id = 'm03'", DriftKind.DIFFERENT, "m03",
+     "granted_by"),
+    ("update temple_member_status set total_roles_count = 7 where user_id = 'm03'", DriftKind.DIFFERENT, "m03",
+     "total_roles_count"),
+    ("delete from temple_member_status where user_id = 'm03'", DriftKind.MISSING, "m03", None),
+    ("insert into temple_member_status (user_id) values ('nobody')", DriftKind.TOO_MANY, "nobody", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "kind", "user_id", "column"), PLANTED)
+def test_a_full_verify_names_the_drift_and_repair_undoes_just_it(
+    ledger: Ledger, statement: str, kind: DriftKind, user_id: str, column: str | None
+) -> None:
+    alter(ledger, statement)
+    verified = verify(ledger.database, members)
+    assert [(drift.kind, drift.user_id, drift.column) for drift in verified.listed] == [(kind, user_id, column)]
+    repaired = repair(ledger.database, members, verified, reason="a test")
+    assert (repaired.members, repaired.changes) == (1, 1)
+    ledger.then_verified()
+    with ledger.database.connect(Role.READ) as connection:
+        kind_, reason, details = connection.execute("select kind, reason, details from ledger_operation").fetchone() or (
+            None, None, {},
+        )
+    assert (kind_, reason) == ("repair", "a test")
+    assert set(details["before"]) == set(details["after"]) == {user_id}
+
+
+@pytest.mark.parametrize(("statement", "kind", "user_id", "column"), PLANTED)
+def test_the_rolling_share_comes_to_everybody(
+    ledger: Ledger, statement: str, kind: DriftKind, user_id: str, column: str | None
+) -> None:
+    assert reconcile(ledger.database, BOTH).issues == 0
+    alter(ledger, statement)
+    since = verify_since_last(ledger.database, members)
+    assert since.verified.touched == 0
+    assert since.completed
+    assert [(drift.kind, drift.user_id, drift.column) for drift in since.verified.listed] == [(kind, user_id, column)]
+
+
+def test_touched_members_are_compared_however_small_the_budget(ledger: Ledger) -> None:
+    reconcile(ledger.database, BOTH)
+    ledger.given(role_added("m07", "Seeker", at(3)))
+    ledger.catch_up()
+    alter(ledger, "update temple_member_status set patreon_tier = 'Gold'")
+    since = verify_since_last(ledger.database, members, budget_seconds=0)
+    assert (since.verified.touched, since.verified.members) == (1, 1)
+    assert [drift.user_id for drift in since.verified.listed] == ["m07"]
+    assert not since.completed
+
+
+def test_a_round_goes_on_where_the_budget_ended(ledger: Ledger) -> None:
+    ticks = iter([0.0, 0.5, 2.0])
+    first = verify_since_last(ledger.database, members, budget_seconds=1, clock=lambda: next(ticks, 9.0))
+    assert first.completed or first.round.next_user == "m29"
+
+
+def test_what_is_not_repaired_is_found_again(ledger: Ledger) -> None:
+    alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
+    alter(ledger, "update webhook_activity_hourly set events = events + 1 where event_type = 'discord_join'")
+    for _ in range(3):
+        assert reconcile(ledger.database, BOTH, repair_below=0, budget_seconds=0).left == 2 or _ == 0
+    with ledger.database.connect(Role.READ) as connection:
+        assert kept(connection, "members")[0].drifts == 1
+
+
+def test_counts_that_drifted_are_found_and_repaired_by_key(ledger: Ledger) -> None:
+    alter(ledger, "update webhook_activity_hourly set events = events + 5 where event_type = 'discord_join'")
+    alter(ledger, "delete from webhook_activity_hourly where event_type = 'discord_role_change'")
+    since = verify_since_last(ledger.database, activity)
+    assert since.verified.drifts == 2
+    assert repair(ledger.database, activity, since.verified, reason="a test").changes == 2
+    ledger.then_verified()
+
+
+@pytest.mark.parametrize("altered", ["position = 10", "position = 10, passed = 10", "position = 99999", "passed = 3"])
+def test_an_altered_checkpoint_is_found_and_repaired(ledger: Ledger, altered: str) -> None:
+    alter(ledger, f"update projection_checkpoint set {altered} where projection = 'members'")
+    verified = verify(ledger.database, members)
+    assert not verified.ok
+    repair(ledger.database, members, verified, reason="a test", most_members=100)
+    ledger.when(role_added("ada", "Oracle", at(30)))
+    ledger.then_roles("ada", ["Oracle"])
+
+
+def test_an_event_removed_from_the_log_is_found_and_located_and_not_repaired(ledger: Ledger) -> None:
+    alter(
+        ledger,
+        "alter table webhook_audit_log disable trigger all; "
+        "delete from webhook_audit_log where user_id = 'm03' and action = 'joined'; "
+        "alter table webhook_audit_log enable always trigger webhook_audit_log_is_append_only",
+        Role.LOGIN,
+    )
+    verified = verify(ledger.database, members)
+    assert verified.miscounted and verified.passed - (verified.in_log or 0) == 1
+    repaired = repair(ledger.database, members, verified, reason="a test")
+    assert repaired.count is None
+    assert "the log has 59 events, 60 were folded" in repaired.altered[0]
+    assert verify(ledger.database, members).miscounted
+    with ledger.database.connect(Role.READ) as connection:
+        assert altered_ranges(connection, "members", verified.position) == repaired.altered
+
+
+def test_above_the_cap_nothing_is_repaired(ledger: Ledger) -> None:
+    alter(ledger, "delete from discord_user_current_roles")
+    verified = verify(ledger.database, members)
+    with pytest.raises(Refused, match="30 members"):
+        repair(ledger.database, members, verified, reason="a test", most_members=29)
+    assert verify(ledger.database, members).drifts == verified.drifts
+
+
+class _Gateway(BaseHTTPRequestHandler):
+    taken: list[bytes] = []
+
+    def do_PUT(self) -> None:
+        self.taken.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def gateway() -> Any:
+    _Gateway.taken = []
+    server = HTTPServer(("127.0.0.1", 0), _Gateway)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(
+    ledger: Ledger, gateway: str, tmp_path: Path
+) -> None:
+    alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
+    result = reconcile(ledger.database, BOTH, full=True, pushgateway=gateway, details=tmp_path / "issues.log")
+    assert (result.issues, result.left, result.repaired, result.push_error) == (1, 0, 1, None)
+    assert b"ledger_consistency_check_failures 0.0" in _Gateway.taken[0]
+    (line,) = (tmp_path / "issues.log").read_text().splitlines()
+    assert json.loads(line)["user_id"] == "m03"
+    ledger.then_verified()
+
+
+def test_reconciling_leaves_many_issues_to_people(ledger: Ledger, gateway: str) -> None:
+    alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id < 'm10'")
+    result = reconcile(ledger.database, BOTH, full=True, pushgateway=gateway)
+    assert (result.issues, result.left, result.repaired) == (10, 10, 0)
+    assert b"ledger_consistency_check_failures 10.0" in _Gateway.taken[0]
+    assert not verify(ledger.database, members).ok
+
+
+def test_a_gateway_that_is_away_is_said_and_stops_nothing(ledger: Ledger) -> None:
+    result = reconcile(ledger.database, BOTH, pushgateway="http://127.0.0.1:9")
+    assert result.left == 0
+    assert result.push_error is not None
+
+
+def test_results_are_kept_and_say_when_everybody_was_covered(ledger: Ledger) -> None:
+    alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
+    reconcile(ledger.database, BOTH, repair_below=0)
+    with ledger.database.connect(Role.READ) as connection:
+        newest = kept(connection, "members")[0]
+        assert (newest.kind, newest.drifts, newest.listed) == ("since last", 1, None)
+        listed = kept_result(connection, newest.id).listed
+        assert listed is not None and listed[0]["stored"] == "Gold"
+        assert all(each.completed_at is not None for each in rounds(connection, ["members", "activity"]))
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: Ledger, moment: Any) -> None:
+    from tests.killed import run_killed
+
+    def work() -> None:
+        repair(ledger.database, members, verify(ledger.database, members), reason="a test")
+
+    for exchange in range(1, 1_000, 17):
+        alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
+        killed = run_killed(work, at=exchange, moment=moment)
+        verified = verify(ledger.database, members)
+        assert verified.drifts in (0, 1) and not verified.miscounted
+        if not killed:
+            assert verified.ok
+            break
+    work()
+    ledger.then_verified()
