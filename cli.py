@@ -88,9 +88,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     epilog="Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 a check "
     "found a problem, 4 database or service unreachable, 5 refused, 130 interrupted.",
 )
-@click.option(
-    "--home", type=click.Path(path_type=Path), metavar="DIR", help="The state directory. [env: TEMPLE_HOME]"
-)
+@click.option("--home", type=click.Path(path_type=Path), metavar="DIR", help="The state directory. [env: TEMPLE_HOME]")
 @click.option("--database-url", metavar="DSN", help="Use this PostgreSQL. [env: TEMPLE_DATABASE_URL]")
 @click.option("--log-level", type=click.Choice(LEVELS), help="What to log on stderr. [env: TEMPLE_LOG_LEVEL]")
 @click.option(
@@ -111,6 +109,8 @@ def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_
     """
     from infrastructure.commands.session import Session
 
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
     ctx.obj = Session({"home": home, "database_url": database_url, "log_level": log_level}, _settings)
 
 
@@ -124,6 +124,9 @@ def _settings(flags: Mapping[str, Any]) -> "Settings":
     except SettingsInvalid as error:
         raise click.UsageError(str(error), click.get_current_context().find_root()) from error
     log_to_stderr(settings.log_level)
+    if settings.operator is not None:
+        # the operations journal asks the environment
+        os.environ["TEMPLE_OPERATOR"] = settings.operator
     return settings
 
 

@@ -84,9 +84,7 @@ def main(
     with open_site(directory, _say) as site:
         here = machine(site)
         if here.in_memory:
-            _say(
-                f"{directory} is on {here.file_system}, where fsync costs nothing: give a --directory on a disk"
-            )
+            _say(f"{directory} is on {here.file_system}, where fsync costs nothing: give a --directory on a disk")
         bench = Bench(site, sizes, _say)
         for name in wanted:
             _say(f"{name}:")
@@ -103,9 +101,7 @@ def main(
                     "full": sizes.full,
                     "found": list(map(as_data, found)),
                 }
-                json_file.write_text(
-                    json.dumps({"data": data}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-                )
+                json_file.write_text(json.dumps({"data": data}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if sizes.full and not all(goal.met for findings in found for goal in findings.goals):
         sys.exit(3)
 

@@ -51,9 +51,7 @@ def apart(
     """Starts *work*, a function of a module; ended by force where it has not ended with the block."""
     receiver, sender = SPAWN.Pipe(duplex=False)
     with receiver:
-        process = SPAWN.Process(
-            target=_work, args=(sender, work, arguments, named), name=work.__name__, daemon=True
-        )
+        process = SPAWN.Process(target=_work, args=(sender, work, arguments, named), name=work.__name__, daemon=True)
         process.start()
         sender.close()
         try:
@@ -86,9 +84,7 @@ def peak_mebibytes() -> float:
                 return int(line.split()[1]) / 1024
     except OSError:
         pass
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        1024 * 1024 if sys.platform == "darwin" else 1024
-    )
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 def _work(

@@ -23,9 +23,7 @@ class Series:
 
     def over(self, peer: "Series", name: str) -> "Series":
         """The ratio, round by round: what slowed a whole round down slowed both."""
-        return Series(
-            name, "×", tuple(ours / theirs for ours, theirs in zip(self.values, peer.values, strict=True))
-        )
+        return Series(name, "×", tuple(ours / theirs for ours, theirs in zip(self.values, peer.values, strict=True)))
 
 
 def best_of(name: str, *series: Series) -> Series:

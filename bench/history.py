@@ -64,9 +64,7 @@ def as_csv(site: Site, of: History) -> Path:
     path = of.path.with_suffix(".csv")
     if not path.exists():
         with site.copy(loaded(site, of)) as dsn:
-            site.psql(
-                dsn, f"\\copy (select {COLUMNS} from webhook_audit_log order by id) to '{path}' (format csv)"
-            )
+            site.psql(dsn, f"\\copy (select {COLUMNS} from webhook_audit_log order by id) to '{path}' (format csv)")
     return path
 
 
@@ -106,6 +104,4 @@ def import_file(dsn: str, path: Path) -> Import:
 
 def require_loaded(dsn: str, of: History) -> None:
     """That the log holds each event of the history, once."""
-    assert rows(dsn, "select count(*), count(distinct event_id) from webhook_audit_log") == [
-        (of.events, of.events)
-    ]
+    assert rows(dsn, "select count(*), count(distinct event_id) from webhook_audit_log") == [(of.events, of.events)]

@@ -188,9 +188,7 @@ def _by_observer(dsn: str, done: Steady, seen: Sequence[tuple[float, int]]) -> l
         "select id, extract(epoch from recorded_at)::float8 from webhook_audit_log where id > %s and id <= %s",
         (done.after, done.upto),
     )
-    return [
-        seen[bisect_left(seen, id, key=lambda each: each[1])][0] - recorded_at for id, recorded_at in recorded
-    ]
+    return [seen[bisect_left(seen, id, key=lambda each: each[1])][0] - recorded_at for id, recorded_at in recorded]
 
 
 def _percentiles(what: str, seconds: Sequence[float]) -> dict[str, float]:

@@ -126,6 +126,12 @@ def environment(dsn: str, **settings: str) -> dict[str, str]:
     }
 
 
+def make_tables(dsn: str) -> None:
+    """Once: applications that do it side by side get into each other's way."""
+    with Guild(environment(dsn, CREATE_TABLE="yes")):
+        pass
+
+
 def event_of(entry: LogEntry, originator_id: UUID, version: int) -> DomainEvent:
     kind, timestamp, user_id = (entry.event_type, entry.action), entry.timestamp, entry.user_id
     if entry.target is not None and kind == ("discord_role_change", "added"):
@@ -148,9 +154,7 @@ def project(dsn: str, path: Path, number: int) -> float:
         last = application.recorder.max_notification_id()
     tidy(dsn)
     started = perf_counter()
-    with ProjectionRunner(
-        application_class=Guild, projection_class=Roles, view_class=RolesView, env=env
-    ) as runner:
+    with ProjectionRunner(application_class=Guild, projection_class=Roles, view_class=RolesView, env=env) as runner:
         runner.wait(last, timeout=WAIT_SECONDS)
         seconds = perf_counter() - started
     assert sorted(rows(dsn, "select user_id, role, granted_at from current_roles")) == sorted(_held(events))

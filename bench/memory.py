@@ -32,10 +32,7 @@ def measure(bench: Bench) -> Findings:
         return hold
 
     done = take_turns(
-        {
-            f"{events:,} events of {members:,} members": contender(events, members)
-            for events, members in cases
-        },
+        {f"{events:,} events of {members:,} members": contender(events, members) for events, members in cases},
         sizes.rounds,
         bench.say,
     )

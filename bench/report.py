@@ -54,9 +54,7 @@ def _lines(findings: Findings, machine: Machine, sizes: Sizes, command: str) -> 
         yield ""
     yield findings.how
     yield ""
-    yield from _table(
-        ("goal", "median", "spread", "target", "aim", "reached"), map(_goal_row, findings.goals)
-    )
+    yield from _table(("goal", "median", "spread", "target", "aim", "reached"), map(_goal_row, findings.goals))
     yield ""
     yield from _table(("measured", "median", "spread"), map(_series_row, findings.series))
     yield ""

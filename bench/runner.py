@@ -13,7 +13,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.log.wakeup import Wakeup
 from infrastructure.projecting.runner import Runner
 from infrastructure.projecting.transaction import read_checkpoints
-from infrastructure.projecting.verify import verify
+from infrastructure.verifying.full import verify
 from projections.activity import activity
 from projections.members import members
 from projections.processor import Projection

@@ -137,9 +137,7 @@ def _make_durable(server: EmbeddedServer) -> None:
     """Scratch servers are made for tests and forgetful; these three settings are all that differs."""
     with psycopg.connect(server.dsn(MAINTENANCE), autocommit=True) as connection:
         for name, value in DURABLE.items():
-            connection.execute(
-                sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value))
-            )
+            connection.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value)))
         connection.execute("select pg_reload_conf()")
     deadline = time.monotonic() + RELOAD_SECONDS
     while not _is_durable(server):

@@ -27,10 +27,7 @@ class Sizes:
     def full(self) -> bool:
         """Whether the figures may be quoted: nothing is smaller than what the targets speak of."""
         return (
-            self.events >= EVENTS
-            and self.members >= MEMBERS
-            and self.rounds >= ROUNDS
-            and self.lengths[-1] >= EVENTS
+            self.events >= EVENTS and self.members >= MEMBERS and self.rounds >= ROUNDS and self.lengths[-1] >= EVENTS
         )
 
 

@@ -103,7 +103,12 @@ class EventType:
         return f"{where}: {first['msg']}"
 
 
-_COLUMN_OF_FIELD: Final = {"user_id": "user_id", "occurred_at": "timestamp", "source": "source", "position": "id"}
+_COLUMN_OF_FIELD: Final = {
+    "user_id": "user_id",
+    "occurred_at": "timestamp",
+    "source": "source",
+    "position": "id",
+}
 
 
 class Catalogue:

@@ -55,4 +55,3 @@ class UnknownEvent(Event):
 def _is_a_library_event(event: Event) -> "DomainEventProtocol[str]":
     """Checked by mypy: whatever is an Event can be given to `eventsourcing`."""
     return event
-

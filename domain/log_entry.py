@@ -7,12 +7,13 @@ say, and not read back.
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
 from pydantic_core import SchemaValidator, core_schema, from_json, to_json
 
-from domain.catalogue import CATALOGUE, Catalogue
+from domain.catalogue import CATALOGUE, Catalogue, EventType
 from domain.errors import InvalidEvent
 from domain.event import Event
 from domain.instant import format_instant, in_utc, parse_instant
@@ -63,31 +64,30 @@ def entry_of(columns: Mapping[str, Any], catalogue: Catalogue = CATALOGUE) -> Lo
         unread = sorted(columns.keys() - _READ - _OURS_TO_SAY)
         if unread:
             raise InvalidEvent(f"unknown key {unread[0]!r}; the log has {', '.join(sorted(_READ))}")
-    for name, length in _LENGTHS:
-        value = columns.get(name)
-        # true of nearly every value, and asked so often that a call would tell
-        if not (type(value) is str and 0 < len(value) <= length and value.isascii() and "\x00" not in value):
-            _check_text(name, value, length)
-    target = columns.get("target")
-    if target is not None:
-        if not isinstance(target, str):
-            raise InvalidEvent("target is not a string")
-        _check_length("target", target, MAX_TARGET)
+    event_type, user_id = columns.get("event_type"), columns.get("user_id")
+    action, source, target = columns.get("action"), columns.get("source"), columns.get("target")
+    if not _are_plain(event_type, user_id, action, source, target):
+        for name, length in LENGTHS.items():
+            _check_text(name, columns.get(name), length)
+        if target is not None:
+            if not isinstance(target, str):
+                raise InvalidEvent("target is not a string")
+            _check_length("target", target, MAX_TARGET)
     if columns.get("timestamp") is None:
         raise InvalidEvent("timestamp is missing")
     metadata = columns.get("metadata")
     given = columns.get("event_id")
     entry = LogEntry(
-        event_id=_NO_ID if given is None else _event_id(given),
-        timestamp=parse_instant(columns["timestamp"]),
-        event_type=columns["event_type"],
-        user_id=columns["user_id"],
-        action=columns["action"],
-        target=target,
-        metadata=None if metadata is None else metadata_text(metadata),
-        source=columns["source"],
+        _NO_ID if given is None else _event_id(given),
+        parse_instant(columns["timestamp"]),
+        event_type,
+        user_id,
+        action,
+        target,
+        None if metadata is None else metadata_text(metadata),
+        source,
     )
-    _check_foldable(entry, catalogue)
+    _check_foldable(entry, metadata, catalogue)
     return entry if given is not None else entry._replace(event_id=_computed_id(entry, metadata))
 
 
@@ -105,9 +105,7 @@ def entry_of_event(
     known = catalogue.type_of(type(event))
     model = known.model
     metadata = dict(notes or {})
-    metadata.update(
-        {name: value for name in model.metadata_fields if (value := getattr(event, name)) is not None}
-    )
+    metadata.update({name: value for name in model.metadata_fields if (value := getattr(event, name)) is not None})
     if known.version > 1:
         metadata["event_version"] = known.version
     entry = LogEntry(
@@ -122,7 +120,7 @@ def entry_of_event(
     )
     for name in LENGTHS:
         _check_text(name, getattr(entry, name), LENGTHS[name])
-    _check_foldable(entry, catalogue)
+    _check_foldable(entry, metadata, catalogue)
     return entry
 
 
@@ -136,13 +134,17 @@ def metadata_text(value: object) -> str:
         raise InvalidEvent("metadata has a number out of range, or something that JSON can not say") from None
     if "\\u0000" in text and _has_nul(value):
         raise InvalidEvent("metadata has a NUL character in a string; PostgreSQL can not store it")
-    if text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+    # each level takes two characters at least
+    if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise InvalidEvent(f"metadata is nested deeper than {MAX_DEPTH} levels")
     return text
 
 
-_LENGTHS: Final = tuple(LENGTHS.items())
+_SHORTEST_LIMIT: Final = min(*LENGTHS.values(), MAX_TARGET)
 _NO_ID: Final = UUID(int=0)
+MOST_DECODED: Final = 10_000
+_DECODED: Final[set[tuple[object, ...]]] = set()
+"""Targets and metadata fields that decoded, by model."""
 _UUID: Final = SchemaValidator(core_schema.uuid_schema())
 
 
@@ -156,6 +158,10 @@ def _why_not_json(line: str | bytes, error: ValueError) -> str:
             return f"not UTF-8 (byte {undecodable.start + 1})"
     # the parser counts lines within the one that it was given
     return f"not JSON that the log can keep: {str(error).replace(' at line 1 column', ' at column')}"
+
+
+def _are_plain(*texts: object) -> bool:
+    """True of the columns of nearly every line, which then need no closer look, one by one."""
 
 
 def _check_text(name: str, value: object, length: int) -> None:
@@ -186,11 +192,52 @@ def _event_id(value: object) -> UUID:
     raise InvalidEvent("event_id is not a UUID")
 
 
-def _check_foldable(entry: LogEntry, catalogue: Catalogue) -> None:
-    """What a known event type asks of its row is what decoding asks: there is no second list of rules."""
+def _check_foldable(entry: LogEntry, metadata: object, catalogue: Catalogue) -> None:
+    """What a known event type asks of its row is what decoding asks: there is no second list of rules.
+
+    Rows that differ only in what was checked already are decoded once: an import has many rows, and few roles.
+    """
     known = catalogue.find(entry.event_type, entry.action)
-    if known is not None:
+    if known is None:
+        return
+    shape = _shape(known, entry.target, metadata)
+    if shape not in _DECODED:
         known.decode(recorded_of(entry))
+        if shape is not None:
+            if len(_DECODED) >= MOST_DECODED:
+                _DECODED.clear()
+            _DECODED.add(shape)
+
+
+def _shape(known: EventType, target: str | None, metadata: object) -> tuple[object, ...] | None:
+    """All that decoding depends on and that was not checked before; None where there may be more, or too much."""
+    model = known.model
+    if known.version > 1 or not _asks_nothing_more_of_every_row(model):
+        return None
+    if not model.metadata_fields or not isinstance(metadata, dict):
+        return (model, target)
+    values = [metadata.get(name) for name in model.metadata_fields]
+    for value in values:
+        if value is not None and not (type(value) is str and len(value) <= MAX_TARGET):
+            return None
+    return (model, target, *values)
+
+
+@cache
+def _asks_nothing_more_of_every_row(model: type[Event]) -> bool:
+    """Whether member, time and source are as any event's to it, so that only target and metadata matter."""
+    rules = model.__pydantic_decorators__
+    return (
+        all(
+            model.model_fields[name].annotation == field.annotation
+            and model.model_fields[name].metadata == field.metadata
+            for name, field in Event.model_fields.items()
+        )
+        and not (rules.validators or rules.field_validators or rules.root_validators or rules.model_validators)
+        and model.model_post_init is Event.model_post_init
+        and model.model_config == Event.model_config
+        and model.__init__ is Event.__init__
+    )
 
 
 def recorded_of(entry: LogEntry) -> Recorded:

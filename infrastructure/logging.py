@@ -5,7 +5,6 @@ Never a payload, a token, a DSN or an e-mail: what looks like one is taken out, 
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
@@ -13,19 +12,9 @@ from typing import Any, Final
 import structlog
 from structlog.typing import Processor
 
-LEVELS: Final = ("debug", "info", "warning", "error")
+from infrastructure.redaction import REDACTED, SECRET_KEYS, scrubbed
 
-REDACTED: Final = "[redacted]"
-_SECRET_KEYS: Final = re.compile(
-    r"payload|metadata|body|token|secret|password|passwd|dsn|database_url|conninfo|authorization|cookie|e_?mail",
-    re.IGNORECASE,
-)
-_SECRET_TEXT: Final = (
-    (re.compile(r"postgres(?:ql)?://\S+"), f"postgresql://{REDACTED}"),
-    (re.compile(r"(?i)\b(password|sslpassword|token|secret)\s*=\s*(?:'[^']*'|\S+)"), rf"\1={REDACTED}"),
-    (re.compile(r"(?i)\bbearer\s+\S+"), f"Bearer {REDACTED}"),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), REDACTED),
-)
+LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def log_to_stderr(level: str | None) -> None:
@@ -48,13 +37,6 @@ def log_to_stderr(level: str | None) -> None:
     logging.basicConfig(handlers=[_Forwarding()], level=max(number, logging.WARNING), force=True)
 
 
-def scrubbed(text: str) -> str:
-    """*text* without what must not be shown."""
-    for pattern, instead in _SECRET_TEXT:
-        text = pattern.sub(instead, text)
-    return text
-
-
 def _renderer(on_terminal: bool) -> Processor:
     if on_terminal:
         return structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))
@@ -67,16 +49,14 @@ def _to_stderr(*_: object) -> structlog.PrintLogger:
 
 
 def _without_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    return {key: REDACTED if _SECRET_KEYS.fullmatch(key) else _clean(value) for key, value in event.items()}
+    return {key: REDACTED if SECRET_KEYS.fullmatch(key) else _clean(value) for key, value in event.items()}
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return scrubbed(value)
     if isinstance(value, Mapping):
-        return {
-            key: REDACTED if _SECRET_KEYS.fullmatch(str(key)) else _clean(each) for key, each in value.items()
-        }
+        return {key: REDACTED if SECRET_KEYS.fullmatch(str(key)) else _clean(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(each) for each in value]
     return value

@@ -53,9 +53,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None, description="what to log on stderr; by default info, and warning on a terminal"
     )
-    operator: str | None = Field(
-        default=None, description="who does what is done, for the operations journal"
-    )
+    operator: str | None = Field(default=None, description="who does what is done, for the operations journal")
 
     @field_validator("home")
     @classmethod
@@ -151,9 +149,7 @@ def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _secret_files(settings_cls: type[BaseSettings]) -> SecretsSettingsSource:
-    return SecretsSettingsSource(
-        settings_cls, secrets_dir=[str(folder) for folder in _secret_folders()] or None
-    )
+    return SecretsSettingsSource(settings_cls, secrets_dir=[str(folder) for folder in _secret_folders()] or None)
 
 
 def _secret_folders() -> list[Path]:

@@ -76,7 +76,7 @@ def known_of(fold: Fold[State], stored: Stored) -> Known[State] | None:
         return None if any(stored.rows.values()) else Known(None, EMPTY, None)
     try:
         return Known(fold.projection.state_of(stored.rows), stored.rows, stored.frontier)
-    except Exception:
+    except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
         return None
 
 
@@ -108,10 +108,10 @@ def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Ro
     """False when a row could not be stored: which event is to blame is decided by position."""
     try:
         after = fold.projection.rows(done.state)
-    except Exception:
+    except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
         return False
     difference = member_difference(fold.projection.tables, before, after)
-    if any([table.refuses(row) for table, written, _ in difference for row in written]):
+    if any(table.refuses(row) for table, written, _ in difference for row in written):
         return False
     batch.changes.add(user_id, difference)
     batch.members[user_id] = Known(done.state, after, done.frontier)
@@ -138,7 +138,7 @@ def count_batch(tally: Tally, events: Iterable[Recorded], skipped: frozenset[Pos
             continue
         try:
             added = tally.count(recorded)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
             batch.failures.append(Failure(recorded.position, recorded.user_id, str(error)))
             continue
         for key, number in added.items():

@@ -11,11 +11,16 @@ class ProjectionState(StrEnum):
     PAUSED = "paused"
     REBUILDING = "rebuilding"
     FAILED = "failed"
+    TRIGGER = "trigger"
+    """Not folded by a runner, but by a trigger of the database, in the transaction of each append."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """`passed` events stand at or before `position`; of a tally, `counted` of them were counted.
+
+    In the state TRIGGER everything that can be seen is folded: `position` is the head of the log, and `passed` is of
+    the time before.
 
     `epoch` is raised by whoever else changes rows or position: what was computed under another one is void.
     """

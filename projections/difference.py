@@ -38,14 +38,10 @@ MemberDifference = Sequence[tuple[Table, Sequence[Row], Sequence[Row]]]
 
 
 def member_difference(tables: Iterable[Table], before: Rows, after: Rows) -> MemberDifference:
-    return [
-        (table, *row_difference(table, before.get(table.name, ()), after.get(table.name, ()))) for table in tables
-    ]
+    return [(table, *row_difference(table, before.get(table.name, ()), after.get(table.name, ()))) for table in tables]
 
 
-def row_difference(
-    table: Table, before: Sequence[Row], after: Sequence[Row]
-) -> tuple[Sequence[Row], Sequence[Row]]:
+def row_difference(table: Table, before: Sequence[Row], after: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Row]]:
     """The rows of *after* that are new or other than in *before*; the keys of *before* that *after* lacks."""
     if before == after:
         return (), ()

@@ -36,7 +36,10 @@ def member_drift(
         before, after = stored.get(table.name, ()), folded.get(table.name, ())
         if before != after:
             yield from _table_drift(
-                projection, table, user_id, {table.key_of(row): row for row in before},
+                projection,
+                table,
+                user_id,
+                {table.key_of(row): row for row in before},
                 {table.key_of(row): row for row in after},
             )
 
@@ -55,14 +58,19 @@ def _table_drift(
         if before is None or after is None:
             kind = DriftKind.MISSING if before is None else DriftKind.TOO_MANY
             yield Drift(
-                projection, kind, table.name, user_id, named_key, None, _named(table, before), _named(table, after)
+                projection,
+                kind,
+                table.name,
+                user_id,
+                named_key,
+                None,
+                _named(table, before),
+                _named(table, after),
             )
             continue
         for name, was, should_be in zip(table.column_names, before, after, strict=True):
             if was != should_be:
-                yield Drift(
-                    projection, DriftKind.DIFFERENT, table.name, user_id, named_key, name, was, should_be
-                )
+                yield Drift(projection, DriftKind.DIFFERENT, table.name, user_id, named_key, name, was, should_be)
 
 
 def _named(table: Table, row: Row | None) -> dict[str, Any] | None:

@@ -152,9 +152,7 @@ class MemberProcessor(Generic[State]):
             seen, self._seen = self._seen, None
         self._seen = None if seen is None else (seen[0], position)
         self._keep(batch)
-        return Step(
-            position, len(events), batch.changes.count(), batch.refolded, tuple(batch.failures)
-        )
+        return Step(position, len(events), batch.changes.count(), batch.refolded, tuple(batch.failures))
 
     def _fold(
         self, transaction: ProjectingTransaction, events: Sequence[Recorded], upto: Position
@@ -217,5 +215,3 @@ class TallyProcessor:
             position = events[-1].position
             transaction.advance(checkpoint, to=position, passed=len(events), counted=batch.counted)
         return Step(position, len(events), len(batch.increments), 0, tuple(batch.failures))
-
-

@@ -88,5 +88,3 @@ class Specification(Generic[State]):
 def _same(one: Rows, other: Rows) -> bool:
     names = one.keys() | other.keys()
     return all(sorted(one.get(name, ()), key=repr) == sorted(other.get(name, ()), key=repr) for name in names)
-
-

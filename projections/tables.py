@@ -79,9 +79,12 @@ class Table:
     def __post_init__(self) -> None:
         for name in (self.name, *self.column_names, *(() if self.stamp is None else (self.stamp,))):
             check_name("table or column", name)
-        unknown = {*self.key, *(name for index in self.indexes for name in index)} - {*self.column_names, "user_id"}
+        unknown = {*self.key, *(name for index in self.indexes for name in index)} - {
+            *self.column_names,
+            "user_id",
+        }
         if unknown:
-            raise ProjectionMisdeclared(f"table {self.name} has no column {sorted(unknown)[0]!r} for its key or index")
+            raise ProjectionMisdeclared(f"table {self.name} has no column {min(unknown)!r} for its key or index")
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """A real PostgreSQL for every test: one throw-away server a run, one migrated template, one copy of it a test."""
 
 from collections.abc import Iterator
-from itertools import count
 
 import psycopg
 import pytest
@@ -11,9 +10,9 @@ from infrastructure.database.connection import Database
 from infrastructure.database.schema import bring_up_to_date
 from infrastructure.postgres.scratch import scratch_server
 from infrastructure.postgres.server import EmbeddedServer
+from tests.copies import Copies
 
 TEMPLATE = "temple_template"
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +30,15 @@ def template(server: EmbeddedServer) -> str:
     return TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def copies(server: EmbeddedServer, template: str) -> Iterator[Copies]:
+    with Copies(server.dsn(), template) as made:
+        yield made
+
+
 @pytest.fixture
-def database(server: EmbeddedServer, template: str) -> Iterator[Database]:
+def database(server: EmbeddedServer, copies: Copies) -> Iterator[Database]:
     """An empty, migrated ledger of this test alone."""
-    name = f"ledger_{next(_numbers)}"
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute(sql.SQL("create database {} template {}").format(*map(sql.Identifier, (name, template))))
-        yield Database(server.dsn(name))
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    name = copies.take()
+    yield Database(server.dsn(name))
+    copies.drop(name)

@@ -47,4 +47,4 @@ def _die_at(at: int, moment: Moment) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    psycopg.Connection.wait = counted  # type: ignore[method-assign]
+    psycopg.Connection.wait = counted  # type: ignore[assignment,method-assign]

@@ -1,6 +1,6 @@
 """The rules of the table of events, written a second time, slowly and by other means: an oracle for tests.
 
-It replays every prefix-free way: sort all events of the member, keep plain dictionaries, no reuse of the project's code.
+Sort all events of the member, keep plain dictionaries, reuse nothing of the project's code.
 """
 
 from datetime import datetime

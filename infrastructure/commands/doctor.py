@@ -54,9 +54,7 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield from machine.check_space([settings.home, *([server_.data_dir] if server_ else [])])
     yield machine.check_secrets(_secret_files())
     if server_ is not None and not server_.data_dir.exists():
-        yield fail(
-            "database", f"there is none in {settings.home} yet", "run: temple up, or temple db migrate"
-        )
+        yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or temple db migrate")
         return
     try:
         database = session.database

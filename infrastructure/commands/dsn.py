@@ -22,7 +22,7 @@ def shown(dsn: str) -> str:
 
 
 def psql_environment(dsn: str) -> tuple[dict[str, str], str]:
-    """Variables for libpq, and as a DSN the rest: what it takes from no variable. Raises DatabaseUnavailable."""
+    """Variables for libpq, and as a DSN what it takes from no variable. Raises DatabaseUnavailable."""
     variables: dict[str, str] = {}
     rest: dict[str, str] = {}
     try:

@@ -11,6 +11,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from domain.errors import LedgerError
 from infrastructure.commands.exit_codes import ExitCode, exit_code_of
+from infrastructure.redaction import scrubbed
 
 DEBUG = "TEMPLE_DEBUG"
 """Set to 1 in the environment, it shows the traceback of what should not have happened."""
@@ -58,20 +59,14 @@ def _unforeseen(error: Exception) -> ExitCode:
 
         # never the driver's own message, which may repeat the row
         if isinstance(error, psycopg.OperationalError):
-            return _say(
-                f"the database did not answer ({_state(error)}); try again", ExitCode.UNREACHABLE, error
-            )
+            return _say(f"the database did not answer ({_state(error)}); try again", ExitCode.UNREACHABLE, error)
         if isinstance(error, psycopg.Error):
             return _say(f"the database refused ({_state(error)})", ExitCode.FAILED, error)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{error.strerror or error}", ExitCode.FAILED, error)
-    from infrastructure.logging import scrubbed
-
     what = f"{type(error).__name__}: {scrubbed(str(error))}".rstrip(": ")
-    return _say(
-        f"this should not happen: {what}; {DEBUG}=1 shows where, please report it", ExitCode.FAILED, error
-    )
+    return _say(f"this should not happen: {what}; {DEBUG}=1 shows where, please report it", ExitCode.FAILED, error)
 
 
 def _state(error: Exception) -> str:
@@ -81,8 +76,6 @@ def _state(error: Exception) -> str:
 
 def _say(sentence: str, code: ExitCode, error: Exception) -> ExitCode:
     if os.environ.get(DEBUG) == "1":
-        from infrastructure.logging import scrubbed
-
         click.echo(scrubbed("".join(traceback.format_exception(error))), err=True, nl=False)
     click.echo(f"temple: {' '.join(sentence.split())}", err=True)
     return code

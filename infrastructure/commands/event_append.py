@@ -54,14 +54,19 @@ def append(session: Session, /, line: str | None, as_json: bool, **columns: Any)
         entry = _of_stdin() if line is not None else _of_options(session, given)
     except InvalidEvent as error:
         raise InvalidEvent(f"this is no event that the log takes: {error.reason}") from None
-    with Announcer(session.database) as announcer, LogAppender(session.database, announcer=announcer) as appender:
+    with (
+        Announcer(session.database) as announcer,
+        LogAppender(session.database, announcer=announcer) as appender,
+    ):
         appended = appender.append(entry)
     if as_json:
         print_json({**appended._asdict(), "event_id": entry.event_id})
     elif appended.added:
         click.echo(f"appended at position {appended.position}, event_id {entry.event_id}")
     else:
-        click.echo(f"nothing appended: event_id {entry.event_id} is in the log already, at position {appended.position}")
+        click.echo(
+            f"nothing appended: event_id {entry.event_id} is in the log already, at position {appended.position}"
+        )
 
 
 def _of_stdin() -> LogEntry:

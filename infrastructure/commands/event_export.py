@@ -1,8 +1,8 @@
 """`temple events export`."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -18,16 +18,22 @@ from infrastructure.commands.wording import plural
 from infrastructure.database.connection import Role
 from infrastructure.database.statements import statement
 from infrastructure.log.export import EVERY_POSITION, Selection, exported_lines
+from infrastructure.reading.snapshot import Connection
 
 LINES_AT_ONCE: Final = 1_000
 
 
 @click.command("export")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: stdout.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: stdout."
+)
 @click.option("--member", "--user", "user_id", metavar="ID", help="Only of this member.")
 @click.option("--type", "event_type", metavar="TYPE", help="Only of this type.")
 @click.option(
-    "--since", type=BEGINNING, metavar="TIME", help="Only what occurred at TIME or later; a date is its beginning."
+    "--since",
+    type=BEGINNING,
+    metavar="TIME",
+    help="Only what occurred at TIME or later; a date is its beginning.",
 )
 @click.option("--until", type=END, metavar="TIME", help="Only what occurred by TIME; a date is its end, in UTC.")
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only behind this position.")
@@ -63,18 +69,24 @@ def export(
         few = any(each is not None for each in (user_id, event_type, since, until))
         total = None if few or row is None else max(0, min(row[0], last) - after)
         with bar(session.progress, "exporting", total, "events") as shown:
-            lines, count = exported_lines(connection, selection), 0
-            while some := list(islice(lines, LINES_AT_ONCE)):
-                write("\n".join(some))
-                count += len(some)
-                shown.at(count)
+            count = 0
+            # its transaction has to end before the connection does, also when nobody reads on
+            with closing(_lines(connection, selection)) as lines:
+                while some := list(islice(lines, LINES_AT_ONCE)):
+                    write("\n".join(some))
+                    count += len(some)
+                    shown.at(count)
     where = "" if output is None else f" to {output}"
     session.say(f"{plural(count, 'event')} exported{where} in {time.perf_counter() - started:.1f} s")
 
 
+def _lines(connection: Connection, selection: Selection) -> Generator[str, None, None]:
+    yield from exported_lines(connection, selection)
+
+
 @contextmanager
 def _written(output: Path | None) -> Iterator[Callable[[str], object]]:
-    """Takes lines. A file gets its name when it is whole: half an export looks like one that has everything."""
+    """Takes lines. A file gets its name when it is whole: half an export looks like all of it."""
     if output is None:
         yield click.echo
         return

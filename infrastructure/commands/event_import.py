@@ -44,7 +44,11 @@ class _Done:
 
 @click.command("import")
 @click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
 )
 @click.option(
     "--rejects",
@@ -58,8 +62,8 @@ class _Done:
 def import_(session: Session, files: Sequence[str], rejects: Path | None, as_json: bool) -> int:
     """Import JSON lines, one event a line, with the log's column names as keys; - is stdin.
 
-    Lines that are in the log already are counted and add nothing, so an import may be repeated. A line that is no
-    event is refused and kept in a file with the reason; everything else is imported.
+    Lines that are in the log already are counted and add nothing, so an import may be repeated. A line
+    that is no event is refused and kept in a file with the reason; everything else is imported.
 
     \b
     Examples:
@@ -99,10 +103,15 @@ def _import(session: Session, name: str, rejects: Path) -> _Done:
 
         try:
             imported = import_lines(
-                database, source, rejects=rejects, progress=progress, announcer=announcer, catalogue=catalogue()
+                database,
+                source,
+                rejects=rejects,
+                progress=progress,
+                announcer=announcer,
+                catalogue=catalogue(),
             )
         except KeyboardInterrupt:
-            session.say(f"{plural(imported.added, 'event')} of {_title(name)} are in the log; import it again for the rest")
+            session.say(f"{plural(imported.added, 'event')} of {_title(name)} added; import it again for the rest")
             raise
     seconds = time.perf_counter() - started
     refused = bool(imported.rejected or imported.conflicts)

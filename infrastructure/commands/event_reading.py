@@ -36,9 +36,7 @@ BLOCKED_POLL_SECONDS: Final = 0.05
 class _Which(click.ParamType[Position | UUID]):
     name = "event"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Position | UUID:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Position | UUID:
         if value.isascii() and value.isdigit() and START < int(value[:20]) <= LAST:
             return Position(int(value))
         try:
@@ -82,7 +80,7 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
 @as_json
 @click.pass_obj
 def show(session: Session, which: Position | UUID, as_json: bool) -> None:
-    """Everything about one event: when it happened, was recorded and folded, and whether it is parked or skipped.
+    """Everything about one event: when it happened, was recorded and folded, if it is parked or skipped.
 
     \b
     Example:
@@ -108,15 +106,17 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
 
 @click.command("tail")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is appended, until Ctrl-C.")
-@click.option("-n", "--lines", type=click.IntRange(min=0), default=10, show_default=True, help="How many to begin with.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=0), default=10, show_default=True, help="How many to begin with."
+)
 @picking
 @as_json
 @click.pass_obj
 def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: Any) -> None:
     """The end of the log, a line for each event; with -f, new ones as they come.
 
-    It shows each event once and by position: one behind a transaction that is still open waits for it. With --json,
-    each line is an object of its own.
+    It shows each event once and by position: one behind a transaction that is still open waits for it.
+    With --json, each line is an object of its own.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ ROLE_CHANGE: Final = "discord_role_change"
 ROLE_EVENTS: Final = frozenset({ROLE_CHANGE, "discord_role"})
 """Their target is a role."""
 
-COLUMNS: Final = ("position", "timestamp", "event", "user_id", "target", "source")
+COLUMNS: Final = ("position", "timestamp", "event", "user_id", "target")
 
 
 def event_data(event: Recorded) -> dict[str, Any]:

@@ -26,7 +26,10 @@ projection_option = click.option("--projection", metavar="NAME", help="Only what
 
 @click.group("failures")
 def command() -> None:
-    """Events that could not be folded: their members are parked, with rows as before, and everybody else goes on."""
+    """Events that could not be folded.
+
+    Their members are parked, with rows as before, and everybody else goes on.
+    """
 
 
 @command.command("list")
@@ -105,9 +108,7 @@ def show(session: Session, position: int, projection: str | None, as_json: bool)
 @projection_option
 @as_json
 @click.pass_obj
-def retry_(
-    session: Session, members: tuple[str, ...], everybody: bool, projection: str | None, as_json: bool
-) -> int:
+def retry_(session: Session, members: tuple[str, ...], everybody: bool, projection: str | None, as_json: bool) -> int:
     """Fold parked members again, from the log, with all the events that waited.
 
     \b
@@ -143,7 +144,8 @@ def retry_(
 def skip_(session: Session, position: int, reason: str, projection: str | None) -> int:
     """Leave a parked event out of a projection for good, and fold its member again without it.
 
-    The event stays in the log. Every later fold leaves it out too: replay, verify and questions about the past.
+    The event stays in the log. Every later fold leaves it out too: replay, verify, questions about the
+    past.
 
     \b
     Example:

@@ -92,9 +92,7 @@ class Folded:
         return most / self.seconds if self.seconds > 0 else 0.0
 
 
-def fold(
-    session: Session, projections: Iterable[Projection], stop: Stop, *, until_caught_up: bool = False
-) -> Folded:
+def fold(session: Session, projections: Iterable[Projection], stop: Stop, *, until_caught_up: bool = False) -> Folded:
     """Runs the projections until a signal comes, or until they have folded what is in the log by now.
 
     Raises what Runner.run raises.

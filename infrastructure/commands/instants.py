@@ -43,9 +43,12 @@ as_of = click.option(
     "--as-of",
     type=END,
     metavar="TIME",
-    help="As it was then: folds what had occurred by TIME. An ISO 8601 time with its offset, or a date, whose "
-    "whole day in UTC counts.",
+    help="As it was then: folds what had occurred by TIME. An ISO 8601 time with its offset, or a date, "
+    "whose whole day in UTC counts.",
 )
 known_at = click.option(
-    "--known-at", type=END, metavar="TIME", help="As it was known then: only what the log had recorded by TIME."
+    "--known-at",
+    type=END,
+    metavar="TIME",
+    help="As it was known then: only what the log had recorded by TIME.",
 )

@@ -107,7 +107,7 @@ def history(session: Session, user_id: str, as_of: datetime | None, known_at: da
         for event in events
     ]
     noted = any(row["note"] for row in rows)
-    columns = ("position", "timestamp", "event", "target", "by", "source", *(["note"] if noted else []))
+    columns = ("position", "timestamp", "event", "target", "by", *(["note"] if noted else []))
     print_rows(rows, columns, as_json=False)
 
 
@@ -152,9 +152,7 @@ def explain(session: Session, user_id: str, as_of: datetime | None, known_at: da
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
 @as_json
 @click.pass_obj
-def list_(
-    session: Session, status: str | None, role: str | None, after: str, limit: int, as_json: bool
-) -> None:
+def list_(session: Session, status: str | None, role: str | None, after: str, limit: int, as_json: bool) -> None:
     """Members as the tables say, by id.
 
     \b
@@ -168,13 +166,26 @@ def list_(
     if as_json:
         print_json([member.as_data() for member in page])
     elif page:
-        columns = ("user_id", "status", "roles", "patreon_tier", "discord_joined_at", "last_activity")
-        rows = [{**member.as_data(), "roles": member.total_roles_count} for member in page]
+        columns = ("user_id", "status", "roles", "patreon_tier", "joined", "last_activity")
+        rows = [_list_row(member) for member in page]
         print_rows(rows, columns, as_json=False)
     else:
         session.say("no such member")
     if len(found) > limit:
         session.say(f"there are more: --after {page[-1].user_id}, or a greater --limit")
+
+
+def _list_row(member: Member) -> dict[str, Any]:
+    """Times as far as they fit beside each other on 80 columns."""
+    joined, seen = member.discord_joined_at, member.last_activity
+    return {
+        "user_id": member.user_id,
+        "status": member.status,
+        "roles": member.total_roles_count,
+        "patreon_tier": member.patreon_tier,
+        "joined": None if joined is None else f"{joined:%Y-%m-%d}",
+        "last_activity": None if seen is None else f"{seen:%Y-%m-%d %H:%M}",
+    }
 
 
 def _then(connection: Connection, user_id: str, moment: Moment) -> MemberThen:
@@ -185,8 +196,8 @@ def _then(connection: Connection, user_id: str, moment: Moment) -> MemberThen:
 def _tell_what_waits(session: Session, connection: Connection, user_id: str) -> None:
     for failure in parked(connection, projection=members.name, user_id=user_id):
         session.say(
-            f"parked: the event at position {failure.position} could not be folded, and the rows are as before it; "
-            f"see: temple failures show {failure.position}"
+            f"parked: the event at position {failure.position} could not be folded, and the rows are as "
+            f"before it; see: temple failures show {failure.position}"
         )
         return
     waiting = waiting_events(connection, user_id)

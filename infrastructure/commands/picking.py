@@ -19,7 +19,10 @@ _OPTIONS = (
     click.option("--source", metavar="SOURCE", help="Only from this source."),
     click.option("--target", metavar="TARGET", help="Only with this target; of a role, its id or its name."),
     click.option(
-        "--since", type=BEGINNING, metavar="TIME", help="Only what occurred at TIME or later; a date is its beginning."
+        "--since",
+        type=BEGINNING,
+        metavar="TIME",
+        help="Only what occurred at TIME or later; a date is its beginning.",
     ),
     click.option("--until", type=END, metavar="TIME", help="Only what occurred by TIME; a date is its end, in UTC."),
 )

@@ -64,9 +64,7 @@ def present(home: Path, what: str) -> Iterator[None]:
     file = unnamed.with_suffix(".json")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.write(
-            descriptor, json.dumps({"what": what, "pid": os.getpid(), "host": socket.gethostname()}).encode()
-        )
+        os.write(descriptor, json.dumps({"what": what, "pid": os.getpid(), "host": socket.gethostname()}).encode())
         # it gets its name when it is locked, so whoever finds one that is not locked may remove it
         unnamed.rename(file)
         yield

@@ -38,8 +38,8 @@ class Bar:
 def bar(console: Console, what: str, total: int | None, unit: str) -> Iterator[Bar]:
     """With no *total*, it only shows that something is going on.
 
-    It is gone when the work is done: what came of it is said in a sentence. What is not a terminal gets nothing, so
-    that logs hold no bars.
+    It is gone when the work is done: what came of it is said in a sentence. What is not a terminal gets
+    nothing, so that logs hold no bars.
     """
     with Progress(
         TextColumn("{task.description}", markup=False),

@@ -36,8 +36,8 @@ def command() -> None:
 def list_(session: Session, as_json: bool) -> None:
     """Every projection: its state, position, lag and who runs it.
 
-    States: running, paused, rebuilding, failed; needs replay, where this version of the code has other rules than the
-    rows were made by; not installed, where it is not in this installation.
+    States: running, paused, rebuilding, failed; needs replay, where this version of the code has other
+    rules than the rows were made by; not installed, where it is not in this installation.
 
     \b
     Example:
@@ -46,8 +46,7 @@ def list_(session: Session, as_json: bool) -> None:
     with snapshot(session.database) as connection:
         found = projection_statuses(connection, installed())
     rows = [
-        asdict(each) if as_json else {**asdict(each), "position": str(each.position), "lag": each.lag}
-        for each in found
+        asdict(each) if as_json else {**asdict(each), "position": str(each.position), "lag": each.lag} for each in found
     ]
     print_rows(rows, ("name", "state", "position", "lag", "parked", "leader"), as_json=as_json)
     if not as_json:
@@ -75,7 +74,11 @@ def show(session: Session, name: str, as_json: bool) -> None:
         print_fields({**asdict(status), "tables": tables}, as_json=True)
         return
     fields = {"name": status.name, "state": status.state, "reason": status.reason, "lag": status.lag}
-    for name, value in {**asdict(status), "position": str(status.position), "tables": ", ".join(tables)}.items():
+    for name, value in {
+        **asdict(status),
+        "position": str(status.position),
+        "tables": ", ".join(tables),
+    }.items():
         if name not in ("lag_events", "lag_seconds"):
             fields.setdefault(name, value)
     print_fields(fields, as_json=False)
@@ -117,7 +120,9 @@ def resume(session: Session, name: str, reason: str | None) -> None:
     was = "was running already" if before.state is ProjectionState.RUNNING else f"was {before.state}, and goes on"
     click.echo(f"{name} {was}, from position {before.position}")
     if before.version != projection.version:
-        session.say(f"its rows are of version {before.version}, this code has {projection.version}: temple replay {name}")
+        session.say(
+            f"its rows are of version {before.version}, this code has {projection.version}; run: temple replay {name}"
+        )
 
 
 @command.command("wait")

@@ -1,20 +1,29 @@
-"""`temple replay`: fold everything again, and put the result in place."""
+"""`temple replay`: fold everything again beside the live tables, and put the result in place."""
 
 import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import click
 
 from domain.errors import Refused
+from domain.position import Position
 from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.percent import PERCENT
 from infrastructure.commands.progress import bar
 from infrastructure.commands.session import Session, as_json, print_json
-from infrastructure.commands.wording import listed, plural
-from infrastructure.projecting.replay import Replayed, replay
-from infrastructure.reading.people import told_in_people
+from infrastructure.commands.wording import plural
+from infrastructure.database.connection import Role
+from infrastructure.reading.people import InPeople
+from infrastructure.reading.projection_status import projection_status
 from infrastructure.reading.role_directory import RoleDirectory, read_directory
 from infrastructure.reading.snapshot import snapshot
+from infrastructure.rebuilding import notes
+from infrastructure.rebuilding.applying import Applied, Limit
+from infrastructure.rebuilding.comparing import Shown
+from infrastructure.rebuilding.rebuild import Folding, Rebuild
+from projections.drift import Drift
 from projections.processor import Projection
 from projections.registry import catalogue, installed, named
 from projections.tally import Tally
@@ -23,80 +32,159 @@ SENTENCES = 20
 """How many kinds of change are told; the rest is a number."""
 
 
+@dataclass
+class _Replay:
+    """What a replay of one projection found; `applied` is None when nothing was changed."""
+
+    projection: Projection
+    position: Position
+    resumed: bool
+    folding: Folding
+    shown: Shown
+    told: InPeople
+    differences: list[Drift] = field(default_factory=list)
+    applied: Applied | None = None
+
+    @property
+    def unit(self) -> str:
+        return "count" if isinstance(self.projection, Tally) else "member"
+
+
 @click.command("replay")
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Put the result in place without asking.")
 @click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Fold in so many processes.")
+@click.option(
+    "--max-change",
+    type=PERCENT,
+    default="5%",
+    show_default=True,
+    help="Refuse when more of the members would change.",
+)
+@click.option("--abort", is_flag=True, help="Only clear up what a killed replay has left.")
 @as_json
 @click.pass_obj
 def command(
-    session: Session, projections: tuple[str, ...], dry_run: bool, yes: bool, reason: str | None, as_json: bool
+    session: Session,
+    projections: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    reason: str | None,
+    workers: int,
+    max_change: float,
+    abort: bool,
+    as_json: bool,
 ) -> int:
-    """Fold everything in the log again, show what differs, and put the result in place: rows, parked members, version.
+    """Fold everything in the log again, show what differs from the tables, and put the result in place.
 
-    All projections, or those named. Readers keep the old rows until the end, and the runner waits. Without --yes it
-    shows the difference and asks.
+    All projections, or those named. It works beside the live tables: readers and the runner need not
+    wait, and one that was killed goes on from where it was. Without --yes it shows the difference and asks.
 
     \b
     Examples:
       temple replay members --dry-run
       temple replay --yes --reason "after the hand-made repair of 3 March"
     \b
-    Exit codes: 0 done, or nothing to ask for; 1 you said no; 5 nobody there to ask (add --yes or --dry-run).
+    Exit codes: 0 done; 1 you said no; 5 nobody there to ask (add --yes or --dry-run), more would change
+    than --max-change allows, or another replay is going on.
     """
     wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
+    if abort:
+        return _abort(session, wanted)
     asks = not (dry_run or yes)
     if asks and not sys.stdin.isatty():
         raise Refused("replay changes rows and nobody is there to ask; add --yes to do it, or --dry-run to look")
-    done = [_replay(session, each, apply=yes and not dry_run, reason=reason) for each in wanted]
-    with snapshot(session.database) as connection:
-        directory = read_directory(connection)
-    if not as_json or asks:
-        for replayed in done:
-            _tell(session, replayed, directory, to_stderr=as_json)
-    if asks:
-        changed = [each.projection for each in done if each.changes]
-        question = f"Put this in place for {listed([each.projection for each in done])}?"
-        if changed and not click.confirm(question, err=True):
-            session.say("nothing was changed")
-            return ExitCode.FAILED
-        done = [_replay(session, each, apply=True, reason=reason) for each in wanted]
+    limit = Limit(None if max_change >= 1 else max_change)
+    done: list[_Replay] = []
+    for projection in wanted:
+        with Rebuild(session.database, projection, catalogue=catalogue()) as rebuild:
+            replay = _compared(session, rebuild, projection, workers=workers, every_row=as_json)
+            done.append(replay)
+            if not as_json or asks:
+                _tell(replay, to_stderr=as_json)
+            if dry_run:
+                rebuild.clear()
+                continue
+            limit.require(len(replay.shown.members), replay.shown.stored_members)
+            if asks and replay.shown.changes and not click.confirm("Put this in place?", err=True):
+                rebuild.clear()
+                session.say(f"nothing of {projection.name} was changed")
+                continue
+            replay.applied = rebuild.apply(replay.shown, limit=limit, reason=reason)
+        if not as_json:
+            click.echo(f"{projection.name}: in place, at position {replay.applied.position}")
+        _tell_parked(session, projection)
     if as_json:
-        print_json([_data(replayed, directory) for replayed in done])
-    elif asks:
-        click.echo(f"in place: {listed([each.projection for each in done])}")
+        print_json([_data(replay) for replay in done])
+    return ExitCode.OK if dry_run or all(replay.applied for replay in done) else ExitCode.FAILED
+
+
+def _abort(session: Session, wanted: Sequence[Projection]) -> int:
+    with session.database.connect(Role.PROJECT, application="temple replay") as connection:
+        for projection in wanted:
+            was_there = notes.abort(connection, projection)
+            click.echo(f"{projection.name}: {'cleared up' if was_there else 'nothing to clear up'}")
     return ExitCode.OK
 
 
-def _replay(session: Session, projection: Projection, *, apply: bool, reason: str | None) -> Replayed:
-    database = session.database
-    with bar(session.progress, f"folding {projection.name}", None, "members") as shown:
-        return replay(database, projection, apply=apply, reason=reason, catalogue=catalogue(), progress=shown.at)
+def _compared(session: Session, rebuild: Rebuild, projection: Projection, *, workers: int, every_row: bool) -> _Replay:
+    if rebuild.resumed:
+        session.say(f"{projection.name}: going on with a replay that had been ended early")
+    with bar(session.progress, f"folding {projection.name}", int(rebuild.position), "events") as shown:
+        folding = rebuild.fold(workers=workers, progress=lambda members, events: shown.advance(events))
+    told, differences = InPeople(_directory(session)), list[Drift]()
+
+    def each(drift: Drift) -> None:
+        told.count(drift)
+        if every_row:
+            differences.append(drift)
+
+    found = rebuild.compare(each)
+    return _Replay(projection, rebuild.position, rebuild.resumed, folding, found, told, differences)
 
 
-def _tell(session: Session, replayed: Replayed, directory: RoleDirectory, *, to_stderr: bool) -> None:
-    what = "count" if isinstance(named(replayed.projection), Tally) else "member"
-    head = f"{replayed.projection}: {plural(replayed.members, what)} folded up to position {replayed.position}"
-    if replayed.changes:
-        verb = "changed" if replayed.applied else "would change"
-        head += f"; {plural(replayed.changed_members, what)} {verb} ({plural(replayed.changes, 'difference')})"
-    else:
-        head += "; nothing differs"
-    click.echo(head, err=to_stderr)
-    sentences = told_in_people(replayed.listed, directory)
+def _directory(session: Session) -> RoleDirectory:
+    with snapshot(session.database) as connection:
+        return read_directory(connection)
+
+
+def _tell(replay: _Replay, *, to_stderr: bool) -> None:
+    folding, shown = replay.folding, replay.shown
+    rate = f", {folding.events / folding.seconds:,.0f} events/s" if folding.seconds and folding.events else ""
+    name, events = replay.projection.name, plural(folding.events, "event")
+    head = f"{name}: {events} folded up to position {replay.position} in {folding.seconds:.1f} s{rate}"
+    if not shown.changes:
+        click.echo(f"{head}; nothing differs", err=to_stderr)
+        return
+    who = plural(len(shown.members), "member") if shown.members else plural(shown.changes, replay.unit)
+    verb = "differs" if who.startswith("1 ") else "differ"
+    click.echo(f"{head}; {who} {verb} ({plural(shown.changes, 'difference')})", err=to_stderr)
+    sentences = replay.told.sentences()
     for sentence in sentences[:SENTENCES]:
         click.echo(f"  {sentence}", err=to_stderr)
     if len(sentences) > SENTENCES:
         click.echo(f"  and {plural(len(sentences) - SENTENCES, 'kind')} of change more", err=to_stderr)
-    if len(replayed.listed) < replayed.changes:
-        session.say(f"  told are the first {len(replayed.listed):,} of {plural(replayed.changes, 'difference')}")
-    if replayed.parked:
-        parked = "is parked" if replayed.applied else "would be parked"
-        session.say(f"  {plural(replayed.parked, 'event')} can not be folded: its member {parked}")
 
 
-def _data(replayed: Replayed, directory: RoleDirectory) -> dict[str, Any]:
-    data = asdict(replayed)
-    data["differences"] = data.pop("listed")
-    return {**data, "told": told_in_people(replayed.listed, directory)}
+def _tell_parked(session: Session, projection: Projection) -> None:
+    with snapshot(session.database) as connection:
+        parked = projection_status(connection, installed(), projection.name).parked
+    if parked:
+        session.say(f"{projection.name}: {plural(parked, 'event')} can not be folded; see: temple failures list")
+
+
+def _data(replay: _Replay) -> dict[str, Any]:
+    return {
+        "projection": replay.projection.name,
+        "position": replay.position,
+        "resumed": replay.resumed,
+        **asdict(replay.folding),
+        "changed_members": len(replay.shown.members),
+        "changes": replay.shown.changes,
+        "stored_members": replay.shown.stored_members,
+        "applied": None if replay.applied is None else asdict(replay.applied),
+        "told": replay.told.sentences(),
+        "differences": [asdict(drift) for drift in replay.differences],
+    }

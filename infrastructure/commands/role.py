@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from infrastructure.commands.event_rows import event_data, event_name
+from infrastructure.commands.event_rows import event_data
 from infrastructure.commands.instants import as_of as as_of_option
 from infrastructure.commands.instants import known_at as known_at_option
 from infrastructure.commands.session import Session, as_json, print_json, print_rows
@@ -72,10 +72,7 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
-        if moment.is_now:
-            found = holders(connection, role)
-        else:
-            found = holders_then(connection, role, moment, catalogue())
+        found = holders(connection, role) if moment.is_now else holders_then(connection, role, moment, catalogue())
     if as_json:
         print_json([_holder_data(holder) for holder in found])
         return
@@ -91,7 +88,9 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
 @as_json
 @click.pass_obj
-def history(session: Session, role: str, as_of: datetime | None, known_at: datetime | None, limit: int, as_json: bool) -> None:
+def history(
+    session: Session, role: str, as_of: datetime | None, known_at: datetime | None, limit: int, as_json: bool
+) -> None:
     """Each grant and each end of the role, by when it happened, and who granted it.
 
     Leaving the guild ends a role too; granting it again moves its date.
@@ -115,12 +114,11 @@ def history(session: Session, role: str, as_of: datetime | None, known_at: datet
             "change": change.change,
             "granted_by": change.granted_by,
             "position": str(change.event.position),
-            "event": event_name(change.event),
         }
         for change in changes
     ]
     if rows:
-        print_rows(rows, ("timestamp", "user_id", "change", "granted_by", "position", "event"), as_json=False)
+        print_rows(rows, ("timestamp", "user_id", "change", "granted_by", "position"), as_json=False)
     of = "" if len(changes) == len(found) else f" of {len(found):,}; --limit shows more"
     session.say(f"{plural(len(changes), 'change')} of {directory.label(role)}{of}")
 

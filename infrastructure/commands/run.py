@@ -9,7 +9,7 @@ from infrastructure.commands.foreground import Folded, fold, stopped_by_signals,
 from infrastructure.commands.presence import present
 from infrastructure.commands.session import Session
 from infrastructure.commands.wording import listed, plural
-from infrastructure.reading.projection_status import ProjectionStatus, projection_statuses
+from infrastructure.reading.projection_status import projection_statuses
 from infrastructure.reading.snapshot import snapshot
 from projections.processor import Projection
 from projections.registry import installed, named

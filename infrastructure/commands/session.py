@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -15,6 +15,9 @@ from domain.instant import format_instant
 from infrastructure.database.connection import Database
 from infrastructure.postgres.server import EmbeddedServer
 from infrastructure.settings import Settings
+
+LONGEST_ID: Final = 20
+"""Characters of the longest Discord id."""
 
 
 class Session:
@@ -39,9 +42,7 @@ class Session:
     def database(self) -> Database:
         """Starts the embedded server where there is need. Raises DatabaseUnavailable."""
         if self.settings.database_url is not None:
-            return Database(
-                self.settings.database_url.get_secret_value(), "the database of TEMPLE_DATABASE_URL"
-            )
+            return Database(self.settings.database_url.get_secret_value(), "the database of TEMPLE_DATABASE_URL")
         server = self.embedded or EmbeddedServer(self.settings.home)
         return Database(server.start(), f"the embedded database in {self.settings.home}")
 
@@ -69,7 +70,11 @@ def print_rows(
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         number = bool(rows) and isinstance(rows[0].get(column), int)
-        table.add_column(column.replace("_", " "), justify="right" if number else "left", overflow="fold")
+        # ids, times and positions stay whole on a narrow terminal: what is long anyway gives way
+        short = all(len(_cell(row.get(column))) <= LONGEST_ID for row in rows)
+        table.add_column(
+            column.replace("_", " "), justify="right" if number else "left", overflow="fold", no_wrap=short
+        )
     for row in rows:
         table.add_row(*[_cell(row.get(column)) for column in columns])
     width = None if sys.stdout.isatty() else 200

@@ -107,13 +107,9 @@ def _troubles(ledger: Ledger) -> Iterator[Trouble]:
     if not led:
         behind = max((each.lag_events for each in ledger.projections), default=0)
         waiting = f"; {plural(behind, 'event')} to fold" if behind else ""
-        yield Trouble(
-            f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up"
-        )
+        yield Trouble(f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up")
     if ledger.parked:
-        yield Trouble(
-            f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list"
-        )
+        yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
     for gid, age in ledger.prepared:
         yield Trouble(
             f"prepared transaction {gid} has been open for {_age(age)}; while it is, readers may wait",

@@ -19,6 +19,7 @@ from infrastructure.commands.wording import listed, plural
 from infrastructure.database.connection import Role
 from infrastructure.database.schema import bring_up_to_date
 from infrastructure.database.statements import statement
+from infrastructure.demo import Community
 from infrastructure.reading.projection_status import projection_statuses
 from infrastructure.reading.role_directory import read_directory
 from infrastructure.reading.snapshot import Connection, snapshot
@@ -29,9 +30,7 @@ DEMO_MEMBERS: Final = 500
 
 @click.command("up")
 @click.option("--demo", is_flag=True, help="Import a demo community, if the log is empty.")
-@click.option(
-    "--members", type=click.IntRange(min=1), help=f"Of the demo community.  [default: {DEMO_MEMBERS}]"
-)
+@click.option("--members", type=click.IntRange(min=1), help=f"Of the demo community.  [default: {DEMO_MEMBERS}]")
 @click.option("--events", type=click.IntRange(min=1), help="Of its history.  [default: 20 for each member]")
 @click.option("--seed", type=int, help=f"Another seed, another community.  [default: {SEED}]")
 @click.option("--exit-when-ready", is_flag=True, help="End once everything is folded, and follow no further.")
@@ -61,18 +60,11 @@ def command(
     """
     if not demo and (members, events, seed) != (None, None, None):
         raise click.UsageError("--members, --events and --seed are about --demo")
-    home = session.settings.home
-    with stopped_by_signals() as stop, present(home, "up"), _database(session):
-        if stop.asked:
-            return ExitCode.INTERRUPTED
-        _migrate(session)
-        if demo and not stop.asked:
-            _import_demo(
-                session, members or (None if events else DEMO_MEMBERS), events, SEED if seed is None else seed
-            )
-        if not stop.asked:
-            _catch_up(session, stop)
-        if stop.asked:
+    if members is None and events is None:
+        members = DEMO_MEMBERS
+    community = sized(members, events, SEED if seed is None else seed) if demo else None
+    with stopped_by_signals() as stop, present(session.settings.home, "up"), _database(session):
+        if not _made_ready(session, community, stop):
             return ExitCode.INTERRUPTED
         _suggest(session)
         if exit_when_ready:
@@ -84,6 +76,17 @@ def command(
         tell_service_manager("STOPPING=1")
         click.echo(f"ended; {_events(folded)} since it was ready")
     return ExitCode.OK
+
+
+def _made_ready(session: Session, community: Community | None, stop: Stop) -> bool:
+    """False when it was asked to stop on the way."""
+    if not stop.asked:
+        _migrate(session)
+    if community is not None and not stop.asked:
+        _import_demo(session, community, stop)
+    if not stop.asked:
+        _catch_up(session, stop)
+    return not stop.asked
 
 
 @contextmanager
@@ -134,7 +137,7 @@ def _migrate(session: Session) -> None:
     click.echo(f"migrations  {'; '.join(done) or 'up to date'}")
 
 
-def _import_demo(session: Session, members: int | None, events: int | None, seed: int) -> None:
+def _import_demo(session: Session, community: Community, stop: Stop) -> None:
     from infrastructure.commands.demo_import import import_community
 
     with snapshot(session.database) as connection:
@@ -142,14 +145,16 @@ def _import_demo(session: Session, members: int | None, events: int | None, seed
     if row is None or row[0]:
         click.echo("demo        the log has events already: they are kept, and nothing is added")
         return
-    community = sized(members, events, seed)
     started = time.monotonic()
-    imported = import_community(session, community)
+    imported = import_community(session, community, stop)
     seconds = time.monotonic() - started
     click.echo(
         f"demo        {plural(imported.read, 'line')} of {plural(community.members, 'member')} imported in "
         f"{seconds:.1f} s: {plural(imported.added, 'event')}, {plural(imported.duplicates, 'duplicate')}"
     )
+    if stop.asked:
+        same = f"--members {community.members} --events {community.events} --seed {community.seed}"
+        click.echo(f"            the rest comes with: temple demo {same} | temple events import -")
 
 
 def _catch_up(session: Session, stop: Stop) -> None:
@@ -167,9 +172,7 @@ def _catch_up(session: Session, stop: Stop) -> None:
     for each in statuses:
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
-            click.echo(
-                f"            {each.name} stands still ({each.state}){reason}; run: {each.next_command}"
-            )
+            click.echo(f"            {each.name} stands still ({each.state}){reason}; run: {each.next_command}")
     parked = sum(each.parked for each in statuses)
     if parked:
         click.echo(f"            {plural(parked, 'event')} could not be folded; see: temple failures list")

@@ -33,10 +33,10 @@ SHOWN = 20
 @as_json
 @click.pass_obj
 def command(session: Session, projections: tuple[str, ...], full: bool, as_json: bool) -> int:
-    """Compare what is stored with what the log says, at one position in one snapshot; everything else goes on.
+    """Compare what is stored with what the log says, at one position, while everything else goes on.
 
-    It also compares how many events were passed with how many there are. Parked members are listed apart: their rows
-    are as before the event that parked them.
+    It also compares how many events were passed with how many there are. Parked members are listed
+    apart: their rows are as before the event that parked them.
 
     \b
     Examples:
@@ -87,8 +87,8 @@ def _tell(session: Session, verified: Verified, directory: RoleDirectory) -> Non
     click.echo(f"{name}: {plural(verified.members, what)} compared at position {verified.position}, {differ}")
     if verified.miscounted:
         click.echo(
-            f"  miscounted: it passed {plural(verified.passed, 'event')}, the log has {verified.in_log:,} up to there: "
-            "events were lost on the way, or the log was altered"
+            f"  miscounted: it passed {plural(verified.passed, 'event')}, the log has {verified.in_log:,} "
+            "up to there: events were lost on the way, or the log was altered"
         )
     elif verified.in_log is not None:
         click.echo(f"  passed {plural(verified.passed, 'event')}, as many as the log has up to there")

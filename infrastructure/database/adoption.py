@@ -114,8 +114,7 @@ class Adoptable:
 def is_canon(connection: Connection) -> bool:
     """Whether a table with one of the canon's names is there. Asked of a database without our migrations."""
     row = connection.execute(
-        "select exists (select from pg_class"
-        " where relnamespace = 'public'::regnamespace and relname = any(%s))",
+        "select exists (select from pg_class where relnamespace = 'public'::regnamespace and relname = any(%s))",
         (list(CANON),),
     ).fetchone()
     return row is not None and bool(row[0])
@@ -125,9 +124,7 @@ def looked_over(connection: Connection) -> Adoptable:
     """Holds the log, so that nothing that was looked at changes. Raises Refused, with the first reason."""
     found = {
         name: _Found(name, plain, dict(zip(columns, types, strict=True)), *rest)
-        for name, plain, columns, types, *rest in connection.execute(
-            statement("adopt_tables"), {"tables": list(CANON)}
-        )
+        for name, plain, columns, types, *rest in connection.execute(statement("adopt_tables"), {"tables": list(CANON)})
     }
     if LOG not in found:
         raise _refusal(f"it has a table {min(found)} but no {LOG}")
@@ -138,8 +135,7 @@ def looked_over(connection: Connection) -> Adoptable:
     for name in found:
         _require_rows_that_fit(connection, found[name])
     grants = {
-        name: connection.execute(statement("adopt_grants"), {"table": f"public.{name}"}).fetchall()
-        for name in found
+        name: connection.execute(statement("adopt_grants"), {"table": f"public.{name}"}).fetchall() for name in found
     }
     return Adoptable(frozenset(found), _drawn(connection), grants)
 
@@ -182,18 +178,14 @@ def _require_shape(found: _Found) -> None:
             raise _refusal(f"{found.name}.{name} is {there}, not {wanted.type}")
     more = sorted(found.types.keys() - canon.columns.keys())
     if more:
-        raise _refusal(
-            f"{found.name} has a column {more[0]}, which would be lost: keep it in a table of its own"
-        )
+        raise _refusal(f"{found.name} has a column {more[0]}, which would be lost: keep it in a table of its own")
     missing = [key for key in canon.keys if key not in found.unique_keys]
     if missing:
         raise _refusal(f"{found.name} has no unique index on ({missing[0]})")
     if found.triggers:
         raise _refusal(f"{found.name} has a trigger {found.triggers[0]}, which would be lost: drop it first")
     if found.dependents:
-        raise _refusal(
-            f"{found.dependents[0]} depends on {found.name}: drop it, and make it again afterwards"
-        )
+        raise _refusal(f"{found.dependents[0]} depends on {found.name}: drop it, and make it again afterwards")
 
 
 def _same_type(wanted: _Column, there: str) -> bool:
@@ -206,9 +198,7 @@ def _require_rows_that_fit(connection: Connection, found: _Found) -> None:
     """One walk over the table, for all of what may be wrong with its rows."""
     rules = list(_rules(found))
     name = sql.Identifier("public", found.name)
-    questions = sql.SQL(", ").join(
-        sql.SQL("count(*) filter (where {})").format(broken) for _, broken in rules
-    )
+    questions = sql.SQL(", ").join(sql.SQL("count(*) filter (where {})").format(broken) for _, broken in rules)
     counts = connection.execute(sql.SQL("select {} from {}").format(questions, name)).fetchone()
     for (said, broken), count in zip(rules, counts or (), strict=True):
         if count:
@@ -251,9 +241,7 @@ def _drawn(connection: Connection) -> int:
 
 def _grant(connection: Connection, what: str, table: str, grantee: str) -> None:
     whom = sql.SQL("public") if grantee == "public" else sql.Identifier(grantee)
-    connection.execute(
-        sql.SQL("grant {} on public.{} to {}").format(sql.SQL(what), sql.Identifier(table), whom)
-    )
+    connection.execute(sql.SQL("grant {} on public.{} to {}").format(sql.SQL(what), sql.Identifier(table), whom))
 
 
 def _refusal(why: str) -> Refused:

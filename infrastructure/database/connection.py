@@ -43,9 +43,7 @@ class Database:
     dsn: str
     name: str = "the database"
 
-    def connect(
-        self, role: Role, *, application: str = "temple", autocommit: bool = True
-    ) -> psycopg.Connection:
+    def connect(self, role: Role, *, application: str = "temple", autocommit: bool = True) -> psycopg.Connection:
         """Raises DatabaseUnavailable; SchemaMismatch when the role is not there yet."""
         try:
             options = f"{self._given_options()} {_options(role)}".strip()

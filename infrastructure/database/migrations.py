@@ -103,9 +103,7 @@ def require_current(connection: psycopg.Connection) -> None:
     """Raises SchemaMismatch unless the database has exactly the migrations of this code."""
     waiting = pending(connection)
     if waiting:
-        raise SchemaMismatch(
-            f"the database is {len(waiting)} migrations behind ({waiting[0]}); run: temple db migrate"
-        )
+        raise SchemaMismatch(f"the database is {len(waiting)} migrations behind ({waiting[0]}); run: temple db migrate")
 
 
 def _adopt(connection: psycopg.Connection, migrations: Sequence[Migration]) -> Sequence[str]:
@@ -133,9 +131,7 @@ def _refusals() -> Iterator[None]:
             "migrate as a superuser, or as who owns the database and its tables and may create roles"
         ) from error
     except psycopg.errors.LockNotAvailable as error:
-        raise DatabaseUnavailable(
-            "the database can not be migrated: somebody holds a table; try again"
-        ) from error
+        raise DatabaseUnavailable("the database can not be migrated: somebody holds a table; try again") from error
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from infrastructure.database.canon import install
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.migrations import migrate
 from infrastructure.database.shadow_tables import make_shadow_tables
@@ -32,4 +33,5 @@ def bring_up_to_date(database: Database, projections: Iterable[Projection] | Non
             connection.execute(
                 statement("checkpoint_create"), {"projection": projection.name, "version": projection.version}
             )
+        install(connection)
     return Changed(tuple(migrations), tuple(made))

@@ -36,9 +36,7 @@ def make_tables(
         if not there:
             connection.execute(_create(projection, table))
             for index in table.indexes:
-                connection.execute(
-                    sql.SQL("create index on {} ({})").format(sql.Identifier(table.name), _names(index))
-                )
+                connection.execute(sql.SQL("create index on {} ({})").format(sql.Identifier(table.name), _names(index)))
             made.append(table.name)
         else:
             _require_same(projection, table, there)
@@ -195,12 +193,8 @@ def _execute_columns(connection: psycopg.Connection[Any], statement: sql.Compose
 
 
 def _arrays(columns: Iterable[Column]) -> sql.Composable:
-    return sql.SQL(", ").join(
-        sql.SQL("%b::{}[]").format(sql.SQL(column.type.value)) for column in columns
-    )
+    return sql.SQL(", ").join(sql.SQL("%b::{}[]").format(sql.SQL(column.type.value)) for column in columns)
 
 
 def _names(names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
-
-

@@ -64,8 +64,7 @@ class Days:
         renaming: list[Episode] = [partial(self._directory.rename, name) for name in RENAMED]
         plan = [*renaming, self._directory.delete_rarest]
         return [
-            (Moment(self._start + span * place // (len(plan) + 1)), what)
-            for place, what in enumerate(plan, start=1)
+            (Moment(self._start + span * place // (len(plan) + 1)), what) for place, what in enumerate(plan, start=1)
         ]
 
     def _weighed(self) -> list[Episode]:

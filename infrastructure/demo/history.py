@@ -44,9 +44,7 @@ def write_history(community: Community, stream: TextIO, *, malformed: int = 0) -
     """How many events it wrote. Malformed lines come between them, change none, and are not counted."""
     lines = generate(community)
     if malformed:
-        lines = sprinkled(
-            Random(f"malformed {community.seed}"), lines, count=malformed, among=community.events
-        )
+        lines = sprinkled(Random(f"malformed {community.seed}"), lines, count=malformed, among=community.events)
     written = 0
     while some := list(islice(lines, LINES_AT_ONCE)):
         stream.write("\n".join(some) + "\n")

@@ -11,9 +11,7 @@ CHEAPEST_MOSTLY = (0, 0, 0, 0, 1, 1, 1, 2, 2, 3)
 
 
 class Memberships:
-    def __init__(
-        self, chance: Chance, pen: Pen, guild: Guild, people: Population, roles: RoleChanges
-    ) -> None:
+    def __init__(self, chance: Chance, pen: Pen, guild: Guild, people: Population, roles: RoleChanges) -> None:
         self._chance = chance
         self._pen = pen
         self._guild = guild

@@ -55,9 +55,7 @@ class RoleChanges:
             given.append(self._give(member, at, self._guild.roles[STEWARD], self._people.owner.id))
         elif self._chance.likely(0.25):
             at = after(at, self._chance.by_and_by())
-            given.append(
-                self._give(member, at, self._chance.pick(self._guild.handed_out), member.id, ONBOARDING)
-            )
+            given.append(self._give(member, at, self._chance.pick(self._guild.handed_out), member.id, ONBOARDING))
         return given
 
     def of_tier(self, member: Member, at: Moment, before: Role | None, now: Role | None) -> list[Entry]:

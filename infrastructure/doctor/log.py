@@ -59,13 +59,9 @@ def _refusals(database: Database) -> Finding:
                     untried.append(f"{what} as {role.value}")
     check = "append-only"
     if done:
-        return fail(
-            check, f"the log can be changed: {', '.join(done)}", "restore rights and trigger of 0002_log.sql"
-        )
+        return fail(check, f"the log can be changed: {', '.join(done)}", "restore rights and trigger of 0002_log.sql")
     if untried:
-        return warn(
-            check, f"the log was too busy to try {', '.join(untried)}", "run this again at a quiet moment"
-        )
+        return warn(check, f"the log was too busy to try {', '.join(untried)}", "run this again at a quiet moment")
     return ok(check, "update, delete and truncate are refused to all four roles")
 
 
@@ -78,9 +74,7 @@ def _rights(database: Database) -> Iterator[Finding]:
     if wrong or lacking:
         yield fail("roles", "; ".join(wrong + lacking), "restore the grants of sql/migrations")
     else:
-        yield ok(
-            "roles", "each of temple_append, temple_project and temple_read may do what it needs, and no more"
-        )
+        yield ok("roles", "each of temple_append, temple_project and temple_read may do what it needs, and no more")
 
 
 def _proof(database: Database) -> Iterator[Finding]:
@@ -94,9 +88,7 @@ def _proof(database: Database) -> Iterator[Finding]:
         what, _, advice = sentence.rpartition("; ")
         yield fail("gap proof", what or sentence, advice)
     if not wrong:
-        yield ok(
-            "gap proof", "every condition holds: no reader passes an event that is still to be committed"
-        )
+        yield ok("gap proof", "every condition holds: no reader passes an event that is still to be committed")
 
 
 def _trigger(database: Database) -> Finding:

@@ -30,9 +30,7 @@ def check_projections(database: Database) -> Iterator[Finding]:
             what = fail if status.state.startswith("failed") else warn
             yield what(check, f"{said}{reason}", f"run: {status.next_command}")
         elif status.parked:
-            yield warn(
-                check, f"{said}, {status.parked:,} parked", f"run: temple failures list --projection {name}"
-            )
+            yield warn(check, f"{said}, {status.parked:,} parked", f"run: temple failures list --projection {name}")
         elif status.lag_events and status.leader is None:
             yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")
         else:

@@ -48,9 +48,7 @@ def _durability(connection: Connection) -> Finding:
 def _checksums(connection: Connection) -> Finding:
     if _setting(connection, "data_checksums") == "on":
         return ok("data checksums", "on")
-    return warn(
-        "data checksums", "off", "stop the server and run pg_checksums --enable: a rotten page goes unnoticed"
-    )
+    return warn("data checksums", "off", "stop the server and run pg_checksums --enable: a rotten page goes unnoticed")
 
 
 def _encoding(connection: Connection) -> Finding:

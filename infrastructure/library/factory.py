@@ -57,8 +57,7 @@ class LedgerFactory(InfrastructureFactory[CheckpointTrackingRecorder]):
 
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
         raise NotSupportedError(
-            f"the ledger has no table for {purpose}: "
-            "it keeps facts, and its snapshots are the tables of projections"
+            f"the ledger has no table for {purpose}: it keeps facts, and its snapshots are the tables of projections"
         )
 
     def process_recorder(self) -> ProcessRecorder:

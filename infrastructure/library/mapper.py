@@ -117,9 +117,7 @@ def notification_of(row: Recorded) -> RowNotification:
     )
 
 
-def _state(
-    row: LogEntry | Recorded, event_id: UUID | None, instant: datetime | None, metadata: str | None
-) -> bytes:
+def _state(row: LogEntry | Recorded, event_id: UUID | None, instant: datetime | None, metadata: str | None) -> bytes:
     """What JSON can not say, a time outside the years 1 to 9999, is null."""
     members = {
         "action": _JSON(row.action),

@@ -27,7 +27,7 @@ from infrastructure.library.mapper import RowNotification, topic_of
 from infrastructure.library.notifications import member_notifications, notifications
 from infrastructure.library.subscription import LogSubscription
 from infrastructure.log.announce import Announcer
-from infrastructure.log.comparison import compare, in_columns
+from infrastructure.log.comparison import as_json, compare
 from infrastructure.log.patience import PatientConnection
 from infrastructure.log.reader import GapReader
 from infrastructure.log.safety import require_safe_log
@@ -109,9 +109,7 @@ class LogRecorder(ApplicationRecorder):
         """Ends before a position that an open transaction may still fill; a later call goes on from there."""
         first = START if start is None else Position(max(START, start - inclusive_of_start))
         with library_errors():
-            return self._reading.run(
-                _READING, lambda connection: self._settled(connection, first, limit, stop, topics)
-            )
+            return self._reading.run(_READING, lambda connection: self._settled(connection, first, limit, stop, topics))
 
     def max_notification_id(self) -> int | None:
         """The greatest position that is visible, whether or not smaller ones are still to come.
@@ -121,9 +119,7 @@ class LogRecorder(ApplicationRecorder):
         with library_errors():
             return self._reading.run(_READING, _head)
 
-    def subscribe(
-        self, gt: int | None = None, topics: Sequence[str] = ()
-    ) -> Subscription[ApplicationRecorder]:
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
         return LogSubscription(self, gt=gt, topics=topics)
 
     def close(self) -> None:
@@ -146,9 +142,7 @@ class LogRecorder(ApplicationRecorder):
             upto = settled if stop is None else Position(min(stop, settled))
             if upto <= after:
                 break
-            found += notifications(
-                connection, after=after, upto=upto, limit=limit - len(found), topics=topics
-            )
+            found += notifications(connection, after=after, upto=upto, limit=limit - len(found), topics=topics)
             after = upto
         return found
 
@@ -178,7 +172,7 @@ def _append(connection: psycopg.Connection, entries: Sequence[LogEntry]) -> list
     """Raises EventConflict, and then nothing is kept."""
     # one statement needs no transaction around it: one event is stored, or not
     with connection.transaction() if len(entries) > 1 else nullcontext():
-        rows = connection.execute(statement("log_append_many"), in_columns(entries)).fetchall()
+        rows = connection.execute(statement("log_append_many"), {"entries": as_json(entries)}).fetchall()
         added: dict[UUID, int] = dict(rows)
         if len(added) == len(entries):
             return [added[entry.event_id] for entry in entries]

@@ -79,9 +79,7 @@ class LogSubscription(ListenNotifySubscription["LogRecorder"]):
                     raise
                 self._wakeup.wait(PAUSE_SECONDS)
 
-    def _pass_on(
-        self, connection: psycopg.Connection[Any], reader: GapReader, position: Position
-    ) -> Position:
+    def _pass_on(self, connection: psycopg.Connection[Any], reader: GapReader, position: Position) -> Position:
         """Queues what is settled, or waits for it; returns the position up to which everything is queued."""
         look = reader.look(position)
         if look.settled <= position:

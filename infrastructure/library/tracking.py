@@ -98,8 +98,7 @@ class CheckpointTrackingRecorder(TrackingRecorder):
         moved = cursor.execute(statement("library_insert_tracking"), values).fetchone()
         if moved is None:
             raise IntegrityError(
-                f"{self.name} has recorded {tracking.application_name} {tracking.notification_id}, "
-                "or a later position"
+                f"{self.name} has recorded {tracking.application_name} {tracking.notification_id}, or a later position"
             )
 
     def _key(self, application_name: str) -> str:

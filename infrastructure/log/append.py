@@ -13,7 +13,7 @@ from domain.position import Position
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
 from infrastructure.log.announce import Announcer
-from infrastructure.log.comparison import Found, compare, in_columns
+from infrastructure.log.comparison import Found, as_json, compare
 from infrastructure.log.patience import PATIENCE_SECONDS, PatientConnection
 from infrastructure.log.refusal import REFUSALS, refusal
 
@@ -125,7 +125,7 @@ def _insert(connection: psycopg.Connection[Any], entry: LogEntry) -> Position | 
 
 def _insert_many(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) -> dict[UUID, Position]:
     try:
-        cursor = connection.execute(statement("log_append_many"), in_columns(entries))
+        cursor = connection.execute(statement("log_append_many"), {"entries": as_json(entries)}, prepare=True)
     except REFUSALS as error:
         raise refusal(error) from None
     return {event_id: Position(position) for event_id, position in cursor}

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import psycopg
+from pydantic_core import to_json
 
 from domain.log_entry import LogEntry
 from domain.position import Position
 from infrastructure.database.statements import statement
+from infrastructure.log.refusal import refusal
 
 
 class Found(NamedTuple):
@@ -21,10 +23,16 @@ def compare(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) ->
     """By index in *entries*, for those whose event_id is in the log. Raises psycopg.Error."""
     if not entries:
         return {}
-    rows = connection.execute(statement("log_compare"), in_columns(entries))
+    rows = connection.execute(statement("log_compare"), {"entries": as_json(entries)}, prepare=True)
     return {place - 1: Found(Position(position), same) for place, position, same in rows}
 
 
-def in_columns(entries: Sequence[LogEntry]) -> dict[str, list[Any]]:
-    """One list a column, by its name: what the statements unnest."""
-    return dict(zip(LogEntry._fields, map(list, zip(*entries, strict=True)), strict=True))
+def as_json(entries: Sequence[LogEntry]) -> str:
+    """What the statements take many entries as: one parameter, several times cheaper than an array a column.
+
+    Raises InvalidEvent for a text with half of a character.
+    """
+    try:
+        return to_json([entry._asdict() for entry in entries]).decode()
+    except ValueError as error:
+        raise refusal(error) from None

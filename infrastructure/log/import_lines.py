@@ -97,9 +97,7 @@ def import_lines(
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         kept = stack.enter_context(RejectsFile(rejects))
-        connection = stack.enter_context(
-            PatientConnection(database, Role.APPEND, application="temple import")
-        )
+        connection = stack.enter_context(PatientConnection(database, Role.APPEND, application="temple import"))
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="import")
         stack.callback(thread.shutdown, cancel_futures=True)
         storing: deque[tuple[Chunk, int, Future[Stored]]] = deque()

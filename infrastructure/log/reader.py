@@ -92,9 +92,7 @@ class GapReader:
     def __init__(self, connection: psycopg.Connection[Any], *, page: int = PAGE) -> None:
         """*connection* is in autocommit; *page* is how many positions a look counts at most."""
         if not connection.autocommit:
-            raise ValueError(
-                "the reader needs a snapshot for each statement: open its connection in autocommit"
-            )
+            raise ValueError("the reader needs a snapshot for each statement: open its connection in autocommit")
         self._connection = connection
         self._page = page
         self._known_from = START
@@ -121,9 +119,7 @@ class GapReader:
         if self._proof is not None and self._proof.head <= self._settled:
             # its gaps were filled before it was complete
             self._proof = None
-        return Look(
-            self._settled, max(self._head, self._settled), blockers, self._blocked_since(bool(blockers))
-        )
+        return Look(self._settled, max(self._head, self._settled), blockers, self._blocked_since(bool(blockers)))
 
     def _still_waiting(self, proof: _Proof) -> tuple[Blocker, ...]:
         """Those that keep *proof* from being complete; when there are none, it is, and everything it covers settled."""
@@ -172,9 +168,7 @@ class GapReader:
         return 0 if row is None else int(row[0])
 
 
-def events(
-    connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int
-) -> list[Recorded]:
+def events(connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int) -> list[Recorded]:
     """The events in (*after*, *upto*], by position, at most *limit*; without event_id and recorded_at.
 
     Reads what is visible: only up to a settled position is it all that will ever be there. Raises psycopg.Error.

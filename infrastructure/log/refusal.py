@@ -12,6 +12,4 @@ def refusal(error: Exception) -> InvalidEvent:
     if not isinstance(error, psycopg.Error):
         return InvalidEvent("a text has half of a character (a lone surrogate)")
     what = error.diag.constraint_name or error.diag.column_name
-    return InvalidEvent(
-        f"the database can not hold it (SQLSTATE {error.sqlstate}{f', {what}' if what else ''})"
-    )
+    return InvalidEvent(f"the database can not hold it (SQLSTATE {error.sqlstate}{f', {what}' if what else ''})")

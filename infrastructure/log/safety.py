@@ -54,12 +54,12 @@ def violations(found: Mapping[str, Any]) -> Iterator[str]:
             f"the sequence {sequence} may CYCLE: it would give positions again that readers have passed; "
             f"run: alter sequence {sequence} no cycle"
         )
-    if False and not found["readable"]:
+    if not found["readable"]:
         yield (
             f"this role may not read the sequence {sequence}, so whether it stands below the log can not be checked; "
             f"run: grant select on sequence {sequence} to temple_append, temple_project, temple_read"
         )
-    elif found["readable"] and (found["last_value"] or 0) < found["head"]:
+    elif (found["last_value"] or 0) < found["head"]:
         yield (
             f"the sequence {sequence} stands at {found['last_value'] or 0}, below position {found['head']} of the log "
             "(a restore may do that): new events would get positions that readers have passed; "

@@ -86,9 +86,7 @@ def _conflicts(
     chunk: Chunk, indexes: Sequence[int], entries: Sequence[LogEntry], found: Mapping[int, Found]
 ) -> Iterator[Reject]:
     if len(found) < len(entries):
-        raise DatabaseUnavailable(
-            "importing: an event that was in the log is not there any more; run: temple doctor"
-        )
+        raise DatabaseUnavailable("importing: an event that was in the log is not there any more; run: temple doctor")
     for place, (index, entry) in enumerate(zip(indexes, entries, strict=True)):
         if not found[place].same:
             conflict = EventConflict(str(entry.event_id), found[place].position)

@@ -24,9 +24,7 @@ class Wakeup:
     connection is opened again while waiting. One thread waits at a time.
     """
 
-    def __init__(
-        self, database: Database, *, role: Role = Role.READ, application: str = "temple wakeup"
-    ) -> None:
+    def __init__(self, database: Database, *, role: Role = Role.READ, application: str = "temple wakeup") -> None:
         self._database = database
         self._role = role
         self._application = application

@@ -56,9 +56,7 @@ def make_cluster(place: Place, programs: Path, account: Account, *, durable: boo
         single = (programs / "postgres", "--single", "-D", unfinished, "-c", "exit_on_error=on")
         unsynced = () if durable else ("-F",)
         statements = "".join(f"{statement}\n" for statement in FIRST_STATEMENTS)
-        _succeeded(
-            account.run((*single, *unsynced, "postgres"), seconds=MAKING_SECONDS, stdin=statements), place
-        )
+        _succeeded(account.run((*single, *unsynced, "postgres"), seconds=MAKING_SECONDS, stdin=statements), place)
         unfinished.rename(place.data)
         if durable:
             _sync(place.root)

@@ -148,9 +148,7 @@ def _end_orphans(place: Place, account: Account) -> None:
             time.sleep(POLL_SECONDS)
         else:
             return
-    raise DatabaseUnavailable(
-        f"processes of the crashed PostgreSQL under {place.root} do not end, not even by SIGKILL"
-    )
+    raise DatabaseUnavailable(f"processes of the crashed PostgreSQL under {place.root} do not end, not even by SIGKILL")
 
 
 def _orphans(place: Place, account: Account) -> Iterator[int]:

@@ -46,9 +46,7 @@ def major_of(data: Path) -> int:
     try:
         major = int((data / "PG_VERSION").read_text())
     except (FileNotFoundError, ValueError):
-        raise DatabaseUnavailable(
-            f"{data} is there, but is no PostgreSQL cluster (no PG_VERSION in it)"
-        ) from None
+        raise DatabaseUnavailable(f"{data} is there, but is no PostgreSQL cluster (no PG_VERSION in it)") from None
     if major not in FOLDERS:
         known = " and ".join(map(str, FOLDERS))
         raise DatabaseUnavailable(f"{data} was made by PostgreSQL {major}; temple brings {known}")

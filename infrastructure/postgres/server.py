@@ -158,8 +158,7 @@ class EmbeddedServer:
         postmaster.signal(living, mode)
         if not postmaster.ended(living, place, seconds=STOP_SECONDS):
             raise DatabaseUnavailable(
-                f"the embedded PostgreSQL under {place.root} did not stop in {STOP_SECONDS} s: "
-                f"see {place.log}"
+                f"the embedded PostgreSQL under {place.root} did not stop in {STOP_SECONDS} s: see {place.log}"
             )
         withdraw_sockets(place)
 
@@ -174,9 +173,7 @@ class EmbeddedServer:
             yield
         except subprocess.TimeoutExpired as error:
             program = Path(os.fsdecode(error.cmd[0])).name
-            raise DatabaseUnavailable(
-                f"{beginning}: {program} took more than {error.timeout:.0f} s"
-            ) from error
+            raise DatabaseUnavailable(f"{beginning}: {program} took more than {error.timeout:.0f} s") from error
         except OSError as error:
             where = error.filename or self._place.root
             hint = "; run temple as the owner of that directory" if isinstance(error, PermissionError) else ""

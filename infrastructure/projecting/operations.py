@@ -65,7 +65,12 @@ def operation(database: Database, projection: str) -> Iterator[tuple[PostgresTra
 
 
 def record(
-    connection: psycopg.Connection[Any], kind: str, projection: str, *, reason: str | None, details: Mapping[str, Any]
+    connection: psycopg.Connection[Any],
+    kind: str,
+    projection: str,
+    *,
+    reason: str | None,
+    details: Mapping[str, Any],
 ) -> int:
     """The number of the entry in the operations journal."""
     row = connection.execute(
@@ -78,18 +83,26 @@ def record(
             "details": json.dumps(details, default=str),
         },
     ).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(row[0]) if row is not None else 0
 
 
 def set_state(database: Database, projection: str, state: ProjectionState, *, reason: str | None = None) -> Checkpoint:
     """Pause or resume; the checkpoint as it was before."""
     with operation(database, projection) as (transaction, checkpoint):
+        if checkpoint.state is ProjectionState.TRIGGER:
+            raise Refused(f"{projection} is kept by the trigger, which does not pause; run: temple trigger disable")
         transaction.connection.execute(
-            statement("checkpoint_set_state"), {"projection": projection, "state": state.value, "reason": reason}
+            statement("checkpoint_set_state"),
+            {"projection": projection, "state": state.value, "reason": reason},
         )
         kind = "pause" if state is ProjectionState.PAUSED else "resume"
-        record(transaction.connection, kind, projection, reason=reason, details={"before": checkpoint.state.value})
+        record(
+            transaction.connection,
+            kind,
+            projection,
+            reason=reason,
+            details={"before": checkpoint.state.value},
+        )
     return checkpoint
 
 
@@ -107,13 +120,20 @@ def parked(
 
 
 def retry(
-    database: Database, projection: Projection, failures: Sequence[Parked], *, catalogue: Catalogue = CATALOGUE
+    database: Database,
+    projection: Projection,
+    failures: Sequence[Parked],
+    *,
+    catalogue: Catalogue = CATALOGUE,
 ) -> Sequence[Failure]:
     """Folds these members again (of a tally: counts these events again); returns what failed again."""
     with operation(database, projection.name) as (transaction, checkpoint):
         _require_same_version(projection, checkpoint)
         again = _again(transaction, projection, checkpoint, failures, catalogue)
-        details = {"members": [each.user_id for each in failures], "failed_again": [each.position for each in again]}
+        details = {
+            "members": [each.user_id for each in failures],
+            "failed_again": [each.position for each in again],
+        }
         record(transaction.connection, "retry", projection.name, reason=None, details=details)
     return again
 
@@ -191,9 +211,7 @@ def _again(
     return fold_again(transaction, projection, checkpoint, user_ids, catalogue=catalogue)[1]
 
 
-def _count_again(
-    transaction: PostgresTransaction, tally: Tally, positions: Sequence[Position]
-) -> Sequence[Failure]:
+def _count_again(transaction: PostgresTransaction, tally: Tally, positions: Sequence[Position]) -> Sequence[Failure]:
     connection = transaction.connection
     found: list[Recorded] = []
     for position in positions:

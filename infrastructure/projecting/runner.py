@@ -200,7 +200,11 @@ class Runner:
         led.pace.after(step.events, seconds)
         for failure in step.failures:
             log.error(
-                "parked", projection=led.name, user_id=failure.user_id, position=failure.position, error=failure.error
+                "parked",
+                projection=led.name,
+                user_id=failure.user_id,
+                position=failure.position,
+                error=failure.error,
             )
         self._watcher.stepped(led.name, step, seconds)
         return True
@@ -218,7 +222,8 @@ class Runner:
         )
 
     def _look_ahead(self) -> None:
-        assert self._reader is not None
+        if self._reader is None:
+            raise DatabaseUnavailable("the runner has no connection")
         look = self._reader.look(self._settled)
         self._look = look
         self._settled = look.settled

@@ -43,9 +43,17 @@ class PostgresTransaction:
         if self._holder is not None:
             self._require_lease(projection, self._holder)
         version, position, epoch, passed, counted, state, reason = row
+        if state == ProjectionState.TRIGGER:
+            position = self._hold_appenders()
         return Checkpoint(
             projection, version, Position(position), epoch, passed, counted, ProjectionState(state), reason
         )
+
+    def _hold_appenders(self) -> Position:
+        """In trigger mode: no append is in the middle of a fold until the transaction ends; the head of the log."""
+        self.connection.execute(statement("trigger_hold_appenders"))
+        row = self.connection.execute(statement("log_head")).fetchone()
+        return Position(row[0] if row else 0)
 
     def _require_lease(self, projection: str, holder: UUID) -> None:
         row = self.connection.execute(statement("lease_holder"), {"projection": projection}).fetchone()
@@ -171,5 +179,3 @@ def read_checkpoints(connection: Connection) -> Mapping[str, Checkpoint]:
             statement("checkpoint_read")
         )
     }
-
-

@@ -18,7 +18,7 @@ LAST: Final = Position(2**63 - 1)
 
 @dataclass(frozen=True)
 class Picked:
-    """Which events: those that fit everything that is given. `targets` are alternatives; `until` is included."""
+    """Those that fit everything that is given. `targets` are alternatives; `until` is included."""
 
     user_id: str | None = None
     event_type: str | None = None

@@ -36,7 +36,7 @@ class HeldRole(NamedTuple):
 
 @dataclass(frozen=True)
 class Member:
-    """`roles` by when they were granted. `status` is None where a stored row is missing, which verify finds."""
+    """`roles` by when they were granted. `status` is None where its stored row is missing."""
 
     user_id: str
     status: str | None
@@ -57,8 +57,8 @@ class Member:
 class MemberThen(NamedTuple):
     """A member folded as of a moment; `member` is None before the first known event.
 
-    `events` are those of the moment, by (timestamp, position). Where one of them could not be folded, `parked_at` is
-    its position, and the member is as before it.
+    `events` are those of the moment, by (timestamp, position). Where one of them could not be folded,
+    `parked_at` is its position, and the member is as before it.
     """
 
     user_id: str
@@ -119,7 +119,8 @@ def members_then(
 def member_history(connection: Connection, user_id: str, moment: Moment) -> list[Recorded]:
     """Every event of the member, by (timestamp, position), also those that no fold reads."""
     found = connection.execute(
-        statement("read_member_history"), {"user_id": user_id, "as_of": moment.as_of, "known_at": moment.known_at}
+        statement("read_member_history"),
+        {"user_id": user_id, "as_of": moment.as_of, "known_at": moment.known_at},
     )
     return list(starmap(Recorded, found))
 
@@ -146,7 +147,5 @@ def stored_member_count(connection: Connection, projection: MemberProjection[Any
 
 
 def _near(connection: Connection, user_id: str) -> tuple[str, ...]:
-    beside = connection.execute(
-        statement("read_member_neighbours"), {"user_id": user_id, "each_side": NEIGHBOURS}
-    )
+    beside = connection.execute(statement("read_member_neighbours"), {"user_id": user_id, "each_side": NEIGHBOURS})
     return tuple(get_close_matches(user_id, [each for (each,) in beside], n=3, cutoff=0.8))

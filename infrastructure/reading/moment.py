@@ -12,7 +12,7 @@ _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True)
 class Moment:
-    """The events that occurred until `as_of`, as far as they were recorded until `known_at`; None sets no limit."""
+    """What occurred by `as_of`, as far as it was recorded by `known_at`; None sets no limit."""
 
     as_of: datetime | None = None
     known_at: datetime | None = None

@@ -16,10 +16,28 @@ class _Said(NamedTuple):
     many: str
 
 
+class InPeople:
+    """Counts differences as they come, and tells what it means to put the folded rows in place."""
+
+    def __init__(self, directory: RoleDirectory) -> None:
+        self._directory = directory
+        self._counts: Counter[_Said] = Counter()
+
+    def count(self, drift: Drift) -> None:
+        self._counts[_said(drift, self._directory)] += 1
+
+    def sentences(self) -> list[str]:
+        """The most frequent first."""
+        return [
+            f"1 {said.one}" if number == 1 else f"{number:,} {said.many}" for said, number in self._counts.most_common()
+        ]
+
+
 def told_in_people(drifts: Iterable[Drift], directory: RoleDirectory) -> list[str]:
-    """What happens when the folded rows take the place of the stored ones, the most frequent first."""
-    counts = Counter(_said(drift, directory) for drift in drifts)
-    return [f"1 {said.one}" if number == 1 else f"{number:,} {said.many}" for said, number in counts.most_common()]
+    told = InPeople(directory)
+    for drift in drifts:
+        told.count(drift)
+    return told.sentences()
 
 
 def _said(drift: Drift, directory: RoleDirectory) -> _Said:
@@ -39,7 +57,8 @@ def _of_a_role(drift: Drift, label: str) -> _Said:
             return _Said(f"member gains {label}", f"members gain {label}")
         case DriftKind.DIFFERENT:
             return _Said(
-                f"member keeps {label} with another {drift.column}", f"members keep {label} with another {drift.column}"
+                f"member keeps {label} with another {drift.column}",
+                f"members keep {label} with another {drift.column}",
             )
 
 

@@ -23,7 +23,8 @@ TRACKING = ":"
 class ProjectionStatus:
     """`state` is that of the checkpoint, `needs replay` or `not installed`.
 
-    `lag_events` is exact as long as it is small. `lag_seconds` is how long the first event that is not folded yet has been in the log, 0 when there is none.
+    `lag_events` is exact as long as it is small. `lag_seconds` is how long the first event that is not
+    folded yet has been in the log, 0 when there is none.
     `code_version` is None where the projection is not installed, `leader` where nobody runs it.
     """
 
@@ -68,9 +69,7 @@ def projection_statuses(connection: Connection, installed: Mapping[str, Projecti
     return sorted(found, key=lambda each: (order.get(each.name, len(order)), each.name))
 
 
-def projection_status(
-    connection: Connection, installed: Mapping[str, Projection], name: str
-) -> ProjectionStatus:
+def projection_status(connection: Connection, installed: Mapping[str, Projection], name: str) -> ProjectionStatus:
     """Raises UnknownName for a projection without a checkpoint."""
     for status in projection_statuses(connection, installed):
         if status.name == name:

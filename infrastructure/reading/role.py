@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from domain.catalogue import CATALOGUE, Catalogue
 from domain.recorded import Recorded
 from infrastructure.database.statements import statement
-from infrastructure.reading.member import HeldRole, member_of, members_then
+from infrastructure.reading.member import HeldRole, members_then
 from infrastructure.reading.moment import Moment
 from infrastructure.reading.snapshot import Connection
 from projections.explain import effects
 from projections.fold import Fold
-from projections.members import members
+from projections.members import ROLES, members
 
 
 class Holder(NamedTuple):
@@ -22,7 +22,7 @@ class Holder(NamedTuple):
 
 class Change(StrEnum):
     GRANTED = "granted"
-    AGAIN = "granted again"
+    RENEWED = "renewed"
     ENDED = "ended"
 
 
@@ -74,10 +74,10 @@ def role_history(
 def _changes(fold: Fold[Any], user_id: str, role: str, events: Sequence[Recorded]) -> Iterator[RoleChange]:
     before: HeldRole | None = None
     for effect in effects(fold, events):
-        member = member_of(user_id, effect.rows)
-        now = None if member is None else member.role(role)
+        held = effect.rows.get(ROLES.name, ())
+        now = next((HeldRole(*row) for row in held if row[0] == role), None)
         if now != before:
-            change = Change.ENDED if now is None else Change.GRANTED if before is None else Change.AGAIN
+            change = Change.ENDED if now is None else Change.GRANTED if before is None else Change.RENEWED
             yield RoleChange(user_id, change, None if now is None else now.granted_by, effect.event)
         before = now
 

@@ -57,6 +57,9 @@ class Limit:
         )
 
 
+USUAL: Final = Limit()
+
+
 @dataclass(frozen=True)
 class Applied:
     position: Position
@@ -100,9 +103,7 @@ def apply_members(
     return Applied(upto, number)
 
 
-def apply_counts(
-    connection: Connection, tally: Tally, position: Position, shown: Shown, reason: str | None
-) -> Applied:
+def apply_counts(connection: Connection, tally: Tally, position: Position, shown: Shown, reason: str | None) -> Applied:
     passed = _count_log(connection, position)
     row = connection.execute(statement("rebuild_counted"), {"projection": tally.name}).fetchone()
     counted = int(row[0]) if row is not None else 0
@@ -135,9 +136,7 @@ def _fold_anew(
             sql.SQL("delete from {} where user_id = any(%s)").format(sql.Identifier(shadow_of(table).name)),
             (list(user_ids),),
         )
-    connection.execute(
-        statement("rebuild_forget_members"), {"projection": projection.name, "user_ids": list(user_ids)}
-    )
+    connection.execute(statement("rebuild_forget_members"), {"projection": projection.name, "user_ids": list(user_ids)})
     piece, unseen = Piece(), 0
     for user_id, folded, events in fold_members(connection, projection, catalogue, user_ids, upto):
         piece.add(projection, user_id, folded, events)
@@ -167,9 +166,7 @@ def _put(connection: Connection, projection: Projection, table: Table, user_ids:
     """The table that is read becomes what its shadow is; of all members, or of these. Only rows that differ move."""
     keys, values = key_names(projection, table), value_names(projection, table)
     live, shadow = sql.Identifier(table.name), sql.Identifier(shadow_of(table).name)
-    same = sql.SQL(" and ").join(
-        sql.SQL("rebuilt.{0} = {1}.{0}").format(sql.Identifier(name), live) for name in keys
-    )
+    same = sql.SQL(" and ").join(sql.SQL("rebuilt.{0} = {1}.{0}").format(sql.Identifier(name), live) for name in keys)
     of_these = sql.SQL("true") if user_ids is None else sql.SQL("{}.user_id = any(%(user_ids)s)")
     parameters = {} if user_ids is None else {"user_ids": list(user_ids)}
     connection.execute(
@@ -215,7 +212,8 @@ def _finish(
     changed: int,
     reason: str | None,
 ) -> None:
-    state = before.state if before.state is ProjectionState.PAUSED else ProjectionState.RUNNING
+    stays = before.state in (ProjectionState.PAUSED, ProjectionState.TRIGGER)
+    state = before.state if stays else ProjectionState.RUNNING
     connection.execute(
         statement("checkpoint_replace"),
         {

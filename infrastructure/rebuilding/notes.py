@@ -1,4 +1,4 @@
-"""What is noted about a rebuild while it goes on: who does it, at which position, and how far each range of members is."""
+"""What is noted about a rebuild while it goes on: who does it, at which position, how far each range of members is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from domain.position import Position
 from infrastructure.database.connection import Database, Role
 from infrastructure.projecting.transaction import read_checkpoints
 from infrastructure.rebuilding import notes
-from infrastructure.rebuilding.applying import Applied, Limit, apply_counts, apply_members
+from infrastructure.rebuilding.applying import USUAL, Applied, Limit, apply_counts, apply_members
 from infrastructure.rebuilding.comparing import Each, Shown, compare_counts, compare_members
 from infrastructure.rebuilding.folding import Progress, fold_range
 from infrastructure.rebuilding.shadow import clear
@@ -75,9 +75,7 @@ class Rebuild:
             self._fold_in_processes(left, workers, progress)
         else:
             for part in left:
-                fold_range(
-                    self._database, self._projection, self._catalogue, part, self.position, progress
-                )
+                fold_range(self._database, self._projection, self._catalogue, part, self.position, progress)
         after = self._done()
         return Folding(after[0] - before[0], after[1] - before[1], time.perf_counter() - started)
 
@@ -90,11 +88,9 @@ class Rebuild:
             checkpoint = self._checkpoint(connection)
             if isinstance(self._projection, Tally):
                 return compare_counts(connection, self._projection, checkpoint, self.position, each)
-            return compare_members(
-                connection, self._projection, self._catalogue, checkpoint, self.position, each
-            )
+            return compare_members(connection, self._projection, self._catalogue, checkpoint, self.position, each)
 
-    def apply(self, shown: Shown, *, limit: Limit = Limit(), reason: str | None = None) -> Applied:
+    def apply(self, shown: Shown, *, limit: Limit = USUAL, reason: str | None = None) -> Applied:
         """Puts it in place, and clears up. Raises Refused when *limit* does not allow it; nothing is changed then."""
         if isinstance(self._projection, Tally):
             applied = apply_counts(self._connection, self._projection, self.position, shown, reason)
@@ -160,7 +156,7 @@ def rebuild(
     projection: Projection,
     *,
     workers: int = 1,
-    limit: Limit = Limit(),
+    limit: Limit = USUAL,
     reason: str | None = None,
     catalogue: Catalogue = CATALOGUE,
     each: Each = lambda drift: None,

@@ -21,8 +21,12 @@ def clear(connection: Connection, projection: Projection) -> None:
     """Nothing is left of a rebuild: neither rows nor notes."""
     names = sql.SQL(", ").join(sql.Identifier(shadow_of(table).name) for table in projection.tables)
     connection.execute(sql.SQL("truncate {}").format(names))
-    for notes in ("projection_rebuild_range", "projection_rebuild_frontier", "projection_rebuild_failure",
-                  "projection_rebuild"):
+    for notes in (
+        "projection_rebuild_range",
+        "projection_rebuild_frontier",
+        "projection_rebuild_failure",
+        "projection_rebuild",
+    ):
         connection.execute(
             sql.SQL("delete from {} where projection = %s").format(sql.Identifier(notes)), (projection.name,)
         )
@@ -65,5 +69,3 @@ def value_names(projection: Projection, table: Table) -> tuple[str, ...]:
     """The columns that are no part of the key."""
     keys = key_names(projection, table)
     return tuple(column.name for column in columns_of(projection, table) if column.name not in keys)
-
-

@@ -24,7 +24,7 @@ from infrastructure.database.schema import bring_up_to_date
 from infrastructure.log.append import LogAppender
 from infrastructure.projecting.settled import settled_head
 from infrastructure.projecting.transaction import transactions
-from infrastructure.projecting.verify import verify
+from infrastructure.verifying.full import verify
 from projections.activity import activity
 from projections.member_projection import MemberProjection
 from projections.members import ROLES, STATUS, members
@@ -84,9 +84,7 @@ class Ledger:
             found = connection.execute(tables.read_statement(declared), {"user_ids": [user_id]})
             return [tuple(row) for _, *row in found]
 
-    def then_rows(
-        self, projection: MemberProjection[Any], table: str, user_id: str, expected: Sequence[Row]
-    ) -> None:
+    def then_rows(self, projection: MemberProjection[Any], table: str, user_id: str, expected: Sequence[Row]) -> None:
         self.catch_up()
         self.then_verified()
         assert sorted(self.rows(projection, table, user_id), key=repr) == sorted(expected, key=repr)

@@ -11,7 +11,7 @@ from infrastructure.projecting.recount import recount, stored_counts
 from infrastructure.projecting.transaction import Connection, PostgresTransaction, read_checkpoints
 from infrastructure.projecting.walk import Snapshot, one_snapshot, walk
 from infrastructure.verifying.verified import Verified
-from projections.checkpoint import Checkpoint
+from projections.checkpoint import Checkpoint, ProjectionState
 from projections.drift import member_drift, tally_drift
 from projections.member_projection import MemberProjection, State
 from projections.processor import NEEDS_REPLAY, Projection, may_fold
@@ -35,10 +35,11 @@ def verify(
         verified.unverified = why_not(projection, checkpoint)
         if verified.unverified is not None:
             return verified
-        counted = snapshot.tables.execute(
-            statement("log_count"), {"after": 0, "upto": checkpoint.position}
-        ).fetchone()
+        counted = snapshot.tables.execute(statement("log_count"), {"after": 0, "upto": checkpoint.position}).fetchone()
         verified.in_log = counted[0] if counted else 0
+        if checkpoint.state is ProjectionState.TRIGGER:
+            # what is folded as it is appended is not counted, and can not be passed over
+            verified.passed = verified.in_log
         verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
         exceptions = PostgresTransaction(snapshot.tables).exceptions(projection.name)
         verified.parked = len(exceptions.parked)
@@ -57,7 +58,7 @@ def checkpoint_of(connection: Connection, projection: Projection) -> Checkpoint:
 
 
 def ahead_of_log(connection: Connection, checkpoint: Checkpoint) -> bool:
-    """Whether somebody set the checkpoint to a position that the log has not reached: what comes there is not folded."""
+    """Whether somebody set the checkpoint beyond the log: what will come there would not be folded."""
     head = connection.execute(statement("log_head")).fetchone()
     return head is not None and checkpoint.position > head[0]
 
@@ -73,7 +74,11 @@ def why_not(projection: Projection, checkpoint: Checkpoint) -> str | None:
 
 
 def verify_counts(
-    connection: Connection, tally: Tally, checkpoint: Checkpoint, skipped: frozenset[Position], verified: Verified
+    connection: Connection,
+    tally: Tally,
+    checkpoint: Checkpoint,
+    skipped: frozenset[Position],
+    verified: Verified,
 ) -> None:
     """Every key, counted again from the log."""
     folded = recount(connection, tally, upto=checkpoint.position, skipped=skipped).increments

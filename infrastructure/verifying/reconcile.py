@@ -87,7 +87,7 @@ def look(
         keep(database, verified, started_at)
         return verified
     since = verify_since_last(database, projection, budget_seconds=budget_seconds, catalogue=catalogue)
-    keep(database, since.verified, started_at, round=since.round, completed=since.completed)
+    keep(database, since.verified, started_at, next_round=since.round, completed=since.completed)
     return since.verified
 
 
@@ -118,11 +118,15 @@ def write_details(path: Path, found: Iterable[Verified], now: datetime) -> None:
 def push(pushgateway: str, result: Reconciled) -> str | None:
     """Tells the Pushgateway how many issues are left; why that failed, None when it did not."""
     registry = CollectorRegistry()
-    Gauge("ledger_consistency_check_failures", "Differences that a verify found and nobody repaired", registry=registry).set(
-        result.left
-    )
     Gauge(
-        "ledger_consistency_repaired_members", "Members that the last reconciliation repaired", registry=registry
+        "ledger_consistency_check_failures",
+        "Differences that a verify found and nobody repaired",
+        registry=registry,
+    ).set(result.left)
+    Gauge(
+        "ledger_consistency_repaired_members",
+        "Members that the last reconciliation repaired",
+        registry=registry,
     ).set(result.repaired)
     try:
         push_to_gateway(pushgateway, job=JOB, registry=registry, timeout=PUSH_SECONDS)

@@ -16,7 +16,7 @@ from infrastructure.projecting.recount import recount, stored_counts
 from infrastructure.projecting.transaction import Connection, PostgresTransaction
 from infrastructure.verifying.full import why_not
 from infrastructure.verifying.verified import Verified
-from projections.checkpoint import Checkpoint
+from projections.checkpoint import Checkpoint, ProjectionState
 from projections.drift import tally_drift
 from projections.member_projection import MemberProjection
 from projections.processor import Projection
@@ -93,6 +93,8 @@ def altered_ranges(connection: Connection, projection: str, position: Position) 
 
 def _put_checkpoint_right(connection: Connection, checkpoint: Checkpoint, repaired: Repaired) -> Checkpoint:
     """Never above the log, and with the number of events that the log has; unless the log itself was altered."""
+    if checkpoint.state is ProjectionState.TRIGGER:
+        return checkpoint
     head = connection.execute(statement("log_head")).fetchone()
     position = Position(min(checkpoint.position, int(head[0]) if head else 0))
     counted = connection.execute(statement("log_count"), {"after": 0, "upto": position}).fetchone()

@@ -38,7 +38,12 @@ class Kept:
 
 
 def keep(
-    database: Database, verified: Verified, started_at: datetime, *, round: Round | None = None, completed: bool = False
+    database: Database,
+    verified: Verified,
+    started_at: datetime,
+    *,
+    next_round: Round | None = None,
+    completed: bool = False,
 ) -> int | None:
     """The result's number; None for a projection that could not be compared. A full verify has looked at everybody."""
     if verified.unverified is not None:
@@ -67,12 +72,11 @@ def keep(
             {
                 "projection": verified.projection,
                 "position": verified.position,
-                "next_user": None if full or completed or round is None else round.next_user,
+                "next_user": None if full or completed or next_round is None else next_round.next_user,
                 "completed": full or completed,
             },
         )
-    assert row is not None
-    return int(row[0])
+    return int(row[0]) if row is not None else None
 
 
 def kept(connection: Connection, projection: str | None = None, *, limit: int = 20) -> Sequence[Kept]:

@@ -20,3 +20,5 @@ where members_known(log.event_type, log.action)
       where skipped.projection = 'members'
         and skipped.position = log.id
   );
+
+grant select on members_event to temple_append, temple_project, temple_read;

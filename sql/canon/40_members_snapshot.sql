@@ -21,3 +21,5 @@ select member.user_id, frontier.occurred_at, -1, 'marked', null, null
 from temple_member_status as member
 join projection_frontier as frontier on frontier.projection = 'members' and frontier.user_id = member.user_id
 where member.status = 'inactive';
+
+grant select on members_snapshot to temple_append, temple_project, temple_read;

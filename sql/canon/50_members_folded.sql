@@ -82,7 +82,7 @@ language sql stable parallel safe as $$
             max(timestamp) filter (where action <> 'marked') as last_activity,
             case
                 when bool_or(action = 'left' and arrivals = 0) then 'departed'
-                when bool_or(action = 'marked' and place = 1) then 'inactive'
+                when bool_or(action = 'marked') then 'inactive'
                 else 'active'
             end as status,
             max(timestamp) as occurred_at,
@@ -127,7 +127,8 @@ language sql stable parallel safe as $$
         member.occurred_at,
         member.position
     from member
-    left join (select user_id, count(*)::integer as number from held group by user_id) as roles using (user_id)
+    -- full, since that is never done row by row; nobody holds a role without being a member
+    full join (select user_id, count(*)::integer as number from held group by user_id) as roles using (user_id)
     union all
     select user_id, role, granted_at, granted_by::varchar(100), null, null, null, null, null, null, null
     from held

@@ -1,9 +1,8 @@
 -- Puts these members' rows (null: everybody's) in place as the log has them as of a position: whoever can not be folded
--- is parked, only rows that differ are written, and nothing else may write them meanwhile. Planned anew each time, for
--- few members or for all of them.
+-- is parked, only rows that differ are written, and nobody else may write them meanwhile. Planned anew each time, for
+-- few members or for all of them; full joins, since those are never done row by row.
 create or replace function members_fold_again(upto bigint, user_ids varchar[]) returns jsonb
 language plpgsql set plan_cache_mode = force_custom_plan as $$
-#variable_conflict use_variable
 declare
     parked bigint;
     done jsonb;
@@ -24,52 +23,68 @@ begin
     with folded as materialized (
         select * from members_folded(upto, user_ids, null)
     ),
+    member as (
+        select * from folded where role is null
+    ),
+    role_change as materialized (
+        select
+            coalesce(held.user_id, stored.user_id) as user_id,
+            coalesce(held.role, stored.role) as role,
+            held.granted_at,
+            held.granted_by,
+            held.role is null as gone
+        from (select * from folded where role is not null) as held
+        full join (
+            select * from discord_user_current_roles
+            where user_ids is null or user_id = any(user_ids)
+        ) as stored
+            on stored.user_id = held.user_id
+           and stored.role = held.role
+        where (held.granted_at, held.granted_by) is distinct from (stored.granted_at, stored.granted_by)
+    ),
     role_put as (
-        insert into discord_user_current_roles as stored (user_id, role, granted_at, granted_by, last_verified)
-        select folded.user_id, folded.role, folded.granted_at, folded.granted_by, clock_timestamp()
-        from folded
-        left join discord_user_current_roles as there
-            on there.user_id = folded.user_id
-           and there.role = folded.role
-        where folded.role is not null
-          and (
-              there.user_id is null
-              or there.granted_at <> folded.granted_at
-              or there.granted_by is distinct from folded.granted_by
-          )
+        insert into discord_user_current_roles (user_id, role, granted_at, granted_by, last_verified)
+        select user_id, role, granted_at, granted_by, clock_timestamp() from role_change where not gone
         on conflict (user_id, role) do update
         set granted_at = excluded.granted_at,
             granted_by = excluded.granted_by,
             last_verified = excluded.last_verified
-        returning stored.user_id
     ),
     role_gone as (
         delete from discord_user_current_roles as stored
-        where (user_ids is null or stored.user_id = any(user_ids))
-          and not exists (
-              select from folded where folded.user_id = stored.user_id and folded.role = stored.role
-          )
-        returning stored.user_id
+        using role_change as change
+        where change.gone
+          and stored.user_id = change.user_id
+          and stored.role = change.role
+    ),
+    status_change as materialized (
+        select
+            coalesce(member.user_id, stored.user_id) as user_id,
+            member.discord_joined_at,
+            member.patreon_tier,
+            member.total_roles_count,
+            member.last_activity,
+            member.status,
+            member.user_id is null as gone
+        from member
+        full join (
+            select * from temple_member_status
+            where user_ids is null or user_id = any(user_ids)
+        ) as stored on stored.user_id = member.user_id
+        where (
+            member.user_id, member.discord_joined_at, member.patreon_tier, member.total_roles_count,
+            member.last_activity, member.status
+        ) is distinct from (
+            stored.user_id, stored.discord_joined_at, stored.patreon_tier, stored.total_roles_count,
+            stored.last_activity, stored.status
+        )
     ),
     status_put as (
-        insert into temple_member_status as stored
+        insert into temple_member_status
             (user_id, discord_joined_at, patreon_tier, total_roles_count, last_activity, status, last_sync)
-        select
-            folded.user_id, folded.discord_joined_at, folded.patreon_tier, folded.total_roles_count,
-            folded.last_activity, folded.status, clock_timestamp()
-        from folded
-        left join temple_member_status as there on there.user_id = folded.user_id
-        where folded.role is null
-          and (
-              there.user_id is null
-              or (
-                  there.discord_joined_at, there.patreon_tier, there.total_roles_count, there.last_activity,
-                  there.status
-              ) is distinct from (
-                  folded.discord_joined_at, folded.patreon_tier, folded.total_roles_count, folded.last_activity,
-                  folded.status
-              )
-          )
+        select user_id, discord_joined_at, patreon_tier, total_roles_count, last_activity, status, clock_timestamp()
+        from status_change
+        where not gone
         on conflict (user_id) do update
         set discord_joined_at = excluded.discord_joined_at,
             patreon_tier = excluded.patreon_tier,
@@ -77,54 +92,53 @@ begin
             last_activity = excluded.last_activity,
             status = excluded.status,
             last_sync = excluded.last_sync
-        returning stored.user_id
     ),
     status_gone as (
         delete from temple_member_status as stored
-        where (user_ids is null or stored.user_id = any(user_ids))
-          and not exists (select from folded where folded.user_id = stored.user_id and folded.role is null)
-        returning stored.user_id
+        using status_change as change
+        where change.gone
+          and stored.user_id = change.user_id
+    ),
+    frontier_change as materialized (
+        select
+            coalesce(member.user_id, stored.user_id) as user_id,
+            member.occurred_at,
+            member.position,
+            member.user_id is null as gone
+        from member
+        full join (
+            select * from projection_frontier
+            where projection = 'members'
+              and (user_ids is null or user_id = any(user_ids))
+        ) as stored on stored.user_id = member.user_id
+        where (member.occurred_at, member.position) is distinct from (stored.occurred_at, stored.position)
     ),
     frontier_put as (
         insert into projection_frontier (projection, user_id, occurred_at, position)
-        select 'members', folded.user_id, folded.occurred_at, folded.position
-        from folded
-        left join projection_frontier as there
-            on there.projection = 'members'
-           and there.user_id = folded.user_id
-        where folded.role is null
-          and (
-              there.user_id is null
-              or there.occurred_at <> folded.occurred_at
-              or there.position <> folded.position
-          )
+        select 'members', user_id, occurred_at, position from frontier_change where not gone
         on conflict (projection, user_id) do update
         set occurred_at = excluded.occurred_at,
             position = excluded.position
     ),
     frontier_gone as (
         delete from projection_frontier as stored
-        where stored.projection = 'members'
-          and (user_ids is null or stored.user_id = any(user_ids))
-          and not exists (select from folded where folded.user_id = stored.user_id and folded.role is null)
-    ),
-    change as (
-        select user_id, 1 as written, 0 as removed from role_put
-        union all
-        select user_id, 0, 1 from role_gone
-        union all
-        select user_id, 1, 0 from status_put
-        union all
-        select user_id, 0, 1 from status_gone
+        using frontier_change as change
+        where change.gone
+          and stored.projection = 'members'
+          and stored.user_id = change.user_id
     )
     select jsonb_build_object(
-        'changed_members', count(distinct user_id),
-        'rows_written', coalesce(sum(written), 0),
-        'rows_removed', coalesce(sum(removed), 0),
+        'changed_members', count(distinct change.user_id),
+        'rows_written', count(*) filter (where not change.gone),
+        'rows_removed', count(*) filter (where change.gone),
         'parked', parked
     )
     into done
-    from change;
+    from (
+        select user_id, gone from role_change
+        union all
+        select user_id, gone from status_change
+    ) as change;
     return done;
 end
 $$;

@@ -19,8 +19,9 @@ begin
                   hint = 'run: temple db migrate && temple replay members';
     end if;
     if before.state = 'trigger' then
-        -- nobody who appends is in the middle of a fold
+        -- nobody who appends is in the middle of a fold, and all that is committed is folded
         lock table trigger_member in share row exclusive mode;
+        select coalesce(max(id), 0) into before.position from webhook_audit_log;
     end if;
 
     done := members_fold_again(before.position, null);
@@ -28,7 +29,8 @@ begin
     select count(*) into in_log from webhook_audit_log where id <= before.position;
     update projection_checkpoint
     set epoch = epoch + 1,
-        passed = case when state = 'trigger' then passed else in_log end,
+        position = before.position,
+        passed = in_log,
         updated_at = clock_timestamp()
     where projection = 'members';
     done := done || jsonb_build_object(

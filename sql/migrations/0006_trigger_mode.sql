@@ -2,8 +2,8 @@
 alter table projection_checkpoint drop constraint projection_checkpoint_state_check;
 alter table projection_checkpoint add constraint projection_checkpoint_state_check
     check (state in ('running', 'paused', 'rebuilding', 'failed', 'trigger'));
-comment on column projection_checkpoint.position is
-    'the last position that is folded into the rows; the greatest number there is while a trigger folds as it is appended';
+comment on column projection_checkpoint.state is
+    'trigger: not a runner, but the trigger on the log keeps the rows, of everything that is committed; position and passed are of the time before';
 
 create table trigger_member (
     user_id varchar(100) collate "C" primary key,

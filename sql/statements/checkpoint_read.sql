@@ -1,5 +1,12 @@
-select projection, version, position, epoch, passed, counted, state, reason
+-- In trigger mode all that this snapshot sees is folded.
+select
+    projection,
+    version,
+    case when state = 'trigger' then (select coalesce(max(id), 0) from webhook_audit_log) else position end as position,
+    epoch,
+    passed,
+    counted,
+    state,
+    reason
 from projection_checkpoint
--- other names are those under which projections of the eventsourcing library keep their tracking
-where projection not like '%%:%%'
 order by projection

@@ -7,15 +7,17 @@ select
         is not distinct from
     (given.timestamp, given.event_type, given.user_id, given.action, given.target, given.metadata::jsonb, given.source)
         as same
-from unnest(
-    %(event_id)s::uuid[],
-    %(timestamp)s::timestamptz[],
-    %(event_type)s::varchar[],
-    %(user_id)s::varchar[],
-    %(action)s::varchar[],
-    %(target)s::varchar[],
-    %(metadata)s::text[],
-    %(source)s::varchar[]
+from rows from (
+    json_to_recordset(%(entries)s::json) as (
+        event_id uuid,
+        timestamp timestamptz,
+        event_type text,
+        user_id text,
+        action text,
+        target text,
+        metadata text,
+        source text
+    )
 ) with ordinality as given (event_id, timestamp, event_type, user_id, action, target, metadata, source, place)
 join webhook_audit_log as log on log.event_id = given.event_id
 order by given.place

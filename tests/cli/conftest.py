@@ -34,9 +34,7 @@ class Ended:
 
 
 class Typed(Protocol):
-    def __call__(
-        self, *arguments: str, stdin: str | bytes | None = None, **environment: str | None
-    ) -> Ended: ...
+    def __call__(self, *arguments: str, stdin: str | bytes | None = None, **environment: str | None) -> Ended: ...
 
 
 @pytest.fixture

@@ -1,11 +1,16 @@
 """Where a setting comes from: a flag, TEMPLE_*, a secret file, temple.toml, the default, in this order."""
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from infrastructure.logging import scrubbed
+from infrastructure.database.connection import Database, Role
+from infrastructure.redaction import scrubbed
 from tests.cli.conftest import Typed
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 def origin(temple: Typed, name: str, *flags: str, **environment: str | None) -> tuple[str | None, str]:
@@ -51,9 +56,7 @@ def test_a_password_is_never_shown_nor_is_one_inside_a_url(temple: Typed, dsn: s
 
 def test_a_dsn_may_lie_in_a_secret_file(temple: Typed, tmp_path: Path) -> None:
     (tmp_path / "TEMPLE_DATABASE_URL").write_text("postgresql://db.example/temple\n")
-    value, place = origin(
-        temple, "database_url", TEMPLE_DATABASE_URL=None, CREDENTIALS_DIRECTORY=str(tmp_path)
-    )
+    value, place = origin(temple, "database_url", TEMPLE_DATABASE_URL=None, CREDENTIALS_DIRECTORY=str(tmp_path))
     assert value == "dbname=temple host=db.example"
     assert place.startswith("secret file")
 
@@ -67,9 +70,7 @@ def test_a_relative_home_begins_where_the_command_was_called(temple: Typed, tmp_
     assert origin(temple, "home", "--home", "here")[0] == str(tmp_path / "here")
 
 
-def test_an_unknown_setting_in_temple_toml_is_told_with_those_that_there_are(
-    temple: Typed, tmp_path: Path
-) -> None:
+def test_an_unknown_setting_in_temple_toml_is_told_with_those_that_there_are(temple: Typed, tmp_path: Path) -> None:
     (tmp_path / "temple.toml").write_text('databse_url = "postgresql://u:hunter2@h/d"\n')
     ended = temple("config", "show")
     assert ended.code == 2
@@ -97,3 +98,13 @@ def test_a_temple_toml_that_is_no_toml_is_told(temple: Typed, tmp_path: Path) ->
 )
 def test_logs_hold_no_secrets(text: str) -> None:
     assert "hunter2" not in scrubbed(text)
+
+
+def test_the_operator_of_temple_toml_enters_the_operations_journal(
+    spawn: Spawn, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "temple.toml").write_text('operator = "the night shift"\n')
+    assert spawn("projection", "pause", "members", "--reason", "a test").wait(60) == 0
+    with database.connect(Role.READ) as connection:
+        who = connection.execute("select performed_by from ledger_operation").fetchall()
+    assert who == [("the night shift",)]

@@ -37,9 +37,7 @@ def canon(database: Database) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def append(
-    canon: psycopg.Connection, number: int, user_id: str, action: str, role: str, at: str | None
-) -> None:
+def append(canon: psycopg.Connection, number: int, user_id: str, action: str, role: str, at: str | None) -> None:
     canon.execute(
         "insert into webhook_audit_log"
         " (event_id, timestamp, event_type, user_id, action, target, metadata, source)"
@@ -59,9 +57,7 @@ def in_use(canon: psycopg.Connection) -> psycopg.Connection:
     append(canon, 5, "103", "added", "701", "2026-01-04T10:00:00Z")
     canon.execute("update webhook_audit_log set processed_at = null where id = 5")
     canon.execute("delete from discord_user_current_roles where user_id = '103'")
-    canon.execute(
-        "insert into temple_member_status (user_id, total_roles_count) values ('101', 1), ('102', 7)"
-    )
+    canon.execute("insert into temple_member_status (user_id, total_roles_count) values ('101', 1), ('102', 7)")
     return canon
 
 
@@ -83,9 +79,7 @@ def test_adoption_keeps_every_event_at_its_position(temple: Typed, in_use: psyco
 def test_recorded_at_is_when_the_canon_processed_an_event_or_else_when_it_happened(
     temple: Typed, in_use: psycopg.Connection
 ) -> None:
-    expected = in_use.execute(
-        "select id, coalesce(processed_at, timestamp) from webhook_audit_log order by id"
-    )
+    expected = in_use.execute("select id, coalesce(processed_at, timestamp) from webhook_audit_log order by id")
     before = expected.fetchall()
     temple("db", "migrate")
     assert in_use.execute("select id, recorded_at from webhook_audit_log order by id").fetchall() == before
@@ -140,9 +134,7 @@ def test_an_empty_canon_begins_at_position_1(temple: Typed, canon: psycopg.Conne
     assert canon.execute("select id from webhook_audit_log").fetchall() == [(1,)]
 
 
-def test_who_could_append_and_read_still_can_and_can_do_no_more(
-    temple: Typed, in_use: psycopg.Connection
-) -> None:
+def test_who_could_append_and_read_still_can_and_can_do_no_more(temple: Typed, in_use: psycopg.Connection) -> None:
     in_use.execute("create role bot_of_the_canon nologin")
     try:
         in_use.execute("grant select, insert, update, delete on webhook_audit_log to bot_of_the_canon")
@@ -160,9 +152,7 @@ def test_who_could_append_and_read_still_can_and_can_do_no_more(
         in_use.execute("drop role bot_of_the_canon")
 
 
-def test_derived_rows_stay_as_they_are_and_are_drift_until_a_replay(
-    temple: Typed, in_use: psycopg.Connection
-) -> None:
+def test_derived_rows_stay_as_they_are_and_are_drift_until_a_replay(temple: Typed, in_use: psycopg.Connection) -> None:
     temple("db", "migrate")
     roles = "select user_id, role from discord_user_current_roles order by 1, 2"
     assert in_use.execute(roles).fetchall() == [("101", "700")]
@@ -170,9 +160,11 @@ def test_derived_rows_stay_as_they_are_and_are_drift_until_a_replay(
     assert temple("replay", "--yes").code == 0
     assert temple("verify", "--full").code == 0
     assert in_use.execute(roles).fetchall() == [("101", "700"), ("103", "701")]
-    assert in_use.execute(
-        "select user_id, total_roles_count from temple_member_status order by 1"
-    ).fetchall() == [("101", 1), ("102", 0), ("103", 1)]
+    assert in_use.execute("select user_id, total_roles_count from temple_member_status order by 1").fetchall() == [
+        ("101", 1),
+        ("102", 0),
+        ("103", 1),
+    ]
 
 
 def test_a_runner_goes_on_where_the_trigger_left_off(temple: Typed, in_use: psycopg.Connection) -> None:
@@ -180,9 +172,7 @@ def test_a_runner_goes_on_where_the_trigger_left_off(temple: Typed, in_use: psyc
     append(in_use, 9, "101", "removed", "700", "2026-02-01T10:00:00Z")
     assert temple("run", "--until-caught-up").code == 0
     assert temple("verify", "--full").code == 0
-    assert in_use.execute("select user_id, role from discord_user_current_roles").fetchall() == [
-        ("103", "701")
-    ]
+    assert in_use.execute("select user_id, role from discord_user_current_roles").fetchall() == [("103", "701")]
 
 
 REFUSED: dict[str, tuple[str, str]] = {
@@ -295,17 +285,13 @@ def test_text_columns_are_adopted_where_their_values_fit(temple: Typed, in_use: 
     assert temple("db", "migrate").code == 0
 
 
-def test_whoever_owns_the_database_needs_not_be_superuser(
-    temple: Typed, server: EmbeddedServer, template: str
-) -> None:
+def test_whoever_owns_the_database_needs_not_be_superuser(temple: Typed, server: EmbeddedServer, template: str) -> None:
     login, name = "owner_of_a_canon", f"canon_{next(_numbers)}"
     with psycopg.connect(server.dsn(), autocommit=True) as admin:
         admin.execute(f"create role {login} login createrole")
         admin.execute(f"grant temple_owner, temple_append, temple_project, temple_read to {login}")
         try:
-            admin.execute(
-                sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(login))
-            )
+            admin.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(login)))
             options = psycopg.conninfo.make_conninfo(server.dsn(name), options=f"-c role={login}")
             with psycopg.connect(options, autocommit=True) as theirs:
                 theirs.execute(CANON)

@@ -32,11 +32,11 @@ def durable(database: Database) -> Iterator[Database]:
     settings = ("fsync", "full_page_writes", "synchronous_commit")
     with database.connect(Role.LOGIN) as connection:
         for name in settings:
-            connection.execute(f"alter system set {name} = on")  # type: ignore[arg-type]
+            connection.execute(f"alter system set {name} = on")
         until(connection, "on")
         yield database
         for name in settings:
-            connection.execute(f"alter system reset {name}")  # type: ignore[arg-type]
+            connection.execute(f"alter system reset {name}")
         until(connection, "off")
 
 
@@ -50,7 +50,15 @@ def until(connection: psycopg.Connection, fsync: str) -> None:
 def test_a_new_ledger_has_nothing_wrong(temple: Typed, durable: Database) -> None:
     found = checks(temple, 0)
     assert {each["outcome"] for each in found.values()} <= {"ok", "warn"}
-    for name in ("append-only", "roles", "gap proof", "migrations", "projection members", "clock", "encoding"):
+    for name in (
+        "append-only",
+        "roles",
+        "gap proof",
+        "migrations",
+        "projection members",
+        "clock",
+        "encoding",
+    ):
         assert found[name]["outcome"] == "ok", found[name]
 
 
@@ -64,19 +72,15 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("check", BROKEN)
-def test_what_is_broken_fails_its_check_and_ends_with_3(
-    temple: Typed, durable: Database, check: str
-) -> None:
+def test_what_is_broken_fails_its_check_and_ends_with_3(temple: Typed, durable: Database, check: str) -> None:
     with durable.connect(Role.LOGIN) as connection:
-        connection.execute(BROKEN[check])  # type: ignore[arg-type]
+        connection.execute(BROKEN[check])
     found = checks(temple, 3)
     assert found[check]["outcome"] == "fail"
     assert found[check]["advice"]
 
 
-def test_a_trigger_that_is_enabled_for_ordinary_sessions_only_is_not_enough(
-    temple: Typed, durable: Database
-) -> None:
+def test_a_trigger_that_is_enabled_for_ordinary_sessions_only_is_not_enough(temple: Typed, durable: Database) -> None:
     with durable.connect(Role.LOGIN) as connection:
         connection.execute("alter table webhook_audit_log enable trigger webhook_audit_log_is_append_only")
     assert checks(temple, 3)["gap proof"]["outcome"] == "fail"
@@ -95,7 +99,7 @@ WARNED = {
 @pytest.mark.parametrize("check", WARNED)
 def test_what_may_be_meant_is_only_warned_of(temple: Typed, durable: Database, check: str) -> None:
     with durable.connect(Role.LOGIN) as connection:
-        connection.execute(WARNED[check])  # type: ignore[arg-type]
+        connection.execute(WARNED[check])
     assert checks(temple, 0)[check]["outcome"] == "warn"
 
 
@@ -117,9 +121,7 @@ def test_a_busy_log_is_not_held_up_for_the_sake_of_a_check(temple: Typed, durabl
         assert checks(temple, 0)["append-only"]["outcome"] == "warn"
 
 
-def test_a_database_that_is_not_there_fails_one_check_and_the_others_are_still_made(
-    temple: Typed, home: Path
-) -> None:
+def test_a_database_that_is_not_there_fails_one_check_and_the_others_are_still_made(temple: Typed, home: Path) -> None:
     ended = temple("doctor", "--json", TEMPLE_DATABASE_URL=f"postgresql:///temple?host={home}")
     assert ended.code == 3
     outcomes = {each["check"]: each["outcome"] for each in ended.data}

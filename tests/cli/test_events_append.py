@@ -15,7 +15,13 @@ GRANT = ("events", "append", "--type", "discord_role_change", "--action", "added
 
 def test_an_event_is_appended_from_its_options(temple: Typed) -> None:
     ended = temple(
-        *GRANT, "--target", "Oracle", "--metadata", '{"granted_by": "eve"}', "--timestamp", "2026-01-02T03:04:05+01:00"
+        *GRANT,
+        "--target",
+        "Oracle",
+        "--metadata",
+        '{"granted_by": "eve"}',
+        "--timestamp",
+        "2026-01-02T03:04:05+01:00",
     )
     assert (ended.code, ended.stdout.startswith("appended at position 1, event_id ")) == (0, True)
     event = temple("events", "show", "1", "--json").data

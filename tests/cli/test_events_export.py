@@ -16,7 +16,10 @@ from tests.cli.conftest import Ended, Typed
 def ledger(database: Database) -> Ledger:
     found = Ledger(database)
     found.given(
-        joined("ada", at(1)), role_added("ada", "Oracle", at(2)), joined("bob", at(3)), pledged("bob", "Gold", at(48))
+        joined("ada", at(1)),
+        role_added("ada", "Oracle", at(2)),
+        joined("bob", at(3)),
+        pledged("bob", "Gold", at(48)),
     )
     return found
 
@@ -30,7 +33,11 @@ def test_each_event_is_a_line_with_the_logs_columns(temple: Typed, ledger: Ledge
     ended = temple("events", "export")
     assert ended.code == 0
     first = exported(ended)[0]
-    assert (first["id"], first["user_id"], first["timestamp"]) == (1, "ada", "2026-01-01T01:00:00.000000+00:00")
+    assert (first["id"], first["user_id"], first["timestamp"]) == (
+        1,
+        "ada",
+        "2026-01-01T01:00:00.000000+00:00",
+    )
     assert {"event_id", "event_type", "action", "target", "metadata", "source", "recorded_at"} < first.keys()
     assert first["processed_at"] is not None
     assert "4 events exported in" in ended.stderr

@@ -92,7 +92,11 @@ def test_several_files_have_a_sentence_and_a_rejects_file_each(temple: Typed, tm
     rejects = tmp_path / "refused.jsonl"
     ended = temple("events", "import", str(bad), str(history), str(bad), "--rejects", str(rejects))
     assert ended.code == 1
-    assert [each.split(":")[0] for each in ended.stdout.splitlines()] == ["bad.jsonl", "history.jsonl", "bad.jsonl"]
+    assert [each.split(":")[0] for each in ended.stdout.splitlines()] == [
+        "bad.jsonl",
+        "history.jsonl",
+        "bad.jsonl",
+    ]
     assert rejects.exists()
     assert rejects.with_name("refused.jsonl.3").exists()
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from infrastructure.database.connection import Database, Role
+from infrastructure.rebuilding.rebuild import Rebuild
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
+from projections.members import members
 from tests.cli.conftest import ROOT, Typed
 from tests.reading.facts import altered, role_created, unfoldable
 
@@ -32,17 +34,19 @@ def ledger(database: Database) -> Ledger:
 def test_a_dry_run_tells_the_difference_in_people_and_changes_nothing(temple: Typed, ledger: Ledger) -> None:
     ended = temple("replay", "--dry-run")
     assert ended.code == 0
-    assert "members: 3 members folded up to position 7; 3 members would change (3 differences)" in ended.stdout
+    assert "members: 6 events folded up to position 7 in " in ended.stdout
+    assert "; 3 members differ (3 differences)" in ended.stdout
     assert "  2 members gain Oracle" in ended.stdout
     assert "  1 member changes status from departed to active" in ended.stdout
-    assert "activity: 3 counts folded up to position 7; nothing differs" in ended.stdout
+    assert "activity: 7 events folded up to position 7 in " in ended.stdout
+    assert ended.stdout.endswith("nothing differs\n")
     assert temple("verify").code == 3
 
 
 def test_with_yes_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: Ledger) -> None:
     ended = temple("replay", "--yes", "--reason", "a hand was too quick")
     assert ended.code == 0
-    assert "3 members changed" in ended.stdout
+    assert "members: in place, at position 7" in ended.stdout
     assert temple("verify").code == 0
     with ledger.database.connect(Role.READ) as connection:
         journal = connection.execute("select kind, projection, reason from ledger_operation order by id").fetchall()
@@ -73,15 +77,55 @@ def test_rows_of_another_version_are_of_this_one_afterwards(temple: Typed, ledge
 def test_json_has_the_counts_and_the_differences(temple: Typed, ledger: Ledger) -> None:
     (members,) = temple("replay", "members", "--dry-run", "--json").data
     assert (members["members"], members["changed_members"], members["changes"]) == (3, 3, 3)
-    assert not members["applied"]
+    assert members["applied"] is None
     assert members["told"][0] == "2 members gain Oracle"
     assert len(members["differences"]) == 3
 
 
-def test_what_can_not_be_folded_is_told(temple: Typed, ledger: Ledger) -> None:
+def test_what_can_not_be_folded_is_told_with_the_next_command(temple: Typed, ledger: Ledger) -> None:
     unfoldable(ledger.database, "ada", at(3))
-    assert "its member would be parked" in temple("replay", "--dry-run").stderr
-    assert "its member is parked" in temple("replay", "--yes").stderr
+    assert "members: 1 event can not be folded; see: temple failures list" in temple("replay", "--yes").stderr
+
+
+def test_where_more_would_change_than_allowed_it_is_refused_and_nothing_changes(temple: Typed, ledger: Ledger) -> None:
+    names = [f"member {number}" for number in range(20)]
+    ledger.when(*(joined(name, at(3)) for name in names))
+    ledger.catch_up()
+    altered(ledger.database, "update temple_member_status set status = 'inactive' where user_id like 'member %'")
+    refused = temple("replay", "members", "--yes")
+    assert refused.code == 5
+    assert "--max-change" in refused.stderr
+    assert temple("verify", "members").code == 3
+    assert temple("replay", "members", "--yes", "--max-change", "100%").code == 0
+    assert temple("verify", "members").code == 0
+
+
+@pytest.mark.parametrize("share", ["120%", "-1", "many"])
+def test_a_share_that_is_none_is_a_usage_error(temple: Typed, share: str) -> None:
+    assert temple("replay", "--yes", f"--max-change={share}").code == 2
+
+
+def test_while_another_replay_is_going_on_it_is_refused(temple: Typed, ledger: Ledger) -> None:
+    with Rebuild(ledger.database, members):
+        refused = temple("replay", "members", "--yes")
+    assert refused.code == 5
+    assert "a replay of members is going on" in refused.stderr
+
+
+def test_a_replay_that_ended_early_is_gone_on_with_or_cleared_up(temple: Typed, ledger: Ledger) -> None:
+    with Rebuild(ledger.database, members) as ended_early:
+        ended_early.fold()
+    assert temple("replay", "members", "--abort").stdout == "members: cleared up\n"
+    assert temple("replay", "members", "--abort").stdout == "members: nothing to clear up\n"
+    with Rebuild(ledger.database, members) as ended_early:
+        ended_early.fold()
+    assert "going on with a replay that had been ended early" in temple("replay", "members", "--yes").stderr
+    assert temple("verify", "members").code == 0
+
+
+def test_several_workers_put_the_same_in_place(temple: Typed, ledger: Ledger) -> None:
+    assert temple("replay", "--yes", "--workers", "2").code == 0
+    assert temple("verify").code == 0
 
 
 def test_an_unknown_projection_is_a_sentence_with_the_names(temple: Typed, ledger: Ledger) -> None:
@@ -91,7 +135,13 @@ def test_an_unknown_projection_is_a_sentence_with_the_names(temple: Typed, ledge
 
 @pytest.mark.parametrize(("answer", "code", "verified"), [("n", 1, 3), ("y", 0, 0)])
 def test_on_a_terminal_it_shows_the_difference_and_asks(
-    temple: Typed, ledger: Ledger, environment: Mapping[str, str], tmp_path: Path, answer: str, code: int, verified: int
+    temple: Typed,
+    ledger: Ledger,
+    environment: Mapping[str, str],
+    tmp_path: Path,
+    answer: str,
+    code: int,
+    verified: int,
 ) -> None:
     ours, theirs = os.openpty()
     try:
@@ -111,5 +161,5 @@ def test_on_a_terminal_it_shows_the_difference_and_asks(
         os.close(theirs)
     assert ended.returncode == code, ended.stderr
     assert "2 members gain Oracle" in ended.stdout
-    assert "Put this in place for members and activity?" in ended.stderr
+    assert "Put this in place?" in ended.stderr
     assert temple("verify").code == verified

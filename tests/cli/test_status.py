@@ -20,12 +20,12 @@ def folded(temple: Typed, tmp_path: Path) -> Typed:
 
 def owner(database: Database, statement: str) -> None:
     with database.connect(Role.LOGIN) as connection:
-        connection.execute(statement)  # type: ignore[arg-type]
+        connection.execute(statement)
 
 
 def number(database: Database, question: str) -> int:
     with database.connect(Role.READ) as connection:
-        row = connection.execute(question).fetchone()  # type: ignore[arg-type]
+        row = connection.execute(question).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -41,9 +41,7 @@ def test_it_counts_events_members_and_patrons_without_counting_the_log(folded: T
     assert set(data["members"]) == {"active", "inactive", "departed"}
 
 
-def test_events_that_are_not_folded_yet_are_counted_too(
-    folded: Typed, database: Database, tmp_path: Path
-) -> None:
+def test_events_that_are_not_folded_yet_are_counted_too(folded: Typed, database: Database, tmp_path: Path) -> None:
     file = tmp_path / "more.jsonl"
     folded("demo", "--members", "10", "--events", "50", "--seed", "99", "-o", str(file))
     folded("events", "import", str(file))
@@ -66,7 +64,7 @@ def test_people_see_it_within_80_columns_for_each_line_but_the_path(folded: Type
 
 TROUBLES = {
     "paused": (
-        "update projection_checkpoint set state = 'paused', reason = 'maintenance' where projection = 'members'",
+        ("update projection_checkpoint set state = 'paused', reason = 'maintenance' where projection = 'members'"),
         "members stands still (paused): maintenance",
         "temple projection resume members",
     ),
@@ -81,7 +79,7 @@ TROUBLES = {
         "temple replay members",
     ),
     "parked": (
-        "insert into projection_failure (projection, position, user_id, error) values ('members', 1, '1', 'x')",
+        ("insert into projection_failure (projection, position, user_id, error) values ('members', 1, '1', 'x')"),
         "1 event could not be folded and parked",
         "temple failures list",
     ),

@@ -210,3 +210,20 @@ def test_down_where_there_is_nothing_says_so(temple: Typed, home: Path) -> None:
     assert ended.code == 0
     assert ended.stdout == f"no embedded database in {home} yet\n"
     assert not home.exists()
+
+
+def test_interrupted_on_its_way_it_keeps_whole_lines_and_says_how_to_get_the_rest(
+    spawn: Spawn, temple: Typed, database: Database
+) -> None:
+    up = spawn("up", "--demo", "--members", "1000", "--events", "300000")
+    until(up.stdout, "migrations")
+    with database.connect(Role.READ) as connection:
+        while connection.execute("select exists (select from webhook_audit_log)").fetchone() == (False,):
+            connection.execute("select pg_sleep(0.02)")
+    up.send_signal(signal.SIGINT)
+    said, logged = up.communicate(timeout=60)
+    assert up.returncode == 130, logged
+    rest = "temple demo --members 1000 --events 300000 --seed 1 | temple events import -"
+    assert f"the rest comes with: {rest}" in said
+    assert 0 < events(database) < 280_000
+    assert temple("run", "--until-caught-up").code == 0

@@ -33,7 +33,7 @@ def test_several_at_once_apply_each_migration_once(empty: Database) -> None:
     def bring() -> None:
         try:
             bring_up_to_date(empty)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told by the test
             errors.append(error)
 
     threads = [threading.Thread(target=bring) for _ in range(4)]
@@ -117,5 +117,3 @@ def test_the_canons_tables_have_the_canons_columns(database: Database) -> None:
         ("webhook_audit_log", "source", text, 50),
         ("webhook_audit_log", "recorded_at", time, None),
     ]
-
-

@@ -14,6 +14,9 @@ INSERT = (
 PRIVILEGE = psycopg.errors.InsufficientPrivilege
 APPEND_ONLY = psycopg.errors.RestrictViolation
 
+INSERT_ID = INSERT.replace("(event_id,", "(id, event_id,").replace("values (", "overriding system value values (1, ")
+INSERT_TIME = INSERT.replace("(event_id,", "(recorded_at, event_id,").replace("values (", "values (now(), ")
+
 WRITERS = [Role.APPEND, Role.PROJECT, Role.READ]
 REFUSED = [
     *((role, statement, PRIVILEGE) for role in WRITERS for statement in (
@@ -33,8 +36,8 @@ REFUSED = [
         "delete from skipped_position",
     )),
     *((role, INSERT, PRIVILEGE) for role in (Role.PROJECT, Role.READ)),
-    (Role.APPEND, INSERT.replace("(event_id,", "(id, event_id,").replace("values (", "overriding system value values (1, "), PRIVILEGE),
-    (Role.APPEND, INSERT.replace("(event_id,", "(recorded_at, event_id,").replace("values (", "values (now(), "), PRIVILEGE),
+    (Role.APPEND, INSERT_ID, PRIVILEGE),
+    (Role.APPEND, INSERT_TIME, PRIVILEGE),
     (Role.APPEND, "delete from discord_user_current_roles", PRIVILEGE),
     (Role.APPEND, "update projection_checkpoint set position = 0", PRIVILEGE),
     (Role.READ, "delete from temple_member_status", PRIVILEGE),

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from domain.events import RoleAdded
+from domain.recorded import Recorded
 from projections.member_projection import MemberProjection
 from projections.tables import Column, ColumnType, Rows, Table
-from projections.tally import Tally
+from projections.tally import Increments, Tally
 
 GRANTS = Table(
     "example_grants",
@@ -40,6 +41,12 @@ def _(before: Grants, event: RoleAdded) -> Grants:
     return Grants({**before.by_role, event.role: (times + 1, event.occurred_at)})
 
 
+def _joins(event: Recorded) -> Increments:
+    if event.event_type != "discord_join" or event.occurred_at is None:
+        return {}
+    return {(event.occurred_at.date(),): 1}
+
+
 joins = Tally(
     "joins_by_day",
     version=1,
@@ -48,5 +55,5 @@ joins = Tally(
         columns=(Column("day", ColumnType.DATE), Column("joins", ColumnType.BIGINT)),
         key=("day",),
     ),
-    count=lambda event: {(event.occurred_at.date(),): 1} if event.event_type == "discord_join" else {},
+    count=_joins,
 )

@@ -67,9 +67,7 @@ def test_a_subscription_yields_domain_events_with_their_tracking(ledger: TempleL
     ]
 
 
-def test_a_row_that_can_not_be_decoded_does_not_stop_a_subscription(
-    database: Database, ledger: TempleLedger
-) -> None:
+def test_a_row_that_can_not_be_decoded_does_not_stop_a_subscription(database: Database, ledger: TempleLedger) -> None:
     position = insert_undecodable(database, "ada")
     ledger.save(joined("grace"))
 
@@ -135,9 +133,7 @@ def test_the_database_of_one_application_can_be_named_apart(database: Database) 
         assert ledger.recorder.max_notification_id() is None
 
 
-def test_without_a_database_one_sentence_says_what_to_set(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_a_database_one_sentence_says_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TEMPLE_DATABASE_URL", raising=False)
     monkeypatch.chdir(tmp_path)
 

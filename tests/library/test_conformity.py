@@ -57,9 +57,7 @@ class ToyRecorder(ApplicationRecorder):
     def max_notification_id(self) -> int | None:
         return self.log.max_notification_id()
 
-    def subscribe(
-        self, gt: int | None = None, topics: Sequence[str] = ()
-    ) -> Subscription[ApplicationRecorder]:
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
         return ToySubscription(self, gt, topics)
 
 

@@ -31,9 +31,7 @@ def row(
 ) -> Recorded:
     event_type, _, action = name.partition("/")
     event_id = UUID(int=position)
-    return Recorded(
-        Position(position), occurred_at, event_type, "ada", action, target, metadata, "discord", event_id
-    )
+    return Recorded(Position(position), occurred_at, event_type, "ada", action, target, metadata, "discord", event_id)
 
 
 def test_a_notification_names_the_member_the_position_and_the_event_type() -> None:

@@ -72,9 +72,7 @@ def test_a_new_event_beside_an_old_one_is_kept(recorder: LogRecorder) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_one_conflicting_event_keeps_all_of_them_out(
-    database: Database, recorder: LogRecorder, place: int
-) -> None:
+def test_one_conflicting_event_keeps_all_of_them_out(database: Database, recorder: LogRecorder, place: int) -> None:
     old, new = stored(joined("ada"), role_added("ada", "Oracle"))
     first = recorder.insert_events([old])
     batch = [new]
@@ -86,9 +84,7 @@ def test_one_conflicting_event_keeps_all_of_them_out(
     assert positions(database) == first
 
 
-def test_two_contents_for_one_id_in_one_call_are_a_conflict(
-    database: Database, recorder: LogRecorder
-) -> None:
+def test_two_contents_for_one_id_in_one_call_are_a_conflict(database: Database, recorder: LogRecorder) -> None:
     (event,) = stored(joined("ada"))
 
     with pytest.raises(IntegrityError):
@@ -115,9 +111,7 @@ def test_an_event_that_was_read_from_the_log_is_not_appended_again(recorder: Log
     ],
     ids=["no row", "no columns", "another member", "another event type"],
 )
-def test_what_is_no_row_of_the_log_is_refused(
-    database: Database, recorder: LogRecorder, bad: StoredEvent
-) -> None:
+def test_what_is_no_row_of_the_log_is_refused(database: Database, recorder: LogRecorder, bad: StoredEvent) -> None:
     with pytest.raises(DataError):
         recorder.insert_events([*stored(joined("grace")), bad])
 
@@ -161,9 +155,7 @@ def test_notifications_end_before_a_position_that_may_still_be_filled(
     assert [each.id for each in recorder.select_notifications(None, 10)] == [1, 2, 3]
 
 
-def test_notifications_pass_a_position_that_was_rolled_back(
-    database: Database, recorder: LogRecorder
-) -> None:
+def test_notifications_pass_a_position_that_was_rolled_back(database: Database, recorder: LogRecorder) -> None:
     with database.connect(Role.APPEND) as writer, writer.transaction(force_rollback=True):
         writer.execute(INSERT, entry(joined("ghost"))._asdict())
         recorder.insert_events(stored(joined("ada")))
@@ -187,9 +179,7 @@ def test_topics_select_event_types(recorder: LogRecorder) -> None:
     assert of("discord_leave/left") == []
 
 
-def test_a_row_that_can_not_be_decoded_is_a_notification_like_others(
-    database: Database, recorder: LogRecorder
-) -> None:
+def test_a_row_that_can_not_be_decoded_is_a_notification_like_others(database: Database, recorder: LogRecorder) -> None:
     position = insert_undecodable(database, "ada")
 
     (notification,) = recorder.select_notifications(None, 10)

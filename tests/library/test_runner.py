@@ -109,9 +109,7 @@ def ledger(env: dict[str, str]) -> Iterator[TempleLedger]:
 
 
 def running(projection: type[Projection[Seen]], env: dict[str, str]) -> ProjectionRunner[TempleLedger, Seen]:
-    return ProjectionRunner(
-        application_class=TempleLedger, projection_class=projection, view_class=Seen, env=env
-    )
+    return ProjectionRunner(application_class=TempleLedger, projection_class=projection, view_class=Seen, env=env)
 
 
 def append_at_random(database: Database, seed: int) -> None:

@@ -60,9 +60,7 @@ def test_it_waits_for_a_position_that_may_still_be_filled(database: Database, re
         assert [each.originator_id for each in islice(subscription, 2)] == ["slow", "quick"]
 
 
-def test_it_does_not_wait_for_a_transaction_that_appends_nothing(
-    database: Database, recorder: LogRecorder
-) -> None:
+def test_it_does_not_wait_for_a_transaction_that_appends_nothing(database: Database, recorder: LogRecorder) -> None:
     with database.connect(Role.APPEND) as ghost, ghost.transaction(force_rollback=True):
         ghost.execute(INSERT, entry(joined("ghost"))._asdict())
     (position,) = recorder.insert_events(stored(joined("ada")))
@@ -76,9 +74,7 @@ def test_it_does_not_wait_for_a_transaction_that_appends_nothing(
         assert next_ids(subscription, 1) == [position]
 
 
-def test_it_goes_on_where_it_was_after_its_connections_were_cut(
-    database: Database, recorder: LogRecorder
-) -> None:
+def test_it_goes_on_where_it_was_after_its_connections_were_cut(database: Database, recorder: LogRecorder) -> None:
     with recorder.subscribe() as subscription:
         recorder.insert_events(stored(joined("ada")))
         assert next_ids(subscription, 1) == [1]
@@ -111,9 +107,7 @@ def test_stopping_ends_a_subscription_that_nobody_reads(recorder: LogRecorder) -
     assert list(subscription) == []
 
 
-def test_an_error_that_lasts_is_raised_where_the_events_are_read(
-    database: Database, recorder: LogRecorder
-) -> None:
+def test_an_error_that_lasts_is_raised_where_the_events_are_read(database: Database, recorder: LogRecorder) -> None:
     with database.connect(Role.OWNER) as owner:
         owner.execute("revoke select on webhook_audit_log from temple_read")
 

@@ -92,9 +92,7 @@ def test_many_get_positions_in_their_order(database: Database, appender: LogAppe
 def test_of_two_with_one_event_id_the_first_counts(database: Database, appender: LogAppender) -> None:
     first, same, other = joined("ada"), joined("ada"), joined("grace")
     event_id = first.event_id
-    outcomes = appender.append_many(
-        [first, same._replace(event_id=event_id), other._replace(event_id=event_id)]
-    )
+    outcomes = appender.append_many([first, same._replace(event_id=event_id), other._replace(event_id=event_id)])
     assert isinstance(outcomes[0], Appended)
     position = outcomes[0].position
     assert outcomes[:2] == [Appended(position, added=True), Appended(position, added=False)]
@@ -103,9 +101,7 @@ def test_of_two_with_one_event_id_the_first_counts(database: Database, appender:
     assert rows(database, "user_id") == ["ada"]
 
 
-def test_conflicts_among_many_are_reported_and_the_others_kept(
-    database: Database, appender: LogAppender
-) -> None:
+def test_conflicts_among_many_are_reported_and_the_others_kept(database: Database, appender: LogAppender) -> None:
     known, old = joined("ada"), joined("grace")
     appender.append_many([known, old])
     new = joined("mary")
@@ -225,9 +221,7 @@ def test_deadlocked_appenders_both_succeed(database: Database) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    added = [
-        outcome for each in outcomes for outcome in each if isinstance(outcome, Appended) and outcome.added
-    ]
+    added = [outcome for each in outcomes for outcome in each if isinstance(outcome, Appended) and outcome.added]
     assert len(outcomes) == 2
     assert len(added) == len(entries) == len(rows(database))
 

@@ -72,9 +72,7 @@ def test_positions_without_a_gap_are_settled_at_once(database: Database, reader:
     assert reader.look(START).settled == last
 
 
-def test_positions_without_a_gap_are_settled_while_others_append(
-    database: Database, reader: GapReader
-) -> None:
+def test_positions_without_a_gap_are_settled_while_others_append(database: Database, reader: GapReader) -> None:
     last = committed(database, 3)[-1]
     with appending(database) as other:
         insert(other)
@@ -82,9 +80,7 @@ def test_positions_without_a_gap_are_settled_while_others_append(
     assert (look.settled, look.blocked_by) == (last, ())
 
 
-def test_an_open_transaction_holds_back_what_comes_after_its_event(
-    database: Database, reader: GapReader
-) -> None:
+def test_an_open_transaction_holds_back_what_comes_after_its_event(database: Database, reader: GapReader) -> None:
     before = committed(database)[0]
     with appending(database) as slow:
         insert(slow)
@@ -144,9 +140,7 @@ def test_an_event_of_a_released_savepoint_is_waited_for(database: Database, read
         assert reader.look(START).settled == after
 
 
-def test_whoever_appends_later_does_not_hold_back_an_earlier_gap(
-    database: Database, reader: GapReader
-) -> None:
+def test_whoever_appends_later_does_not_hold_back_an_earlier_gap(database: Database, reader: GapReader) -> None:
     with appending(database) as first, appending(database) as second:
         insert(first)
         after = committed(database)[0]
@@ -157,9 +151,7 @@ def test_whoever_appends_later_does_not_hold_back_an_earlier_gap(
     assert (look.settled, look.blocked_by) == (after, ())
 
 
-def test_what_was_filled_passes_while_a_later_gap_is_waited_for(
-    database: Database, reader: GapReader
-) -> None:
+def test_what_was_filled_passes_while_a_later_gap_is_waited_for(database: Database, reader: GapReader) -> None:
     with appending(database) as first, appending(database) as second:
         insert(first)
         middle = Position(committed(database)[0])
@@ -231,9 +223,7 @@ def test_a_prepared_transaction_is_waited_for_until_it_is_ended(
     assert (inside in rows(database)) is (end == "commit")
 
 
-def test_a_transaction_that_locked_the_table_first_is_waited_for(
-    database: Database, reader: GapReader
-) -> None:
+def test_a_transaction_that_locked_the_table_first_is_waited_for(database: Database, reader: GapReader) -> None:
     """A stronger lock does not stand in for the one that an insert takes."""
     with database.connect(Role.OWNER, autocommit=False) as owner:
         owner.execute("lock table webhook_audit_log in share row exclusive mode")

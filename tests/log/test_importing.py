@@ -74,9 +74,7 @@ def test_lines_without_an_event_id_are_recognised_by_their_content(database: Dat
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
-def test_of_two_lines_with_one_event_id_the_first_counts(
-    database: Database, tmp_path: Path, chunk: int
-) -> None:
+def test_of_two_lines_with_one_event_id_the_first_counts(database: Database, tmp_path: Path, chunk: int) -> None:
     first = line("ada")
     other = {**first, "user_id": "eve"}
     rejects = tmp_path / "rejects.jsonl"
@@ -203,15 +201,11 @@ def test_a_rejected_line_that_was_mended_can_be_imported(database: Database, tmp
     assert imported(database, as_lines(mended)).added == 1
 
 
-def test_rejects_are_in_the_order_of_the_lines_and_for_their_owner_only(
-    database: Database, tmp_path: Path
-) -> None:
+def test_rejects_are_in_the_order_of_the_lines_and_for_their_owner_only(database: Database, tmp_path: Path) -> None:
     rejects = tmp_path / "rejects.jsonl"
     first = line("ada")
     other = {**first, "user_id": "eve"}
-    result = imported(
-        database, as_lines(first, {}, other, {}, line("grace"), other, {}), most_lines=2, rejects=rejects
-    )
+    result = imported(database, as_lines(first, {}, other, {}, line("grace"), other, {}), most_lines=2, rejects=rejects)
     assert (result.added, result.rejected, result.conflicts) == (2, 3, 2)
     assert [reject["line"] for reject in rejects_in(rejects)] == [2, 3, 4, 6, 7]
     assert rejects.stat().st_mode & 0o777 == 0o600
@@ -261,9 +255,7 @@ def test_an_interrupted_import_is_run_again(database: Database, chunks: int) -> 
 def test_progress_tells_what_is_committed(database: Database) -> None:
     text = as_lines(*(line(f"member-{number}") for number in range(30)))
     told: list[tuple[Imported, int]] = []
-    result = imported(
-        database, text, most_lines=10, progress=lambda done: told.append((done, len(rows(database))))
-    )
+    result = imported(database, text, most_lines=10, progress=lambda done: told.append((done, len(rows(database)))))
     assert [done.added for done, _ in told] == [10, 20, 30]
     assert all(there >= done.added for done, there in told)
     assert told[-1][0] == result
@@ -274,8 +266,7 @@ def test_two_imports_of_one_file_at_once_add_each_line_once(database: Database) 
     text = as_lines(*(line(f"member-{number}") for number in range(1_000)))
     results: list[Imported] = []
     threads = [
-        threading.Thread(target=lambda: results.append(imported(database, text, most_lines=50)))
-        for _ in range(3)
+        threading.Thread(target=lambda: results.append(imported(database, text, most_lines=50))) for _ in range(3)
     ]
     for thread in threads:
         thread.start()

@@ -55,9 +55,7 @@ def test_times_are_in_the_one_utc(database: Database, reading: psycopg.Connectio
     assert found.occurred_at.tzinfo is UTC
 
 
-def test_events_come_by_position_between_two_of_them(
-    database: Database, reading: psycopg.Connection[Any]
-) -> None:
+def test_events_come_by_position_between_two_of_them(database: Database, reading: psycopg.Connection[Any]) -> None:
     append(database, *(joined("ada", minute) for minute in range(10, 0, -1)))
     found = events(reading, Position(2), Position(7), 3)
     assert [event.position for event in found] == [3, 4, 5]

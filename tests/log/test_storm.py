@@ -116,8 +116,7 @@ def test_in_a_storm_nothing_is_skipped_and_each_event_is_seen_once(database: Dat
     seen: list[int] = []
     seen_naively: list[int] = []
     appenders = [
-        threading.Thread(target=append_until, args=(storm_over, database, number, seed))
-        for number in range(APPENDERS)
+        threading.Thread(target=append_until, args=(storm_over, database, number, seed)) for number in range(APPENDERS)
     ]
     readers = [
         threading.Thread(target=read_until, args=(readers_over, database, seen)),

@@ -122,5 +122,3 @@ def test_nobody_may_park_by_hand_without_the_role(ledger: Ledger) -> None:
 def _failures(ledger: Ledger, projection: str = "members") -> list:  # type: ignore[type-arg]
     with ledger.database.connect(Role.READ) as connection:
         return list(parked(connection, projection=projection))
-
-

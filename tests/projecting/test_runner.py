@@ -11,13 +11,14 @@ import pytest
 
 from domain.errors import UnsafeLog
 from infrastructure.database.connection import Database, Role
+from infrastructure.database.statements import statement
 from infrastructure.log.wakeup import Wakeup
 from infrastructure.projecting import operations
 from infrastructure.projecting.lease import Lease
 from infrastructure.projecting.runner import Runner
 from infrastructure.projecting.transaction import read_checkpoints
-from infrastructure.projecting.verify import verify
 from infrastructure.testing.ledger import Ledger
+from infrastructure.verifying.full import verify
 from projections.activity import activity
 from projections.checkpoint import ProjectionState
 from projections.histories import at, joined, left, role_added, role_removed
@@ -103,9 +104,9 @@ def test_of_two_runners_one_leads_and_each_event_is_folded_once(ledger: Ledger) 
         wait_until(lambda: position(ledger.database) == head(ledger.database))
     ledger.then_verified()
     with ledger.database.connect(Role.READ) as connection:
-        assert connection.execute("select sum(events) from projection_batch where projection = 'members'").fetchone() == (
-            100,
-        )
+        assert connection.execute(
+            "select sum(events) from projection_batch where projection = 'members'"
+        ).fetchone() == (100,)
 
 
 def test_a_stopped_runner_gives_its_leases_back(ledger: Ledger) -> None:
@@ -126,12 +127,11 @@ def test_a_frozen_leader_is_replaced_and_what_it_still_tries_is_void(ledger: Led
 
 
 def test_a_position_rolled_back_is_no_obstacle(ledger: Ledger) -> None:
-    with ledger.database.connect(Role.APPEND) as connection, pytest.raises(ZeroDivisionError), connection.transaction():
+    with ledger.database.connect(Role.APPEND) as connection, connection.transaction(force_rollback=True):
         connection.execute(
             "insert into webhook_audit_log (event_id, event_type, user_id, action, source) "
             "select gen_random_uuid(), 'x', 'x', 'x', 'x' from generate_series(1, 50)"
         )
-        raise ZeroDivisionError
     history(ledger, 1)
     catch_up(ledger.database)
     ledger.then_verified()
@@ -243,8 +243,6 @@ def _leases(database: Database) -> int:
 
 
 def test_the_journal_of_batches_keeps_one_row_a_minute_after_an_hour(ledger: Ledger) -> None:
-    from infrastructure.database.statements import statement
-
     with ledger.database.connect(Role.PROJECT) as connection:
         connection.execute(
             """
@@ -258,5 +256,3 @@ def test_the_journal_of_batches_keeps_one_row_a_minute_after_an_hour(ledger: Led
             "select last_position, events from projection_batch order by last_position"
         ).fetchall()
     assert rows == [(59, 590), (119, 600), (179, 600), (180, 10)]
-
-

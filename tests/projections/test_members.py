@@ -63,7 +63,9 @@ def test_a_role_is_held_since_its_grant_by_whoever_granted_it(spec: Specificatio
     then_status(spec, at(1), None, 1, at(2), "active")
 
 
-def test_a_repeated_grant_moves_the_time_and_keeps_the_granter_unless_it_names_one(spec: Specification[Member]) -> None:
+def test_a_repeated_grant_moves_the_time_and_keeps_the_granter_unless_it_names_one(
+    spec: Specification[Member],
+) -> None:
     spec.given(role_added("ada", "Oracle", at(1), by="mod"))
     spec.when(role_added("ada", "Oracle", at(2)))
     then_roles(spec, ("Oracle", at(2), "mod"))
@@ -137,7 +139,9 @@ def test_of_two_events_at_one_time_the_first_in_the_log_comes_first(spec: Specif
     then_roles(spec, ("Oracle", at(1), None))
 
 
-def test_an_event_later_than_a_marking_alone_is_not_late_but_one_before_it_is(spec: Specification[Member]) -> None:
+def test_an_event_later_than_a_marking_alone_is_not_late_but_one_before_it_is(
+    spec: Specification[Member],
+) -> None:
     spec.given(joined("ada", at(1)), marked_inactive("ada", at(5)))
     spec.when(role_added("ada", "Oracle", at(3)))
     then_status(spec, at(1), None, 1, at(3), "inactive")

@@ -32,7 +32,10 @@ def then(ledger: Ledger, user_id: str, moment: Moment) -> tuple[str | None, list
 
 def test_as_of_a_time_only_what_had_occurred_by_then_counts(ledger: Ledger) -> None:
     ledger.given(
-        joined("ada", at(1)), role_added("ada", "Oracle", at(2)), pledged("ada", "Gold", at(3)), left("ada", at(4))
+        joined("ada", at(1)),
+        role_added("ada", "Oracle", at(2)),
+        pledged("ada", "Gold", at(3)),
+        left("ada", at(4)),
     )
     assert then(ledger, "ada", Moment(at(0))) is None
     assert then(ledger, "ada", Moment(at(1))) == ("active", [], None)

@@ -43,7 +43,12 @@ def test_a_great_lag_is_not_counted_but_told_by_positions(ledger: Ledger, monkey
 
 def test_rows_of_another_version_need_a_replay(database: Database) -> None:
     newer: MemberProjection[object] = MemberProjection(
-        "members", version=2, tables=members.tables, initial=object, rows=lambda _: {}, state=lambda _: object()
+        "members",
+        version=2,
+        tables=members.tables,
+        initial=object,
+        rows=lambda _: {},
+        state=lambda _: object(),
     )
     found = status_of(database, "members", {"members": newer})
     assert (found.state, found.version, found.code_version) == ("needs replay", 1, 2)
@@ -60,7 +65,10 @@ def test_a_paused_projection_says_why_and_how_it_goes_on(database: Database) -> 
 def test_a_projection_of_another_installation_is_shown_as_not_installed(database: Database) -> None:
     with snapshot(database) as connection:
         found = projection_statuses(connection, {"members": members})
-    assert [(each.name, each.state) for each in found] == [("members", "running"), ("activity", "not installed")]
+    assert [(each.name, each.state) for each in found] == [
+        ("members", "running"),
+        ("activity", "not installed"),
+    ]
 
 
 def test_the_leader_is_whoever_holds_the_lease_and_is_alive(database: Database) -> None:

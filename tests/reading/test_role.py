@@ -57,7 +57,7 @@ def test_the_history_of_a_role_has_each_grant_and_each_end_and_leaving_is_one(le
     assert [(each.event.occurred_at, each.user_id, each.change.value, each.granted_by) for each in found] == [
         (at(1), "ada", "granted", "eve"),
         (at(2), "bob", "granted", None),
-        (at(3), "ada", "granted again", "eve"),
+        (at(3), "ada", "renewed", "eve"),
         (at(4), "ada", "ended", None),
         (at(5), "bob", "ended", None),
     ]

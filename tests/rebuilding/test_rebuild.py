@@ -9,11 +9,11 @@ from domain.errors import Refused
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.wakeup import Wakeup
 from infrastructure.projecting.runner import Runner
-from infrastructure.projecting.verify import verify
 from infrastructure.rebuilding import notes
 from infrastructure.rebuilding.applying import Limit
 from infrastructure.rebuilding.rebuild import Rebuild, rebuild
 from infrastructure.testing.ledger import Ledger
+from infrastructure.verifying.full import verify
 from projections.activity import activity
 from projections.drift import Drift, DriftKind
 from projections.histories import at, joined, left, role_added, role_removed
@@ -52,9 +52,14 @@ def alter(ledger: Ledger, statement: str) -> None:
 
 def nothing_is_left(ledger: Ledger) -> None:
     with ledger.database.connect(Role.READ) as connection:
-        for table in ("projection_rebuild", "projection_rebuild_range", "projection_rebuild_frontier",
-                      "rebuild_temple_member_status", "rebuild_discord_user_current_roles",
-                      "rebuild_webhook_activity_hourly"):
+        for table in (
+            "projection_rebuild",
+            "projection_rebuild_range",
+            "projection_rebuild_frontier",
+            "rebuild_temple_member_status",
+            "rebuild_discord_user_current_roles",
+            "rebuild_webhook_activity_hourly",
+        ):
             assert connection.execute(f"select count(*) from {table}".encode()).fetchone() == (0,), table
 
 
@@ -63,7 +68,8 @@ def test_rebuilding_what_is_right_changes_nothing(ledger: Ledger, workers: int) 
     for projection in BOTH:
         found: list[Drift] = []
         applied = rebuild(ledger.database, projection, workers=workers, each=found.append)
-        assert applied is not None and applied.changed_members == 0
+        assert applied is not None
+        assert applied.changed_members == 0
         assert found == []
     ledger.then_verified()
     nothing_is_left(ledger)
@@ -85,7 +91,8 @@ def test_drift_is_shown_and_undone(ledger: Ledger, statement: str, kind: DriftKi
     found: list[Drift] = []
     applied = rebuild(ledger.database, members, each=found.append)
     assert [drift.kind for drift in found] == [kind]
-    assert applied is not None and applied.changed_members == 1
+    assert applied is not None
+    assert applied.changed_members == 1
     ledger.then_verified()
 
 
@@ -128,7 +135,10 @@ def test_a_second_rebuild_at_the_same_time_is_refused(ledger: Ledger) -> None:
     with Rebuild(ledger.database, members) as replay:
         with pytest.raises(Refused, match="is going on"):
             Rebuild(ledger.database, members)
-        with ledger.database.connect(Role.PROJECT) as connection, pytest.raises(Refused, match="still going on"):
+        with (
+            ledger.database.connect(Role.PROJECT) as connection,
+            pytest.raises(Refused, match="still going on"),
+        ):
             notes.abort(connection, members)
         replay.clear()
 

@@ -4,7 +4,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -20,8 +20,10 @@ from projections.activity import activity
 from projections.drift import DriftKind
 from projections.histories import at, joined, role_added
 from projections.members import members
+from projections.processor import Projection
+from tests.killed import Moment, run_killed
 
-BOTH = [members, activity]
+BOTH: list[Projection] = [members, activity]
 
 
 @pytest.fixture
@@ -62,8 +64,12 @@ def test_a_full_verify_names_the_drift_and_repair_undoes_just_it(
     assert (repaired.members, repaired.changes) == (1, 1)
     ledger.then_verified()
     with ledger.database.connect(Role.READ) as connection:
-        kind_, reason, details = connection.execute("select kind, reason, details from ledger_operation").fetchone() or (
-            None, None, {},
+        kind_, reason, details = connection.execute(
+            "select kind, reason, details from ledger_operation"
+        ).fetchone() or (
+            None,
+            None,
+            {},
         )
     assert (kind_, reason) == ("repair", "a test")
     assert set(details["before"]) == set(details["after"]) == {user_id}
@@ -135,7 +141,8 @@ def test_an_event_removed_from_the_log_is_found_and_located_and_not_repaired(led
         Role.LOGIN,
     )
     verified = verify(ledger.database, members)
-    assert verified.miscounted and verified.passed - (verified.in_log or 0) == 1
+    assert verified.miscounted
+    assert verified.passed - (verified.in_log or 0) == 1
     repaired = repair(ledger.database, members, verified, reason="a test")
     assert repaired.count is None
     assert "the log has 59 events, 60 were folded" in repaired.altered[0]
@@ -153,14 +160,14 @@ def test_above_the_cap_nothing_is_repaired(ledger: Ledger) -> None:
 
 
 class _Gateway(BaseHTTPRequestHandler):
-    taken: list[bytes] = []
+    taken: ClassVar[list[bytes]] = []
 
     def do_PUT(self) -> None:
         self.taken.append(self.rfile.read(int(self.headers["Content-Length"])))
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         pass
 
 
@@ -176,9 +183,7 @@ def gateway() -> Any:
     server.server_close()
 
 
-def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(
-    ledger: Ledger, gateway: str, tmp_path: Path
-) -> None:
+def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(ledger: Ledger, gateway: str, tmp_path: Path) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     result = reconcile(ledger.database, BOTH, full=True, pushgateway=gateway, details=tmp_path / "issues.log")
     assert (result.issues, result.left, result.repaired, result.push_error) == (1, 0, 1, None)
@@ -209,14 +214,13 @@ def test_results_are_kept_and_say_when_everybody_was_covered(ledger: Ledger) -> 
         newest = kept(connection, "members")[0]
         assert (newest.kind, newest.drifts, newest.listed) == ("since last", 1, None)
         listed = kept_result(connection, newest.id).listed
-        assert listed is not None and listed[0]["stored"] == "Gold"
+        assert listed is not None
+        assert listed[0]["stored"] == "Gold"
         assert all(each.completed_at is not None for each in rounds(connection, ["members", "activity"]))
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: Ledger, moment: Any) -> None:
-    from tests.killed import run_killed
-
+def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: Ledger, moment: Moment) -> None:
     def work() -> None:
         repair(ledger.database, members, verify(ledger.database, members), reason="a test")
 
@@ -224,7 +228,8 @@ def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: Ledger, moment: An
         alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
         killed = run_killed(work, at=exchange, moment=moment)
         verified = verify(ledger.database, members)
-        assert verified.drifts in (0, 1) and not verified.miscounted
+        assert verified.drifts in (0, 1)
+        assert not verified.miscounted
         if not killed:
             assert verified.ok
             break

@@ -1,0 +1,93 @@
+"""`temple trigger`: whether a runner or the database itself keeps the rows of `members`."""
+
+from dataclasses import asdict
+
+import click
+
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.session import Session, as_json, print_fields
+from infrastructure.commands.wording import plural
+from infrastructure.projecting import trigger_mode
+from infrastructure.reading.snapshot import snapshot
+
+reason_option = click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
+
+
+@click.group("trigger")
+def command() -> None:
+    """Who keeps the tables of roles and of members: a runner, or a trigger in the database.
+
+    With the trigger on, the tables are right as soon as an append is committed, without a runner; but whoever
+    appends for a member waits for whoever did so before, and appends are slower. Everything else, such as activity,
+    stays with the runner.
+    """
+
+
+@command.command("enable")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@reason_option
+@click.pass_obj
+def enable(session: Session, yes: bool, reason: str | None) -> None:
+    """Let the database keep the rows of members, from an exact position on.
+
+    Folds what is left, then switches in a moment in which nobody appends; waits up to half a minute for one.
+
+    \b
+    Example:
+      temple trigger enable --yes --reason "no runner on this machine"
+    \b
+    Exit codes: 0 it is on; 5 it was on already, members stands still, or somebody holds the log.
+    """
+    if not yes:
+        click.confirm(
+            "Appends will fold their events themselves and wait for one another. Go on?", abort=True, err=True
+        )
+    switched = trigger_mode.enable(session.database, reason=reason)
+    click.echo(f"the trigger keeps members from position {switched.position + 1} on")
+
+
+@command.command("disable")
+@reason_option
+@click.pass_obj
+def disable(session: Session, reason: str | None) -> None:
+    """Give the rows of members back to the runner, which goes on from an exact position.
+
+    \b
+    Example:
+      temple trigger disable
+    \b
+    Exit codes: 0 it is off; 5 it was off already, or somebody holds the log.
+    """
+    switched = trigger_mode.disable(session.database, reason=reason)
+    click.echo(
+        f"the runner keeps members from position {switched.position + 1} on; "
+        f"the trigger had folded {plural(switched.events, 'event')}"
+    )
+
+
+@command.command("status")
+@as_json
+@click.pass_obj
+def status(session: Session, as_json: bool) -> int:
+    """Who keeps the rows of members now, and since when.
+
+    \b
+    Example:
+      temple trigger status --json
+    \b
+    Exit codes: 0 all is well; 3 nobody or more than one keeps the rows, or its text is of another version.
+    """
+    with snapshot(session.database) as connection:
+        found = trigger_mode.trigger_status(connection)
+    kept_by = "trigger" if found.on else "runner"
+    if as_json:
+        print_fields({"kept_by": kept_by, **asdict(found), "problem": found.problem}, as_json=True)
+    else:
+        fields: dict[str, object] = {"kept by": kept_by, "state": found.state, "parked members": found.parked}
+        if found.on:
+            fields |= {"since position": str(found.since_position), "since": found.since, "events since": found.events}
+        print_fields(fields, as_json=False)
+    if found.problem is not None:
+        session.say(found.problem)
+        return ExitCode.FOUND
+    return ExitCode.OK

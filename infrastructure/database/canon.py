@@ -1,0 +1,50 @@
+"""The SQL canon: functions and the trigger's body, for whoever has psql alone; kept at the text of this code."""
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import psycopg
+
+from domain.errors import Refused
+from infrastructure.database.statements import statement
+from projections.checkpoint import ProjectionState
+from projections.members import members
+
+
+@cache
+def text() -> bytes:
+    """All of `sql/canon/`, in the order of its names, as one text that psql takes too."""
+    found = [each for each in files("sql").joinpath("canon").iterdir() if each.name.endswith(".sql")]
+    return b"\n".join(each.read_bytes() for each in sorted(found, key=lambda each: each.name))
+
+
+def checksum() -> str:
+    return hashlib.sha256(text()).hexdigest()
+
+
+def is_installed(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the database has exactly the text of this code."""
+    row = connection.execute(statement("canon_checksum")).fetchone()
+    return row is not None and row[0] == checksum()
+
+
+def install(connection: psycopg.Connection[Any]) -> bool:
+    """Within a transaction of temple_owner; False when there was nothing to do.
+
+    Raises Refused where the trigger would go on from rows of another version.
+    """
+    if is_installed(connection):
+        return False
+    checkpoint = connection.execute(statement("checkpoint_lock"), {"projection": members.name}).fetchone()
+    if checkpoint is not None:
+        version, state = checkpoint[0], checkpoint[5]
+        if state == ProjectionState.TRIGGER and version != members.version:
+            raise Refused(
+                f"the trigger keeps rows of version {version}, this code has version {members.version} of their "
+                "rules; with the version before, run: temple trigger disable; then migrate and replay"
+            )
+    connection.execute(text())
+    connection.execute(statement("canon_installed"), {"checksum": checksum()})
+    return True

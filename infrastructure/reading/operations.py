@@ -1,0 +1,39 @@
+"""The operations journal, read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+
+from domain.errors import UnknownName
+from infrastructure.database.statements import statement
+
+
+class Entry(NamedTuple):
+    """`details` depends on the kind; of a repair, it has the rows before and after."""
+
+    id: int
+    performed_at: datetime
+    kind: str
+    projection: str | None
+    performed_by: str
+    reason: str | None
+    details: dict[str, Any]
+
+
+def operations(
+    connection: psycopg.Connection[Any], *, projection: str | None = None, limit: int = 20
+) -> Sequence[Entry]:
+    """The newest first."""
+    wanted = {"projection": projection, "id": None, "limit": limit}
+    return [Entry(*row) for row in connection.execute(statement("read_operations"), wanted)]
+
+
+def operation(connection: psycopg.Connection[Any], number: int) -> Entry:
+    """Raises UnknownName."""
+    wanted = {"projection": None, "id": number, "limit": 1}
+    row = connection.execute(statement("read_operations"), wanted).fetchone()
+    if row is None:
+        raise UnknownName("operation", str(number))
+    return Entry(*row)

@@ -1,0 +1,1 @@
+select checksum from ledger_canon

@@ -1,0 +1,3 @@
+select version, position, epoch, passed, counted, state, reason
+from projection_checkpoint
+where projection = %(projection)s

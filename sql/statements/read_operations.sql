@@ -1,0 +1,6 @@
+select id, performed_at, kind, projection, performed_by, reason, details
+from ledger_operation
+where (%(projection)s::text is null or projection = %(projection)s)
+  and (%(id)s::bigint is null or id = %(id)s)
+order by id desc
+limit %(limit)s

@@ -1,0 +1,3 @@
+update trigger_period
+set upto_position = %(position)s
+where upto_position is null

@@ -1,0 +1,1 @@
+drop trigger if exists trigger_sync_current_roles on webhook_audit_log

@@ -1,0 +1,1 @@
+truncate trigger_member
