@@ -52,7 +52,8 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "--directory",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=Path(tempfile.gettempdir()),
-    help="Where the throw-away database lies; on the disk that is to be measured. [default: the system's for temporary files]",
+    help="Where the throw-away database lies; on the disk that is to be measured. "
+    "[default: the system's for temporary files]",
 )
 def main(
     names: Sequence[str],

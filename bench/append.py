@@ -25,6 +25,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.log.announce import Announcer
 from infrastructure.log.append import LogAppender
 
+START_SECONDS: Final = 120
 DIFFERENT: Final = 2_000
 """Entries that are appended again and again, each time with a new id."""
 
@@ -48,9 +49,16 @@ class Barrier(Protocol):
 
 @dataclass(frozen=True)
 class Burst:
+    """On the machine's clock, so that those of several processes compare."""
+
     appended: int
     started: float
     ended: float
+
+    @property
+    def rate(self) -> float:
+        """Appends a second."""
+        return self.appended / (self.ended - self.started)
 
 
 @contextmanager
@@ -97,33 +105,26 @@ def library_save(dsn: str, given: Sequence[LogEntry], connections: int) -> Itera
 
 
 library_functions = partial(library_recorder, POSTGRES_ENABLE_DB_FUNCTIONS="yes")
-"""Faster, and not its default: without the table lock, so that its subscriptions can lose events."""
+"""Not its default: without the table lock, so that its subscriptions can lose events."""
 
 
-def in_threads(way: str, dsn: str, path: Path, connections: int, seconds: float) -> float:
-    """Appends a second."""
-    barrier = threading.Barrier(connections)
+def in_threads(way: str, dsn: str, path: Path, connections: int, seconds: float) -> Burst:
+    barrier = threading.Barrier(connections, timeout=START_SECONDS)
     with (
         WAYS[way](dsn, entries(path, DIFFERENT), connections) as appends,
         ThreadPoolExecutor(connections) as pool,
     ):
-        return _rate(list(pool.map(lambda append: _burst(append, barrier, seconds), appends)))
+        return _together(list(pool.map(lambda append: _burst(append, barrier, seconds), appends)))
 
 
 def in_one_process(way: str, dsn: str, path: Path, barrier: Barrier, seconds: float) -> Burst:
-    try:
-        with WAYS[way](dsn, entries(path, DIFFERENT), 1) as [append]:
-            return _burst(append, barrier, seconds)
-    except BaseException:
-        # the others need not wait for this one
-        barrier.abort()
-        raise
+    with WAYS[way](dsn, entries(path, DIFFERENT), 1) as [append]:
+        return _burst(append, barrier, seconds)
 
 
-def in_processes(way: str, dsn: str, path: Path, connections: int, seconds: float) -> float:
-    """Appends a second."""
-    barrier = SPAWN.Barrier(connections)
-    return _rate(side_by_side(in_one_process, [(way, dsn, path, barrier, seconds)] * connections))
+def in_processes(way: str, dsn: str, path: Path, connections: int, seconds: float) -> Burst:
+    barrier = SPAWN.Barrier(connections, timeout=START_SECONDS)
+    return _together(side_by_side(in_one_process, [(way, dsn, path, barrier, seconds)] * connections))
 
 
 def measure(bench: Bench) -> Findings:
@@ -135,11 +136,10 @@ def measure(bench: Bench) -> Findings:
             place = bench.site.copy() if way in OURS else bench.site.bare()
             with place as dsn:
                 _prepare(dsn, way)
-                before = _counted(dsn, way)
                 given = (way, dsn, of.path, sizes.connections, sizes.append_seconds)
-                rate = in_processes(*given) if apart else alone(in_threads, *given)
-                assert _counted(dsn, way) > before
-                return {name: rate}
+                burst = in_processes(*given) if apart else alone(in_threads, *given)
+                assert _counted(dsn, way) == burst.appended + sizes.connections
+                return {name: burst.rate}
 
         return append
 
@@ -182,7 +182,13 @@ def _ratios(series: Mapping[tuple[str, bool], Series]) -> Sequence[Series]:
 
 
 def _burst(append: Append, barrier: Barrier, seconds: float) -> Burst:
-    append(0)
+    """After one append more, which is not measured."""
+    try:
+        append(0)
+    except BaseException:
+        # the others need not wait for this one
+        barrier.abort()
+        raise
     barrier.wait()
     started = perf_counter()
     deadline = started + seconds
@@ -193,10 +199,12 @@ def _burst(append: Append, barrier: Barrier, seconds: float) -> Burst:
     return Burst(number, started, now)
 
 
-def _rate(bursts: Sequence[Burst]) -> float:
-    # the clock is the machine's, so that bursts of several processes compare
-    seconds = max(burst.ended for burst in bursts) - min(burst.started for burst in bursts)
-    return sum(burst.appended for burst in bursts) / seconds
+def _together(bursts: Sequence[Burst]) -> Burst:
+    return Burst(
+        sum(burst.appended for burst in bursts),
+        min(burst.started for burst in bursts),
+        max(burst.ended for burst in bursts),
+    )
 
 
 def _new(given: Sequence[LogEntry], number: int) -> LogEntry:

@@ -38,11 +38,11 @@ def measure(bench: Bench) -> Findings:
         bench="import",
         title="Bulk import",
         how=(
-            f"{of.lines:,} JSON lines, of which {of.lines - of.events:,} repeat an earlier one, into the empty log with "
-            "all its indexes, as `temple events import` does it: parsing, checking, duplicates counted, transactions "
-            "under a second. Against psql's `\\copy` in one transaction of the rows that come of it, in the same order, "
-            "from CSV that psql itself wrote beforehand, without the duplicates; its time is psql's own `\\timing`, "
-            "without its start. Both rates count rows that were added."
+            f"{of.lines:,} JSON lines, of which {of.lines - of.events:,} repeat an earlier one, into the empty log "
+            "with all its indexes, as `temple events import` does it: parsing, checking, duplicates counted, "
+            "transactions under a second. Against psql's `\\copy` in one transaction of the rows that come of it, in "
+            "the same order, from CSV that psql itself wrote beforehand, without the duplicates; its time is psql's "
+            "own `\\timing`, without its start. Both rates count rows that were added."
         ),
         series=(here, there),
         goals=(Goal(here.over(there, "bulk import, over psql \\copy"), target=0.5, aim=0.8),),

@@ -35,7 +35,7 @@ JOURNAL: Final = "recorded to committed, by the journal"
 JOURNAL_OBSERVED: Final = "recorded to committed, by the journal, while somebody observes"
 OBSERVED: Final = "recorded to seen, by an observer"
 BEHIND: Final = "appends behind their schedule, at most"
-IDLE: Final = "transactions of an idle runner"
+IDLE: Final = "queries of an idle runner"
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def measure(bench: Bench) -> Findings:
             f"checkpoint every {1_000 * OBSERVE_EVERY_SECONDS:g} ms, sees it. The target holds for the observer, whose "
             "figure is the greater one; the journal's, with and without an observer, says how much he disturbs. "
             f"The idle runner is watched for {sizes.idle_seconds:g} s through pg_stat_database, from another database; "
-            "nearly each of its queries is a transaction of its own."
+            "each of its queries is a transaction of its own then."
         ),
         series=(*latencies, done.series(BEHIND, "ms"), idle),
         goals=(
@@ -188,7 +188,9 @@ def _by_observer(dsn: str, done: Steady, seen: Sequence[tuple[float, int]]) -> l
         "select id, extract(epoch from recorded_at)::float8 from webhook_audit_log where id > %s and id <= %s",
         (done.after, done.upto),
     )
-    return [seen[bisect_left(seen, id, key=lambda each: each[1])][0] - recorded_at for id, recorded_at in recorded]
+    return [
+        seen[bisect_left(seen, place, key=lambda each: each[1])][0] - recorded_at for place, recorded_at in recorded
+    ]
 
 
 def _percentiles(what: str, seconds: Sequence[float]) -> dict[str, float]:

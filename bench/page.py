@@ -1,4 +1,4 @@
-"""docs/performance.md: one section for each benchmark between markers that are ours; all the rest is written by hand."""
+"""docs/performance.md: a section for each benchmark, between markers that are ours; the rest is written by hand."""
 
 import re
 from pathlib import Path

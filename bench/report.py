@@ -45,8 +45,8 @@ def _lines(findings: Findings, machine: Machine, sizes: Sizes, command: str) -> 
     yield ""
     if not sizes.full:
         yield (
-            "> **A trial at small sizes.** These figures show that the benchmark runs; they are not to be quoted, and no "
-            "target is judged by them. The full run writes over them."
+            "> **A trial at small sizes.** These figures show that the benchmark runs; they are not to be quoted, and "
+            "no target is judged by them. The full run writes over them."
         )
         yield ""
     if machine.in_memory:
@@ -65,8 +65,8 @@ def _lines(findings: Findings, machine: Machine, sizes: Sizes, command: str) -> 
     load = f"{min(findings.load):.1f} to {max(findings.load):.1f}" if findings.load else "unknown"
     yield (
         f"`{command}`, {machine.begun_at:%Y-%m-%d %H:%M} UTC, {sizes.rounds} rounds, medians, spread from least to "
-        f"greatest. {machine}; {versions}. Load average before the run {machine.load:.1f}, before its rounds {load}, of "
-        "which the benchmark itself makes a part."
+        f"greatest. {machine}; {versions}. Load average before the run {machine.load:.1f}, before its rounds {load}, "
+        "of which the benchmark itself makes a part."
     )
 
 

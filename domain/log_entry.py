@@ -64,8 +64,11 @@ def entry_of(columns: Mapping[str, Any], catalogue: Catalogue = CATALOGUE) -> Lo
         unread = sorted(columns.keys() - _READ - _OURS_TO_SAY)
         if unread:
             raise InvalidEvent(f"unknown key {unread[0]!r}; the log has {', '.join(sorted(_READ))}")
-    event_type, user_id = columns.get("event_type"), columns.get("user_id")
-    action, source, target = columns.get("action"), columns.get("source"), columns.get("target")
+    event_type: Any = columns.get("event_type")
+    user_id: Any = columns.get("user_id")
+    action: Any = columns.get("action")
+    source: Any = columns.get("source")
+    target = columns.get("target")
     if not _are_plain(event_type, user_id, action, source, target):
         for name, length in LENGTHS.items():
             _check_text(name, columns.get(name), length)
@@ -160,8 +163,16 @@ def _why_not_json(line: str | bytes, error: ValueError) -> str:
     return f"not JSON that the log can keep: {str(error).replace(' at line 1 column', ' at column')}"
 
 
-def _are_plain(*texts: object) -> bool:
-    """True of the columns of nearly every line, which then need no closer look, one by one."""
+def _are_plain(event_type: Any, user_id: Any, action: Any, source: Any, target: Any) -> bool:
+    """True of nearly every line: its texts then need no closer look, one by one."""
+    if not (event_type and user_id and action and source):
+        return False
+    texts = (event_type, user_id, action, source, "" if target is None else target)
+    try:
+        joined = "".join(texts)
+    except TypeError:
+        return False
+    return joined.isascii() and "\x00" not in joined and max(map(len, texts)) <= _SHORTEST_LIMIT
 
 
 def _check_text(name: str, value: object, length: int) -> None:

@@ -24,6 +24,7 @@ from infrastructure.log.wakeup import Wakeup
 from infrastructure.projecting.runner import Runner
 from infrastructure.projecting.transaction import read_checkpoints
 from projections.processor import Projection, Step, may_fold
+from projections.registry import catalogue
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -104,7 +105,7 @@ def fold(session: Session, projections: Iterable[Projection], stop: Stop, *, unt
     ):
         watcher = _Watcher(bar_)
         wake = _TellingWake(session, wakeup)
-        runner = Runner(session.database, wanted, wake, watcher=watcher)
+        runner = Runner(session.database, wanted, wake, watcher=watcher, catalogue=catalogue())
         wake.runner = runner
         stop.tells(runner.stop)
         stop.tells(wakeup.wake)

@@ -44,7 +44,18 @@ class Session:
         if self.settings.database_url is not None:
             return Database(self.settings.database_url.get_secret_value(), "the database of TEMPLE_DATABASE_URL")
         server = self.embedded or EmbeddedServer(self.settings.home)
-        return Database(server.start(), f"the embedded database in {self.settings.home}")
+        new = not server.data_dir.exists()
+        database = Database(server.start(), f"the embedded database in {self.settings.home}")
+        if new:
+            self._fit_out(database)
+        return database
+
+    def _fit_out(self, database: Database) -> None:
+        """A database that was made a moment ago has no tables yet, and nobody to ask about them."""
+        from infrastructure.database.schema import bring_up_to_date
+
+        bring_up_to_date(database)
+        self.say(f"made {database.name}")
 
     def reach(self) -> None:
         """Starts the embedded server where there is need. Raises DatabaseUnavailable."""

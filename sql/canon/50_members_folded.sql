@@ -77,12 +77,12 @@ language sql stable parallel safe as $$
         select
             user_id,
             min(timestamp) filter (where action = 'joined' and stay = 0) as discord_joined_at,
-            max(target) filter (where action in ('started', 'changed', 'declined', 'ended') and tiers = 1)
+            max(target) filter (where action in ('started', 'changed', 'declined', 'ended') and tiers >= 1)
                 as patreon_tier,
             max(timestamp) filter (where action <> 'marked') as last_activity,
             case
                 when bool_or(action = 'left' and arrivals = 0) then 'departed'
-                when bool_or(action = 'marked') then 'inactive'
+                when bool_or(action = 'marked' and place = 1) then 'inactive'
                 else 'active'
             end as status,
             max(timestamp) as occurred_at,

@@ -36,4 +36,5 @@ cross join lateral (
         limit %(counted_lag)s + 1
     ) as waiting
 ) as lag
+where position(':' in checkpoint.projection) = 0
 order by checkpoint.projection
