@@ -1,7 +1,6 @@
 """`./temple bench`: measures, prints, and writes docs/performance.md."""
 
 import json
-import shlex
 import signal
 import sys
 import tempfile
@@ -80,7 +79,7 @@ def main(
     log_to_stderr("warning")
     wanted = list(BENCHES) if not names or "all" in names else list(dict.fromkeys(names))
     sizes = _sizes(events, members, rounds, quick)
-    command = shlex.join(["./temple", "bench", *sys.argv[1:]])
+    command = _command(wanted, events, members, rounds, quick)
     found: list[Findings] = []
     with open_site(directory, _say) as site:
         here = machine(site)
@@ -116,6 +115,14 @@ def _sizes(events: int | None, members: int | None, rounds: int | None, quick: b
         rounds=rounds or sizes.rounds,
         library_events=min(sizes.library_events, events or sizes.library_events),
     )
+
+
+def _command(names: Sequence[str], events: int | None, members: int | None, rounds: int | None, quick: bool) -> str:
+    """As far as it decides what is measured: where files go is nobody's business."""
+    words = ["./temple bench", *([] if len(names) == len(BENCHES) else names)]
+    words += ["--quick"] if quick else []
+    given = {"--events": events, "--members": members, "--rounds": rounds}
+    return " ".join([*words, *(f"{option} {value}" for option, value in given.items() if value is not None)])
 
 
 def _say(text: str) -> None:

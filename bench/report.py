@@ -41,6 +41,7 @@ def machine_data(machine: Machine) -> Mapping[str, object]:
 
 
 def _lines(findings: Findings, machine: Machine, sizes: Sizes, command: str) -> Iterator[str]:
+    judged = sizes.full and not machine.in_memory
     yield f"## {findings.title}"
     yield ""
     if not sizes.full:
@@ -54,9 +55,12 @@ def _lines(findings: Findings, machine: Machine, sizes: Sizes, command: str) -> 
         yield ""
     yield findings.how
     yield ""
-    yield from _table(("goal", "median", "spread", "target", "aim", "reached"), map(_goal_row, findings.goals))
+    yield from _table(
+        ("goal", "median", "spread", "target", "aim", "reached"),
+        [_goal_row(goal, judged=judged) for goal in findings.goals],
+    )
     yield ""
-    yield from _table(("measured", "median", "spread"), map(_series_row, findings.series))
+    yield from _table(("measured", "median", "spread"), list(map(_series_row, findings.series)))
     yield ""
     for note in findings.notes:
         yield note
@@ -70,7 +74,7 @@ def _lines(findings: Findings, machine: Machine, sizes: Sizes, command: str) -> 
     )
 
 
-def _table(titles: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Padded, so that it reads well as text too."""
     lines = [titles, *rows]
     widths = [max(len(line[place]) for line in lines) for place in range(len(titles))]
@@ -92,14 +96,14 @@ def _is_figure(title: str) -> bool:
     return title != "reached"
 
 
-def _goal_row(goal: Goal) -> Sequence[str]:
+def _goal_row(goal: Goal, *, judged: bool) -> Sequence[str]:
     sign = "≥" if goal.at_least else "≤"
     unit = goal.series.unit
     return (
         *_series_row(goal.series),
         f"{sign} {goal.target:g} {unit}",
         "–" if goal.aim is None else f"{goal.aim:g} {unit}",
-        goal.verdict,
+        goal.verdict if judged else "not judged",
     )
 
 

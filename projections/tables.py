@@ -102,11 +102,16 @@ class Table:
         """Why the database would not take *row*; None when it would."""
         if len(row) != len(self.columns):
             return f"{self.name} has {len(self.columns)} columns, the row has {len(row)}"
-        for column, value in zip(self.columns, row, strict=True):
-            reason = column.refuses(value)
-            if reason is not None:
-                return f"{self.name}.{column.name} {reason}"
+        for place, value in enumerate(row):
+            if value is not None or not self._nullable[place]:
+                reason = self.columns[place].refuses(value)
+                if reason is not None:
+                    return f"{self.name}.{self.columns[place].name} {reason}"
         return None
+
+    @cached_property
+    def _nullable(self) -> tuple[bool, ...]:
+        return tuple(column.null for column in self.columns)
 
 
 def check_name(what: str, name: str) -> None:

@@ -2,9 +2,9 @@
 
 Each chunk of lines is one transaction of about half a second, so that readers, who wait for open transactions, never
 wait long: ask which event_ids are there, COPY the others straight into the log, compare the rest. There is no staging
-table: the order of the lines is the order in which COPY draws positions, no position is drawn for a duplicate, and a
-chunk costs hardly more than COPY alone. Should somebody append one of the events between the question and the COPY,
-the unique index refuses the chunk, and it begins again. Parsing goes on meanwhile, in another thread.
+table: the order of the lines is the order in which COPY draws positions, and a chunk costs hardly more than COPY alone.
+Should the unique index refuse a chunk, because somebody appended one of its events meanwhile, the chunk begins again.
+Parsing goes on in another thread while a chunk is stored.
 
 An import that was interrupted is run again: what is there already counts as a duplicate.
 """
@@ -27,7 +27,7 @@ from infrastructure.log.chunk import Chunk
 from infrastructure.log.lines import MAX_LINE_BYTES, numbered_lines
 from infrastructure.log.patience import PatientConnection
 from infrastructure.log.rejects import RejectsFile
-from infrastructure.log.storing import Stored, store
+from infrastructure.log.storing import Stored, Storing
 
 FIRST_LINES: Final = 5_000
 FEWEST_LINES: Final = 500
@@ -100,18 +100,19 @@ def import_lines(
         connection = stack.enter_context(PatientConnection(database, Role.APPEND, application="temple import"))
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="import")
         stack.callback(thread.shutdown, cancel_futures=True)
-        storing: deque[tuple[Chunk, int, Future[Stored]]] = deque()
+        storing = Storing(connection)
+        under_way: deque[tuple[Chunk, int, Future[Stored]]] = deque()
 
         def put(chunk: Chunk) -> Stored:
             started = perf_counter()
-            stored = store(connection, chunk)
+            stored = storing.store(chunk)
             pace.stored(chunk, perf_counter() - started)
             if announcer is not None and stored.added:
                 announcer.announce()
             return stored
 
         def finish() -> Imported:
-            chunk, read_bytes, future = storing.popleft()
+            chunk, read_bytes, future = under_way.popleft()
             stored = future.result()
             kept.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
             done = _sum(imported, chunk, stored, read_bytes)
@@ -120,10 +121,10 @@ def import_lines(
             return done
 
         for chunk, read_bytes in _chunks(stream, pace, catalogue):
-            storing.append((chunk, read_bytes, thread.submit(put, chunk)))
-            if len(storing) > CHUNKS_AHEAD:
+            under_way.append((chunk, read_bytes, thread.submit(put, chunk)))
+            if len(under_way) > CHUNKS_AHEAD:
                 imported = finish()
-        while storing:
+        while under_way:
             imported = finish()
     return imported
 

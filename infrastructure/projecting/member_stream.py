@@ -10,26 +10,12 @@ from psycopg import sql
 
 from domain.position import Position
 from domain.recorded import Recorded
+from infrastructure.database.statements import statement
 from projections.fold import Fold
 
-_TYPES: Final = ("int8", "timestamptz", "varchar", "varchar", "varchar", "varchar", "text", "varchar")
-_USER_ID = itemgetter(Recorded._fields.index("user_id"))
+ROWS_AT_A_TIME: Final = 1_000
 
-_QUERY: Final = sql.SQL(
-    """
-    copy (
-        select
-            id,
-            case
-                when timestamp >= '0001-01-01 00:00:00+00' and timestamp < '10000-01-01 00:00:00+00' then timestamp
-            end,
-            event_type, user_id, action, target, metadata::text, source
-        from webhook_audit_log
-        where id <= {upto} and ({names}) {range}
-        order by user_id, timestamp, id
-    ) to stdout (format binary)
-    """
-)
+_USER_ID = itemgetter(Recorded._fields.index("user_id"))
 
 
 def member_stream(
@@ -44,20 +30,21 @@ def member_stream(
 
     The database sorts and sends while the caller works; the connection is taken until the last member was read.
     """
-    bounds: list[sql.Composable] = []
+    bounds: list[sql.Composable] = [sql.SQL("id <= %(upto)s"), _known(fold)]
     if after_user is not None:
-        bounds.append(sql.SQL("and user_id > {}").format(after_user))
+        bounds.append(sql.SQL("user_id > %(after_user)s"))
     if upto_user is not None:
-        bounds.append(sql.SQL("and user_id <= {}").format(upto_user))
-    query = _QUERY.format(upto=sql.Literal(upto), names=_names(fold), range=sql.SQL(" ").join(bounds))
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        copy.set_types(_TYPES)
-        for user_id, rows in groupby(copy.rows(), key=_USER_ID):
-            yield user_id, [Recorded(*row) for row in rows]
+        bounds.append(sql.SQL("user_id <= %(upto_user)s"))
+    query = sql.SQL(statement("log_by_member").decode()).format(bounds=sql.SQL(" and ").join(bounds))
+    parameters = {"upto": upto, "after_user": after_user, "upto_user": upto_user}
+    with connection.cursor() as cursor:
+        rows = cursor.stream(query, parameters, binary=True, size=ROWS_AT_A_TIME)
+        for user_id, found in groupby(rows, key=_USER_ID):
+            yield user_id, [Recorded(*row) for row in found]
 
 
-def _names(fold: Fold[Any]) -> sql.Composable:
-    """`event_type = 'x' and action in (…) or …`: what the fold knows."""
+def _known(fold: Fold[Any]) -> sql.Composable:
+    """What the fold knows, said so that the database need not look it up for each row."""
     actions: dict[str, list[str]] = {}
     for event_type, action in fold.names:
         actions.setdefault(event_type, []).append(action)
@@ -67,4 +54,4 @@ def _names(fold: Fold[Any]) -> sql.Composable:
         )
         for event_type, each in actions.items()
     ]
-    return sql.SQL(" or ").join(known) if known else sql.SQL("false")
+    return sql.SQL("({})").format(sql.SQL(" or ").join(known)) if known else sql.SQL("false")

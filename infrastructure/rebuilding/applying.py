@@ -90,15 +90,15 @@ def apply_members(
             more = set(changed_members(connection, projection)) - changed
             unseen += _count_changed(connection, projection, sorted(more), shown)
             changed |= more
-        limit.require(len(shown.members) + unseen, shown.stored_members)
-        only = None if len(changed) > shown.stored_members / 2 else sorted(changed)
+        number = shown.changed + unseen
+        limit.require(number, shown.stored_members)
+        only = None if shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
         for table in projection.tables:
             _put(connection, projection, table, only)
         for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
             connection.execute(statement(name), {"projection": projection.name, "user_ids": only})
         connection.execute(statement("rebuild_failure_put"), {"projection": projection.name})
         passed += _count_log(connection, upto, after=position)
-        number = len(shown.members) + unseen
         _finish(connection, projection, checkpoint, upto, passed, 0, number, reason)
     return Applied(upto, number)
 

@@ -34,7 +34,7 @@ class Shown:
     """The difference between the tables that are read and the rebuilt ones, as it was when it was looked at.
 
     `members` have other rows; `moved` have the same rows and another frontier, which nobody sees. `stored_members` is
-    how many members the tables that are read have.
+    how many members the tables that are read have; where there are none, everything is new and nobody is named.
     """
 
     epoch: int
@@ -42,6 +42,12 @@ class Shown:
     moved: set[str] = field(default_factory=set)
     changes: int = 0
     stored_members: int = 0
+    new_members: int = 0
+
+    @property
+    def changed(self) -> int:
+        """How many members get other rows."""
+        return len(self.members) + self.new_members
 
     def take(self, user_id: str, drifts: Sequence[Drift], each: Each) -> None:
         if not drifts:
@@ -65,7 +71,11 @@ def compare_members(
 
     Within a transaction whose snapshot decides what is seen.
     """
-    shown = Shown(checkpoint.epoch, stored_members=_count_members(connection, projection))
+    shown = Shown(checkpoint.epoch, stored_members=_count_members(connection, projection.tables))
+    if shown.stored_members == 0:
+        shown.new_members = _count_members(connection, map(shadow_of, projection.tables))
+        shown.changes = shown.new_members
+        return shown
     touched = set(members_touched(connection, position, checkpoint.position))
     changed = (user_id for user_id in changed_members(connection, projection) if user_id not in touched)
     for page in in_pages(changed, MEMBERS_AT_A_TIME):
@@ -147,9 +157,9 @@ def _qualified(table: str, names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(table, name) for name in names)
 
 
-def _count_members(connection: Connection, projection: MemberProjection[Any]) -> int:
+def _count_members(connection: Connection, of_tables: Iterable[Table]) -> int:
     every = sql.SQL(" union ").join(
-        sql.SQL("select user_id from {}").format(sql.Identifier(table.name)) for table in projection.tables
+        sql.SQL("select user_id from {}").format(sql.Identifier(table.name)) for table in of_tables
     )
     row = connection.execute(sql.SQL("select count(*) from ({}) as member").format(every)).fetchone()
     return int(row[0]) if row is not None else 0

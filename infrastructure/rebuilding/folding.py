@@ -103,7 +103,7 @@ def _fold(
     after = part.done_user if part.done_user is not None else part.after_user
     for user_id, found in member_stream(reading, fold, upto=upto, after_user=after, upto_user=part.upto_user):
         known = [recorded for recorded in found if recorded.position not in skipped] if skipped else found
-        piece.add(projection, user_id, fold.whole(known), len(found))
+        piece.add(projection, user_id, fold.whole(known, ordered=True), len(found))
         if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
             put(done=False)
             piece = Piece()

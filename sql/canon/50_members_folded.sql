@@ -77,7 +77,7 @@ language sql stable parallel safe as $$
         select
             user_id,
             min(timestamp) filter (where action = 'joined' and stay = 0) as discord_joined_at,
-            max(target) filter (where action in ('started', 'changed', 'declined', 'ended') and tiers >= 1)
+            max(target) filter (where action in ('started', 'changed', 'declined', 'ended') and tiers = 1)
                 as patreon_tier,
             max(timestamp) filter (where action <> 'marked') as last_activity,
             case
