@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 from pydantic_core import SchemaValidator, core_schema, from_json, to_json
 
-from domain.catalogue import CATALOGUE, Catalogue, EventType
+from domain.catalogue import CATALOGUE, Catalogue
 from domain.errors import InvalidEvent
 from domain.event import Event
 from domain.instant import format_instant, in_utc, parse_instant
@@ -211,34 +211,29 @@ def _check_foldable(entry: LogEntry, metadata: object, catalogue: Catalogue) -> 
     known = catalogue.find(entry.event_type, entry.action)
     if known is None:
         return
-    shape = _shape(known, entry.target, metadata)
-    if shape not in _DECODED:
+    names = None if known.version > 1 else _what_decoding_depends_on(known.model)
+    if names is None:
         known.decode(recorded_of(entry))
-        if shape is not None:
-            if len(_DECODED) >= MOST_DECODED:
-                _DECODED.clear()
-            _DECODED.add(shape)
-
-
-def _shape(known: EventType, target: str | None, metadata: object) -> tuple[object, ...] | None:
-    """All that decoding depends on and that was not checked before; None where there may be more, or too much."""
-    model = known.model
-    if known.version > 1 or not _asks_nothing_more_of_every_row(model):
-        return None
-    if not model.metadata_fields or not isinstance(metadata, dict):
-        return (model, target)
-    values = [metadata.get(name) for name in model.metadata_fields]
-    for value in values:
-        if value is not None and not (type(value) is str and len(value) <= MAX_TARGET):
-            return None
-    return (model, target, *values)
+        return
+    found = [metadata.get(name) for name in names] if names and isinstance(metadata, dict) else ()
+    shape = (known.model, entry.target, *found)
+    try:
+        if shape in _DECODED:
+            return
+    except TypeError:
+        pass  # one of them is a list or an object, which decoding takes for absent
+    known.decode(recorded_of(entry))
+    if all(value is None or (type(value) is str and len(value) <= MAX_TARGET) for value in shape[1:]):
+        if len(_DECODED) >= MOST_DECODED:
+            _DECODED.clear()
+        _DECODED.add(shape)
 
 
 @cache
-def _asks_nothing_more_of_every_row(model: type[Event]) -> bool:
-    """Whether member, time and source are as any event's to it, so that only target and metadata matter."""
+def _what_decoding_depends_on(model: type[Event]) -> tuple[str, ...] | None:
+    """Beside the target: these fields of metadata. None when *model* asks more of member, time or source than Event."""
     rules = model.__pydantic_decorators__
-    return (
+    as_any_event = (
         all(
             model.model_fields[name].annotation == field.annotation
             and model.model_fields[name].metadata == field.metadata
@@ -249,6 +244,7 @@ def _asks_nothing_more_of_every_row(model: type[Event]) -> bool:
         and model.model_config == Event.model_config
         and model.__init__ is Event.__init__
     )
+    return model.metadata_fields if as_any_event else None
 
 
 def recorded_of(entry: LogEntry) -> Recorded:
@@ -283,12 +279,13 @@ def _has_nul(value: object) -> bool:
 def _deeper_than(value: object, levels: int) -> bool:
     """Without recursion: the value may be as deep as its parser allowed."""
     level: list[object] = [value]
-    for _ in range(levels + 1):
+    for _ in range(levels):
         level = [
             child
             for each in level
             if isinstance(each, dict | list)
             for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, dict | list)
         ]
         if not level:
             return False

@@ -1,146 +1,174 @@
-"""`temple verify`: the tables against the fold of the log."""
+"""`temple verify`: the tables against the fold of the log, and what earlier ones found."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import click
 
+from infrastructure.commands import comparing
+from infrastructure.commands.drift_rows import print_drifts
 from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.progress import bar
-from infrastructure.commands.session import Session, as_json, print_json, print_rows
+from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.commands.verbs import WithVerbs
 from infrastructure.commands.wording import plural
-from infrastructure.projecting.operations import parked
-from infrastructure.reading.member import stored_member_count
-from infrastructure.reading.role_directory import RoleDirectory, read_directory
+from infrastructure.reading.role_directory import read_directory
 from infrastructure.reading.snapshot import snapshot
-from infrastructure.verifying.full import verify
-from infrastructure.verifying.verified import Verified
-from projections.drift import Drift
-from projections.members import ROLES
-from projections.processor import Projection
-from projections.registry import catalogue, installed, named
-from projections.tally import Tally
+from infrastructure.verifying.results import Kept, kept, kept_result, rounds
+from infrastructure.verifying.since_last import DEFAULT_BUDGET_SECONDS, Round
+from projections.drift import Drift, DriftKind
+from projections.registry import installed, named
 
-SHOWN = 20
-"""How many differences a person is shown; --json has the first thousand."""
+COLUMNS = ("id", "projection", "kind", "finished_at", "position", "members", "drifts", "miscounted", "parked")
 
 
-@click.command("verify")
+@click.command("verify", cls=WithVerbs)
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
-@click.option("--full", is_flag=True, help="Every member and every count. Without it, too, for the time being.")
+@click.option("--full", is_flag=True, help="Every member and every count; so it is without a flag.")
+@click.option("--since-last", is_flag=True, help="Members with events since the last verify, and a share of the others.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help=f"For the share of the others, with --since-last.  [default: {DEFAULT_BUDGET_SECONDS:.0f}]",
+)
+@click.option("--events", "with_events", is_flag=True, help="Show the events behind each difference.")
 @as_json
 @click.pass_obj
-def command(session: Session, projections: tuple[str, ...], full: bool, as_json: bool) -> int:
+def command(
+    session: Session,
+    projections: tuple[str, ...],
+    full: bool,
+    since_last: bool,
+    budget: float | None,
+    with_events: bool,
+    as_json: bool,
+) -> int:
     """Compare what is stored with what the log says, at one position, while everything else goes on.
 
-    It also compares how many events were passed with how many there are. Parked members are listed
-    apart: their rows are as before the event that parked them.
+    A full one also compares how many events were passed with how many there are. Parked members are
+    listed apart: their rows are as before the event that parked them. Every result is kept.
 
     \b
     Examples:
-      temple verify --full
-      temple verify members --json
+      temple verify members --events
+      temple verify --since-last --budget 5
+      temple verify list
     \b
-    Exit codes: 0 all agrees; 3 rows differ, events were miscounted, or a projection needs a replay first.
+    Exit codes: 0 all agrees; 3 rows differ, events were miscounted, a checkpoint is beyond the log, or a
+    projection needs a replay first.
     """
-    wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
-    if not full:
-        session.say("comparing everything: there is only the full verify so far")
-    found = [_verify(session, projection) for projection in wanted]
+    if full and since_last:
+        raise click.UsageError("--full or --since-last, not both")
+    if budget is not None and not since_last:
+        raise click.UsageError("--budget is about --since-last: a full verify compares everybody")
+    wanted = comparing.wanted(projections)
+    if not full and not since_last:
+        session.say("comparing everything; --since-last compares whom events have touched since the last time")
+    found = [
+        comparing.compare_since_last(session, each, DEFAULT_BUDGET_SECONDS if budget is None else budget)
+        if since_last
+        else comparing.compare_all(session, each)
+        for each in wanted
+    ]
     if as_json:
-        print_json([_data(verified) for verified in found])
+        print_json([comparing.data(session, each) for each in found])
     else:
         with snapshot(session.database) as connection:
             directory = read_directory(connection)
-        for verified in found:
-            _tell(session, verified, directory)
-    if all(map(_agrees, found)):
+        for each in found:
+            comparing.tell(session, each, directory, with_events=with_events)
+    if all(each.agrees for each in found):
         return ExitCode.OK
-    drifted = [verified.projection for verified in found if verified.drifts]
-    if drifted:
-        session.say(f"to put the rows of the log in place: temple replay {' '.join(drifted)}")
+    wrong = [each.projection.name for each in found if not each.verified.ok]
+    if wrong:
+        session.say(f"to see what would be put right: temple repair {' '.join(wrong)}")
     return ExitCode.FOUND
 
 
-def _verify(session: Session, projection: Projection) -> Verified:
-    total = None
-    if not isinstance(projection, Tally):
-        with snapshot(session.database) as connection:
-            total = stored_member_count(connection, projection)
-    with bar(session.progress, f"comparing {projection.name}", total, "members") as shown:
-        return verify(session.database, projection, catalogue=catalogue(), progress=shown.at)
+@command.verb
+@click.command("list")
+@click.option("--projection", metavar="NAME", help="Only of this projection.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="At most so many, newest first.")
+@as_json
+@click.pass_obj
+def list_(session: Session, projection: str | None, limit: int, as_json: bool) -> None:
+    """Results that were kept, and when everybody was covered last.
 
-
-def _agrees(verified: Verified) -> bool:
-    return verified.ok and verified.unverified is None
-
-
-def _tell(session: Session, verified: Verified, directory: RoleDirectory) -> None:
-    name = verified.projection
-    if verified.unverified is not None:
-        click.echo(f"{name}: not verified, {verified.unverified}")
-        return
-    what = "count" if isinstance(named(name), Tally) else "member"
-    differ = f"{plural(verified.drifted_members, what)} differ" if verified.drifts else "all agree"
-    click.echo(f"{name}: {plural(verified.members, what)} compared at position {verified.position}, {differ}")
-    if verified.miscounted:
-        click.echo(
-            f"  miscounted: it passed {plural(verified.passed, 'event')}, the log has {verified.in_log:,} "
-            "up to there: events were lost on the way, or the log was altered"
-        )
-    elif verified.in_log is not None:
-        click.echo(f"  passed {plural(verified.passed, 'event')}, as many as the log has up to there")
-    if verified.drifts:
-        _print_drifts(verified.listed[:SHOWN], directory)
-    if verified.drifts > SHOWN:
-        click.echo(f"  and {plural(verified.drifts - SHOWN, 'difference')} more; --json lists the first thousand")
-    if verified.parked:
-        _tell_parked(session, verified)
-
-
-def _tell_parked(session: Session, verified: Verified) -> None:
+    \b
+    Example:
+      temple verify list --projection members
+    """
+    names = list(installed()) if projection is None else [named(projection).name]
     with snapshot(session.database) as connection:
-        failures = parked(connection, projection=verified.projection)
-    click.echo(f"  parked apart: {plural(len(failures), 'event')}; see: temple failures list")
-    for failure in failures[:SHOWN]:
-        click.echo(f"    {failure.user_id} at position {failure.position}: {failure.error}")
+        found = kept(connection, projection, limit=limit)
+        covered = rounds(connection, names)
+    if as_json:
+        print_json({"results": [_result(each) for each in found], "covered": [_round(each) for each in covered]})
+        return
+    if found:
+        print_rows([_row(each) for each in found], COLUMNS, as_json=False)
+        click.echo()
+    for each in covered:
+        click.echo(f"{each.projection}: {_covered(each)}")
 
 
-def _print_drifts(drifts: Sequence[Drift], directory: RoleDirectory) -> None:
-    for table in dict.fromkeys(drift.table for drift in drifts):
-        rows = [_row(drift, directory) for drift in drifts if drift.table == table]
-        columns = ("user_id", "what", "stored", "folded") if rows[0]["user_id"] else ("what", "stored", "folded")
-        print_rows(rows, columns, as_json=False, title=table)
+@command.verb
+@click.command("show")
+@click.argument("number", type=int)
+@as_json
+@click.pass_obj
+def show(session: Session, number: int, as_json: bool) -> None:
+    """One result with its differences.
+
+    \b
+    Example:
+      temple verify show 12 --json
+    """
+    with snapshot(session.database) as connection:
+        found = kept_result(connection, number)
+        directory = read_directory(connection)
+    listed = found.listed or []
+    if as_json:
+        print_json({**_result(found), "differences": listed})
+        return
+    fields = _result(found)
+    del fields["miscounted"]
+    print_fields(fields, as_json=False)
+    if _miscounted(found):
+        click.echo(f"miscounted: it passed {plural(found.passed, 'event')}, the log had {found.in_log:,}")
+    if listed:
+        click.echo()
+        drifts = [Drift(**{**each, "kind": DriftKind(each["kind"])}) for each in listed]
+        print_drifts(drifts, directory, total=found.drifts)
 
 
-def _row(drift: Drift, directory: RoleDirectory) -> dict[str, Any]:
-    of = ", ".join(
-        directory.label(value) if drift.table == ROLES.name and name == "role" else _told(value)
-        for name, value in drift.key.items()
-    )
-    column = drift.column or drift.kind.value
+def _miscounted(result: Kept) -> bool:
+    return result.in_log is not None and result.in_log != result.passed
+
+
+def _result(result: Kept) -> dict[str, Any]:
+    fields = {name: getattr(result, name) for name in result.__dataclass_fields__ if name != "listed"}
+    return {**fields, "miscounted": _miscounted(result)}
+
+
+def _row(result: Kept) -> dict[str, Any]:
+    return {**_result(result), "finished_at": f"{result.finished_at:%Y-%m-%d %H:%M}", "position": str(result.position)}
+
+
+def _round(each: Round) -> dict[str, Any]:
     return {
-        "user_id": drift.user_id,
-        "what": f"{of}: {column}" if of else column,
-        "stored": _side(drift, drift.stored),
-        "folded": _side(drift, drift.folded),
+        "projection": each.projection,
+        "verified_position": each.verified_position,
+        "next_user": each.next_user,
+        "began_at": each.began_at,
+        "completed_at": each.completed_at,
     }
 
 
-def _side(drift: Drift, value: Any) -> str | None:
-    """A value; of a whole row, those that are not its key."""
-    if isinstance(value, dict):
-        return ", ".join(_told(each) for name, each in value.items() if name not in drift.key) or "a row"
-    return None if value is None else _told(value)
-
-
-def _told(value: Any) -> str:
-    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
-
-
-def _data(verified: Verified) -> dict[str, Any]:
-    data = asdict(verified)
-    data["differences"] = data.pop("listed")
-    return {**data, "ok": _agrees(verified), "miscounted": verified.miscounted}
+def _covered(each: Round) -> str:
+    if each.began_at is None:
+        return "never verified"
+    covered = "not everybody was covered yet"
+    if each.completed_at is not None:
+        covered = f"everybody was covered by {each.completed_at:%Y-%m-%d %H:%M:%S}"
+    going_on = "" if each.next_user is None else f"; a round goes on after {each.next_user}"
+    return f"{covered}, verified up to position {each.verified_position}{going_on}"

@@ -1,7 +1,6 @@
 """Lines that were not imported, kept with the reason, so that they can be mended and imported again."""
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -42,8 +41,8 @@ class RejectsFile:
             if self._path is None:
                 return
             if self._file is None:
-                handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                self._file = open(handle, "w", encoding="utf-8")
+                self._path.touch(mode=0o600)
+                self._file = self._path.open("w", encoding="utf-8")
             self._file.write(json.dumps(_as_object(reject), ensure_ascii=False) + "\n")
         if self._file is not None:
             self._file.flush()

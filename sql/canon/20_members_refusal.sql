@@ -17,7 +17,7 @@ language sql immutable parallel safe as $$
             then 'metadata can not be decoded: a number out of range, or nested too deeply'
         when user_id = ''
             then 'user_id is missing; ' || event_type || '/' || action || ' needs one'
-        when source = 'x'
+        when source = ''
             then 'source is missing; ' || event_type || '/' || action || ' needs one'
         when action in ('added', 'removed') and coalesce(target, '') = ''
             then 'target is missing; ' || event_type || '/' || action || ' needs one'

@@ -41,6 +41,8 @@ METADATA: Final = st.sampled_from(
         '"granted_by"',
         '["granted_by"]',
         '{"granted_by": "mod"}',
+        '{"granted_by": "mod"}',
+        '{"granted_by": "bot"}',
         '{"granted_by": "bot"}',
         '{"granted_by": ""}',
         '{"granted_by": 12}',

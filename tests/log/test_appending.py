@@ -161,7 +161,8 @@ def test_a_lost_connection_is_opened_again(database: Database, appender: LogAppe
     appender.append(joined("ada"))
     with database.connect(Role.LOGIN) as admin:
         admin.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'temple append' and datname = current_database()"
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'temple append' and datname = current_database()"
         )
     assert appender.append(joined("grace")).added
     assert rows(database, "user_id") == ["ada", "grace"]

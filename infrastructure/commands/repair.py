@@ -1,0 +1,148 @@
+"""`temple repair`: put right just what drifted."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from domain.errors import Refused
+from infrastructure.commands import comparing
+from infrastructure.commands.comparing import Compared
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.session import Session, as_json, print_json
+from infrastructure.commands.wording import plural
+from infrastructure.reading.role_directory import read_directory
+from infrastructure.reading.snapshot import snapshot
+from infrastructure.verifying.repair import MOST_MEMBERS, Repaired, repair
+from projections.registry import catalogue
+from projections.tally import Tally
+
+
+@dataclass
+class _Repair:
+    """`repaired` and `after` are None where nothing was tried: in a plan, or because of `before`."""
+
+    before: Compared
+    repaired: Repaired | None = None
+    after: Compared | None = None
+
+    @property
+    def agrees(self) -> bool:
+        return (self.after or self.before).agrees
+
+
+@click.command("repair")
+@click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
+@click.option("--apply", is_flag=True, help="Do it. Without it, only a plan is shown.")
+@click.option("--reason", metavar="TEXT", help="Why, for the operations journal; --apply needs it.")
+@click.option(
+    "--max-members",
+    type=click.IntRange(min=1),
+    default=MOST_MEMBERS,
+    show_default=True,
+    help="Refuse when more members of a projection drifted.",
+)
+@as_json
+@click.pass_obj
+def command(
+    session: Session, projections: tuple[str, ...], apply: bool, reason: str | None, max_members: int, as_json: bool
+) -> int:
+    """Find the members whose rows are not what the log says, and put just them right.
+
+    It verifies everything first, and shows what it would do. With --apply the drifted members are folded
+    again and written in one transaction, which enters the journal with the rows before and after; a
+    wrong checkpoint is put right with them. What the log itself lost can not be mended: it is told.
+
+    \b
+    Examples:
+      temple repair
+      temple repair members --apply --reason "rows edited by hand on 3 March"
+    \b
+    Exit codes: 0 nothing to repair, or nothing left; 3 something to repair, or something left;
+    5 more members drifted than --max-members allows.
+    """
+    reason = (reason or "").strip()
+    if apply and not reason:
+        raise click.UsageError("--apply needs --reason TEXT: it is kept in the journal")
+    repairs = [_Repair(comparing.compare_all(session, each)) for each in comparing.wanted(projections)]
+    if not as_json:
+        _tell_found(session, [each.before for each in repairs])
+    if apply:
+        _require_few(repairs, max_members)
+        for each in repairs:
+            _apply(session, each, reason, max_members)
+            if not as_json:
+                _tell(each)
+    if as_json:
+        print_json([_data(session, each) for each in repairs])
+    if all(each.agrees for each in repairs):
+        return ExitCode.OK
+    if not apply and any(not each.before.verified.ok for each in repairs):
+        session.say("this is the plan, and nothing was changed; to do it: add --apply --reason TEXT")
+    return ExitCode.FOUND
+
+
+def _tell_found(session: Session, found: Sequence[Compared]) -> None:
+    with snapshot(session.database) as connection:
+        directory = read_directory(connection)
+    for each in found:
+        comparing.tell(session, each, directory)
+
+
+def _require_few(repairs: Sequence[_Repair], max_members: int) -> None:
+    """Before anything is changed. Raises Refused."""
+    for each in repairs:
+        number, name = each.before.verified.drifted_members, each.before.projection.name
+        if number > max_members:
+            raise Refused(
+                f"{plural(number, _unit(each))} of {name} drifted, more than --max-members {max_members}; look at "
+                f"them (temple verify show {each.before.number}), then allow more, or run: temple replay {name}"
+            )
+
+
+def _apply(session: Session, each: _Repair, reason: str, max_members: int) -> None:
+    if each.before.verified.ok or each.before.verified.unverified is not None:
+        return
+    projection = each.before.projection
+    each.repaired = repair(
+        session.database,
+        projection,
+        each.before.verified,
+        reason=reason,
+        most_members=max_members,
+        catalogue=catalogue(),
+    )
+    each.after = comparing.compare_all(session, projection)
+
+
+def _tell(each: _Repair) -> None:
+    name, repaired = each.before.projection.name, each.repaired
+    if repaired is None:
+        return
+    for sentence in repaired.altered:
+        click.echo(f"{name}: can not be repaired: {sentence}")
+    done = []
+    if repaired.members:
+        done.append(f"{plural(repaired.members, _unit(each))} put right ({plural(repaired.changes, 'row')})")
+    if repaired.count is not None:
+        done.append(f"its count of passed events set from {repaired.count[0]:,} to {repaired.count[1]:,}")
+    if repaired.operation is not None:
+        done.append(f"operation {repaired.operation} in the journal")
+    click.echo(f"{name}: {', '.join(done) or 'nothing was changed'}")
+    if not each.agrees:
+        click.echo(f"{name}: something is left; see: temple verify show {each.after.number if each.after else ''}")
+
+
+def _unit(each: _Repair) -> str:
+    return "count" if isinstance(each.before.projection, Tally) else "member"
+
+
+def _data(session: Session, each: _Repair) -> dict[str, Any]:
+    return {
+        "projection": each.before.projection.name,
+        "ok": each.agrees,
+        "found": comparing.data(session, each.before),
+        "repaired": None if each.repaired is None else asdict(each.repaired),
+        "left": None if each.after is None else comparing.data(session, each.after),
+    }

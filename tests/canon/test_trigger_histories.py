@@ -1,0 +1,80 @@
+"""With the trigger on, the rows are those of the fold after every append, however and in whatever order events come."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.projecting.trigger_mode import disable, enable
+from infrastructure.testing.ledger import Ledger
+from infrastructure.verifying.full import verify
+from projections.members import members
+from tests.canon.drawn import EVENTS, copy, example, insert
+from tests.canon.folds import by_python, drift, slowly, stored
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["one", "one", "many", "copy", "again", "rolled back"]), st.integers(1, 8)), max_size=30
+)
+
+
+def test_rows_are_the_fold_after_every_append(database: Database) -> None:
+    enable(database)
+    with database.connect(Role.APPEND) as append, database.connect(Role.READ) as read:
+
+        @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @given(EVENTS, STEPS)
+        def holds(drawn: list[Any], steps: list[tuple[str, int]]) -> None:
+            history = example(drawn)
+            waiting, done = list(history.rows), []
+            for step, number in [*steps, ("many", len(waiting))]:
+                batch = (done if step == "again" else waiting)[: 1 if step == "one" else number]
+                if not batch:
+                    continue
+                if step == "copy":
+                    copy(append, batch)
+                elif step == "rolled back":
+                    with append.transaction(force_rollback=True):
+                        insert(append, batch)
+                else:
+                    insert(append, batch)
+                if step not in ("again", "rolled back"):
+                    done += batch
+                    waiting = waiting[len(batch) :]
+                there = stored(read, history.user_ids)
+                assert there == by_python(read, history.user_ids)
+            roles, statuses = slowly(read, history.user_ids, there.parked)
+            assert (there.roles, there.statuses) == (roles, statuses)
+
+        holds()
+        assert drift(read) == []
+        parked = read.execute("select count(*) from projection_failure").fetchone()
+    assert parked is not None and parked[0] > 0, "no history had an event that can not be folded"
+    assert verify(database, members).ok
+
+
+def test_trigger_and_runner_take_turns_and_the_rows_are_the_fold(database: Database) -> None:
+    """Each goes on from what the other one left, parked members and frontiers included."""
+    ledger = Ledger(database)
+    with database.connect(Role.APPEND) as append, database.connect(Role.READ) as read:
+
+        @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @given(EVENTS, st.integers(0, 40), st.integers(0, 40), st.booleans())
+        def holds(drawn: list[Any], one: int, other: int, caught_up: bool) -> None:
+            history = example(drawn)
+            first, second = sorted((one % len(drawn), other % len(drawn)))
+            parts = history.rows[:first], history.rows[first:second], history.rows[second:]
+            for part, switch in zip(parts, (enable, disable, None), strict=True):
+                if part:
+                    insert(append, part)
+                if caught_up and switch is enable:
+                    ledger.catch_up()
+                if switch is not None:
+                    switch(database)
+                    assert stored(read, history.user_ids) == by_python(read, history.user_ids)
+            ledger.catch_up()
+            assert stored(read, history.user_ids) == by_python(read, history.user_ids)
+
+        holds()
+        assert drift(read) == []
+        ledger.then_verified()
