@@ -42,8 +42,11 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "run": _verb("run", "Fold new events into the tables, as they come."),
         "replay": _verb("replay", "Fold everything again, and put the result in place."),
         "verify": _verb("verify", "Compare the tables with the fold of the log."),
+        "repair": _verb("repair", "Put right just the members that drifted."),
+        "reconcile": _verb("reconcile", "Verify, write down, tell, repair when it is little: for cron."),
         "projection": _verb("projection", "List, show, pause, resume projections, or wait for one."),
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
+        "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
     "The house": {
         "db": _verb("db", "The database: migrate, status, url, shell, start, stop."),

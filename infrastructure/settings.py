@@ -55,6 +55,16 @@ class Settings(BaseSettings):
     )
     operator: str | None = Field(default=None, description="who does what is done, for the operations journal")
 
+    pushgateway: str | None = Field(
+        default=None, description="the URL of a Prometheus Pushgateway that reconciliations tell their result"
+    )
+    reconcile_every_seconds: float = Field(
+        default=900.0, ge=0, allow_inf_nan=False, description="how often a runner reconciles; 0 switches it off"
+    )
+    reconcile_repair_below: int = Field(
+        default=10, ge=0, description="a reconciliation repairs by itself what has fewer issues than this"
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
@@ -63,7 +73,7 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no home directory to put in the place of ~") from None
 
-    @field_validator("database_url", "operator", mode="before")
+    @field_validator("database_url", "operator", "pushgateway", mode="before")
     @classmethod
     def _nothing_if_empty(cls, value: object) -> object:
         """So that `--database-url ''` asks for the embedded database, whatever else says otherwise."""

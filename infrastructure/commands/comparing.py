@@ -89,7 +89,8 @@ def tell(session: Session, compared: Compared, directory: RoleDirectory, *, with
         click.echo(f"{name}: not verified, {verified.unverified}")
         return
     what = "count" if isinstance(compared.projection, Tally) else "member"
-    differ = f"{plural(verified.drifted_members, what)} differ" if verified.drifts else "all agree"
+    verb = "differs" if verified.drifted_members == 1 else "differ"
+    differ = f"{plural(verified.drifted_members, what)} {verb}" if verified.drifts else "all agree"
     click.echo(
         f"{name}: {plural(verified.members, what)} compared at position {verified.position}, {differ}; {_how(compared)}"
     )

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Final
 
 from infrastructure.commands.progress import Bar, bar
+from infrastructure.commands.reconciling import reconciling
 from infrastructure.commands.session import Session
 from infrastructure.database.connection import Role, database_errors
 from infrastructure.log.reader import Look
@@ -96,6 +97,7 @@ class Folded:
 def fold(session: Session, projections: Iterable[Projection], stop: Stop, *, until_caught_up: bool = False) -> Folded:
     """Runs the projections until a signal comes, or until they have folded what is in the log by now.
 
+    One that goes on also reconciles those it leads, on the schedule of the settings.
     Raises what Runner.run raises.
     """
     wanted = list(projections)
@@ -110,7 +112,8 @@ def fold(session: Session, projections: Iterable[Projection], stop: Stop, *, unt
         stop.tells(runner.stop)
         stop.tells(wakeup.wake)
         started = time.monotonic()
-        runner.run(until_caught_up=until_caught_up)
+        with _none() if until_caught_up else reconciling(session, lambda: _led(runner, wanted)):
+            runner.run(until_caught_up=until_caught_up)
         watcher.folded.seconds = time.monotonic() - started
         return watcher.folded
 
@@ -122,6 +125,11 @@ def tell_service_manager(state: str) -> None:
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
             told.connect("\0" + address[1:] if address.startswith("@") else address)
             told.send(state.encode())
+
+
+def _led(runner: Runner, wanted: Iterable[Projection]) -> list[str]:
+    others = runner.led_by_others
+    return [each.name for each in wanted if each.name not in others]
 
 
 class _Watcher:

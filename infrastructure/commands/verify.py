@@ -23,7 +23,7 @@ COLUMNS = ("id", "projection", "kind", "finished_at", "position", "members", "dr
 @click.command("verify", cls=WithVerbs)
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
 @click.option("--full", is_flag=True, help="Every member and every count; so it is without a flag.")
-@click.option("--since-last", is_flag=True, help="Members with events since the last verify, and a share of the others.")
+@click.option("--since-last", is_flag=True, help="Members with events since the last one, and a share of the others.")
 @click.option(
     "--budget",
     type=click.FloatRange(min=0),

@@ -17,7 +17,7 @@ from webhook_audit_log as log
 where members_known(log.event_type, log.action)
   and not exists (
       select from skipped_position as skipped
-      where true
+      where skipped.projection = 'members'
         and skipped.position = log.id
   );
 

@@ -33,7 +33,7 @@ def test_a_row_changed_by_hand_is_found_and_exits_3(temple: Typed, ledger: Ledge
     assert ended.code == 3
     (line,) = [line for line in ended.stdout.splitlines() if line.startswith("ada")]
     assert line.split() == ["ada", "status", "departed", "active"]
-    assert "temple replay members" in ended.stderr
+    assert "temple repair members" in ended.stderr
 
 
 def test_a_role_that_is_missing_is_told_by_its_name(temple: Typed, ledger: Ledger) -> None:

@@ -1,0 +1,134 @@
+"""`temple reconcile`: the ritual that cron, or a runner, calls."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from infrastructure.commands import comparing
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.session import Session, as_json, print_json
+from infrastructure.commands.state_folder import private_folder
+from infrastructure.commands.wording import plural
+from infrastructure.verifying.reconcile import Reconciled, issues_of, reconcile
+from infrastructure.verifying.since_last import DEFAULT_BUDGET_SECONDS
+from infrastructure.verifying.verified import Verified
+from projections.registry import catalogue
+
+FOLDER: Final = "logs"
+DETAILS: Final = "consistency-issues.log"
+
+
+@click.command("reconcile")
+@click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
+@click.option("--full", is_flag=True, help="Compare everybody. Without it, as verify --since-last does.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_BUDGET_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the share of members without new events.",
+)
+@click.option(
+    "--repair-below",
+    type=click.IntRange(min=0),
+    metavar="NUMBER",
+    help="Repair when there are fewer issues; 0 never.  [default: the setting reconcile_repair_below, 10]",
+)
+@click.option("--pushgateway", metavar="URL", help="Tell this Pushgateway.  [env: TEMPLE_PUSHGATEWAY]")
+@click.option(
+    "--details",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=f"Append the differences here, as JSON lines.  [default: {FOLDER}/{DETAILS} in the state directory]",
+)
+@as_json
+@click.pass_obj
+def command(
+    session: Session,
+    projections: tuple[str, ...],
+    full: bool,
+    budget: float,
+    repair_below: int | None,
+    pushgateway: str | None,
+    details: Path | None,
+    as_json: bool,
+) -> int:
+    """Verify, write down what was found, tell the Pushgateway, and repair when it is little.
+
+    What is more than little is left to people, and said. Fit for cron; `temple run` and `temple up` do the
+    same every 15 minutes by themselves.
+
+    \b
+    Example:
+      */15 * * * *  temple reconcile --pushgateway http://127.0.0.1:9091
+    \b
+    Exit codes: 0 all agrees, or was repaired; 3 issues are left; 4 no database, or the Pushgateway did not
+    take the result.
+    """
+    wanted = comparing.wanted(projections)
+    result = reconcile(
+        session.database,
+        wanted,
+        full=full,
+        budget_seconds=budget,
+        repair_below=session.settings.reconcile_repair_below if repair_below is None else repair_below,
+        pushgateway=pushgateway or session.settings.pushgateway,
+        details=_writable(session, details),
+        catalogue=catalogue(),
+    )
+    if as_json:
+        print_json(_data(result))
+    else:
+        _tell(session, result)
+    if result.left or any(each.unverified is not None for each in result.found):
+        return ExitCode.FOUND
+    return ExitCode.OK if result.push_error is None else ExitCode.UNREACHABLE
+
+
+def _writable(session: Session, details: Path | None) -> Path | None:
+    """Where the differences go; None, and a word about it, where they can not be written: the rest goes on."""
+    try:
+        path = private_folder(session.settings.home, FOLDER) / DETAILS if details is None else details
+        with path.open("a"):
+            return path
+    except OSError as error:
+        session.say(f"the details can not be written to {error.filename}: {error.strerror}; see: temple verify list")
+        return None
+
+
+def _tell(session: Session, result: Reconciled) -> None:
+    for verified in result.found:
+        click.echo(_sentence(verified))
+    if result.repaired:
+        click.echo(f"{plural(result.repaired, 'member or count', 'members or counts')} repaired")
+    for sentence in result.sentences:
+        click.echo(sentence)
+    if result.left:
+        click.echo(f"{plural(result.left, 'issue')} left; see: temple verify list, and: temple repair")
+    if result.push_error is not None:
+        session.say(result.push_error)
+
+
+def _sentence(verified: Verified) -> str:
+    if verified.unverified is not None:
+        return f"{verified.projection}: not verified, {verified.unverified}"
+    found = "agrees with the log" if verified.ok else f"{plural(issues_of(verified), 'issue')} found"
+    return f"{verified.projection}: {found} at position {verified.position} ({verified.kind}, {verified.members:,} compared)"
+
+
+def _data(result: Reconciled) -> dict[str, Any]:
+    found = [
+        {
+            "projection": each.projection,
+            "kind": each.kind,
+            "position": each.position,
+            "members": each.members,
+            "issues": issues_of(each),
+            "unverified": each.unverified,
+        }
+        for each in result.found
+    ]
+    return {**asdict(result), "found": found}
