@@ -72,7 +72,7 @@ class Fold(Generic[State]):
         decode, step = self._steps[recorded.event_type, recorded.action]
         try:
             return step(self.projection.initial() if state is None else state, decode(recorded))
-        except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the member
+        except Exception as error:  # an author's code: whatever it raises parks the member
             raise _unfoldable(recorded, error) from error
 
     def in_order(self, state: State | None, events: Iterable[Recorded]) -> State | None:
@@ -86,7 +86,7 @@ class Fold(Generic[State]):
             for recorded in events:
                 decode, step = steps[recorded[2], recorded[4]]
                 state = step(self.projection.initial() if state is None else state, decode(recorded))
-        except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the member
+        except Exception as error:  # an author's code: whatever it raises parks the member
             if recorded is None:
                 raise
             raise _unfoldable(recorded, error) from error

@@ -1,18 +1,20 @@
 """A verify of one projection, kept and told: for every command that begins with one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from domain.errors import LedgerError
 from domain.recorded import Recorded
 from infrastructure.commands.drift_rows import SHOWN, print_drifts, print_evidence
 from infrastructure.commands.event_rows import event_data
 from infrastructure.commands.progress import bar
 from infrastructure.commands.session import Session
 from infrastructure.commands.wording import plural
+from infrastructure.database.connection import database_errors
 from infrastructure.projecting.operations import parked
 from infrastructure.reading.member import stored_member_count
 from infrastructure.reading.role_directory import RoleDirectory
@@ -30,7 +32,7 @@ from projections.tally import Tally
 
 @dataclass
 class Compared:
-    """`number` is that of the kept result, None where nothing could be compared. `where` says, of a miscount, between
+    """`number` is that of the kept result, None where there is none. `where` says, of a miscount, between
     which positions the log has another number of events than were folded."""
 
     projection: Projection
@@ -57,7 +59,7 @@ def compare_all(session: Session, projection: Projection) -> Compared:
     started_at = datetime.now(UTC)
     with bar(session.progress, f"comparing {projection.name}", total, "members") as shown:
         verified = verify(session.database, projection, catalogue=catalogue(), progress=shown.at)
-    number = keep(session.database, verified, started_at)
+    number = _kept(session, lambda: keep(session.database, verified, started_at))
     compared = Compared(projection, verified, number)
     if verified.miscounted:
         with snapshot(session.database) as connection:
@@ -69,8 +71,12 @@ def compare_since_last(session: Session, projection: Projection, budget_seconds:
     started_at = datetime.now(UTC)
     with bar(session.progress, f"comparing {projection.name}", None, "members"):
         since = verify_since_last(session.database, projection, budget_seconds=budget_seconds, catalogue=catalogue())
-    number = keep(session.database, since.verified, started_at, next_round=since.round, completed=since.completed)
-    return Compared(projection, since.verified, number, since)
+    verified, goes_on = since.verified, since.round
+    number = _kept(
+        session,
+        lambda: keep(session.database, verified, started_at, next_round=goes_on, completed=since.completed),
+    )
+    return Compared(projection, verified, number, since)
 
 
 def evidence(session: Session, compared: Compared, *, limit: int) -> list[Sequence[Recorded]]:
@@ -124,8 +130,18 @@ def data(session: Session, compared: Compared) -> dict[str, Any]:
     }
 
 
+def _kept(session: Session, keep_it: Callable[[], int | None]) -> int | None:
+    """What was found is told even where it can not be kept: by a login that may only read, or on a standby."""
+    try:
+        with database_errors("keeping the result"):
+            return keep_it()
+    except LedgerError as error:
+        session.say(f"the result is not kept: {error}")
+        return None
+
+
 def _how(compared: Compared) -> str:
-    kept = f"kept as {compared.number}"
+    kept = "not kept" if compared.number is None else f"kept as {compared.number}"
     if compared.since is None:
         return f"full verify, {kept}"
     if isinstance(compared.projection, Tally):

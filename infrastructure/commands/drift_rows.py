@@ -66,4 +66,6 @@ def _side(drift: Drift, value: Any) -> str | None:
 
 
 def _told(value: Any) -> str:
+    if value is None:
+        return "–"
     return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)

@@ -116,7 +116,8 @@ def _sentence(verified: Verified) -> str:
     if verified.unverified is not None:
         return f"{verified.projection}: not verified, {verified.unverified}"
     found = "agrees with the log" if verified.ok else f"{plural(issues_of(verified), 'issue')} found"
-    return f"{verified.projection}: {found} at position {verified.position} ({verified.kind}, {verified.members:,} compared)"
+    how = f"{verified.kind}, {verified.members:,} compared"
+    return f"{verified.projection}: {found} at position {verified.position} ({how})"
 
 
 def _data(result: Reconciled) -> dict[str, Any]:

@@ -125,7 +125,9 @@ def _tell(each: _Repair) -> None:
     done = []
     if repaired.members:
         done.append(f"{plural(repaired.members, _unit(each))} put right ({plural(repaired.changes, 'row')})")
-    if repaired.count is not None:
+    if each.before.verified.ahead and repaired.count is not None:
+        done.append("its checkpoint set back to the end of the log")
+    if repaired.count is not None and repaired.count[0] != repaired.count[1]:
         done.append(f"its count of passed events set from {repaired.count[0]:,} to {repaired.count[1]:,}")
     if repaired.operation is not None:
         done.append(f"operation {repaired.operation} in the journal")

@@ -5,13 +5,16 @@ from typing import Any
 
 import click
 
+from domain.instant import format_instant
 from infrastructure.commands.event_rows import event_data
+from infrastructure.commands.instants import END
 from infrastructure.commands.instants import as_of as as_of_option
 from infrastructure.commands.instants import known_at as known_at_option
 from infrastructure.commands.session import Session, as_json, print_json, print_rows
 from infrastructure.commands.wording import plural
 from infrastructure.reading.moment import Moment
 from infrastructure.reading.role import Holder, holder_counts, holders, holders_then, role_history
+from infrastructure.reading.role_difference import Holding, role_difference
 from infrastructure.reading.role_directory import read_directory, require_role
 from infrastructure.reading.snapshot import snapshot
 from projections.registry import catalogue
@@ -121,6 +124,67 @@ def history(
         print_rows(rows, ("timestamp", "user_id", "change", "granted_by", "position"), as_json=False)
     of = "" if len(changes) == len(found) else f" of {len(found):,}; --limit shows more"
     session.say(f"{plural(len(changes), 'change')} of {directory.label(role)}{of}")
+
+
+@command.command("diff")
+@role_argument
+@click.option(
+    "--between",
+    nargs=2,
+    type=END,
+    required=True,
+    metavar="A B",
+    help="Two times: ISO 8601 with an offset, or dates, whose whole day in UTC counts.",
+)
+@known_at_option
+@as_json
+@click.pass_obj
+def diff(
+    session: Session, role: str, between: tuple[datetime, datetime], known_at: datetime | None, as_json: bool
+) -> None:
+    """Who gained the role and who lost it between two times, and who had granted it.
+
+    Folded from the log as of both. Whoever gained it and lost it again in between is in neither: that is
+    what `history` shows.
+
+    \b
+    Example:
+      temple role diff Oracle --between 2026-03-01 2026-03-08
+    """
+    first, second = between
+    if first > second:
+        raise click.UsageError("--between takes the earlier time first")
+    with snapshot(session.database) as connection:
+        directory = read_directory(connection)
+        role = require_role(connection, directory, role)
+        found = role_difference(connection, role, Moment(first, known_at), Moment(second, known_at), catalogue())
+    if as_json:
+        data = {name: [_holding_data(each) for each in getattr(found, name)] for name in ("gained", "lost")}
+        print_json({"role": role, **data})
+        return
+    rows = [
+        {"change": change, **_holding_data(each), "position": None if each.end is None else str(each.end.position)}
+        for change, holdings in (("gained", found.gained), ("lost", found.lost))
+        for each in holdings
+    ]
+    if rows:
+        ended = ("ended_at", "position") if found.lost else ()
+        print_rows(rows, ("change", "user_id", "granted_at", "granted_by", *ended), as_json=False)
+    session.say(
+        f"{plural(len(found.gained), 'member')} gained {directory.label(role)} and {len(found.lost):,} lost it "
+        f"between {format_instant(first)} and {format_instant(second)}"
+    )
+
+
+def _holding_data(holding: Holding) -> dict[str, Any]:
+    end = holding.end
+    return {
+        "user_id": holding.user_id,
+        "granted_at": holding.held.granted_at,
+        "granted_by": holding.held.granted_by,
+        "ended_at": None if end is None else end.occurred_at,
+        "ending": None if end is None else event_data(end),
+    }
 
 
 def _holder_data(holder: Holder) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _columns_in_database(connection: psycopg.Connection[Any], table: str) -> dic
         """,
         (table,),
     )
-    return {name: kind for name, kind in rows}
+    return dict(rows.fetchall())
 
 
 def _require_same(projection: Projection, table: Table, there: Mapping[str, str]) -> None:

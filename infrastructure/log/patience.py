@@ -56,21 +56,33 @@ class PatientConnection:
         So *work* is one transaction that may be repeated: it may have been committed although it seemed to fail.
         Raises DatabaseUnavailable, which begins with *what*, when patience is at an end.
         """
-        with self._lock, database_errors(what):
-            deadline: float | None = None
-            pause = FIRST_PAUSE_SECONDS
-            while True:
-                try:
-                    return work(self._opened())
-                except (psycopg.Error, DatabaseUnavailable) as error:
-                    if not (passes(error) or isinstance(error, (DatabaseUnavailable, *again))):
-                        raise
-                    deadline = deadline or time.monotonic() + self._patience_seconds
-                    if time.monotonic() + pause > deadline:
-                        raise
-                # not all who were cut off at one moment should come back at one moment
-                time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        with self._lock:
+            try:
+                return work(self._opened())
+            except (psycopg.Error, DatabaseUnavailable) as error:
+                failure = error
+            with database_errors(what):
+                return self._try_again(work, again, failure)
+
+    def _try_again(
+        self,
+        work: Callable[[psycopg.Connection[Any]], Result],
+        again: tuple[type[psycopg.Error], ...],
+        failure: psycopg.Error | DatabaseUnavailable,
+    ) -> Result:
+        deadline = time.monotonic() + self._patience_seconds
+        pause = FIRST_PAUSE_SECONDS
+        while (passes(failure) or isinstance(failure, (DatabaseUnavailable, *again))) and (
+            time.monotonic() + pause < deadline
+        ):
+            # not all who were cut off at one moment should come back at one moment
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            try:
+                return work(self._opened())
+            except (psycopg.Error, DatabaseUnavailable) as error:
+                failure = error
+        raise failure
 
     def _opened(self) -> psycopg.Connection[Any]:
         if self._connection.closed:

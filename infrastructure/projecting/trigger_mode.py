@@ -82,7 +82,8 @@ class TriggerStatus:
 
 
 def enable(database: Database, *, reason: str | None = None, patience_seconds: float = PATIENCE_SECONDS) -> Switched:
-    """Raises Refused when no runner keeps `members` now, or when open transactions hold the log all the time."""
+    """Raises Refused when no runner keeps `members` now, or when open transactions or too many events stand in the
+    way for all of the patience."""
     deadline = time.monotonic() + patience_seconds
 
     def switch(connection: Connection, before: Checkpoint) -> Switched:
@@ -187,7 +188,11 @@ def _catch_up(database: Database, deadline: float) -> None:
     with database.connect(Role.PROJECT, application="temple trigger") as connection:
         processor = processor_of(members, transactions(connection))
         reached = _checkpoint(connection, lock=False).position
-        while time.monotonic() < deadline and _count(connection, reached, _head(connection)) > FEW_EVENTS:
+        while (left := _count(connection, reached, _head(connection))) > FEW_EVENTS:
+            if time.monotonic() > deadline:
+                raise Refused(
+                    f"{left:,} events are left to be folded first, and more come as quickly; try again when it is quieter"
+                )
             reached = processor.step(upto=settled_head(connection), limit=BATCH).position
 
 

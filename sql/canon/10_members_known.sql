@@ -4,7 +4,7 @@ language sql immutable parallel safe as $$
     select case event_type
         when 'discord_role_change' then action in ('added', 'removed')
         when 'discord_join' then action = 'joined'
-        when 'discord_leave' then action in ('left', 'joined')
+        when 'discord_leave' then action = 'left'
         when 'patreon_membership' then action in ('started', 'changed', 'declined', 'ended')
         when 'member_inactivity' then action = 'marked'
         else false

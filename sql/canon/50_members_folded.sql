@@ -53,6 +53,7 @@ language sql stable parallel safe as $$
         select user_id, timestamp, id, action, target, granted_by
         from members_event
         where id = any(fresh)
+          and user_id = any(user_ids)
     ),
     -- counted from the newest event back: what happened at or after each one
     counted as (

@@ -22,25 +22,24 @@ begin
     from (
         select
             event.user_id,
-            -- which event is to blame is decided by position, over all events of the member
-            bool_or(event.refusal is not null)
-            -- a smaller position may be seen later: what is at the frontier's time and below its position is late
-            or bool_or(frontier.user_id is not null
-                       and (event.timestamp, event.id) < (frontier.occurred_at, frontier.position))
-            or bool_or(parked.position is not null)
-            -- rows and frontier that disagree are no state to go on from
-            or bool_or((frontier.user_id is null) <> (member.user_id is null))
-            or bool_or(frontier.user_id is not null and (
-                member.status is null
+            coalesce(bool_or(
+                -- which event is to blame is decided by position, over all events of the member
+                event.refusal is not null
+                or parked.position is not null
+                -- a smaller position may be seen later: below the frontier's, at its time, is late too
+                or (event.timestamp, event.id) < (frontier.occurred_at, frontier.position)
+                -- rows and frontier that do not fit together are no state to go on from
+                or (frontier.user_id is null) <> (member.user_id is null)
+                or (frontier.user_id is not null and member.status is null)
                 or (member.status <> 'inactive' and member.last_activity is null)
                 or member.last_activity > frontier.occurred_at
                 or member.discord_joined_at > frontier.occurred_at
                 or exists (
                     select from discord_user_current_roles as held
                     where held.user_id = event.user_id
-                      and held.granted_at > frontier.occurred_at
+                      and (frontier.occurred_at is null or held.granted_at > frontier.occurred_at)
                 )
-            )) as again
+            ), false) as again
         from members_event as event
         left join projection_frontier as frontier
             on frontier.projection = 'members'

@@ -13,7 +13,8 @@ select
         select count(*)
         from webhook_audit_log as waiting
         where waiting.user_id = failure.user_id
-          and waiting.id between failure.position and checkpoint.position
+          and waiting.id >= failure.position
+          and (waiting.id <= checkpoint.position or checkpoint.state = 'trigger')
     ) as waiting
 from projection_failure as failure
 join projection_checkpoint as checkpoint using (projection)

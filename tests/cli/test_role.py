@@ -73,6 +73,34 @@ def test_history_shows_the_newest_and_says_that_there_are_more(temple: Typed, le
     assert "1 change of Oracle of 3; --limit shows more" in ended.stderr
 
 
+def test_diff_says_who_gained_and_who_lost_it_between_two_times(temple: Typed, ledger: Ledger) -> None:
+    ledger.when(role_added("cleo", ORACLE, at(24 * 20), by="mod"))
+    found = temple("role", "diff", "Oracle", "--between", "2026-01-03", "2026-03-01", "--json").data
+    assert [(each["user_id"], each["granted_by"]) for each in found["gained"]] == [("cleo", "mod")]
+    assert [(each["user_id"], each["ending"]["event_type"]) for each in found["lost"]] == [("bob", "discord_leave")]
+    ended = temple("role", "diff", "Oracle", "--between", "2026-01-03", "2026-03-01")
+    assert [line.split()[:2] for line in ended.stdout.splitlines()[1:]] == [["gained", "cleo"], ["lost", "bob"]]
+    assert "1 member gained Oracle and 1 lost it between 2026-01-03T23:59:59.999999+00:00 and" in ended.stderr
+
+
+def test_diff_leaves_out_who_gained_and_lost_it_in_between(temple: Typed, ledger: Ledger) -> None:
+    found = temple("role", "diff", "Oracle", "--between", "2025-12-01", "2026-03-01", "--json").data
+    assert [each["user_id"] for each in found["gained"]] == ["ada"]
+    assert found["lost"] == []
+
+
+def test_diff_as_known_then_leaves_out_what_was_recorded_later(temple: Typed, ledger: Ledger) -> None:
+    before = now(ledger.database).isoformat()
+    ledger.when(role_added("cleo", ORACLE, at(4)))
+    between = ("--between", "2025-12-01", "2026-01-20", "--known-at", before)
+    found = temple("role", "diff", "Oracle", *between, "--json").data
+    assert [each["user_id"] for each in found["gained"]] == ["ada", "bob"]
+
+
+def test_diff_takes_the_earlier_time_first(temple: Typed, ledger: Ledger) -> None:
+    assert temple("role", "diff", "Oracle", "--between", "2026-03-01", "2026-01-03").code == 2
+
+
 def test_a_name_that_two_roles_share_asks_for_the_id(temple: Typed, ledger: Ledger) -> None:
     ledger.when(role_created("400000000000000003", "oracle", at(9)))
     ended = temple("role", "members", "ORACLE")

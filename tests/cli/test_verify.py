@@ -98,3 +98,84 @@ def test_verify_reads_with_the_role_that_may_only_read(ledger: Ledger) -> None:
     with ledger.database.connect(Role.READ) as connection:
         row = connection.execute("select has_table_privilege('temple_member_status', 'update')").fetchone()
     assert row == (False,)
+
+
+def test_a_quick_verify_compares_whom_events_have_touched_since_the_last_one(temple: Typed, ledger: Ledger) -> None:
+    temple("verify")
+    ledger.when(joined("bob", at(5)))
+    ledger.catch_up()
+    (first,) = temple("verify", "members", "--since-last", "--json").data
+    assert (first["kind"], first["touched"], first["members"], first["covered_everybody"]) == ("since last", 1, 2, True)
+    (second,) = temple("verify", "members", "--since-last", "--budget", "0", "--json").data
+    assert (second["touched"], second["members"], second["covered_everybody"]) == (0, 0, False)
+
+
+def test_it_says_which_kind_of_verify_it_was(temple: Typed, ledger: Ledger) -> None:
+    assert "all agree; full verify, kept as 1" in temple("verify", "members").stdout
+    told = temple("verify", "members", "--since-last").stdout
+    assert "all agree; 0 of them touched since the last verify, everybody was covered, kept as 2" in told
+
+
+@pytest.mark.parametrize("flags", [["--full", "--since-last"], ["--budget", "3"], ["--full", "--budget", "3"]])
+def test_flags_that_do_not_go_together_are_a_usage_error(temple: Typed, flags: list[str]) -> None:
+    assert temple("verify", *flags).code == 2
+
+
+def test_each_difference_has_the_events_behind_it(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "update discord_user_current_roles set granted_by = 'x'")
+    altered(ledger.database, "insert into discord_user_current_roles values ('ada', 'Forged', now(), 'x')")
+    (members,) = temple("verify", "members", "--json").data
+    behind = {each["key"]["role"]: [event["id"] for event in each["events"]] for each in members["differences"]}
+    assert behind == {ORACLE: [3], "Forged": []}
+    told = temple("verify", "members", "--events").stdout
+    assert "ada, Oracle: granted_by" in told
+    assert "discord_role_change/added" in told
+    assert "ada, Forged: row too many: no single event of the log is behind it" in told
+
+
+def test_a_checkpoint_beyond_the_log_is_told_in_words(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "update projection_checkpoint set position = 99 where projection = 'members'")
+    ended = temple("verify", "members")
+    assert ended.code == 3
+    assert "ahead: its checkpoint is at position 99, beyond the end of the log" in ended.stdout
+
+
+def test_an_event_that_was_taken_out_of_the_log_is_told_with_where(temple: Typed, ledger: Ledger) -> None:
+    with ledger.database.connect(Role.LOGIN) as connection:
+        connection.execute("alter table webhook_audit_log disable trigger all")
+        connection.execute("delete from webhook_audit_log where id = 2")
+    ended = temple("verify", "members")
+    assert ended.code == 3
+    assert "between positions 1 and 3 the log has 2 events, 3 were folded" in ended.stdout
+
+
+def test_list_has_the_results_and_when_everybody_was_covered(temple: Typed, ledger: Ledger) -> None:
+    assert "members: never verified" in temple("verify", "list").stdout
+    altered(ledger.database, "update temple_member_status set status = 'departed'")
+    temple("verify", "members")
+    told = temple("verify", "list").stdout
+    assert "members: everybody was covered by 20" in told
+    assert "activity: never verified" in told
+    listed = temple("verify", "list", "--projection", "members", "--json").data
+    assert [(each["id"], each["kind"], each["drifts"]) for each in listed["results"]] == [(1, "full", 1)]
+    assert [each["projection"] for each in listed["covered"]] == ["members"]
+
+
+def test_show_has_the_differences_as_they_were_found(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "delete from discord_user_current_roles")
+    temple("verify", "members")
+    assert "Oracle: row missing" in temple("verify", "show", "1").stdout
+    (difference,) = temple("verify", "show", "1", "--json").data["differences"]
+    assert difference["user_id"] == "ada"
+    unknown = temple("verify", "show", "99")
+    assert (unknown.code, unknown.stderr) == (1, "temple: no result of a verify '99'\n")
+
+
+def test_what_can_not_be_kept_is_told_all_the_same(temple: Typed, ledger: Ledger) -> None:
+    altered(ledger.database, "delete from discord_user_current_roles")
+    with ledger.database.connect(Role.OWNER) as connection:
+        connection.execute("revoke insert on verification from temple_project")
+    ended = temple("verify", "members")
+    assert ended.code == 3
+    assert "Oracle: row missing" in ended.stdout
+    assert "the result is not kept" in ended.stderr

@@ -1,0 +1,250 @@
+"""Runner and trigger take over from one another at an exact position, also while events come."""
+
+import threading
+from itertools import count
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from domain.errors import Refused
+from domain.log_entry import entry_of_event
+from infrastructure.database.connection import Database, Role
+from infrastructure.log.append import LogAppender
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.projecting import operations
+from infrastructure.projecting.runner import Runner
+from infrastructure.projecting.transaction import read_checkpoints
+from infrastructure.projecting.trigger_mode import TriggerStatus, disable, enable, trigger_status
+from infrastructure.rebuilding.rebuild import rebuild
+from infrastructure.testing.ledger import Ledger
+from infrastructure.verifying.full import verify
+from infrastructure.verifying.repair import repair
+from projections.activity import activity
+from projections.checkpoint import ProjectionState
+from projections.histories import at, joined, left, role_added, role_removed
+from projections.members import members
+from tests.canon.folds import drift
+
+APPENDERS = 4
+SWITCHES = 5
+
+
+def status(database: Database) -> TriggerStatus:
+    with database.connect(Role.READ) as connection:
+        return trigger_status(connection)
+
+
+def scalar(database: Database, query: str) -> int:
+    with database.connect(Role.READ) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def append_until(stop: threading.Event, database: Database, number: int, appended: list[int]) -> None:
+    with LogAppender(database) as appender:
+        for event in count():
+            if stop.is_set():
+                return
+            # not as quickly as it can be done: whoever folds needs some of the time
+            stop.wait(0.003)
+            hour, user_id = event * 7 % 50, f"{number}-{event % 5}"
+            facts = (joined(user_id, at(hour)), role_added(user_id, "Oracle", at(hour + 3)), left(user_id, at(hour + 5)))
+            appender.append_many([entry_of_event(fact, event_id=uuid4()) for fact in facts])
+            appended.append(len(facts))
+
+
+def test_back_and_forth_under_load_nothing_is_lost_and_nothing_is_doubled(database: Database) -> None:
+    stop = threading.Event()
+    appended: list[int] = []
+    with Wakeup(database) as wakeup:
+        runner = Runner(database, [members, activity], wakeup)
+        threads = [threading.Thread(target=runner.run)] + [
+            threading.Thread(target=append_until, args=(stop, database, number, appended))
+            for number in range(APPENDERS)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            positions = []
+            for _ in range(SWITCHES):
+                positions.append(enable(database).position)
+                stop.wait(0.15)
+                positions.append(disable(database).position)
+                stop.wait(0.15)
+        finally:
+            stop.set()
+            for thread in threads[1:]:
+                thread.join(30)
+            runner.stop()
+            wakeup.wake()
+            threads[0].join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    Ledger(database).catch_up()
+    for projection in (members, activity):
+        assert verify(database, projection).ok
+    with database.connect(Role.READ) as read:
+        assert drift(read) == []
+    in_log = scalar(database, "select count(*) from webhook_audit_log")
+    by_runner = scalar(database, "select sum(events) from projection_batch where projection = 'members'")
+    by_trigger = scalar(
+        database,
+        "select count(*) from webhook_audit_log as log"
+        " join trigger_period as period on log.id > after_position and log.id <= upto_position",
+    )
+    assert in_log == sum(appended) == by_runner + by_trigger
+    assert by_runner and by_trigger
+    assert positions == sorted(positions)
+
+
+def test_whoever_keeps_the_rows_is_said(database: Database) -> None:
+    ledger = Ledger(database)
+    ledger.given(joined("ada", at(1)))
+    before = status(database)
+    assert (before.on, before.enabled, before.since_position, before.events, before.problem) == (
+        False, False, None, None, None
+    )  # fmt: skip
+    assert enable(database, reason="a test").position == 1
+    ledger.when(role_added("ada", "Oracle", at(2)))
+    there = status(database)
+    assert (there.on, there.enabled, there.since_position, there.events, there.problem) == (True, True, 1, 1, None)
+    assert there.since is not None
+    assert disable(database, reason="a test").events == 1
+    assert not status(database).on
+    with database.connect(Role.READ) as read:
+        found = read.execute("select kind, reason, details -> 'position' from ledger_operation order by id").fetchall()
+    assert found == [("trigger enable", "a test", 1), ("trigger disable", "a test", 2)]
+
+
+def test_processed_at_is_recorded_at_for_what_the_trigger_folded_also_afterwards(database: Database) -> None:
+    ledger = Ledger(database)
+    ledger.given(joined("ada", at(1)))
+    enable(database)
+    ledger.when(role_added("ada", "Oracle", at(2)), left("ada", at(3)))
+    with database.connect(Role.READ) as read:
+        trail = "select id from webhook_audit_trail where processed_at = recorded_at order by id"
+        assert read.execute(trail).fetchall() == [(2,), (3,)]
+        disable(database)
+        ledger.when(joined("ada", at(4)))
+        ledger.catch_up()
+        assert read.execute(trail).fetchall() == [(2,), (3,)]
+        assert read.execute("select count(processed_at) from webhook_audit_trail").fetchone() == (4,)
+
+
+def test_what_was_not_folded_yet_is_folded_before_the_trigger_takes_over(database: Database) -> None:
+    ledger = Ledger(database)
+    for number in range(30):
+        ledger.given(*[joined(f"{number}-{who}", at(who)) for who in range(40)])
+    assert enable(database).position == 1_200
+    assert verify(database, members).ok
+
+
+def test_an_open_transaction_is_waited_for_and_named(database: Database) -> None:
+    with database.connect(Role.APPEND) as slow:
+        with slow.transaction():
+            slow.execute(
+                "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
+                " values (gen_random_uuid(), 'discord_join', 'ada', 'joined', 'test')"
+            )
+            with pytest.raises(Refused, match=f"pid {slow.info.backend_pid}"):
+                enable(database, patience_seconds=0.6)
+            with database.connect(Role.APPEND) as other:
+                # whoever appends is not held up by a switch that gave up
+                other.execute(
+                    "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
+                    " values (gen_random_uuid(), 'discord_join', 'bob', 'joined', 'test')"
+                )
+        assert not status(database).on
+        assert enable(database).position == 2
+    assert verify(database, members).ok
+
+
+def test_it_can_not_be_switched_on_or_off_twice(database: Database) -> None:
+    with pytest.raises(Refused, match="off already"):
+        disable(database)
+    enable(database)
+    with pytest.raises(Refused, match="on already"):
+        enable(database)
+
+
+@pytest.mark.parametrize("state", [ProjectionState.PAUSED, ProjectionState.FAILED])
+def test_it_is_not_switched_on_where_the_rows_are_not_those_of_the_log(
+    database: Database, state: ProjectionState
+) -> None:
+    operations.set_state(database, "members", state)
+    with pytest.raises(Refused, match="temple projection resume members"):
+        enable(database)
+
+
+def test_it_is_not_switched_on_for_rows_of_another_version(database: Database) -> None:
+    with database.connect(Role.OWNER) as owner:
+        owner.execute("update projection_checkpoint set version = 9 where projection = 'members'")
+    with pytest.raises(Refused, match="temple replay members"):
+        enable(database)
+
+
+def test_there_is_never_a_second_maintainer(database: Database) -> None:
+    """Neither by our commands nor by hand."""
+    enable(database)
+    for state in (ProjectionState.PAUSED, ProjectionState.RUNNING):
+        with pytest.raises(Refused, match="temple trigger disable"):
+            operations.set_state(database, "members", state)
+    with database.connect(Role.OWNER) as owner:
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+            owner.execute("update projection_checkpoint set state = 'running' where projection = 'members'")
+        owner.execute("drop trigger trigger_sync_current_roles on webhook_audit_log")
+        assert status(database).problem is not None
+    disable(database)
+    with database.connect(Role.OWNER) as owner, pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+        owner.execute("update projection_checkpoint set state = 'trigger' where projection = 'members'")
+
+
+def test_the_trigger_also_fires_where_ordinary_ones_do_not(database: Database) -> None:
+    enable(database)
+    with database.connect(Role.LOGIN) as login:
+        login.execute("set session_replication_role = replica")
+        login.execute(
+            "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
+            " values (gen_random_uuid(), 'discord_join', 'ada', 'joined', 'test')"
+        )
+    assert verify(database, members).ok
+
+
+def test_the_appending_role_may_not_touch_what_the_trigger_writes(database: Database) -> None:
+    enable(database)
+    with database.connect(Role.APPEND) as append:
+        for statement in (
+            "update temple_member_status set status = 'active'",
+            "delete from trigger_member",
+            "select members_take_in('{1}')",
+            "select members_fold_again(1, null)",
+            "call rebuild_derived_state_from_audit()",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                append.execute(statement.encode())
+
+
+def test_verify_repair_and_replay_work_with_the_trigger_on(database: Database) -> None:
+    ledger = Ledger(database)
+    enable(database)
+    ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)), role_removed("ada", "Oracle", at(1)))
+    with database.connect(Role.READ) as read:
+        assert read_checkpoints(read)["members"].position == 3
+    for put_right in ("repair", "replay"):
+        with database.connect(Role.PROJECT) as project:
+            project.execute("update temple_member_status set status = 'departed'")
+        verified = verify(database, members)
+        assert (verified.position, verified.drifted, verified.miscounted) == (3, ["ada"], False)
+        if put_right == "repair":
+            assert repair(database, members, verified, reason="a test").members == 1
+        else:
+            rebuild(database, members)
+        assert verify(database, members).ok
+        assert status(database).on
+    ledger.when(left("ada", at(5)))
+    assert verify(database, members).ok
+    disable(database)
+    ledger.when(joined("ada", at(6)))
+    ledger.then_roles("ada", [])
+    ledger.then_status("ada", "active")
