@@ -9,7 +9,7 @@ from domain.recorded import Recorded
 from projections.difference import EMPTY, Changes, member_difference
 from projections.fold import Fold, Folded, Frontier
 from projections.member_projection import State
-from projections.tables import Rows
+from projections.tables import Row, Rows, Table
 from projections.tally import Key, Tally
 
 
@@ -62,12 +62,15 @@ class Exceptions:
 
     parked: Mapping[str, Position] = field(default_factory=dict)
     skipped: frozenset[Position] = frozenset()
+    parked_positions: frozenset[Position] = frozenset()
 
     def leaves_out(self, recorded: Recorded) -> bool:
         return recorded.user_id in self.parked or recorded.position in self.skipped
 
     def also_parked(self, failures: Iterable[Failure]) -> "Exceptions":
-        return Exceptions({**self.parked, **{each.user_id: each.position for each in failures}}, self.skipped)
+        more = list(failures)
+        parked = {**self.parked, **{each.user_id: each.position for each in more}}
+        return Exceptions(parked, self.skipped, self.parked_positions | {each.position for each in more})
 
 
 def known_of(fold: Fold[State], stored: Stored) -> Known[State] | None:
@@ -111,13 +114,19 @@ def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Ro
     except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
         return False
     difference = member_difference(fold.projection.tables, before, after)
-    if any(table.refuses(row) for table, written, _ in difference for row in written):
+    if any(_refused(table, written) for table, written, _ in difference):
         return False
     batch.changes.add(user_id, difference)
     batch.members[user_id] = Known(done.state, after, done.frontier)
     if done.parked_at is not None:
         batch.failures.append(Failure(done.parked_at, user_id, done.error or "unknown"))
     return True
+
+
+def _refused(table: Table, written: Sequence[Row]) -> bool:
+    if any(table.refuses(row) for row in written):
+        return True
+    return len(written) > 1 and len({table.key_of(row) for row in written}) < len(written)
 
 
 @dataclass
@@ -129,15 +138,20 @@ class TallyBatch:
     counted: int = 0
 
 
-def count_batch(tally: Tally, events: Iterable[Recorded], skipped: frozenset[Position]) -> TallyBatch:
+def count_batch(tally: Tally, events: Iterable[Recorded], left_out: frozenset[Position]) -> TallyBatch:
     """An event that can not be counted is parked alone: for a tally, members do not matter."""
     batch = TallyBatch()
     increments = batch.increments
+    checked: set[Key] = set()
     for recorded in events:
-        if recorded.position in skipped:
+        if recorded.position in left_out:
             continue
         try:
             added = tally.count(recorded)
+            for key, number in added.items():
+                if key not in increments and key not in checked:
+                    _require_countable(tally, key, number)
+                    checked.add(key)
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
             batch.failures.append(Failure(recorded.position, recorded.user_id, str(error)))
             continue
@@ -145,3 +159,9 @@ def count_batch(tally: Tally, events: Iterable[Recorded], skipped: frozenset[Pos
             increments[key] = increments.get(key, 0) + number
             batch.counted += number
     return batch
+
+
+def _require_countable(tally: Tally, key: Key, number: int) -> None:
+    reason = tally.table.refuses((*key, number))
+    if reason is not None:
+        raise ValueError(reason)

@@ -111,7 +111,7 @@ class Fold(Generic[State]):
         It does when one of them is late, or could not be folded: which one has to be parked is decided by position.
         """
         ordered = _ordered(events)
-        if ordered is None or (frontier is not None and _place(ordered[0]) < frontier):
+        if ordered is None or (frontier is not None and _place(ordered[0]) <= frontier):
             return None
         try:
             return Folded(self.in_order(state, ordered), _place(ordered[-1]))
@@ -132,8 +132,20 @@ class Fold(Generic[State]):
         return Folded(state, _place(in_order[-1]))
 
     def _by_position(self, known: Sequence[Recorded]) -> Folded[State]:
-        """As the runner would have met them, one by one: parked at the first position that does not fold."""
+        """As the runner would have met them, one by one: parked at the first position that does not fold.
+
+        Nearly always that is an event that can not be decoded, whatever came before it; where everything below the
+        first of those folds, nobody has to be met one by one.
+        """
         by_position = sorted(known, key=lambda recorded: recorded.position)
+        for count, recorded in enumerate(by_position):
+            error = self._undecodable(recorded)
+            if error is not None:
+                try:
+                    before = self._fold(by_position[:count])
+                except Unfoldable:
+                    break
+                return Folded(before.state, before.frontier, recorded.position, error)
         done: Folded[State] = Folded(None, None)
         for count, recorded in enumerate(by_position, start=1):
             try:
@@ -142,12 +154,22 @@ class Fold(Generic[State]):
                 return Folded(done.state, done.frontier, recorded.position, _told(error, recorded.position))
         return done
 
+    def _undecodable(self, recorded: Recorded) -> str | None:
+        """Why this event can not be folded into any state; None when that depends."""
+        if recorded.occurred_at is None:
+            return "timestamp is outside the years 1 to 9999"
+        try:
+            self._steps[recorded.event_type, recorded.action][0](recorded)
+        except InvalidEvent as error:
+            return error.reason
+        return None
+
     def _one_more(self, done: Folded[State], events: Sequence[Recorded]) -> Folded[State]:
         newest = events[-1]
         if newest.occurred_at is None:
             raise Unfoldable(newest.position, "timestamp is outside the years 1 to 9999")
         place = Frontier(newest.occurred_at, newest.position)
-        if done.frontier is not None and place < done.frontier:
+        if done.frontier is not None and place <= done.frontier:
             return self._fold(events)
         state = self.apply(done.state, newest)
         refused = self.refused_rows(state)
@@ -160,10 +182,13 @@ class Fold(Generic[State]):
         try:
             rows: Rows = self.projection.rows(state)
             for table in self.projection.tables:
-                for row in rows.get(table.name, ()):
+                of_table = rows.get(table.name, ())
+                for row in of_table:
                     reason = table.refuses(row)
                     if reason is not None:
                         return reason
+                if len({table.key_of(row) for row in of_table}) < len(of_table):
+                    return f"{table.name} has two rows with one key"
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the member
             return f"{type(error).__name__}: {error}"
         return None

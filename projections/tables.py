@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
@@ -29,6 +30,11 @@ class ColumnType(StrEnum):
     DATE = "date"
 
 
+_CLASSES: Final[Mapping[ColumnType, tuple[type, ...]]] = {
+    ColumnType.NUMERIC: (int, Decimal),
+    ColumnType.BOOLEAN: (bool,),
+    ColumnType.DATE: (date,),
+}
 _BITS: Final = {ColumnType.INTEGER: 31, ColumnType.BIGINT: 63}
 
 
@@ -50,6 +56,8 @@ class Column:
                 return f"is a {type(value).__name__}, not a text"
             if self.length is not None and len(value) > self.length:
                 return f"has {len(value)} characters, at most {self.length} fit"
+            if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+                return "has half of a character (a lone surrogate)"
             return "has a NUL character" if "\x00" in value else None
         if self.type in _BITS:
             if not isinstance(value, int) or isinstance(value, bool):
@@ -58,7 +66,10 @@ class Column:
         if self.type is ColumnType.TIMESTAMPTZ:
             aware = isinstance(value, datetime) and value.tzinfo is not None
             return None if aware else "is not a time with an offset"
-        return None
+        wanted = _CLASSES[self.type]
+        if not isinstance(value, wanted) or isinstance(value, bool) is not (self.type is ColumnType.BOOLEAN):
+            return f"is a {type(value).__name__}, not a {self.type.value}"
+        return "is not a date alone" if self.type is ColumnType.DATE and isinstance(value, datetime) else None
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,9 @@ class Table:
             *self.column_names,
             "user_id",
         }
+        nullable = [column.name for column in self.columns if column.null and column.name in self.key]
+        if nullable:
+            raise ProjectionMisdeclared(f"table {self.name}: {nullable[0]} is part of the key and may not be null")
         if unknown:
             raise ProjectionMisdeclared(f"table {self.name} has no column {min(unknown)!r} for its key or index")
 

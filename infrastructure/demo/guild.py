@@ -44,7 +44,7 @@ class Guild:
         self.roles = [Role(snowflake(start, chance), name, 1 << i) for i, name in enumerate(NAMES[:size])]
         tiers = [("9100001", 300), ("9100002", 700), ("9100003", 1500), ("9100004", 5000)]
         self.tiers = [
-            Tier(id, role.name, cents, role) for (id, cents), role in zip(tiers, self.roles[2:6], strict=True)
+            Tier(number, role.name, cents, role) for (number, cents), role in zip(tiers, self.roles[2:6], strict=True)
         ]
         self.bots = [snowflake(start, chance) for _ in range(3)]
         self.handed_out = _by_popularity(self.roles[6:])

@@ -36,8 +36,15 @@ class Lease:
             if not free and holder != self.holder:
                 outcome[projection] = description
             else:
-                outcome[projection] = None if self._take_one(connection, projection) else "another runner"
+                outcome[projection] = None if self._taken(connection, projection) else "another runner"
         return outcome
+
+    def _taken(self, connection: psycopg.Connection[Any], projection: str) -> bool:
+        try:
+            return self._take_one(connection, projection)
+        except psycopg.errors.LockNotAvailable:
+            # its checkpoint is held: there is always a next time
+            return False
 
     def _take_one(self, connection: psycopg.Connection[Any], projection: str) -> bool:
         with connection.transaction():

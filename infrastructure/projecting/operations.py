@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -16,6 +16,7 @@ from domain.errors import Refused, UnknownName
 from domain.position import Position
 from domain.recorded import Recorded
 from infrastructure.database.connection import Database, Role
+from infrastructure.database.pages import in_pages
 from infrastructure.database.statements import statement
 from infrastructure.log.reader import events
 from infrastructure.projecting.transaction import PostgresTransaction
@@ -27,6 +28,9 @@ from projections.member_projection import MemberProjection
 from projections.processor import NEEDS_REPLAY, Projection, may_fold
 from projections.tables import Rows
 from projections.tally import Tally
+
+MEMBERS_AT_A_TIME: Final = 200
+"""Folded between two statements: an open transaction that says nothing for long is ended by the database."""
 
 
 def whoever_runs_this() -> str:
@@ -180,9 +184,6 @@ def fold_again(
     """
     fold = Fold(projection, catalogue)
     stored = transaction.stored(projection, user_ids)
-    transaction.connection.execute(
-        statement("failure_delete_of_members"), {"projection": projection.name, "user_ids": list(user_ids)}
-    )
     changes, failures, frontiers = Changes(), [], {}
     history = dict(transaction.history(projection.name, fold.names, user_ids, checkpoint.position))
     for user_id in user_ids:
@@ -192,6 +193,14 @@ def fold_again(
         frontiers[user_id] = folded.frontier
         if folded.parked_at is not None:
             failures.append(Failure(folded.parked_at, user_id, folded.error or "unknown"))
+    transaction.connection.execute(
+        statement("failure_delete_of_members"),
+        {
+            "projection": projection.name,
+            "user_ids": list(user_ids),
+            "still": [failure.position for failure in failures],
+        },
+    )
     transaction.write(projection.tables, changes)
     transaction.move_frontiers(projection.name, frontiers)
     transaction.park(projection.name, failures)
@@ -207,17 +216,20 @@ def _again(
 ) -> Sequence[Failure]:
     if isinstance(projection, Tally):
         return _count_again(transaction, projection, [each.position for each in failures])
-    user_ids = sorted({each.user_id for each in failures})
-    return fold_again(transaction, projection, checkpoint, user_ids, catalogue=catalogue)[1]
+    again: list[Failure] = []
+    for page in in_pages(sorted({each.user_id for each in failures}), MEMBERS_AT_A_TIME):
+        again += fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)[1]
+    return again
 
 
 def _count_again(transaction: PostgresTransaction, tally: Tally, positions: Sequence[Position]) -> Sequence[Failure]:
     connection = transaction.connection
     found: list[Recorded] = []
-    for position in positions:
+    # whoever was quicker has counted them already
+    freed = connection.execute(statement("failure_delete"), {"projection": tally.name, "positions": list(positions)})
+    for (position,) in freed.fetchall():
         found += events(connection, after=Position(position - 1), upto=position, limit=1)
     batch = count_batch(tally, found, transaction.exceptions(tally.name).skipped)
-    connection.execute(statement("failure_delete"), {"projection": tally.name, "positions": list(positions)})
     transaction.add(tally.table, batch.increments)
     transaction.park(tally.name, batch.failures)
     connection.execute(statement("checkpoint_count_more"), {"projection": tally.name, "counted": batch.counted})

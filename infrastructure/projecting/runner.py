@@ -9,7 +9,7 @@ import psycopg
 import structlog
 
 from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import DatabaseUnavailable, LedgerError, NotLeader, StaleCheckpoint
+from domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from domain.position import START, Position
 from infrastructure.database.connection import Database, Role, passes
 from infrastructure.database.migrations import require_current
@@ -29,6 +29,7 @@ REFRESH_SECONDS: Final = 1.0
 MERGE_SECONDS: Final = 600.0
 MOST_BACKOFF_SECONDS: Final = 5.0
 TELL_BLOCKED_SECONDS: Final = 5.0
+LOCK_MILLISECONDS: Final = 500
 
 log = structlog.get_logger("temple.runner")
 
@@ -109,6 +110,7 @@ class Runner:
         self._connection: psycopg.Connection[Any] | None = None
         self._reader: GapReader | None = None
         self._led: dict[str, _Led] = {}
+        self._paces: dict[str, Pace] = {}
         self._others: dict[str, str] = {}
         self._settled = START
         self._look: Look | None = None
@@ -165,7 +167,7 @@ class Runner:
         if self._refresh():
             self._read_states()
         running = [led for led in self._led.values() if led.stands is None]
-        if running and all(led.position >= self._settled for led in running):
+        if any(led.position >= self._settled for led in running):
             self._look_ahead()
         worked = False
         for led in running:
@@ -183,8 +185,12 @@ class Runner:
             log.warning("lost the lead", projection=led.name, reason=str(error))
             del self._led[led.name]
             return False
+        except psycopg.errors.LockNotAvailable:
+            # somebody repairs or rebuilds this projection: the others need not wait for it
+            return False
         except Exception as error:
             if passes(error) or isinstance(error, DatabaseUnavailable):
+                led.pace.failed()
                 raise
             self._fail(led, error)
             return False
@@ -217,8 +223,8 @@ class Runner:
         log.error("projection failed", projection=led.name, reason=reason)
         led.stands = ProjectionState.FAILED.value
         self._session().execute(
-            statement("checkpoint_set_state"),
-            {"projection": led.name, "state": ProjectionState.FAILED.value, "reason": reason[:500]},
+            statement("checkpoint_fail"),
+            {"projection": led.name, "holder": self._lease.holder, "reason": reason[:500]},
         )
 
     def _look_ahead(self) -> None:
@@ -254,7 +260,8 @@ class Runner:
         opener = transactions(self._session(), self._lease.holder)
         processor = processor_of(self._projections[name], opener, catalogue=self._catalogue)
         checkpoint = read_checkpoints(self._session())[name]
-        led = _Led(processor, checkpoint.position, stands=may_fold(processor.projection, checkpoint))
+        pace = self._paces.setdefault(name, Pace())
+        led = _Led(processor, checkpoint.position, pace, may_fold(processor.projection, checkpoint))
         running = [each for each in self._led.values() if each.stands is None]
         if led.stands is None and (not running or checkpoint.position < self._settled):
             # what another projection reached is settled too, but a position that somebody set by hand may not be
@@ -273,6 +280,8 @@ class Runner:
     def _caught_up(self, target: Position) -> bool:
         checkpoints = read_checkpoints(self._session())
         for name, projection in self._projections.items():
+            if name not in checkpoints:
+                raise SchemaMismatch(f"projection {name} has no checkpoint yet; run: temple db migrate")
             led = self._led.get(name)
             position = max(led.position, checkpoints[name].position) if led else checkpoints[name].position
             if position < target and may_fold(projection, checkpoints[name]) is None:
@@ -309,6 +318,7 @@ class Runner:
         except BaseException:
             connection.close()
             raise
+        connection.execute("select set_config('lock_timeout', %s, false)", (f"{LOCK_MILLISECONDS}ms",))
         self._connection = connection
         self._reader = GapReader(connection)
         for due in (self._renew, self._try, self._refresh):

@@ -64,6 +64,7 @@ class PostgresTransaction:
     def exceptions(self, projection: str) -> Exceptions:
         parked: dict[str, Position] = {}
         skipped: set[Position] = set()
+        parked_positions: set[Position] = set()
         for kind, user_id, position in self.connection.execute(
             statement("failure_exceptions"), {"projection": projection}
         ):
@@ -71,7 +72,8 @@ class PostgresTransaction:
                 skipped.add(Position(position))
             else:
                 parked[user_id] = Position(position)
-        return Exceptions(parked, frozenset(skipped))
+                parked_positions.add(Position(position))
+        return Exceptions(parked, frozenset(skipped), frozenset(parked_positions))
 
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         return events(self.connection, after=after, upto=upto, limit=limit)

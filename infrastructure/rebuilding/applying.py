@@ -15,6 +15,7 @@ from infrastructure.database.pages import in_pages
 from infrastructure.database.shadow_tables import shadow_of
 from infrastructure.database.statements import statement
 from infrastructure.projecting.folding_members import fold_members, members_touched
+from infrastructure.projecting.journal import believed_position
 from infrastructure.projecting.operations import record
 from infrastructure.projecting.recount import recount
 from infrastructure.projecting.transaction import PostgresTransaction
@@ -26,6 +27,7 @@ from infrastructure.rebuilding.comparing import (
     rebuilt_rows,
 )
 from infrastructure.rebuilding.folding import Piece, put_counts
+from infrastructure.rebuilding.notes import require_same_left_out
 from infrastructure.rebuilding.shadow import key_names, value_names
 from projections.checkpoint import Checkpoint, ProjectionState
 from projections.member_projection import MemberProjection
@@ -80,13 +82,14 @@ def apply_members(
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(projection.name)
+        require_same_left_out(connection, projection)
         upto = _reached(connection, position, checkpoint)
         touched = members_touched(connection, position, upto)
         unseen = 0
         for page in in_pages(touched, FOLDED_AT_A_TIME):
             unseen += _fold_anew(connection, projection, catalogue, page, upto, shown)
         changed = {*shown.members, *shown.moved, *touched}
-        if checkpoint.epoch != shown.epoch:
+        if checkpoint.epoch != shown.epoch or checkpoint.position != shown.position < position:
             more = set(changed_members(connection, projection)) - changed
             unseen += _count_changed(connection, projection, sorted(more), shown)
             changed |= more
@@ -110,6 +113,7 @@ def apply_counts(connection: Connection, tally: Tally, position: Position, shown
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(tally.name)
+        require_same_left_out(connection, tally)
         upto = _reached(connection, position, checkpoint)
         skipped = transaction.exceptions(tally.name).skipped
         newer = recount(connection, tally, after=position, upto=upto, skipped=skipped)
@@ -238,10 +242,8 @@ def _finish(
 
 
 def _reached(connection: Connection, position: Position, checkpoint: Checkpoint) -> Position:
-    """The rebuilt position, or that of the runner where it is further; never one that the log has not reached."""
-    row = connection.execute(statement("log_head")).fetchone()
-    head = int(row[0] or 0) if row is not None else 0
-    return Position(max(position, min(checkpoint.position, head)))
+    """The rebuilt position, or that of the runner where it is further."""
+    return max(position, believed_position(connection, checkpoint))
 
 
 def _count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:

@@ -31,13 +31,15 @@ Each = Callable[[Drift], None]
 
 @dataclass
 class Shown:
-    """The difference between the tables that are read and the rebuilt ones, as it was when it was looked at.
+    """The difference between the tables that are read and the rebuilt ones, as it was when it was looked at:
+    under this epoch, at this position of the checkpoint.
 
     `members` have other rows; `moved` have the same rows and another frontier, which nobody sees. `stored_members` is
     how many members the tables that are read have; where there are none, everything is new and nobody is named.
     """
 
     epoch: int
+    position: Position
     members: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
     changes: int = 0
@@ -71,7 +73,7 @@ def compare_members(
 
     Within a transaction whose snapshot decides what is seen.
     """
-    shown = Shown(checkpoint.epoch, stored_members=_count_members(connection, projection.tables))
+    shown = Shown(checkpoint.epoch, checkpoint.position, stored_members=_count_members(connection, projection.tables))
     if shown.stored_members == 0:
         shown.new_members = _count_members(connection, map(shadow_of, projection.tables))
         shown.changes = shown.new_members
@@ -94,7 +96,7 @@ def compare_members(
 def compare_counts(
     connection: Connection, tally: Tally, checkpoint: Checkpoint, position: Position, each: Each
 ) -> Shown:
-    shown = Shown(checkpoint.epoch)
+    shown = Shown(checkpoint.epoch, checkpoint.position)
     stored = stored_counts(connection, tally.table)
     rebuilt = stored_counts(connection, shadow_of(tally.table))
     skipped = PostgresTransaction(connection).exceptions(tally.name).skipped

@@ -7,6 +7,7 @@ from typing import Any, Final
 import psycopg
 
 from domain.catalogue import Catalogue
+from domain.errors import Refused
 from domain.position import Position
 from infrastructure.database import tables
 from infrastructure.database.connection import Database, Role
@@ -92,12 +93,12 @@ def _fold(
 ) -> None:
     fold = Fold(projection, catalogue)
     skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
-    piece, user_id = Piece(), part.done_user
+    piece, user_id, mark = Piece(), part.done_user, _Mark(writing, projection, part)
 
     def put(done: bool) -> None:
         with writing.transaction():
             piece.put(writing, projection)
-            _advance(writing, projection, part, done=done, members=piece.members, events=piece.events, user=user_id)
+            mark.move(done=done, members=piece.members, events=piece.events, user=user_id)
         progress(piece.members, piece.events)
 
     after = part.done_user if part.done_user is not None else part.after_user
@@ -119,15 +120,15 @@ def _count(
     progress: Progress,
 ) -> None:
     skipped = PostgresTransaction(reading).exceptions(tally.name).skipped
-    after = part.done_position
+    after, mark = part.done_position, _Mark(writing, tally, part)
     while page := events(reading, after=after, upto=upto, limit=EVENTS_AT_A_TIME):
         batch = count_batch(tally, page, skipped)
         after = page[-1].position
         with writing.transaction():
             put_counts(writing, tally, batch)
-            _advance(writing, tally, part, done=False, events=len(page), position=after, counted=batch.counted)
+            mark.move(done=False, events=len(page), position=after, counted=batch.counted)
         progress(0, len(page))
-    _advance(writing, tally, part, done=True)
+    mark.move(done=True)
 
 
 def put_counts(connection: psycopg.Connection[Any], tally: Tally, batch: TallyBatch) -> None:
@@ -135,28 +136,44 @@ def put_counts(connection: psycopg.Connection[Any], tally: Tally, batch: TallyBa
     put_failures(connection, tally.name, batch.failures)
 
 
-def _advance(
-    connection: psycopg.Connection[Any],
-    projection: Projection,
-    part: Range,
-    *,
-    done: bool,
-    members: int = 0,
-    events: int = 0,
-    user: str | None = None,
-    position: Position = Position(0),
-    counted: int = 0,
-) -> None:
-    connection.execute(
-        statement("rebuild_range_advance"),
-        {
-            "projection": projection.name,
-            "number": part.number,
-            "done_user": user,
-            "done_position": position,
-            "done": done,
-            "members": members,
-            "events": events,
-            "counted": counted,
-        },
-    )
+class _Mark:
+    """How far this worker has brought a range. Whoever moves it from elsewhere has taken over, and this one ends."""
+
+    def __init__(self, connection: psycopg.Connection[Any], projection: Projection, part: Range) -> None:
+        self._connection = connection
+        self._projection = projection
+        self._number = part.number
+        self._user = part.done_user
+        self._position = part.done_position
+
+    def move(
+        self,
+        *,
+        done: bool,
+        members: int = 0,
+        events: int = 0,
+        user: str | None = None,
+        position: Position | None = None,
+        counted: int = 0,
+    ) -> None:
+        """Raises Refused when another worker has moved it."""
+        user = self._user if user is None else user
+        position = self._position if position is None else position
+        moved = self._connection.execute(
+            statement("rebuild_range_advance"),
+            {
+                "projection": self._projection.name,
+                "number": self._number,
+                "before_user": self._user,
+                "before_position": self._position,
+                "done_user": user,
+                "done_position": position,
+                "done": done,
+                "members": members,
+                "events": events,
+                "counted": counted,
+            },
+        ).fetchone()
+        if moved is None:
+            raise Refused(f"another replay of {self._projection.name} has taken over; this one ends")
+        self._user, self._position = user, position

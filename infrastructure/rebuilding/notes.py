@@ -135,6 +135,15 @@ def split(connection: Connection, projection: str, parts: int) -> None:
         )
 
 
+def require_same_left_out(connection: Connection, projection: Projection) -> None:
+    """Raises Refused when somebody skipped a position since the rebuild began: it has rows that count it."""
+    row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
+    if row is None or row[2] != _left_out(connection, projection):
+        raise Refused(
+            f"what {projection.name} leaves out was changed while it was rebuilt; run the replay again, it begins anew"
+        )
+
+
 def _left_out(connection: Connection, projection: Projection) -> str:
     """What a rebuild leaves out, in a word that changes whenever that does."""
     skipped = PostgresTransaction(connection).exceptions(projection.name).skipped

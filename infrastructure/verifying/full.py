@@ -42,9 +42,11 @@ def verify(
             verified.passed = verified.in_log
         verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
         exceptions = PostgresTransaction(snapshot.tables).exceptions(projection.name)
-        verified.parked = len(exceptions.parked)
+        verified.parked = len(exceptions.parked_positions)
         if isinstance(projection, Tally):
-            verify_counts(snapshot.tables, projection, checkpoint, exceptions.skipped, verified)
+            verify_counts(
+                snapshot.tables, projection, checkpoint, exceptions.skipped | exceptions.parked_positions, verified
+            )
         else:
             _verify_members(snapshot, projection, checkpoint, exceptions.skipped, catalogue, verified, progress)
         return verified

@@ -92,8 +92,8 @@ def look(
 
 
 def issues_of(verified: Verified) -> int:
-    """Rows that drifted, and one each for a count and a checkpoint that are wrong."""
-    return verified.drifts + verified.miscounted + verified.ahead
+    """Rows that drifted, and one each for a wrong count, a wrong checkpoint, rows of another version."""
+    return verified.drifts + verified.miscounted + verified.ahead + (verified.unverified is not None)
 
 
 def write_details(path: Path, found: Iterable[Verified], now: datetime) -> None:

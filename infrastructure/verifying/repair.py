@@ -11,6 +11,7 @@ from infrastructure.database import tables
 from infrastructure.database.connection import Database
 from infrastructure.database.pages import in_pages
 from infrastructure.database.statements import statement
+from infrastructure.projecting.journal import believed_position
 from infrastructure.projecting.operations import fold_again, operation, record
 from infrastructure.projecting.recount import recount, stored_counts
 from infrastructure.projecting.transaction import Connection, PostgresTransaction
@@ -95,8 +96,7 @@ def _put_checkpoint_right(connection: Connection, checkpoint: Checkpoint, repair
     """Never above the log, and with the number of events that the log has; unless the log itself was altered."""
     if checkpoint.state is ProjectionState.TRIGGER:
         return checkpoint
-    head = connection.execute(statement("log_head")).fetchone()
-    position = Position(min(checkpoint.position, int(head[0]) if head else 0))
+    position = believed_position(connection, checkpoint)
     counted = connection.execute(statement("log_count"), {"after": 0, "upto": position}).fetchone()
     in_log = int(counted[0]) if counted else 0
     if position == checkpoint.position and in_log == checkpoint.passed:
@@ -144,8 +144,9 @@ def _repair_counts(
     transaction: PostgresTransaction, tally: Tally, checkpoint: Checkpoint, repaired: Repaired
 ) -> dict[str, Any]:
     connection = transaction.connection
-    skipped = transaction.exceptions(tally.name).skipped
-    counted = recount(connection, tally, upto=checkpoint.position, skipped=skipped)
+    exceptions = transaction.exceptions(tally.name)
+    left_out = exceptions.skipped | exceptions.parked_positions
+    counted = recount(connection, tally, upto=checkpoint.position, skipped=left_out)
     stored = stored_counts(connection, tally.table)
     drifts = list(tally_drift(tally.name, tally.table, stored, counted.increments))
     keys = counted.increments.keys() | stored.keys()

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from domain.errors import UnknownName
+from domain.position import START
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
 from infrastructure.verifying.since_last import Round, read_round
@@ -71,7 +72,7 @@ def keep(
             statement("verification_round_write"),
             {
                 "projection": verified.projection,
-                "position": verified.position,
+                "position": START if verified.ahead else verified.position,
                 "next_user": None if full or completed or next_round is None else next_round.next_user,
                 "completed": full or completed,
             },

@@ -71,12 +71,13 @@ def verify_since_last(
         if verified.unverified is not None:
             return SinceLast(verified, last, False)
         exceptions = PostgresTransaction(connection).exceptions(projection.name)
-        verified.parked = len(exceptions.parked)
+        verified.parked = len(exceptions.parked_positions)
         verified.ahead = ahead_of_log(connection, checkpoint)
         still_open = _still_open(connection, projection.name)
         if isinstance(projection, Tally):
             if still_open or _sum(connection, projection) != checkpoint.counted:
-                verify_counts(connection, projection, checkpoint, exceptions.skipped, verified)
+                left_out = exceptions.skipped | exceptions.parked_positions
+                verify_counts(connection, projection, checkpoint, left_out, verified)
             return SinceLast(verified, Round(projection.name, checkpoint.position), True)
         touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
         verified.touched = len(touched)

@@ -1,5 +1,11 @@
--- The journal says when a position was folded first: what it has already stays, even if the checkpoint was set back.
-with moved as (
+-- The journal says when a position was folded first: what it has already stays, even if the checkpoint was set back,
+-- and of a batch that begins below its end only what is above counts.
+with journal as (
+    select coalesce(max(last_position), 0) as last_position
+    from projection_batch
+    where projection = %(projection)s
+),
+moved as (
     update projection_checkpoint
     set position = %(to)s,
         passed = passed + %(passed)s,
@@ -12,12 +18,16 @@ with moved as (
 ),
 journaled as (
     insert into projection_batch (projection, last_position, events, committed_at)
-    select projection, %(to)s, %(passed)s, clock_timestamp()
+    select
+        moved.projection,
+        %(to)s,
+        case
+            when journal.last_position <= %(position)s then %(passed)s
+            else (select count(*) from webhook_audit_log where id > journal.last_position and id <= %(to)s)
+        end,
+        clock_timestamp()
     from moved
-    where not exists (
-        select from projection_batch as later
-        where later.projection = %(projection)s
-          and later.last_position >= %(to)s
-    )
+    cross join journal
+    where journal.last_position < %(to)s
 )
 select count(*) from moved

@@ -1,4 +1,5 @@
+-- What failed again stays, so that its attempts are counted.
 delete from projection_failure
 where projection = %(projection)s
   and user_id = any(%(user_ids)s)
-returning user_id, attempts
+  and position <> all(%(still)s::bigint[])

@@ -1,3 +1,4 @@
+-- Only from where this worker had brought it: another one may have taken over meanwhile.
 update projection_rebuild_range
 set done_user = coalesce(%(done_user)s, done_user),
     done_position = greatest(done_position, %(done_position)s),
@@ -7,3 +8,7 @@ set done_user = coalesce(%(done_user)s, done_user),
     counted = counted + %(counted)s
 where projection = %(projection)s
   and number = %(number)s
+  and not done
+  and done_position = %(before_position)s
+  and done_user is not distinct from %(before_user)s
+returning number

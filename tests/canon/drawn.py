@@ -116,9 +116,7 @@ def _row(place: int, example: int, drawn: Any) -> Row:
             metadata = '{"a":' * 201 + "1" + "}" * 201
         case "huge":
             metadata = '{"n": -1' + "0" * 4300 + "}"
-    return Row(
-        uuid5(NAMESPACE, f"{example}/{place}"), timestamp, event_type, user_id, action, target, metadata, source
-    )
+    return Row(uuid5(NAMESPACE, f"{example}/{place}"), timestamp, event_type, user_id, action, target, metadata, source)
 
 
 _COLUMNS: Final = "event_id, timestamp, event_type, user_id, action, target, metadata, source"

@@ -50,7 +50,11 @@ def append_until(stop: threading.Event, database: Database, number: int, appende
             # not as quickly as it can be done: whoever folds needs some of the time
             stop.wait(0.003)
             hour, user_id = event * 7 % 50, f"{number}-{event % 5}"
-            facts = (joined(user_id, at(hour)), role_added(user_id, "Oracle", at(hour + 3)), left(user_id, at(hour + 5)))
+            facts = (
+                joined(user_id, at(hour)),
+                role_added(user_id, "Oracle", at(hour + 3)),
+                left(user_id, at(hour + 5)),
+            )
             appender.append_many([entry_of_event(fact, event_id=uuid4()) for fact in facts])
             appended.append(len(facts))
 

@@ -4,8 +4,10 @@ import pytest
 
 from domain.errors import ProjectionMisdeclared, SchemaMismatch
 from domain.events import RoleAdded
+from domain.recorded import Recorded
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.schema import bring_up_to_date
+from infrastructure.projecting.operations import parked, retry
 from infrastructure.rebuilding.rebuild import rebuild
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
@@ -14,6 +16,7 @@ from projections.histories import at, joined, role_added
 from projections.member_projection import MemberProjection
 from projections.specification import Specification
 from projections.tables import Column, ColumnType, Table
+from projections.tally import Increments, Tally
 from tests.examples.grants import GRANTS, Grants, grants, joins
 
 
@@ -107,3 +110,45 @@ def _narrow() -> MemberProjection[tuple[str, ...]]:
     )
     narrow.on(RoleAdded)(lambda roles, event: (*roles, event.role))
     return narrow
+
+
+def test_a_checkpoint_set_back_counts_nothing_twice(database: Database) -> None:
+    ledger = Ledger(database, projections=[grants, joins])
+    ledger.given(role_added("ada", "Oracle", at(1)), role_added("bob", "Oracle", at(2)))
+    ledger.catch_up()
+    with database.connect(Role.PROJECT) as connection:
+        connection.execute("update projection_checkpoint set position = position - 1, passed = passed - 1")
+    ledger.then_rows(grants, GRANTS.name, "bob", [("Oracle", 1, at(2))])
+
+
+def test_a_parked_event_of_a_tally_is_counted_once_however_it_is_freed(database: Database) -> None:
+    strict = _strict()
+    ledger = Ledger(database, projections=[strict])
+    ledger.when(role_added("ada", "Oracle", at(1)), role_added("ada", "bad", at(2)))
+    ledger.catch_up()
+    ledger.then_verified()
+    with database.connect(Role.READ) as connection:
+        failures = parked(connection, projection="strict")
+    mended = _strict(bad="")
+    assert verify(database, mended).ok, "a parked event is no drift"
+    assert retry(database, mended, failures) == []
+    assert retry(database, mended, failures) == []
+    with database.connect(Role.READ) as connection:
+        assert connection.execute("select role, times from example_strict order by role").fetchall() == [
+            ("Oracle", 1),
+            ("bad", 1),
+        ]
+
+
+def _strict(bad: str = "bad") -> Tally:
+    def count(event: Recorded) -> Increments:
+        if event.target == bad:
+            raise ValueError("not this one")
+        return {(event.target,): 1}
+
+    table = Table(
+        "example_strict",
+        columns=(Column("role", ColumnType.TEXT, length=100), Column("times", ColumnType.BIGINT)),
+        key=("role",),
+    )
+    return Tally("strict", version=1, table=table, count=count)

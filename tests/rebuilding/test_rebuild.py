@@ -8,6 +8,7 @@ import pytest
 from domain.errors import Refused
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.wakeup import Wakeup
+from infrastructure.projecting.operations import parked, skip
 from infrastructure.projecting.runner import Runner
 from infrastructure.rebuilding import notes
 from infrastructure.rebuilding.applying import Limit
@@ -220,3 +221,22 @@ def test_events_that_arrive_in_every_phase_are_in_the_rows(ledger: Ledger) -> No
     ledger.then_roles("m03", ["Seeker"])
     ledger.then_status("m04", "departed")
     ledger.then_verified()
+
+
+def test_what_is_skipped_while_a_rebuild_goes_on_is_not_undone_by_it(ledger: Ledger) -> None:
+    with ledger.database.connect(Role.APPEND) as connection:
+        connection.execute(
+            "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
+            "values (gen_random_uuid(), '2026-01-02Z', 'discord_role_change', 'm03', 'added', 'elsewhere')"
+        )
+    ledger.catch_up()
+    with Rebuild(ledger.database, members) as replay:
+        replay.fold()
+        with ledger.database.connect(Role.READ) as connection:
+            (failure,) = parked(connection, projection="members")
+        skip(ledger.database, members, failure, reason="a test")
+        with pytest.raises(Refused, match="begins anew"):
+            replay.apply(replay.compare())
+    assert rebuild(ledger.database, members) is not None
+    ledger.when(role_added("m03", "Herald", at(60)))
+    ledger.then_roles("m03", ["Herald", "Seeker"])

@@ -1,0 +1,21 @@
+"""What the journal of batches says about a checkpoint."""
+
+from typing import Any
+
+import psycopg
+
+from domain.position import START, Position
+from infrastructure.database.statements import statement
+from projections.checkpoint import Checkpoint
+
+
+def believed_position(connection: psycopg.Connection[Any], checkpoint: Checkpoint) -> Position:
+    """The checkpoint's, unless it is beyond the log: then the last one that a batch was committed at.
+
+    Between that and the head may stand events that nobody folded, and positions that are not decided yet.
+    """
+    row = connection.execute(statement("log_head")).fetchone()
+    if row is not None and checkpoint.position <= (row[0] or 0):
+        return checkpoint.position
+    row = connection.execute(statement("journal_last"), {"projection": checkpoint.projection}).fetchone()
+    return START if row is None else Position(row[0])

@@ -1,0 +1,3 @@
+select coalesce(max(last_position), 0)
+from projection_batch
+where projection = %(projection)s

@@ -1,0 +1,273 @@
+"""The canon's functions name every kind of drift, and its procedure undoes it."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.projecting.runner import Runner
+from infrastructure.projecting.settled import settled_head
+from infrastructure.projecting.transaction import transactions
+from infrastructure.projecting.trigger_mode import enable
+from infrastructure.testing.ledger import Ledger
+from infrastructure.verifying.full import verify
+from projections.activity import activity
+from projections.histories import at, joined, left, marked_inactive, pledged, role_added
+from projections.members import members
+from projections.processor import processor_of
+from tests.canon.folds import Members, by_python, drift, stored
+
+EVERYBODY = ["ada", "bob", "cat", "eve", "nobody"]
+REBUILD = "call rebuild_derived_state_from_audit()"
+ROLES, STATUS = "discord_user_current_roles", "temple_member_status"
+
+PLANTED: dict[str, tuple[str, Sequence[tuple[Any, ...]]]] = {
+    "a role missing": (
+        f"delete from {ROLES} where user_id = 'ada' and role = 'Oracle'",
+        [("ada", "Oracle", "missing_in_derived", "present", "missing")],
+    ),
+    "a role too many": (
+        f"insert into {ROLES} (user_id, role, granted_at) values ('bob', 'Oracle', now())",
+        [("bob", "Oracle", "missing_in_audit", "missing", "present")],
+    ),
+    "another role": (
+        f"update {ROLES} set role = 'Seer' where user_id = 'ada' and role = 'Oracle'",
+        [
+            ("ada", "Oracle", "missing_in_derived", "present", "missing"),
+            ("ada", "Seer", "missing_in_audit", "missing", "present"),
+        ],
+    ),
+    "another time of a grant": (
+        f"update {ROLES} set granted_at = '2026-01-09Z' where role = 'Oracle'",
+        [("ada", ROLES, "Oracle", "granted_at", "2026-01-01 02:00:00+00", "2026-01-09 00:00:00+00")],
+    ),
+    "another grantor": (
+        f"update {ROLES} set granted_by = null where role = 'Oracle'",
+        [("ada", ROLES, "Oracle", "granted_by", "mod", None)],
+    ),
+    "a member missing": (
+        f"delete from {STATUS} where user_id = 'bob'",
+        [("bob", STATUS, None, None, "present", "missing")],
+    ),
+    "a member too many": (
+        f"insert into {STATUS} (user_id) values ('nobody')",
+        [("nobody", STATUS, None, None, "missing", "present")],
+    ),
+    "every value of a member": (
+        f"update {STATUS} set discord_joined_at = null, patreon_tier = 'gold', total_roles_count = 7,"
+        " last_activity = null, status = 'departed' where user_id = 'ada'",
+        [
+            ("ada", STATUS, None, "discord_joined_at", "2026-01-01 01:00:00+00", None),
+            ("ada", STATUS, None, "last_activity", "2026-01-01 04:00:00+00", None),
+            ("ada", STATUS, None, "patreon_tier", "silver", "gold"),
+            ("ada", STATUS, None, "status", "active", "departed"),
+            ("ada", STATUS, None, "total_roles_count", "2", "7"),
+        ],
+    ),
+    "nulls where none belong": (
+        f"update {STATUS} set status = null, total_roles_count = null where user_id = 'eve'",
+        [
+            ("eve", STATUS, None, "status", "inactive", None),
+            ("eve", STATUS, None, "total_roles_count", "0", None),
+        ],
+    ),
+    "a whole member": (
+        f"with gone as (delete from {ROLES} where user_id = 'ada') delete from {STATUS} where user_id = 'ada'",
+        [
+            ("ada", "Oracle", "missing_in_derived", "present", "missing"),
+            ("ada", "Seeker", "missing_in_derived", "present", "missing"),
+            ("ada", STATUS, None, None, "present", "missing"),
+        ],
+    ),
+    "a parked member folded further": (
+        f"insert into {ROLES} (user_id, role, granted_at) values ('cat', 'Oracle', now())",
+        [("cat", "Oracle", "missing_in_audit", "missing", "present")],
+    ),
+    "a checkpoint set back": (
+        "update projection_checkpoint set position = 3, passed = 3 where projection = 'members'",
+        [
+            ("ada", "Seeker", "missing_in_audit", "missing", "present"),
+            ("ada", STATUS, None, "last_activity", "2026-01-01 02:00:00+00", "2026-01-01 04:00:00+00"),
+            ("ada", STATUS, None, "patreon_tier", None, "silver"),
+            ("ada", STATUS, None, "total_roles_count", "1", "2"),
+            ("bob", STATUS, None, "last_activity", "2026-01-01 01:00:00+00", "2026-01-01 03:00:00+00"),
+            ("bob", STATUS, None, "status", "active", "departed"),
+            ("cat", STATUS, None, None, "missing", "present"),
+            ("eve", STATUS, None, None, "missing", "present"),
+        ],
+    ),
+}
+UNSEEN = {
+    "a frontier missing": "delete from projection_frontier where user_id = 'ada'",
+    "a frontier too far": "update projection_frontier set occurred_at = '2027-01-01Z' where user_id = 'ada'",
+    "a frontier too many": "insert into projection_frontier values ('members', 'nobody', now(), 1)",
+    "a failure missing": "delete from projection_failure",
+}
+"""What no row shows, but would make the next event wrong."""
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    """Four members; cat is parked."""
+    ledger = Ledger(database)
+    ledger.given(joined("ada", at(1)), joined("bob", at(1)), role_added("ada", "Oracle", at(2), by="mod"))
+    ledger.given(role_added("ada", "Seeker", at(3)), pledged("ada", "silver", at(4)), left("bob", at(3)))
+    ledger.given(marked_inactive("eve", at(1)), joined("cat", at(1)))
+    with database.connect(Role.APPEND) as append:
+        append.execute(
+            "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, source)"
+            " values (gen_random_uuid(), '2026-01-02Z', 'discord_role_change', 'cat', 'added', '', 'elsewhere')"
+        )
+    ledger.given(role_added("cat", "Oracle", at(9)))
+    ledger.catch_up()
+    return ledger
+
+
+def everything(database: Database) -> Members:
+    with database.connect(Role.READ) as read:
+        return stored(read, EVERYBODY)
+
+
+def sorted_drift(database: Database) -> list[tuple[Any, ...]]:
+    with database.connect(Role.READ) as read:
+        return sorted(drift(read), key=lambda row: [each or "" for each in row])
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_drift_is_found_named_and_undone(ledger: Ledger, what: str) -> None:
+    plant, named = PLANTED[what]
+    before = everything(ledger.database)
+    assert sorted_drift(ledger.database) == []
+    with ledger.database.connect(Role.PROJECT) as project:
+        project.execute(plant.encode())
+        assert sorted_drift(ledger.database) == sorted(named, key=lambda row: [each or "" for each in row])
+        project.execute(REBUILD)
+    assert sorted_drift(ledger.database) == []
+    ledger.catch_up()
+    assert everything(ledger.database) == before
+    ledger.then_verified()
+
+
+@pytest.mark.parametrize("with_trigger", [False, True])
+@pytest.mark.parametrize("what", UNSEEN)
+def test_what_later_events_go_on_from_is_put_right_as_well(ledger: Ledger, what: str, with_trigger: bool) -> None:
+    before = everything(ledger.database)
+    if with_trigger:
+        enable(ledger.database)
+    with ledger.database.connect(Role.PROJECT) as project:
+        project.execute(UNSEEN[what].encode())
+        assert everything(ledger.database) != before or "too many" in what
+        project.execute(REBUILD)
+    assert everything(ledger.database) == before
+    ledger.when(role_added("ada", "Late", at(2.5)), role_added("ada", "Last", at(20)))
+    ledger.then_roles("ada", ["Last", "Late", "Oracle", "Seeker"])
+
+
+def test_an_empty_table_is_filled_and_only_what_differs_is_written(ledger: Ledger) -> None:
+    before = everything(ledger.database)
+    with ledger.database.connect(Role.PROJECT) as project:
+        for table in (ROLES, STATUS, "projection_frontier", "projection_failure"):
+            project.execute(f"delete from {table}".encode())
+        project.execute(REBUILD)
+        assert everything(ledger.database) == before
+        project.execute(f"update {STATUS} set status = 'departed' where user_id = 'eve'".encode())
+        versions = f"select user_id, xmin::text from {STATUS} union all select role, xmin::text from {ROLES}"
+        written_before = dict(project.execute(versions.encode()).fetchall())
+        project.execute(REBUILD)
+        written = dict(project.execute(versions.encode()).fetchall())
+        assert {name for name in written if written[name] != written_before[name]} == {"eve"}
+        done = project.execute("select kind, performed_by, details from ledger_operation order by id").fetchall()
+    login = done[0][1]
+    assert [(kind, by) for kind, by, _ in done] == [("rebuild in sql", login)] * 2
+    assert [(each["changed_members"], each["rows_written"], each["parked"]) for *_, each in done] == [
+        (4, 6, 1),
+        (1, 1, 1),
+    ]
+
+
+def test_what_a_runner_remembered_is_void_after_a_rebuild(ledger: Ledger) -> None:
+    """Otherwise the drift that it had read would come back with the next event."""
+    with ledger.database.connect(Role.PROJECT) as project:
+        processor = processor_of(members, transactions(project))
+        project.execute(f"delete from {ROLES} where user_id = 'ada' and role = 'Oracle'".encode())
+        for hour, role in ((20, "One"), (21, "Two")):
+            ledger.given(role_added("ada", role, at(hour)))
+            processor.step(upto=settled_head(project), limit=10)
+            if role == "One":
+                assert [row[3] for row in drift(project)] == ["present", "total_roles_count"]
+                project.execute(REBUILD)
+        assert drift(project) == []
+
+
+def test_both_functions_read_one_snapshot_while_everything_else_goes_on(ledger: Ledger) -> None:
+    database = ledger.database
+    stop = threading.Event()
+
+    def append() -> None:
+        for number in range(10_000):
+            if stop.wait(0.002):
+                return
+            ledger.given(role_added(f"{number % 7}", "Oracle", at(number % 50)))
+
+    with Wakeup(database) as wakeup:
+        runner = Runner(database, [members, activity], wakeup)
+        threads = [threading.Thread(target=append), threading.Thread(target=runner.run)]
+        for thread in threads:
+            thread.start()
+        try:
+            with database.connect(Role.READ) as read:
+                found = [drift(read) for _ in range(40)]
+        finally:
+            stop.set()
+            runner.stop()
+            wakeup.wake()
+            for thread in threads:
+                thread.join(20)
+    assert found == [[]] * 40
+
+
+def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: Ledger) -> None:
+    database = ledger.database
+    enable(database)
+    stop = threading.Event()
+
+    def append() -> None:
+        for number in range(10_000):
+            if stop.wait(0.001):
+                return
+            ledger.given(role_added(f"{number % 7}", f"role-{number % 11}", at(number % 50)))
+
+    thread = threading.Thread(target=append)
+    thread.start()
+    try:
+        with database.connect(Role.PROJECT) as project:
+            for _ in range(15):
+                project.execute(f"update {STATUS} set patreon_tier = 'drift' where user_id < '4'".encode())
+                project.execute(REBUILD)
+    finally:
+        stop.set()
+        thread.join(20)
+    assert verify(database, members).ok
+    with database.connect(Role.READ) as read:
+        everybody = [str(number) for number in range(7)]
+        assert stored(read, everybody) == by_python(read, everybody)
+
+
+def test_a_rebuild_needs_the_right_role_the_right_rules_and_a_snapshot_of_its_own(ledger: Ledger) -> None:
+    database = ledger.database
+    with database.connect(Role.READ) as read, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        read.execute(REBUILD)
+    with database.connect(Role.PROJECT, autocommit=False) as project:
+        project.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            project.execute(REBUILD)
+    with database.connect(Role.PROJECT) as project:
+        project.execute("update projection_checkpoint set version = 9 where projection = 'members'")
+        for question in (REBUILD, "select * from validate_ledger_consistency()", "select * from "
+                         "validate_member_status_consistency()"):  # fmt: skip
+            with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+                project.execute(question.encode())

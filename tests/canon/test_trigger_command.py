@@ -1,0 +1,73 @@
+"""`temple trigger`, as somebody types it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from domain.errors import Refused
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.session import Session
+from infrastructure.commands.trigger import command
+from infrastructure.database.connection import Database, Role
+from infrastructure.settings import load_settings
+from infrastructure.testing.ledger import Ledger
+from projections.histories import joined
+
+
+@pytest.fixture
+def database_of_the_test(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TEMPLE_DATABASE_URL", database.dsn)
+    monkeypatch.setenv("TEMPLE_HOME", str(tmp_path / "home"))
+    return database
+
+
+def typed(*arguments: str, stdin: str | None = None) -> Result:
+    """Its `return_value` is the exit code."""
+    session = Session({}, load_settings)
+    return CliRunner().invoke(command, arguments, input=stdin, obj=session, standalone_mode=False)
+
+
+def status() -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(typed("status", "--json").stdout)["data"]
+    return data
+
+
+def test_it_is_switched_on_and_off_and_says_from_where(database_of_the_test: Database) -> None:
+    ledger = Ledger(database_of_the_test)
+    ledger.given(joined("ada"))
+    assert status()["kept_by"] == "runner"
+    enabled = typed("enable", "--yes", "--reason", "a test")
+    assert enabled.stdout == "the trigger keeps members from position 2 on\n"
+    ledger.given(joined("bob"))
+    assert {name: status()[name] for name in ("kept_by", "since_position", "events", "parked", "problem")} == {
+        "kept_by": "trigger", "since_position": 1, "events": 1, "parked": 0, "problem": None
+    }  # fmt: skip
+    assert "kept by         trigger" in typed("status").stdout
+    disabled = typed("disable")
+    assert disabled.stdout == "the runner keeps members from position 3 on; the trigger had folded 1 event\n"
+    assert status()["kept_by"] == "runner"
+
+
+def test_it_asks_before_it_is_switched_on(database_of_the_test: Database) -> None:
+    refused = typed("enable", stdin="n\n")
+    assert isinstance(refused.exception, click.Abort)
+    assert "wait for one another" in refused.stderr
+    assert status()["kept_by"] == "runner"
+
+
+def test_what_can_not_be_done_is_refused(database_of_the_test: Database) -> None:
+    assert isinstance(typed("disable").exception, Refused)
+
+
+def test_a_problem_is_said_and_ends_with_3(database_of_the_test: Database) -> None:
+    typed("enable", "--yes")
+    with database_of_the_test.connect(Role.OWNER) as owner:
+        owner.execute("alter table webhook_audit_log disable trigger trigger_sync_current_roles")
+    found = typed("status")
+    assert found.return_value == ExitCode.FOUND
+    assert "nobody keeps the rows" in found.stderr
