@@ -45,6 +45,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "repair": _verb("repair", "Put right just the members that drifted."),
         "reconcile": _verb("reconcile", "Verify, write down, tell, repair when it is little: for cron."),
         "projection": _verb("projection", "List, show, pause, resume projections, or wait for one."),
+        "trigger": _verb("trigger", "Keep the two tables by a trigger of the database, in place of the runner."),
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },

@@ -191,7 +191,7 @@ def _catch_up(database: Database, deadline: float) -> None:
         while (left := _count(connection, reached, _head(connection))) > FEW_EVENTS:
             if time.monotonic() > deadline:
                 raise Refused(
-                    f"{left:,} events are left to be folded first, and more come as quickly; try again when it is quieter"
+                    f"{left:,} events have to be folded first, and more come as quickly; try again when it is quieter"
                 )
             reached = processor.step(upto=settled_head(connection), limit=BATCH).position
 

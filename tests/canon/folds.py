@@ -51,11 +51,12 @@ def by_python(
         folded = FOLD.whole([event for event in events if event.position not in skipped])
         rows = members.rows(folded.state)
         found.roles.update({(user_id, role): (at, by) for role, at, by in rows.get(ROLES.name, ())})
-        found.statuses.update({user_id: row for row in rows.get(STATUS.name, ())})
+        for row in rows.get(STATUS.name, ()):
+            found.statuses[user_id] = row
         if folded.parked_at is not None:
             found.parked[user_id] = folded.parked_at
         if folded.frontier is not None:
-            found.frontiers[user_id] = tuple(folded.frontier)
+            found.frontiers[user_id] = (folded.frontier.occurred_at, folded.frontier.position)
     return found
 
 

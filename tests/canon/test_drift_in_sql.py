@@ -22,6 +22,7 @@ from projections.processor import processor_of
 from tests.canon.folds import Members, by_python, drift, stored
 
 EVERYBODY = ["ada", "bob", "cat", "eve", "nobody"]
+VALIDATE = ("validate_ledger_consistency", "validate_member_status_consistency")
 REBUILD = "call rebuild_derived_state_from_audit()"
 ROLES, STATUS = "discord_user_current_roles", "temple_member_status"
 
@@ -58,8 +59,12 @@ PLANTED: dict[str, tuple[str, Sequence[tuple[Any, ...]]]] = {
         [("nobody", STATUS, None, None, "missing", "present")],
     ),
     "every value of a member": (
-        f"update {STATUS} set discord_joined_at = null, patreon_tier = 'gold', total_roles_count = 7,"
-        " last_activity = null, status = 'departed' where user_id = 'ada'",
+        f"""
+        update {STATUS}
+        set discord_joined_at = null, patreon_tier = 'gold', total_roles_count = 7, last_activity = null,
+            status = 'departed'
+        where user_id = 'ada'
+        """,
         [
             ("ada", STATUS, None, "discord_joined_at", "2026-01-01 01:00:00+00", None),
             ("ada", STATUS, None, "last_activity", "2026-01-01 04:00:00+00", None),
@@ -176,9 +181,9 @@ def test_an_empty_table_is_filled_and_only_what_differs_is_written(ledger: Ledge
         assert everything(ledger.database) == before
         project.execute(f"update {STATUS} set status = 'departed' where user_id = 'eve'".encode())
         versions = f"select user_id, xmin::text from {STATUS} union all select role, xmin::text from {ROLES}"
-        written_before = dict(project.execute(versions.encode()).fetchall())
+        written_before: dict[str, str] = dict(project.execute(versions.encode()).fetchall())
         project.execute(REBUILD)
-        written = dict(project.execute(versions.encode()).fetchall())
+        written: dict[str, str] = dict(project.execute(versions.encode()).fetchall())
         assert {name for name in written if written[name] != written_before[name]} == {"eve"}
         done = project.execute("select kind, performed_by, details from ledger_operation order by id").fetchall()
     login = done[0][1]
@@ -267,7 +272,6 @@ def test_a_rebuild_needs_the_right_role_the_right_rules_and_a_snapshot_of_its_ow
             project.execute(REBUILD)
     with database.connect(Role.PROJECT) as project:
         project.execute("update projection_checkpoint set version = 9 where projection = 'members'")
-        for question in (REBUILD, "select * from validate_ledger_consistency()", "select * from "
-                         "validate_member_status_consistency()"):  # fmt: skip
+        for question in (REBUILD, *(f"select * from {function}()" for function in VALIDATE)):
             with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
                 project.execute(question.encode())

@@ -15,7 +15,7 @@ from projections.members import members
 from tests.canon.drawn import EVENTS, example, insert
 from tests.canon.folds import by_python, by_sql, drift, slowly, stored
 
-SETTINGS = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_all_folds_give_the_same_rows_at_any_position(database: Database) -> None:

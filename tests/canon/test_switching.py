@@ -98,7 +98,8 @@ def test_back_and_forth_under_load_nothing_is_lost_and_nothing_is_doubled(databa
         " join trigger_period as period on log.id > after_position and log.id <= upto_position",
     )
     assert in_log == sum(appended) == by_runner + by_trigger
-    assert by_runner and by_trigger
+    assert by_runner
+    assert by_trigger
     assert positions == sorted(positions)
 
 

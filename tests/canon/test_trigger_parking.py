@@ -10,7 +10,7 @@ from infrastructure.projecting.operations import parked, retry, skip
 from infrastructure.projecting.trigger_mode import enable
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
-from projections.histories import at, joined, left, role_added
+from projections.histories import at, joined, role_added
 from projections.members import members
 from tests.canon.folds import by_python, drift, stored
 
@@ -126,24 +126,6 @@ def test_a_parked_member_waits_until_a_retry_or_a_skip(database: Database) -> No
     ledger.then_roles("ada", ["Late", "Oracle", "Seeker"])
     ledger.when(role_added("ada", "More", at(7)))
     ledger.then_roles("ada", ["Late", "More", "Oracle", "Seeker"])
-
-
-def test_a_smaller_position_that_is_seen_later_is_folded_or_parks_as_if_it_had_come_first(database: Database) -> None:
-    run_as_before(database)
-    enable(database)
-    with database.connect(Role.APPEND) as slow:
-        # each draws its position first and appends for ada when the other one has committed
-        with slow.transaction():
-            slow.execute(INSERT, {**ROW, "user_id": "bob"})
-            append(database, target="Later", timestamp="2026-01-01T08:00Z")
-            bad = slow.execute(INSERT, {**ROW, "target": ""}).fetchone()
-    assert bad is not None
-    assert [each[:2] for each in errors(database)] == [(bad[0], "ada")]
-    with database.connect(Role.READ) as read:
-        # "Later" has a smaller position than the one that parked
-        assert ("ada", "Later") in stored(read, ["ada"]).roles
-        assert stored(read, ["ada"]) == by_python(read, ["ada"])
-        assert drift(read) == []
 
 
 def draw_positions(owner: psycopg.Connection[Any], user_id: str, *different: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def test_retry_that_fails_again_exits_1_and_says_why(temple: Typed, position: Po
     ended = temple("failures", "retry", "ada")
     assert ended.code == 1
     assert f"ada stays parked, at position {position}: target is missing" in ended.stdout
-    assert temple("failures", "list", "--json").data[0]["attempts"] == 1
+    assert temple("failures", "list", "--json").data[0]["attempts"] == 2
 
 
 def test_retry_after_the_cause_is_gone_folds_the_member_with_what_waited(
