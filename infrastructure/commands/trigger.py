@@ -13,7 +13,7 @@ from infrastructure.reading.snapshot import snapshot
 reason_option = click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
 
 
-@click.group("trigger")
+@click.group("trigger", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """Who keeps the tables of roles and of members: a runner, or a trigger in the database.
 

@@ -25,7 +25,7 @@ def check_projections(database: Database) -> Iterator[Finding]:
             yield fail(check, f"version {projection.version}, without tables", "run: temple db migrate")
             continue
         said = f"version {projection.version}, {status.state}, position {status.position}, lag {status.lag}"
-        if status.state != "running":
+        if status.state not in ("running", "trigger"):
             reason = f": {status.reason}" if status.reason else ""
             what = fail if status.state.startswith("failed") else warn
             yield what(check, f"{said}{reason}", f"run: {status.next_command}")

@@ -126,6 +126,9 @@ def disable(database: Database, *, reason: str | None = None, patience_seconds: 
             connection.execute(statement("trigger_drop"))
             _place(connection, before, ProjectionState.RUNNING, head, before.passed + events)
             connection.execute(statement("trigger_close_period"), {"position": head})
+            # of no use to anybody who asks when an event was folded, but to whoever compares journal and log
+            journaled = {"projection": NAME, "position": head, "events": events}
+            connection.execute(statement("journal_append"), journaled)
             connection.execute(statement("trigger_forget_members"))
             details = {"position": head, "events": events}
             record(connection, "trigger disable", NAME, reason=reason, details=details)

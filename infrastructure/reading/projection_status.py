@@ -53,7 +53,7 @@ class ProjectionStatus:
     @property
     def next_command(self) -> str | None:
         """What makes a projection that stands still go on; None where none does, or none is needed."""
-        if self.state in ("running", NOT_INSTALLED):
+        if self.state in ("running", "trigger", NOT_INSTALLED):
             return None
         return f"temple replay {self.name}" if NEEDS_REPLAY in self.state else f"temple projection resume {self.name}"
 

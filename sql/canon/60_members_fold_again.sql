@@ -7,17 +7,25 @@ declare
     parked bigint;
     done jsonb;
 begin
-    delete from projection_failure as failure
-    where failure.projection = 'members'
-      and (user_ids is null or failure.user_id = any(user_ids));
-
-    insert into projection_failure (projection, position, user_id, error)
-    select distinct on (event.user_id) 'members', event.id, event.user_id, event.refusal
-    from members_event as event
-    where event.refusal is not null
-      and event.id <= upto
-      and (user_ids is null or event.user_id = any(user_ids))
-    order by event.user_id, event.id;
+    with refused as materialized (
+        select distinct on (user_id) user_id, id as position, refusal
+        from members_event
+        where refusal is not null
+          and id <= upto
+          and (user_ids is null or user_id = any(user_ids))
+        order by user_id, id
+    ),
+    freed as (
+        delete from projection_failure as failure
+        where failure.projection = 'members'
+          and (user_ids is null or failure.user_id = any(user_ids))
+          and not exists (select from refused where refused.position = failure.position)
+    )
+    insert into projection_failure as failure (projection, position, user_id, error)
+    select 'members', position, user_id, refusal from refused
+    on conflict (projection, position) do update
+    set error = excluded.error,
+        attempts = failure.attempts + 1;
     get diagnostics parked = row_count;
 
     with folded as materialized (

@@ -27,7 +27,7 @@ begin
                 event.refusal is not null
                 or parked.position is not null
                 -- a smaller position may be seen later: below the frontier's, at its time, is late too
-                or (event.timestamp, event.id) < (frontier.occurred_at, frontier.position)
+                or (event.timestamp, event.id) <= (frontier.occurred_at, frontier.position)
                 -- rows and frontier that do not fit together are no state to go on from
                 or (frontier.user_id is null) <> (member.user_id is null)
                 or (frontier.user_id is not null and member.status is null)

@@ -3,4 +3,8 @@ from pg_trigger
 where tgrelid = 'webhook_audit_log'::regclass
   and not tgisinternal
   and tgname <> 'webhook_audit_log_is_append_only'
+  and not (
+      tgname = 'trigger_sync_current_roles'
+      and exists (select from projection_checkpoint where projection = 'members' and state = 'trigger')
+  )
 order by tgname

@@ -4,3 +4,4 @@ from webhook_audit_log as log
 join projection_checkpoint as checkpoint on checkpoint.projection = %(projection)s
 where log.user_id = %(user_id)s
   and log.id > checkpoint.position
+  and checkpoint.state <> 'trigger'

@@ -2,7 +2,7 @@
 select
     checkpoint.projection,
     checkpoint.version,
-    checkpoint.position,
+    reached.position,
     checkpoint.passed,
     checkpoint.counted,
     checkpoint.state,
@@ -10,12 +10,12 @@ select
     checkpoint.updated_at,
     case
         when lag.events <= %(counted_lag)s then lag.events
-        else (select max(id) from webhook_audit_log) - checkpoint.position
+        else (select max(id) from webhook_audit_log) - reached.position
     end as lag_events,
     (
         select extract(epoch from clock_timestamp() - waiting.recorded_at)::double precision
         from webhook_audit_log as waiting
-        where waiting.id > checkpoint.position
+        where waiting.id > reached.position
         order by waiting.id
         limit 1
     ) as lag_seconds,
@@ -29,10 +29,17 @@ select
 from projection_checkpoint as checkpoint
 left join projection_lease as lease using (projection)
 cross join lateral (
+    -- in trigger mode everything is folded
+    select case checkpoint.state
+        when 'trigger' then (select coalesce(max(id), 0) from webhook_audit_log)
+        else checkpoint.position
+    end as position
+) as reached
+cross join lateral (
     select count(*) as events
     from (
         select from webhook_audit_log
-        where id > checkpoint.position
+        where id > reached.position
         limit %(counted_lag)s + 1
     ) as waiting
 ) as lag

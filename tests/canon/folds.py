@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
@@ -27,10 +27,19 @@ class Members(NamedTuple):
 
 
 def by_sql(connection: Connection, user_ids: Sequence[str], upto: int = EVERYTHING) -> Members:
-    folded = connection.execute("select * from members_folded(%s, %s, null)", (upto, list(user_ids))).fetchall()
+    return _by_sql(connection, "select * from members_folded(%s, %s, null)", upto, user_ids)
+
+
+def snapshot_by_sql(connection: Connection, user_ids: Sequence[str]) -> Members:
+    """What the trigger goes on from: what is stored, said in events and folded again."""
+    return _by_sql(connection, "select * from members_folded(%s, %s, '{}')", None, user_ids)
+
+
+def _by_sql(connection: Connection, fold: LiteralString, upto: int | None, user_ids: Sequence[str]) -> Members:
+    folded = connection.execute(fold, (upto, list(user_ids))).fetchall()
     parked = connection.execute(
         "select user_id, min(id) from members_event"
-        " where refusal is not null and id <= %s and user_id = any(%s) group by user_id",
+        " where refusal is not null and id <= coalesce(%s, id) and user_id = any(%s) group by user_id",
         (upto, list(user_ids)),
     )
     return Members(

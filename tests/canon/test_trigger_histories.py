@@ -11,7 +11,7 @@ from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
 from projections.members import members
 from tests.canon.drawn import EVENTS, Row, copy, example, insert
-from tests.canon.folds import by_python, drift, slowly, stored
+from tests.canon.folds import by_python, drift, slowly, snapshot_by_sql, stored
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["one", "one", "many", "copy", "again", "rolled back"]), st.integers(1, 8)), max_size=30
@@ -44,6 +44,7 @@ def test_rows_are_the_fold_after_every_append(database: Database) -> None:
                     waiting = waiting[len(batch) :]
                 there = stored(read, history.user_ids)
                 assert there == by_python(read, history.user_ids)
+                assert snapshot_by_sql(read, history.user_ids)[:2] == there[:2]
             roles, statuses = slowly(read, history.user_ids, there.parked)
             assert (there.roles, there.statuses) == (roles, statuses)
 

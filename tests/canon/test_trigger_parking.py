@@ -141,6 +141,17 @@ def draw_positions(owner: psycopg.Connection[Any], user_id: str, *different: dic
         )
 
 
+def test_of_two_events_at_one_time_the_smaller_position_counts_first_though_it_is_seen_later(
+    database: Database,
+) -> None:
+    run_as_before(database)
+    enable(database)
+    with database.connect(Role.OWNER) as owner:
+        draw_positions(owner, "ada", {"action": "removed", "target": "Tie"}, {"action": "added", "target": "Tie"})
+        assert ("ada", "Tie") not in stored(owner, ["ada"]).roles
+        assert stored(owner, ["ada"]) == by_python(owner, ["ada"])
+
+
 def test_a_bad_event_before_a_folded_one_takes_that_one_back(database: Database) -> None:
     run_as_before(database)
     enable(database)
@@ -177,6 +188,7 @@ def test_an_error_that_nobody_foresaw_parks_the_one_member_and_is_tried_again(da
         assert user_id == "eve"
         assert "23514" in error
         assert "fay" in stored(owner, ["eve", "fay"]).statuses
+        assert drift(owner) == []
         owner.execute("alter table temple_member_status drop constraint unforeseen")
     ledger.when(role_added("eve", "Oracle", at(2)))
     assert errors(database) == []

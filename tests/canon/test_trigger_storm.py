@@ -22,28 +22,32 @@ TRANSACTIONS = 45
 MEMBERS = [f"member-{number}" for number in range(6)]
 KINDS = [
     ("discord_join", "joined"),
-    ("discord_leave", "left"),
-    ("discord_role_change", "added"),
-    ("discord_role_change", "added"),
-    ("discord_role_change", "added"),
-    ("discord_role_change", "removed"),
+    *[("discord_role_change", "added")] * 8,
+    *[("discord_role_change", "removed")] * 6,
     ("patreon_membership", "changed"),
     ("member_inactivity", "marked"),
 ]
+RARE = ("discord_leave", "left")
 
 Connection = psycopg.Connection[Any]
 Way = Callable[[Connection, random.Random], None]
 
 
 def rows(dice: random.Random, number: int) -> Sequence[Row]:
-    """Few members and few hours: most of them late or at the same time as another."""
+    """Few members and twentieths of seconds: some late, some at the same time as another, most in order.
+
+    A late one makes good whatever went wrong before it, so there must not be too many.
+    """
     made = []
     for _ in range(number):
-        event_type, action = dice.choice(KINDS)
-        hour = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=dice.randrange(6))
+        event_type, action = dice.choice(KINDS) if dice.random() < 0.97 else RARE
+        now = datetime.now(UTC)
+        when = now.replace(microsecond=now.microsecond // 50_000 * 50_000)
+        if dice.random() < 0.05:
+            when -= timedelta(seconds=dice.randrange(3))
         by = dice.choice([None, '{"granted_by": "mod"}', '{"granted_by": "bot"}'])
-        target = dice.choice(["Oracle", "Seeker"])
-        made.append(Row(uuid4(), hour.isoformat(), event_type, dice.choice(MEMBERS), action, target, by, "storm"))
+        target = f"role-{dice.randrange(12)}"
+        made.append(Row(uuid4(), when.isoformat(), event_type, dice.choice(MEMBERS), action, target, by, "storm"))
     return made
 
 
