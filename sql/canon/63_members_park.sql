@@ -1,16 +1,14 @@
--- Records that these events, all of one member, could not be folded, unless the member is parked before them already.
+-- Records that these events, all of one member, could not be folded. Always, also where the member is parked already:
+-- somebody may be folding it again who does not see these events yet.
 create or replace function members_park(fresh bigint[], error text) returns void
 language sql as $$
     insert into projection_failure (projection, position, user_id, error)
-    select 'members', log.id, log.user_id, error
-    from webhook_audit_log as log
-    where log.id = (select min(each) from unnest(fresh) as each)
-      and not exists (
-          select from projection_failure as failure
-          where failure.projection = 'members'
-            and failure.user_id = log.user_id
-            and failure.position <= log.id
-      )
+    select 'members', id, user_id, error
+    from webhook_audit_log
+    where id = any(fresh)
+    order by id
+    limit 1
+    on conflict (projection, position) do nothing
 $$;
 
 revoke execute on function members_park(bigint[], text) from public;

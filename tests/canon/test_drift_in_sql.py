@@ -11,7 +11,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.log.wakeup import Wakeup
 from infrastructure.projecting.runner import Runner
 from infrastructure.projecting.settled import settled_head
-from infrastructure.projecting.transaction import transactions
+from infrastructure.projecting.transaction import PostgresTransaction, transactions
 from infrastructure.projecting.trigger_mode import enable
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
@@ -233,6 +233,9 @@ def test_both_functions_read_one_snapshot_while_everything_else_goes_on(ledger: 
             for thread in threads:
                 thread.join(20)
     assert found == [[]] * 40
+    with database.connect(Role.READ) as read:
+        kinds = read.execute("select distinct provolatile from pg_proc where proname = any(%s)", (list(VALIDATE),))
+        assert kinds.fetchall() == [("s",)], "only stable functions share their caller's snapshot"
 
 
 def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: Ledger) -> None:
@@ -260,6 +263,27 @@ def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: Le
     with database.connect(Role.READ) as read:
         everybody = [str(number) for number in range(7)]
         assert stored(read, everybody) == by_python(read, everybody)
+
+
+def test_with_the_trigger_on_whoever_rebuilds_or_repairs_waits_for_open_appends(ledger: Ledger) -> None:
+    """They may have read what is about to be changed."""
+    database = ledger.database
+    enable(database)
+    with (
+        database.connect(Role.APPEND) as append,
+        append.transaction(),
+        database.connect(Role.PROJECT) as project,
+    ):
+        append.execute(
+            "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
+            " values (gen_random_uuid(), 'discord_join', 'ada', 'joined', 'test')"
+        )
+        project.execute("set lock_timeout = '50ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            project.execute(REBUILD)
+        with pytest.raises(psycopg.errors.LockNotAvailable), project.transaction():
+            PostgresTransaction(project).lock_checkpoint("members")
+    assert verify(database, members).ok
 
 
 def test_a_rebuild_needs_the_right_role_the_right_rules_and_a_snapshot_of_its_own(ledger: Ledger) -> None:

@@ -11,12 +11,14 @@ from domain.errors import Refused
 from domain.log_entry import entry_of_event
 from domain.position import Position
 from infrastructure.database.connection import Database, Role
+from infrastructure.database.statements import statement
 from infrastructure.log.append import LogAppender
 from infrastructure.log.wakeup import Wakeup
 from infrastructure.projecting import operations
 from infrastructure.projecting.runner import Runner
 from infrastructure.projecting.transaction import read_checkpoints
 from infrastructure.projecting.trigger_mode import TriggerStatus, disable, enable, trigger_status
+from infrastructure.reading.projection_status import projection_status
 from infrastructure.rebuilding.rebuild import rebuild
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
@@ -124,6 +126,20 @@ def test_whoever_keeps_the_rows_is_said(database: Database) -> None:
     assert found == [("trigger enable", "a test", 1), ("trigger disable", "a test", 2)]
 
 
+def test_with_the_trigger_on_nothing_lags_and_nothing_is_missing(database: Database) -> None:
+    ledger = Ledger(database)
+    enable(database)
+    ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)))
+    with database.connect(Role.READ) as read:
+        found = projection_status(read, {"members": members}, "members")
+        triggers = read.execute(statement("doctor_other_triggers")).fetchall()
+    assert (found.state, found.position, found.lag_events, found.next_command) == ("trigger", 2, 0, None)
+    assert triggers == []
+    with Wakeup(database) as wakeup:
+        Runner(database, [members, activity], wakeup).run(until_caught_up=True)
+    assert verify(database, activity).ok
+
+
 def test_processed_at_is_recorded_at_for_what_the_trigger_folded_also_afterwards(database: Database) -> None:
     ledger = Ledger(database)
     ledger.given(joined("ada", at(1)))
@@ -221,7 +237,7 @@ def test_the_trigger_also_fires_where_ordinary_ones_do_not(database: Database) -
 def test_the_appending_role_may_not_touch_what_the_trigger_writes(database: Database) -> None:
     enable(database)
     with database.connect(Role.APPEND) as append:
-        for statement in (
+        for attempt in (
             "update temple_member_status set status = 'active'",
             "delete from trigger_member",
             "select members_take_in('{1}')",
@@ -229,7 +245,7 @@ def test_the_appending_role_may_not_touch_what_the_trigger_writes(database: Data
             "call rebuild_derived_state_from_audit()",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                append.execute(statement.encode())
+                append.execute(attempt.encode())
 
 
 def test_verify_repair_and_replay_work_with_the_trigger_on(database: Database) -> None:
