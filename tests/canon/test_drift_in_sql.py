@@ -16,7 +16,7 @@ from infrastructure.projecting.trigger_mode import enable
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
 from projections.activity import activity
-from projections.histories import at, joined, left, marked_inactive, pledged, role_added
+from projections.histories import at, joined, left, marked_inactive, pledged, role_added, role_removed
 from projections.members import members
 from projections.processor import processor_of
 from tests.canon.folds import Members, by_python, drift, stored
@@ -170,6 +170,38 @@ def test_what_later_events_go_on_from_is_put_right_as_well(ledger: Ledger, what:
     assert everything(ledger.database) == before
     ledger.when(role_added("ada", "Late", at(2.5)), role_added("ada", "Last", at(20)))
     ledger.then_roles("ada", ["Last", "Late", "Oracle", "Seeker"])
+
+
+NO_STATE = {
+    "a frontier missing": "delete from projection_frontier where user_id = 'ada'",
+    "a status missing": f"update {STATUS} set status = null where user_id = 'ada'",
+    "a member missing": f"delete from {STATUS} where user_id = 'ada'",
+    "no activity": f"update {STATUS} set last_activity = null where user_id = 'ada'",
+    "an activity to come": f"update {STATUS} set last_activity = '2027-01-01Z' where user_id = 'ada'",
+    "a join to come": f"update {STATUS} set discord_joined_at = '2027-01-01Z' where user_id = 'ada'",
+    "a grant to come": f"update {ROLES} set granted_at = '2027-01-01Z' where user_id = 'ada'",
+    "roles of nobody": f"with gone as (delete from {STATUS} where user_id = 'ada')"
+    " delete from projection_frontier where user_id = 'ada'",
+}
+
+
+@pytest.mark.parametrize("what", NO_STATE)
+def test_the_trigger_goes_on_from_no_rows_that_can_not_be(ledger: Ledger, what: str) -> None:
+    """As the runner does: it folds the member from the log instead, and puts it right by that."""
+    enable(ledger.database)
+    with ledger.database.connect(Role.PROJECT) as project:
+        project.execute(NO_STATE[what].encode())
+    ledger.when(role_removed("ada", "Oracle", at(20)))
+    with ledger.database.connect(Role.READ) as read:
+        assert stored(read, ["ada"]) == by_python(read, ["ada"])
+        assert drift(read) == []
+
+
+def test_a_rebuild_counts_as_an_attempt_of_whoever_stays_parked(ledger: Ledger) -> None:
+    with ledger.database.connect(Role.PROJECT) as project:
+        project.execute(REBUILD)
+        ((attempts,),) = project.execute("select attempts from projection_failure").fetchall()
+    assert attempts == 2
 
 
 def test_an_empty_table_is_filled_and_only_what_differs_is_written(ledger: Ledger) -> None:

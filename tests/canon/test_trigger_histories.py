@@ -1,17 +1,30 @@
 """With the trigger on, the rows are those of the fold after every append, however and in whatever order events come."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.event import Event
+from domain.events import MembershipStarted, RoleAdded
 from infrastructure.database.connection import Database, Role
 from infrastructure.projecting.trigger_mode import disable, enable
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
+from projections.histories import ended, joined, left, marked_inactive, pledged, role_added
 from projections.members import members
 from tests.canon.drawn import EVENTS, Row, copy, example, insert
 from tests.canon.folds import by_python, drift, slowly, snapshot_by_sql, stored
+
+
+def role_oracle(user_id: str) -> RoleAdded:
+    return role_added(user_id, "Oracle", by="mod")
+
+
+def pledged_gold(user_id: str) -> MembershipStarted:
+    return pledged(user_id, "gold")
+
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["one", "one", "many", "copy", "again", "rolled back"]), st.integers(1, 8)), max_size=30
@@ -52,6 +65,32 @@ def test_rows_are_the_fold_after_every_append(database: Database) -> None:
         assert drift(read) == []
         assert read.execute("select from projection_failure").rowcount, "every event could be folded"
     assert verify(database, members).ok
+
+
+STORED: dict[str, list[Callable[[str], Event]]] = {
+    "came and went at once": [joined, left],
+    "went, and was never seen to come": [left],
+    "got a role and went at once": [role_oracle, left],
+    "went, and paid at once": [joined, left, pledged_gold],
+    "was marked": [marked_inactive],
+    "came and was marked at once": [joined, marked_inactive],
+    "went and was marked at once": [joined, left, marked_inactive],
+    "had a role before it came": [role_oracle, joined],
+    "came back by a role": [joined, left, role_oracle],
+    "paid, and pays no more": [pledged_gold, ended],
+}
+
+
+def test_what_is_stored_is_said_in_events_that_give_it_again(database: Database) -> None:
+    """All at one time, so that only their own order tells them apart."""
+    ledger = Ledger(database)
+    enable(database)
+    for user_id, events in STORED.items():
+        ledger.given(*[event(user_id) for event in events])
+    with database.connect(Role.READ) as read:
+        there = stored(read, list(STORED))
+        assert there == by_python(read, list(STORED))
+        assert snapshot_by_sql(read, list(STORED))[:2] == there[:2]
 
 
 def test_trigger_and_runner_take_turns_and_the_rows_are_the_fold(database: Database) -> None:
