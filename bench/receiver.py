@@ -181,14 +181,15 @@ def measure(bench: Bench) -> Findings:
         bench="receiver",
         title="Taking webhooks in",
         how=(
-            f"Bodies of 6 kB, each signed, over connections that stay open, from a process of its own on the same "
-            f"machine; every delivery is verified, committed (fsync on) and answered with 200, and counted in the "
-            f"inbox afterwards. At full speed, {CONNECTIONS} connections for {seconds:g} s, each waiting for its "
-            "answer before the next; beside it, where said, a translator that parses each body and appends one event, in the "
-            f"receiver's process as in `temple receive`. At {STEADY_RATE}/s, on schedule whatever the last one took, "
-            "from the time that a delivery was due; always with that translator; once also beside a runner that folds "
-            f"{APPENDED_RATE} more events/s and a rebuild of `members` that begins again as soon as it is done, over a "
-            f"log of {sizes.events:,} events; and once while {RETRIES:,} stale retries a minute come in, of 500 bodies."
+            "Bodies of 6 kB, each signed, over connections that stay open, from a process of its own on the same "
+            "machine; every delivery is verified, committed (fsync on) and answered with 200, and counted in the inbox "
+            f"afterwards. At full speed, {CONNECTIONS} connections for {seconds:g} s, each waiting for its answer "
+            "before the next; beside it, where said, a translator that parses each body and appends one event, in the "
+            f"receiver's process as in `temple receive`. At {STEADY_RATE}/s, on schedule whatever the last one "
+            "took, from the time that a delivery was due; always with that translator; once also beside a runner that "
+            f"folds {APPENDED_RATE} more events/s and a rebuild of `members` that begins again as soon as it is done, "
+            f"over a log of {sizes.events:,} events; and once while {RETRIES:,} stale retries a minute come in, of 500 "
+            "bodies."
         ),
         series=(
             kept,
