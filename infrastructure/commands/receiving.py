@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from domain.errors import LedgerError, Refused
 from infrastructure.commands.session import Session
@@ -16,6 +17,7 @@ from infrastructure.inbox.retention import keep_pruning
 from infrastructure.inbox.translating import Translating, Translator
 from infrastructure.inbox.translators import translators
 from infrastructure.log.announce import Announcer
+from infrastructure.metrics.receiver import ReceiverMetrics
 from infrastructure.receiving.app import Receiving, receiver_app
 from infrastructure.receiving.door import Door
 from infrastructure.receiving.patreon_door import patreon_door
@@ -29,8 +31,16 @@ log = structlog.get_logger("temple.receive")
 
 
 @contextmanager
-def receiving(session: Session, *, host: str | None = None, port: int | None = None) -> Iterator[Server]:
+def receiving(
+    session: Session,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    registry: CollectorRegistry | None = None,
+) -> Iterator[Server]:
     """Takes deliveries in while the block lasts, and translates them; what was taken in is kept before it ends.
+
+    Counts its answers in *registry*.
 
     Raises Refused without a secret, CannotListen, TranslatorMisdeclared.
     """
@@ -46,7 +56,10 @@ def receiving(session: Session, *, host: str | None = None, port: int | None = N
         writer = Writer(database, kept=lambda: _tell([*wakes, announcer.announce]))
         stack.callback(writer.close)
         writer.start()
-        app = receiver_app(doors, Receiving(writer))
+        shared = Receiving(writer)
+        if registry is not None:
+            shared.answered = ReceiverMetrics(registry, tuple({each.source for each in doors})).answered
+        app = receiver_app(doors, shared)
         yield stack.enter_context(Server(app, door, proxies=settings.receive_proxies))
 
 
