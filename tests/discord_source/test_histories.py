@@ -6,7 +6,7 @@ TEMPLE_DISCORD_EXAMPLES in the environment asks for more examples than a usual r
 
 import os
 from collections import Counter, defaultdict
-from itertools import count
+from itertools import count, pairwise
 from typing import Any, Final
 
 from hypothesis import HealthCheck, given, settings
@@ -24,6 +24,9 @@ STEPS: Final = (
     *("managed", "managed", "nick", "without effect", "delete role", "rename role"),
     *("cut", "cut", "open", "open", "resume", "drop", "late", "step", "drain", "wait", "snapshot"),
 )
+BEFORE: Final = st.lists(st.sets(st.integers(0, 3)), max_size=3)
+"""Roles of those who were members before anybody listened."""
+
 HISTORY: Final = st.lists(
     st.tuples(st.sampled_from(STEPS), st.integers(0, 2), st.integers(0, 7), st.integers(0, 3)), max_size=40
 )
@@ -37,12 +40,24 @@ class Story:
         self.world = world
         self.guild: TrueGuild = world.guild
         self.plain, self.doubtful, self.managed, self.doomed = world.guild.roles
+        self.guild_roles = list(world.guild.roles)
         self.users = [world.guild.draw() for _ in range(3)]
         self.holds: dict[str, dict[int, list[bool]]] = defaultdict(lambda: defaultdict(lambda: [False]))
         self.seen_stays: set[int] = set()
         self.gappy_stays: set[int] = set()
         self.heard: Counter[str] = Counter()
         self.doubted = False
+
+    def begin(self, before: list[set[int]]) -> None:
+        for user_id, roles in zip(self.users, before, strict=False):
+            self.guild.join(user_id)
+            held = [self.guild_roles[number] for number in roles]
+            for logged in (True, False):
+                some = [role for role in held if (role != self.managed) is logged]
+                self.guild.change_roles(user_id, add=some, logged=logged)
+        self.guild.wait(60)
+        self.world.line.open()
+        self._catch_up(0, 0)
 
     def tell(self, drawn: list[tuple[str, int, int, int]]) -> None:
         for name, user, number, more in drawn:
@@ -120,7 +135,7 @@ class Story:
         if self.guild.is_member(user_id):
             held = self.managed in self.guild.members[user_id].roles
             change = {"remove": [self.managed]} if held else {"add": [self.managed]}
-            self.send(self.guild.change_roles(user_id, **change, logged=False), more)  # type: ignore[arg-type]
+            self.send(self.guild.change_roles(user_id, **change, logged=False), more)
 
     def do_nick(self, user_id: str, number: int, more: int) -> None:
         if self.guild.is_member(user_id):
@@ -209,7 +224,7 @@ def demanded(story: Story) -> Counter[Any]:
             found[each.user_id, each.kind, each.role] += whole
     for user_id, stays in story.holds.items():
         for sights in stays.values():
-            for before, after in zip(sights, sights[1:], strict=False):
+            for before, after in pairwise(sights):
                 if before != after:
                     found[user_id, "add" if after else "remove", story.managed] += 1
     return found
@@ -238,15 +253,13 @@ def test_the_ledger_is_the_true_state_and_tells_each_change_once(database: Datab
     with database.connect(Role.APPEND) as connection:
 
         @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-        @given(HISTORY)
-        def holds(drawn: list[tuple[str, int, int, int]]) -> None:
+        @given(BEFORE, HISTORY)
+        def holds(before: list[set[int]], drawn: list[tuple[str, int, int, int]]) -> None:
             emptied(database)
             world = World(database, connection, new_guild(next(NUMBERS), ROLES))
             try:
                 story = Story(world)
-                story.guild.wait(60)
-                world.line.open()
-                story._catch_up(0, 0)
+                story.begin(before)
                 story.tell(drawn)
                 story.end()
                 holds_true(story)
