@@ -85,17 +85,15 @@ def test_secrets_are_never_shown(temple: Typed) -> None:
 
 
 def test_secrets_may_lie_in_a_file_or_in_temple_toml(temple: Typed, tmp_path: Path) -> None:
-    (tmp_path / "temple_patreon_secrets").write_text(CAMPAIGNS + "
-")
-    shown = temple("config", "show", "--json", CREDENTIALS_DIRECTORY=str(tmp_path)).data
-    (row,) = [each for each in shown if each["name"] == "patreon_secrets"]
-    assert row["value"] == "{'main': [a secret, a secret], 'podcast': [a secret]}"
-    (tmp_path / "temple.toml").write_text(
-        '[patreon_secrets]\nmain = [{secret = "temple-ledger-old-secret", until = 2026-12-01T00:00:00Z}]\n'
-    )
-    shown = temple("config", "show", "--json").data
-    (row,) = [each for each in shown if each["name"] == "patreon_secrets"]
-    assert row["value"] == "{'main': [a secret until 2026-12-01 00:00 UTC]}"
+    def value(**environment: str) -> str:
+        shown = temple("config", "show", "--json", **environment).data
+        return str(next(each["value"] for each in shown if each["name"] == "patreon_secrets"))
+
+    (tmp_path / "temple_patreon_secrets").write_text(f"{CAMPAIGNS}\n")
+    assert value(CREDENTIALS_DIRECTORY=str(tmp_path)) == "{'main': [a secret, a secret], 'podcast': [a secret]}"
+    old = '{secret = "temple-ledger-old-secret", until = 2026-12-01T00:00:00Z}'
+    (tmp_path / "temple.toml").write_text(f"[patreon_secrets]\nmain = [{old}]\n")
+    assert value() == "{'main': [a secret until 2026-12-01 00:00 UTC]}"
 
 
 def test_a_port_that_is_taken_is_one_sentence(temple: Typed) -> None:
