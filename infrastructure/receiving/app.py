@@ -1,7 +1,7 @@
 """What the receiver answers.
 
-200 stored, or stored before · 401 not verified · 404 no such path · 405 not a POST · 408 and 413 too slow, too large ·
-429 not verified, too often · 503 not stored, come again. No answer says more than that.
+200 stored, or stored before · 401 not verified · 404 no such path · 405 not a POST · 413 too large · 429 not verified,
+too often · 503 not stored, come again · 408 is only counted, of senders who are gone. No answer says more than that.
 """
 
 import time
@@ -27,6 +27,8 @@ from infrastructure.receiving.writer import NotKept, Writer
 
 MOST_BYTES: Final = 256 * 1024
 RETRY_AFTER_SECONDS: Final = 30
+LONGEST_ADDRESS: Final = 45
+"""Characters of the longest spelling of an IPv6 address."""
 
 Answered = Callable[[str, int, float], None]
 """Told of each answer: the source, the code, how many seconds it took."""
@@ -84,7 +86,8 @@ class _Entrance:
             # somebody looks whether the address is right; nothing is touched
             return Response(status_code=200) if scope["method"] == "HEAD" else Response(status_code=405, headers=_ALLOW)
         headers: Headers = scope["headers"]
-        address = scope["client"][0] if scope.get("client") else ""
+        # from a proxy it may be any text
+        address = scope["client"][0][:LONGEST_ADDRESS] if scope.get("client") else ""
         failures = self._receiving.failures
         if not self._door.plausible(headers) and failures.exceeded(address):
             return _too_often()
