@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -29,6 +30,9 @@ MOST_BYTES: Final = 256 * 1024
 RETRY_AFTER_SECONDS: Final = 30
 LONGEST_ADDRESS: Final = 45
 """Characters of the longest spelling of an IPv6 address."""
+
+UNKNOWN: Final = ""
+"""The source of a request for a path that no source has."""
 
 Answered = Callable[[str, int, float], None]
 """Told of each answer: the source, the code, how many seconds it took."""
@@ -58,7 +62,7 @@ def receiver_app(doors: Sequence[Door], receiving: Receiving) -> Starlette:
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", _readyz(receiving.writer), methods=["GET"]),
         ],
-        exception_handlers={404: _plain, 405: _plain},
+        exception_handlers=dict.fromkeys((404, 405), _elsewhere(receiving.answered)),
     )
     app.router.redirect_slashes = False
     return app
@@ -155,8 +159,15 @@ def _readyz(writer: Writer) -> Callable[[Request], object]:
     return readyz
 
 
-async def _plain(_: Request, error: Exception) -> Response:
-    return Response(status_code=getattr(error, "status_code", 404), headers=getattr(error, "headers", None))
+def _elsewhere(answered: Answered) -> Callable[[Request, Exception], Response]:
+    """For a path or a method that there is not."""
+
+    def answer(_: Request, error: Exception) -> Response:
+        code = error.status_code if isinstance(error, HTTPException) else 404
+        answered(UNKNOWN, code, 0.0)
+        return Response(status_code=code, headers=getattr(error, "headers", None))
+
+    return answer
 
 
 def _readable(kind: bytes) -> str:

@@ -147,6 +147,20 @@ def test_failures_of_an_address_are_limited_and_never_touch_the_database(databas
     assert len(rows(database)) == 1
 
 
+def test_behind_a_trusted_proxy_failures_count_for_those_whom_it_asks_for(database: Database) -> None:
+    strict = FailureLimit(burst=1, refill_seconds=1_000)
+    wrong = {"X-Patreon-Signature": "0" * 32}
+
+    def codes(ours: Receiver) -> list[int]:
+        senders = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "198.51.100.7, 192.0.2.3", "\xe9" * 5_000]
+        return [ours.send(headers={**wrong, "X-Forwarded-For": each}).code for each in senders]
+
+    with receiver(database, failures=strict, proxies="127.0.0.1") as ours:
+        assert codes(ours) == [401, 429, 401, 401, 401]
+    with receiver(database, failures=FailureLimit(burst=1, refill_seconds=1_000)) as ours:
+        assert codes(ours) == [401, 429, 429, 429, 429], "whoever asks for himself is not believed"
+
+
 def test_failures_are_forgotten_with_time_and_counted_for_each_address() -> None:
     now = 0.0
     limit = FailureLimit(burst=2, refill_seconds=3, clock=lambda: now)
@@ -195,6 +209,7 @@ def test_other_methods_and_paths_are_answered_without_touching_the_inbox(ours: R
     got = {(method, path): ours.send(b"", signed(b""), method=method, path=path) for method, path in ANSWERS}
     assert {request: each.code for request, each in got.items()} == ANSWERS
     assert got["GET", PATH].headers["allow"] == "POST, HEAD"
+    assert ours.answered.count(("", 404)) == 6
     assert rows(database) == []
 
 
