@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import click
+from prometheus_client import CollectorRegistry
 
 from infrastructure.commands.session import Session
 from infrastructure.database.connection import Database
@@ -34,6 +35,7 @@ metrics_port = click.option(
 class Measured:
     """`database` times the statements that are executed on its connections."""
 
+    registry: CollectorRegistry
     runner: RunnerMetrics
     database: Database
     url: str
@@ -73,4 +75,4 @@ def measuring(session: Session, projections: Iterable[Projection], port: int | N
             return
         stack.callback(ledger.close)
         database = replace(session.database, cursors=timed_cursors(registry))
-        yield Measured(runner, database, f"http://{settings.metrics_host}:{port}/metrics")
+        yield Measured(registry, runner, database, f"http://{settings.metrics_host}:{port}/metrics")
