@@ -28,31 +28,40 @@ begin
     set metadata = replace(metadata::text, '"' || person || '"', '"' || nobody || '"')::jsonb
     where metadata::text like '%"' || person || '"%';
 
-    update verification
-    set listed = replace(listed::text, '"' || person || '"', '"' || nobody || '"')::jsonb
-    where listed::text like '%"' || person || '"%';
-    update ledger_operation
-    set details = replace(details::text, person, nobody)::jsonb, reason = replace(reason, person, nobody)
-    where details::text like '%' || person || '%' or reason like '%' || person || '%';
-
     alter table inbox disable trigger inbox_keeps_untranslated;
-    delete from inbox where position(convert_to(person, 'UTF8') in body) > 0 or details::text like '%' || person || '%';
-    alter table inbox enable always trigger inbox_keeps_untranslated;
+    delete from inbox where position(convert_to(person, 'UTF8') in body) > 0;
 
-    -- every other table that has a column for the person: failures, frontiers, what the sources' tables know
+    -- every other table: rows about the person go; where the id stands beside something else, it alone goes
     for holder in
-        select relation.relname, attribute.attname
+        select relation.relname as name, attribute.attname as part, attribute.attnotnull as needed,
+               attribute.atttypid = 'jsonb'::regtype as is_json,
+               attribute.attname in ('user_id', 'discord_id', 'patreon_id') as is_about
         from pg_class as relation
         join pg_attribute as attribute on attribute.attrelid = relation.oid
         where relation.relkind = 'r'
           and relation.relnamespace = 'public'::regnamespace
           and relation.relname <> 'webhook_audit_log'
-          and attribute.attname in ('user_id', 'member_id', 'discord_id', 'discord_user_id')
+          and attribute.attnum > 0
           and not attribute.attisdropped
+          and attribute.atttypid in ('text'::regtype, 'varchar'::regtype, 'jsonb'::regtype)
+        order by is_about desc, relation.relname
     loop
-        execute format('delete from %I where %I::text = $1', holder.relname, holder.attname) using person;
+        if holder.is_about then
+            execute format('delete from %I where %I = $1', holder.name, holder.part) using person;
+        elsif holder.is_json then
+            execute format('update %I set %I = replace(%2$I::text, $1, $2)::jsonb where %2$I::text like $3',
+                           holder.name, holder.part)
+                using '"' || person || '"', '"' || nobody || '"', '%"' || person || '"%';
+        elsif holder.needed then
+            execute format('update %I set %I = left(replace(%2$I, $1, ''erased''), 100) where %2$I like $2',
+                           holder.name, holder.part)
+                using person, '%' || person || '%';
+        else
+            execute format('update %I set %I = null where %2$I like $1', holder.name, holder.part)
+                using '%' || person || '%';
+        end if;
     end loop;
-    update discord_user_current_roles set granted_by = nobody where granted_by = person;
+    alter table inbox enable always trigger inbox_keeps_untranslated;
 end
 $$;
 alter table webhook_audit_log enable always trigger webhook_audit_log_is_append_only;
