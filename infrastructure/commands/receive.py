@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from domain.errors import DatabaseUnavailable
 from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.foreground import Stop, stopped_by_signals, tell_service_manager
+from infrastructure.commands.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
 from infrastructure.commands.presence import present
 from infrastructure.commands.receiving import paths, receiving
 from infrastructure.commands.session import Session
@@ -104,7 +104,9 @@ def _check(session: Session) -> None:
 
 def _wait(stop: Stop, server: Server) -> bool:
     """Until a signal came; False when the server has ended before that."""
+    watchdog = Watchdog()
     while not stop.asked:
+        watchdog()
         if not server.alive:
             return False
         time.sleep(POLL_SECONDS)

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from domain.errors import LedgerError, Refused
 from infrastructure.commands.session import Session
 from infrastructure.inbox.retention import keep_pruning
-from infrastructure.inbox.translating import Translating, Translator
+from infrastructure.inbox.translating import Translating
 from infrastructure.inbox.translators import translators
 from infrastructure.log.announce import Announcer
 from infrastructure.metrics.receiver import ReceiverMetrics
@@ -42,16 +42,15 @@ def receiving(
 
     Counts its answers in *registry*.
 
-    Raises Refused without a secret, CannotListen, TranslatorMisdeclared.
+    Raises Refused without a secret, CannotListen, and what `translated` raises.
     """
     settings, database = session.settings, session.database
     doors = _doors(settings)
-    ours = translators(settings)
     door = listening(settings.receive_host if host is None else host, settings.receive_port if port is None else port)
     with ExitStack() as stack:
         stack.callback(door.close)
         announcer = stack.enter_context(Announcer(database, notify="inbox_notify"))
-        wakes = stack.enter_context(_translated(session, ours))
+        wakes = stack.enter_context(translated(session))
         stack.enter_context(_pruned(session))
         writer = Writer(database, kept=lambda: _tell([*wakes, announcer.announce]))
         stack.callback(writer.close)
@@ -82,8 +81,12 @@ def _tell(wakes: Sequence[Callable[[], None]]) -> None:
 
 
 @contextmanager
-def _translated(session: Session, ours: Sequence[Translator]) -> Iterator[list[Callable[[], None]]]:
-    """Each translator in a thread of its own; what wakes them."""
+def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
+    """Every translator that there is at work, in a thread of its own; yields what wakes them.
+
+    Raises TranslatorMisdeclared.
+    """
+    ours = translators(session.settings)
     stop = threading.Event()
     with ExitStack() as stack:
         announcer = stack.enter_context(Announcer(session.database))

@@ -18,17 +18,17 @@ from inbox_source as source
 left join translator using (source)
 cross join lateral (
     select count(*) as number
-    from (select from inbox where inbox.source = source.source and state = 'waiting' limit %(limit)s) as some
+    from (select from inbox where inbox.source = source.source and state = 'waiting' limit %(limit)s) as counted
 ) as waiting
 left join lateral (
     select received_at from inbox where inbox.source = source.source and state = 'waiting' order by id limit 1
 ) as oldest on true
 cross join lateral (
     select count(*) as number
-    from (select from inbox where inbox.source = source.source and state = 'failed' limit %(limit)s) as some
+    from (select from inbox where inbox.source = source.source and state = 'failed' limit %(limit)s) as counted
 ) as failed
 cross join lateral (
     select count(*) as number
-    from (select from inbox where inbox.source = source.source and state = 'unparseable' limit %(limit)s) as some
+    from (select from inbox where inbox.source = source.source and state = 'unparseable' limit %(limit)s) as counted
 ) as unparseable
 order by source.source
