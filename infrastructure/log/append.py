@@ -114,6 +114,26 @@ class LogAppender:
             self._announcer.announce()
 
 
+def append_within(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) -> list[Appended | EventConflict]:
+    """As `LogAppender.append_many`, in the transaction that is open on *connection*: whoever opened it commits, tries
+    again, and tells the readers. Raises InvalidEvent, after which only a roll-back helps, and psycopg.Error.
+    """
+    if not entries:
+        return []
+    added = _insert_many(connection, entries)
+    outcomes: list[Appended | EventConflict | None] = []
+    for entry in entries:
+        position = added.pop(entry.event_id, None)
+        outcomes.append(None if position is None else Appended(position, True))
+    left = [index for index, outcome in enumerate(outcomes) if outcome is None]
+    found = compare(connection, [entries[index] for index in left])
+    for place, index in enumerate(left):
+        position, same = found[place]
+        conflict = EventConflict(str(entries[index].event_id), position)
+        outcomes[index] = Appended(position, False) if same else conflict
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
 def _insert(connection: psycopg.Connection[Any], entry: LogEntry) -> Position | None:
     """None when the event_id is there already."""
     try:
