@@ -41,9 +41,9 @@ def document_of(value: object) -> Document:
     included: dict[tuple[str, str], Json] = {}
     for each in listed if isinstance(listed, list) else ():
         key = _reference(each)
-        if key is not None:
-            # of two with one id, the one that says more
-            included[key] = each if len(_object(each, "attributes")) else included.get(key, each)
+        # of two with one id, one that says something
+        if key is not None and (key not in included or _object(each, "attributes")):
+            included[key] = each
     return Document(value["data"], included, _object(value, "meta"))
 
 
@@ -101,7 +101,7 @@ def _tiers(resource: object, included: Mapping[tuple[str, str], Json]) -> tuple[
     return tuple(sorted(found.values(), key=lambda tier: tier.id))
 
 
-def _discord_id(user: Json | None) -> str | None | NotSaid:
+def _discord_id(user: Json | None) -> str | NotSaid | None:
     """Of the linked account. It is said only where `social_connections` has a key for Discord."""
     connections = _object(user, "attributes").get("social_connections")
     if not isinstance(connections, dict) or "discord" not in connections:
@@ -145,24 +145,24 @@ def _title(value: object) -> str | None:
     return " ".join("".join(each if each.isprintable() else " " for each in value).split()) or None
 
 
-def _word(attributes: Json, name: str) -> str | None | NotSaid:
+def _word(attributes: Json, name: str) -> str | NotSaid | None:
     """A status. What does not look like one is not said: a name of a person can not come in by this door."""
     value = attributes.get(name, NOT_SAID)
     return value if value is None or (isinstance(value, str) and _WORDS.fullmatch(value)) else NOT_SAID
 
 
-def _cents(attributes: Json, name: str) -> int | None | NotSaid:
+def _cents(attributes: Json, name: str) -> int | NotSaid | None:
     value = attributes.get(name, NOT_SAID)
     return value if value is None or _is_whole(value) else NOT_SAID
 
 
-def _lifetime(attributes: Json) -> int | None | NotSaid:
+def _lifetime(attributes: Json) -> int | NotSaid | None:
     """Under its name, or under the one that it had before."""
     total = _cents(attributes, "campaign_lifetime_support_cents")
     return _cents(attributes, "lifetime_support_cents") if isinstance(total, NotSaid) else total
 
 
-def _instant(attributes: Json, name: str) -> datetime | None | NotSaid:
+def _instant(attributes: Json, name: str) -> datetime | NotSaid | None:
     value = attributes.get(name, NOT_SAID)
     if value is None:
         return None

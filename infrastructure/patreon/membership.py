@@ -49,16 +49,16 @@ class Membership:
     member_id: str
     patreon_id: str | NotSaid = NOT_SAID
     campaign_id: str | NotSaid = NOT_SAID
-    discord_id: str | None | NotSaid = NOT_SAID
-    status: str | None | NotSaid = NOT_SAID
+    discord_id: str | NotSaid | None = NOT_SAID
+    status: str | NotSaid | None = NOT_SAID
     tiers: tuple[Tier, ...] | NotSaid = NOT_SAID
-    entitled_cents: int | None | NotSaid = NOT_SAID
-    will_pay_cents: int | None | NotSaid = NOT_SAID
-    lifetime_cents: int | None | NotSaid = NOT_SAID
-    charge_status: str | None | NotSaid = NOT_SAID
-    charged_at: datetime | None | NotSaid = NOT_SAID
-    next_charge_at: datetime | None | NotSaid = NOT_SAID
-    pledged_at: datetime | None | NotSaid = NOT_SAID
+    entitled_cents: int | NotSaid | None = NOT_SAID
+    will_pay_cents: int | NotSaid | None = NOT_SAID
+    lifetime_cents: int | NotSaid | None = NOT_SAID
+    charge_status: str | NotSaid | None = NOT_SAID
+    charged_at: datetime | NotSaid | None = NOT_SAID
+    next_charge_at: datetime | NotSaid | None = NOT_SAID
+    pledged_at: datetime | NotSaid | None = NOT_SAID
 
 
 def said(value: Value | NotSaid, otherwise: Value) -> Value:
