@@ -49,6 +49,10 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
+    "What senders tell us": {
+        "receive": _verb("receive", "Take Patreon's webhooks in, keep and translate them."),
+        "inbox": _verb("inbox", "What senders told us: list, show, retry, prune."),
+    },
     "The house": {
         "db": _verb("db", "The database: migrate, status, url, shell, start, stop."),
         "config": _verb("config", "Which settings there are, and where each comes from."),

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
@@ -22,6 +23,7 @@ from pydantic_settings import (
 
 from domain.errors import LedgerError
 from infrastructure.postgres.state_dir import default_state_dir
+from infrastructure.receiving.campaigns import Campaigns, campaigns_of
 
 FILE: Final = "temple.toml"
 PREFIX: Final = "TEMPLE_"
@@ -63,6 +65,20 @@ class Settings(BaseSettings):
     )
     reconcile_repair_below: int = Field(
         default=10, ge=0, description="a reconciliation repairs by itself what has fewer issues than this"
+    )
+
+    receive_host: str = Field(default="127.0.0.1", description="the address on which the receiver listens")
+    receive_port: int = Field(default=8080, ge=0, le=65535, description="its port; 0 takes a free one")
+    receive_proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="the proxies whose X-Forwarded-For is believed, separated by commas; * believes everybody",
+    )
+    patreon_secrets: Annotated[Campaigns, NoDecode, BeforeValidator(campaigns_of)] = Field(
+        default_factory=dict,
+        description="the secrets of Patreon's webhooks: one secret, or an object of campaigns and their secrets",
+    )
+    inbox_keep_days: int = Field(
+        default=90, ge=1, description="translated deliveries are kept for so many days; others for good"
     )
 
     @field_validator("home")
@@ -115,7 +131,8 @@ def load_settings(flags: Mapping[str, Any]) -> Settings:
             raise SettingsInvalid(
                 f"{FILE} has a setting {name!r}; there are {', '.join(Settings.model_fields)}"
             ) from None
-        raise SettingsInvalid(f"setting {name} ({_origin(name, flags)}): {first['msg']}") from None
+        place = _origin(str(first["loc"][0]), flags)
+        raise SettingsInvalid(f"setting {name} ({place}): {first['msg']}") from None
     except TOMLDecodeError as error:
         raise SettingsInvalid(f"{FILE} is not TOML: {error}") from None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""One batch of deliveries, in one transaction: events, the translator's state and the marks agree, or nothing is kept."""
+"""One batch of deliveries in one transaction: events, the translator's state and the marks agree, or nothing is."""
 
 import json
 from collections.abc import Iterator, Sequence

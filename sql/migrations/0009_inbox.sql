@@ -7,6 +7,7 @@ create table inbox (
     received_at timestamptz not null,
     digest bytea not null,
     body bytea not null,
+    size integer not null generated always as (octet_length(body)) stored,
     details jsonb not null default '{}',
     state varchar(20) not null default 'waiting'
         check (state in ('waiting', 'translated', 'set_aside', 'unparseable', 'failed')),
@@ -72,6 +73,6 @@ grant update (state, note, repeats, last_received_at, translated_at) on inbox to
 grant select, insert, update on inbox_source, translator to temple_append;
 -- all but the body: who reads the ledger does not read people's e-mail addresses
 grant select (
-    id, source, kind, origin, received_at, digest, details, state, note, repeats, last_received_at, translated_at
+    id, source, kind, origin, received_at, digest, size, details, state, note, repeats, last_received_at, translated_at
 ) on inbox to temple_read, temple_project;
 grant select on inbox_source, translator to temple_read, temple_project;

@@ -1,0 +1,113 @@
+"""A receiver: the server, its writer, the translators and the daily pruning.
+
+with receiving(session) as server: ...
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+import structlog
+
+from domain.errors import LedgerError, Refused
+from infrastructure.commands.session import Session
+from infrastructure.inbox.retention import keep_pruning
+from infrastructure.inbox.translating import Translating, Translator
+from infrastructure.inbox.translators import translators
+from infrastructure.log.announce import Announcer
+from infrastructure.receiving.app import Receiving, receiver_app
+from infrastructure.receiving.door import Door
+from infrastructure.receiving.patreon_door import patreon_door
+from infrastructure.receiving.server import Server, listening
+from infrastructure.receiving.writer import Writer
+from infrastructure.settings import Settings
+
+END_SECONDS: Final = 10.0
+
+log = structlog.get_logger("temple.receive")
+
+
+@contextmanager
+def receiving(session: Session, *, host: str | None = None, port: int | None = None) -> Iterator[Server]:
+    """Takes deliveries in while the block lasts, and translates them; what was taken in is kept before it ends.
+
+    Raises Refused without a secret, CannotListen, TranslatorMisdeclared.
+    """
+    settings, database = session.settings, session.database
+    doors = _doors(settings)
+    ours = translators(settings)
+    door = listening(settings.receive_host if host is None else host, settings.receive_port if port is None else port)
+    with ExitStack() as stack:
+        stack.callback(door.close)
+        announcer = stack.enter_context(Announcer(database, notify="inbox_notify"))
+        wakes = stack.enter_context(_translated(session, ours))
+        stack.enter_context(_pruned(session))
+        writer = Writer(database, kept=lambda: _tell([*wakes, announcer.announce]))
+        stack.callback(writer.close)
+        writer.start()
+        app = receiver_app(doors, Receiving(writer))
+        yield stack.enter_context(Server(app, door, proxies=settings.receive_proxies))
+
+
+def paths(settings: Settings) -> list[str]:
+    """Where deliveries are taken in."""
+    return [door.path for door in _doors(settings)]
+
+
+def _doors(settings: Settings) -> Sequence[Door]:
+    if not settings.patreon_secrets:
+        raise Refused(
+            "there is no secret to verify deliveries with; set TEMPLE_PATREON_SECRETS, or put it into a secret file"
+        )
+    return [patreon_door(campaign, secrets) for campaign, secrets in settings.patreon_secrets.items()]
+
+
+def _tell(wakes: Sequence[Callable[[], None]]) -> None:
+    for wake in wakes:
+        wake()
+
+
+@contextmanager
+def _translated(session: Session, ours: Sequence[Translator]) -> Iterator[list[Callable[[], None]]]:
+    """Each translator in a thread of its own; what wakes them."""
+    stop = threading.Event()
+    with ExitStack() as stack:
+        announcer = stack.enter_context(Announcer(session.database))
+        steps = [stack.enter_context(Translating(session.database, each, announcer=announcer)) for each in ours]
+        threads = [
+            threading.Thread(target=_run, args=(step, each.source, stop), name=f"translate {each.source}", daemon=True)
+            for step, each in zip(steps, ours, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield [step.wake for step in steps]
+        finally:
+            stop.set()
+            _tell([step.wake for step in steps])
+            for thread in threads:
+                thread.join(END_SECONDS)
+
+
+def _run(translating: Translating, source: str, stop: threading.Event) -> None:
+    try:
+        translating.run(stop)
+    except LedgerError as error:
+        # deliveries are taken in all the same, and wait
+        log.error("translating ended", source=source, reason=str(error))
+
+
+@contextmanager
+def _pruned(session: Session) -> Iterator[None]:
+    stop = threading.Event()
+    keep_days = session.settings.inbox_keep_days
+    thread = threading.Thread(
+        target=keep_pruning, args=(session.database, keep_days, stop), name="prune inbox", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(END_SECONDS)
