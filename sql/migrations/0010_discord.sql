@@ -70,8 +70,8 @@ comment on column discord_role.ended is 'no member holds the deleted role any mo
 
 create table discord_attribution (
     entry_id varchar(20) collate "C" not null,
-    user_id varchar(20) collate "C" not null,
-    direction varchar(10) collate "C" not null check (direction in ('add', 'remove', 'leave')),
+    user_id varchar(20) collate "C" not null default '',
+    direction varchar(10) collate "C" not null check (direction in ('add', 'remove', 'leave', 'delete')),
     role_id varchar(20) collate "C" not null default '',
     actor varchar(20) collate "C",
     reason varchar(512),
@@ -86,11 +86,14 @@ create table discord_attribution (
 create index discord_attribution_open on discord_attribution (user_id, entry_id)
     where used_by is null and not closed;
 comment on table discord_attribution is 'who did what, says the audit log: each entry and role explains one change';
+create index discord_attribution_of_role on discord_attribution (role_id) where direction = 'delete';
+create index discord_attribution_by_time on discord_attribution (at);
+comment on column discord_attribution.user_id is 'whose role or stay it is; empty where a role was deleted';
 comment on column discord_attribution.heard_at is 'null: never heard from the gateway, only read back';
 comment on column discord_attribution.closed is 'without effect: nothing that was observed leaves a place for it';
 
 create table discord_change (
-    event_id uuid primary key,
+    key varchar(200) collate "C" primary key,
     user_id varchar(20) collate "C" not null,
     direction varchar(10) collate "C" not null,
     role_id varchar(20) collate "C" not null default '',
@@ -99,6 +102,7 @@ create table discord_change (
 );
 create index discord_change_of_member on discord_change (user_id, direction, role_id, received_at);
 create index discord_change_by_time on discord_change (received_at);
+comment on column discord_change.key is 'what the id of its event is made of';
 comment on table discord_change is 'changes that were recorded before anybody said who made them';
 
 create table discord_session (
