@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from bench import append, importing, latency, live, memory
+from bench import append, importing, latency, live, memory, readers, rebuild, rebuild_growth
 from bench.bench import Bench
 from bench.findings import Findings
 from bench.machine import machine
@@ -28,6 +28,9 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "import": importing.measure,
     "latency": latency.measure,
     "memory": memory.measure,
+    "rebuild": rebuild.measure,
+    "rebuild_growth": rebuild_growth.measure,
+    "readers": readers.measure,
 }
 
 

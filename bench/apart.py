@@ -51,7 +51,7 @@ def apart(
     """Starts *work*, a function of a module; ended by force where it has not ended with the block."""
     receiver, sender = SPAWN.Pipe(duplex=False)
     with receiver:
-        process = SPAWN.Process(target=_work, args=(sender, work, arguments, named), name=work.__name__, daemon=True)
+        process = SPAWN.Process(target=_work, args=(sender, work, arguments, named), name=work.__name__)
         process.start()
         sender.close()
         try:

@@ -22,6 +22,9 @@ class Sizes:
     idle_seconds: float = 10.0
     lengths: tuple[int, ...] = (100_000, 300_000, 1_000_000)
     largest_members: int = 50_000
+    rebuilt_lengths: tuple[int, ...] = (1_000_000, 5_000_000)
+    rebuilt_members: int = 50_000
+    touched: int = 1_000
 
     @property
     def full(self) -> bool:
@@ -40,5 +43,8 @@ QUICK = Sizes(
     idle_seconds=3.0,
     lengths=(5_000, 10_000, 20_000),
     largest_members=5_000,
+    rebuilt_lengths=(20_000, 60_000),
+    rebuilt_members=1_000,
+    touched=100,
 )
 """Every path of every benchmark, in about a minute; its figures say little."""

@@ -59,6 +59,13 @@ class Fold(Generic[State]):
             if known.model in projection.steps
         }
 
+        self.reading_metadata = frozenset(
+            (known.event_type, known.action)
+            for known in catalogue
+            if known.model in projection.steps and known.reads_metadata
+        )
+        """Those of `names` whose payload is looked at."""
+
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
         """(event_type, action) of what this projection knows; everything else it ignores."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from domain.event import Event
 from domain.events import (
     MarkedInactive,
     MemberJoined,
@@ -59,10 +58,10 @@ class Member(NamedTuple):
     status: Status = "active"
     roles: Mapping[str, Grant] = {}
 
-    def seen(self, event: Event) -> "Member":
-        """A sign of life: whoever was inactive is active again, whoever departed stays so."""
-        status: Status = "departed" if self.status == "departed" else "active"
-        return Member(self.joined_at, self.tier, event.occurred_at, status, self.roles)
+    @property
+    def seen(self) -> Status:
+        """After a sign of life: whoever was inactive is active again, whoever departed stays so."""
+        return "departed" if self.status == "departed" else "active"
 
 
 def _rows(member: Member) -> Rows:
@@ -111,15 +110,15 @@ def _(member: Member, event: RoleAdded) -> Member:
 
 @members.on(RoleRemoved)
 def _(member: Member, event: RoleRemoved) -> Member:
-    seen = member.seen(event)
-    if event.role not in seen.roles:
-        return seen
-    return seen._replace(roles={role: grant for role, grant in seen.roles.items() if role != event.role})
+    roles = member.roles
+    if event.role in roles:
+        roles = {role: grant for role, grant in roles.items() if role != event.role}
+    return Member(member.joined_at, member.tier, event.occurred_at, member.seen, roles)
 
 
 @members.on(MembershipStarted, MembershipChanged, MembershipDeclined, MembershipEnded)
 def _(member: Member, event: MembershipEvent) -> Member:
-    return member.seen(event)._replace(tier=event.tier)
+    return Member(member.joined_at, event.tier, event.occurred_at, member.seen, member.roles)
 
 
 @members.on(MarkedInactive)

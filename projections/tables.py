@@ -1,7 +1,7 @@
 """How an author declares the tables of a projection; `temple db migrate` makes them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -116,16 +116,39 @@ class Table:
         """Why the database would not take *row*; None when it would."""
         if len(row) != len(self.columns):
             return f"{self.name} has {len(self.columns)} columns, the row has {len(row)}"
-        for place, value in enumerate(row):
-            if value is not None or not self._nullable[place]:
-                reason = self.columns[place].refuses(value)
-                if reason is not None:
-                    return f"{self.name}.{self.columns[place].name} {reason}"
+        for fits, value in zip(self._fits, row, strict=True):
+            if not fits(value):
+                return self._reason(row)
+        return None
+
+    def _reason(self, row: Row) -> str | None:
+        for column, value in zip(self.columns, row, strict=True):
+            reason = column.refuses(value)
+            if reason is not None:
+                return f"{self.name}.{column.name} {reason}"
         return None
 
     @cached_property
-    def _nullable(self) -> tuple[bool, ...]:
-        return tuple(column.null for column in self.columns)
+    def _fits(self) -> tuple[Callable[[Any], bool], ...]:
+        return tuple(_certainly_fits(column) for column in self.columns)
+
+
+def _certainly_fits(column: Column) -> Callable[[Any], bool]:
+    """Says at once of nearly every value that PostgreSQL takes it; of the others, `Column.refuses` knows."""
+    null, length = column.null, column.length if column.length is not None else 1 << 28
+
+    def text(value: Any) -> bool:
+        if value is None:
+            return null
+        return type(value) is str and len(value) <= length and value.isascii() and "\x00" not in value
+
+    def time(value: Any) -> bool:
+        return null if value is None else type(value) is datetime and value.tzinfo is not None
+
+    def other(value: Any) -> bool:
+        return column.refuses(value) is None
+
+    return {ColumnType.TEXT: text, ColumnType.TIMESTAMPTZ: time}.get(column.type, other)
 
 
 def check_name(what: str, name: str) -> None:

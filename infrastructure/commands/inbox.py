@@ -83,7 +83,7 @@ def show(session: Session, number: int, body: bool, raw: bool, as_json: bool) ->
       temple inbox show 4711 --raw > body.json
     """
     if raw:
-        click.get_binary_stream("stdout").write(_body(session, number))
+        click.echo(_body(session, number), nl=False)
         return
     with snapshot(session.database) as connection:
         found = listing.delivery(connection, number)
@@ -159,7 +159,7 @@ def prune(session: Session, older_than_days: int | None, dry_run: bool) -> None:
         session.database.connect(Role.APPEND, application="temple inbox") as connection,
         database_errors("pruning the inbox"),
     ):
-        number = (prunable if dry_run else prune_inbox)(connection, before=before)
+        number = prunable(connection, before=before) if dry_run else prune_inbox(connection, before=before)
     done = "would be deleted" if dry_run else "deleted"
     click.echo(f"{plural(number, 'delivery', 'deliveries')} older than {plural(days, 'day')} {done}")
 

@@ -14,6 +14,7 @@ from infrastructure.commands.demo import SEED, sized
 from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.foreground import Folded, Stop, fold, stopped_by_signals, tell_service_manager
 from infrastructure.commands.presence import everybody, present
+from infrastructure.commands.receiving import paths, receiving
 from infrastructure.commands.session import Session
 from infrastructure.commands.wording import listed, plural
 from infrastructure.database.connection import Role
@@ -43,7 +44,8 @@ def command(
     seed: int | None,
     exit_when_ready: bool,
 ) -> int:
-    """Start everything in the foreground: database, migrations, runner. Ctrl-C or SIGTERM ends it.
+    """Start everything in the foreground: database, migrations, runner, and the receiver where
+    TEMPLE_PATREON_SECRETS is set. Ctrl-C or SIGTERM ends it.
 
     Says what it does, and what to try next; a line that begins with `ready` on stdout says that all that was
     in the log is folded. From then on it folds new events as they come. It ends with the batch at hand, and
@@ -70,10 +72,11 @@ def command(
         if exit_when_ready:
             click.echo("ready: everything is folded")
             return ExitCode.OK
-        click.echo("ready: new events are folded as they come; Ctrl-C ends this")
-        tell_service_manager("READY=1")
-        folded = fold(session, installed().values(), stop)
-        tell_service_manager("STOPPING=1")
+        with _receiver(session):
+            click.echo("ready: new events are folded as they come; Ctrl-C ends this")
+            tell_service_manager("READY=1")
+            folded = fold(session, installed().values(), stop)
+            tell_service_manager("STOPPING=1")
         click.echo(f"ended; {_events(folded)} since it was ready")
     return ExitCode.OK
 
@@ -109,6 +112,18 @@ def _database(session: Session) -> Iterator[None]:
     finally:
         if not ran:
             _stop_if_unused(session)
+
+
+@contextmanager
+def _receiver(session: Session) -> Iterator[None]:
+    """Where the settings have a secret to verify deliveries with."""
+    if not session.settings.patreon_secrets:
+        yield
+        return
+    with receiving(session) as server:
+        for path in paths(session.settings):
+            click.echo(f"receiver    {server.url}{path}")
+        yield
 
 
 def _stop_if_unused(session: Session) -> None:

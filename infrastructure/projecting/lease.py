@@ -72,3 +72,9 @@ class Lease:
     def release(self, connection: psycopg.Connection[Any]) -> None:
         """So that the next runner need not wait."""
         connection.execute(statement("lease_release"), {"holder": self.holder})
+
+
+def somebody_leads(connection: psycopg.Connection[Any], projection: str) -> bool:
+    """Whether a runner is at work on it."""
+    found = connection.execute(statement("lease_read"), {"projections": [projection]}).fetchall()
+    return any(holder is not None and not free for _, holder, _, free in found)

@@ -1,6 +1,6 @@
 """The short part of a rebuild: the difference and the checkpoint put in place, in one transaction, under the lock."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -167,43 +167,58 @@ def _count_changed(
 
 
 def _put(connection: Connection, projection: Projection, table: Table, user_ids: Sequence[str] | None) -> None:
-    """The table that is read becomes what its shadow is; of all members, or of these. Only rows that differ move."""
+    """The table that is read becomes what its shadow is; of all members, or of these. Only rows that differ move.
+
+    In three statements, not by `on conflict`, which looks into the index before each insert and again for it: where
+    much is new, that was a third more. Nobody else writes here, since the checkpoint is locked.
+    """
     keys, values = key_names(projection, table), value_names(projection, table)
-    live, shadow = sql.Identifier(table.name), sql.Identifier(shadow_of(table).name)
-    same = sql.SQL(" and ").join(sql.SQL("rebuilt.{0} = {1}.{0}").format(sql.Identifier(name), live) for name in keys)
-    of_these = sql.SQL("true") if user_ids is None else sql.SQL("{}.user_id = any(%(user_ids)s)")
-    parameters = {} if user_ids is None else {"user_ids": list(user_ids)}
-    connection.execute(
-        sql.SQL("delete from {} where {} and not exists (select from {} as rebuilt where {})").format(
-            live, of_these.format(live), shadow, same
-        ),
-        parameters,
-    )
-    settings = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in values]
-    if table.stamp is not None:
-        settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
-    differs = sql.SQL("({}) is distinct from ({})").format(
-        sql.SQL(", ").join(sql.Identifier(table.name, name) for name in values),
-        sql.SQL(", ").join(sql.Identifier("excluded", name) for name in values),
-    )
-    action = (
-        sql.SQL("do update set {} where {}").format(sql.SQL(", ").join(settings), differs)
-        if values
-        else sql.SQL("do nothing")
-    )
-    names = sql.SQL(", ").join(map(sql.Identifier, (*keys, *values)))
-    connection.execute(
-        sql.SQL("insert into {} ({}) select {} from {} where {} on conflict ({}) {}").format(
-            live,
-            names,
-            names,
-            shadow,
-            of_these.format(shadow),
-            sql.SQL(", ").join(map(sql.Identifier, keys)),
-            action,
-        ),
-        parameters,
-    )
+    parts = {
+        "live": sql.Identifier(table.name),
+        "shadow": sql.Identifier(shadow_of(table).name),
+        "names": _listed((*keys, *values)),
+        "same": sql.SQL(" and ").join(sql.SQL("live.{0} = rebuilt.{0}").format(sql.Identifier(name)) for name in keys),
+        "of_live": _of_these("live", user_ids),
+        "of_rebuilt": _of_these("rebuilt", user_ids),
+    }
+    statements = [sql.SQL(_REMOVE).format(**parts)]
+    if values:
+        settings = [sql.SQL("{0} = rebuilt.{0}").format(sql.Identifier(name)) for name in values]
+        if table.stamp is not None:
+            settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
+        parts["settings"] = sql.SQL(", ").join(settings)
+        parts["was"], parts["becomes"] = _listed(values, "live"), _listed(values, "rebuilt")
+        statements.append(sql.SQL(_CHANGE).format(**parts))
+    statements.append(sql.SQL(_ADD).format(**parts))
+    for each in statements:
+        connection.execute(each, {} if user_ids is None else {"user_ids": list(user_ids)})
+
+
+_REMOVE: Final = """
+delete from {live} as live
+where {of_live} and not exists (select from {shadow} as rebuilt where {same})
+"""
+_CHANGE: Final = """
+update {live} as live
+set {settings}
+from {shadow} as rebuilt
+where {same} and {of_live} and {of_rebuilt} and ({was}) is distinct from ({becomes})
+"""
+_ADD: Final = """
+insert into {live} ({names})
+select {names} from {shadow} as rebuilt
+where {of_rebuilt} and not exists (select from {live} as live where {same})
+"""
+
+
+def _listed(names: Iterable[str], table: str | None = None) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(*([table] if table else []), name) for name in names)
+
+
+def _of_these(table: str, user_ids: Sequence[str] | None) -> sql.Composable:
+    if user_ids is None:
+        return sql.SQL("true")
+    return sql.SQL("{}.user_id = any(%(user_ids)s)").format(sql.Identifier(table))
 
 
 def _finish(

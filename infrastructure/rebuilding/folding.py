@@ -1,6 +1,8 @@
 """The long part of a rebuild: the log folded into the shadow tables, a range of members at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from infrastructure.database.shadow_tables import shadow_of
 from infrastructure.database.statements import statement
 from infrastructure.log.reader import events
 from infrastructure.projecting.member_stream import member_stream
+from infrastructure.projecting.rare_collections import rare_collections
 from infrastructure.projecting.transaction import PostgresTransaction
 from infrastructure.rebuilding.notes import Range
 from infrastructure.rebuilding.shadow import put_failures, put_frontiers, put_rows
@@ -95,20 +98,42 @@ def _fold(
     skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
     piece, user_id, mark = Piece(), part.done_user, _Mark(writing, projection, part)
 
-    def put(done: bool) -> None:
+    def put(piece: Piece, user_id: str | None, done: bool) -> None:
         with writing.transaction():
             piece.put(writing, projection)
             mark.move(done=done, members=piece.members, events=piece.events, user=user_id)
         progress(piece.members, piece.events)
 
     after = part.done_user if part.done_user is not None else part.after_user
-    for user_id, found in member_stream(reading, fold, upto=upto, after_user=after, upto_user=part.upto_user):
-        known = [recorded for recorded in found if recorded.position not in skipped] if skipped else found
-        piece.add(projection, user_id, fold.whole(known, ordered=True), len(found))
-        if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
-            put(done=False)
-            piece = Piece()
-    put(done=True)
+    with _one_behind(put) as put_behind, rare_collections():
+        for user_id, found in member_stream(reading, fold, upto=upto, after_user=after, upto_user=part.upto_user):
+            known = [recorded for recorded in found if recorded.position not in skipped] if skipped else found
+            piece.add(projection, user_id, fold.whole(known, ordered=True), len(found))
+            if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
+                put_behind(piece, user_id, False)
+                piece = Piece()
+        put_behind(piece, user_id, True)
+
+
+@contextmanager
+def _one_behind(put: Callable[[Piece, str | None, bool], None]) -> Iterator[Callable[[Piece, str | None, bool], None]]:
+    """Puts a piece while the next one is folded: the database writes beside our work. Never more than one waits.
+
+    What putting raises comes out of the next call, or of the end of the block.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="replay-put") as thread:
+        waiting: list[Future[None]] = []
+
+        def settle() -> None:
+            while waiting:
+                waiting.pop().result()
+
+        def put_behind(piece: Piece, user_id: str | None, done: bool) -> None:
+            settle()
+            waiting.append(thread.submit(put, piece, user_id, done))
+
+        yield put_behind
+        settle()
 
 
 def _count(

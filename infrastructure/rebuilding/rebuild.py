@@ -13,6 +13,7 @@ from domain.catalogue import CATALOGUE, Catalogue
 from domain.errors import DatabaseUnavailable, UnknownName
 from domain.position import Position
 from infrastructure.database.connection import Database, Role
+from infrastructure.projecting.lease import somebody_leads
 from infrastructure.projecting.transaction import read_checkpoints
 from infrastructure.rebuilding import notes
 from infrastructure.rebuilding.applying import USUAL, Applied, Limit, apply_counts, apply_members
@@ -139,7 +140,11 @@ class Rebuild:
         while time.monotonic() < deadline:
             checkpoint = self._checkpoint(self._connection)
             behind = checkpoint.position < self.position and may_fold(self._projection, checkpoint) is None
-            if not behind or checkpoint.position == before:
+            if (
+                not behind
+                or checkpoint.position == before
+                or not somebody_leads(self._connection, checkpoint.projection)
+            ):
                 return
             before = checkpoint.position
             time.sleep(LOOK_AGAIN_SECONDS * 10)

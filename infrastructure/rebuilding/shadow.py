@@ -1,17 +1,18 @@
 """What a rebuild puts into its shadow tables and notes, and how both are cleared."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 
+from infrastructure.database.copying import copy_rows
 from infrastructure.database.shadow_tables import shadow_of
 from infrastructure.database.tables import USER_ID, columns_of
 from projections.batch import Failure
 from projections.fold import Frontier
 from projections.processor import Projection
-from projections.tables import Row, Table
+from projections.tables import Column, ColumnType, Row, Table
 from projections.tally import Tally
 
 Connection = psycopg.Connection[Any]
@@ -32,24 +33,22 @@ def clear(connection: Connection, projection: Projection) -> None:
         )
 
 
-def put_rows(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
+def put_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Rows of a member's table begin with the user_id; they must not be there yet."""
-    statement = sql.SQL("copy {} ({}) from stdin").format(
-        sql.Identifier(shadow_of(table).name),
-        sql.SQL(", ").join(map(sql.Identifier, (USER_ID.name, *table.column_names))),
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+    copy_rows(connection, shadow_of(table).name, (USER_ID, *table.columns), rows)
+
+
+_FRONTIER: Final = (
+    Column("projection", ColumnType.TEXT),
+    USER_ID,
+    Column("occurred_at", ColumnType.TIMESTAMPTZ),
+    Column("position", ColumnType.BIGINT),
+)
 
 
 def put_frontiers(connection: Connection, projection: str, frontiers: Mapping[str, Frontier]) -> None:
-    with (
-        connection.cursor() as cursor,
-        cursor.copy("copy projection_rebuild_frontier (projection, user_id, occurred_at, position) from stdin") as copy,
-    ):
-        for user_id, (occurred_at, position) in frontiers.items():
-            copy.write_row((projection, user_id, occurred_at, position))
+    rows = [(projection, user_id, *frontier) for user_id, frontier in frontiers.items()]
+    copy_rows(connection, "projection_rebuild_frontier", _FRONTIER, rows)
 
 
 def put_failures(connection: Connection, projection: str, failures: Sequence[Failure]) -> None:

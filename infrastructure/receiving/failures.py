@@ -32,13 +32,13 @@ class FailureLimit:
         """When all of an address's failures will be forgotten; those that failed last at the end."""
 
     def exceeded(self, address: str) -> bool:
-        return self._debt(_network(address)) >= self._burst
+        return self._debt(_network(address)) > self._burst - 1
 
     def failed(self, address: str) -> bool:
         """Whether it was one too many."""
         network = _network(address)
         debt = self._debt(network)
-        if debt >= self._burst:
+        if debt > self._burst - 1:
             return True
         self._free_at[network] = self._clock() + (debt + 1) * self._refill_seconds
         self._free_at.move_to_end(network)

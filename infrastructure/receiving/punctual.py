@@ -8,8 +8,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS: Final = 10.0
 
-_RECEIVING: Final = frozenset({h11.IDLE, h11.SEND_BODY})
-
 
 class PunctualProtocol(H11Protocol):
     """uvicorn's, with a deadline for headers and body together: who has not sent them by then is cut off.
@@ -30,11 +28,11 @@ class PunctualProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         self._begin()
         super().data_received(data)
-        self._end_if_received()
+        self._look()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._end_if_received()
+        self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
@@ -44,9 +42,12 @@ class PunctualProtocol(H11Protocol):
         if self._deadline is None:
             self._deadline = self.loop.call_later(self.request_seconds, self._cut_off)
 
-    def _end_if_received(self) -> None:
-        between_requests = self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
-        if between_requests or self.conn.their_state not in _RECEIVING:
+    def _look(self) -> None:
+        """The time runs while a request has begun and is not there as a whole."""
+        begun = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
+        if begun or self.conn.their_state is h11.SEND_BODY:
+            self._begin()
+        else:
             self._end()
 
     def _end(self) -> None:

@@ -28,6 +28,7 @@ def test_a_verified_delivery_is_kept_byte_by_byte(database: Database) -> None:
     assert rows(database, "source, received_at, state") == [("patreon", NOW, "waiting")]
 
 
+EVENT = ("X-Patreon-Event", b"members:update")
 HOSTILE = {
     "missing": [],
     "empty": [b""],
@@ -47,17 +48,10 @@ HOSTILE = {
 }
 
 
-@pytest.fixture(scope="module")
-def hostile_codes() -> dict[str, int]:
-    return {}
-
-
 def test_a_signature_that_is_not_exactly_right_is_401_without_a_word_and_nothing_is_kept(database: Database) -> None:
     with receiver(database) as ours:
         answers = {
-            name: ours.send(
-                headers=[("X-Patreon-Event", b"members:update"), *(("X-Patreon-Signature", each) for each in given)]
-            )
+            name: ours.send(headers=[EVENT, *(("X-Patreon-Signature", each) for each in given)])
             for name, given in HOSTILE.items()
         }
         assert {name: answer.code for name, answer in answers.items()} == dict.fromkeys(HOSTILE, 401)
@@ -91,7 +85,7 @@ def test_each_campaign_has_its_own_path_and_secret(database: Database) -> None:
     assert rows(database, "origin") == ["second"]
 
 
-def test_a_captured_body_under_another_trigger_is_another_delivery_for_the_translator_to_judge(
+def test_a_captured_body_under_another_trigger_is_another_delivery_that_the_translator_judges(
     database: Database,
 ) -> None:
     with receiver(database) as ours:

@@ -1,0 +1,83 @@
+"""Replay, verify and the SQL canon as a process of their own would run them."""
+
+import resource
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+
+from bench.apart import peak_mebibytes
+from infrastructure.database.connection import Database
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.projecting.runner import Runner
+from infrastructure.rebuilding.applying import Limit
+from infrastructure.rebuilding.rebuild import Rebuild
+from infrastructure.verifying.full import verify
+from infrastructure.verifying.results import keep
+from infrastructure.verifying.since_last import verify_since_last
+from projections.members import members
+
+ANY: Limit = Limit(share=None)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """`seconds` is all of it: fold, compare, apply."""
+
+    seconds: float
+    events: int
+    changed_members: int
+    apply_seconds: float
+    peak_mebibytes: float
+
+
+def replay(dsn: str, workers: int) -> Replayed:
+    """Of `members`, whatever differs; memory is that of the largest process."""
+    started = perf_counter()
+    with Rebuild(Database(dsn), members) as rebuild:
+        folded = rebuild.fold(workers=workers)
+        shown = rebuild.compare()
+        applying = perf_counter()
+        applied = rebuild.apply(shown, limit=ANY)
+    ended = perf_counter()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return Replayed(
+        ended - started,
+        folded.events,
+        applied.changed_members,
+        ended - applying,
+        max(peak_mebibytes(), children),
+    )
+
+
+@dataclass(frozen=True)
+class Compared:
+    seconds: float
+    members: int
+    peak_mebibytes: float
+
+
+def verify_in_full(dsn: str) -> Compared:
+    """And keeps the result, so that the next quick one has somewhere to begin."""
+    database, began = Database(dsn), datetime.now(UTC)
+    started = perf_counter()
+    verified = verify(database, members)
+    seconds = perf_counter() - started
+    assert verified.ok, verified
+    keep(database, verified, began)
+    return Compared(seconds, verified.members, peak_mebibytes())
+
+
+def fold_newer(dsn: str) -> None:
+    """Of `members` alone."""
+    database = Database(dsn)
+    with Wakeup(database) as wakeup:
+        Runner(database, [members], wakeup).run(until_caught_up=True)
+
+
+def verify_touched(dsn: str) -> Compared:
+    """Just those with events since the last one: no time is given to others."""
+    started = perf_counter()
+    done = verify_since_last(Database(dsn), members, budget_seconds=0)
+    seconds = perf_counter() - started
+    assert done.verified.ok, done.verified
+    return Compared(seconds, done.verified.touched, peak_mebibytes())

@@ -1,0 +1,66 @@
+"""Rows as PostgreSQL's COPY takes them in text, a column at a time.
+
+The driver formats a value at a time, which was a seventh of a rebuild. Here a column is turned into text at once, and
+looked through for what needs escaping at once: hardly any does.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from projections.tables import Column, ColumnType
+
+NULL: Final = "\\N"
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def copy_rows(
+    connection: psycopg.Connection[Any], table: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Into a table that has none of these rows. The values are what the columns take: nothing is checked here."""
+    if not rows:
+        return
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+    statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), names)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(as_text(columns, rows))
+
+
+def as_text(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
+    by_column = [_texts(column, values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)]
+    return "".join([f"{line}\n" for line in map("\t".join, zip(*by_column, strict=True))])
+
+
+def _texts(column: Column, values: Sequence[Any]) -> Iterable[str]:
+    if column.null and None in values:
+        there = [value for value in values if value is not None]
+        texts = iter(_texts_of(column.type, there))
+        return [NULL if value is None else next(texts) for value in values]
+    return _texts_of(column.type, values)
+
+
+def _texts_of(kind: ColumnType, values: Sequence[Any]) -> Iterable[str]:
+    if kind is ColumnType.TEXT:
+        return _escaped(values)
+    return map(_TEXT_OF.get(kind, str), values)
+
+
+def _escaped(values: Sequence[str]) -> Sequence[str]:
+    together = "".join(values)
+    if not any(character in together for character in "\\\t\n\r"):
+        return values
+    return [value.translate(_ESCAPES) for value in values]
+
+
+def _boolean(value: bool) -> str:
+    return "t" if value else "f"
+
+
+_TEXT_OF: Final[Mapping[ColumnType, Callable[[Any], str]]] = {
+    ColumnType.BOOLEAN: _boolean,
+    ColumnType.TIMESTAMPTZ: datetime.isoformat,
+    ColumnType.DATE: date.isoformat,
+}
