@@ -3,7 +3,7 @@
 What a body leaves out is not the same as what it says is empty: NOT_SAID leaves alone what is known.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Final, TypeVar
@@ -59,6 +59,10 @@ class Membership:
     charged_at: datetime | NotSaid | None = NOT_SAID
     next_charge_at: datetime | NotSaid | None = NOT_SAID
     pledged_at: datetime | NotSaid | None = NOT_SAID
+
+    def in_campaign(self, campaign_id: str) -> "Membership":
+        """What was read from a campaign's list is of that campaign, whether it says so or not."""
+        return replace(self, campaign_id=campaign_id)
 
 
 def said(value: Value | NotSaid, otherwise: Value) -> Value:

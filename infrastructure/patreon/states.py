@@ -76,7 +76,7 @@ def persons(connection: Connection, user_ids: Collection[str], *, ask_log: bool 
 
 
 def save_members(connection: Connection, rows: Iterable[Member]) -> None:
-    _save(connection, "patreon_members_save", map(_row_of_member, rows))
+    _save(connection, "patreon_members_save", map(row_of_member, rows))
 
 
 def save_links(connection: Connection, rows: Iterable[Link]) -> None:
@@ -101,6 +101,21 @@ def save_tiers(connection: Connection, rows: Iterable[Tier], seen_at: datetime) 
     _save(connection, "patreon_tiers_save", listed)
 
 
+def learn(connection: Connection, told: Iterable[Tier], at: datetime) -> None:
+    """Titles and prices, for bodies that only name a tier; the roles, for `temple drift`."""
+    described = {tier.id: tier for tier in told if tier.title is not None and tier.amount_cents is not None}
+    if described:
+        known = tiers(connection, described)
+        save_tiers(connection, [tier for tier in described.values() if known.get(tier.id) != tier], at)
+
+
+def put(connection: Connection, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
+    """What the statement says of the rows."""
+    values = {"rows": json.dumps(list(rows), default=_plain)}
+    row = connection.execute(statement(name), values, prepare=True).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def _save(connection: Connection, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
     listed = list(rows)
     if listed:
@@ -123,7 +138,7 @@ def _member(row: Sequence[Any]) -> Member:
     return Member(**values, doubt=None if cause is None else Doubt(Cause(cause), since, look_again_at, delivery))
 
 
-def _row_of_member(member: Member) -> dict[str, Any]:
+def row_of_member(member: Member) -> dict[str, Any]:
     holding = holding_of(member)
     doubt = member.doubt
     return {

@@ -17,7 +17,7 @@ from infrastructure.patreon import states
 from infrastructure.patreon.body import DELETED, Aside, Described, read_body
 from infrastructure.patreon.change import SOURCE
 from infrastructure.patreon.judgement import Telling
-from infrastructure.patreon.membership import Membership, Tier
+from infrastructure.patreon.membership import Membership
 from infrastructure.patreon.observing import Word, observe
 from infrastructure.patreon.strict_json import Unreadable
 
@@ -25,8 +25,9 @@ Connection = psycopg.Connection[Any]
 
 ASKED_AT: Final = "asked_at"
 """The detail of a delivery that is an answer to a question of ours: when it was asked. No sender can set it."""
+READ: Final = "members:read"
 GONE: Final = "members:gone"
-"""The kind of an answer that says there is no such membership."""
+"""The kinds of an answer; the second says that there is no such membership."""
 
 GIVE_UP_AFTER: Final = timedelta(minutes=15)
 """When Patreon could not be asked for so long, a doubted order is as good as the order of arrival."""
@@ -65,7 +66,7 @@ def _translate(connection: Connection, delivery: Stored, *, asks: bool) -> Trans
         return Translation((), Outcome.UNPARSEABLE, str(error))
     if isinstance(described, Aside):
         return Translation((), Outcome.SET_ASIDE, described.note)
-    _learn(connection, described.tiers, delivery.received_at)
+    states.learn(connection, described.tiers, delivery.received_at)
     telling = _telling(delivery, asks=asks)
     observed = observe(connection, [Word(described.membership, telling)])
     judged = observed.seen[0].judged
@@ -102,14 +103,6 @@ def _asked_at(details: Mapping[str, Any]) -> datetime | None:
 def asked_details(asked_at: datetime, member_id: str) -> dict[str, str]:
     """Of the delivery that an answer is kept as."""
     return {ASKED_AT: format_instant(asked_at), "member_id": member_id}
-
-
-def _learn(connection: Connection, tiers: Sequence[Tier], at: datetime) -> None:
-    """Titles and prices, for bodies that only name a tier; the roles, for `temple drift`."""
-    told = {tier.id: tier for tier in tiers if tier.title is not None and tier.amount_cents is not None}
-    if told:
-        known = states.tiers(connection, told)
-        states.save_tiers(connection, [tier for tier in told.values() if known.get(tier.id) != tier], at)
 
 
 def _deliveries(connection: Connection, ids: Sequence[int]) -> list[Stored]:
