@@ -58,6 +58,14 @@ class Settings(BaseSettings):
     )
     operator: str | None = Field(default=None, description="who does what is done, for the operations journal")
 
+    metrics_host: str = Field(default="127.0.0.1", description="where a runner and a receiver listen for Prometheus")
+    metrics_port: int = Field(
+        default=9464, ge=0, le=65_535, description="the port of a runner's metrics; 0 switches them off"
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="the bearer token that a scrape has to send; needed where metrics_host is not this machine",
+    )
     pushgateway: str | None = Field(
         default=None, description="the URL of a Prometheus Pushgateway that reconciliations tell their result"
     )
@@ -70,6 +78,9 @@ class Settings(BaseSettings):
 
     receive_host: str = Field(default="127.0.0.1", description="the address on which the receiver listens")
     receive_port: int = Field(default=8080, ge=0, le=65535, description="its port; 0 takes a free one")
+    receive_metrics_port: int = Field(
+        default=9465, ge=0, le=65535, description="the port of the receiver's own metrics; 0 switches them off"
+    )
     receive_proxies: str = Field(
         default="127.0.0.1,::1",
         description="the proxies whose X-Forwarded-For is believed, separated by commas; * believes everybody",
@@ -107,7 +118,7 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no home directory to put in the place of ~") from None
 
-    @field_validator("database_url", "operator", "pushgateway", mode="before")
+    @field_validator("database_url", "metrics_token", "operator", "pushgateway", mode="before")
     @classmethod
     def _nothing_if_empty(cls, value: object) -> object:
         """So that `--database-url ''` asks for the embedded database, whatever else says otherwise."""

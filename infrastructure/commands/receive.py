@@ -1,17 +1,22 @@
 """`temple receive`: the webhook receiver."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
+from prometheus_client import CollectorRegistry
 
 from domain.errors import DatabaseUnavailable
 from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.foreground import Stop, stopped_by_signals, tell_service_manager
+from infrastructure.commands.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
 from infrastructure.commands.presence import present
 from infrastructure.commands.receiving import paths, receiving
 from infrastructure.commands.session import Session
 from infrastructure.database.connection import Role
 from infrastructure.database.migrations import require_current
+from infrastructure.metrics.exposing import exposed
+from infrastructure.metrics.registry import new_registry
 from infrastructure.receiving.server import Server
 
 POLL_SECONDS = 0.2
@@ -24,8 +29,13 @@ POLL_SECONDS = 0.2
     type=click.IntRange(0, 65535),
     help="0 takes a free one.  [default: 8080; env: TEMPLE_RECEIVE_PORT]",
 )
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Of the metrics for Prometheus; 0 switches them off.  [default: 9465; env: TEMPLE_RECEIVE_METRICS_PORT]",
+)
 @click.pass_obj
-def command(session: Session, host: str | None, port: int | None) -> int:
+def command(session: Session, host: str | None, port: int | None, metrics_port: int | None) -> int:
     """Take Patreon's webhooks in, keep them in the inbox, and translate them into events.
 
     Each campaign has a path of its own, /hooks/patreon/NAME, and secrets of its own in TEMPLE_PATREON_SECRETS:
@@ -47,7 +57,11 @@ def command(session: Session, host: str | None, port: int | None) -> int:
     where = paths(session.settings)
     with stopped_by_signals() as stop:
         _check(session)
-        with present(session.settings.home, "receive"), receiving(session, host=host, port=port) as server:
+        with (
+            present(session.settings.home, "receive"),
+            _measured(session, metrics_port) as registry,
+            receiving(session, host=host, port=port, registry=registry) as server,
+        ):
             for path in where:
                 click.echo(f"listening on {server.url}{path}")
             session.say(f"keeping what comes in {session.database.name}; Ctrl-C ends it")
@@ -59,6 +73,21 @@ def command(session: Session, host: str | None, port: int | None) -> int:
         return ExitCode.FAILED
     session.say("ended; what was taken in is kept")
     return ExitCode.OK
+
+
+@contextmanager
+def _measured(session: Session, port: int | None) -> Iterator[CollectorRegistry | None]:
+    """What this process counts, for Prometheus; what the inbox holds, the runner tells."""
+    settings = session.settings
+    port = settings.receive_metrics_port if port is None else port
+    if not port:
+        yield None
+        return
+    registry = new_registry()
+    token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else None
+    with exposed(registry, settings.metrics_host, port, token=token):
+        session.say(f"metrics at http://{settings.metrics_host}:{port}/metrics")
+        yield registry
 
 
 def _check(session: Session) -> None:
@@ -75,7 +104,9 @@ def _check(session: Session) -> None:
 
 def _wait(stop: Stop, server: Server) -> bool:
     """Until a signal came; False when the server has ended before that."""
+    watchdog = Watchdog()
     while not stop.asked:
+        watchdog()
         if not server.alive:
             return False
         time.sleep(POLL_SECONDS)

@@ -9,13 +9,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from domain.errors import LedgerError, Refused
 from infrastructure.commands.session import Session
 from infrastructure.inbox.retention import keep_pruning
-from infrastructure.inbox.translating import Translating, Translator
+from infrastructure.inbox.translating import Translating
 from infrastructure.inbox.translators import translators
 from infrastructure.log.announce import Announcer
+from infrastructure.metrics.receiver import ReceiverMetrics
 from infrastructure.receiving.app import Receiving, receiver_app
 from infrastructure.receiving.door import Door
 from infrastructure.receiving.patreon_door import patreon_door
@@ -29,24 +31,34 @@ log = structlog.get_logger("temple.receive")
 
 
 @contextmanager
-def receiving(session: Session, *, host: str | None = None, port: int | None = None) -> Iterator[Server]:
+def receiving(
+    session: Session,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    registry: CollectorRegistry | None = None,
+) -> Iterator[Server]:
     """Takes deliveries in while the block lasts, and translates them; what was taken in is kept before it ends.
 
-    Raises Refused without a secret, CannotListen, TranslatorMisdeclared.
+    Counts its answers in *registry*.
+
+    Raises Refused without a secret, CannotListen, and what `translated` raises.
     """
     settings, database = session.settings, session.database
     doors = _doors(settings)
-    ours = translators(settings)
     door = listening(settings.receive_host if host is None else host, settings.receive_port if port is None else port)
     with ExitStack() as stack:
         stack.callback(door.close)
         announcer = stack.enter_context(Announcer(database, notify="inbox_notify"))
-        wakes = stack.enter_context(_translated(session, ours))
+        wakes = stack.enter_context(translated(session))
         stack.enter_context(_pruned(session))
         writer = Writer(database, kept=lambda: _tell([*wakes, announcer.announce]))
         stack.callback(writer.close)
         writer.start()
-        app = receiver_app(doors, Receiving(writer))
+        shared = Receiving(writer)
+        if registry is not None:
+            shared.answered = ReceiverMetrics(registry, tuple({each.source for each in doors})).answered
+        app = receiver_app(doors, shared)
         yield stack.enter_context(Server(app, door, proxies=settings.receive_proxies))
 
 
@@ -69,8 +81,12 @@ def _tell(wakes: Sequence[Callable[[], None]]) -> None:
 
 
 @contextmanager
-def _translated(session: Session, ours: Sequence[Translator]) -> Iterator[list[Callable[[], None]]]:
-    """Each translator in a thread of its own; what wakes them."""
+def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
+    """Every translator that there is at work, in a thread of its own; yields what wakes them.
+
+    Raises TranslatorMisdeclared.
+    """
+    ours = translators(session.settings)
     stop = threading.Event()
     with ExitStack() as stack:
         announcer = stack.enter_context(Announcer(session.database))

@@ -11,12 +11,17 @@ from infrastructure.commands.presence import everybody
 from infrastructure.commands.session import Session, as_json, print_json, print_rows
 from infrastructure.commands.wording import plural
 from infrastructure.database.statements import statement
+from infrastructure.inbox.health import SourceHealth, sources
 from infrastructure.reading.projection_status import ProjectionStatus, projection_statuses
 from infrastructure.reading.snapshot import Connection, snapshot
 from projections.registry import installed
 
 STATUSES: Final = ("active", "inactive", "departed")
 PATRONS: Final = "patrons"
+TRANSLATED_SECONDS: Final = 60.0
+"""A delivery that waits for longer than this waits for nobody."""
+LISTENERS: Final = {"patreon": "temple receive", "discord": "temple discord listen"}
+"""What translates a source."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Ledger:
     parked: int
     projections: Sequence[ProjectionStatus]
     prepared: Sequence[tuple[str, float]]
+    sources: Sequence[SourceHealth]
 
 
 @click.command("status")
@@ -95,6 +101,7 @@ def read_ledger(connection: Connection) -> Ledger:
         parked=sum(each.parked for each in projections),
         projections=projections,
         prepared=prepared,
+        sources=sources(connection),
     )
 
 
@@ -110,10 +117,24 @@ def _troubles(ledger: Ledger) -> Iterator[Trouble]:
         yield Trouble(f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up")
     if ledger.parked:
         yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
+    for source in ledger.sources:
+        yield from _source_troubles(source)
     for gid, age in ledger.prepared:
         yield Trouble(
             f"prepared transaction {gid} has been open for {_age(age)}; while it is, readers may wait",
             f"temple db shell -- -c \"rollback prepared '{gid}'\"",
+        )
+
+
+def _source_troubles(source: SourceHealth) -> Iterator[Trouble]:
+    if source.failed:
+        what = plural(source.failed, "delivery", "deliveries")
+        yield Trouble(f"{what} of {source.source} could not be translated", "temple inbox list --state failed")
+    if source.oldest_waiting_seconds is not None and source.oldest_waiting_seconds > TRANSLATED_SECONDS:
+        what = plural(source.waiting, "delivery", "deliveries")
+        yield Trouble(
+            f"{what} of {source.source} not translated yet, the oldest for {_age(source.oldest_waiting_seconds)}",
+            LISTENERS.get(source.source, "temple inbox sources"),
         )
 
 
@@ -133,6 +154,7 @@ def _print_json(
             "members": ledger.members,
             "patrons_without_discord": ledger.patrons,
             "parked": ledger.parked,
+            "sources": [each._asdict() for each in ledger.sources],
         }
     print_json(data | {"troubles": [asdict(each) for each in troubles]})
 
@@ -147,6 +169,8 @@ def _print(
         click.echo(f"members   {counts}; {plural(ledger.patrons, 'patron')} without a Discord account")
         parked = f"{plural(ledger.parked, 'event')}" if ledger.parked else "none"
         click.echo(f"parked    {parked}")
+        for source in ledger.sources:
+            click.echo(f"from      {_source(source)}")
     click.echo(f"running   {', '.join(running) or 'nothing of this state directory'}")
     if ledger is not None:
         click.echo()
@@ -174,6 +198,15 @@ def _log(ledger: Ledger) -> str:
         return "empty"
     last = f"the last at position {ledger.head}, recorded {_age(ledger.age_seconds)} ago"
     return f"{plural(ledger.events, 'event')}, {last}"
+
+
+def _source(source: SourceHealth) -> str:
+    said = f"{source.source}: {plural(source.received - source.repeats, 'delivery', 'deliveries')}"
+    if source.silent_seconds is not None:
+        said += f", the last {_age(max(0.0, source.silent_seconds))} ago"
+    waiting = f"{source.waiting:,} waiting, " if source.waiting else ""
+    unparseable = f", {source.unparseable:,} unparseable" if source.unparseable else ""
+    return f"{said}; {waiting}{source.failed:,} failed{unparseable}"
 
 
 def _age(seconds: float) -> str:

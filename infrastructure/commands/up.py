@@ -13,8 +13,9 @@ import click
 from infrastructure.commands.demo import SEED, sized
 from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.foreground import Folded, Stop, fold, stopped_by_signals, tell_service_manager
+from infrastructure.commands.measuring import Measured, measuring, metrics_port
 from infrastructure.commands.presence import everybody, present
-from infrastructure.commands.receiving import paths, receiving
+from infrastructure.commands.receiving import paths, receiving, translated
 from infrastructure.commands.session import Session
 from infrastructure.commands.wording import listed, plural
 from infrastructure.database.connection import Role
@@ -35,6 +36,7 @@ DEMO_MEMBERS: Final = 500
 @click.option("--events", type=click.IntRange(min=1), help="Of its history.  [default: 20 for each member]")
 @click.option("--seed", type=int, help=f"Another seed, another community.  [default: {SEED}]")
 @click.option("--exit-when-ready", is_flag=True, help="End once everything is folded, and follow no further.")
+@metrics_port
 @click.pass_obj
 def command(
     session: Session,
@@ -43,8 +45,9 @@ def command(
     events: int | None,
     seed: int | None,
     exit_when_ready: bool,
+    metrics_port: int | None,
 ) -> int:
-    """Start everything in the foreground: database, migrations, runner, and the receiver where
+    """Start everything in the foreground: database, migrations, runner, metrics, and the receiver where
     TEMPLE_PATREON_SECRETS is set. Ctrl-C or SIGTERM ends it.
 
     Says what it does, and what to try next; a line that begins with `ready` on stdout says that all that was
@@ -72,11 +75,13 @@ def command(
         if exit_when_ready:
             click.echo("ready: everything is folded")
             return ExitCode.OK
-        with _receiver(session):
+        with measuring(session, installed().values(), metrics_port) as measured, _receiver(session, measured):
+            if measured is not None:
+                click.echo(f"metrics     {measured.url}")
             click.echo("ready: new events are folded as they come; Ctrl-C ends this")
             tell_service_manager("READY=1")
-            folded = fold(session, installed().values(), stop)
-            tell_service_manager("STOPPING=1")
+            folded = fold(session, installed().values(), stop, measured=measured)
+        tell_service_manager("STOPPING=1")
         click.echo(f"ended; {_events(folded)} since it was ready")
     return ExitCode.OK
 
@@ -115,12 +120,13 @@ def _database(session: Session) -> Iterator[None]:
 
 
 @contextmanager
-def _receiver(session: Session) -> Iterator[None]:
-    """Where the settings have a secret to verify deliveries with."""
+def _receiver(session: Session, measured: Measured | None) -> Iterator[None]:
+    """Where the settings have a secret to verify deliveries with; what waits in the inbox is translated anyway."""
     if not session.settings.patreon_secrets:
-        yield
+        with translated(session):
+            yield
         return
-    with receiving(session) as server:
+    with receiving(session, registry=None if measured is None else measured.registry) as server:
         for path in paths(session.settings):
             click.echo(f"receiver    {server.url}{path}")
         yield

@@ -1,4 +1,4 @@
--- Of each source. What is counted here has indexes of its own that hold nothing else.
+-- Of each source. What is counted here has indexes that hold nothing else; beyond the limit, how many more is no news.
 select
     source.source,
     source.received,
@@ -17,15 +17,18 @@ select
 from inbox_source as source
 left join translator using (source)
 cross join lateral (
-    select count(*) as number from inbox where inbox.source = source.source and state = 'waiting'
+    select count(*) as number
+    from (select from inbox where inbox.source = source.source and state = 'waiting' limit %(limit)s) as counted
 ) as waiting
 left join lateral (
     select received_at from inbox where inbox.source = source.source and state = 'waiting' order by id limit 1
 ) as oldest on true
 cross join lateral (
-    select count(*) as number from inbox where inbox.source = source.source and state = 'failed'
+    select count(*) as number
+    from (select from inbox where inbox.source = source.source and state = 'failed' limit %(limit)s) as counted
 ) as failed
 cross join lateral (
-    select count(*) as number from inbox where inbox.source = source.source and state = 'unparseable'
+    select count(*) as number
+    from (select from inbox where inbox.source = source.source and state = 'unparseable' limit %(limit)s) as counted
 ) as unparseable
 order by source.source

@@ -38,10 +38,12 @@ def rows(database: Database, columns: str = "id, state, note, repeats") -> list[
 class Bells:
     """Each delivery's body is who rang: an event the first time, none after that; remembered in a table of its own.
 
-    `!` is refused, `?` can not be read, `test` is set aside.
+    `!` is refused, `?` can not be read, `test` is set aside. Clocks ring without a delivery, when they are due.
     """
 
     source: str = "bells"
+    refused: str = "!"
+    due_at: Sequence[tuple[datetime, str]] = ()
 
     @staticmethod
     def table(database: Database) -> None:
@@ -59,12 +61,12 @@ class Bells:
             "insert into bell values (%s, 1) on conflict (who) do update set times = bell.times + 1 returning times",
             [who],
         ).fetchone()
-        if "!" in who:
+        if self.refused in who:
             raise ValueError(f"can not make anything of {who}")
         return Translation([rung(who, delivery.received_at)] if row == (1,) else [])
 
     def due(self, connection: psycopg.Connection[Any], now: datetime) -> Sequence[LogEntry]:
-        return []
+        return [rung(who, at) for at, who in self.due_at if at <= now]
 
 
 def rung(who: str, at: datetime) -> LogEntry:
