@@ -74,7 +74,7 @@ def _judge_heard(
     known: Member, link: Link | None, heard: Member, linked: Link | None, order: Order, telling: Telling
 ) -> Judged:
     if _loses_though_active(known, heard):
-        return _judge_loss(known, heard, linked, telling)
+        return _judge_loss(known, heard, link, linked, telling)
     if order is Order.SAME and telling.asks:
         if _matters(known, link, heard, linked):
             return Judged(_doubted(known, Cause.ORDER, telling, telling.at), link, "to be asked: it may be an old one")
@@ -155,8 +155,8 @@ def _loses_though_active(known: Member, heard: Member) -> bool:
     return holding_of(known).tier is not None and holding_of(heard).standing is Standing.NONE
 
 
-def _judge_loss(known: Member, heard: Member, linked: Link | None, telling: Telling) -> Judged:
-    """Believed when it is still said some minutes after it was said first."""
+def _judge_loss(known: Member, heard: Member, link: Link | None, linked: Link | None, telling: Telling) -> Judged:
+    """Believed when it is still said some minutes after it was said first; until then nothing of consequence is."""
     doubt = known.doubt
     if doubt is not None and doubt.cause is Cause.LOSS and telling.at >= doubt.since + LOOK_AGAIN_AFTER:
         return Judged(heard, linked)
@@ -164,7 +164,7 @@ def _judge_loss(known: Member, heard: Member, linked: Link | None, telling: Tell
     again = telling.at + LOOK_AGAIN_AFTER
     return Judged(
         _doubted(kept, Cause.LOSS, telling, again, before=doubt),
-        linked,
+        link,
         "an active patron without a paid tier: to be looked at again",
     )
 

@@ -24,18 +24,24 @@ class Order(Enum):
 
 
 def order_of(told: Membership, known: Member) -> Order:
-    """Of what is told beside what is known."""
-    taken_back = told.charge_status in TAKEN_BACK
-    signs = {
+    """Of what is told beside what is known. Dates say it first; the sum only where they are the same."""
+    dates = {
         _beside(_value(told.charged_at), known.charged_at),
         _beside(_value(told.pledged_at), known.pledged_at),
-        Order.SAME if taken_back else _beside(_value(told.lifetime_cents), known.lifetime_cents),
         _of_never_charged(told, known),
-        _of_taking_back(told, known),
     }
-    if Order.EARLIER in signs:
-        return Order.EARLIER
-    return Order.LATER if Order.LATER in signs else Order.SAME
+    found = _of(dates)
+    return found if found is not Order.SAME else _of({_of_taking_back(told, known), _of_sum(told, known)})
+
+
+def _of(signs: set[Order]) -> Order:
+    return next((each for each in (Order.EARLIER, Order.LATER) if each in signs), Order.SAME)
+
+
+def _of_sum(told: Membership, known: Member) -> Order:
+    if told.charge_status in TAKEN_BACK:
+        return Order.SAME
+    return _beside(_value(told.lifetime_cents), known.lifetime_cents)
 
 
 def _of_never_charged(told: Membership, known: Member) -> Order:

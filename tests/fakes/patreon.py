@@ -42,6 +42,10 @@ class FakePatreon:
 
     def __init__(self) -> None:
         self.url = ""
+        self.forget()
+
+    def forget(self) -> None:
+        """As it was at first."""
         self.members: dict[str, Json] = {}
         """By id: documents as `tests.patreon.bodies.member_document` makes them."""
         self.webhooks: list[Json] = []

@@ -1,7 +1,7 @@
 """The client against a Patreon with all its oddities."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from infrastructure.patreon.client import MOST_ATTEMPTS, PatreonClient
 from infrastructure.patreon.pace import Pace
 from infrastructure.patreon.paging import Page, Read, read_members
 from infrastructure.patreon.tokens import Given, Tokens
-from tests.fakes.patreon import CAMPAIGN, FakePatreon, fake_patreon
+from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.patreon.bodies import ACOLYTE, DISCORD, MEMBER, member_document
 
 Result = TypeVar("Result")
@@ -45,12 +45,6 @@ class Given1:
 
     async def instead_of(self, refused: str) -> str | None:
         return None
-
-
-@pytest.fixture
-def patreon() -> Iterator[FakePatreon]:
-    with fake_patreon() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`temple patreon …` and `temple drift`, as typed."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -10,7 +9,7 @@ from infrastructure.patreon.webhooks import kept_webhooks
 from infrastructure.testing.ledger import Ledger
 from projections.histories import joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401
-from tests.fakes.patreon import FakePatreon, fake_patreon
+from tests.fakes.patreon import FakePatreon
 from tests.patreon.bodies import (
     ACOLYTE,
     DISCORD,
@@ -26,12 +25,6 @@ from tests.patreon.feed import Feed
 from tests.reading.facts import role_created
 
 ACOLYTE_ROLE, NOVICE_ROLE = ROLES[ACOLYTE[0]][0], ROLES[NOVICE[0]][0]
-
-
-@pytest.fixture
-def patreon() -> Iterator[FakePatreon]:
-    with fake_patreon() as fake:
-        yield fake
 
 
 @pytest.fixture

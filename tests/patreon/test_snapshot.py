@@ -1,10 +1,7 @@
 """The list of members, beside what the ledger holds."""
 
-import asyncio
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -12,14 +9,13 @@ from domain.errors import PlatformUnavailable
 from domain.events import MembershipStarted
 from domain.log_entry import entry_of_event
 from infrastructure.database.connection import Role
-from infrastructure.patreon.client import PatreonClient
-from infrastructure.patreon.looking_again import look_again
-from infrastructure.patreon.snapshot import PatreonSettling, take_snapshot
-from infrastructure.snapshots.applying import Applied, apply_snapshot
+from infrastructure.patreon.snapshot import PatreonSettling
+from infrastructure.snapshots.applying import Applied
 from infrastructure.snapshots.guard import Held
-from infrastructure.snapshots.snapshot import all_findings, read_snapshot, rows_of
+from infrastructure.snapshots.snapshot import read_snapshot
 from infrastructure.testing.ledger import Ledger
-from tests.fakes.patreon import CAMPAIGN, FakePatreon, fake_patreon
+from tests.fakes.patreon import FakePatreon
+from tests.patreon.asking import Source
 from tests.patreon.bodies import (
     ACOLYTE,
     DISCORD,
@@ -37,64 +33,6 @@ from tests.patreon.bodies import (
 from tests.patreon.feed import Feed
 
 STARTED = (DISCORD, "started", "Acolyte")
-
-
-@pytest.fixture
-def patreon() -> Iterator[FakePatreon]:
-    with fake_patreon() as fake:
-        yield fake
-
-
-class _Token:
-    async def token(self) -> str:
-        return "first"
-
-    async def instead_of(self, refused: str) -> str | None:
-        return None
-
-
-class Source:
-    """Patreon as it is asked by a feed's ledger, at the feed's time."""
-
-    def __init__(self, feed: Feed, patreon: FakePatreon) -> None:
-        self.feed = feed
-        self.patreon = patreon
-
-    def _now(self) -> datetime:
-        self.feed.later(seconds=1)
-        return self.feed.now
-
-    def takes(self, *, whole: bool = True) -> UUID:
-        async def run() -> UUID:
-            async with self._client() as client:
-                return await take_snapshot(self.feed.database, client, [CAMPAIGN], whole=whole, clock=self._now)
-
-        return asyncio.run(run())
-
-    def applies(self, snapshot_id: UUID, *, confirmed: bool = True) -> Applied:
-        return apply_snapshot(
-            self.feed.database, PatreonSettling(), snapshot_id, by="a test", confirmed=confirmed, chunk=3
-        )
-
-    def reconciles(self) -> list[dict[str, Any]]:
-        """Takes one and applies it; what it found."""
-        snapshot_id = self.takes()
-        self.applies(snapshot_id)
-        return self.found(snapshot_id)
-
-    def found(self, snapshot_id: UUID) -> list[dict[str, Any]]:
-        with self.feed.database.connect(Role.READ) as connection:
-            return rows_of(list(all_findings(connection, snapshot_id)))
-
-    def looks_again(self) -> int:
-        async def run() -> int:
-            async with self._client() as client:
-                return await look_again(self.feed.database, client, {})
-
-        return asyncio.run(run())
-
-    def _client(self) -> PatreonClient:
-        return PatreonClient(_Token(), url=self.patreon.url, clock=self._now)
 
 
 @pytest.fixture

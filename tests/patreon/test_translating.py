@@ -243,10 +243,17 @@ def test_a_loss_with_another_status_is_one_at_once(feed: Feed) -> None:
     feed.then_told([STARTED, (DISCORD, "ended", None)])
 
 
-def test_the_rest_of_a_doubted_body_is_believed(feed: Feed) -> None:
+def test_a_doubted_body_moves_no_link_either(feed: Feed) -> None:
     feed.update(ACOLYTE)
     feed.update(FREE, charge="Pending", charged=at(days=31), discord=OTHER_DISCORD)
-    feed.then_told([STARTED, (DISCORD, "ended", None), (OTHER_DISCORD, "started", "Acolyte")])
+    feed.then_told([STARTED])
+
+
+def test_what_a_doubted_body_says_of_charges_shows_the_age_of_others(feed: Feed) -> None:
+    feed.update(ACOLYTE)
+    feed.update(FREE, charge="Pending", charged=at(days=31))
+    feed.update(ORACLE, charged=at(days=15))
+    feed.then_told([STARTED])
 
 
 # what is stale
@@ -273,6 +280,12 @@ def test_what_was_paid_before_it_was_taken_back_is_stale(feed: Feed) -> None:
     feed.update(status="former_patron", charge="Refunded", lifetime=0)
     feed.update(ACOLYTE, noise="a retry of the first")
     feed.then_told([STARTED, (DISCORD, "ended", None)])
+
+
+def test_a_refund_that_nobody_told_of_does_not_make_a_new_charge_stale(feed: Feed) -> None:
+    feed.update(ACOLYTE, lifetime=3000)
+    feed.update(ORACLE, charged=at(days=5), lifetime=2500)
+    assert feed.told()[-1] == (DISCORD, "changed", "Oracle")
 
 
 def test_a_new_charge_after_a_refund_is_not_stale(feed: Feed) -> None:
