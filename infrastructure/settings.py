@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from domain.errors import LedgerError
+from infrastructure.patreon.tier_roles import listed, tier_roles_of
 from infrastructure.postgres.state_dir import default_state_dir
 from infrastructure.receiving.campaigns import Campaigns, campaigns_of
 
@@ -88,6 +89,29 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="the secrets of Patreon's webhooks: one secret, or an object of campaigns and their secrets",
     )
+    discord_token: SecretStr | None = Field(default=None, description="the token of the Discord bot")
+    discord_guild: str | None = Field(
+        default=None, pattern=r"^\d{1,20}$", description="the guild of this ledger; by default the only one of the bot"
+    )
+    discord_api_url: str | None = Field(default=None, description="another place than Discord's REST API, for tests")
+    discord_gateway_url: str | None = Field(default=None, description="another place than Discord's gateway, for tests")
+    patreon_token: SecretStr | None = Field(
+        default=None, description="the creator's access token, to read from Patreon"
+    )
+    patreon_refresh_token: SecretStr | None = Field(
+        default=None, description="its refresh token; the pairs that follow are kept in the database"
+    )
+    patreon_client_id: str | None = Field(default=None, description="of the client that the tokens belong to")
+    patreon_client_secret: SecretStr | None = Field(default=None, description="to refresh them")
+    patreon_campaign_ids: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
+        default=(), description="the campaigns to read, separated by commas; by default all of the token"
+    )
+    patreon_api_url: str = Field(default="https://www.patreon.com", description="where Patreon is")
+    tier_roles: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(tier_roles_of)] = Field(
+        default_factory=dict,
+        description="the roles of each paid tier, ids or titles to ids or names, for temple drift; "
+        "by default those that Patreon says",
+    )
     inbox_keep_days: int = Field(
         default=90, ge=1, description="translated deliveries are kept for so many days; others for good"
     )
@@ -100,7 +124,17 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no home directory to put in the place of ~") from None
 
-    @field_validator("database_url", "metrics_token", "operator", "pushgateway", mode="before")
+    @field_validator(
+        "database_url",
+        "metrics_token",
+        "operator",
+        "pushgateway",
+        "discord_token",
+        "discord_guild",
+        "discord_api_url",
+        "discord_gateway_url",
+        mode="before",
+    )
     @classmethod
     def _nothing_if_empty(cls, value: object) -> object:
         """So that `--database-url ''` asks for the embedded database, whatever else says otherwise."""

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -23,7 +24,7 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="th
 needs_amtool = pytest.mark.skipif(shutil.which("amtool") is None, reason="there is no amtool here")
 
 
-def rules() -> list[dict[str, object]]:
+def rules() -> list[dict[str, Any]]:
     groups = yaml.safe_load(RULES.read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
@@ -62,7 +63,8 @@ def test_a_rule_with_another_threshold_fails_its_test(tmp_path: Path) -> None:
 
 
 def test_each_alert_is_tested_firing_and_silent() -> None:
-    firing, silent = set(), set()
+    firing: set[str] = set()
+    silent: set[str] = set()
     for file in FOLDER.glob("*.test.yml"):
         for each in yaml.safe_load(file.read_text())["tests"]:
             for case in each["alert_rule_test"]:
@@ -74,7 +76,7 @@ def test_each_alert_is_tested_firing_and_silent() -> None:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
-def test_each_alert_has_a_severity_numbers_and_a_runbook(rule: dict[str, dict[str, str]]) -> None:
+def test_each_alert_has_a_severity_numbers_and_a_runbook(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in ("critical", "warning", "none")
     said = rule["annotations"]["summary"]
     assert "{{" in said or rule["alert"] in ("LedgerMetricsMissing", "DeadMansSwitch")

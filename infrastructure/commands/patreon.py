@@ -1,0 +1,169 @@
+"""`temple patreon`: what is asked of Patreon itself."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import click
+
+from domain.errors import DatabaseUnavailable
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.session import Session, as_json, print_json, print_rows
+from infrastructure.commands.wording import plural
+from infrastructure.inbox.translating import Translating
+from infrastructure.log.announce import Announcer
+from infrastructure.patreon.client import PatreonClient
+from infrastructure.patreon.making import client as make_client
+from infrastructure.patreon.snapshot import PatreonSettling, take_snapshot
+from infrastructure.patreon.translator import PatreonTranslator
+from infrastructure.patreon.webhooks import read_webhooks
+from infrastructure.projecting.operations import whoever_runs_this
+from infrastructure.reading.snapshot import snapshot as reading
+from infrastructure.snapshots.applying import Applied, apply_snapshot
+from infrastructure.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
+
+Result = TypeVar("Result")
+
+FOUND = ("class", "user_id", "ours", "theirs", "events")
+WEBHOOKS = ("webhook_id", "uri", "paused", "failures", "last_attempted_at")
+MOST_SHOWN: Final = 50
+WAIT_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.2
+
+
+@click.group("patreon")
+def command() -> None:
+    """What is asked of Patreon itself, with the creator's access token: TEMPLE_PATREON_TOKEN, or a secret file.
+
+    With TEMPLE_PATREON_REFRESH_TOKEN, TEMPLE_PATREON_CLIENT_ID and TEMPLE_PATREON_CLIENT_SECRET the token is
+    refreshed ahead of its end, and the new pair kept in the database.
+    """
+
+
+@command.command("snapshot")
+@click.option("--apply", is_flag=True, help="Append what is missing. Without it, only the differences are shown.")
+@click.option("--confirm", is_flag=True, help="Also when more members would lose something than usual.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=MOST_SHOWN, show_default=True, help="Show so many differences."
+)
+@as_json
+@click.pass_obj
+def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
+    """Read all members of the campaigns, and compare them with what the ledger holds.
+
+    What was missed is shown in classes, and appended with --apply, as events that name the snapshot. It is
+    refused when not everybody could be read, and, without --confirm, when more than 5 % of the patrons, or
+    more than 20, would lose something. Nobody who is an active patron loses a tier by one reading: that is
+    read again some minutes later.
+
+    \b
+    Examples:
+      temple patreon snapshot
+      temple patreon snapshot --apply
+    \b
+    Exit codes: 0 no differences, or applied; 3 differences were found; 4 Patreon or the database did not
+    answer; 5 refused.
+    """
+    _translate_waiting(session)
+    taken = _asked(session, lambda client: _take(session, client))
+    with reading(session.database) as connection:
+        found = read_snapshot(connection, taken)
+        rows = list(islice(chain.from_iterable(rows_of([each]) for each in all_findings(connection, taken)), limit))
+    if not as_json:
+        _tell(session, found, rows)
+    applied = _apply(session, found, confirmed=confirm) if apply else None
+    if as_json:
+        print_json(_data(found, rows, applied))
+    elif applied is not None:
+        session.say(f"{plural(applied.events, 'event')} appended, about {plural(applied.members, 'member')}")
+    return ExitCode.FOUND if applied is None and (found.differences or not found.complete) else ExitCode.OK
+
+
+@command.command("webhooks")
+@as_json
+@click.pass_obj
+def webhooks(session: Session, as_json: bool) -> int:
+    """Ask Patreon about its webhooks: a paused one, or one whose deliveries fail, tells us nothing any more.
+
+    Only webhooks that were made by the token's own client are shown, not those of the portal. The answer is
+    kept for the metrics. To let a paused one go on: its button in Patreon's portal, which then sends what has
+    piled up.
+
+    \b
+    Exit codes: 0 all well; 3 one is paused or fails; 4 Patreon or the database did not answer; 5 no token.
+    """
+    found = _asked(session, lambda client: read_webhooks(session.database, client))
+    if found or as_json:
+        print_rows([each._asdict() for each in found], WEBHOOKS, as_json=as_json)
+    else:
+        session.say("this token's client has made no webhooks; those of the portal are not shown")
+    return ExitCode.FOUND if any(each.in_trouble for each in found) else ExitCode.OK
+
+
+async def _take(session: Session, client: PatreonClient) -> UUID:
+    given = session.settings.patreon_campaign_ids
+    campaigns = given or await client.campaigns()
+    return await take_snapshot(session.database, client, campaigns, whole=not given)
+
+
+def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> Applied:
+    with Announcer(session.database) as announcer:
+        return apply_snapshot(
+            session.database,
+            PatreonSettling(),
+            found.id,
+            by=whoever_runs_this(),
+            confirmed=confirmed,
+            announcer=announcer,
+        )
+
+
+def _asked(session: Session, question: Callable[[PatreonClient], Awaitable[Result]]) -> Result:
+    async def ask() -> Result:
+        async with make_client(session.database, session.settings) as client:
+            return await question(client)
+
+    return asyncio.run(ask())
+
+
+def _translate_waiting(session: Session) -> None:
+    """What was received comes before what is read. Raises DatabaseUnavailable when it does not come to an end."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    translator = PatreonTranslator(asks=True)
+    with Translating(session.database, translator) as translating:
+        while not (stepped := translating.step()).drained:
+            if stepped.elsewhere:
+                time.sleep(POLL_SECONDS)
+                if time.monotonic() > deadline:
+                    raise DatabaseUnavailable("what Patreon sent is still being translated; try again in a while")
+
+
+def _tell(session: Session, found: Snapshot, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        print_rows(rows, FOUND, as_json=False)
+    session.say(
+        f"snapshot {found.id}: {plural(found.members, 'membership')} read, {plural(found.known, 'patron')} known, "
+        f"{plural(sum(found.differences.values()), 'difference')}"
+        + "".join(f", {number:,} {kind}" for kind, number in sorted(found.differences.items()))
+    )
+    if not found.complete:
+        session.say(f"not complete: {found.note}")
+    if sum(found.differences.values()) > len(rows):
+        session.say(f"the first {len(rows):,} are shown; --limit shows more")
+
+
+def _data(found: Snapshot, rows: Sequence[Mapping[str, Any]], applied: Applied | None) -> dict[str, Any]:
+    return {
+        "snapshot": str(found.id),
+        "complete": found.complete,
+        "note": found.note,
+        "members": found.members,
+        "known": found.known,
+        "at_risk": found.at_risk,
+        "classes": dict(found.differences),
+        "differences": list(rows),
+        "applied": None if applied is None else applied._asdict(),
+    }
