@@ -52,6 +52,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     },
     "What senders tell us": {
         "receive": _verb("receive", "Take Patreon's webhooks in, keep and translate them."),
+        "discord": _verb("discord", "Listen to the gateway, read the audit log back, compare with a snapshot."),
         "patreon": _verb("patreon", "Ask Patreon itself: snapshot, webhooks."),
         "inbox": _verb("inbox", "What senders told us: list, show, retry, prune."),
     },

@@ -106,6 +106,12 @@ class Settings(BaseSettings):
         description="the roles of each paid tier, ids or titles to ids or names, for temple drift; "
         "by default those that Patreon says",
     )
+    discord_token: SecretStr | None = Field(default=None, description="the token of the Discord bot")
+    discord_guild: str | None = Field(
+        default=None, pattern=r"^\d{1,20}$", description="the guild of this ledger; by default the only one of the bot"
+    )
+    discord_api_url: str | None = Field(default=None, description="another place than Discord's REST API, for tests")
+    discord_gateway_url: str | None = Field(default=None, description="another place than Discord's gateway, for tests")
     inbox_keep_days: int = Field(
         default=90, ge=1, description="translated deliveries are kept for so many days; others for good"
     )
@@ -118,7 +124,21 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no home directory to put in the place of ~") from None
 
-    @field_validator("database_url", "metrics_token", "operator", "pushgateway", mode="before")
+    @field_validator(
+        "database_url",
+        "metrics_token",
+        "operator",
+        "pushgateway",
+        "patreon_token",
+        "patreon_refresh_token",
+        "patreon_client_id",
+        "patreon_client_secret",
+        "discord_token",
+        "discord_guild",
+        "discord_api_url",
+        "discord_gateway_url",
+        mode="before",
+    )
     @classmethod
     def _nothing_if_empty(cls, value: object) -> object:
         """So that `--database-url ''` asks for the embedded database, whatever else says otherwise."""

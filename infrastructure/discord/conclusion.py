@@ -22,7 +22,7 @@ WINDOW: Final = timedelta(seconds=30)
 """Entry and frame of one change come within it, in either order."""
 
 CLOSED_AFTER: Final = timedelta(minutes=5)
-"""An entry without effect is given up by then: the entry that explains it may come a little later than it should."""
+"""Entries that a snapshot of everybody leaves without a place, and that are older, had no effect."""
 
 SAME_STAY: Final = timedelta(seconds=2)
 """A frame that repeats a join may have a joined_at that is some hundred milliseconds later."""
@@ -248,11 +248,13 @@ class _Story:
         return self._is_lost(each) or self._seen.at - each.came_at > WINDOW
 
     def _without_effect(self) -> Iterable[Attribution]:
+        """What two sights left without a place, a window apart: by the second one its fellows had been heard too."""
+        before = self._member.seen_at
+        if before is None or self._seen.at - before <= WINDOW:
+            return
         used = {(change.by.entry_id, change.by.direction, change.by.role) for change in self._changes if change.by}
         for each in self._open:
-            if (each.entry_id, each.direction, each.role) in used:
-                continue
-            if each.at <= self._seen.at and self._seen.at - each.came_at > CLOSED_AFTER:
+            if (each.entry_id, each.direction, each.role) not in used and before - each.came_at > WINDOW:
                 yield each
 
     def _tell(self, changes: Iterable[Change]) -> None:

@@ -136,9 +136,7 @@ class _Comparing:
         """The last id of the page, after which the next one begins. Raises DiscordUnavailable."""
         at = self._clock()
         try:
-            theirs = {
-                snowflake(each, "user", "id"): seen_in(each, at, self._key, snapshot=str(self.id)) for each in page
-            }
+            theirs = {snowflake(each, "user", "id"): self._seen(each, at) for each in page}
         except Unreadable as error:
             raise DiscordUnavailable(f"a page of members is not what Discord documents: {error}") from None
         # rows at a boundary may come twice
@@ -165,9 +163,11 @@ class _Comparing:
             return f"{self._members:,} members came, and Discord counts about {counted:,}"
         return "no roles came, and there were some" if self._no_roles else None
 
-    @property
-    def _key(self) -> str:
-        return f"reconcile:{self.id}"
+    def _seen(self, member: Mapping[str, Any], at: datetime) -> Seen:
+        return seen_in(member, at, _key(self.id, snowflake(member, "user", "id")), snapshot=str(self.id))
+
+    def _unseen(self, user_id: str, at: datetime) -> Seen:
+        return Seen(at, _key(self.id, user_id), present=False, snapshot=str(self.id))
 
     def _ours(self, after: str, upto: str | None, limit: int | None) -> list[str]:
         rows = self._connection.execute(
@@ -176,11 +176,12 @@ class _Comparing:
         return [row[0] for row in rows]
 
     def _compare(self, user_ids: Sequence[str], seen: Mapping[str, Seen], at: datetime) -> None:
-        absent = Seen(at, self._key, present=False, snapshot=str(self.id))
         for start in range(0, len(user_ids), PAGE):
             some = user_ids[start : start + PAGE]
             known = observed.known_members(self._connection, some)
-            self._taking.keep(list(self._findings([(known[each], seen.get(each, absent)) for each in some])))
+            self._taking.keep(
+                list(self._findings([(known[each], seen.get(each) or self._unseen(each, at)) for each in some]))
+            )
 
     def _findings(self, pairs: Sequence[tuple[Known, Seen]]) -> Iterator[Finding]:
         for known, seen in pairs:
@@ -237,11 +238,15 @@ def _roles_told(
 
 
 def _seen(finding: Finding, snapshot: Snapshot) -> Seen:
-    key, snapshot_id = f"reconcile:{snapshot.id}", str(snapshot.id)
+    key, snapshot_id = _key(snapshot.id, finding.user_id), str(snapshot.id)
     stored = finding.observed
     if stored is None:
         return Seen(snapshot.finished_at or snapshot.started_at, key, present=False, snapshot=snapshot_id)
     return seen_in(stored, parse_instant(stored["at"]), key, snapshot=snapshot_id)
+
+
+def _key(snapshot_id: UUID, user_id: str) -> str:
+    return f"reconcile:{snapshot_id}:{user_id}"
 
 
 def _as_json(seen: Seen) -> Mapping[str, Any] | None:

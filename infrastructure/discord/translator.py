@@ -153,16 +153,16 @@ def _guild_is(connection: Connection, around: Surroundings, frame: Frame, delive
     _begins(connection, None, delivery.received_at)
     roles = frame.data.get("roles")
     told = [role_of(role) for role in roles if isinstance(role, Mapping)] if isinstance(roles, list) else []
-    return _keep_roles(
-        connection,
-        renewed(
-            around.guild or "",
-            observed.known_roles(connection),
-            told,
-            at=delivery.received_at,
-            key=_key(frame, delivery),
-        ),
-    )
+    guild, known = around.guild or "", observed.known_roles(connection)
+    found = renewed(guild, known, told, at=delivery.received_at, key=_key(frame, delivery))
+    there = {role.role for role in told}
+    for role in known.values():
+        # a list that is short for another reason must not end roles: an entry has to say so too
+        if role.deleted_at is None and role.role not in there:
+            by = observed.deletion_of(connection, role.role)
+            if by is not None:
+                found += directory.deleted(guild, role, role.role, at=by.at, by=by)
+    return _keep_roles(connection, found)
 
 
 def _role_is(connection: Connection, around: Surroundings, frame: Frame, delivery: Stored) -> Sequence[LogEntry]:
