@@ -19,6 +19,7 @@ from infrastructure.inbox.translating import Translating
 from infrastructure.inbox.translators import translators
 from infrastructure.log.announce import Announcer
 from infrastructure.metrics.receiver import ReceiverMetrics
+from infrastructure.patreon.making import looking_again
 from infrastructure.receiving.app import Receiving, receiver_app
 from infrastructure.receiving.door import Door
 from infrastructure.receiving.patreon_door import patreon_door
@@ -97,6 +98,7 @@ def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
             threading.Thread(target=_run, args=(step, each.source, stop), name=f"translate {each.source}", daemon=True)
             for step, each in zip(steps, ours, strict=True)
         ]
+        stack.enter_context(looking_again(session.database, session.settings))
         for thread in threads:
             thread.start()
         try:
