@@ -97,9 +97,9 @@ def test_who_does_not_come_to_the_end_of_a_request_is_cut_off(
             started = time.monotonic()
             with ours.wire() as wire:
                 wire.sendall(sent)
-                wire.settimeout(5)
+                wire.settimeout(10)
                 said = answer(wire)
-            assert 0.25 < time.monotonic() - started < 3, what
+            assert 0.25 < time.monotonic() - started < 9, what
             assert code(said) in (0, 200), "no answer, but for the first of two requests"
     assert rows(database) == []
 
@@ -110,7 +110,7 @@ def test_a_drop_now_and_then_does_not_extend_the_deadline(database: Database, mo
         started = time.monotonic()
         wire.sendall(head("Content-Length: 100000"))
         wire.settimeout(0.05)
-        while time.monotonic() - started < 3:
+        while time.monotonic() - started < 9:
             try:
                 wire.sendall(b"a")
                 assert wire.recv(100) == b""
@@ -119,21 +119,22 @@ def test_a_drop_now_and_then_does_not_extend_the_deadline(database: Database, mo
                 continue
             except OSError:
                 break
-        assert 0.25 < time.monotonic() - started < 3
+        assert 0.25 < time.monotonic() - started < 9
 
 
 def test_a_connection_that_is_kept_alive_between_requests_is_not_cut_off(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PunctualProtocol, "request_seconds", 0.2)
+    monkeypatch.setattr(PunctualProtocol, "request_seconds", 0.5)
     with receiver(database) as ours, ours.wire() as wire:
-        for _ in range(2):
-            wire.sendall(head(method="HEAD"))
-            assert code(wire.recv(1000)) == 200
-            wire.settimeout(0.4)
-            with pytest.raises(TimeoutError):
-                wire.recv(1)
-            wire.settimeout(5)
+        wire.sendall(head(method="HEAD"))
+        assert code(wire.recv(1000)) == 200
+        wire.settimeout(0.8)
+        with pytest.raises(TimeoutError):
+            wire.recv(1)
+        wire.settimeout(10)
+        wire.sendall(head(method="HEAD"))
+        assert code(wire.recv(1000)) == 200
 
 
 def test_failures_of_an_address_are_limited_and_never_touch_the_database(database: Database) -> None:

@@ -114,23 +114,26 @@ def test_a_captured_body_under_another_trigger_is_another_delivery_that_the_tran
     assert rows(database, "kind") == ["members:delete", "members:create"]
 
 
-@pytest.mark.parametrize(
-    ("triggers", "kind"),
-    [([], ""), ([b"\xe9" * 300], "é" * 100), ([b"a", b"b"], "a, b"), ([b"a\tb"], "a?b")],
-)
-def test_whatever_the_trigger_says_a_verified_body_is_kept(
-    database: Database, triggers: list[bytes], kind: str
-) -> None:
-    with receiver(database) as ours:
-        headers = [("X-Patreon-Signature", GOOD.encode()), *(("X-Patreon-Event", each) for each in triggers)]
-        assert ours.send(headers=headers).code == 200
-    assert rows(database, "kind") == [kind]
+TRIGGERS: list[tuple[list[bytes], str]] = [
+    ([], ""),
+    ([b"\xe9" * 300], "é" * 100),
+    ([b"a", b"b"], "a, b"),
+    ([b"a\tb"], "a?b"),
+]
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"not JSON", b"\x00\xff\xfe", b"[" * 100_000, b'{"a":"\\u0000"}', b"\xef\xbb\xbf{}"]
-)
-def test_garbage_with_a_good_signature_is_kept_as_it_is(database: Database, body: bytes) -> None:
+def test_whatever_the_trigger_says_a_verified_body_is_kept(database: Database) -> None:
     with receiver(database) as ours:
-        assert ours.send(body, signed(body)).code == 200
-    assert rows(database, "body, state") == [(body, "waiting")]
+        for triggers, _ in TRIGGERS:
+            headers = [("X-Patreon-Signature", GOOD.encode()), *(("X-Patreon-Event", each) for each in triggers)]
+            assert ours.send(headers=headers).code == 200
+    assert rows(database, "kind") == [kind for _, kind in TRIGGERS]
+
+
+GARBAGE = [b"", b"not JSON", b"\x00\xff\xfe", b"[" * 100_000, b'{"a":"\\u0000"}', b"\xef\xbb\xbf{}"]
+
+
+def test_garbage_with_a_good_signature_is_kept_as_it_is(database: Database) -> None:
+    with receiver(database) as ours:
+        assert [ours.send(body, signed(body)).code for body in GARBAGE] == [200] * len(GARBAGE)
+    assert rows(database, "body, state") == [(body, "waiting") for body in GARBAGE]
