@@ -45,7 +45,7 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple reconcile --pushgateway .*": "tells a Pushgateway: tests/cli/test_reconcile.py",
     r"temple inbox translate forum": "about an adapter that the page shows how to write: tests/examples",
     r"temple replay grants": "about a projection that the page shows how to write: tests/examples",
-    r"temple (discord|patreon) snapshot.*": "asks Discord and Patreon, who are not here: tests of those rooms",
+    r"temple (discord|patreon) (snapshot|webhooks|backfill).*": "asks who is not here: tests of those rooms",
     r"temple events tail.*": "goes on until it is ended: tests/cli/test_events_reading.py",
     r"(systemctl|journalctl|useradd|install) .*": "changes or asks the machine, not the ledger",
     r"docker compose .*": "there is no Docker daemon",
