@@ -4,12 +4,12 @@ from deploy.grafana.board import SQL, Board, Panel, PromQL
 
 VOLUME = """
 select
-    $__timeGroupAlias(hour, '1h'),
+    $__timeGroupAlias(hour, $__interval),
     event_type || ' ' || action as metric,
     sum(events) as events
 from webhook_activity_hourly
 where $__timeFilter(hour)
-group by 1, 2
+group by 1, event_type, action
 order by 1, 2
 """
 SOURCES = """
@@ -24,12 +24,12 @@ select '(nothing in this time)', 0
 where not exists (select from webhook_activity_hourly where $__timeFilter(hour))
 order by events desc
 """
-# At most the last 200,000 events of the range, from the end of the log: the range that is asked for may be all of it.
+# At most the last 100,000 events of the range, from the end of the log: the range that is asked for may be all of it.
 USERS = """
 with recent as (
     select user_id, timestamp
     from webhook_audit_log
-    where id > (select max(id) - 200000 from webhook_audit_log)
+    where id > (select max(id) - 100000 from webhook_audit_log)
       and $__timeFilter(timestamp)
 )
 select
@@ -78,7 +78,7 @@ AUDIT = Board(
         Panel(
             "Event volume by type",
             "lines",
-            "Events by the hour in which they happened, as the tally counts them.",
+            "Events by the time at which they happened, as the tally counts them by the hour.",
             [SQL(VOLUME.strip(), series=True)],
             width=16,
             empty="nothing happened in this time",
@@ -105,7 +105,7 @@ AUDIT = Board(
         Panel(
             "Top users by activity",
             "table",
-            "Members with most events in the time that is chosen, of the last 200,000 positions of the log.",
+            "Members with most events in the time that is chosen, of the last 100,000 positions of the log.",
             [SQL(USERS.strip())],
             empty="nothing happened in this time",
         ),

@@ -165,5 +165,19 @@ HEALTH = Board(
             thresholds=[(100, "orange")],
             runbook="InboxBacklog",
         ),
+        Panel(
+            "Ways in",
+            "table",
+            "Open sessions of Discord's gateway, and webhooks that Patreon has paused; 0 where there are none.",
+            [
+                PromQL("max(ledger_discord_sessions_open) or vector(0)", "Discord: open sessions", instant=True),
+                PromQL(
+                    "sum(max by (webhook) (ledger_patreon_webhook_paused)) or vector(0)",
+                    "Patreon: paused webhooks",
+                    instant=True,
+                ),
+            ],
+            runbook="SourceSilent",
+        ),
     ],
 )

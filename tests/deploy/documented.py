@@ -1,7 +1,7 @@
 """The commands that README, docs and runbooks show, as somebody would paste them.
 
-In a block: what follows a `$ `, and a line that begins with temple or ./temple. In a sentence or a table: `temple …`.
-A comment says how it ends: `# exits 3`; without one it is 0.
+In a block: what follows a `$ `, and a line that begins with temple or ./temple, up to a comment or two spaces. In a
+sentence or a table: `temple …`. A comment says how it ends: `# exits 3`; without one it is 0.
 """
 
 import re
@@ -19,10 +19,13 @@ EXITS: Final = re.compile(r"#.*\bexits (\d+)")
 
 @dataclass(frozen=True)
 class Shown:
+    """`inline`: in a sentence or a table, where it may be just the name of a command."""
+
     file: str
     line: int
     text: str
     code: int = 0
+    inline: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.text}"
@@ -51,7 +54,7 @@ def shown_in(file: Path) -> Iterator[Shown]:
         outside.append("" if inside or found is not None else line)
     for span in SPAN.finditer("\n".join(outside)):
         number = "\n".join(outside)[: span.start()].count("\n") + 1
-        yield _shown(name, number, " ".join(span.group(1).split()))
+        yield _shown(name, number, " ".join(span.group(1).split()), inline=True)
 
 
 def _in_block(line: str) -> str | None:
@@ -61,7 +64,7 @@ def _in_block(line: str) -> str | None:
     return stripped if stripped.startswith(("./temple ", "temple ")) else None
 
 
-def _shown(file: str, line: int, text: str) -> Shown:
+def _shown(file: str, line: int, text: str, *, inline: bool = False) -> Shown:
     code = EXITS.search(text)
-    command = re.sub(r" +#.*$", "", text).strip()
-    return Shown(file, line, command.removeprefix("./"), int(code.group(1)) if code else 0)
+    command = re.sub(r"( +#| {2,}).*$", "", text.strip())
+    return Shown(file, line, command.removeprefix("./"), int(code.group(1)) if code else 0, inline)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from infrastructure.metrics.disk import DiskCollector
 from infrastructure.metrics.receiver import ReceiverMetrics
+from infrastructure.metrics.statement_durations import timed_cursors
 from tests.monitoring.test_metrics import Measured, ledger, measured
 
 __all__ = ["ledger", "measured"]
@@ -92,6 +94,17 @@ def test_alerts_ask_for_metrics_that_there_are(measured: Measured) -> None:
     # DiskCollector is registered by the command; the inbox's names come with its first source
     missing = {name.removesuffix("_total") for name in asked} - there
     assert {name for name in missing if not name.startswith("ledger_disk_")} == set()
+
+
+def test_the_page_about_monitoring_names_metrics_that_there_are(measured: Measured) -> None:
+    ReceiverMetrics(measured.registry, ("patreon",))
+    timed_cursors(measured.registry)
+    measured.registry.register(DiskCollector({"state": ROOT}))
+    there = {family.name for family in measured.scrape().families}
+    page = (ROOT / "docs" / "monitoring.md").read_text().partition("## The canon")[0]
+    named = {name.removesuffix("_total") for name in re.findall(r"`((?:ledger|webhook|discord)_\w+)", page)}
+    assert len(named) > 40
+    assert named - there == set()
 
 
 @needs_amtool

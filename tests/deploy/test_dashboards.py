@@ -265,8 +265,8 @@ def expanded(text: str) -> str:
     """As Grafana does with its macros, for all times."""
     text = re.sub(r"\$__timeFilter\((\w+)\)", r"\1 between '2000-01-01' and '2100-01-01'", text)
     return re.sub(
-        r"\$__timeGroupAlias\((\w+), *'(\w+)'\)",
-        r"""date_bin('\2', \1, timestamptz '2001-01-01') as "time" """,
+        r"\$__timeGroupAlias\((\w+), *\$__interval\)",
+        r"""date_bin('1 day', \1, timestamptz '2001-01-01') as "time" """,
         text,
     )
 
