@@ -137,6 +137,34 @@ def test_a_connection_that_is_kept_alive_between_requests_is_not_cut_off(
         assert code(wire.recv(1000)) == 200
 
 
+def test_when_too_many_are_connected_the_next_one_is_told_to_come_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PunctualProtocol, "most_connections", 2)
+    with receiver(database) as ours:
+        idle = [ours.wire() for _ in range(2)]
+        for wire in idle:
+            wire.sendall(head(method="HEAD"))
+            assert code(wire.recv(1000)) == 200
+        with ours.wire() as wire:
+            said = answer(wire)
+        assert code(said) == 503
+        assert b"Retry-After: 30" in said
+        for wire in idle:
+            wire.close()
+        deadline = time.monotonic() + 10
+        while (got := taken(ours)) != 200:
+            assert time.monotonic() < deadline, got
+    assert len(rows(database)) == 1
+
+
+def taken(ours: Receiver) -> int:
+    try:
+        return ours.send().code
+    except OSError:
+        return 0
+
+
 def test_failures_of_an_address_are_limited_and_never_touch_the_database(database: Database) -> None:
     with receiver(database, failures=FailureLimit(burst=3, refill_seconds=1_000)) as ours:
         wrong = {"X-Patreon-Signature": "0" * 32}
