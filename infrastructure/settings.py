@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from domain.errors import LedgerError
+from infrastructure.patreon.tier_roles import listed, tier_roles_of
 from infrastructure.postgres.state_dir import default_state_dir
 from infrastructure.receiving.campaigns import Campaigns, campaigns_of
 
@@ -94,6 +95,23 @@ class Settings(BaseSettings):
     )
     discord_api_url: str | None = Field(default=None, description="another place than Discord's REST API, for tests")
     discord_gateway_url: str | None = Field(default=None, description="another place than Discord's gateway, for tests")
+    patreon_token: SecretStr | None = Field(
+        default=None, description="the creator's access token, to read from Patreon"
+    )
+    patreon_refresh_token: SecretStr | None = Field(
+        default=None, description="its refresh token; the pairs that follow are kept in the database"
+    )
+    patreon_client_id: str | None = Field(default=None, description="of the client that the tokens belong to")
+    patreon_client_secret: SecretStr | None = Field(default=None, description="to refresh them")
+    patreon_campaign_ids: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
+        default=(), description="the campaigns to read, separated by commas; by default all of the token"
+    )
+    patreon_api_url: str = Field(default="https://www.patreon.com", description="where Patreon is")
+    tier_roles: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(tier_roles_of)] = Field(
+        default_factory=dict,
+        description="the roles of each paid tier, ids or titles to ids or names, for temple drift; "
+        "by default those that Patreon says",
+    )
     inbox_keep_days: int = Field(
         default=90, ge=1, description="translated deliveries are kept for so many days; others for good"
     )
@@ -111,6 +129,10 @@ class Settings(BaseSettings):
         "metrics_token",
         "operator",
         "pushgateway",
+        "patreon_token",
+        "patreon_refresh_token",
+        "patreon_client_id",
+        "patreon_client_secret",
         "discord_token",
         "discord_guild",
         "discord_api_url",

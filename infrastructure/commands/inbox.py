@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from domain.errors import UnknownName
+from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.instants import BEGINNING
 from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
 from infrastructure.commands.wording import plural
@@ -17,6 +19,10 @@ from infrastructure.inbox.health import sources as read_sources
 from infrastructure.inbox.listing import Chosen, Listed
 from infrastructure.inbox.retention import prunable
 from infrastructure.inbox.retention import prune as prune_inbox
+from infrastructure.inbox.translating import Translating
+from infrastructure.inbox.translators import translators
+from infrastructure.log.announce import Announcer
+from infrastructure.projecting.operations import whoever_runs_this
 from infrastructure.reading.snapshot import snapshot
 
 COLUMNS = ("id", "source", "kind", "origin", "received_at", "state", "repeats", "size", "note")
@@ -140,6 +146,56 @@ def retry(
     click.echo(f"{plural(done, 'delivery', 'deliveries')} waiting again")
 
 
+@command.command("set-aside")
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(min=1))
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with your name.")
+@click.pass_obj
+def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
+    """Leave it at that: nothing is to be made of these deliveries, which failed or can not be read.
+
+    They are counted as trouble no more, and pruned when they are old.
+
+    \b
+    Example:
+      temple inbox set-aside 4711 --reason "garbage of an old test"
+    """
+    if not reason.strip():
+        raise click.BadParameter("say why", param_hint="--reason")
+    with (
+        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        database_errors("setting deliveries aside"),
+    ):
+        named = list(dict.fromkeys(numbers))
+        done = listing.set_aside(connection, named, by=whoever_runs_this(), reason=reason.strip())
+    click.echo(f"{plural(done, 'delivery', 'deliveries')} set aside")
+
+
+@command.command("translate")
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@click.pass_obj
+def translate(session: Session, sources: tuple[str, ...]) -> int:
+    """Translate what waits, until nothing does: of all sources that have a translator, or of those named.
+
+    `temple receive` and `temple up` do so as deliveries come; of one source, only one process does at a time.
+
+    \b
+    Example:
+      temple inbox retry --all --source patreon && temple inbox translate patreon
+    \b
+    Exit codes: 0 nothing waits any more; 1 some could not be translated, or another process is at it.
+    """
+    made = {each.source: each for each in translators(session.settings)}
+    for source in sources:
+        if source not in made:
+            raise UnknownName("translator of source", source, tuple(sorted(made)))
+    ended = True
+    with Announcer(session.database) as announcer:
+        for source in sources or sorted(made):
+            with Translating(session.database, made[source], announcer=announcer) as translating:
+                ended &= _drained(source, translating)
+    return ExitCode.OK if ended else ExitCode.FAILED
+
+
 @command.command("prune")
 @click.option("--older-than-days", type=click.IntRange(1), metavar="N", help="[env: TEMPLE_INBOX_KEEP_DAYS]")
 @click.option("--dry-run", is_flag=True, help="Only say how many.")
@@ -180,6 +236,22 @@ def sources(session: Session, as_json: bool) -> None:
         print_rows([each._asdict() for each in found], SOURCES, as_json=as_json)
     else:
         session.say("nothing was received yet")
+
+
+def _drained(source: str, translating: Translating) -> bool:
+    """Whether everything was translated."""
+    deliveries = events = failed = 0
+    while True:
+        stepped = translating.step()
+        if stepped.elsewhere:
+            click.echo(f"{source}: another process translates it at the moment")
+            return False
+        deliveries, events, failed = deliveries + stepped.deliveries, events + stepped.events, failed + stepped.failed
+        if stepped.drained:
+            break
+    done = plural(deliveries, "delivery", "deliveries")
+    click.echo(f"{source}: {done} translated, {plural(events, 'event')} added, {failed:,} failed")
+    return not failed
 
 
 def _row(found: Listed) -> dict[str, Any]:

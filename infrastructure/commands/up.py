@@ -15,7 +15,7 @@ from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.foreground import Folded, Stop, fold, stopped_by_signals, tell_service_manager
 from infrastructure.commands.measuring import Measured, measuring, metrics_port
 from infrastructure.commands.presence import everybody, present
-from infrastructure.commands.receiving import paths, receiving
+from infrastructure.commands.receiving import paths, receiving, translated
 from infrastructure.commands.session import Session
 from infrastructure.commands.wording import listed, plural
 from infrastructure.database.connection import Role
@@ -121,9 +121,10 @@ def _database(session: Session) -> Iterator[None]:
 
 @contextmanager
 def _receiver(session: Session, measured: Measured | None) -> Iterator[None]:
-    """Where the settings have a secret to verify deliveries with."""
+    """Where the settings have a secret to verify deliveries with; what waits in the inbox is translated anyway."""
     if not session.settings.patreon_secrets:
-        yield
+        with translated(session):
+            yield
         return
     with receiving(session, registry=None if measured is None else measured.registry) as server:
         for path in paths(session.settings):

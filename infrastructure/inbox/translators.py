@@ -15,7 +15,7 @@ GROUP: Final = "temple_ledger.translators"
 Maker = Callable[[Settings], Translator | None]
 """Makes the translator of a source from the settings; None when they do not ask for it."""
 
-OURS: Final[Mapping[str, str]] = {}
+OURS: Final[Mapping[str, str]] = {"patreon": "infrastructure.patreon.making:translator"}
 """By source, MODULE:NAME of a Maker."""
 
 
