@@ -77,6 +77,7 @@ class Listener:
         self._clock = clock
         self._stop: Callable[[], None] = lambda: None
         self._stopped = False
+        self._closings = 0
 
     def stop(self) -> None:
         """Finish what is at hand, keep what waits, and end. Safe in a signal handler, and from any thread."""
@@ -110,6 +111,10 @@ class Listener:
 
             return set_
 
+        def begins(closings: int) -> None:
+            self._closings = closings
+            from_outside(begun)()
+
         self._stop = from_outside(stop)
         if self._stopped:
             stop.set()
@@ -117,7 +122,7 @@ class Listener:
             self._database,
             self._frames,
             before_begin=gate.close,
-            begun=from_outside(begun),
+            begun=lambda: begins(gate.closings),
             kept=lambda _: translating.wake(),
         )
         writer.start()
@@ -169,7 +174,7 @@ class Listener:
             pause = FIRST_RETRY_SECONDS
             while begun.is_set():
                 begun.clear()
-                closings = gate.closings
+                closings = self._closings
                 try:
                     self._tell(
                         await catch_up(
