@@ -17,7 +17,7 @@ from infrastructure.discord.rest import pointed_at
 
 MEMBERS: Final = 2_000
 CHANGING: Final = 10
-FRAMES: Final = 30_000
+FRAMES: Final = 10_000
 MOST_SECONDS: Final = 300
 TARGET: Final = 5_000
 
@@ -26,7 +26,7 @@ TRANSLATED: Final = "kept and translated"
 
 
 def measure(bench: Bench) -> Findings:
-    number = FRAMES if bench.sizes.full else FRAMES // 5
+    number = FRAMES if bench.sizes.full else FRAMES // 4
 
     def contender() -> Mapping[str, float]:
         with bench.site.copy() as dsn:

@@ -1,7 +1,7 @@
 """The listener: the gateway, the writer, translating and catching up, in one process until it is told to stop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,7 @@ from infrastructure.log.announce import Announcer
 FIRST_RETRY_SECONDS: Final = 30.0
 LONGEST_RETRY_SECONDS: Final = 900.0
 WATCH_SECONDS: Final = 0.25
+CANCEL_SECONDS: Final = 0.5
 BY: Final = "temple discord listen"
 
 log = structlog.get_logger("temple.discord")
@@ -161,9 +162,7 @@ class Listener:
                 task.result()
         finally:
             # before the client is closed: only so does Discord see that the session is over
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _ended(tasks)
 
     async def _catch_up(
         self, rest: Rest, guild: str, gate: GatedTranslating, announcer: Announcer, begun: asyncio.Event
@@ -249,6 +248,15 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
     if ours != guild:
         raise OtherGuild(str(ours), guild)
     return guild
+
+
+async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancels until they have: Python 3.11's `wait_for`, which discord.py connects with, can swallow a cancellation."""
+    pending: set[asyncio.Task[Any]] = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)
 
 
 async def _connect(client: Collector) -> None:
