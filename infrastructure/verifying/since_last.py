@@ -121,9 +121,9 @@ def _others(connection: Connection, projection: MemberProjection[Any], after: st
     """Members after this one, by user_id: those of the log, and those that only a table has."""
     query = sql.SQL(statement("verification_others").decode()).format(
         tables=sql.SQL(" ").join(
-            sql.SQL("union (select user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)").format(
-                sql.Identifier(table.name)
-            )
+            sql.SQL(
+                "union (select distinct user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)"
+            ).format(sql.Identifier(table.name))
             for table in projection.tables
         )
     )

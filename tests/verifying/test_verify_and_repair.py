@@ -87,6 +87,18 @@ def test_the_rolling_share_comes_to_everybody(
     assert [(drift.kind, drift.user_id, drift.column) for drift in since.verified.listed] == [(kind, user_id, column)]
 
 
+def test_the_rolling_share_comes_to_whoever_is_in_the_roles_alone(ledger: Ledger) -> None:
+    """Also where everybody before them holds many roles."""
+    for number in range(50):
+        ledger.given(*[role_added(f"r{number:02}", f"Role {role}", at(2)) for role in range(6)])
+    ledger.catch_up()
+    reconcile(ledger.database, BOTH)
+    alter(ledger, "insert into discord_user_current_roles values ('r45 made up', 'Oracle', now(), null)")
+    since = verify_since_last(ledger.database, members)
+    assert since.completed
+    assert [drift.user_id for drift in since.verified.listed] == ["r45 made up"]
+
+
 def test_touched_members_are_compared_however_small_the_budget(ledger: Ledger) -> None:
     reconcile(ledger.database, BOTH)
     ledger.given(role_added("m07", "Seeker", at(3)))
