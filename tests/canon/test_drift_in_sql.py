@@ -331,3 +331,28 @@ def test_a_rebuild_needs_the_right_role_the_right_rules_and_a_snapshot_of_its_ow
         for question in (REBUILD, *(f"select * from {function}()" for function in VALIDATE)):
             with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
                 project.execute(question.encode())
+
+
+def test_a_rebuild_in_sql_does_not_search_row_by_row_what_is_believed_to_be_empty(database: Database) -> None:
+    """As it is after a table was emptied, looked at and filled again; a time-out says so before minutes have passed."""
+    with database.connect(Role.OWNER) as owner:
+        owner.execute(
+            "insert into webhook_audit_log (event_id, event_type, user_id, action, target, source)"
+            " select gen_random_uuid(), 'discord_role_change', 'u' || n, 'added', 'Oracle', 'test'"
+            " from generate_series(1, 10000) as n"
+        )
+        owner.execute("analyze webhook_audit_log")
+        owner.execute(REBUILD)
+        for made_up in (10_000, 0):
+            owner.execute(
+                f"insert into {ROLES} (user_id, role, granted_at)"
+                " select 'made up ' || n, 'Oracle', now() from generate_series(1, 10000) as n"
+            )
+            if made_up:
+                owner.execute(f"delete from {ROLES}")
+                owner.execute(f"analyze {ROLES}")
+        owner.execute("set statement_timeout = '4s'")
+        owner.execute("update projection_checkpoint set position = 10000 where projection = 'members'")
+        owner.execute(REBUILD)
+    with database.connect(Role.READ) as read:
+        assert drift(read) == []
