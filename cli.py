@@ -37,6 +37,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "events": _verb("events", "Import, export, append, list, show and follow events."),
         "member": _verb("member", "What a member is now or was then, and which events made it so."),
         "role": _verb("role", "Who holds a role now or held it then, and who granted it."),
+        "drift": _verb("drift", "Who pays without the role, and who holds the role without paying."),
     },
     "What follows from it": {
         "run": _verb("run", "Fold new events into the tables, as they come."),
@@ -49,8 +50,15 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
+    "What senders tell us": {
+        "receive": _verb("receive", "Take Patreon's webhooks in, keep and translate them."),
+        "discord": _verb("discord", "Listen to the gateway, read the audit log back, compare with a snapshot."),
+        "patreon": _verb("patreon", "Ask Patreon itself: snapshot, webhooks."),
+        "inbox": _verb("inbox", "What senders told us: list, show, retry, prune."),
+    },
     "The house": {
         "db": _verb("db", "The database: migrate, status, url, shell, start, stop."),
+        "monitoring": _verb("monitoring", "Alerts, dashboards, units and runbooks: write them out."),
         "config": _verb("config", "Which settings there are, and where each comes from."),
         "demo": _verb("demo", "Write the history of a community that never was, as JSON lines."),
     },

@@ -6,6 +6,7 @@ LedgerError
 ├── EventConflict            an event_id that is in the log with another content
 ├── UnknownName              a projection, member, role or position that is not there
 ├── DatabaseUnavailable      no connection, or lost while we worked
+├── PlatformUnavailable      Discord or Patreon did not answer, or not as it says it does
 ├── SchemaMismatch           the database and this code do not fit together
 ├── UnsafeLog                a condition of the gap proof does not hold: reading would lose events
 ├── Refused                  asked for, understood, and not done, to protect what is there
@@ -55,6 +56,10 @@ class UnknownName(LedgerError):
 
 
 class DatabaseUnavailable(LedgerError):
+    pass
+
+
+class PlatformUnavailable(LedgerError):
     pass
 
 

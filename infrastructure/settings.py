@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
@@ -21,7 +22,9 @@ from pydantic_settings import (
 )
 
 from domain.errors import LedgerError
+from infrastructure.patreon.tier_roles import listed, tier_roles_of
 from infrastructure.postgres.state_dir import default_state_dir
+from infrastructure.receiving.campaigns import Campaigns, campaigns_of
 
 FILE: Final = "temple.toml"
 PREFIX: Final = "TEMPLE_"
@@ -55,6 +58,14 @@ class Settings(BaseSettings):
     )
     operator: str | None = Field(default=None, description="who does what is done, for the operations journal")
 
+    metrics_host: str = Field(default="127.0.0.1", description="where a runner and a receiver listen for Prometheus")
+    metrics_port: int = Field(
+        default=9464, ge=0, le=65_535, description="the port of a runner's metrics; 0 switches them off"
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="the bearer token that a scrape has to send; needed where metrics_host is not this machine",
+    )
     pushgateway: str | None = Field(
         default=None, description="the URL of a Prometheus Pushgateway that reconciliations tell their result"
     )
@@ -65,6 +76,46 @@ class Settings(BaseSettings):
         default=10, ge=0, description="a reconciliation repairs by itself what has fewer issues than this"
     )
 
+    receive_host: str = Field(default="127.0.0.1", description="the address on which the receiver listens")
+    receive_port: int = Field(default=8080, ge=0, le=65535, description="its port; 0 takes a free one")
+    receive_metrics_port: int = Field(
+        default=9465, ge=0, le=65535, description="the port of the receiver's own metrics; 0 switches them off"
+    )
+    receive_proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="the proxies whose X-Forwarded-For is believed, separated by commas; * believes everybody",
+    )
+    patreon_secrets: Annotated[Campaigns, NoDecode, BeforeValidator(campaigns_of)] = Field(
+        default_factory=dict,
+        description="the secrets of Patreon's webhooks: one secret, or an object of campaigns and their secrets",
+    )
+    discord_token: SecretStr | None = Field(default=None, description="the token of the Discord bot")
+    discord_guild: str | None = Field(
+        default=None, pattern=r"^\d{1,20}$", description="the guild of this ledger; by default the only one of the bot"
+    )
+    discord_api_url: str | None = Field(default=None, description="another place than Discord's REST API, for tests")
+    discord_gateway_url: str | None = Field(default=None, description="another place than Discord's gateway, for tests")
+    patreon_token: SecretStr | None = Field(
+        default=None, description="the creator's access token, to read from Patreon"
+    )
+    patreon_refresh_token: SecretStr | None = Field(
+        default=None, description="its refresh token; the pairs that follow are kept in the database"
+    )
+    patreon_client_id: str | None = Field(default=None, description="of the client that the tokens belong to")
+    patreon_client_secret: SecretStr | None = Field(default=None, description="to refresh them")
+    patreon_campaign_ids: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
+        default=(), description="the campaigns to read, separated by commas; by default all of the token"
+    )
+    patreon_api_url: str = Field(default="https://www.patreon.com", description="where Patreon is")
+    tier_roles: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(tier_roles_of)] = Field(
+        default_factory=dict,
+        description="the roles of each paid tier, ids or titles to ids or names, for temple drift; "
+        "by default those that Patreon says",
+    )
+    inbox_keep_days: int = Field(
+        default=90, ge=1, description="translated deliveries are kept for so many days; others for good"
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
@@ -73,7 +124,21 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no home directory to put in the place of ~") from None
 
-    @field_validator("database_url", "operator", "pushgateway", mode="before")
+    @field_validator(
+        "database_url",
+        "metrics_token",
+        "operator",
+        "pushgateway",
+        "patreon_token",
+        "patreon_refresh_token",
+        "patreon_client_id",
+        "patreon_client_secret",
+        "discord_token",
+        "discord_guild",
+        "discord_api_url",
+        "discord_gateway_url",
+        mode="before",
+    )
     @classmethod
     def _nothing_if_empty(cls, value: object) -> object:
         """So that `--database-url ''` asks for the embedded database, whatever else says otherwise."""
@@ -115,7 +180,8 @@ def load_settings(flags: Mapping[str, Any]) -> Settings:
             raise SettingsInvalid(
                 f"{FILE} has a setting {name!r}; there are {', '.join(Settings.model_fields)}"
             ) from None
-        raise SettingsInvalid(f"setting {name} ({_origin(name, flags)}): {first['msg']}") from None
+        place = _origin(str(first["loc"][0]), flags)
+        raise SettingsInvalid(f"setting {name} ({place}): {first['msg']}") from None
     except TOMLDecodeError as error:
         raise SettingsInvalid(f"{FILE} is not TOML: {error}") from None
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from domain.errors import DatabaseUnavailable, LedgerError, Refused, SchemaMismatch, UnsafeLog
+from domain.errors import DatabaseUnavailable, LedgerError, PlatformUnavailable, Refused, SchemaMismatch, UnsafeLog
 
 
 class ExitCode(IntEnum):
@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
 
 def exit_code_of(error: LedgerError) -> ExitCode:
     match error:
-        case DatabaseUnavailable():
+        case DatabaseUnavailable() | PlatformUnavailable():
             return ExitCode.UNREACHABLE
         case Refused() | SchemaMismatch() | UnsafeLog():
             return ExitCode.REFUSED

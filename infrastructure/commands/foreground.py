@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final
 
+from infrastructure.commands.measuring import Measured
 from infrastructure.commands.progress import Bar, bar
 from infrastructure.commands.reconciling import reconciling
 from infrastructure.commands.session import Session
 from infrastructure.database.connection import Role, database_errors
 from infrastructure.log.reader import Look
 from infrastructure.log.wakeup import Wakeup
-from infrastructure.projecting.runner import Runner
+from infrastructure.projecting.runner import Runner, Unwatched, Watcher
 from infrastructure.projecting.transaction import read_checkpoints
 from projections.processor import Projection, Step, may_fold
 from projections.registry import catalogue
@@ -94,7 +95,14 @@ class Folded:
         return most / self.seconds if self.seconds > 0 else 0.0
 
 
-def fold(session: Session, projections: Iterable[Projection], stop: Stop, *, until_caught_up: bool = False) -> Folded:
+def fold(
+    session: Session,
+    projections: Iterable[Projection],
+    stop: Stop,
+    *,
+    until_caught_up: bool = False,
+    measured: Measured | None = None,
+) -> Folded:
     """Runs the projections until a signal comes, or until they have folded what is in the log by now.
 
     One that goes on also reconciles those it leads, on the schedule of the settings.
@@ -105,9 +113,10 @@ def fold(session: Session, projections: Iterable[Projection], stop: Stop, *, unt
         _progress(session, wanted) if until_caught_up else _none() as bar_,
         Wakeup(session.database) as wakeup,
     ):
-        watcher = _Watcher(bar_)
+        watcher = _Watcher(bar_, measured.runner if measured is not None else Unwatched())
         wake = _TellingWake(session, wakeup)
-        runner = Runner(session.database, wanted, wake, watcher=watcher, catalogue=catalogue())
+        database = session.database if measured is None else measured.database
+        runner = Runner(database, wanted, wake, watcher=watcher, catalogue=catalogue())
         wake.runner = runner
         stop.tells(runner.stop)
         stop.tells(wakeup.wake)
@@ -119,7 +128,7 @@ def fold(session: Session, projections: Iterable[Projection], stop: Stop, *, unt
 
 
 def tell_service_manager(state: str) -> None:
-    """`READY=1` or `STOPPING=1`, where one is listening (source: sd_notify(3))."""
+    """`READY=1`, `WATCHDOG=1` or `STOPPING=1`, where one is listening (source: sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
@@ -132,10 +141,27 @@ def _led(runner: Runner, wanted: Iterable[Projection]) -> list[str]:
     return [each.name for each in wanted if each.name not in others]
 
 
+class Watchdog:
+    """Tells the service manager that we are alive, twice as often as it asks for (source: sd_watchdog_enabled(3))."""
+
+    def __init__(self) -> None:
+        microseconds = os.environ.get("WATCHDOG_USEC", "")
+        for_us = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._every = int(microseconds) / 2e6 if for_us and microseconds.isdecimal() else 0.0
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        if self._every and time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._every
+            tell_service_manager("WATCHDOG=1")
+
+
 class _Watcher:
-    def __init__(self, bar_: Bar | None) -> None:
+    def __init__(self, bar_: Bar | None, also: Watcher) -> None:
         self.folded = Folded()
         self._bar = bar_
+        self._also = also
+        self._watchdog = Watchdog()
 
     def stepped(self, projection: str, step: Step, seconds: float) -> None:
         self.folded.events[projection] += step.events
@@ -143,9 +169,21 @@ class _Watcher:
         self.folded.parked[projection] += len(step.failures)
         if self._bar is not None:
             self._bar.advance(step.events)
+        self._also.stepped(projection, step, seconds)
 
     def looked(self, look: Look) -> None:
-        pass
+        self._also.looked(look)
+
+    def failed(self, projection: str) -> None:
+        self._also.failed(projection)
+
+    def recovering(self, sqlstate: str | None) -> None:
+        self._watchdog()
+        self._also.recovering(sqlstate)
+
+    def beat(self) -> None:
+        self._watchdog()
+        self._also.beat()
 
 
 class _TellingWake:

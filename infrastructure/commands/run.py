@@ -6,6 +6,7 @@ import click
 
 from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.foreground import Folded, fold, stopped_by_signals, tell_service_manager
+from infrastructure.commands.measuring import OFF, measuring, metrics_port
 from infrastructure.commands.presence import present
 from infrastructure.commands.session import Session
 from infrastructure.commands.wording import listed, plural
@@ -18,12 +19,16 @@ from projections.registry import installed, named
 @click.command("run")
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
 @click.option("--until-caught-up", is_flag=True, help="End once everything that is in the log by now is folded.")
+@metrics_port
 @click.pass_obj
-def command(session: Session, projections: tuple[str, ...], until_caught_up: bool) -> int:
+def command(session: Session, projections: tuple[str, ...], until_caught_up: bool, metrics_port: int | None) -> int:
     """Fold new events into the tables, as they come: all projections, or those named.
 
     Ctrl-C or SIGTERM lets it finish the batch at hand and end. Several may run at once: one of them leads a
     projection, another takes over when it is gone.
+
+    Until it ends, Prometheus finds its metrics at http://127.0.0.1:9464/metrics; not with --until-caught-up,
+    unless a port is given.
 
     \b
     Examples:
@@ -35,13 +40,15 @@ def command(session: Session, projections: tuple[str, ...], until_caught_up: boo
     130 stopped before it had caught up.
     """
     wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
+    if until_caught_up and metrics_port is None:
+        metrics_port = OFF
     with stopped_by_signals() as stop:
         database = session.database
-        with present(session.settings.home, "run"):
+        with present(session.settings.home, "run"), measuring(session, wanted, metrics_port) as measured:
             if not until_caught_up:
                 session.say(f"folding {listed([each.name for each in wanted])} in {database.name}; Ctrl-C ends it")
                 tell_service_manager("READY=1")
-            folded = fold(session, wanted, stop, until_caught_up=until_caught_up)
+            folded = fold(session, wanted, stop, until_caught_up=until_caught_up, measured=measured)
             tell_service_manager("STOPPING=1")
     if not until_caught_up:
         session.say(f"ended after the batch at hand; {plural(folded.total, 'event')} folded")

@@ -13,7 +13,9 @@ import click
 from infrastructure.commands.demo import SEED, sized
 from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.foreground import Folded, Stop, fold, stopped_by_signals, tell_service_manager
+from infrastructure.commands.measuring import Measured, measuring, metrics_port
 from infrastructure.commands.presence import everybody, present
+from infrastructure.commands.receiving import paths, receiving, translated
 from infrastructure.commands.session import Session
 from infrastructure.commands.wording import listed, plural
 from infrastructure.database.connection import Role
@@ -34,6 +36,7 @@ DEMO_MEMBERS: Final = 500
 @click.option("--events", type=click.IntRange(min=1), help="Of its history.  [default: 20 for each member]")
 @click.option("--seed", type=int, help=f"Another seed, another community.  [default: {SEED}]")
 @click.option("--exit-when-ready", is_flag=True, help="End once everything is folded, and follow no further.")
+@metrics_port
 @click.pass_obj
 def command(
     session: Session,
@@ -42,8 +45,10 @@ def command(
     events: int | None,
     seed: int | None,
     exit_when_ready: bool,
+    metrics_port: int | None,
 ) -> int:
-    """Start everything in the foreground: database, migrations, runner. Ctrl-C or SIGTERM ends it.
+    """Start everything in the foreground: database, migrations, runner, metrics, and the receiver where
+    TEMPLE_PATREON_SECRETS is set. Ctrl-C or SIGTERM ends it.
 
     Says what it does, and what to try next; a line that begins with `ready` on stdout says that all that was
     in the log is folded. From then on it folds new events as they come. It ends with the batch at hand, and
@@ -70,9 +75,12 @@ def command(
         if exit_when_ready:
             click.echo("ready: everything is folded")
             return ExitCode.OK
-        click.echo("ready: new events are folded as they come; Ctrl-C ends this")
-        tell_service_manager("READY=1")
-        folded = fold(session, installed().values(), stop)
+        with measuring(session, installed().values(), metrics_port) as measured, _receiver(session, measured):
+            if measured is not None:
+                click.echo(f"metrics     {measured.url}")
+            click.echo("ready: new events are folded as they come; Ctrl-C ends this")
+            tell_service_manager("READY=1")
+            folded = fold(session, installed().values(), stop, measured=measured)
         tell_service_manager("STOPPING=1")
         click.echo(f"ended; {_events(folded)} since it was ready")
     return ExitCode.OK
@@ -109,6 +117,19 @@ def _database(session: Session) -> Iterator[None]:
     finally:
         if not ran:
             _stop_if_unused(session)
+
+
+@contextmanager
+def _receiver(session: Session, measured: Measured | None) -> Iterator[None]:
+    """Where the settings have a secret to verify deliveries with; what waits in the inbox is translated anyway."""
+    if not session.settings.patreon_secrets:
+        with translated(session):
+            yield
+        return
+    with receiving(session, registry=None if measured is None else measured.registry) as server:
+        for path in paths(session.settings):
+            click.echo(f"receiver    {server.url}{path}")
+        yield
 
 
 def _stop_if_unused(session: Session) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -38,10 +38,14 @@ _PASSING_CLASSES: Final = ("08", "53")
 
 @dataclass(frozen=True)
 class Database:
-    """Where the ledger is. `name` is how it is called in messages: never the DSN, which may hold a password."""
+    """Where the ledger is. `name` is how it is called in messages: never the DSN, which may hold a password.
+
+    `cursors` is the class of the cursors that connections make; None for the driver's own.
+    """
 
     dsn: str
     name: str = "the database"
+    cursors: type[psycopg.Cursor[Any]] | None = None
 
     def connect(self, role: Role, *, application: str = "temple", autocommit: bool = True) -> psycopg.Connection:
         """Raises DatabaseUnavailable; SchemaMismatch when the role is not there yet."""
@@ -53,6 +57,7 @@ class Database:
                 options=options,
                 application_name=application,
                 connect_timeout=CONNECT_SECONDS,
+                cursor_factory=self.cursors,
             )
         except psycopg.OperationalError as error:
             raise _cannot_connect(self.name, role, error) from None

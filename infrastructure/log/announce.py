@@ -23,8 +23,10 @@ class Announcer:
     meanwhile. It is a hint: what goes wrong here is forgotten, and readers poll.
     """
 
-    def __init__(self, database: Database, *, every_seconds: float = EVERY_SECONDS) -> None:
+    def __init__(self, database: Database, *, every_seconds: float = EVERY_SECONDS, notify: str = "log_notify") -> None:
+        """*notify* names the statement, so that other tables than the log can have readers that wait."""
         self._database = database
+        self._statement = notify
         self._every_seconds = every_seconds
         self._due = threading.Event()
         self._closing = threading.Event()
@@ -76,7 +78,7 @@ class Announcer:
                 self._connection = self._database.connect(Role.APPEND, application="temple announce")
                 # losing a hint in a crash loses nothing: it need not wait for the disk
                 self._connection.execute("set synchronous_commit = off")
-            self._connection.execute(statement("log_notify"))
+            self._connection.execute(statement(self._statement))
         except (psycopg.Error, LedgerError):
             return False
         return True

@@ -24,10 +24,18 @@ class Wakeup:
     connection is opened again while waiting. One thread waits at a time.
     """
 
-    def __init__(self, database: Database, *, role: Role = Role.READ, application: str = "temple wakeup") -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        role: Role = Role.READ,
+        application: str = "temple wakeup",
+        listen: str = "log_listen",
+    ) -> None:
         self._database = database
         self._role = role
         self._application = application
+        self._statement = listen
         self._connection: psycopg.Connection[Any] | None = None
         self._open_at = 0.0
         self._woken, self._waker = os.pipe()
@@ -107,7 +115,7 @@ class Wakeup:
         self._open_at = time.monotonic() + REOPEN_SECONDS
         try:
             self._connection = self._database.connect(self._role, application=self._application)
-            self._connection.execute(statement("log_listen"))
+            self._connection.execute(statement(self._statement))
         except (psycopg.Error, LedgerError):
             self._drop()
             return False

@@ -47,12 +47,30 @@ class Watcher(Protocol):
 
     def looked(self, look: Look) -> None: ...
 
+    def failed(self, projection: str) -> None:
+        """A projection had to stop."""
+
+    def recovering(self, sqlstate: str | None) -> None:
+        """A database error ended what was going on, and it will be tried again. None: the connection was lost."""
+
+    def beat(self) -> None:
+        """It came round, whether there was anything to fold or not."""
+
 
 class Unwatched:
     def stepped(self, projection: str, step: Step, seconds: float) -> None:
         pass
 
     def looked(self, look: Look) -> None:
+        pass
+
+    def failed(self, projection: str) -> None:
+        pass
+
+    def recovering(self, sqlstate: str | None) -> None:
+        pass
+
+    def beat(self) -> None:
         pass
 
 
@@ -148,6 +166,7 @@ class Runner:
             try:
                 worked = self._round()
                 failures = 0
+                self._watcher.beat()
             except (psycopg.Error, DatabaseUnavailable) as error:
                 failures += 1
                 self._recover(error, failures)
@@ -222,6 +241,7 @@ class Runner:
             reason = f"the database refused its rows (SQLSTATE {error.sqlstate})"
         log.error("projection failed", projection=led.name, reason=reason)
         led.stands = ProjectionState.FAILED.value
+        self._watcher.failed(led.name)
         self._session().execute(
             statement("checkpoint_fail"),
             {"projection": led.name, "holder": self._lease.holder, "reason": reason[:500]},
@@ -298,6 +318,7 @@ class Runner:
         if isinstance(error, psycopg.Error) and not passes(error):
             raise DatabaseUnavailable(f"the runner can not go on: the database refused (SQLSTATE {state})") from error
         pause = min(MOST_BACKOFF_SECONDS, 0.05 * 2 ** min(failures, 10))
+        self._watcher.recovering(state)
         log.warning("database error, trying again", sqlstate=state, pause_seconds=round(pause, 2), attempt=failures)
         self._drop()
         self._wake.wait(pause)

@@ -45,7 +45,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(database: Database, home: Path) -> dict[str, str]:
-    return {"TEMPLE_DATABASE_URL": database.dsn, "TEMPLE_HOME": str(home)}
+    return {"TEMPLE_DATABASE_URL": database.dsn, "TEMPLE_HOME": str(home), "TEMPLE_METRICS_PORT": "0"}
 
 
 @pytest.fixture

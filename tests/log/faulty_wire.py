@@ -31,6 +31,7 @@ class FaultyWire:
         self._listener.settimeout(LISTENING_SECONDS)
         self._lose_answer_to: bytes | None = None
         self._down = threading.Event()
+        self._swallows = threading.Event()
         self._closed = threading.Event()
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -42,6 +43,15 @@ class FaultyWire:
     def cut(self) -> None:
         """From now on nobody gets through."""
         self._down.set()
+
+    def swallow(self) -> None:
+        """From now on connections stay, new ones too, and nothing gets through."""
+        self._swallows.set()
+
+    def mend(self) -> None:
+        """From now on everybody gets through who comes anew."""
+        self._down.clear()
+        self._swallows.clear()
 
     def close(self) -> None:
         self._closed.set()
@@ -72,6 +82,8 @@ class FaultyWire:
                     data = source.recv(65536)
                     if not data:
                         return
+                    if self._swallows.is_set():
+                        continue
                     key.data.sendall(data)
                     if source is client and self._lose_answer_to is not None and self._lose_answer_to in data:
                         self._lose_answer_to = None

@@ -1,0 +1,282 @@
+"""`temple discord`: listen, backfill, snapshot."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import click
+
+from domain.errors import Refused
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.foreground import stopped_by_signals, tell_service_manager
+from infrastructure.commands.presence import present
+from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.commands.wording import plural
+from infrastructure.database.connection import Role
+from infrastructure.database.migrations import require_current
+from infrastructure.log.announce import Announcer
+from infrastructure.projecting.operations import whoever_runs_this
+from infrastructure.reading.role_directory import RoleDirectory, read_directory
+from infrastructure.reading.snapshot import snapshot as reading
+from infrastructure.snapshots.finding import Finding
+from infrastructure.snapshots.guard import most_at_risk
+from infrastructure.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
+
+COLUMNS: Final = ("class", "user_id", "field", "ours", "theirs", "events")
+MOST_DAYS: Final = 45
+
+Result = TypeVar("Result")
+
+
+@click.group("discord")
+def command() -> None:
+    """What Discord tells: frames as they come, and what was missed.
+
+    The bot needs a token in TEMPLE_DISCORD_TOKEN (or a secret file), the intent SERVER MEMBERS, switched on in the
+    developer portal, and in the guild the permission View Audit Log.
+    """
+
+
+@command.command("listen")
+@click.pass_obj
+def listen(session: Session) -> int:
+    """Keep every frame about members and roles, and translate them into events.
+
+    When a session begins, it reads the audit log back, takes a snapshot and applies it, unless the guard holds it
+    back: then it says so and goes on. While the database is away, frames wait in memory. Ctrl-C or SIGTERM lets it
+    keep what waits, and end.
+
+    \b
+    Examples:
+      temple discord listen
+    \b
+    Exit codes: 0 stopped; 1 Discord says no (token, intent), or frames were lost; 4 no database, or Discord not
+    reached; 5 the ledger is about another guild, or the database does not fit this version.
+    """
+    from infrastructure.discord.listening import Listener
+    from infrastructure.discord.rest import pointed_at
+
+    token, settings = _token(session), session.settings
+    with stopped_by_signals() as stop, _told(session) as ended:
+        _check(session)
+        listener = Listener(session.database, token, guild=settings.discord_guild, say=session.say)
+        stop.tells(listener.stop)
+        with (
+            present(settings.home, "discord listen"),
+            pointed_at(settings.discord_api_url, settings.discord_gateway_url),
+        ):
+            tell_service_manager("READY=1")
+            listened = listener.run()
+            tell_service_manager("STOPPING=1")
+        session.say(f"ended; {plural(listened.frames, 'frame')} kept")
+        if listened.lost:
+            session.say(
+                f"{plural(listened.lost, 'frame')} could not be kept; what they told is looked for at the next start"
+            )
+            return ExitCode.FAILED
+        return ExitCode.OK
+    return ended.code
+
+
+@command.command("backfill")
+@click.option(
+    "--days",
+    type=click.IntRange(1, MOST_DAYS),
+    help=f"So far back, also where it was read before; Discord keeps {MOST_DAYS} days.  [default: the last entry read]",
+)
+@as_json
+@click.pass_obj
+def backfill_(session: Session, days: int | None, as_json: bool) -> int:
+    """Read the audit log back: who gave and took roles, kicked and banned.
+
+    Entries say who did what; what a member is, frames and snapshots say. So entries of changes that nobody saw wait
+    for the next snapshot. One that was cut short goes on where it was.
+
+    \b
+    Examples:
+      temple discord backfill
+      temple discord backfill --days 45 --json
+    \b
+    Exit codes: 0 read; 1 Discord says no; 4 no database, or Discord not reached; 5 another guild.
+    """
+    from infrastructure.discord.backfill import ReadBack, backfill
+    from infrastructure.discord.rest import Rest
+
+    since = None if days is None else datetime.now(UTC) - timedelta(days=days)
+
+    async def work(rest: Rest, guild: str) -> ReadBack:
+        with Announcer(session.database) as announcer:
+            return await backfill(session.database, rest, guild, announcer=announcer, since=since)
+
+    with _told(session) as ended:
+        print_fields(_asked(session, work)._asdict(), as_json=as_json)
+    return ended.code
+
+
+@command.command("snapshot")
+@click.option("--apply", is_flag=True, help="Append what is missing. Without it, differences are only shown.")
+@click.option("--confirm", is_flag=True, help="Apply it also where many would depart or lose a role.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(0), help="Show so many at most; 0: all.")
+@as_json
+@click.pass_obj
+def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
+    """Compare what Discord says of everybody with what the ledger holds.
+
+    The audit log is read back first, so that it is known who made a change that nobody saw. With --apply the
+    differences are appended, as events marked with the snapshot's id. Held back when not everybody came, or when
+    more than 5 % of the members, or more than 20, would depart or lose a role: look at them, then add --confirm.
+
+    \b
+    Examples:
+      temple discord snapshot
+      temple discord snapshot --apply
+    \b
+    Exit codes: 0 nothing differs, or all was appended; 1 Discord says no; 3 something differs; 4 no database, or
+    Discord not reached; 5 held back, or another guild.
+    """
+    from infrastructure.discord.catching_up import translate_all
+    from infrastructure.discord.rest import Rest
+
+    with _told(session) as ended:
+        with Announcer(session.database) as announcer:
+
+            async def work(rest: Rest, guild: str) -> UUID:
+                return await _taken(session, rest, guild, announcer)
+
+            snapshot_id = _asked(session, work)
+            if apply:
+                translate_all(session.database, announcer)
+                outcome = _applied(session, snapshot_id, confirmed=confirm, announcer=announcer)
+            else:
+                outcome = {"applied": False}
+        with reading(session.database) as connection:
+            taken = read_snapshot(connection, snapshot_id)
+            findings = list(islice(all_findings(connection, snapshot_id), limit or None))
+            directory = read_directory(connection)
+        _show(session, taken, findings, directory, outcome, as_json=as_json)
+        if outcome.get("held"):
+            raise Refused(str(outcome["held"]))
+        if not taken.complete:
+            raise Refused(f"the snapshot is not complete: {taken.note}; take another one")
+        return ExitCode.OK if apply or not taken.differences else ExitCode.FOUND
+    return ended.code
+
+
+async def _taken(session: Session, rest: Any, guild: str, announcer: Announcer) -> UUID:
+    from infrastructure.discord.backfill import backfill
+    from infrastructure.discord.catching_up import SETTLE_SECONDS, translate_all
+    from infrastructure.discord.errors import DiscordRefuses
+    from infrastructure.discord.snapshot import take_snapshot
+
+    try:
+        await backfill(session.database, rest, guild, announcer=announcer)
+    except DiscordRefuses as error:
+        session.say(f"{error}; who changed what stays unknown")
+    await asyncio.to_thread(translate_all, session.database, announcer)
+    snapshot_id = await take_snapshot(session.database, rest, guild)
+    if await asyncio.to_thread(_is_listening, session):
+        # frames of what the snapshot has seen may still be on their way to the listener
+        await asyncio.sleep(SETTLE_SECONDS)
+    return snapshot_id
+
+
+def _is_listening(session: Session) -> bool:
+    """Whether a session of the gateway goes on, as far as anybody noted."""
+    from infrastructure.discord.sessions import gateway_sessions
+
+    with reading(session.database) as connection:
+        return any(each.ended_at is None for each in gateway_sessions(connection, 1))
+
+
+def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, announcer: Announcer) -> dict[str, Any]:
+    from infrastructure.discord.snapshot import apply_discord_snapshot
+    from infrastructure.snapshots.guard import Held
+
+    try:
+        done = apply_discord_snapshot(
+            session.database, snapshot_id, by=whoever_runs_this(), confirmed=confirmed, announcer=announcer
+        )
+    except Held as held:
+        return {"applied": False, "held": str(held)}
+    return {"applied": True, "appended": done.events, "conflicts": done.conflicts}
+
+
+def _show(
+    session: Session,
+    taken: Snapshot,
+    findings: Sequence[Finding],
+    directory: RoleDirectory,
+    outcome: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    if as_json:
+        print_json({**taken._asdict(), **outcome, "found": rows_of(findings)})
+        return
+    if findings:
+        print_rows([_named(row, directory) for row in rows_of(findings)], COLUMNS, as_json=False)
+    found = ", ".join(f"{number:,} {name}" for name, number in taken.differences.items()) or "nothing differs"
+    click.echo(f"snapshot {taken.id}: {plural(taken.members, 'member')}, {found}")
+    if outcome["applied"]:
+        click.echo(f"{plural(outcome['appended'], 'event')} appended")
+    elif taken.differences and not outcome.get("held"):
+        risk = f"; {taken.at_risk:,} would depart or lose a role" if taken.at_risk else ""
+        flag = " --confirm" if taken.at_risk > most_at_risk(taken.known) else ""
+        session.say(f"nothing was changed{risk}; to append it: temple discord snapshot --apply{flag}")
+
+
+def _named(row: dict[str, Any], directory: RoleDirectory) -> dict[str, Any]:
+    kind, _, role = row["field"].partition(" ")
+    return {**row, "field": f"role {directory.label(role)}"} if kind == "role" else row
+
+
+class _Ended:
+    code: int = ExitCode.OK
+
+
+@contextmanager
+def _told(session: Session) -> Iterator[_Ended]:
+    """What Discord says no to is one sentence and a number; what else goes wrong is told by whoever tells it always."""
+    from infrastructure.discord.errors import DiscordRefuses, DiscordUnavailable
+
+    ended = _Ended()
+    try:
+        yield ended
+    except DiscordUnavailable as error:
+        session.say(f"temple: {error}")
+        ended.code = ExitCode.UNREACHABLE
+    except DiscordRefuses as error:
+        session.say(f"temple: {error}")
+        ended.code = ExitCode.FAILED
+
+
+def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> Result:
+    from infrastructure.discord.listening import guild_of
+    from infrastructure.discord.rest import logged_in, pointed_at
+
+    token, settings = _token(session), session.settings
+    _check(session)
+
+    async def asked() -> Result:
+        async with logged_in(token) as rest:
+            guild = await guild_of(session.database, settings.discord_guild, rest)
+            return await work(rest, guild)
+
+    with pointed_at(settings.discord_api_url, settings.discord_gateway_url):
+        return asyncio.run(asked())
+
+
+def _check(session: Session) -> None:
+    with session.database.connect(Role.APPEND, application="temple discord") as connection:
+        require_current(connection)
+
+
+def _token(session: Session) -> str:
+    token = session.settings.discord_token
+    if token is None:
+        raise Refused("there is no token of a Discord bot: set TEMPLE_DISCORD_TOKEN, or a secret file of that name")
+    return token.get_secret_value()

@@ -1,0 +1,283 @@
+"""`temple inbox`: what senders told us, and what became of it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from domain.errors import UnknownName
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.instants import BEGINNING
+from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.commands.wording import plural
+from infrastructure.database.connection import Role, database_errors
+from infrastructure.database.statements import statement
+from infrastructure.inbox import listing
+from infrastructure.inbox.delivery import State
+from infrastructure.inbox.health import sources as read_sources
+from infrastructure.inbox.listing import Chosen, Listed
+from infrastructure.inbox.retention import prunable
+from infrastructure.inbox.retention import prune as prune_inbox
+from infrastructure.inbox.translating import Translating
+from infrastructure.inbox.translators import translators
+from infrastructure.log.announce import Announcer
+from infrastructure.projecting.operations import whoever_runs_this
+from infrastructure.reading.snapshot import snapshot
+
+COLUMNS = ("id", "source", "kind", "origin", "received_at", "state", "repeats", "size", "note")
+SOURCES = ("source", "last_received_at", "received", "repeats", "waiting", "failed", "unparseable", "events")
+AGAIN = (State.FAILED, State.UNPARSEABLE, State.SET_ASIDE)
+
+source_option = click.option("--source", metavar="NAME", help="Only of this source, such as patreon.")
+kind_option = click.option("--kind", metavar="NAME", help="Only of this trigger or dispatch.")
+
+
+@click.group("inbox")
+def command() -> None:
+    """What senders told us, as it came, and what became of it.
+
+    Bodies hold names and e-mails: they are shown only by `show --body`.
+    """
+
+
+@command.command("list")
+@source_option
+@click.option("--state", type=click.Choice([each.value for each in State]), help="Only those that stand there.")
+@kind_option
+@click.option("--since", type=BEGINNING, metavar="TIME", help="Only those received at that time or later.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
+@as_json
+@click.pass_obj
+def list_(
+    session: Session,
+    source: str | None,
+    state: str | None,
+    kind: str | None,
+    since: datetime | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Deliveries without their bodies, the newest first.
+
+    \b
+    Examples:
+      temple inbox list --state failed
+      temple inbox list --source patreon --kind members:pledge:delete --since 2026-03-01
+    """
+    chosen = Chosen(source, kind, None if state is None else State(state), since)
+    with snapshot(session.database) as connection:
+        found = listing.deliveries(connection, chosen, limit=limit)
+    if found or as_json:
+        print_rows([_row(each) for each in found], COLUMNS, as_json=as_json)
+    else:
+        session.say("no such delivery")
+
+
+@command.command("show")
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.option("--body", is_flag=True, help="The body too. It may hold names and e-mails.")
+@click.option("--raw", is_flag=True, help="Nothing but the body, byte by byte.")
+@as_json
+@click.pass_obj
+def show(session: Session, number: int, body: bool, raw: bool, as_json: bool) -> None:
+    """One delivery. Its body only when it is asked for.
+
+    \b
+    Examples:
+      temple inbox show 4711 --body
+      temple inbox show 4711 --raw > body.json
+    """
+    if raw:
+        click.echo(_body(session, number), nl=False)
+        return
+    with snapshot(session.database) as connection:
+        found = listing.delivery(connection, number)
+    content = _body(session, number) if body else None
+    data = {**found._asdict(), "state": found.state.value}
+    if as_json:
+        print_json(data if content is None else {**data, "body": _parsed(content)})
+        return
+    print_fields({**data, "id": str(found.id)}, as_json=False)
+    if content is not None:
+        click.echo(f"\n{_pretty(content)}")
+
+
+@command.command("retry")
+@click.argument("numbers", metavar="[ID]...", nargs=-1, type=click.IntRange(min=1))
+@click.option("--all", "every", is_flag=True, help="All in that state.")
+@click.option(
+    "--state",
+    type=click.Choice([each.value for each in AGAIN]),
+    default=State.FAILED.value,
+    show_default=True,
+    help="Those that stand there.",
+)
+@source_option
+@kind_option
+@click.pass_obj
+def retry(
+    session: Session, numbers: tuple[int, ...], every: bool, state: str, source: str | None, kind: str | None
+) -> None:
+    """Let deliveries be translated again: after the cause is mended, or by a version that reads more of them.
+
+    They are translated by what runs the translator of their source, before what came later and waits still. What
+    they gave before is not given again.
+
+    \b
+    Examples:
+      temple inbox retry 4711 4712
+      temple inbox retry --all --source patreon
+      temple inbox retry --all --state unparseable --kind members:update
+    """
+    if bool(numbers) == every:
+        raise click.UsageError("name the deliveries, or say --all")
+    if numbers and (source or kind):
+        raise click.UsageError("--source and --kind are about --all")
+    with (
+        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        database_errors("retrying deliveries"),
+    ):
+        if numbers:
+            done = listing.retry(connection, list(dict.fromkeys(numbers)), state=State(state))
+        else:
+            done = listing.retry_all(connection, state=State(state), source=source, kind=kind)
+        connection.execute(statement("inbox_notify"))
+    click.echo(f"{plural(done, 'delivery', 'deliveries')} waiting again")
+
+
+@command.command("set-aside")
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(min=1))
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with your name.")
+@click.pass_obj
+def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
+    """Leave it at that: nothing is to be made of these deliveries, which failed or can not be read.
+
+    They are counted as trouble no more, and pruned when they are old.
+
+    \b
+    Example:
+      temple inbox set-aside 4711 --reason "garbage of an old test"
+    """
+    if not reason.strip():
+        raise click.BadParameter("say why", param_hint="--reason")
+    with (
+        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        database_errors("setting deliveries aside"),
+    ):
+        named = list(dict.fromkeys(numbers))
+        done = listing.set_aside(connection, named, by=whoever_runs_this(), reason=reason.strip())
+    click.echo(f"{plural(done, 'delivery', 'deliveries')} set aside")
+
+
+@command.command("translate")
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@click.pass_obj
+def translate(session: Session, sources: tuple[str, ...]) -> int:
+    """Translate what waits, until nothing does: of all sources that have a translator, or of those named.
+
+    `temple receive` and `temple up` do so as deliveries come; of one source, only one process does at a time.
+
+    \b
+    Example:
+      temple inbox retry --all --source patreon && temple inbox translate patreon
+    \b
+    Exit codes: 0 nothing waits any more; 1 some could not be translated, or another process is at it.
+    """
+    made = {each.source: each for each in translators(session.settings)}
+    for source in sources:
+        if source not in made:
+            raise UnknownName("translator of source", source, tuple(sorted(made)))
+    ended = True
+    with Announcer(session.database) as announcer:
+        for source in sources or sorted(made):
+            with Translating(session.database, made[source], announcer=announcer) as translating:
+                ended &= _drained(source, translating)
+    return ExitCode.OK if ended else ExitCode.FAILED
+
+
+@command.command("prune")
+@click.option("--older-than-days", type=click.IntRange(1), metavar="N", help="[env: TEMPLE_INBOX_KEEP_DAYS]")
+@click.option("--dry-run", is_flag=True, help="Only say how many.")
+@click.pass_obj
+def prune(session: Session, older_than_days: int | None, dry_run: bool) -> None:
+    """Delete deliveries that are translated and old; the receiver does so once a day.
+
+    Those that wait or failed stay, however old they are; events stay in any case.
+
+    \b
+    Example:
+      temple inbox prune --older-than-days 30 --dry-run
+    """
+    days = older_than_days or session.settings.inbox_keep_days
+    before = datetime.now(UTC) - timedelta(days=days)
+    with (
+        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        database_errors("pruning the inbox"),
+    ):
+        number = prunable(connection, before=before) if dry_run else prune_inbox(connection, before=before)
+    done = "would be deleted" if dry_run else "deleted"
+    click.echo(f"{plural(number, 'delivery', 'deliveries')} older than {plural(days, 'day')} {done}")
+
+
+@command.command("sources")
+@as_json
+@click.pass_obj
+def sources(session: Session, as_json: bool) -> None:
+    """Who sends, when last, and what waits or failed.
+
+    \b
+    Example:
+      temple inbox sources --json
+    """
+    with snapshot(session.database) as connection:
+        found = read_sources(connection)
+    if found or as_json:
+        print_rows([each._asdict() for each in found], SOURCES, as_json=as_json)
+    else:
+        session.say("nothing was received yet")
+
+
+def _drained(source: str, translating: Translating) -> bool:
+    """Whether everything was translated."""
+    deliveries = events = failed = 0
+    while True:
+        stepped = translating.step()
+        if stepped.elsewhere:
+            click.echo(f"{source}: another process translates it at the moment")
+            return False
+        deliveries, events, failed = deliveries + stepped.deliveries, events + stepped.events, failed + stepped.failed
+        if stepped.drained:
+            break
+    done = plural(deliveries, "delivery", "deliveries")
+    click.echo(f"{source}: {done} translated, {plural(events, 'event')} added, {failed:,} failed")
+    return not failed
+
+
+def _row(found: Listed) -> dict[str, Any]:
+    return {**found._asdict(), "id": found.id, "state": found.state.value}
+
+
+def _body(session: Session, number: int) -> bytes:
+    with (
+        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        database_errors("reading a body"),
+    ):
+        return listing.body(connection, number)
+
+
+def _parsed(body: bytes) -> Any:
+    """As JSON where it is, as text otherwise."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "backslashreplace")
+
+
+def _pretty(body: bytes) -> str:
+    try:
+        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = body.decode("utf-8", "backslashreplace")
+    # what a stranger wrote does not steer the terminal
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)

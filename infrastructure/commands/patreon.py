@@ -1,0 +1,154 @@
+"""`temple patreon`: what is asked of Patreon itself."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import click
+
+from domain.errors import DatabaseUnavailable, Refused
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.session import Session, as_json, print_json, print_rows
+from infrastructure.commands.wording import plural
+from infrastructure.inbox.translating import Translating
+from infrastructure.log.announce import Announcer
+from infrastructure.patreon.client import PatreonClient
+from infrastructure.patreon.making import client as make_client
+from infrastructure.patreon.snapshot import PatreonSettling, take_snapshot
+from infrastructure.patreon.translator import PatreonTranslator
+from infrastructure.patreon.webhooks import read_webhooks
+from infrastructure.projecting.operations import whoever_runs_this
+from infrastructure.reading.snapshot import snapshot as reading
+from infrastructure.snapshots.applying import apply_snapshot
+from infrastructure.snapshots.guard import Held, most_at_risk
+from infrastructure.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
+
+Result = TypeVar("Result")
+
+FOUND = ("class", "user_id", "field", "ours", "theirs", "events")
+WEBHOOKS = ("webhook_id", "uri", "paused", "failures", "last_attempted_at")
+WAIT_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.2
+
+
+@click.group("patreon")
+def command() -> None:
+    """What is asked of Patreon itself, with the creator's access token: TEMPLE_PATREON_TOKEN, or a secret file.
+
+    With TEMPLE_PATREON_REFRESH_TOKEN, TEMPLE_PATREON_CLIENT_ID and TEMPLE_PATREON_CLIENT_SECRET the token is
+    refreshed ahead of its end, and the new pair kept in the database.
+    """
+
+
+@command.command("snapshot")
+@click.option("--apply", is_flag=True, help="Append what is missing. Without it, only the differences are shown.")
+@click.option("--confirm", is_flag=True, help="Also when more members would lose something than usual.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(0), help="Show so many at most; 0: all.")
+@as_json
+@click.pass_obj
+def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
+    """Read all members of the campaigns, and compare them with what the ledger holds.
+
+    What was missed is shown in classes, and appended with --apply, as events that name the snapshot. It is
+    refused when not everybody could be read, and, without --confirm, when more than 5 % of the patrons, or
+    more than 20, would lose something. Nobody who is an active patron loses a tier by one reading: that is
+    read again some minutes later.
+
+    \b
+    Examples:
+      temple patreon snapshot
+      temple patreon snapshot --apply
+    \b
+    Exit codes: 0 nothing differs, or all was appended; 3 something differs; 4 Patreon or the database did not
+    answer; 5 held back, not complete, or no token.
+    """
+    _translate_waiting(session)
+    taken = _asked(session, lambda client: _take(session, client))
+    with reading(session.database) as connection:
+        found = read_snapshot(connection, taken)
+        rows = rows_of(list(islice(all_findings(connection, taken), limit or None)))
+    outcome = _apply(session, found, confirmed=confirm) if apply else {"applied": False}
+    _show(session, found, rows, outcome, as_json=as_json)
+    if outcome.get("held"):
+        raise Refused(str(outcome["held"]))
+    if not found.complete:
+        raise Refused(f"the snapshot is not complete: {found.note}; take another one")
+    return ExitCode.OK if apply or not found.differences else ExitCode.FOUND
+
+
+@command.command("webhooks")
+@as_json
+@click.pass_obj
+def webhooks(session: Session, as_json: bool) -> int:
+    """Ask Patreon about its webhooks: a paused one, or one whose deliveries fail, tells us nothing any more.
+
+    Only webhooks that were made by the token's own client are shown, not those of the portal. The answer is
+    kept for the metrics. To let a paused one go on: its button in Patreon's portal, which then sends what has
+    piled up.
+
+    \b
+    Exit codes: 0 all well; 3 one is paused or fails; 4 Patreon or the database did not answer; 5 no token.
+    """
+    found = _asked(session, lambda client: read_webhooks(session.database, client))
+    if found or as_json:
+        print_rows([each._asdict() for each in found], WEBHOOKS, as_json=as_json)
+    else:
+        session.say("this token's client has made no webhooks; those of the portal are not shown")
+    return ExitCode.FOUND if any(each.in_trouble for each in found) else ExitCode.OK
+
+
+async def _take(session: Session, client: PatreonClient) -> UUID:
+    given = session.settings.patreon_campaign_ids
+    campaigns = given or await client.campaigns()
+    return await take_snapshot(session.database, client, campaigns, whole=not given)
+
+
+def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, Any]:
+    settling, by = PatreonSettling(), whoever_runs_this()
+    try:
+        with Announcer(session.database) as announcer:
+            done = apply_snapshot(session.database, settling, found.id, by=by, confirmed=confirmed, announcer=announcer)
+    except Held as held:
+        return {"applied": False, "held": str(held)}
+    return {"applied": True, "appended": done.events, "conflicts": done.conflicts}
+
+
+def _asked(session: Session, question: Callable[[PatreonClient], Awaitable[Result]]) -> Result:
+    async def ask() -> Result:
+        async with make_client(session.database, session.settings) as client:
+            return await question(client)
+
+    return asyncio.run(ask())
+
+
+def _translate_waiting(session: Session) -> None:
+    """What was received comes before what is read. Raises DatabaseUnavailable when it does not come to an end."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    translator = PatreonTranslator(asks=True)
+    with Translating(session.database, translator) as translating:
+        while not (stepped := translating.step()).drained:
+            if stepped.elsewhere:
+                time.sleep(POLL_SECONDS)
+                if time.monotonic() > deadline:
+                    raise DatabaseUnavailable("what Patreon sent is still being translated; try again in a while")
+
+
+def _show(
+    session: Session, found: Snapshot, rows: Sequence[Mapping[str, Any]], outcome: Mapping[str, Any], *, as_json: bool
+) -> None:
+    if as_json:
+        print_json({**found._asdict(), **outcome, "found": rows})
+        return
+    if rows:
+        print_rows(rows, FOUND, as_json=False)
+    differences = ", ".join(f"{number:,} {kind}" for kind, number in found.differences.items()) or "nothing differs"
+    click.echo(f"snapshot {found.id}: {plural(found.members, 'membership')}, {differences}")
+    if outcome["applied"]:
+        click.echo(f"{plural(outcome['appended'], 'event')} appended")
+    elif found.differences and not outcome.get("held"):
+        risk = f"; {plural(found.at_risk, 'patron')} would lose something" if found.at_risk else ""
+        flag = " --confirm" if found.at_risk > most_at_risk(found.known) else ""
+        session.say(f"nothing was changed{risk}; to append it: temple patreon snapshot --apply{flag}")

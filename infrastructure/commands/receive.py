@@ -1,0 +1,113 @@
+"""`temple receive`: the webhook receiver."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from prometheus_client import CollectorRegistry
+
+from domain.errors import DatabaseUnavailable
+from infrastructure.commands.exit_codes import ExitCode
+from infrastructure.commands.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
+from infrastructure.commands.presence import present
+from infrastructure.commands.receiving import paths, receiving
+from infrastructure.commands.session import Session
+from infrastructure.database.connection import Role
+from infrastructure.database.migrations import require_current
+from infrastructure.metrics.exposing import exposed
+from infrastructure.metrics.registry import new_registry
+from infrastructure.receiving.server import Server
+
+POLL_SECONDS = 0.2
+
+
+@click.command("receive")
+@click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1; env: TEMPLE_RECEIVE_HOST]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="0 takes a free one.  [default: 8080; env: TEMPLE_RECEIVE_PORT]",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Of the metrics for Prometheus; 0 switches them off.  [default: 9465; env: TEMPLE_RECEIVE_METRICS_PORT]",
+)
+@click.pass_obj
+def command(session: Session, host: str | None, port: int | None, metrics_port: int | None) -> int:
+    """Take Patreon's webhooks in, keep them in the inbox, and translate them into events.
+
+    Each campaign has a path of its own, /hooks/patreon/NAME, and secrets of its own in TEMPLE_PATREON_SECRETS:
+    one secret of a campaign that is then called main, or {"NAME": ["SECRET", ...], ...}. A delivery is answered
+    with 200 once it is committed; while the database is away, with 503, and the sender comes again.
+    /healthz says that this process is alive, /readyz that it would keep what comes.
+
+    TLS is for a proxy in front of it, which must pass bodies on as they are.
+    Ctrl-C or SIGTERM lets it answer what has begun, and end.
+
+    \b
+    Examples:
+      temple receive
+      temple receive --host 0.0.0.0 --port 8443
+    \b
+    Exit codes: 0 stopped; 1 it can not listen there, or ended by itself; 4 no database; 5 there is no secret,
+    or the database does not fit this version.
+    """
+    where = paths(session.settings)
+    with stopped_by_signals() as stop:
+        _check(session)
+        with (
+            present(session.settings.home, "receive"),
+            _measured(session, metrics_port) as registry,
+            receiving(session, host=host, port=port, registry=registry) as server,
+        ):
+            for path in where:
+                click.echo(f"listening on {server.url}{path}")
+            session.say(f"keeping what comes in {session.database.name}; Ctrl-C ends it")
+            tell_service_manager("READY=1")
+            alive = _wait(stop, server)
+            tell_service_manager("STOPPING=1")
+    if not alive:
+        session.say("the server ended by itself")
+        return ExitCode.FAILED
+    session.say("ended; what was taken in is kept")
+    return ExitCode.OK
+
+
+@contextmanager
+def _measured(session: Session, port: int | None) -> Iterator[CollectorRegistry | None]:
+    """What this process counts, for Prometheus; what the inbox holds, the runner tells."""
+    settings = session.settings
+    port = settings.receive_metrics_port if port is None else port
+    if not port:
+        yield None
+        return
+    registry = new_registry()
+    token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else None
+    with exposed(registry, settings.metrics_host, port, token=token):
+        session.say(f"metrics at http://{settings.metrics_host}:{port}/metrics")
+        yield registry
+
+
+def _check(session: Session) -> None:
+    """A database that does not fit is told now; one that is away may come back, and until then all are sent away."""
+    database = session.database
+    try:
+        with database.connect(Role.APPEND, application="temple receive") as connection:
+            require_current(connection)
+    except DatabaseUnavailable as error:
+        if session.embedded is not None:
+            raise
+        session.say(f"{error}; until it is back, deliveries are answered with 503")
+
+
+def _wait(stop: Stop, server: Server) -> bool:
+    """Until a signal came; False when the server has ended before that."""
+    watchdog = Watchdog()
+    while not stop.asked:
+        watchdog()
+        if not server.alive:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True

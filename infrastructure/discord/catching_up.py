@@ -1,0 +1,113 @@
+"""What is done when a session begins, so that nothing stays lost: the gateway is open, and frames are kept meanwhile.
+
+The audit log is read back before any frame of the session is translated; then translating goes on, a snapshot is taken
+beside it, and applied. Of a member who was heard of since the snapshot began, the frame counts.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.statements import statement
+from infrastructure.discord.backfill import ReadBack, backfill
+from infrastructure.discord.errors import DiscordRefuses
+from infrastructure.discord.rest import Rest
+from infrastructure.discord.snapshot import apply_discord_snapshot, take_snapshot
+from infrastructure.discord.translator import DiscordTranslator
+from infrastructure.inbox.translating import Translating
+from infrastructure.log.announce import Announcer
+from infrastructure.snapshots.applying import Applied
+from infrastructure.snapshots.guard import Held
+from infrastructure.snapshots.snapshot import Snapshot, read_snapshot
+
+SETTLE_SECONDS: Final = 5.0
+"""Frames of changes that a snapshot has seen already may still be on their way: they are waited for."""
+
+POLL_SECONDS: Final = 0.05
+
+
+class CaughtUp(NamedTuple):
+    """`read_back` None: the audit log is not for us. `applied` None: the guard held the snapshot back, see `held`."""
+
+    read_back: ReadBack | None
+    snapshot: Snapshot
+    applied: Applied | None
+    held: Held | None = None
+    refused: str | None = None
+
+
+async def catch_up(
+    database: Database,
+    rest: Rest,
+    guild: str,
+    *,
+    open_gate: Callable[[], None],
+    by: str,
+    announcer: Announcer | None = None,
+    settle_seconds: float = SETTLE_SECONDS,
+) -> CaughtUp:
+    """Raises DiscordUnavailable, DiscordRefuses (of all but the audit log) and DatabaseUnavailable."""
+    read_back, refused = None, None
+    try:
+        read_back = await backfill(database, rest, guild, announcer=announcer)
+    except DiscordRefuses as error:
+        # who did it stays unknown; what happened is told by frames and snapshots all the same
+        refused = str(error)
+    finally:
+        open_gate()
+    await translated(database)
+    snapshot_id = await take_snapshot(database, rest, guild)
+    snapshot = await asyncio.to_thread(_read, database, snapshot_id)
+    if snapshot.differences:
+        await asyncio.sleep(settle_seconds)
+        await translated(database)
+    try:
+        applied = await asyncio.to_thread(apply_discord_snapshot, database, snapshot_id, by=by, announcer=announcer)
+    except Held as held:
+        return CaughtUp(read_back, snapshot, None, held, refused)
+    return CaughtUp(read_back, snapshot, applied, None, refused)
+
+
+async def translated(database: Database) -> None:
+    """Waits until all that the inbox has by now is translated, by whoever does it."""
+    head = await asyncio.to_thread(_head, database)
+    while head and await asyncio.to_thread(_waits, database, head):  # noqa: ASYNC110 -- another process may do it
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def translate_all(database: Database, announcer: Announcer | None = None) -> None:
+    """Where no listener does it. Raises DatabaseUnavailable."""
+    with Translating(database, DiscordTranslator(), announcer=announcer) as translating:
+        head = _head(database)
+        while head and _waits(database, head):
+            translating.step()
+
+
+def _read(database: Database, snapshot_id: UUID) -> Snapshot:
+    snapshot: Snapshot = _asked(database, lambda connection: read_snapshot(connection, snapshot_id))
+    return snapshot
+
+
+def _head(database: Database) -> int:
+    row = _asked(database, lambda connection: connection.execute(statement("discord_inbox_head")).fetchone())
+    return 0 if row is None else int(row[0])
+
+
+def _waits(database: Database, upto: int) -> bool:
+    found = _asked(
+        database,
+        lambda connection: connection.execute(statement("discord_inbox_waiting"), {"upto": upto}).fetchone(),
+    )
+    return bool(found == (True,))
+
+
+def _asked(database: Database, ask: Callable[[psycopg.Connection[Any]], Any]) -> Any:
+    with (
+        database_errors("looking at the inbox"),
+        database.connect(Role.READ, application="temple discord") as connection,
+    ):
+        return ask(connection)

@@ -1,0 +1,16 @@
+"""What goes wrong with Discord, in one sentence each."""
+
+from domain.errors import LedgerError, Refused
+
+
+class DiscordUnavailable(LedgerError):
+    """Not reached, or failing: to be tried again."""
+
+
+class DiscordRefuses(LedgerError):
+    """Answered, and said no: trying again changes nothing until somebody has changed something over there."""
+
+
+class OtherGuild(Refused):
+    def __init__(self, ours: str, other: str) -> None:
+        super().__init__(f"this ledger is about guild {ours}, and takes one only: {other} needs a ledger of its own")

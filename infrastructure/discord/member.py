@@ -1,0 +1,74 @@
+"""What is known of a member, what is seen of them, and who the audit log says did it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+Direction = Literal["add", "remove", "leave", "delete"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """What the source last said. Of somebody we never heard of, nothing is `known`.
+
+    `joined_at` is when the stay began that goes on, or the last one. `last_event_at` is the time of the last event that
+    was derived, `seen_at` when the last frame came, `observed_at` when a frame or a snapshot told what is known.
+    """
+
+    user_id: str
+    known: bool = False
+    present: bool = False
+    joined_at: datetime | None = None
+    roles: frozenset[str] = frozenset()
+    last_event_at: datetime | None = None
+    seen_at: datetime | None = None
+    observed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The full state of a member at one moment, as a frame or a snapshot has it.
+
+    `key` tells this sight from every other one; `snapshot` is the snapshot's id, None of a frame. `arrives`: the frame
+    says that somebody joined. `roles` None: it says nothing about them.
+    """
+
+    at: datetime
+    key: str
+    present: bool
+    joined_at: datetime | None = None
+    roles: frozenset[str] | None = None
+    snapshot: str | None = None
+    arrives: bool = False
+    how: str | None = None
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """One role, or the leave, of one entry of the audit log; of a role that was deleted, without a user.
+
+    `at` is when it happened, by Discord's clock. `heard_at` is when the gateway told it, by ours, in `session`; both
+    are None for an entry that was only read back.
+    """
+
+    entry_id: str
+    user_id: str
+    direction: Direction
+    role: str
+    actor: str | None
+    reason: str | None
+    how: str | None
+    at: datetime
+    heard_at: datetime | None = None
+    session: str | None = None
+
+    @property
+    def came_at(self) -> datetime:
+        return self.heard_at or self.at
+
+
+class Feed(NamedTuple):
+    """The session that goes on, and since when no frame of the guild is missing; None before there was one."""
+
+    session: str | None = None
+    whole_since: datetime | None = None

@@ -1,0 +1,109 @@
+"""The one writer of frames: into the inbox, in gateway order, a commit for each round."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import psycopg
+import structlog
+
+from domain.errors import DatabaseUnavailable
+from infrastructure.database.connection import Database, Role
+from infrastructure.discord.sessions import STOPPED, end_sessions, note_sessions
+from infrastructure.discord.waiting_frames import WaitingFrames
+from infrastructure.inbox.delivery import Delivery
+from infrastructure.inbox.keeping import keep
+from infrastructure.log.patience import PatientConnection
+
+ROUND: Final = 1_000
+"""Frames committed together at most: while one round is on its way to the disk, the next one gathers."""
+
+PATIENCE_SECONDS: Final = 2.0
+END_SECONDS: Final = 10.0
+
+log = structlog.get_logger("temple.discord")
+
+
+class FrameWriter(threading.Thread):
+    """Keeps what waits until it has ended, also while the database is away: then frames wait in memory.
+
+    *before_session* is called before the first frame of a new session is kept, *session_kept* once it is, *kept* after
+    each round.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        frames: WaitingFrames,
+        *,
+        before_session: Callable[[], None],
+        session_kept: Callable[[], None],
+        kept: Callable[[int], None],
+    ) -> None:
+        super().__init__(name="discord frames", daemon=True)
+        self._patient = PatientConnection(
+            database, Role.APPEND, application="temple discord listen", patience_seconds=PATIENCE_SECONDS
+        )
+        self._frames = frames
+        self._before_session = before_session
+        self._session_kept = session_kept
+        self._kept = kept
+        self._give_up_at: float | None = None
+        self.count = 0
+        self.lost = 0
+
+    def run(self) -> None:
+        while taken := self._frames.take(ROUND):
+            for round_ in _rounds(taken):
+                self._keep(round_)
+        self._end_sessions()
+        self._patient.close()
+
+    def finish(self) -> None:
+        """Keeps what waits, for some seconds at most; `lost` frames could not be kept by then."""
+        self._give_up_at = time.monotonic() + END_SECONDS
+        self._frames.end()
+        self.join(END_SECONDS + PATIENCE_SECONDS + 1)
+
+    def _keep(self, round_: Sequence[Delivery]) -> None:
+        begins = round_[0].kind == "READY"
+        if begins:
+            self._before_session()
+        attempt = 0
+        while True:
+            try:
+                self._patient.run("keeping frames", lambda connection: _kept(connection, round_))
+                break
+            except DatabaseUnavailable as error:
+                attempt += 1
+                log.warning("frames wait in memory", waiting=len(self._frames), reason=str(error), attempt=attempt)
+                if self._give_up_at is not None and time.monotonic() > self._give_up_at:
+                    self.lost += len(round_)
+                    return
+        self.count += len(round_)
+        self._kept(len(round_))
+        if begins:
+            self._session_kept()
+
+    def _end_sessions(self) -> None:
+        try:
+            self._patient.run("ending the session", lambda connection: end_sessions(connection, STOPPED))
+        except DatabaseUnavailable as error:
+            log.warning("the end of the session is not noted", reason=str(error))
+
+
+def _kept(connection: psycopg.Connection[Any], round_: Sequence[Delivery]) -> None:
+    with connection.transaction():
+        keep(connection, round_)
+        note_sessions(connection, round_)
+
+
+def _rounds(taken: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
+    """A session begins a round."""
+    start = 0
+    for index, delivery in enumerate(taken):
+        if delivery.kind == "READY" and index > start:
+            yield taken[start:index]
+            start = index
+    yield taken[start:]

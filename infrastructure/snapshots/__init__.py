@@ -1,0 +1,1 @@
+"""Snapshots: what a source says of everybody, beside what the ledger holds."""

@@ -1,0 +1,2 @@
+delete from discord_attribution
+where at < %(before)s

@@ -1,0 +1,2 @@
+delete from discord_change
+where received_at < %(before)s

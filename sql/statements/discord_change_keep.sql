@@ -1,0 +1,6 @@
+insert into discord_change (key, user_id, direction, role_id, at, received_at)
+select key, user_id, direction, role_id, at, %(received_at)s
+from unnest(
+    %(keys)s::text[], %(user_ids)s::text[], %(directions)s::text[], %(role_ids)s::text[], %(ats)s::timestamptz[]
+) as given (key, user_id, direction, role_id, at)
+on conflict (key) do nothing

@@ -1,0 +1,12 @@
+delete from discord_change
+where key = (
+    select key
+    from discord_change
+    where user_id = %(user_id)s
+      and direction = %(direction)s
+      and role_id = %(role_id)s
+      and received_at between %(earliest)s and %(latest)s
+    order by received_at, at
+    limit 1
+)
+returning key, at

@@ -1,0 +1,3 @@
+update discord_feed
+set session = coalesce(%(session)s, session),
+    whole_since = %(at)s

@@ -1,0 +1,3 @@
+select count(*)
+from discord_member
+where present

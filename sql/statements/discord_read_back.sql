@@ -1,0 +1,2 @@
+select read_back_to
+from discord_feed

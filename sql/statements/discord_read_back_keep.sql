@@ -1,0 +1,2 @@
+update discord_feed
+set read_back_to = %(entry_id)s

@@ -1,0 +1,3 @@
+update discord_role
+set ended = true
+where role_id = %(role_id)s

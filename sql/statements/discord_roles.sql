@@ -1,0 +1,2 @@
+select role_id, name, deleted_at
+from discord_role

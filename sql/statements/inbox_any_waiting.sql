@@ -1,0 +1,1 @@
+select exists (select from inbox where source = %(source)s and state = 'waiting')

@@ -1,0 +1,1 @@
+select body from inbox where id = %(id)s

@@ -1,0 +1,2 @@
+select guild_id
+from ledger_guild

@@ -1,0 +1,35 @@
+-- By positions, not by counting: of them some may be unused, so what is left is at most this.
+with head as (
+    select coalesce(max(id), 0) as position from webhook_audit_log
+)
+select
+    checkpoint.projection,
+    head.position as head,
+    reached.position,
+    greatest(0, head.position - reached.position) as waiting,
+    coalesce((
+        select extract(epoch from clock_timestamp() - waiting.recorded_at)::double precision
+        from webhook_audit_log as waiting
+        where waiting.id > reached.position
+        order by waiting.id
+        limit 1
+    ), 0) as lag_seconds,
+    checkpoint.passed,
+    checkpoint.counted,
+    checkpoint.version,
+    checkpoint.state,
+    lease.expires_at > clock_timestamp() as led,
+    parked.members,
+    extract(epoch from parked.oldest)::double precision as oldest_parked
+from projection_checkpoint as checkpoint
+cross join head
+left join projection_lease as lease using (projection)
+cross join lateral (
+    select case checkpoint.state when 'trigger' then head.position else checkpoint.position end as position
+) as reached
+cross join lateral (
+    select count(distinct failure.user_id) as members, min(failure.parked_at) as oldest
+    from projection_failure as failure
+    where failure.projection = checkpoint.projection
+) as parked
+where position(':' in checkpoint.projection) = 0

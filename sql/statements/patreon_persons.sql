@@ -1,0 +1,27 @@
+-- What the log was told of each of these members last: as we noted it, and as the log itself says where we noted
+-- nothing, or where it is asked for (others may have appended).
+select
+    given.user_id,
+    person.standing,
+    person.tier_id,
+    person.tier,
+    person.transition_id,
+    person.told_at,
+    last.event_id,
+    last.action,
+    last.target,
+    last.metadata ->> 'tier_id',
+    last.metadata ->> 'standing',
+    last.timestamp
+from unnest(%(user_ids)s::text[]) as given (user_id)
+left join patreon_person as person using (user_id)
+left join lateral (
+    select event_id, action, target, metadata, timestamp
+    from webhook_audit_log as log
+    where log.user_id = given.user_id
+      and log.event_type = 'patreon_membership'
+      and log.action in ('started', 'changed', 'declined', 'ended')
+      and (person.user_id is null or %(ask_log)s::boolean)
+    order by timestamp desc, id desc
+    limit 1
+) as last on true

@@ -1,0 +1,9 @@
+update snapshot
+set finished_at = %(finished_at)s,
+    complete = %(complete)s,
+    note = %(note)s,
+    members = %(members)s,
+    known = %(known)s,
+    at_risk = %(at_risk)s,
+    differences = %(differences)s::jsonb
+where id = %(id)s

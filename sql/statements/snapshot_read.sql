@@ -1,0 +1,4 @@
+select
+    id, source, started_at, finished_at, complete, note, members, known, at_risk, differences, applied_at, applied_by
+from snapshot
+where id = %(id)s

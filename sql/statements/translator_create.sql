@@ -1,0 +1,3 @@
+insert into translator (source)
+values (%(source)s)
+on conflict (source) do nothing

@@ -1,0 +1,5 @@
+-- Waits for whoever holds it.
+select source
+from translator
+where source = %(source)s
+for update

@@ -1,0 +1,233 @@
+"""The listener, through the real discord.py: what the gateway sends is kept in order, whatever it does meanwhile."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.errors import DatabaseUnavailable
+from infrastructure.database.connection import Database, Role
+from infrastructure.discord.errors import DiscordRefuses, OtherGuild
+from infrastructure.discord.listening import FATAL, Listener
+from infrastructure.discord.rest import pointed_at
+from infrastructure.discord.sessions import feed_state, gateway_sessions
+from infrastructure.discord.waiting_frames import WaitingFrames
+from infrastructure.testing.ledger import Ledger
+from tests.discord_source.conftest import Running, running
+from tests.fakes.discord_guild import Dispatch, TrueGuild
+from tests.fakes.fake_discord import FakeDiscord
+
+
+def now(guild: TrueGuild) -> None:
+    guild.now = datetime.now(UTC)
+
+
+def people(guild: TrueGuild, number: int, *, roles: int = 0) -> list[str]:
+    found = [guild.draw() for _ in range(number)]
+    for user_id in found:
+        guild.join(user_id)
+        guild.change_roles(user_id, add=list(guild.roles)[:roles])
+    return found
+
+
+def then_equal(listening: Running, guild: TrueGuild) -> None:
+    ledger = Ledger(listening.database)
+    ledger.catch_up()
+    ledger.then_verified()
+    rows = listening.ask("select user_id, array_agg(role) from discord_user_current_roles group by user_id")
+    assert {user_id: set(roles) for user_id, roles in rows} == {
+        user_id: member.roles for user_id, member in guild.members.items() if member.roles
+    }
+    active = listening.ask("select user_id from temple_member_status where status = 'active' and user_id <> 'guild'")
+    assert {row[0] for row in active} == guild.members.keys()
+
+
+def test_it_starts_from_everybody_and_goes_on_with_frames(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    oracle, seeker = guild.roles
+    ada, bob, cleo = people(guild, 3, roles=1)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        now(guild)
+        fake.dispatch(*guild.change_roles(ada, add=[seeker], remove=[oracle]), *guild.kick(bob))
+        fake.dispatch(*guild.join(guild.draw()), *guild.rename(cleo, "the wise"))
+        fake.dispatch(*guild.delete_role(oracle))
+        listening.until_translated(lambda kinds: kinds.get("GUILD_ROLE_DELETE") == 1)
+        listening.until(
+            lambda: not listening.ask("select from discord_role where deleted_at is not null and not ended"),
+            "the role ended for everybody",
+        )
+        then_equal(listening, guild)
+        grants = listening.ask("select role, granted_by from discord_user_current_roles")
+        assert grants == [(seeker, guild.moderator)]
+        left = listening.ask(
+            "select metadata ->> 'by', metadata ->> 'reason', metadata ->> 'how' from webhook_audit_log "
+            f"where event_type = 'discord_leave' and user_id = '{bob}' order by id desc limit 1"
+        )
+        assert left == [(guild.moderator, "rules", "kick")]
+    assert listening.listened is not None
+    assert listening.listened.lost == 0
+    assert fake.close_codes == [1000]
+    with database.connect(Role.READ) as connection:
+        assert [each.how for each in gateway_sessions(connection, 5)] == ["stopped"]
+
+
+def test_a_resumed_session_is_told_again_and_kept_once(database: Database, guild: TrueGuild, fake: FakeDiscord) -> None:
+    oracle, _ = guild.roles
+    ada, bob = people(guild, 2)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        now(guild)
+        fake.dispatch(*guild.change_roles(ada, add=[oracle]))
+        listening.until_translated(lambda kinds: kinds.get("GUILD_MEMBER_UPDATE") == 1)
+        fake.deaf = True
+        fake.dispatch(*guild.change_roles(ada, remove=[oracle]), *guild.change_roles(bob, add=[oracle]))
+        fake.deaf = False
+        fake.abort()
+        listening.until_translated(lambda kinds: kinds.get("RESUMED") == 1)
+        fake.ask_to_reconnect()
+        listening.until_translated(lambda kinds: kinds.get("RESUMED") == 2)
+        then_equal(listening, guild)
+        assert listening.kinds()["GUILD_MEMBER_UPDATE"] == 3
+        with database.connect(Role.READ) as connection:
+            sessions = gateway_sessions(connection, 5)
+        assert [(each.resumed, each.ended_at) for each in sessions] == [(2, None)]
+    assert len(listening.caught_up) == 1
+
+
+def test_what_a_lost_session_did_not_tell_is_found(database: Database, guild: TrueGuild, fake: FakeDiscord) -> None:
+    oracle, seeker = guild.roles
+    ada, bob, cleo = people(guild, 3)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        now(guild)
+        guild.wait(-10)
+        fake.deaf = True
+        for change in (guild.change_roles(ada, add=[oracle]), guild.change_roles(ada, remove=[oracle])):
+            fake.dispatch(*change)
+            guild.wait(2)
+        fake.dispatch(*guild.change_roles(bob, add=[seeker]), *guild.leave(cleo), *guild.join(guild.draw()))
+        fake.forget_sessions()
+        fake.deaf = False
+        fake.abort()
+        listening.until_caught_up(2)
+        then_equal(listening, guild)
+        toggles = listening.ask(
+            "select action, metadata ->> 'reconciled' is not null from webhook_audit_log "
+            f"where event_type = 'discord_role_change' and user_id = '{ada}' order by timestamp"
+        )
+        assert toggles == [("added", True), ("removed", True)]
+        with database.connect(Role.READ) as connection:
+            sessions = gateway_sessions(connection, 5)
+            assert feed_state(connection).sessions_today == 2
+        assert [each.how for each in sessions] == [None, "not resumed"]
+        assert sessions[0].gap_seconds is not None
+
+
+def test_a_burst_is_kept_in_order_also_when_the_database_goes_away_meanwhile(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    ada, *_ = people(guild, 1)
+    oracle, _ = guild.roles
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        now(guild)
+        burst = []
+        for number in range(500):
+            change = {"remove": [oracle]} if number % 2 else {"add": [oracle]}
+            burst += guild.change_roles(ada, **change, logged=False)
+        fake.flood(burst[:250])
+        with database.connect(Role.LOGIN) as admin:
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        fake.flood(burst[250:])
+        listening.until_translated(lambda kinds: kinds.get("GUILD_MEMBER_UPDATE") == 500)
+        then_equal(listening, guild)
+        told = listening.ask(
+            "select action from webhook_audit_log where event_type = 'discord_role_change' order by id"
+        )
+        assert [row[0] for row in told] == ["added", "removed"] * 250
+        numbers = [row[0] for row in listening.ask("select (details ->> 's')::int from inbox order by id")]
+        assert numbers == sorted(numbers)
+
+
+def test_rate_limits_are_waited_for_and_their_frames_kept(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    fake.limits, fake.page = 2, 2
+    people(guild, 5)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        limited = {"opcode": 8, "retry_after": 27.5, "meta": {"guild_id": guild.id, "nonce": "a"}}
+        fake.dispatch(Dispatch("RATE_LIMITED", limited))
+        listening.until_translated(lambda kinds: kinds.get("RATE_LIMITED") == 1)
+        then_equal(listening, guild)
+
+
+def test_without_the_audit_log_it_says_so_and_goes_on(database: Database, guild: TrueGuild, fake: FakeDiscord) -> None:
+    fake.forbidden.add("/guilds/{guild}/audit-logs")
+    people(guild, 2, roles=1)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        then_equal(listening, guild)
+        assert any("View Audit Log" in said and "403" in said for said in listening.said)
+
+
+def test_a_snapshot_that_would_take_too_much_is_told_and_not_applied(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    gone = people(guild, 4, roles=1)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+    guild.wait(60)
+    for user_id in gone[:3]:
+        guild.leave(user_id)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        assert listening.caught_up[0].held is not None
+        assert any("not applied" in said and "--confirm" in said for said in listening.said)
+        assert listening.ask("select count(*) from discord_member where present") == [(5,)]
+
+
+@pytest.mark.parametrize("code", [4004, 4013, 4014])
+def test_what_no_second_try_will_change_is_one_sentence(
+    database: Database, guild: TrueGuild, fake: FakeDiscord, code: int
+) -> None:
+    fake.refuse_with = code
+    with pytest.raises(DiscordRefuses) as refused, pointed_at(fake.api_url, fake.gateway_url):
+        Listener(database, "a-token", guild=None, say=lambda _: None).run()
+    assert str(refused.value) == FATAL[code]
+
+
+def test_a_wrong_token_is_told_before_anything_begins(database: Database, fake: FakeDiscord) -> None:
+    with pytest.raises(DiscordRefuses, match="TEMPLE_DISCORD_TOKEN"), pointed_at(fake.api_url, fake.gateway_url):
+        Listener(database, "another", guild=None, say=lambda _: None).run()
+
+
+def test_a_second_guild_is_refused(database: Database, guild: TrueGuild, fake: FakeDiscord) -> None:
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+    with pytest.raises(OtherGuild, match=guild.id), pointed_at(fake.api_url, fake.gateway_url):
+        Listener(database, "a-token", guild="42", say=lambda _: None).run()
+
+
+def test_it_ends_when_no_more_frames_fit_and_keeps_those_that_did(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    frames = WaitingFrames(most_frames=3)
+    ada, *_ = people(guild, 1)
+    with running(database, fake, frames=frames) as listening:
+        listening.until_caught_up()
+        with database.connect(Role.LOGIN, autocommit=False) as blocker:
+            blocker.execute("lock table inbox in access exclusive mode")
+            now(guild)
+            for number in range(20):
+                fake.dispatch(*guild.rename(ada, str(number)))
+            listening.until(lambda: frames.full, "the memory is full")
+            blocker.rollback()
+        listening.ended()
+        assert isinstance(listening.failure, DatabaseUnavailable)
+        assert "start again" in str(listening.failure)
+        assert len(frames) == 0

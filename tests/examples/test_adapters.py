@@ -1,0 +1,116 @@
+"""What docs/writing-an-adapter.md promises to authors."""
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
+
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.inbox import translators as registry
+from infrastructure.inbox.translating import Stepped, Translating
+from infrastructure.inbox.translators import TranslatorMisdeclared, translators
+from infrastructure.log.append import LogAppender
+from infrastructure.settings import Settings
+from infrastructure.testing.ledger import Ledger
+from projections.histories import at
+from tests.examples.forum import TABLE, ForumTranslator, receive
+from tests.examples.shop import Order, tell
+from tests.inbox.facts import rows
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "writing-an-adapter.md"
+
+ORDERS = [Order("A-1", "ada", "Oracle", at(1)), Order("A-2", "bob", "Oracle", at(2))]
+
+
+def test_an_order_that_is_told_again_adds_nothing(database: Database) -> None:
+    with LogAppender(database) as appender:
+        assert tell(ORDERS, appender) == (2, [])
+        assert tell([*ORDERS, Order("A-3", "ada", "Seeker", at(3))], appender) == (1, [])
+    ledger = Ledger(database)
+    ledger.then_roles("ada", ["Oracle", "Seeker"])
+
+
+def test_an_order_that_is_told_otherwise_is_a_conflict_and_the_others_count(database: Database) -> None:
+    with LogAppender(database) as appender:
+        tell(ORDERS, appender)
+        added, conflicts = tell([ORDERS[0]._replace(role="Seeker"), ORDERS[1]._replace(number="A-9")], appender)
+    assert added == 1
+    assert [each.position for each in conflicts] == [1]
+
+
+@pytest.fixture
+def forum(database: Database) -> Iterator[Translating]:
+    with database.connect(Role.LOGIN) as connection:
+        connection.execute(TABLE)
+    with Translating(database, ForumTranslator()) as translating:
+        yield translating
+
+
+def told(database: Database, *bodies: bytes, kind: str = "badges") -> None:
+    with database.connect(Role.APPEND) as connection:
+        for minute, body in enumerate(bodies):
+            receive(connection, kind, body, at(minute))
+
+
+def badges(member: str, *held: str, seen: int = 0) -> bytes:
+    return json.dumps({"member": member, "badges": held, "seen": seen}).encode()
+
+
+def test_a_difference_becomes_an_event_and_the_same_again_none(database: Database, forum: Translating) -> None:
+    told(
+        database, badges("ada", "Oracle"), badges("ada", "Oracle", "Seeker"), badges("ada", "Oracle", "Seeker", seen=1)
+    )
+    assert forum.step() == Stepped(deliveries=3, events=2, drained=True)
+    Ledger(database).then_roles("ada", ["Oracle", "Seeker"])
+    assert rows(database, "note") == [None, None, "nothing new"]
+
+
+def test_a_badge_that_is_lost_and_won_again_is_three_events(database: Database, forum: Translating) -> None:
+    told(database, badges("ada", "Oracle"), badges("ada"), badges("ada", "Oracle", seen=1))
+    assert forum.step() == Stepped(deliveries=3, events=3, drained=True)
+    Ledger(database).then_roles("ada", ["Oracle"])
+
+
+def test_what_is_not_about_badges_or_not_to_be_read_is_kept(database: Database, forum: Translating) -> None:
+    told(database, b"hello", kind="ping")
+    told(database, b"hello", b'{"member": 7}', badges("x" * 200, "Oracle"), badges("bob", "Oracle"))
+    assert forum.step() == Stepped(deliveries=5, events=1, failed=1, drained=True)
+    assert rows(database, "state") == ["set_aside", "unparseable", "unparseable", "failed", "translated"]
+
+
+def points(*given: tuple[str, str]) -> EntryPoints:
+    return EntryPoints(EntryPoint(name, value, registry.GROUP) for name, value in given)
+
+
+def test_a_translator_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = points(("forum", "tests.examples.forum:forum_translator"))
+    monkeypatch.setattr(registry, "entry_points", lambda group: found)
+    assert "forum" in [each.source for each in translators(Settings())]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("forum", "tests.examples.nowhere:forum_translator", "can not be made: ModuleNotFoundError"),
+        ("forum", "tests.examples.forum:SOURCE", "can not be made: TypeError"),
+        ("board", "tests.examples.forum:forum_translator", "declared for source board translates forum"),
+    ],
+)
+def test_an_entry_point_that_is_no_translator_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda group: points((name, value)))
+    with pytest.raises(TranslatorMisdeclared, match=re.escape(told)):
+        translators(Settings())
+
+
+def test_the_page_shows_code_that_these_tests_run() -> None:
+    examples = {name: (ROOT / "tests" / "examples" / f"{name}.py").read_text("utf-8") for name in ("shop", "forum")}
+    blocks = re.findall(r"```python\n(.*?)\n```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    shown = [[name for name, code in examples.items() if block.strip() in code] for block in blocks]
+    assert [] not in shown
+    assert {name for names in shown for name in names} == set(examples)

@@ -1,0 +1,84 @@
+"""Keeping deliveries."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.inbox.keeping import Kept, keep
+from tests.inbox.facts import NOON, delivery, kept, rows
+
+
+def test_deliveries_are_kept_in_the_order_in_which_they_came(database: Database) -> None:
+    first = kept(database, *[delivery(f"{number}") for number in (3, 1, 2)])
+    assert rows(database, "body") == [b"3", b"1", b"2"]
+    assert [each.id for each in first] == rows(database, "id")
+    assert not any(each.repeated for each in first)
+
+
+def test_a_delivery_that_comes_again_is_counted_and_not_kept_twice(database: Database) -> None:
+    (first,) = kept(database, delivery("a", minute=1))
+    again = kept(database, delivery("b"), delivery("a", minute=9), delivery("a", minute=5), delivery("b"))
+    assert [(each.id == first.id, each.repeated) for each in again] == [
+        (False, False),
+        (True, True),
+        (True, True),
+        (False, True),
+    ]
+    assert rows(database, "body, repeats, extract(minute from last_received_at)::int") == [(b"a", 2, 9), (b"b", 1, 0)]
+    with database.connect(Role.READ) as connection:
+        assert connection.execute("select source, received, repeats from inbox_source").fetchall() == [("bells", 5, 3)]
+
+
+def test_writers_at_once_keep_each_delivery_once_count_all_and_lock_nobody_out_for_ever(database: Database) -> None:
+    numbers = list(range(20))
+
+    def write(seed: int) -> list[Kept]:
+        mine = random.Random(seed).sample(numbers, len(numbers))
+        return kept(database, *[delivery(f"{each}", source=f"bells{each % 2}") for each in mine])
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(write, range(16)))
+    assert sum(not each.repeated for written in done for each in written) == 20
+    assert sorted(rows(database, "repeats")) == [15] * 20
+    with database.connect(Role.READ) as connection:
+        found = connection.execute("select received, repeats from inbox_source order by source").fetchall()
+    assert found == [(160, 150), (160, 150)]
+
+
+def test_of_one_source_a_smaller_id_was_committed_earlier(database: Database) -> None:
+    """A writer that draws its ids and dawdles holds up the others of its source, and of no other one."""
+    kept(database, delivery("first"), delivery("other", source="gongs"))
+    with database.connect(Role.APPEND, autocommit=False) as slow:
+        keep(slow, [delivery("slow")])
+        assert kept(database, delivery("of another source", source="gongs"))
+        with database.connect(Role.APPEND) as quick:
+            quick.execute("set lock_timeout = '50ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                keep(quick, [delivery("quick")])
+
+
+def test_what_is_kept_is_never_altered(database: Database) -> None:
+    kept(database, delivery("a"))
+    for statement in ("update inbox set body = ''", "update inbox set received_at = now()", "truncate inbox"):
+        with database.connect(Role.APPEND) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("role", [Role.READ, Role.PROJECT])
+def test_who_only_reads_sees_everything_but_bodies_and_changes_nothing(database: Database, role: Role) -> None:
+    kept(database, delivery("a"))
+    with database.connect(role) as connection:
+        assert connection.execute("select id, kind, size, state from inbox").fetchone() is not None
+        for statement in ("select body from inbox", "update inbox set state = 'translated'", "delete from inbox"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
+
+
+def test_details_and_origin_come_back_as_they_were_given(database: Database) -> None:
+    given = replace(delivery("a"), origin="main", details={"sequence": 7, "resumed": None})
+    kept(database, given)
+    assert rows(database, "origin, details, received_at") == [("main", {"sequence": 7, "resumed": None}, NOON)]

@@ -1,0 +1,5 @@
+"""Commands are typed here as in tests/cli."""
+
+from tests.cli.conftest import environment, home, spawn, temple
+
+__all__ = ["environment", "home", "spawn", "temple"]

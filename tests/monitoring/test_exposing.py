@@ -1,0 +1,104 @@
+"""Metrics over HTTP: for this machine, or for whoever has the token; for nobody else, and nothing but metrics."""
+
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+
+from domain.errors import Refused
+from infrastructure.database.connection import Database
+from infrastructure.metrics.exposing import PortTaken, exposed, is_loopback
+from tests.cli.conftest import Typed
+from tests.cli.test_run import line_of
+from tests.monitoring.scraping import Scrape
+from tests.projecting.test_runner import wait_until
+
+
+def get(port: int, path: str = "/metrics", *, method: str = "GET", **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - an address of this machine
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    found = CollectorRegistry()
+    Gauge("here", "It is", registry=found).set(1)
+    return found
+
+
+def test_metrics_and_nothing_else_are_answered(registry: CollectorRegistry) -> None:
+    with exposed(registry, "127.0.0.1", 0) as port:
+        code, text = get(port)
+        assert (code, Scrape(text)("here")) == (200, 1)
+        assert get(port, "/")[0] == 404
+        assert get(port, "/metrics/../etc/passwd")[0] == 404
+        assert get(port, method="POST")[0] == 405
+
+
+def test_an_address_that_others_reach_is_refused_without_a_token(registry: CollectorRegistry) -> None:
+    with pytest.raises(Refused, match="TEMPLE_METRICS_TOKEN"), exposed(registry, "0.0.0.0", 0):  # noqa: S104
+        pass
+    assert is_loopback("::1")
+    assert is_loopback("localhost")
+    assert not is_loopback("temple.example.org")
+
+
+def test_with_a_token_only_who_sends_it_is_answered(registry: CollectorRegistry) -> None:
+    with exposed(registry, "0.0.0.0", 0, token="hunter2") as port:  # noqa: S104
+        assert get(port)[0] == 401
+        assert get(port, Authorization="Bearer hunter3")[0] == 401
+        assert get(port, Authorization="Bearer hünter2")[0] == 401
+        assert get(port, Authorization="Bearer hunter2")[0] == 200
+
+
+def test_a_port_that_is_taken_is_one_sentence(registry: CollectorRegistry) -> None:
+    with (
+        exposed(registry, "127.0.0.1", 0) as port,
+        pytest.raises(PortTaken, match=str(port)),
+        exposed(registry, "127.0.0.1", port),
+    ):
+        pass
+
+
+def test_a_runner_answers_until_it_ends(
+    temple: Typed, database: Database, spawn: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    port = free_port()
+    process = spawn("run", "--metrics-port", str(port))
+    line_of(process, "Ctrl-C ends it")
+    assert temple("projection", "wait", "members", "--timeout", "60").code == 0
+    assert Scrape(get(port)[1])("ledger_metrics_complete") == 1
+    wait_until(lambda: Scrape(get(port)[1])("ledger_runner_heartbeat_timestamp_seconds") != 0)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    with pytest.raises(urllib.error.URLError):
+        get(port)
+
+
+def test_a_port_that_was_asked_for_has_to_be_free(temple: Typed, registry: CollectorRegistry) -> None:
+    with exposed(registry, "127.0.0.1", 0) as port:
+        ended = temple("run", "--metrics-port", str(port))
+    assert ended.code == 1
+    assert f"port {port} can not be listened on" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_address_for_others_without_a_token_exits_5(temple: Typed) -> None:
+    ended = temple("run", TEMPLE_METRICS_HOST="0.0.0.0", TEMPLE_METRICS_PORT="9")  # noqa: S104
+    assert ended.code == 5
+    assert "TEMPLE_METRICS_TOKEN" in ended.stderr

@@ -1,0 +1,82 @@
+"""Patreon as it is asked by a feed's ledger, at the feed's time."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from infrastructure.database.connection import Role
+from infrastructure.patreon.client import PatreonClient
+from infrastructure.patreon.looking_again import Watching, look_again
+from infrastructure.patreon.snapshot import PatreonSettling, take_snapshot
+from infrastructure.snapshots.applying import Applied, apply_snapshot
+from infrastructure.snapshots.snapshot import all_findings, rows_of
+from tests.fakes.patreon import CAMPAIGN, FakePatreon
+from tests.patreon.feed import Feed
+
+
+class _Token:
+    async def token(self) -> str:
+        return "first"
+
+    async def instead_of(self, refused: str) -> str | None:
+        return None
+
+
+class Source:
+    """Patreon as it is asked by a feed's ledger, at the feed's time."""
+
+    def __init__(self, feed: Feed, patreon: FakePatreon) -> None:
+        self.feed = feed
+        self.patreon = patreon
+
+    def _now(self) -> datetime:
+        self.feed.later(seconds=1)
+        return self.feed.now
+
+    def takes(self, *, whole: bool = True) -> UUID:
+        async def run() -> UUID:
+            async with self._client() as client:
+                return await take_snapshot(self.feed.database, client, [CAMPAIGN], whole=whole, clock=self._now)
+
+        return asyncio.run(run())
+
+    def applies(self, snapshot_id: UUID, *, confirmed: bool = True) -> Applied:
+        return apply_snapshot(
+            self.feed.database, PatreonSettling(), snapshot_id, by="a test", confirmed=confirmed, chunk=3
+        )
+
+    def reconciles(self) -> list[dict[str, Any]]:
+        """Takes one and applies it; what it found."""
+        snapshot_id = self.takes()
+        self.applies(snapshot_id)
+        return self.found(snapshot_id)
+
+    def found(self, snapshot_id: UUID) -> list[dict[str, Any]]:
+        with self.feed.database.connect(Role.READ) as connection:
+            return rows_of(list(all_findings(connection, snapshot_id)))
+
+    def looks_again(self) -> int:
+        async def run() -> int:
+            async with self._client() as client:
+                return await look_again(self.feed.database, client, {})
+
+        return asyncio.run(run())
+
+    def watches(self, *, minutes: Sequence[float]) -> list[int]:
+        """How many webhooks were found in trouble, so many minutes later each time."""
+
+        async def run() -> list[int]:
+            async with self._client() as client:
+                watching = Watching(self.feed.database, client)
+                found = []
+                for each in minutes:
+                    self.feed.later(minutes=each)
+                    found.append(await watching.step())
+                return found
+
+        return asyncio.run(run())
+
+    def _client(self) -> PatreonClient:
+        return PatreonClient(_Token(), url=self.patreon.url, clock=self._now)

@@ -1,0 +1,79 @@
+"""Deliveries of Patreon's into a ledger, as if received, and the events that come of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.inbox.delivery import Delivery, digest_of
+from infrastructure.inbox.keeping import keep
+from infrastructure.inbox.translating import Translating
+from infrastructure.patreon.translator import PatreonTranslator
+from tests.patreon.bodies import START, encoded, member_document
+
+
+class Told(NamedTuple):
+    """An event of the log, as far as it matters here."""
+
+    user_id: str
+    action: str
+    tier: str | None
+
+
+class Feed:
+    """Its clock goes on by a second with each delivery."""
+
+    def __init__(self, database: Database, *, asks: bool = False) -> None:
+        self.database = database
+        self.now = START
+        self._translating = Translating(database, PatreonTranslator(asks=asks), clock=lambda: self.now)
+
+    def close(self) -> None:
+        self._translating.close()
+
+    def later(self, **units: float) -> None:
+        self.now += timedelta(**units)
+
+    def hears(self, trigger: str, document: Mapping[str, Any] | bytes, **details: str) -> None:
+        """Received, kept, translated; the trigger without `members:`, unless it is about something else."""
+        self.keeps(trigger, document, **details)
+        self.translates()
+
+    def keeps(self, trigger: str, document: Mapping[str, Any] | bytes, **details: str) -> None:
+        self.later(seconds=1)
+        kind = trigger if trigger.partition(":")[0] in ("posts", "pledges", "members") else f"members:{trigger}"
+        body = document if isinstance(document, bytes) else encoded(document)
+        digest = digest_of(kind.encode(), body + json.dumps(details).encode() if details else body)
+        delivery = Delivery("patreon", kind, body, digest, self.now, "main", details)
+        with self.database.connect(Role.APPEND) as connection, connection.transaction():
+            keep(connection, [delivery])
+
+    def translates(self) -> None:
+        while not self._translating.step().drained:
+            pass
+
+    def update(self, *tiers: tuple[str, str, int], **said: Any) -> None:
+        self.hears("update", member_document(*tiers, **said))
+
+    def told(self) -> list[Told]:
+        """All that the log says, in its order."""
+        with self.database.connect(Role.READ) as connection:
+            rows = connection.execute("select user_id, action, target from webhook_audit_log order by id")
+            return [Told(*row) for row in rows]
+
+    def metadata(self) -> list[dict[str, Any]]:
+        with self.database.connect(Role.READ) as connection:
+            return [row[0] for row in connection.execute("select metadata from webhook_audit_log order by id")]
+
+    def times(self) -> list[datetime]:
+        with self.database.connect(Role.READ) as connection:
+            return [row[0] for row in connection.execute("select timestamp from webhook_audit_log order by id")]
+
+    def outcomes(self) -> list[tuple[str, str | None]]:
+        """State and note of each delivery."""
+        with self.database.connect(Role.READ) as connection:
+            return [(row[0], row[1]) for row in connection.execute("select state, note from inbox order by id")]
+
+    def then_told(self, expected: Sequence[tuple[str, str, str | None]]) -> None:
+        assert self.told() == [Told(*each) for each in expected]

@@ -1,0 +1,179 @@
+"""`temple patreon …` and `temple drift`, as typed."""
+
+from functools import partial
+
+import pytest
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.patreon.webhooks import kept_webhooks
+from infrastructure.testing.ledger import Ledger
+from projections.histories import joined, role_added
+from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401
+from tests.fakes.patreon import FakePatreon
+from tests.patreon.bodies import (
+    ACOLYTE,
+    DISCORD,
+    NOVICE,
+    OTHER,
+    OTHER_DISCORD,
+    OTHER_MEMBER,
+    ROLES,
+    START,
+    member_document,
+)
+from tests.patreon.feed import Feed
+from tests.reading.facts import role_created
+
+ACOLYTE_ROLE, NOVICE_ROLE = ROLES[ACOLYTE[0]][0], ROLES[NOVICE[0]][0]
+
+
+@pytest.fixture
+def typed(temple: Typed, patreon: FakePatreon) -> Typed:  # noqa: F811
+    return partial(temple, "patreon", TEMPLE_PATREON_TOKEN="first", TEMPLE_PATREON_API_URL=patreon.url)
+
+
+def test_a_snapshot_shows_and_then_applies(typed: Typed, patreon: FakePatreon, feed: Feed) -> None:
+    patreon.put(member_document(ACOLYTE))
+    shown = typed("snapshot")
+    assert shown.code == 3
+    assert "unknown to us" in shown.stdout
+    assert "1 membership, 1 unknown to us" in shown.stdout
+    assert "temple patreon snapshot --apply" in shown.stderr
+    feed.then_told([])
+    applied = typed("snapshot", "--apply", "--json")
+    assert (applied.code, applied.data["appended"]) == (0, 1)
+    feed.then_told([(DISCORD, "started", "Acolyte")])
+    assert typed("snapshot").code == 0
+
+
+def test_what_waits_is_translated_first(typed: Typed, patreon: FakePatreon, feed: Feed) -> None:
+    patreon.put(member_document(ACOLYTE))
+    feed.keeps("pledge:create", member_document(ACOLYTE))
+    assert typed("snapshot", "--apply", "--json").data["found"] == []
+    feed.then_told([(DISCORD, "started", "Acolyte")])
+
+
+def test_a_snapshot_that_takes_much_is_refused_until_confirmed(typed: Typed, patreon: FakePatreon, feed: Feed) -> None:
+    for number in range(3):
+        feed.update(ACOLYTE, member=f"member-{number}", user=str(number + 1), discord=str(number + 100))
+    refused = typed("snapshot", "--apply")
+    assert (refused.code, len(feed.told())) == (5, 3)
+    assert "--confirm" in refused.stderr
+    assert typed("snapshot", "--apply", "--confirm").code == 0
+    assert len(feed.told()) == 6
+
+
+def test_an_incomplete_snapshot_is_shown_and_refused(typed: Typed, patreon: FakePatreon) -> None:
+    patreon.put(member_document(ACOLYTE))
+    patreon.put(member_document(NOVICE, member=OTHER_MEMBER, user=OTHER, discord=OTHER_DISCORD))
+    patreon.oddities.hides = 1
+    ended = typed("snapshot", "--apply")
+    assert ended.code == 5
+    assert "unknown to us" in ended.stdout
+    assert "is not complete (Patreon says there are 2 members, and showed 1)" in ended.stderr
+
+
+def test_without_a_token_it_is_a_sentence(temple: Typed) -> None:  # noqa: F811
+    ended = temple("patreon", "snapshot")
+    assert ended.code == 5
+    assert "TEMPLE_PATREON_TOKEN" in ended.stderr
+
+
+def test_patreon_that_does_not_take_the_token_is_a_sentence(typed: Typed, patreon: FakePatreon) -> None:
+    patreon.tokens.clear()
+    ended = typed("webhooks")
+    assert ended.code == 4
+    assert "first" not in ended.stderr
+
+
+def test_a_paused_webhook_is_found_and_kept(typed: Typed, patreon: FakePatreon, database: Database) -> None:
+    patreon.webhooks.append(
+        {
+            "type": "webhook",
+            "id": "31",
+            "attributes": {
+                "uri": "https://ledger.example/hooks/patreon/main",
+                "paused": True,
+                "num_consecutive_times_failed": 7,
+                "last_attempted_at": "2026-08-03T09:12:44.000+00:00",
+                "triggers": ["members:update"],
+                "secret": "not asked for",
+            },
+        }
+    )
+    ended = typed("webhooks", "--json")
+    assert (ended.code, ended.data[0]["paused"], ended.data[0]["failures"]) == (3, True, 7)
+    with database.connect(Role.READ) as connection:
+        assert [each.last_attempted_at for each in kept_webhooks(connection)] == [START]
+    patreon.webhooks.clear()
+    assert typed("webhooks").code == 0
+    with database.connect(Role.READ) as connection:
+        assert kept_webhooks(connection) == []
+
+
+# drift
+
+
+@pytest.fixture
+def community(feed: Feed) -> Ledger:
+    """DISCORD pays for Acolyte and has not its role; OTHER_DISCORD has it and pays for Novice."""
+    ledger = Ledger(feed.database)
+    ledger.given(
+        role_created(ACOLYTE_ROLE, "Temple Acolyte", START),
+        role_created(NOVICE_ROLE, "Temple Novice", START),
+        joined(DISCORD, START),
+        joined(OTHER_DISCORD, START),
+        role_added(OTHER_DISCORD, ACOLYTE_ROLE, START),
+        role_added(OTHER_DISCORD, NOVICE_ROLE, START),
+    )
+    feed.update(ACOLYTE)
+    feed.update(NOVICE, member=OTHER_MEMBER, user=OTHER, discord=OTHER_DISCORD)
+    feed.update(NOVICE, member="not-here", user="3", discord="700000000000000001")
+    feed.update(NOVICE, member="not-linked", user="4", discord=None)
+    ledger.catch_up()
+    return ledger
+
+
+def test_drift_is_who_pays_without_the_role_and_who_holds_it_without_paying(
+    temple: Typed,  # noqa: F811
+    community: Ledger,
+) -> None:
+    ended = temple("drift", "--json")
+    assert ended.code == 3
+    assert [(each["drift"], each["user_id"], each["role_name"]) for each in ended.data] == [
+        ("paid without role", DISCORD, "Temple Acolyte"),
+        ("role without paid", OTHER_DISCORD, "Temple Acolyte"),
+    ]
+    assert "1 patron with a Discord account not seen in the guild" in ended.stderr
+
+
+def test_no_drift_is_no_drift(temple: Typed, community: Ledger) -> None:  # noqa: F811
+    assert temple("drift", "--role", "Temple Novice").code == 0
+
+
+@pytest.mark.parametrize("tier", ["Acolyte", ACOLYTE[0], "acolyte"])
+def test_the_roles_of_the_settings_count_before_those_of_patreon(
+    temple: Typed,  # noqa: F811
+    community: Ledger,
+    tier: str,
+) -> None:
+    ended = temple("drift", "--json", TEMPLE_TIER_ROLES=f"{tier}=Temple Novice")
+    assert [(each["drift"], each["user_id"], each["role"]) for each in ended.data] == [
+        ("paid without role", DISCORD, NOVICE_ROLE)
+    ]
+
+
+def test_a_role_that_nobody_knows_is_a_sentence(temple: Typed, community: Ledger) -> None:  # noqa: F811
+    ended = temple("drift", TEMPLE_TIER_ROLES="Acolyte=Tempel Acolyte")
+    assert ended.code == 1
+    assert "did you mean Temple Acolyte" in ended.stderr
+
+
+def test_without_any_role_of_a_tier_it_is_refused(temple: Typed, database: Database) -> None:  # noqa: F811
+    assert temple("drift").code == 5
+
+
+def test_a_tier_that_has_no_role_is_named(temple: Typed, community: Ledger, feed: Feed) -> None:  # noqa: F811
+    feed.update(("9100009", "Patron Saint", 90_000), member="saint", user="9", discord="700000000000000009")
+    community.catch_up()
+    assert "no role is known for tier Patron Saint, which 1 member pay for" in temple("drift").stderr
