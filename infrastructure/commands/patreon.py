@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import click
 
-from domain.errors import DatabaseUnavailable
+from domain.errors import DatabaseUnavailable, Refused
 from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.session import Session, as_json, print_json, print_rows
 from infrastructure.commands.wording import plural
@@ -22,14 +22,14 @@ from infrastructure.patreon.translator import PatreonTranslator
 from infrastructure.patreon.webhooks import read_webhooks
 from infrastructure.projecting.operations import whoever_runs_this
 from infrastructure.reading.snapshot import snapshot as reading
-from infrastructure.snapshots.applying import Applied, apply_snapshot
+from infrastructure.snapshots.applying import apply_snapshot
+from infrastructure.snapshots.guard import Held, most_at_risk
 from infrastructure.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
 
 Result = TypeVar("Result")
 
-FOUND = ("class", "user_id", "ours", "theirs", "events")
+FOUND = ("class", "user_id", "field", "ours", "theirs", "events")
 WEBHOOKS = ("webhook_id", "uri", "paused", "failures", "last_attempted_at")
-MOST_SHOWN: Final = 50
 WAIT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.2
 
@@ -46,9 +46,7 @@ def command() -> None:
 @command.command("snapshot")
 @click.option("--apply", is_flag=True, help="Append what is missing. Without it, only the differences are shown.")
 @click.option("--confirm", is_flag=True, help="Also when more members would lose something than usual.")
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=MOST_SHOWN, show_default=True, help="Show so many differences."
-)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(0), help="Show so many at most; 0: all.")
 @as_json
 @click.pass_obj
 def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
@@ -64,22 +62,21 @@ def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: 
       temple patreon snapshot
       temple patreon snapshot --apply
     \b
-    Exit codes: 0 no differences, or applied; 3 differences were found; 4 Patreon or the database did not
-    answer; 5 refused.
+    Exit codes: 0 nothing differs, or all was appended; 3 something differs; 4 Patreon or the database did not
+    answer; 5 held back, not complete, or no token.
     """
     _translate_waiting(session)
     taken = _asked(session, lambda client: _take(session, client))
     with reading(session.database) as connection:
         found = read_snapshot(connection, taken)
-        rows = list(islice(chain.from_iterable(rows_of([each]) for each in all_findings(connection, taken)), limit))
-    if not as_json:
-        _tell(session, found, rows)
-    applied = _apply(session, found, confirmed=confirm) if apply else None
-    if as_json:
-        print_json(_data(found, rows, applied))
-    elif applied is not None:
-        session.say(f"{plural(applied.events, 'event')} appended, about {plural(applied.members, 'member')}")
-    return ExitCode.FOUND if applied is None and (found.differences or not found.complete) else ExitCode.OK
+        rows = rows_of(list(islice(all_findings(connection, taken), limit or None)))
+    outcome = _apply(session, found, confirmed=confirm) if apply else {"applied": False}
+    _show(session, found, rows, outcome, as_json=as_json)
+    if outcome.get("held"):
+        raise Refused(str(outcome["held"]))
+    if not found.complete:
+        raise Refused(f"the snapshot is not complete: {found.note}; take another one")
+    return ExitCode.OK if apply or not found.differences else ExitCode.FOUND
 
 
 @command.command("webhooks")
@@ -109,16 +106,14 @@ async def _take(session: Session, client: PatreonClient) -> UUID:
     return await take_snapshot(session.database, client, campaigns, whole=not given)
 
 
-def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> Applied:
-    with Announcer(session.database) as announcer:
-        return apply_snapshot(
-            session.database,
-            PatreonSettling(),
-            found.id,
-            by=whoever_runs_this(),
-            confirmed=confirmed,
-            announcer=announcer,
-        )
+def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, Any]:
+    settling, by = PatreonSettling(), whoever_runs_this()
+    try:
+        with Announcer(session.database) as announcer:
+            done = apply_snapshot(session.database, settling, found.id, by=by, confirmed=confirmed, announcer=announcer)
+    except Held as held:
+        return {"applied": False, "held": str(held)}
+    return {"applied": True, "appended": done.events, "conflicts": done.conflicts}
 
 
 def _asked(session: Session, question: Callable[[PatreonClient], Awaitable[Result]]) -> Result:
@@ -141,29 +136,19 @@ def _translate_waiting(session: Session) -> None:
                     raise DatabaseUnavailable("what Patreon sent is still being translated; try again in a while")
 
 
-def _tell(session: Session, found: Snapshot, rows: Sequence[Mapping[str, Any]]) -> None:
+def _show(
+    session: Session, found: Snapshot, rows: Sequence[Mapping[str, Any]], outcome: Mapping[str, Any], *, as_json: bool
+) -> None:
+    if as_json:
+        print_json({**found._asdict(), **outcome, "found": rows})
+        return
     if rows:
         print_rows(rows, FOUND, as_json=False)
-    session.say(
-        f"snapshot {found.id}: {plural(found.members, 'membership')} read, {plural(found.known, 'patron')} known, "
-        f"{plural(sum(found.differences.values()), 'difference')}"
-        + "".join(f", {number:,} {kind}" for kind, number in sorted(found.differences.items()))
-    )
-    if not found.complete:
-        session.say(f"not complete: {found.note}")
-    if sum(found.differences.values()) > len(rows):
-        session.say(f"the first {len(rows):,} are shown; --limit shows more")
-
-
-def _data(found: Snapshot, rows: Sequence[Mapping[str, Any]], applied: Applied | None) -> dict[str, Any]:
-    return {
-        "snapshot": str(found.id),
-        "complete": found.complete,
-        "note": found.note,
-        "members": found.members,
-        "known": found.known,
-        "at_risk": found.at_risk,
-        "classes": dict(found.differences),
-        "differences": list(rows),
-        "applied": None if applied is None else applied._asdict(),
-    }
+    differences = ", ".join(f"{number:,} {kind}" for kind, number in found.differences.items()) or "nothing differs"
+    click.echo(f"snapshot {found.id}: {plural(found.members, 'membership')}, {differences}")
+    if outcome["applied"]:
+        click.echo(f"{plural(outcome['appended'], 'event')} appended")
+    elif found.differences and not outcome.get("held"):
+        risk = f"; {plural(found.at_risk, 'patron')} would lose something" if found.at_risk else ""
+        flag = " --confirm" if found.at_risk > most_at_risk(found.known) else ""
+        session.say(f"nothing was changed{risk}; to append it: temple patreon snapshot --apply{flag}")

@@ -105,6 +105,10 @@ def _sighted(member: Member, seen: Seen) -> Member:
     return replace(member, known=True, seen_at=max(seen.at, member.seen_at or seen.at))
 
 
+def _observed(member: Member, seen: Seen) -> datetime:
+    return max(seen.at, member.observed_at or seen.at)
+
+
 class _Story:
     def __init__(
         self,
@@ -142,6 +146,7 @@ class _Story:
             joined_at=joined_at,
             roles=self._roles,
             last_event_at=self._last,
+            observed_at=_observed(member, seen),
         )
         return Conclusion(after, tuple(self._changes), tuple(self._without_effect()))
 
@@ -208,10 +213,12 @@ class _Story:
         return [Change(self._member.user_id, direction, self._seen.at, key, role, notes=self._notes())]
 
     def _role_ended(self, role: str, told: Sequence[Attribution]) -> list[Change]:
-        """By the end of the stay, which no event of its own tells, or by the end of the role."""
-        ends = self._deleted.get(role)
-        if ends is not None:
-            told = [each for each in told if each.at < ends]
+        """By the end of the stay, which no event of its own tells, or by the end of the role.
+
+        No state says what came of the last entries, so only those count that are newer than what is known.
+        """
+        ends, since = self._deleted.get(role), self._member.observed_at
+        told = [each for each in told if (ends is None or each.at < ends) and (since is None or each.at > since)]
         held = role in self._roles
         steps = alternating(held, told)
         changes = [self._step(each) for each in steps]

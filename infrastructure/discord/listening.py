@@ -200,8 +200,8 @@ class Listener:
     def _tell(self, done: CaughtUp) -> None:
         if done.refused is not None:
             self._say(f"{done.refused}; who changed what stays unknown until that is put right")
-        if done.read_back is not None and done.read_back.entries:
-            self._say(f"read {done.read_back.entries:,} entries of the audit log back")
+        if done.read_back is not None and done.read_back.explains:
+            self._say(f"the audit log, read back, may explain {done.read_back.explains:,} changes more")
         found = ", ".join(f"{number:,} {name}" for name, number in done.snapshot.differences.items())
         members = f"snapshot {done.snapshot.id}: {done.snapshot.members:,} members"
         self._say(f"{members}, {found}" if found else f"{members}, nothing was missed")

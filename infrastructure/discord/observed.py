@@ -47,9 +47,9 @@ def known_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, 
     """Of each of them, also of those that nobody heard of."""
     found = {user_id: Known(Member(user_id)) for user_id in user_ids}
     rows = connection.execute(statement("discord_known"), {"user_ids": list(user_ids)}, prepare=True)
-    for user_id, known, present, joined_at, roles, last_event_at, seen_at, attributions in rows:
+    for user_id, known, present, joined_at, roles, last_event_at, seen_at, observed_at, attributions in rows:
         member = (
-            Member(user_id, True, present, joined_at, frozenset(roles), last_event_at, seen_at)
+            Member(user_id, True, present, joined_at, frozenset(roles), last_event_at, seen_at, observed_at)
             if known
             else Member(user_id)
         )
@@ -131,7 +131,7 @@ def use_attributions(connection: Connection, used: Sequence[tuple[Attribution, U
 
 def holders(connection: Connection, role: str, limit: int) -> list[Member]:
     rows = connection.execute(statement("discord_role_holders"), {"roles": [role], "limit": limit})
-    return [Member(row[0], True, row[1], row[2], frozenset(row[3]), row[4], row[5]) for row in rows]
+    return [Member(row[0], True, row[1], row[2], frozenset(row[3]), *row[4:]) for row in rows]
 
 
 def known_roles(connection: Connection) -> dict[str, NamedRole]:
@@ -166,6 +166,7 @@ def _member_row(member: Member) -> dict[str, Any]:
         "roles": sorted(member.roles),
         "last_event_at": _text(member.last_event_at),
         "seen_at": _text(member.seen_at),
+        "observed_at": _text(member.observed_at),
     }
 
 

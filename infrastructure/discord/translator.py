@@ -109,8 +109,7 @@ def _observe(
     concluded = conclude(
         around.guild or "", known.member, seen, known.attributions, feed=around.feed, deleted=around.deleted
     )
-    # of somebody we had never heard of nobody will say later who gave those roles
-    observed.keep_conclusions(connection, [concluded], received_at=received_at if known.member.known else None)
+    observed.keep_conclusions(connection, [concluded], received_at=received_at)
     return [entry_of_change(change) for change in concluded.changes]
 
 

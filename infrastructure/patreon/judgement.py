@@ -20,6 +20,9 @@ from infrastructure.patreon.standing import holding_of
 LOOK_AGAIN_AFTER: Final = timedelta(minutes=5)
 """What Patreon says during a billing run lasts for minutes, mostly."""
 
+GIVE_UP_AFTER: Final = timedelta(minutes=15)
+"""When Patreon could not be asked for so long, later bodies, and the order of arrival, have to do."""
+
 
 @dataclass(frozen=True)
 class Telling:
@@ -156,9 +159,13 @@ def _loses_though_active(known: Member, heard: Member) -> bool:
 
 
 def _judge_loss(known: Member, heard: Member, link: Link | None, linked: Link | None, telling: Telling) -> Judged:
-    """Believed when it is still said some minutes after it was said first; until then nothing of consequence is."""
+    """Believed when it is still said some minutes after it was said first; until then nothing of consequence is.
+
+    Where somebody asks, it is for the answer to say so, as long as there is one.
+    """
     doubt = known.doubt
-    if doubt is not None and doubt.cause is Cause.LOSS and telling.at >= doubt.since + LOOK_AGAIN_AFTER:
+    delay = LOOK_AGAIN_AFTER if telling.read or not telling.asks else LOOK_AGAIN_AFTER + GIVE_UP_AFTER
+    if doubt is not None and doubt.cause is Cause.LOSS and telling.at >= doubt.since + delay:
         return Judged(heard, linked)
     kept = replace(heard, tiers=known.tiers, entitled_cents=known.entitled_cents)
     again = telling.at + LOOK_AGAIN_AFTER

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import psycopg
 import structlog
 
-from domain.errors import LedgerError
+from domain.errors import LedgerError, PlatformUnavailable
 from infrastructure.database.connection import Database, Role, database_errors
 from infrastructure.database.statements import statement
 from infrastructure.inbox.delivery import Delivery
@@ -24,12 +24,15 @@ from infrastructure.inbox.keeping import keep
 from infrastructure.patreon.change import SOURCE
 from infrastructure.patreon.client import PatreonClient
 from infrastructure.patreon.translator import GONE, READ, asked_details
+from infrastructure.patreon.webhooks import read_webhooks
 
 AT_ONCE: Final = 50
 POLL_SECONDS: Final = 1.0
 MOST_BACKOFF_SECONDS: Final = 60.0
 AGAIN_AFTER: Final = timedelta(seconds=30)
 """Until then an answer is on its way through the inbox."""
+
+WATCH_EVERY: Final = timedelta(minutes=10)
 
 log = structlog.get_logger("temple.patreon")
 
@@ -51,6 +54,31 @@ async def look_again(
         _keep(database, _delivery(member_id, answer, asked_at, client.clock()))
         asked[member_id] = asked_at
     return len(due)
+
+
+class Watching:
+    """What Patreon says of its webhooks, every so often: for the metrics, and the log when one is in trouble."""
+
+    def __init__(self, database: Database, client: PatreonClient) -> None:
+        self._database = database
+        self._client = client
+        self._next = client.clock()
+
+    async def step(self) -> int:
+        """How many are in trouble; asks only when it is time. Raises DatabaseUnavailable."""
+        now = self._client.clock()
+        if now < self._next:
+            return 0
+        self._next = now + WATCH_EVERY
+        try:
+            found = [each for each in await read_webhooks(self._database, self._client) if each.in_trouble]
+        except PlatformUnavailable as error:
+            # a token without the scope for webhooks reads members all the same
+            log.info("the webhooks were not looked at", reason=str(error))
+            return 0
+        for each in found:
+            log.error("a webhook of Patreon delivers nothing", paused=each.paused, failures=each.failures)
+        return len(found)
 
 
 class LookingAgain:
@@ -79,8 +107,10 @@ class LookingAgain:
         asked: dict[str, datetime] = {}
         failures = 0
         async with self._make_client() as client:
+            watching = Watching(self._database, client)
             while not self._stop.is_set():
                 try:
+                    await self._until_stopped(watching.step())
                     found = await self._until_stopped(look_again(self._database, client, asked))
                     failures = 0
                 except (LedgerError, psycopg.Error) as error:

@@ -5,6 +5,7 @@ five thousand digits, one key twice with two values, UTF-16 by guess. None of it
 """
 
 import json
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
@@ -41,20 +42,23 @@ def _check(value: object) -> None:
     """Depth and characters; without recursion, as the value may be deep."""
     level: list[object] = [value]
     for _ in range(MAX_DEPTH + 1):
-        below: list[object] = []
-        for each in level:
-            if isinstance(each, str):
-                _check_text(each)
-            elif isinstance(each, dict):
-                for key in each:
-                    _check_text(key)
-                below.extend(each.values())
-            elif isinstance(each, list):
-                below.extend(each)
-        if not below:
+        level = [inner for each in level for inner in _within(each)]
+        if not level:
             return
-        level = below
     raise _too_deep()
+
+
+def _within(value: object) -> Iterable[object]:
+    """What a list or an object holds; one that holds nothing counts as a level all the same."""
+    if isinstance(value, dict):
+        for key in value:
+            _check_text(key)
+        return value.values() or (None,)
+    if isinstance(value, list):
+        return value or (None,)
+    if isinstance(value, str):
+        _check_text(value)
+    return ()
 
 
 def _check_text(text: str) -> None:

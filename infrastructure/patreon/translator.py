@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import psycopg
@@ -16,7 +16,7 @@ from infrastructure.inbox.translator import Outcome, Translation
 from infrastructure.patreon import states
 from infrastructure.patreon.body import DELETED, Aside, Described, read_body
 from infrastructure.patreon.change import SOURCE
-from infrastructure.patreon.judgement import Telling
+from infrastructure.patreon.judgement import GIVE_UP_AFTER, Telling
 from infrastructure.patreon.membership import Membership
 from infrastructure.patreon.observing import Word, observe
 from infrastructure.patreon.strict_json import Unreadable
@@ -29,8 +29,6 @@ READ: Final = "members:read"
 GONE: Final = "members:gone"
 """The kinds of an answer; the second says that there is no such membership."""
 
-GIVE_UP_AFTER: Final = timedelta(minutes=15)
-"""When Patreon could not be asked for so long, a doubted order is as good as the order of arrival."""
 MOST_GIVEN_UP: Final = 200
 
 

@@ -88,6 +88,12 @@ create table patreon_token (
 comment on table patreon_token is 'the pair in use; Patreon makes the old one void when it gives a new one, so it is kept before it is used';
 comment on column patreon_token.given is 'a digest of the refresh token from the settings that the chain began with: another one there begins a new chain';
 
+create view patreon_token_state as
+select name, refreshed_at, refresh_at, expires_at, refused_at
+from patreon_token;
+comment on view patreon_token_state is 'how the token is, without the token; refused_at: Patreon took no refresh, a person has to give a new pair';
+
+grant select on patreon_token_state to temple_append, temple_read, temple_project;
 grant select, insert, update, delete
     on patreon_member, patreon_link, patreon_person, patreon_tier, patreon_webhook
     to temple_append;

@@ -1,13 +1,14 @@
 """Patreon as it is asked by a feed's ledger, at the feed's time."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from infrastructure.database.connection import Role
 from infrastructure.patreon.client import PatreonClient
-from infrastructure.patreon.looking_again import look_again
+from infrastructure.patreon.looking_again import Watching, look_again
 from infrastructure.patreon.snapshot import PatreonSettling, take_snapshot
 from infrastructure.snapshots.applying import Applied, apply_snapshot
 from infrastructure.snapshots.snapshot import all_findings, rows_of
@@ -60,6 +61,20 @@ class Source:
         async def run() -> int:
             async with self._client() as client:
                 return await look_again(self.feed.database, client, {})
+
+        return asyncio.run(run())
+
+    def watches(self, *, minutes: Sequence[float]) -> list[int]:
+        """How many webhooks were found in trouble, so many minutes later each time."""
+
+        async def run() -> list[int]:
+            async with self._client() as client:
+                watching = Watching(self.feed.database, client)
+                found = []
+                for each in minutes:
+                    self.feed.later(minutes=each)
+                    found.append(await watching.step())
+                return found
 
         return asyncio.run(run())
 

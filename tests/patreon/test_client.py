@@ -305,11 +305,3 @@ def test_patreon_away_while_refreshing_leaves_the_token_that_lives(
 def test_without_a_token_nothing_is_read(database: Database) -> None:
     with pytest.raises(Refused, match="TEMPLE_PATREON_TOKEN"):
         Tokens(database, Given(None), url="http://127.0.0.1:1")
-
-
-@pytest.mark.parametrize("role", [Role.READ, Role.PROJECT])
-def test_whoever_only_reads_does_not_see_tokens(database: Database, role: Role) -> None:
-    import psycopg
-
-    with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute("select * from patreon_token")

@@ -37,10 +37,11 @@ def test_a_snapshot_shows_and_then_applies(typed: Typed, patreon: FakePatreon, f
     shown = typed("snapshot")
     assert shown.code == 3
     assert "unknown to us" in shown.stdout
-    assert "1 membership read, 0 patrons known, 1 difference, 1 unknown to us" in shown.stderr
+    assert "1 membership, 1 unknown to us" in shown.stdout
+    assert "temple patreon snapshot --apply" in shown.stderr
     feed.then_told([])
     applied = typed("snapshot", "--apply", "--json")
-    assert (applied.code, applied.data["applied"]["events"]) == (0, 1)
+    assert (applied.code, applied.data["appended"]) == (0, 1)
     feed.then_told([(DISCORD, "started", "Acolyte")])
     assert typed("snapshot").code == 0
 
@@ -48,7 +49,7 @@ def test_a_snapshot_shows_and_then_applies(typed: Typed, patreon: FakePatreon, f
 def test_what_waits_is_translated_first(typed: Typed, patreon: FakePatreon, feed: Feed) -> None:
     patreon.put(member_document(ACOLYTE))
     feed.keeps("pledge:create", member_document(ACOLYTE))
-    assert typed("snapshot", "--apply", "--json").data["differences"] == []
+    assert typed("snapshot", "--apply", "--json").data["found"] == []
     feed.then_told([(DISCORD, "started", "Acolyte")])
 
 
@@ -60,6 +61,16 @@ def test_a_snapshot_that_takes_much_is_refused_until_confirmed(typed: Typed, pat
     assert "--confirm" in refused.stderr
     assert typed("snapshot", "--apply", "--confirm").code == 0
     assert len(feed.told()) == 6
+
+
+def test_an_incomplete_snapshot_is_shown_and_refused(typed: Typed, patreon: FakePatreon) -> None:
+    patreon.put(member_document(ACOLYTE))
+    patreon.put(member_document(NOVICE, member=OTHER_MEMBER, user=OTHER, discord=OTHER_DISCORD))
+    patreon.oddities.hides = 1
+    ended = typed("snapshot", "--apply")
+    assert ended.code == 5
+    assert "unknown to us" in ended.stdout
+    assert "is not complete (Patreon says there are 2 members, and showed 1)" in ended.stderr
 
 
 def test_without_a_token_it_is_a_sentence(temple: Typed) -> None:  # noqa: F811

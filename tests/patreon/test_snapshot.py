@@ -264,3 +264,13 @@ def test_asking_twice_tells_once(looking: Source) -> None:
     looking.looks_again()
     looking.feed.translates()
     looking.feed.then_told([STARTED, (DISCORD, "changed", "Oracle")])
+
+
+def test_webhooks_are_looked_at_every_ten_minutes(looking: Source) -> None:
+    looking.patreon.webhooks.append({"type": "webhook", "id": "31", "attributes": {"paused": "true"}})
+    assert looking.watches(minutes=(0, 1, 8, 3)) == [1, 0, 0, 1]
+
+
+def test_a_token_without_the_scope_for_webhooks_is_no_failure(looking: Source) -> None:
+    looking.patreon.fails(403)
+    assert looking.watches(minutes=(0,)) == [0]

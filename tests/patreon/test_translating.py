@@ -486,6 +486,17 @@ def test_a_loss_that_is_read_again_after_the_delay_is_one(asking: Feed) -> None:
     asking.then_told([STARTED, (DISCORD, "ended", None)])
 
 
+def test_where_somebody_asks_later_bodies_take_no_tier_until_nobody_answered_for_long(asking: Feed) -> None:
+    asking.update(ACOLYTE)
+    asking.update(FREE, charge="Pending", charged=at(days=31))
+    asking.later(minutes=10)
+    asking.update(FREE, charge="Pending", charged=at(days=31), noise="again")
+    asking.then_told([STARTED])
+    asking.later(minutes=12)
+    asking.update(FREE, charge="Pending", charged=at(days=31), noise="and again")
+    asking.then_told([STARTED, (DISCORD, "ended", None)])
+
+
 def test_a_membership_that_is_not_there_when_asked_has_ended(asking: Feed) -> None:
     asking.update(ACOLYTE)
     asking.later(minutes=1)

@@ -93,6 +93,21 @@ class Truth:
             document = patron.document(f"{self.now}", tiers=[FREE], entitled=0)
         return document, triggers
 
+    def possible(self, patron: Patron) -> list[str]:
+        """What may happen next; what is there twice happens more often."""
+        links = ["links", "unlinks"] if patron.here else []
+        match patron.status if patron.here else "nobody":
+            case "nobody":
+                return ["joins", "pledges", "pledges"]
+            case "active_patron":
+                refunded = ["is_refunded"] if patron.charge == "Paid" else []
+                moves = ["moves", "moves", "moves", "flap", "is_charged", "is_charged"]
+                return [*moves, *refunded, *links, "is_declined", "cancels", "ends"]
+            case "declined_patron":
+                return ["recovers", "recovers", "ends", *links]
+            case _:
+                return ["pledges", "pledges", *links, *(["deletes"] if patron.charged is None else [])]
+
     def held(self) -> dict[str, Held]:
         """Who holds what now: of several memberships of one person the best."""
         found: dict[str, list[Held]] = {}
@@ -189,26 +204,6 @@ class Truth:
     def _flap(self, patron: Patron, *_: object) -> list[str] | None:
         """For a moment Patreon says of an active patron that there is only the free tier."""
         return ["update"] if patron.status == "active_patron" and patron.tier is not None else None
-
-
-DEEDS = (
-    "joins",
-    "pledges",
-    "pledges",
-    "is_charged",
-    "is_charged",
-    "moves",
-    "moves",
-    "is_declined",
-    "recovers",
-    "cancels",
-    "ends",
-    "is_refunded",
-    "links",
-    "unlinks",
-    "deletes",
-    "flap",
-)
 
 
 def _best(held: list[Held]) -> Held:

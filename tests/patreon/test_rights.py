@@ -1,0 +1,34 @@
+"""Who may read and write what is known of patrons."""
+
+import psycopg
+import pytest
+
+from infrastructure.database.connection import Database, Role
+
+TABLES = ("patreon_member", "patreon_link", "patreon_person", "patreon_tier", "patreon_webhook")
+
+
+@pytest.mark.parametrize("role", [Role.APPEND, Role.PROJECT, Role.READ])
+def test_everybody_reads_what_is_known_and_how_the_token_is(database: Database, role: Role) -> None:
+    with database.connect(role) as connection:
+        for table in (*TABLES, "patreon_token_state"):
+            connection.execute(f"select * from {table}".encode())
+
+
+@pytest.mark.parametrize("role", [Role.PROJECT, Role.READ])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *(f"delete from {table}" for table in TABLES),
+        "select access_token from patreon_token",
+        "update patreon_token set access_token = 'mine'",
+    ],
+)
+def test_only_who_appends_writes_and_sees_tokens(database: Database, role: Role, statement: str) -> None:
+    with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement.encode())
+
+
+def test_no_role_forgets_a_token(database: Database) -> None:
+    with database.connect(Role.APPEND) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("delete from patreon_token")
