@@ -89,6 +89,12 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="the secrets of Patreon's webhooks: one secret, or an object of campaigns and their secrets",
     )
+    discord_token: SecretStr | None = Field(default=None, description="the token of the Discord bot")
+    discord_guild: str | None = Field(
+        default=None, pattern=r"^\d{1,20}$", description="the guild of this ledger; by default the only one of the bot"
+    )
+    discord_api_url: str | None = Field(default=None, description="another place than Discord's REST API, for tests")
+    discord_gateway_url: str | None = Field(default=None, description="another place than Discord's gateway, for tests")
     patreon_token: SecretStr | None = Field(
         default=None, description="the creator's access token, to read from Patreon"
     )
@@ -106,12 +112,6 @@ class Settings(BaseSettings):
         description="the roles of each paid tier, ids or titles to ids or names, for temple drift; "
         "by default those that Patreon says",
     )
-    discord_token: SecretStr | None = Field(default=None, description="the token of the Discord bot")
-    discord_guild: str | None = Field(
-        default=None, pattern=r"^\d{1,20}$", description="the guild of this ledger; by default the only one of the bot"
-    )
-    discord_api_url: str | None = Field(default=None, description="another place than Discord's REST API, for tests")
-    discord_gateway_url: str | None = Field(default=None, description="another place than Discord's gateway, for tests")
     inbox_keep_days: int = Field(
         default=90, ge=1, description="translated deliveries are kept for so many days; others for good"
     )

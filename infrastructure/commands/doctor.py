@@ -14,6 +14,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.doctor import log, machine, server
 from infrastructure.doctor.finding import Finding, Outcome, fail
 from infrastructure.doctor.projections import check_projections
+from infrastructure.doctor.verifying import check_verifying
 from infrastructure.settings import FILE, Settings, secret_file
 
 COLOURS: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
@@ -76,6 +77,7 @@ def _of_database(database: Database) -> Iterator[Finding]:
     if migrated.outcome is not Outcome.FAIL:
         yield from log.check_log(database)
         yield from check_projections(database)
+        yield from check_verifying(database)
 
 
 def _secret_files() -> list[Path]:

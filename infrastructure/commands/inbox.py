@@ -22,6 +22,7 @@ from infrastructure.inbox.retention import prune as prune_inbox
 from infrastructure.inbox.translating import Translating
 from infrastructure.inbox.translators import translators
 from infrastructure.log.announce import Announcer
+from infrastructure.projecting.operations import whoever_runs_this
 from infrastructure.reading.snapshot import snapshot
 
 COLUMNS = ("id", "source", "kind", "origin", "received_at", "state", "repeats", "size", "note")
@@ -143,6 +144,30 @@ def retry(
             done = listing.retry_all(connection, state=State(state), source=source, kind=kind)
         connection.execute(statement("inbox_notify"))
     click.echo(f"{plural(done, 'delivery', 'deliveries')} waiting again")
+
+
+@command.command("set-aside")
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(min=1))
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with your name.")
+@click.pass_obj
+def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
+    """Leave it at that: nothing is to be made of these deliveries, which failed or can not be read.
+
+    They are counted as trouble no more, and pruned when they are old.
+
+    \b
+    Example:
+      temple inbox set-aside 4711 --reason "garbage of an old test"
+    """
+    if not reason.strip():
+        raise click.BadParameter("say why", param_hint="--reason")
+    with (
+        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        database_errors("setting deliveries aside"),
+    ):
+        named = list(dict.fromkeys(numbers))
+        done = listing.set_aside(connection, named, by=whoever_runs_this(), reason=reason.strip())
+    click.echo(f"{plural(done, 'delivery', 'deliveries')} set aside")
 
 
 @command.command("translate")

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from domain.errors import LedgerError, Refused
 from infrastructure.commands.session import Session
+from infrastructure.inbox.blame import blame
 from infrastructure.inbox.retention import keep_pruning
 from infrastructure.inbox.translating import Translating
 from infrastructure.inbox.translators import translators
@@ -27,6 +28,7 @@ from infrastructure.receiving.writer import Writer
 from infrastructure.settings import Settings
 
 END_SECONDS: Final = 10.0
+AGAIN_SECONDS: Final = 30.0
 
 log = structlog.get_logger("temple.receive")
 
@@ -109,11 +111,14 @@ def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
 
 
 def _run(translating: Translating, source: str, stop: threading.Event) -> None:
-    try:
-        translating.run(stop)
-    except LedgerError as error:
-        # deliveries are taken in all the same, and wait
-        log.error("translating ended", source=source, reason=str(error))
+    """Deliveries are taken in all the same, and wait, while they can not be translated."""
+    while not stop.is_set():
+        try:
+            translating.run(stop)
+        except Exception as error:  # noqa: BLE001 -- the cause may be mended while we run, or by the next migration
+            reason = str(error) if isinstance(error, LedgerError) else blame(error)
+            log.error("not translating", source=source, reason=reason, again_in_seconds=AGAIN_SECONDS)
+            stop.wait(AGAIN_SECONDS)
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from threading import Event
 from typing import Any, Final
 
 import click
 
+from domain.errors import LedgerError
 from infrastructure.commands.db import database_status
 from infrastructure.commands.presence import everybody
 from infrastructure.commands.session import Session, as_json, print_json, print_rows
@@ -14,6 +17,7 @@ from infrastructure.database.statements import statement
 from infrastructure.inbox.health import SourceHealth, sources
 from infrastructure.reading.projection_status import ProjectionStatus, projection_statuses
 from infrastructure.reading.snapshot import Connection, snapshot
+from infrastructure.verifying.results import Kept, latest
 from projections.registry import installed
 
 STATUSES: Final = ("active", "inactive", "departed")
@@ -46,42 +50,84 @@ class Ledger:
     projections: Sequence[ProjectionStatus]
     prepared: Sequence[tuple[str, float]]
     sources: Sequence[SourceHealth]
+    verified: Sequence[Kept]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """All that there is to say at one moment; `ledger` is None where there is none, or none that can be read."""
+
+    database: dict[str, Any]
+    ledger: Ledger | None
+    running: Sequence[str]
+    troubles: Sequence[Trouble]
 
 
 @click.command("status")
+@click.option("--watch", is_flag=True, help="Look again every so many seconds, until Ctrl-C.")
+@click.option(
+    "--every", type=click.FloatRange(min=0.1), default=2.0, show_default=True, metavar="SECONDS", help="With --watch."
+)
 @as_json
 @click.pass_obj
-def command(session: Session, as_json: bool) -> None:
+def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
     """How the ledger is, on one screen, and what to type where something is not as it should be.
 
     Asks only what costs the same however long the log is. An embedded database that is stopped is started;
-    one that was never made is not made.
+    one that was never made is not made. With --watch it goes on, also while the database is away; with
+    --json as well, a line each time.
 
+    \b
+    Examples:
+      temple status
+      temple status --watch --every 5
     \b
     Exit codes: 0 whatever it has to say; 4 no database; 5 the database is newer than this.
     For an exit code that says whether all is well: temple doctor.
     """
+    show = _print_json if as_json else _print
+    if not watch:
+        show(_look(session))
+        return
+    from infrastructure.commands.foreground import stopped_by_signals
+
+    ended = Event()
+    with stopped_by_signals() as stop:
+        stop.tells(ended.set)
+        while not ended.is_set():
+            screen = _look_whatever_comes(session)
+            if not as_json:
+                click.clear()
+            show(screen)
+            ended.wait(every)
+
+
+def _look(session: Session) -> Screen:
     database = database_status(session)
-    running = everybody(session.settings.home)
-    ledger, troubles = None, []
+    running = [str(each) for each in everybody(session.settings.home)]
     if database["state"] == "not made yet":
-        troubles.append(Trouble("there is no ledger yet", "temple up"))
-    else:
-        if database["state"] == "stopped":
-            session.say("starting the embedded database")
-            session.reach()
-            database = database_status(session)
-        waiting = database["migrations_waiting"]
-        if waiting:
-            troubles.append(Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate"))
-        else:
-            with snapshot(session.database) as connection:
-                ledger = read_ledger(connection)
-            troubles += _troubles(ledger)
-    if as_json:
-        _print_json(database, ledger, [str(each) for each in running], troubles)
-    else:
-        _print(database, ledger, [str(each) for each in running], troubles)
+        return Screen(database, None, running, [Trouble("there is no ledger yet", "temple up")])
+    if database["state"] == "stopped":
+        session.say("starting the embedded database")
+        session.reach()
+        database = database_status(session)
+    waiting = database["migrations_waiting"]
+    if waiting:
+        behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
+        return Screen(database, None, running, [behind])
+    with snapshot(session.database) as connection:
+        ledger = read_ledger(connection)
+    return Screen(database, ledger, running, list(_troubles(ledger)))
+
+
+def _look_whatever_comes(session: Session) -> Screen:
+    """A database that is away is a trouble like others: it may come back while somebody watches."""
+    try:
+        return _look(session)
+    except LedgerError as error:
+        running = [str(each) for each in everybody(session.settings.home)]
+        away = {"state": "can not be read", "where": session.database.name}
+        return Screen(away, None, running, [Trouble(str(error), "temple doctor")])
 
 
 def read_ledger(connection: Connection) -> Ledger:
@@ -102,6 +148,7 @@ def read_ledger(connection: Connection) -> Ledger:
         projections=projections,
         prepared=prepared,
         sources=sources(connection),
+        verified=latest(connection, [each.name for each in projections]),
     )
 
 
@@ -117,6 +164,12 @@ def _troubles(ledger: Ledger) -> Iterator[Trouble]:
         yield Trouble(f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up")
     if ledger.parked:
         yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
+    for verified in ledger.verified:
+        if verified.drifts or (verified.in_log is not None and verified.in_log != verified.passed):
+            what = f"{plural(verified.drifts, 'difference')} found" if verified.drifts else "events were miscounted"
+            yield Trouble(
+                f"{verified.projection}: {what} {_age_of(verified)} ago", f"temple repair {verified.projection}"
+            )
     for source in ledger.sources:
         yield from _source_troubles(source)
     for gid, age in ledger.prepared:
@@ -138,10 +191,9 @@ def _source_troubles(source: SourceHealth) -> Iterator[Trouble]:
         )
 
 
-def _print_json(
-    database: dict[str, Any], ledger: Ledger | None, running: Sequence[str], troubles: Sequence[Trouble]
-) -> None:
-    data: dict[str, Any] = {"database": database, "running": running}
+def _print_json(screen: Screen) -> None:
+    ledger = screen.ledger
+    data: dict[str, Any] = {"database": screen.database, "running": screen.running}
     if ledger is not None:
         data |= {
             "log": {
@@ -155,23 +207,24 @@ def _print_json(
             "patrons_without_discord": ledger.patrons,
             "parked": ledger.parked,
             "sources": [each._asdict() for each in ledger.sources],
+            "verified": [asdict(each) for each in ledger.verified],
         }
-    print_json(data | {"troubles": [asdict(each) for each in troubles]})
+    print_json(data | {"troubles": [asdict(each) for each in screen.troubles]})
 
 
-def _print(
-    database: dict[str, Any], ledger: Ledger | None, running: Sequence[str], troubles: Sequence[Trouble]
-) -> None:
-    click.echo(f"database  {_database(database)}")
+def _print(screen: Screen) -> None:
+    ledger = screen.ledger
+    click.echo(f"database  {_database(screen.database)}")
     if ledger is not None:
         click.echo(f"log       {_log(ledger)}")
         counts = ", ".join(f"{number:,} {status}" for status, number in ledger.members.items())
         click.echo(f"members   {counts}; {plural(ledger.patrons, 'patron')} without a Discord account")
         parked = f"{plural(ledger.parked, 'event')}" if ledger.parked else "none"
         click.echo(f"parked    {parked}")
+        click.echo(f"verified  {'; '.join(map(_verified, ledger.verified)) or 'never'}")
         for source in ledger.sources:
             click.echo(f"from      {_source(source)}")
-    click.echo(f"running   {', '.join(running) or 'nothing of this state directory'}")
+    click.echo(f"running   {', '.join(screen.running) or 'nothing of this state directory'}")
     if ledger is not None:
         click.echo()
         rows = [
@@ -180,10 +233,20 @@ def _print(
             for each in ledger.projections
         ]
         print_rows(rows, ("projection", "state", "position", "lag", "led by"), as_json=False)
-    if troubles:
-        click.echo()
-        for trouble in troubles:
-            click.echo(f"{trouble.what}\n    {trouble.next}")
+    click.echo()
+    for trouble in screen.troubles:
+        click.echo(f"{click.style(trouble.what, fg='red')}\n    {trouble.next}")
+    if not screen.troubles:
+        click.secho("nothing to do", fg="green")
+
+
+def _verified(verified: Kept) -> str:
+    found = f"{plural(verified.drifts, 'difference')}" if verified.drifts else "agrees"
+    return f"{verified.projection} {found}, {_age_of(verified)} ago"
+
+
+def _age_of(verified: Kept) -> str:
+    return _age(max(0.0, (datetime.now(UTC) - verified.finished_at).total_seconds()))
 
 
 def _database(database: dict[str, Any]) -> str:

@@ -118,5 +118,6 @@ def _cannot_connect(name: str, role: Role, error: psycopg.OperationalError) -> E
         return SchemaMismatch(f"{name} has no tables of ours yet; run: temple db migrate")
     if f'permission denied to set role "{role.value}"' in text:
         return SchemaMismatch(f"{name}: this login may not act as {role.value}; grant it, or run: temple db migrate")
-    last = text.strip().splitlines()[-1].strip() if text.strip() else "no reason given"
-    return DatabaseUnavailable(f"can not reach {name}: {last}")
+    # the first line says what failed; what follows asks questions, or lists the other addresses
+    first = text.strip().partition("\n")[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
+    return DatabaseUnavailable(f"can not reach {name}: {first or 'no reason given'}")

@@ -30,6 +30,9 @@ def keep(connection: psycopg.Connection[Any], deliveries: Sequence[Delivery]) ->
     if not found:
         connection.execute(statement("inbox_source_create"), {"sources": values["sources"]})
         found = connection.execute(statement("inbox_keep"), values, prepare=True).fetchall()
+    if len(found) != len(deliveries):
+        # in an older snapshot of the database, a source that came since is not there
+        raise psycopg.errors.SerializationFailure("a source is new; try again, in a transaction that is read committed")
     return [Kept(*row) for row in found]
 
 

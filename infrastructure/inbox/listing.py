@@ -9,6 +9,7 @@ import psycopg
 
 from domain.errors import Refused, UnknownName
 from infrastructure.database.statements import statement
+from infrastructure.inbox.blame import LONGEST_NOTE
 from infrastructure.inbox.delivery import State
 
 Connection = psycopg.Connection[Any]
@@ -66,13 +67,24 @@ def body(connection: Connection, number: int) -> bytes:
 
 def retry(connection: Connection, numbers: Sequence[int], *, state: State = State.FAILED) -> int:
     """These back to waiting, or none of them; how many. Raises UnknownName, and Refused for one in another state."""
+    wanted = {"ids": list(numbers), "state": state.value, "source": None, "kind": None}
+    return _all_or_none(connection, numbers, "inbox_retry", wanted, f"not {state}")
+
+
+def set_aside(connection: Connection, numbers: Sequence[int], *, by: str, reason: str) -> int:
+    """These, which failed or can not be read, are left at that, or none of them; how many. Raises as `retry` does."""
+    wanted = {"ids": list(numbers), "note": f"set aside by {by}: {reason}"[:LONGEST_NOTE]}
+    return _all_or_none(connection, numbers, "inbox_set_aside", wanted, "neither failed nor unparseable")
+
+
+def _all_or_none(
+    connection: Connection, numbers: Sequence[int], name: str, wanted: Mapping[str, Any], otherwise: str
+) -> int:
     with connection.transaction():
-        wanted = {"ids": list(numbers), "state": state.value, "source": None, "kind": None}
-        done = {id_ for (id_,) in connection.execute(statement("inbox_retry"), wanted)}
+        done = {id_ for (id_,) in connection.execute(statement(name), wanted)}
         for number in numbers:
             if number not in done:
-                stands = delivery(connection, number).state
-                raise Refused(f"delivery {number} is {stands}, not {state}")
+                raise Refused(f"delivery {number} is {delivery(connection, number).state}, {otherwise}")
     return len(done)
 
 

@@ -1,6 +1,6 @@
 """Appending: one event or many, once, however often it is tried."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
@@ -64,10 +64,13 @@ class LogAppender:
         """Raises EventConflict when the log has the event_id with another content, InvalidEvent for what no row of
         the log can hold, DatabaseUnavailable when it is not known whether the event is there."""
         position = self._connection.run(_WHAT, lambda connection: _insert(connection, entry))
-        if position is None:
-            return self._reported(entry, self._look_up([entry])[0])
-        self._announce()
-        return Appended(position, True)
+        if position is not None:
+            self._announce()
+            return Appended(position, True)
+        found = _reported(entry, self._look_up([entry])[0])
+        if isinstance(found, EventConflict):
+            raise found
+        return found
 
     def append_many(self, entries: Sequence[LogEntry]) -> list[Appended | EventConflict]:
         """All in one transaction and one round trip; one more when some are in the log already.
@@ -81,19 +84,7 @@ class LogAppender:
         added = self._connection.run(_WHAT, lambda connection: _insert_many(connection, entries))
         if added:
             self._announce()
-        outcomes: dict[int, Appended | EventConflict] = {}
-        for index, entry in enumerate(entries):
-            position = added.pop(entry.event_id, None)
-            if position is not None:
-                outcomes[index] = Appended(position, True)
-        left = [index for index in range(len(entries)) if index not in outcomes]
-        found = self._look_up([entries[index] for index in left])
-        for place, index in enumerate(left):
-            try:
-                outcomes[index] = self._reported(entries[index], found[place])
-            except EventConflict as conflict:
-                outcomes[index] = conflict
-        return [outcomes[index] for index in range(len(entries))]
+        return _outcomes(entries, added, self._look_up)
 
     def _look_up(self, entries: Sequence[LogEntry]) -> dict[int, Found]:
         """Of events that the insert has passed over, so that they are there and visible."""
@@ -103,11 +94,6 @@ class LogAppender:
                 f"{_WHAT}: an event that was in the log is not there any more; run: temple doctor"
             )
         return found
-
-    def _reported(self, entry: LogEntry, found: Found) -> Appended:
-        if not found.same:
-            raise EventConflict(str(entry.event_id), found.position)
-        return Appended(found.position, False)
 
     def _announce(self) -> None:
         if self._announcer is not None:
@@ -120,18 +106,28 @@ def append_within(connection: psycopg.Connection[Any], entries: Sequence[LogEntr
     """
     if not entries:
         return []
-    added = _insert_many(connection, entries)
-    outcomes: list[Appended | EventConflict | None] = []
-    for entry in entries:
-        position = added.pop(entry.event_id, None)
-        outcomes.append(None if position is None else Appended(position, True))
-    left = [index for index, outcome in enumerate(outcomes) if outcome is None]
-    found = compare(connection, [entries[index] for index in left])
-    for place, index in enumerate(left):
-        position, same = found[place]
-        conflict = EventConflict(str(entries[index].event_id), position)
-        outcomes[index] = Appended(position, False) if same else conflict
-    return [outcome for outcome in outcomes if outcome is not None]
+    return _outcomes(entries, _insert_many(connection, entries), lambda left: compare(connection, left))
+
+
+def _outcomes(
+    entries: Sequence[LogEntry],
+    added: Mapping[UUID, Position],
+    look_up: Callable[[Sequence[LogEntry]], Mapping[int, Found]],
+) -> list[Appended | EventConflict]:
+    """What became of each; what was not *added* has to be looked up in the log, by its place."""
+    new = dict(added)
+    positions = [new.pop(entry.event_id, None) for entry in entries]
+    left = [entry for entry, position in zip(entries, positions, strict=True) if position is None]
+    found = look_up(left)
+    there = (found[place] for place in range(len(left)))
+    return [
+        _reported(entry, next(there)) if position is None else Appended(position, True)
+        for entry, position in zip(entries, positions, strict=True)
+    ]
+
+
+def _reported(entry: LogEntry, found: Found) -> Appended | EventConflict:
+    return Appended(found.position, False) if found.same else EventConflict(str(entry.event_id), found.position)
 
 
 def _insert(connection: psycopg.Connection[Any], entry: LogEntry) -> Position | None:

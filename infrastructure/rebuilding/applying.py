@@ -190,13 +190,15 @@ def _put(connection: Connection, projection: Projection, table: Table, user_ids:
         parts["was"], parts["becomes"] = _listed(values, "live"), _listed(values, "rebuilt")
         statements.append(sql.SQL(_CHANGE).format(**parts))
     statements.append(sql.SQL(_ADD).format(**parts))
+    # a table that was just emptied is believed to stay small, and would be searched row by row while it is filled
+    connection.execute("set local enable_nestloop = off")
     for each in statements:
         connection.execute(each, {} if user_ids is None else {"user_ids": list(user_ids)})
 
 
 _REMOVE: Final = """
 delete from {live} as live
-where {of_live} and not exists (select from {shadow} as rebuilt where {same})
+where {of_live} and not exists (select from {shadow} as rebuilt where {same} and {of_rebuilt})
 """
 _CHANGE: Final = """
 update {live} as live
@@ -207,7 +209,7 @@ where {same} and {of_live} and {of_rebuilt} and ({was}) is distinct from ({becom
 _ADD: Final = """
 insert into {live} ({names})
 select {names} from {shadow} as rebuilt
-where {of_rebuilt} and not exists (select from {live} as live where {same})
+where {of_rebuilt} and not exists (select from {live} as live where {same} and {of_live})
 """
 
 

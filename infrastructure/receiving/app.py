@@ -1,7 +1,7 @@
 """What the receiver answers.
 
-200 stored, or stored before · 401 not verified · 404 no such path · 405 not a POST · 408 and 413 too slow, too large ·
-429 not verified, too often · 503 not stored, come again. No answer says more than that.
+200 stored, or stored before · 401 not verified · 404 no such path · 405 not a POST · 413 too large · 429 not verified,
+too often · 503 not stored, come again · 408 is only counted, of senders who are gone. No answer says more than that.
 """
 
 import time
@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -27,6 +28,11 @@ from infrastructure.receiving.writer import NotKept, Writer
 
 MOST_BYTES: Final = 256 * 1024
 RETRY_AFTER_SECONDS: Final = 30
+LONGEST_ADDRESS: Final = 45
+"""Characters of the longest spelling of an IPv6 address."""
+
+UNKNOWN: Final = ""
+"""The source of a request for a path that no source has."""
 
 Answered = Callable[[str, int, float], None]
 """Told of each answer: the source, the code, how many seconds it took."""
@@ -56,7 +62,7 @@ def receiver_app(doors: Sequence[Door], receiving: Receiving) -> Starlette:
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", _readyz(receiving.writer), methods=["GET"]),
         ],
-        exception_handlers={404: _plain, 405: _plain},
+        exception_handlers=dict.fromkeys((404, 405), _elsewhere(receiving.answered)),
     )
     app.router.redirect_slashes = False
     return app
@@ -84,7 +90,8 @@ class _Entrance:
             # somebody looks whether the address is right; nothing is touched
             return Response(status_code=200) if scope["method"] == "HEAD" else Response(status_code=405, headers=_ALLOW)
         headers: Headers = scope["headers"]
-        address = scope["client"][0] if scope.get("client") else ""
+        # from a proxy it may be any text
+        address = scope["client"][0][:LONGEST_ADDRESS] if scope.get("client") else ""
         failures = self._receiving.failures
         if not self._door.plausible(headers) and failures.exceeded(address):
             return _too_often()
@@ -152,8 +159,15 @@ def _readyz(writer: Writer) -> Callable[[Request], object]:
     return readyz
 
 
-async def _plain(_: Request, error: Exception) -> Response:
-    return Response(status_code=getattr(error, "status_code", 404), headers=getattr(error, "headers", None))
+def _elsewhere(answered: Answered) -> Callable[[Request, Exception], Response]:
+    """For a path or a method that there is not."""
+
+    def answer(_: Request, error: Exception) -> Response:
+        code = error.status_code if isinstance(error, HTTPException) else 404
+        answered(UNKNOWN, code, 0.0)
+        return Response(status_code=code, headers=getattr(error, "headers", None))
+
+    return answer
 
 
 def _readable(kind: bytes) -> str:

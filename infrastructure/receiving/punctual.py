@@ -7,15 +7,21 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS: Final = 10.0
+MOST_CONNECTIONS: Final = 500
+_COME_AGAIN: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
 
 
 class PunctualProtocol(H11Protocol):
     """uvicorn's, with a deadline for headers and body together: who has not sent them by then is cut off.
 
-    uvicorn itself waits without end for the rest of a request.
+    uvicorn itself waits without end for the rest of a request, and of too many connections it says nothing of coming
+    again.
     """
 
     request_seconds = REQUEST_SECONDS
+    most_connections = MOST_CONNECTIONS
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -23,9 +29,17 @@ class PunctualProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._begin()
+        if len(self.connections) > self.most_connections:
+            transport.write(_COME_AGAIN)
+            transport.close()
+        else:
+            self._begin()
 
     def data_received(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
         self._begin()
         super().data_received(data)
         self._look()

@@ -12,7 +12,6 @@ from starlette.types import ASGIApp
 from domain.errors import LedgerError
 from infrastructure.receiving.punctual import PunctualProtocol
 
-MOST_CONNECTIONS: Final = 500
 KEEP_ALIVE_SECONDS: Final = 15
 STOP_SECONDS: Final = 12
 BACKLOG: Final = 2048
@@ -25,9 +24,7 @@ class CannotListen(LedgerError):
 class Server:
     """Answers from `start` to `stop`; what was begun is answered before `stop` returns."""
 
-    def __init__(
-        self, app: ASGIApp, door: socket.socket, *, proxies: str = "", most_connections: int = MOST_CONNECTIONS
-    ) -> None:
+    def __init__(self, app: ASGIApp, door: socket.socket, *, proxies: str = "") -> None:
         """On a socket of `listening`. Of *proxies*, the word on whom they ask for is believed."""
         self._socket = door
         self.host, self.port = door.getsockname()[:2]
@@ -45,7 +42,6 @@ class Server:
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=proxies,
                 backlog=BACKLOG,
-                limit_concurrency=most_connections,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )

@@ -7,6 +7,7 @@ from domain.errors import UnknownName
 from domain.position import Position
 from infrastructure.database.connection import Database
 from infrastructure.database.statements import statement
+from infrastructure.projecting.rare_collections import rare_collections
 from infrastructure.projecting.recount import recount, stored_counts
 from infrastructure.projecting.transaction import Connection, PostgresTransaction, read_checkpoints
 from infrastructure.projecting.walk import Snapshot, one_snapshot, walk
@@ -99,12 +100,13 @@ def _verify_members(
     verified: Verified,
     progress: Progress,
 ) -> None:
-    for member in walk(snapshot, projection, upto=checkpoint.position, skipped=skipped, catalogue=catalogue):
-        folded = projection.rows(member.folded.state)
-        if folded or member.stored.rows:
-            verified.members += 1
-            drifts = member_drift(projection.name, projection.tables, member.user_id, member.stored.rows, folded)
-            verified.found(list(drifts))
-        if verified.members % 1_000 == 0:
-            progress(verified.members)
+    with rare_collections():
+        for member in walk(snapshot, projection, upto=checkpoint.position, skipped=skipped, catalogue=catalogue):
+            folded = projection.rows(member.folded.state)
+            if folded or member.stored.rows:
+                verified.members += 1
+                drifts = member_drift(projection.name, projection.tables, member.user_id, member.stored.rows, folded)
+                verified.found(list(drifts))
+            if verified.members % 1_000 == 0:
+                progress(verified.members)
     progress(verified.members)

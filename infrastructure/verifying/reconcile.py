@@ -58,7 +58,11 @@ def reconcile(
         result.found.append(look(database, projection, full, budget_seconds, catalogue, clock))
     result.issues = result.left = sum(map(issues_of, result.found))
     if details is not None and result.issues:
-        write_details(details, result.found, clock())
+        try:
+            write_details(details, result.found, clock())
+        except OSError as error:
+            # what is known is told and repaired all the same
+            result.sentences.append(f"the details could not be written to {details}: {error.strerror}")
     if 0 < result.issues < repair_below:
         for projection, verified in zip(projections, result.found, strict=True):
             if not verified.ok:

@@ -86,6 +86,11 @@ def kept(connection: Connection, projection: str | None = None, *, limit: int = 
     return [Kept(*row) for row in found]
 
 
+def latest(connection: Connection, projections: Sequence[str]) -> Sequence[Kept]:
+    """Of each of these that was ever verified."""
+    return [found for name in projections for found in kept(connection, name, limit=1)]
+
+
 def kept_result(connection: Connection, number: int) -> Kept:
     row = connection.execute(statement("verification_show"), {"id": number}).fetchone()
     if row is None:

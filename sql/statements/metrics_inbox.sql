@@ -1,7 +1,7 @@
 -- Depth is counted up to a limit: beyond, how many more is no news.
 select
     source.source,
-    source.received,
+    source.received - source.repeats as received,
     source.repeats,
     extract(epoch from source.last_received_at)::double precision as last_received_at,
     (

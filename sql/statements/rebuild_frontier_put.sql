@@ -17,5 +17,7 @@ where projection = %(projection)s
   and (%(user_ids)s::text[] is null or user_id = any(%(user_ids)s))
   and not exists (
     select from projection_frontier as live
-    where live.projection = rebuilt.projection and live.user_id = rebuilt.user_id
+    where live.projection = rebuilt.projection
+      and live.user_id = rebuilt.user_id
+      and (%(user_ids)s::text[] is null or live.user_id = any(%(user_ids)s))
 )

@@ -6,4 +6,5 @@ where live.projection = %(projection)s
     select from projection_rebuild_frontier as rebuilt
     where rebuilt.projection = live.projection
       and rebuilt.user_id = live.user_id
+      and (%(user_ids)s::text[] is null or rebuilt.user_id = any(%(user_ids)s))
 )

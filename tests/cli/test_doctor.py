@@ -161,3 +161,26 @@ def test_each_line_says_the_outcome_first_and_the_advice_below(temple: Typed) ->
     found = next(place for place, line in enumerate(lines) if line.startswith("fail  durability: fsync off"))
     assert lines[found + 1].startswith("      turn both on")
     assert lines[-1].endswith("warned")
+
+
+def test_differences_that_a_verify_left_are_a_failure_and_an_old_verify_is_warned_of(
+    temple: Typed, durable: Database
+) -> None:
+    assert not [name for name in checks(temple, 0) if name.startswith("verified")]
+    temple("verify", "--full")
+    assert checks(temple, 0)["verified members"]["outcome"] == "ok"
+    with durable.connect(Role.LOGIN) as connection:
+        connection.execute("update verification set finished_at = now() - interval '1 hour'")
+        assert checks(temple, 0)["verified members"]["outcome"] == "warn"
+        connection.execute("update verification set drifts = 3 where projection = 'members'")
+        found = checks(temple, 3)["verified members"]
+    assert (found["outcome"], found["advice"]) == ("fail", "run: temple repair members")
+
+
+def test_in_trigger_mode_a_server_that_does_not_time_functions_is_warned_of(temple: Typed, durable: Database) -> None:
+    temple("trigger", "enable", "--yes")
+    assert "trigger durations" not in checks(temple, 0)
+    with durable.connect(Role.LOGIN) as connection:
+        name = connection.info.dbname
+        connection.execute(f"alter database {name} set track_functions = none")
+    assert checks(temple, 0)["trigger durations"]["outcome"] == "warn"

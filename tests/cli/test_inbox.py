@@ -98,6 +98,18 @@ def test_of_several_that_are_named_all_are_retried_or_none(temple: Typed, some: 
     assert temple("inbox", "retry", "1", "--all").code == 2
 
 
+def test_what_somebody_has_looked_at_is_trouble_no_more(temple: Typed, some: Database) -> None:
+    ids = rows(some, "id")
+    ended = temple("inbox", "set-aside", str(ids[3]), str(ids[2]), "--reason", "a test", TEMPLE_OPERATOR="zoe")
+    assert ended.stdout == "2 deliveries set aside\n"
+    assert rows(some, "state, note")[2:4] == [("set_aside", "set aside by zoe: a test")] * 2
+    assert not any("could not be translated" in each["what"] for each in temple("status", "--json").data["troubles"])
+    refused = temple("inbox", "set-aside", str(ids[4]), "--reason", "a test")
+    assert refused.code == 5
+    assert f"delivery {ids[4]} is waiting, neither failed nor unparseable" in refused.stderr
+    assert temple("inbox", "set-aside", str(ids[4])).code == 2
+
+
 def test_what_was_translated_is_pruned_when_it_is_old_and_what_was_not_never(temple: Typed, some: Database) -> None:
     with some.connect(Role.LOGIN) as connection:
         connection.execute("update inbox set received_at = %s", [datetime.now(UTC) - timedelta(days=40)])

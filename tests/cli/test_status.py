@@ -1,5 +1,9 @@
 """`temple status`: one screen, and the command to type for each trouble."""
 
+import json
+import signal
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -120,3 +124,40 @@ def test_where_there_is_no_ledger_yet_none_is_made(temple: Typed, home: Path) ->
     assert ended.code == 0
     assert "there is no ledger yet\n    temple up\n" in ended.stdout
     assert not home.exists()
+
+
+def test_what_the_latest_verify_found_is_a_trouble_until_one_finds_nothing(folded: Typed, database: Database) -> None:
+    assert "verified  never" in folded("status").stdout
+    owner(database, "update temple_member_status set total_roles_count = 99 where total_roles_count = 2")
+    folded("reconcile", "--repair-below", "0")
+    (trouble,) = [each for each in folded("status", "--json").data["troubles"] if "difference" in each["what"]]
+    assert trouble["next"] == "temple repair members"
+    folded("repair", "--apply", "--reason", "a test")
+    folded("verify", "--full")
+    said = folded("status")
+    assert "members agrees, " in said.stdout
+    assert "difference" not in said.stdout
+
+
+def test_watching_looks_again_until_it_is_ended(folded: Typed, spawn: Callable[..., "subprocess.Popen[str]"]) -> None:
+    process = spawn("status", "--watch", "--every", "0.1", "--json")
+    assert process.stdout is not None
+    heads = [json.loads(process.stdout.readline())["data"]["log"]["head"] for _ in range(2)]
+    appended = folded("events", "append", "--type", "discord_leave/left", "--user", "ada", "--json").data
+    while heads[-1] != appended["position"]:
+        heads.append(json.loads(process.stdout.readline())["data"]["log"]["head"])
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_watching_goes_on_while_the_database_is_away(spawn: Callable[..., "subprocess.Popen[str]"]) -> None:
+    away = {"TEMPLE_DATABASE_URL": "postgresql://127.0.0.1:1/nothing"}
+    process = spawn("status", "--watch", "--every", "0.1", "--json", **away)
+    assert process.stdout is not None
+    for _ in range(2):
+        (trouble,) = json.loads(process.stdout.readline())["data"]["troubles"]
+        assert "can not reach" in trouble["what"]
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0

@@ -4,11 +4,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from infrastructure.metrics.disk import DiskCollector
 from infrastructure.metrics.receiver import ReceiverMetrics
+from infrastructure.metrics.statement_durations import timed_cursors
 from tests.monitoring.test_metrics import Measured, ledger, measured
 
 __all__ = ["ledger", "measured"]
@@ -23,7 +26,7 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="th
 needs_amtool = pytest.mark.skipif(shutil.which("amtool") is None, reason="there is no amtool here")
 
 
-def rules() -> list[dict[str, object]]:
+def rules() -> list[dict[str, Any]]:
     groups = yaml.safe_load(RULES.read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
@@ -62,7 +65,8 @@ def test_a_rule_with_another_threshold_fails_its_test(tmp_path: Path) -> None:
 
 
 def test_each_alert_is_tested_firing_and_silent() -> None:
-    firing, silent = set(), set()
+    firing: set[str] = set()
+    silent: set[str] = set()
     for file in FOLDER.glob("*.test.yml"):
         for each in yaml.safe_load(file.read_text())["tests"]:
             for case in each["alert_rule_test"]:
@@ -74,7 +78,7 @@ def test_each_alert_is_tested_firing_and_silent() -> None:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
-def test_each_alert_has_a_severity_numbers_and_a_runbook(rule: dict[str, dict[str, str]]) -> None:
+def test_each_alert_has_a_severity_numbers_and_a_runbook(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in ("critical", "warning", "none")
     said = rule["annotations"]["summary"]
     assert "{{" in said or rule["alert"] in ("LedgerMetricsMissing", "DeadMansSwitch")
@@ -90,6 +94,17 @@ def test_alerts_ask_for_metrics_that_there_are(measured: Measured) -> None:
     # DiskCollector is registered by the command; the inbox's names come with its first source
     missing = {name.removesuffix("_total") for name in asked} - there
     assert {name for name in missing if not name.startswith("ledger_disk_")} == set()
+
+
+def test_the_page_about_monitoring_names_metrics_that_there_are(measured: Measured) -> None:
+    ReceiverMetrics(measured.registry, ("patreon",))
+    timed_cursors(measured.registry)
+    measured.registry.register(DiskCollector({"state": ROOT}))
+    there = {family.name for family in measured.scrape().families}
+    page = (ROOT / "docs" / "monitoring.md").read_text().partition("## The canon")[0]
+    named = {name.removesuffix("_total") for name in re.findall(r"`((?:ledger|webhook|discord)_\w+)", page)}
+    assert len(named) > 40
+    assert named - there == set()
 
 
 @needs_amtool

@@ -79,7 +79,9 @@ def signed(body: bytes, secret: str = SECRET, trigger: str = "members:update") -
 
 
 @contextmanager
-def receiver(database: Database, *, answer_seconds: float = 5.0, **receiving: Any) -> Iterator[Receiver]:
+def receiver(
+    database: Database, *, answer_seconds: float = 5.0, proxies: str = "", **receiving: Any
+) -> Iterator[Receiver]:
     writer = Writer(database, answer_seconds=answer_seconds, away_seconds=0.0)
     answered: list[tuple[str, int]] = []
     doors = [
@@ -97,7 +99,7 @@ def receiver(database: Database, *, answer_seconds: float = 5.0, **receiving: An
     given = Receiving(writer, answered=lambda source, code, _: answered.append((source, code)), **receiving)
     writer.start()
     try:
-        with Server(receiver_app(doors, given), listening("127.0.0.1", 0)) as server:
+        with Server(receiver_app(doors, given), listening("127.0.0.1", 0), proxies=proxies) as server:
             yield Receiver(server, writer, answered)
     finally:
         writer.close()

@@ -59,14 +59,14 @@ def test_a_receiver_starts_also_while_the_database_is_away(database: Database) -
 
 
 def test_where_the_network_swallows_everything_the_sender_gets_an_answer_in_time(database: Database) -> None:
-    with faulty_wire(database) as wire, receiver(wire.database, answer_seconds=0.5) as ours:
+    with faulty_wire(database) as wire, receiver(wire.database, answer_seconds=1.0) as ours:
         assert ours.send(body(1)).code == 200
         wire.swallow()
         started = time.monotonic()
         assert ours.send(body(2)).code == 503
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 8
         wire.mend()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while ours.send(body(3)).code != 200:
             assert time.monotonic() < deadline, "the writer never came back"
     assert body(3) in rows(database, "body")

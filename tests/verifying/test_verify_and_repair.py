@@ -237,6 +237,34 @@ def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: Ledger, moment: Mo
     ledger.then_verified()
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_reconciliation_killed_anywhere_leaves_it_to_the_next_one(ledger: Ledger, moment: Moment) -> None:
+    def ritual() -> None:
+        reconcile(ledger.database, BOTH, budget_seconds=60)
+
+    ritual()
+    for exchange in range(1, 1_000, 13):
+        alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id in ('m03', 'm21')")
+        alter(ledger, "update webhook_activity_hourly set events = events + 5 where event_type = 'discord_join'")
+        killed = run_killed(ritual, at=exchange, moment=moment)
+        found = [verify(ledger.database, projection) for projection in BOTH]
+        assert not any(verified.miscounted or verified.ahead for verified in found)
+        if not killed:
+            assert all(verified.ok for verified in found)
+            break
+    ritual()
+    ledger.then_verified()
+
+
+def test_details_that_can_not_be_written_are_said_and_stop_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
+    (tmp_path / "file").touch()
+    result = reconcile(ledger.database, BOTH, details=tmp_path / "file" / "details.jsonl")
+    assert result.left == 0
+    assert any("could not be written" in sentence for sentence in result.sentences)
+    ledger.then_verified()
+
+
 def test_a_batch_after_a_checkpoint_set_back_does_not_accuse_the_log(ledger: Ledger) -> None:
     alter(ledger, "update projection_checkpoint set position = 30 where projection = 'members'")
     ledger.given(role_added("m07", "Seeker", at(3)))

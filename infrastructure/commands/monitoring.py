@@ -1,0 +1,41 @@
+"""`temple monitoring`: what is put beside the ledger to watch it."""
+
+from pathlib import Path
+
+import click
+
+from infrastructure.commands.session import Session, as_json, print_json
+from infrastructure.commands.wording import plural
+from infrastructure.monitoring.exporting import PLACEHOLDER, export
+
+
+@click.group("monitoring")
+def command() -> None:
+    """Alerts, dashboards, units and runbooks, for the machines that watch the ledger."""
+
+
+@command.command("export")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--url", metavar="URL", help=f"Where the runbooks can be read, in the place of {PLACEHOLDER}.")
+@click.option("--overwrite", is_flag=True, help="Also files that are there and differ.")
+@as_json
+@click.pass_obj
+def export_command(session: Session, directory: Path, url: str | None, overwrite: bool, as_json: bool) -> None:
+    """Write all of it into a directory: Prometheus rules with their tests, Alertmanager, Grafana's dashboards and
+    provisioning, systemd units, a compose file, the proxy, the cron line, the runbooks.
+
+    \b
+    Example:
+      temple monitoring export /etc/temple-ledger --url https://ledger.our-community.org
+    \b
+    Exit codes: 0 written; 5 a file is there with another content.
+    """
+    if url is not None and not url.startswith(("https://", "http://")):
+        raise click.BadParameter("begins with https:// or http://", param_hint="--url")
+    written = export(directory, url=url, overwrite=overwrite)
+    if as_json:
+        print_json([str(path) for path in written])
+        return
+    click.echo(f"{plural(len(written), 'file')} written to {directory}")
+    if url is None:
+        session.say(f"links to runbooks lead to {PLACEHOLDER}; --url puts your own address there")

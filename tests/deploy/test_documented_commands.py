@@ -1,0 +1,207 @@
+"""Every command of README, docs and runbooks is typed: on a demo of its own for each page, in the order of the page.
+
+What is not typed here is in NOT_TYPED, with the reason. Ids and positions of the pages are those of the demo.
+A sentence may only name a command: then it is enough that there is one. What only reads is typed on the first page that
+has it.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from psycopg import sql
+
+import cli
+from infrastructure.database.connection import Database, Role
+from infrastructure.inbox.delivery import Delivery, digest_of
+from infrastructure.inbox.keeping import keep
+from infrastructure.postgres.server import EmbeddedServer
+from tests.copies import Copies
+from tests.deploy.documented import ROOT, Shown, documents, shown_in
+from tests.reading.facts import unfoldable
+
+MEMBER: Final = "1141786282152368982"
+PARKED: Final = 9453
+DELIVERY: Final = "1"
+USAGE: Final = 2
+
+NOT_TYPED: Final[Mapping[str, str]] = {
+    r"temple (up|run|receive|discord listen|run PROJECTION)": "goes on until it is ended: tests/cli, tests/receiving",
+    r"temple up --demo.*": "goes on until it is ended: tests/cli/test_up.py",
+    r"temple test.*": "that is what runs",
+    r"temple bench.*": "takes minutes: ./temple bench --quick by hand",
+    r"temple ARGS": "no command, but the form of all",
+    r"temple reconcile --pushgateway .*": "tells a Pushgateway: tests/cli/test_reconcile.py",
+    r"temple inbox translate forum": "about an adapter that the page shows how to write: tests/examples",
+    r"temple replay grants": "about a projection that the page shows how to write: tests/examples",
+    r"temple (discord|patreon) (snapshot|webhooks|backfill).*": "asks who is not here: tests of those rooms",
+    r"temple events tail.*": "goes on until it is ended: tests/cli/test_events_reading.py",
+    r"(systemctl|journalctl|useradd|install) .*": "changes or asks the machine, not the ledger",
+    r"docker compose .*": "there is no Docker daemon",
+    r"curl .*127\.0\.0\.1:(9464|8080)/.*": "asks a process that goes on: tests/monitoring, tests/receiving",
+    r"temple db (start|stop)": "about the embedded server, not the one of the tests: tests/cli/test_db.py",
+}
+
+STANDS_FOR: Final[Mapping[str, str]] = {
+    "ID": MEMBER,
+    "ROLE": "Chronicler",
+    "T": "2024-06-01",
+    "A": "2024-01-01",
+    "B": "2024-06-01",
+    "DIR": "written",
+    "URL": "https://ledger.our-community.org",
+    "FILE": "history.jsonl",
+    "…": "because",
+}
+"""What a reader puts in the place of a word."""
+
+ENDS_HERE: Final[Mapping[str, tuple[int, str]]] = {
+    "temple doctor": (3, "fail  durability: fsync off"),
+}
+"""What ends otherwise on the throw-away server of the tests, and what it then says."""
+
+READS: Final = re.compile(
+    r"temple (status|doctor|config show|projection (list|show).*|operations list|failures list|inbox (list|sources).*|"
+    r"verify (list|--full|--since-last)|db status|role .*|member (show|explain|history) .*|replay .*--dry-run)"
+)
+
+LINE: Final = (
+    '{"timestamp": "2026-03-01T18:04:11+00:00", "event_type": "discord_role_change", "action": "added", '
+    '"user_id": "500000000000000001", "target": "400000000000000002", "source": "discord", "metadata": {}}\n'
+)
+
+
+@pytest.fixture(scope="module")
+def demo(server: EmbeddedServer, copies: Copies) -> Iterator[str]:
+    """A database with the demo that `temple up --demo` makes, one parked event behind it, and one delivery."""
+    name = copies.take()
+    database = Database(server.dsn(name))
+    environment = {"TEMPLE_DATABASE_URL": database.dsn, "TEMPLE_METRICS_PORT": "0"}
+    up = CliRunner().invoke(cli.temple, ["up", "--demo", "--exit-when-ready"], env=environment)
+    assert up.exit_code == 0, up.output
+    assert unfoldable(database, MEMBER, "2026-11-01T00:00:00+00:00") == PARKED
+    assert CliRunner().invoke(cli.temple, ["run", "--until-caught-up"], env=environment).exit_code == 0
+    with database.connect(Role.APPEND) as connection:
+        body = b"{}"
+        keep(connection, [Delivery("patreon", "members:update", body, digest_of(b"", body), datetime.now(UTC))])
+    yield name
+    copies.drop(name)
+
+
+@pytest.fixture
+def page(
+    server: EmbeddedServer, demo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """The environment of one page: a copy of the demo, a folder as the checkout looks, the programs of PostgreSQL."""
+    name = f"page_{os.getpid()}_{abs(hash(tmp_path)) % 10**9}"
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        admin.execute(sql.SQL("create database {} template {}").format(*map(sql.Identifier, (name, demo))))
+    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
+    (tmp_path / "history.jsonl").write_text(LINE)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "temple").write_text(f'#!/bin/sh\nexec {sys.executable} -m cli "$@"\n')
+    (programs / "temple").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    yield {
+        "TEMPLE_DATABASE_URL": server.dsn(name),
+        "TEMPLE_HOME": str(tmp_path / "home"),
+        "TEMPLE_METRICS_PORT": "0",
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{programs}:{server.client_binary('psql').parent}:{os.environ['PATH']}",
+    }
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        for each in (name, "restored"):
+            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(each)))
+        admin.execute("drop role if exists temple_grafana")
+
+
+@pytest.fixture(scope="module")
+def seen() -> set[str]:
+    """What was typed on an earlier page, and ended as it should."""
+    return set()
+
+
+def reason_not_to_type(shown: Shown) -> str | None:
+    for pattern, reason in NOT_TYPED.items():
+        if re.fullmatch(pattern, shown.text):
+            return reason
+    program = shown.text.split()[0]
+    if program in ("promtool", "amtool") and shutil.which(program) is None:
+        return f"there is no {program} here"
+    return None
+
+
+@pytest.mark.parametrize("file", documents(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_command_of_a_page_ends_as_the_page_says(file: Path, page: dict[str, str], seen: set[str]) -> None:
+    for shown in shown_in(file):
+        if reason_not_to_type(shown) is None and not (READS.fullmatch(shown.text) and shown.text in seen):
+            code, said = typed(shown, page)
+            if shown.inline and code == USAGE:
+                code, said = typed(replace(shown, text=f"{shown.text} --help"), page)
+            if code == shown.code:
+                seen.add(shown.text)
+            wanted, says = ENDS_HERE.get(shown.text, (shown.code, ""))
+            assert code == wanted, f"{shown}\nended with {code}\n{said}"
+            assert says in said
+            assert "Traceback" not in said, shown
+
+
+def test_a_command_that_does_not_work_is_noticed(page: dict[str, str]) -> None:
+    assert typed(Shown("", 0, "temple member shwo 1"), page)[0] == 2
+    assert typed(Shown("", 0, "false | true && pg_dump --no-such"), page)[0] != 0
+
+
+def test_no_reason_is_left_over() -> None:
+    every = [shown for file in documents() for shown in shown_in(file)]
+    unused = [pattern for pattern in NOT_TYPED if not any(re.fullmatch(pattern, shown.text) for shown in every)]
+    assert [each for each in unused if not each.startswith(("temple events tail", "temple (discord|patreon)"))] == []
+
+
+def test_after_an_erasure_no_table_holds_the_person(page: dict[str, str], server: EmbeddedServer) -> None:
+    for shown in shown_in(ROOT / "docs" / "runbooks" / "erasing-a-person.md"):
+        if reason_not_to_type(shown) is None:
+            typed(shown, page)
+    with Database(page["TEMPLE_DATABASE_URL"]).connect(Role.LOGIN) as connection:
+        tables = [name for (name,) in connection.execute("select tablename from pg_tables where schemaname = 'public'")]
+        assert "webhook_audit_log" in tables
+        for table in tables:
+            whole = sql.SQL("select count(*) from {} as whole where whole::text like {}").format(
+                sql.Identifier(table), sql.Literal(f"%{MEMBER}%")
+            )
+            assert connection.execute(whole).fetchone() == (0,), table
+
+
+def typed(shown: Shown, environment: Mapping[str, str]) -> tuple[int, str]:
+    # of two ways to say it, the second
+    shown = replace(shown, text=re.sub(r"\S+ \| (?=--)", "", shown.text))
+    if re.search(r"[|&$<>]|^(?!temple )", shown.text):
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", shown.text],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+    arguments = shlex.split(re.sub(r"[\[\]]", "", shown.text))[1:]
+    arguments = [
+        DELIVERY if word == "ID" and arguments[0] == "inbox" else STANDS_FOR.get(word, word) for word in arguments
+    ]
+    if arguments[:2] == ["db", "shell"]:
+        # psql takes the place of this process
+        return typed(Shown(shown.file, shown.line, f": | {shlex.join(['temple', *arguments])}"), environment)
+    done_here = CliRunner().invoke(cli.temple, arguments, env=dict(environment))
+    return done_here.exit_code, done_here.output + (repr(done_here.exception) if done_here.exception else "")

@@ -1,0 +1,126 @@
+"""What is put beside the ledger is whole: units, compose, cron, proxy, and the command that writes them out."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infrastructure.monitoring.exporting import packed
+from tests.cli.conftest import Typed, environment, home, spawn, temple
+
+__all__ = ["environment", "home", "spawn", "temple"]
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+
+
+def test_all_of_it_is_written_out_with_ones_own_address(temple: Typed, tmp_path: Path) -> None:
+    ended = temple("monitoring", "export", str(tmp_path / "out"), "--url", "https://l.our.org/")
+    assert ended.code == 0
+    written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert written == {path for path, _ in packed()}
+    for wanted in (
+        "prometheus/temple-ledger.rules.yml",
+        "grafana/dashboards/temple-health.json",
+        "compose/compose.yml",
+    ):
+        assert wanted in written
+    assert {f"runbooks/{file.name}" for file in (ROOT / "docs" / "runbooks").glob("*.md")} <= written
+    texts = {path: (tmp_path / "out" / path).read_text() for path in written}
+    assert [path for path, text in texts.items() if "ledger.example.org" in text] == []
+    assert "https://l.our.org/runbooks/ConsistencyDrift.md" in texts["prometheus/temple-ledger.rules.yml"]
+    assert "server_name l.our.org;" in texts["nginx/temple-ledger.conf"]
+    assert (tmp_path / "out" / "ledger-consistency-check.sh").stat().st_mode & 0o111
+
+
+def test_what_somebody_changed_is_not_lost_unasked(temple: Typed, tmp_path: Path) -> None:
+    assert temple("monitoring", "export", str(tmp_path)).code == 0
+    assert temple("monitoring", "export", str(tmp_path)).code == 0
+    config = tmp_path / "alertmanager" / "alertmanager.yml"
+    config.write_text("mine")
+    (tmp_path / "prometheus" / "prometheus.yml").unlink()
+    ended = temple("monitoring", "export", str(tmp_path))
+    assert ended.code == 5
+    assert "alertmanager.yml is there with another content; add --overwrite" in ended.stderr
+    assert config.read_text() == "mine"
+    assert not (tmp_path / "prometheus" / "prometheus.yml").exists()
+    assert temple("monitoring", "export", str(tmp_path), "--overwrite").code == 0
+    assert config.read_text() != "mine"
+
+
+def test_an_address_that_is_none_is_a_usage_error(temple: Typed, tmp_path: Path) -> None:
+    assert temple("monitoring", "export", str(tmp_path / "out"), "--url", "our.org").code == 2
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_takes_the_units(unit: Path, tmp_path: Path) -> None:
+    """With a program and an account that this machine has."""
+    there = unit.read_text().replace("/usr/local/bin/temple", "/bin/true").replace("=temple\n", "=root\n")
+    copy = tmp_path / unit.name
+    copy.write_text(there)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_units_run_commands_that_there_are_as_nobody_special(unit: Path, temple: Typed) -> None:
+    text = unit.read_text()
+    verb = re.search(r"ExecStart=/usr/local/bin/temple (.+)$", text, re.MULTILINE)
+    assert verb is not None
+    assert temple(*verb[1].split(), "--help").code == 0
+    for line in ("Type=notify", "User=temple", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet="):
+        assert line in text.splitlines(), line
+
+
+def test_compose_names_files_secrets_and_volumes_that_there_are() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yml").read_text())
+    assert {"postgres", "run", "receive", "prometheus", "pushgateway", "alertmanager", "grafana"} <= set(
+        compose["services"]
+    )
+    for name, service in compose["services"].items():
+        assert set(service.get("secrets", ())) <= set(compose["secrets"]), name
+        assert set(service.get("depends_on", ())) <= set(compose["services"]), name
+        for mounted in service.get("volumes", ()):
+            source = mounted.split(":")[0]
+            known = (DEPLOY / "compose" / source).exists() if source.startswith(".") else source in compose["volumes"]
+            assert known, (name, source)
+        for port in service.get("ports", ()):
+            assert port.startswith("127.0.0.1:"), (name, port)
+    told = (DEPLOY / "compose" / "README.md").read_text()
+    assert [name for name in compose["secrets"] if f"`{name}`" not in told] == []
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool here")
+def test_prometheus_takes_the_configuration_of_compose(tmp_path: Path) -> None:
+    text = (DEPLOY / "compose" / "prometheus.yml").read_text()
+    (tmp_path / "token").write_text("x")
+    (tmp_path / "prometheus.yml").write_text(text.replace("/run/secrets/temple_metrics_token", str(tmp_path / "token")))
+    shutil.copy(DEPLOY / "prometheus" / "temple-ledger.rules.yml", tmp_path)
+    command = ["promtool", "check", "config", str(tmp_path / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_cron_line_is_one() -> None:
+    lines = (DEPLOY / "cron" / "temple-ledger").read_text().splitlines()
+    (line,) = [each for each in lines if each.startswith("*/15")]
+    _, hour, day, month, weekday, account, command = line.split(None, 6)
+    assert (hour, day, month, weekday, account) == ("*", "*", "*", "*", "temple")
+    assert command.endswith("temple reconcile")
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx here")
+def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
+    text = re.sub(r"ssl_certificate.*;", "", (DEPLOY / "nginx" / "temple-ledger.conf").read_text())
+    text = text.replace("443 ssl", "8443")
+    (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{text}\n}}\n")
+    command = ["nginx", "-t", "-c", str(tmp_path / "nginx.conf")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
