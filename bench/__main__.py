@@ -12,7 +12,19 @@ from typing import Final
 
 import click
 
-from bench import append, importing, latency, live, memory, readers, rebuild, rebuild_growth, receiver
+from bench import (
+    append,
+    importing,
+    latency,
+    listener,
+    live,
+    memory,
+    readers,
+    rebuild,
+    rebuild_growth,
+    receiver,
+    snapshot,
+)
 from bench.bench import Bench
 from bench.findings import Findings
 from bench.machine import machine
@@ -32,6 +44,8 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "rebuild_growth": rebuild_growth.measure,
     "readers": readers.measure,
     "receiver": receiver.measure,
+    "listener": listener.measure,
+    "snapshot": snapshot.measure,
 }
 
 

@@ -12,6 +12,7 @@ from infrastructure.database.statements import statement
 from infrastructure.discord.audit import attributions_of
 from infrastructure.discord.change import SOURCE
 from infrastructure.discord.frames import Unreadable
+from infrastructure.discord.member import Attribution
 from infrastructure.discord.rest import AUDIT_PAGE, Rest
 from infrastructure.discord.snowflake import drawn_at, first_of
 from infrastructure.discord.translator import explain
@@ -31,12 +32,17 @@ OVERLAP: Final = timedelta(minutes=15)
 
 
 class ReadBack(NamedTuple):
-    """*explains* is how many changes and role deletions the new entries may explain; `events` were appended."""
+    """`entries` were read; those that were not known before may explain so many changes (`explains`), of which some
+    were waiting for it (`events` appended)."""
 
     entries: int
     explains: int
     events: int
     since: datetime
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def backfill(
@@ -46,7 +52,7 @@ async def backfill(
     *,
     announcer: Announcer | None = None,
     since: datetime | None = None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], datetime] = now,
 ) -> ReadBack:
     """Goes on after the last entry that was read, or at *since*; the first time, as far back as Discord keeps them.
 
@@ -88,12 +94,16 @@ def _keep(connection: Connection, page: Sequence[Mapping[str, Any]]) -> tuple[in
     told = [attribution for entry in page for attribution in _told(entry)]
     with connection.transaction():
         hold_translator(connection, SOURCE)
+        rows = connection.execute(
+            statement("discord_entries_known"), {"entry_ids": [each.entry_id for each in told]}
+        ).fetchall()
+        known = {row[0] for row in rows}
         outcomes = append_within(connection, explain(connection, told))
         connection.execute(statement("discord_read_back_keep"), {"entry_id": str(page[-1]["id"])})
-    return len(told), len(outcomes)
+    return sum(each.entry_id not in known for each in told), len(outcomes)
 
 
-def _told(entry: Mapping[str, Any]) -> Sequence[Any]:
+def _told(entry: Mapping[str, Any]) -> Sequence[Attribution]:
     try:
         return attributions_of(entry)
     except Unreadable:

@@ -12,7 +12,7 @@ class Member:
     """What the source last said. Of somebody we never heard of, nothing is `known`.
 
     `joined_at` is when the stay began that goes on, or the last one. `last_event_at` is the time of the last event that
-    was derived, `seen_at` when the last frame came.
+    was derived, `seen_at` when the last frame came, `observed_at` when a frame or a snapshot told what is known.
     """
 
     user_id: str
@@ -22,6 +22,7 @@ class Member:
     roles: frozenset[str] = frozenset()
     last_event_at: datetime | None = None
     seen_at: datetime | None = None
+    observed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ create table discord_member (
     joined_at timestamptz,
     roles text[] not null default '{}',
     last_event_at timestamptz,
-    seen_at timestamptz
+    seen_at timestamptz,
+    observed_at timestamptz
 ) with (fillfactor = 80);
 -- ids as numbers, the order in which Discord pages them
 create index discord_member_by_number on discord_member (length(user_id), user_id);
@@ -58,6 +59,7 @@ create index discord_member_by_role on discord_member using gin (roles) with (fa
 comment on column discord_member.joined_at is 'when the stay began that goes on, or that ended last';
 comment on column discord_member.last_event_at is 'the time of the last event that was derived: the next one is later';
 comment on column discord_member.seen_at is 'when the last frame about the member was received';
+comment on column discord_member.observed_at is 'when a frame or a snapshot told what is known here';
 
 create table discord_role (
     role_id varchar(20) collate "C" primary key,

@@ -6,6 +6,7 @@ select
     member.roles,
     member.last_event_at,
     member.seen_at,
+    member.observed_at,
     (
         select jsonb_agg(
             jsonb_build_object(

@@ -11,7 +11,6 @@ import yaml
 
 from infrastructure.metrics.disk import DiskCollector
 from infrastructure.metrics.receiver import ReceiverMetrics
-from infrastructure.metrics.statement_durations import timed_cursors
 from tests.monitoring.test_metrics import Measured, ledger, measured
 
 __all__ = ["ledger", "measured"]
@@ -98,7 +97,6 @@ def test_alerts_ask_for_metrics_that_there_are(measured: Measured) -> None:
 
 def test_the_page_about_monitoring_names_metrics_that_there_are(measured: Measured) -> None:
     ReceiverMetrics(measured.registry, ("patreon",))
-    timed_cursors(measured.registry)
     measured.registry.register(DiskCollector({"state": ROOT}))
     there = {family.name for family in measured.scrape().families}
     page = (ROOT / "docs" / "monitoring.md").read_text().partition("## The canon")[0]

@@ -15,6 +15,7 @@ from infrastructure.metrics.exposing import PortTaken, exposed, is_loopback
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.scraping import Scrape
+from tests.projecting.test_runner import wait_until
 
 
 def get(port: int, path: str = "/metrics", *, method: str = "GET", **headers: str) -> tuple[int, str]:
@@ -80,9 +81,8 @@ def test_a_runner_answers_until_it_ends(
     process = spawn("run", "--metrics-port", str(port))
     line_of(process, "Ctrl-C ends it")
     assert temple("projection", "wait", "members", "--timeout", "60").code == 0
-    said = Scrape(get(port)[1])
-    assert said("ledger_metrics_complete") == 1
-    assert said("ledger_runner_heartbeat_timestamp_seconds") != 0
+    assert Scrape(get(port)[1])("ledger_metrics_complete") == 1
+    wait_until(lambda: Scrape(get(port)[1])("ledger_runner_heartbeat_timestamp_seconds") != 0)
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == 0

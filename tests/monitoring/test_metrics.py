@@ -25,6 +25,7 @@ from infrastructure.metrics.roles import RoleCounts
 from infrastructure.metrics.runner import RunnerMetrics
 from infrastructure.metrics.statement_durations import timed_cursors
 from infrastructure.projecting.runner import Runner
+from infrastructure.projecting.trigger_mode import enable
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.reconcile import reconcile
 from projections.activity import activity
@@ -32,6 +33,7 @@ from projections.histories import at, joined, pledged, role_added
 from projections.members import members
 from projections.processor import Step
 from tests.monitoring.scraping import Scrape, scrape
+from tests.projecting.test_runner import wait_until
 from tests.reading.facts import altered, role_created, unfoldable
 
 NAMES = [(each.event_type, each.action) for each in CATALOGUE]
@@ -64,11 +66,11 @@ class Measured:
             database, readings(projections, NAMES), latencies=latencies, deadline_seconds=20
         )
         self.registry.register(self.collector)
+        self.timed = Database(database.dsn, cursors=timed_cursors(self.registry))
 
     def catch_up(self) -> None:
         with Wakeup(self.database) as wakeup:
-            timed = Database(self.database.dsn, cursors=timed_cursors(self.registry))
-            Runner(timed, [members, activity], wakeup, watcher=self.runner).run(until_caught_up=True)
+            Runner(self.timed, [members, activity], wakeup, watcher=self.runner).run(until_caught_up=True)
 
     def scrape(self) -> Scrape:
         return scrape(self.registry)
@@ -314,3 +316,15 @@ def events(totals: EventTotals, connection: Any, event_type: str) -> float:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def test_in_trigger_mode_the_trigger_is_timed_and_nothing_is_unprocessed(measured: Measured, ledger: Ledger) -> None:
+    measured.catch_up()
+    enable(measured.database, reason="a test")
+    ledger.given(joined("bob", at(6)))
+    measured.catch_up()
+    said = measured.scrape()
+    assert said("webhook_audit_unprocessed_count") == 0
+    assert said("ledger_projection_state", projection="members", state="trigger") == 1
+    wait_until(lambda: measured.scrape()("ledger_trigger_calls_total") == 1)
+    assert (measured.scrape()("ledger_trigger_duration_seconds_total") or 0) > 0

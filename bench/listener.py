@@ -1,0 +1,87 @@
+"""Listening: frames a second, in order, through the real discord.py and into the inbox, while they are translated."""
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from bench.apart import SPAWN, alone, apart
+from bench.bench import Bench
+from bench.discord_stand import serve
+from bench.findings import Findings, Goal
+from bench.rounds import Contender, take_turns
+from bench.site import rows
+from infrastructure.database.connection import Database
+from infrastructure.discord.listening import Listener
+from infrastructure.discord.rest import pointed_at
+
+MEMBERS: Final = 2_000
+CHANGING: Final = 10
+FRAMES: Final = 30_000
+MOST_SECONDS: Final = 300
+TARGET: Final = 5_000
+
+KEPT: Final = "kept, in order, committed"
+TRANSLATED: Final = "kept and translated"
+
+
+def measure(bench: Bench) -> Findings:
+    number = FRAMES if bench.sizes.full else FRAMES // 5
+
+    def contender() -> Mapping[str, float]:
+        with bench.site.copy() as dsn:
+            found = alone(listen, dsn, number)
+            numbers = [row[0] for row in rows(dsn, "select (details ->> 's')::int from inbox order by id")]
+            assert numbers == sorted(numbers)
+            assert len(numbers) == number + 2
+            return found
+
+    contenders: Mapping[str, Contender] = {"listener": contender}
+    done = take_turns(contenders, bench.sizes.rounds, bench.say)
+    return Findings(
+        bench="listener",
+        title="Listening to the gateway",
+        how=(
+            f"A fake Discord in a process of its own sends {number:,} frames of {MEMBERS:,} members as fast as the "
+            f"connection takes them, one in {CHANGING} with a change of roles. `Listener`, with the real discord.py, "
+            "keeps them in the inbox, fsync on, and translates them at the same time, in the same process. Kept: from "
+            "the first frame until the last one is committed. Translated: until the last one has become events."
+        ),
+        series=[done.series(KEPT, "frames/s"), done.series(TRANSLATED, "frames/s")],
+        goals=[Goal(done.series(KEPT, "frames/s"), target=TARGET)],
+        load=done.load,
+    )
+
+
+def listen(dsn: str, number: int) -> Mapping[str, float]:
+    place, begin, end = SPAWN.Queue(), SPAWN.Event(), SPAWN.Event()
+    ready = threading.Event()
+    database = Database(dsn)
+    with apart(serve, MEMBERS, number, CHANGING, place, begin, end):
+        listener = Listener(
+            database, "a-token", guild=None, say=lambda _: None, settle_seconds=0.0, caught_up=lambda _: ready.set()
+        )
+        with pointed_at(*place.get(timeout=60)):
+            thread = threading.Thread(target=listener.run)
+            thread.start()
+            try:
+                assert ready.wait(60), "the listener did not catch up"
+                begin.set()
+                kept = _until(dsn, "select count(*) from inbox where kind = 'GUILD_MEMBER_UPDATE'", number)
+                waiting = "select count(*) from inbox where kind = 'GUILD_MEMBER_UPDATE' and state <> 'waiting'"
+                translated = _until(dsn, waiting, number)
+            finally:
+                end.set()
+                listener.stop()
+                thread.join(60)
+        first = rows(dsn, "select extract(epoch from min(received_at))::float8 from inbox where kind like '%%UPDATE'")
+        return {KEPT: number / (kept - first[0][0]), TRANSLATED: number / (translated - first[0][0])}
+
+
+def _until(dsn: str, query: str, number: int) -> float:
+    """When it was so, on the machine's clock."""
+    deadline = time.monotonic() + MOST_SECONDS
+    while rows(dsn, query)[0][0] < number:
+        assert time.monotonic() < deadline, query
+        time.sleep(0.05)
+    return time.time()
