@@ -55,6 +55,7 @@ class Rebuild:
         self._projection = projection
         self._catalogue = catalogue
         self._connection = database.connect(Role.PROJECT, application="temple replay")
+        self._backend_pid = self._connection.info.backend_pid
         try:
             claimed = notes.claim(self._connection, projection)
         except BaseException:
@@ -82,7 +83,7 @@ class Rebuild:
             self._fold_in_processes(left, workers, progress)
         else:
             for part in left:
-                fold_range(self._database, self._projection, self._catalogue, part, self.position, progress)
+                self._fold_range(part, progress)
         after = self._done()
         return Folding(after[0] - before[0], after[1] - before[1], time.perf_counter() - started)
 
@@ -147,11 +148,14 @@ class Rebuild:
         threading.Thread(target=_end_with_parent, daemon=True).start()
         try:
             while (part := queue.get()) is not None:
-                fold_range(self._database, self._projection, self._catalogue, part, self.position, lambda *_: None)
+                self._fold_range(part, lambda *_: None)
         except Refused:
             os._exit(TAKEN_OVER)
         except Exception:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
             os._exit(ENDED_EARLY)
+
+    def _fold_range(self, part: notes.Range, progress: Progress) -> None:
+        fold_range(self._database, self._projection, self._catalogue, part, self.position, progress, self._backend_pid)
 
     def _done(self) -> tuple[int, int]:
         parts = notes.ranges(self._connection, self._projection.name)

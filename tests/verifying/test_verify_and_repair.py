@@ -125,6 +125,16 @@ def test_what_is_not_repaired_is_found_again(ledger: Ledger) -> None:
         assert kept(connection, "members")[0].drifts == 1
 
 
+def test_more_than_a_report_lists_is_found_again_whole(ledger: Ledger) -> None:
+    alter(
+        ledger,
+        "insert into temple_member_status (user_id) select 'made up ' || number from generate_series(1, 1100) as number",
+    )
+    for _ in range(2):
+        reconciled = reconcile(ledger.database, [members], budget_seconds=60)
+        assert reconciled.issues == 1100
+
+
 def test_counts_that_drifted_are_found_and_repaired_by_key(ledger: Ledger) -> None:
     alter(ledger, "update webhook_activity_hourly set events = events + 5 where event_type = 'discord_join'")
     alter(ledger, "delete from webhook_activity_hourly where event_type = 'discord_role_change'")
