@@ -54,8 +54,8 @@ def listen(session: Session) -> int:
     Examples:
       temple discord listen
     \b
-    Exit codes: 0 stopped; 1 Discord says no (token, intent), or frames were lost; 4 no database, or Discord not
-    reached; 5 the ledger is about another guild, or the database does not fit this version.
+    Exit codes: 0 stopped; 1 Discord says no (token, intent), or frames were lost; 4 no database, or
+    Discord not reached; 5 the ledger is about another guild, or the database does not fit this version.
     """
     from infrastructure.discord.listening import Listener
     from infrastructure.discord.rest import pointed_at
@@ -135,8 +135,8 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
       temple discord snapshot
       temple discord snapshot --apply
     \b
-    Exit codes: 0 nothing differs, or all was appended; 1 Discord says no; 3 something differs; 4 no database, or
-    Discord not reached; 5 held back, or another guild.
+    Exit codes: 0 nothing differs, or all was appended; 1 Discord says no; 3 something differs;
+    4 no database, or Discord not reached; 5 held back, or another guild.
     """
     from infrastructure.discord.catching_up import translate_all
     from infrastructure.discord.rest import Rest
