@@ -41,6 +41,7 @@ from tests.monitoring.test_exposing import free_port
 
 FOLDER = ROOT / "deploy" / "grafana" / "dashboards"
 EVENTS = int(os.environ.get("TEMPLE_TEST_EVENTS", "2000"))
+LARGE = 100_000
 RATE_INTERVAL = "15s"
 SQL_SECONDS = 1.0
 
@@ -160,7 +161,8 @@ def _started(stack: ExitStack, folder: Path, database: Database, port: int) -> "
             "PYTHONPATH": str(ROOT),
             "TEMPLE_DATABASE_URL": database.dsn,
             "TEMPLE_HOME": str(folder / "home"),
-            "TEMPLE_RECONCILE_EVERY_SECONDS": "1",
+            # of a large ledger, a verify is no small thing
+            "TEMPLE_RECONCILE_EVERY_SECONDS": "1" if EVENTS < LARGE else "15",
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
