@@ -1,9 +1,7 @@
 """What Prometheus is told of Patreon."""
 
 from infrastructure.database.connection import Role
-from infrastructure.metrics.patreon import patreon as reading
-from tests.fakes.patreon import FakePatreon
-from tests.patreon.asking import Source
+from infrastructure.metrics.patreon import patreon_doubts as reading
 from tests.patreon.bodies import ACOLYTE, FREE, at
 from tests.patreon.feed import Feed
 
@@ -17,19 +15,18 @@ def told(feed: Feed) -> dict[tuple[str, str], float]:
         }
 
 
-def test_webhooks_and_doubts_are_told(asking: Feed, patreon: FakePatreon) -> None:
-    patreon.webhooks.append(
-        {"type": "webhook", "id": "31", "attributes": {"paused": True, "num_consecutive_times_failed": 4}}
-    )
-    Source(asking, patreon).watches(minutes=(0,))
+def test_doubts_are_told(asking: Feed) -> None:
     asking.update(ACOLYTE)
     asking.update(FREE, charge="Pending", charged=at(days=31))
-    found = told(asking)
-    assert found["ledger_patreon_webhook_paused", "31"] == 1
-    assert found["ledger_patreon_webhook_failures", "31"] == 4
-    assert found["ledger_patreon_doubts", "loss"] == 1
-    assert found["ledger_patreon_doubts", "order"] == 0
+    assert told(asking) == {("ledger_patreon_doubts", "loss"): 1, ("ledger_patreon_doubts", "order"): 0}
 
 
-def test_a_ledger_without_patreon_has_no_webhooks(feed: Feed) -> None:
-    assert told(feed) == {("ledger_patreon_doubts", "loss"): 0, ("ledger_patreon_doubts", "order"): 0}
+def test_a_refused_refresh_is_told_without_the_token(feed: Feed) -> None:
+    with feed.database.connect(Role.APPEND) as connection:
+        connection.execute(
+            "insert into patreon_token "
+            "values ('creator', 'access', 'refresh', '', now(), now(), to_timestamp(60), now())"
+        )
+    found = told(feed)
+    assert found["ledger_patreon_token_refused", ""] == 1
+    assert found["ledger_patreon_token_expires_timestamp_seconds", ""] == 60
