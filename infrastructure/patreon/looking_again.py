@@ -116,7 +116,7 @@ class LookingAgain:
                     await self._until_stopped(watching.step())
                     found = await self._until_stopped(self._look(client))
                     failures = 0
-                except (LedgerError, psycopg.Error) as error:
+                except Exception as error:  # noqa: BLE001 -- whatever it is, what is in doubt must not stay so
                     failures += 1
                     log.warning("not looking again", reason=_sentence(error), attempt=failures)
                     found = 0
