@@ -52,10 +52,10 @@ def command() -> None:
 def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
     """Compare all memberships with what the ledger holds.
 
-    All members of the campaigns are read. What was missed is shown in classes, and appended with --apply, as events that name the snapshot. It is
-    refused when not everybody could be read, and, without --confirm, when more than 5 % of the patrons, or
-    more than 20, would lose something. Nobody who is an active patron loses a tier by one reading: that is
-    read again some minutes later.
+    All members of the campaigns are read. What was missed is shown in classes, and appended with --apply, as
+    events that name the snapshot. It is refused when not everybody could be read, and, without --confirm, when
+    more than 5 % of the patrons, or more than 20, would lose something. Nobody who is an active patron loses a
+    tier by one reading: that is read again some minutes later.
 
     \b
     Examples:
@@ -85,9 +85,9 @@ def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: 
 def webhooks(session: Session, as_json: bool) -> int:
     """Ask whether webhooks are paused or failing.
 
-    Those tell us nothing any more. Only webhooks that were made by the token's own client are shown, not those of the portal. The answer is
-    kept for the metrics. To let a paused one go on: its button in Patreon's portal, which then sends what has
-    piled up.
+    Those tell us nothing any more. Only webhooks that were made by the token's own client are shown, not those
+    of the portal. The answer is kept for the metrics. To let a paused one go on: its button in Patreon's portal,
+    which then sends what has piled up.
 
     \b
     Exit codes: 0 all well; 3 one is paused or fails; 4 Patreon or the database did not answer; 5 no token.

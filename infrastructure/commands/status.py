@@ -15,6 +15,7 @@ from infrastructure.commands.session import Session, as_json, print_json, print_
 from infrastructure.commands.wording import plural
 from infrastructure.database.statements import statement
 from infrastructure.inbox.health import SourceHealth, sources
+from infrastructure.patreon.health import PatreonHealth, patreon_health
 from infrastructure.reading.projection_status import ProjectionStatus, projection_statuses
 from infrastructure.reading.snapshot import Connection, snapshot
 from infrastructure.verifying.results import Kept, latest
@@ -50,6 +51,7 @@ class Ledger:
     projections: Sequence[ProjectionStatus]
     prepared: Sequence[tuple[str, float]]
     sources: Sequence[SourceHealth]
+    patreon: PatreonHealth
     verified: Sequence[Kept]
 
 
@@ -148,6 +150,7 @@ def read_ledger(connection: Connection) -> Ledger:
         projections=projections,
         prepared=prepared,
         sources=sources(connection),
+        patreon=patreon_health(connection),
         verified=latest(connection, [each.name for each in projections]),
     )
 
@@ -172,6 +175,8 @@ def _troubles(ledger: Ledger) -> Iterator[Trouble]:
             )
     for source in ledger.sources:
         yield from _source_troubles(source)
+    for sentence, command in ledger.patreon.sentences:
+        yield Trouble(sentence, command)
     for gid, age in ledger.prepared:
         yield Trouble(
             f"prepared transaction {gid} has been open for {_age(age)}; while it is, readers may wait",
@@ -207,6 +212,7 @@ def _print_json(screen: Screen) -> None:
             "patrons_without_discord": ledger.patrons,
             "parked": ledger.parked,
             "sources": [each._asdict() for each in ledger.sources],
+            "patreon": _patreon_data(ledger.patreon),
             "verified": [asdict(each) for each in ledger.verified],
         }
     print_json(data | {"troubles": [asdict(each) for each in screen.troubles]})
@@ -284,3 +290,11 @@ def _size(size: int) -> str:
         if size >= length:
             return f"{size / length:,.1f} {unit}"
     return f"{size / 1e3:,.0f} kB"
+
+
+def _patreon_data(health: PatreonHealth) -> dict[str, Any]:
+    return {
+        **health._asdict(),
+        "webhooks": [each._asdict() for each in health.webhooks],
+        "token": None if health.token is None else health.token._asdict(),
+    }

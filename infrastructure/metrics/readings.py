@@ -6,6 +6,7 @@ from infrastructure.metrics.event_totals import EventTotals
 from infrastructure.metrics.inbox import Inbox
 from infrastructure.metrics.ledger import Reading
 from infrastructure.metrics.members import MembersByStatus
+from infrastructure.metrics.patreon import patreon_doubts
 from infrastructure.metrics.platforms import discord_sessions, patreon_webhooks
 from infrastructure.metrics.projections import Projections
 from infrastructure.metrics.rebuilds import rebuilds
@@ -27,6 +28,7 @@ def readings(
         ("verifying", Verifications(known)),
         ("rebuilds", rebuilds),
         ("inbox", Inbox()),
+        ("patreon doubts", patreon_doubts),
         ("discord", discord_sessions),
         ("patreon", patreon_webhooks),
         ("trigger", trigger_durations),

@@ -17,10 +17,11 @@ import psycopg
 import structlog
 
 from domain.errors import LedgerError, PlatformUnavailable
-from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
 from infrastructure.inbox.delivery import Delivery
 from infrastructure.inbox.keeping import keep
+from infrastructure.log.patience import PatientConnection
 from infrastructure.patreon.change import SOURCE
 from infrastructure.patreon.client import PatreonClient
 from infrastructure.patreon.translator import GONE, READ, asked_details
@@ -28,6 +29,7 @@ from infrastructure.patreon.webhooks import read_webhooks
 
 AT_ONCE: Final = 50
 POLL_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 2.0
 MOST_BACKOFF_SECONDS: Final = 60.0
 AGAIN_AFTER: Final = timedelta(seconds=30)
 """Until then an answer is on its way through the inbox."""
@@ -38,7 +40,7 @@ log = structlog.get_logger("temple.patreon")
 
 
 async def look_again(
-    database: Database, client: PatreonClient, asked: dict[str, datetime], *, limit: int = AT_ONCE
+    connection: PatientConnection, client: PatreonClient, asked: dict[str, datetime], *, limit: int = AT_ONCE
 ) -> int:
     """Asks for those that are due and were not asked for a moment ago; how many. *asked* remembers them.
 
@@ -47,12 +49,12 @@ async def look_again(
     now = client.clock()
     for member_id in [each for each, at in asked.items() if now - at >= AGAIN_AFTER]:
         del asked[member_id]
-    due = [each for each in _due(database, now, limit + len(asked)) if each not in asked][:limit]
+    due = [each for each in _due(connection, now, limit + len(asked)) if each not in asked][:limit]
     for member_id in due:
-        asked_at = client.clock()
+        # one that Patreon will not tell of does not hold up the others
+        asked[member_id] = asked_at = client.clock()
         answer = await client.member(member_id)
-        _keep(database, _delivery(member_id, answer, asked_at, client.clock()))
-        asked[member_id] = asked_at
+        _keep(connection, _delivery(member_id, answer, asked_at, client.clock()))
     return len(due)
 
 
@@ -87,6 +89,8 @@ class LookingAgain:
     def __init__(self, database: Database, make_client: Callable[[], PatreonClient]) -> None:
         self._database = database
         self._make_client = make_client
+        self._asked: dict[str, datetime] = {}
+        self._connection: PatientConnection | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="look again at patreon", daemon=True)
 
@@ -104,21 +108,27 @@ class LookingAgain:
         asyncio.run(self._looking())
 
     async def _looking(self) -> None:
-        asked: dict[str, datetime] = {}
         failures = 0
         async with self._make_client() as client:
             watching = Watching(self._database, client)
             while not self._stop.is_set():
                 try:
                     await self._until_stopped(watching.step())
-                    found = await self._until_stopped(look_again(self._database, client, asked))
+                    found = await self._until_stopped(self._look(client))
                     failures = 0
-                except (LedgerError, psycopg.Error) as error:
+                except Exception as error:  # noqa: BLE001 -- whatever it is, what is in doubt must not stay so
                     failures += 1
                     log.warning("not looking again", reason=_sentence(error), attempt=failures)
                     found = 0
                 if not found:
                     await self._pause(min(MOST_BACKOFF_SECONDS, POLL_SECONDS * 2 ** min(failures, 10)))
+        if self._connection is not None:
+            self._connection.close()
+
+    async def _look(self, client: PatreonClient) -> int:
+        if self._connection is None:
+            self._connection = looking(self._database)
+        return await look_again(self._connection, client, self._asked)
 
     async def _until_stopped(self, work: Coroutine[Any, Any, int]) -> int:
         """A wait for Patreon does not hold up the end."""
@@ -135,13 +145,18 @@ class LookingAgain:
         await asyncio.to_thread(self._stop.wait, seconds)
 
 
-def _due(database: Database, now: datetime, limit: int) -> list[str]:
-    with (
-        database_errors("looking again"),
-        database.connect(Role.APPEND, application="temple patreon look again") as connection,
-    ):
-        rows = connection.execute(statement("patreon_look_again"), {"now": now, "limit": limit}).fetchall()
-        return [row[0] for row in rows]
+def looking(database: Database) -> PatientConnection:
+    """What `look_again` works on. Raises DatabaseUnavailable."""
+    return PatientConnection(
+        database, Role.APPEND, application="temple patreon look again", patience_seconds=PATIENCE_SECONDS
+    )
+
+
+def _due(connection: PatientConnection, now: datetime, limit: int) -> list[str]:
+    values = {"now": now, "limit": limit}
+    return connection.run(
+        "looking again", lambda opened: [row[0] for row in opened.execute(statement("patreon_look_again"), values)]
+    )
 
 
 def _delivery(member_id: str, answer: bytes | None, asked_at: datetime, now: datetime) -> Delivery:
@@ -153,14 +168,13 @@ def _delivery(member_id: str, answer: bytes | None, asked_at: datetime, now: dat
     return Delivery(SOURCE, kind, body, digest, now, None, details)
 
 
-def _keep(database: Database, delivery: Delivery) -> None:
-    with (
-        database_errors("keeping what Patreon answered"),
-        database.connect(Role.APPEND, application="temple patreon look again") as connection,
-        connection.transaction(),
-    ):
-        keep(connection, [delivery])
-        connection.execute(statement("inbox_notify"))
+def _keep(connection: PatientConnection, delivery: Delivery) -> None:
+    def work(opened: psycopg.Connection[Any]) -> None:
+        with opened.transaction():
+            keep(opened, [delivery])
+            opened.execute(statement("inbox_notify"))
+
+    connection.run("keeping what Patreon answered", work)
 
 
 def _sentence(error: Exception) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from infrastructure.database.connection import Role
 from infrastructure.patreon.client import PatreonClient
-from infrastructure.patreon.looking_again import Watching, look_again
+from infrastructure.patreon.looking_again import Watching, look_again, looking
 from infrastructure.patreon.snapshot import PatreonSettling, take_snapshot
 from infrastructure.snapshots.applying import Applied, apply_snapshot
 from infrastructure.snapshots.snapshot import all_findings, rows_of
@@ -57,10 +57,11 @@ class Source:
         with self.feed.database.connect(Role.READ) as connection:
             return rows_of(list(all_findings(connection, snapshot_id)))
 
-    def looks_again(self) -> int:
+    def looks_again(self, asked: dict[str, datetime] | None = None) -> int:
         async def run() -> int:
             async with self._client() as client:
-                return await look_again(self.feed.database, client, {})
+                with looking(self.feed.database) as connection:
+                    return await look_again(connection, client, {} if asked is None else asked)
 
         return asyncio.run(run())
 

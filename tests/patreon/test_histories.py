@@ -26,7 +26,7 @@ from tests.patreon.emptying import empty
 from tests.patreon.feed import Feed
 from tests.patreon.truth import NOTHING, TIERS, Held, Patron, Truth
 
-EXAMPLES = int(os.environ.get("TEMPLE_PATREON_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("TEMPLE_PATREON_EXAMPLES", "10"))
 PATRONS = 2
 SHARED = "900000000000000000"
 
@@ -40,11 +40,11 @@ STEP = st.tuples(
     st.sampled_from(("", "", "flush", "flush", "snapshot", "minutes", "kill")),
     st.integers(1, 12),
 )
-STORY = st.lists(STEP, min_size=8, max_size=30)
+STORY = st.lists(STEP, min_size=8, max_size=24)
 BOUNDED = settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize=EXAMPLES == 20,
+    derandomize=EXAMPLES == 10,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -250,7 +250,7 @@ def test_what_is_told_in_order_and_in_full_is_told_exactly(
         assert told.told() == true
 
 
-@settings(BOUNDED, max_examples=max(6, EXAMPLES // 4))
+@settings(BOUNDED, max_examples=max(3, EXAMPLES // 4))
 @given(STORY)
 def test_kills_in_between_change_nothing_of_it(
     shared: Database, patreon_server: FakePatreon, steps: list[Step]

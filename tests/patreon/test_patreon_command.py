@@ -1,5 +1,6 @@
 """`temple patreon …` and `temple drift`, as typed."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -109,6 +110,22 @@ def test_a_paused_webhook_is_found_and_kept(typed: Typed, patreon: FakePatreon, 
     assert typed("webhooks").code == 0
     with database.connect(Role.READ) as connection:
         assert kept_webhooks(connection) == []
+
+
+def test_status_tells_of_a_paused_webhook_and_of_doubts_that_nobody_settles(
+    typed: Typed,
+    temple: Typed,  # noqa: F811
+    patreon: FakePatreon,
+    feed: Feed,
+) -> None:
+    patreon.webhooks.append({"type": "webhook", "id": "31", "attributes": {"paused": True}})
+    typed("webhooks")
+    feed.update(ACOLYTE)
+    feed.update(charge="Pending", charged=START + timedelta(days=31))
+    screen = temple("status")
+    assert "Patreon's webhook 31 is paused" in screen.stdout
+    assert "1 of Patreon's words are in doubt, and nobody looks again" in screen.stdout
+    assert temple("status", "--json").data["patreon"]["losses"] == 1
 
 
 # drift

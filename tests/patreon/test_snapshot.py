@@ -1,5 +1,6 @@
 """The list of members, beside what the ledger holds."""
 
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -264,6 +265,21 @@ def test_asking_twice_tells_once(looking: Source) -> None:
     looking.looks_again()
     looking.feed.translates()
     looking.feed.then_told([STARTED, (DISCORD, "changed", "Oracle")])
+
+
+def test_one_whom_patreon_will_not_tell_of_does_not_hold_up_the_others(looking: Source) -> None:
+    for number in (1, 2):
+        who: dict[str, Any] = {"member": f"member-{number}", "user": str(number), "discord": str(number + 100)}
+        looking.feed.update(ACOLYTE, **who)
+        looking.patreon.put(member_document(ORACLE, **who))
+        looking.feed.update(ORACLE, **who)
+    asked: dict[str, datetime] = {}
+    looking.patreon.fails(400)
+    with pytest.raises(PlatformUnavailable):
+        looking.looks_again(asked)
+    assert looking.looks_again(asked) == 1
+    looking.feed.translates()
+    assert looking.feed.told()[-1].tier == "Oracle"
 
 
 def test_webhooks_are_looked_at_every_ten_minutes(looking: Source) -> None:

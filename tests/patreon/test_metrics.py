@@ -1,0 +1,32 @@
+"""What Prometheus is told of Patreon."""
+
+from infrastructure.database.connection import Role
+from infrastructure.metrics.patreon import patreon_doubts as reading
+from tests.patreon.bodies import ACOLYTE, FREE, at
+from tests.patreon.feed import Feed
+
+
+def told(feed: Feed) -> dict[tuple[str, str], float]:
+    with feed.database.connect(Role.READ) as connection:
+        return {
+            (sample.name, "".join(sample.labels.values())): sample.value
+            for metric in reading(connection)
+            for sample in metric.samples
+        }
+
+
+def test_doubts_are_told(asking: Feed) -> None:
+    asking.update(ACOLYTE)
+    asking.update(FREE, charge="Pending", charged=at(days=31))
+    assert told(asking) == {("ledger_patreon_doubts", "loss"): 1, ("ledger_patreon_doubts", "order"): 0}
+
+
+def test_a_refused_refresh_is_told_without_the_token(feed: Feed) -> None:
+    with feed.database.connect(Role.APPEND) as connection:
+        connection.execute(
+            "insert into patreon_token "
+            "values ('creator', 'access', 'refresh', '', now(), now(), to_timestamp(60), now())"
+        )
+    found = told(feed)
+    assert found["ledger_patreon_token_refused", ""] == 1
+    assert found["ledger_patreon_token_expires_timestamp_seconds", ""] == 60
