@@ -198,6 +198,8 @@ def test_after_an_erasure_no_table_holds_the_person(page: dict[str, str], server
                 sql.Identifier(table), sql.Literal(f"%{MEMBER}%")
             )
             assert connection.execute(whole).fetchone() == (0,), table
+        fires = "select tgenabled from pg_trigger where tgname = 'webhook_audit_log_is_append_only'"
+        assert connection.execute(fires).fetchone() == ("A",)
 
 
 def typed(shown: Shown, environment: Mapping[str, str]) -> tuple[int, str]:
