@@ -30,7 +30,7 @@ esac
 as() {
     role=$1
     shift
-    PGOPTIONS="$GIVEN_OPTIONS -c role=$role" psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 "$@"
+    PGOPTIONS="$GIVEN_OPTIONS -c role=$role" psql --no-psqlrc --no-password --quiet --set=ON_ERROR_STOP=1 "$@"
 }
 
 # one statement, so one snapshot for both functions
@@ -53,7 +53,19 @@ push() {
             "${PUSHGATEWAY%/}/metrics/job/ledger-consistency"
 }
 
-issues=$(count_issues) || exit 4
+# what it counted, or nothing where psql failed or said something else
+counted() {
+    answer=$(count_issues) || return 1
+    case $answer in
+        '' | *[!0-9]*)
+            echo "the database gave no number of issues" >&2
+            return 1
+            ;;
+    esac
+    echo "$answer"
+}
+
+issues=$(counted) || exit 4
 
 left=$issues
 if [ "$issues" -gt 0 ]; then
@@ -62,8 +74,14 @@ if [ "$issues" -gt 0 ]; then
     (write_details) || echo "the details were not written to $LOG" >&2
     if [ "$issues" -lt "$REPAIR_BELOW" ]; then
         if as temple_project --command='call rebuild_derived_state_from_audit()'; then
-            left=$(count_issues) || exit 4
-            echo "rebuilt from the log: $left left"
+            if again=$(counted); then
+                left=$again
+                echo "rebuilt from the log: $left left"
+            else
+                # what was found before is what is known
+                push "$left"
+                exit 4
+            fi
         else
             echo "the repair failed" >&2
         fi

@@ -60,7 +60,11 @@ class Copies:
 
     def _make(self, admin: psycopg.Connection) -> None:
         name = f"ledger_{next(self._numbers)}"
-        admin.execute(sql.SQL("create database {} template {}").format(*map(sql.Identifier, (name, self._template))))
+        admin.execute(
+            sql.SQL("create database {} template {} strategy file_copy").format(
+                *map(sql.Identifier, (name, self._template))
+            )
+        )
         self._made.put(name)
 
     def _drop(self, admin: psycopg.Connection, name: str) -> None:

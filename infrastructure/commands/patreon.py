@@ -50,9 +50,9 @@ def command() -> None:
 @as_json
 @click.pass_obj
 def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
-    """Read all members of the campaigns, and compare them with what the ledger holds.
+    """Compare all memberships with what the ledger holds.
 
-    What was missed is shown in classes, and appended with --apply, as events that name the snapshot. It is
+    All members of the campaigns are read. What was missed is shown in classes, and appended with --apply, as events that name the snapshot. It is
     refused when not everybody could be read, and, without --confirm, when more than 5 % of the patrons, or
     more than 20, would lose something. Nobody who is an active patron loses a tier by one reading: that is
     read again some minutes later.
@@ -62,8 +62,8 @@ def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: 
       temple patreon snapshot
       temple patreon snapshot --apply
     \b
-    Exit codes: 0 nothing differs, or all was appended; 3 something differs; 4 Patreon or the database did not
-    answer; 5 held back, not complete, or no token.
+    Exit codes: 0 nothing differs, or all was appended; 3 something differs; 4 Patreon or the database
+    did not answer; 5 held back, not complete, or no token.
     """
     _translate_waiting(session)
     taken = _asked(session, lambda client: _take(session, client))
@@ -83,9 +83,9 @@ def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: 
 @as_json
 @click.pass_obj
 def webhooks(session: Session, as_json: bool) -> int:
-    """Ask Patreon about its webhooks: a paused one, or one whose deliveries fail, tells us nothing any more.
+    """Ask whether webhooks are paused or failing.
 
-    Only webhooks that were made by the token's own client are shown, not those of the portal. The answer is
+    Those tell us nothing any more. Only webhooks that were made by the token's own client are shown, not those of the portal. The answer is
     kept for the metrics. To let a paused one go on: its button in Patreon's portal, which then sends what has
     piled up.
 

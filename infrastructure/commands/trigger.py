@@ -1,9 +1,11 @@
 """`temple trigger`: whether a runner or the database itself keeps the rows of `members`."""
 
+import sys
 from dataclasses import asdict
 
 import click
 
+from domain.errors import Refused
 from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.session import Session, as_json, print_fields
 from infrastructure.commands.wording import plural
@@ -36,8 +38,11 @@ def enable(session: Session, yes: bool, reason: str | None) -> None:
     Example:
       temple trigger enable --yes --reason "no runner on this machine"
     \b
-    Exit codes: 0 it is on; 5 it was on already, members stands still, or somebody holds the log.
+    Exit codes: 0 it is on; 5 it was on already, members stands still, somebody holds the log, or nobody is
+    there to ask (add --yes).
     """
+    if not yes and not sys.stdin.isatty():
+        raise Refused("appends will be slower with the trigger, and nobody is there to ask; add --yes to do it")
     if not yes:
         click.confirm(
             "Appends will fold their events themselves and wait for one another. Go on?", abort=True, err=True
@@ -59,6 +64,12 @@ def disable(session: Session, reason: str | None) -> None:
     Exit codes: 0 it is off; 5 it was off already, or somebody holds the log.
     """
     switched = trigger_mode.disable(session.database, reason=reason)
+    if switched.again:
+        click.echo(
+            "the trigger had been dropped or disabled by somebody: "
+            f"the runner folds everything after position {switched.position} again"
+        )
+        return
     click.echo(
         f"the runner keeps members from position {switched.position + 1} on; "
         f"the trigger had folded {plural(switched.events, 'event')}"

@@ -45,6 +45,9 @@ def install(connection: psycopg.Connection[Any]) -> bool:
                 f"the trigger keeps rows of version {version}, this code has version {members.version} of their "
                 "rules; with the version before, run: temple trigger disable; then migrate and replay"
             )
+        if state == ProjectionState.TRIGGER:
+            # nobody who appends is in the middle of a fold while its functions are replaced
+            connection.execute(statement("trigger_hold_appenders"))
     connection.execute(text())
     connection.execute(statement("canon_installed"), {"checksum": checksum()})
     return True

@@ -41,6 +41,10 @@ class ReadBack(NamedTuple):
     since: datetime
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 async def backfill(
     database: Database,
     rest: Rest,
@@ -48,7 +52,7 @@ async def backfill(
     *,
     announcer: Announcer | None = None,
     since: datetime | None = None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], datetime] = now,
 ) -> ReadBack:
     """Goes on after the last entry that was read, or at *since*; the first time, as far back as Discord keeps them.
 

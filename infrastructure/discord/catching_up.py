@@ -6,6 +6,7 @@ beside it, and applied. Of a member who was heard of since the snapshot began, t
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import psycopg
 
 from infrastructure.database.connection import Database, Role, database_errors
 from infrastructure.database.statements import statement
-from infrastructure.discord.backfill import ReadBack, backfill
+from infrastructure.discord.backfill import ReadBack, backfill, now
 from infrastructure.discord.errors import DiscordRefuses
 from infrastructure.discord.rest import Rest
 from infrastructure.discord.snapshot import apply_discord_snapshot, take_snapshot
@@ -49,18 +50,19 @@ async def catch_up(
     by: str,
     announcer: Announcer | None = None,
     settle_seconds: float = SETTLE_SECONDS,
+    clock: Callable[[], datetime] = now,
 ) -> CaughtUp:
     """Raises DiscordUnavailable, DiscordRefuses (of all but the audit log) and DatabaseUnavailable."""
     read_back, refused = None, None
     try:
-        read_back = await backfill(database, rest, guild, announcer=announcer)
+        read_back = await backfill(database, rest, guild, announcer=announcer, clock=clock)
     except DiscordRefuses as error:
         # who did it stays unknown; what happened is told by frames and snapshots all the same
         refused = str(error)
     finally:
         open_gate()
     await translated(database)
-    snapshot_id = await take_snapshot(database, rest, guild)
+    snapshot_id = await take_snapshot(database, rest, guild, clock=clock)
     snapshot = await asyncio.to_thread(_read, database, snapshot_id)
     if snapshot.differences:
         await asyncio.sleep(settle_seconds)

@@ -158,7 +158,7 @@ class _Story:
         """Everything that entries tell of the stay happened: there is no state after it that could say otherwise."""
         member, seen = self._member, self._seen
         until = seen.joined_at if seen.present and seen.joined_at is not None else seen.at + SKEW
-        told = [each for each in self._of_stay(member.joined_at, until) if self._is_lost(each)]
+        told = [each for each in self._of_stay(member.joined_at, until) if self._is_lost(each) and self._tells(each)]
         self._tell(
             change
             for role in sorted(member.roles | {each.role for each in told if each.role})
@@ -192,9 +192,9 @@ class _Story:
 
     def _role_told(self, role: str, wanted: bool, told: Sequence[Attribution]) -> list[Change]:
         if role in self._deleted:
-            return self._role_ended(role, [each for each in told if self._is_overdue(each)])
+            return self._role_ended(role, [each for each in told if self._tells(each)])
         held = role in self._roles
-        steps = alternating(held, [each for each in told if self._is_overdue(each)])
+        steps = alternating(held, [each for each in told if self._tells(each)])
         changes = [self._step(each) for each in steps]
         if (held if len(steps) % 2 == 0 else not held) == wanted:
             return changes
@@ -245,14 +245,26 @@ class _Story:
         ]
 
     def _is_lost(self, each: Attribution) -> bool:
-        """The frame was sent while nobody listened."""
-        feed = self._feed
-        if each.heard_at is not None and each.session != feed.session:
-            return True
-        return feed.whole_since is None or each.at < feed.whole_since - SKEW
+        """The frame was sent while nobody listened.
+
+        What was heard is compared by when it came, not by when it happened: after a RESUME both are far apart.
+        """
+        session, whole_since = self._feed
+        if each.heard_at is None:
+            return whole_since is None or each.at < whole_since - SKEW
+        return each.session != session or whole_since is None or each.heard_at < whole_since
 
     def _is_overdue(self, each: Attribution) -> bool:
-        return self._is_lost(each) or self._seen.at - each.came_at > WINDOW
+        if self._is_lost(each):
+            return True
+        if each.heard_at is None and self._seen.snapshot is None:
+            # only read back: the gateway is about to tell it, and its frame too, however late a RESUME makes them
+            return False
+        return self._seen.at - each.came_at > WINDOW
+
+    def _tells(self, each: Attribution) -> bool:
+        """Whether it counts as a change of its own: the frame of one that was heard late came long before it."""
+        return self._is_overdue(each) and each.came_at - each.at <= WINDOW
 
     def _without_effect(self) -> Iterable[Attribution]:
         """What two sights left without a place, a window apart: by the second one its fellows had been heard too."""

@@ -20,6 +20,7 @@ class GatedTranslating(threading.Thread):
         self._busy = threading.Lock()
         self._ended = False
         self._guard = threading.Lock()
+        self._closing = False
         self.closings = 0
         self.failure: Exception | None = None
 
@@ -41,19 +42,20 @@ class GatedTranslating(threading.Thread):
     def open(self, closings: int) -> None:
         """Unless it was closed again since it had been closed so many times: then somebody else opens it."""
         with self._guard:
-            if closings == self.closings:
+            if closings == self.closings and not self._closing:
                 self._pause.clear()
                 self._open.set()
 
     def close(self) -> None:
-        """Returns when the batch at hand is committed."""
+        """Returns when the batch at hand is committed. One thread closes it."""
         with self._guard:
             self.closings += 1
+            self._closing = True
             self._open.clear()
             self._pause.set()
         self._translating.wake()
-        with self._busy:
-            pass
+        with self._busy, self._guard:
+            self._closing = False
 
     def end(self) -> None:
         self._ended = True

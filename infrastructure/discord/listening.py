@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import discord
@@ -13,6 +13,7 @@ import structlog
 from domain.errors import DatabaseUnavailable, LedgerError
 from infrastructure.database.connection import Database, Role, database_errors
 from infrastructure.discord import observed
+from infrastructure.discord.backfill import now
 from infrastructure.discord.catching_up import SETTLE_SECONDS, CaughtUp, catch_up
 from infrastructure.discord.collector import Collector
 from infrastructure.discord.errors import DiscordRefuses, DiscordUnavailable, OtherGuild
@@ -64,6 +65,7 @@ class Listener:
         settle_seconds: float = SETTLE_SECONDS,
         frames: WaitingFrames | None = None,
         caught_up: Callable[[CaughtUp], None] = lambda _: None,
+        clock: Callable[[], datetime] = now,
     ) -> None:
         self._database = database
         self._token = token
@@ -72,8 +74,10 @@ class Listener:
         self._settle_seconds = settle_seconds
         self._frames = WaitingFrames() if frames is None else frames
         self._caught_up = caught_up
+        self._clock = clock
         self._stop: Callable[[], None] = lambda: None
         self._stopped = False
+        self._closings = 0
 
     def stop(self) -> None:
         """Finish what is at hand, keep what waits, and end. Safe in a signal handler, and from any thread."""
@@ -87,7 +91,7 @@ class Listener:
         """
         with (
             Announcer(self._database) as announcer,
-            Translating(self._database, DiscordTranslator(), announcer=announcer) as translating,
+            Translating(self._database, DiscordTranslator(), announcer=announcer, clock=self._clock) as translating,
         ):
             gate = GatedTranslating(translating)
             gate.start()
@@ -107,18 +111,22 @@ class Listener:
 
             return set_
 
+        def begins(closings: int) -> None:
+            self._closings = closings
+            from_outside(begun)()
+
         self._stop = from_outside(stop)
         if self._stopped:
             stop.set()
         writer = FrameWriter(
             self._database,
             self._frames,
-            before_session=gate.close,
-            session_kept=from_outside(begun),
+            before_begin=gate.close,
+            begun=lambda: begins(gate.closings),
             kept=lambda _: translating.wake(),
         )
         writer.start()
-        client = Collector(self._frames.put)
+        client = Collector(self._frames.put, clock=self._clock)
         try:
             await self._until_stopped(client, gate, announcer, begun, stop)
         finally:
@@ -166,7 +174,7 @@ class Listener:
             pause = FIRST_RETRY_SECONDS
             while begun.is_set():
                 begun.clear()
-                closings = gate.closings
+                closings = self._closings
                 try:
                     self._tell(
                         await catch_up(
@@ -177,6 +185,7 @@ class Listener:
                             by=BY,
                             announcer=announcer,
                             settle_seconds=self._settle_seconds,
+                            clock=self._clock,
                         )
                     )
                 except (DiscordUnavailable, DiscordRefuses, DatabaseUnavailable) as error:
@@ -224,7 +233,7 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
         ):
             if guild is None:
                 return observed.surroundings(connection).guild
-            return observed.claim_guild(connection, guild, datetime.now(UTC))
+            return observed.claim_guild(connection, guild, now())
 
     guild = wanted or await asyncio.to_thread(claimed, None)
     if guild is None:

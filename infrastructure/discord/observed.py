@@ -35,26 +35,21 @@ class Surroundings(NamedTuple):
 
 def surroundings(connection: Connection) -> Surroundings:
     row = connection.execute(statement("discord_surroundings"), prepare=True).fetchone()
+    return Surroundings(None, Feed(), {}) if row is None else _surroundings(*row)
+
+
+def around_member(connection: Connection, user_id: str) -> tuple[Surroundings, Known]:
+    """Both in one round trip."""
+    row = connection.execute(statement("discord_around_member"), {"user_id": user_id}, prepare=True).fetchone()
     if row is None:
-        return Surroundings(None, Feed(), {})
-    guild, session, whole_since, deleted = row
-    return Surroundings(
-        guild, Feed(session, whole_since), {role: parse_instant(at) for role, at in (deleted or {}).items()}
-    )
+        return Surroundings(None, Feed(), {}), Known(Member(user_id))
+    return _surroundings(*row[:4]), _known(user_id, *row[4:])
 
 
 def known_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, Known]:
     """Of each of them, also of those that nobody heard of."""
-    found = {user_id: Known(Member(user_id)) for user_id in user_ids}
     rows = connection.execute(statement("discord_known"), {"user_ids": list(user_ids)}, prepare=True)
-    for user_id, known, present, joined_at, roles, last_event_at, seen_at, observed_at, attributions in rows:
-        member = (
-            Member(user_id, True, present, joined_at, frozenset(roles), last_event_at, seen_at, observed_at)
-            if known
-            else Member(user_id)
-        )
-        found[user_id] = Known(member, [_attribution(user_id, each) for each in attributions or ()])
-    return found
+    return {user_id: _known(user_id, *row) for user_id, *row in rows}
 
 
 def keep_conclusions(
@@ -156,6 +151,32 @@ def claim_guild(connection: Connection, guild: str, at: datetime) -> str:
     connection.execute(statement("ledger_guild_claim"), {"guild_id": guild, "since": at})
     row = connection.execute(statement("ledger_guild")).fetchone()
     return guild if row is None else str(row[0])
+
+
+def _surroundings(
+    guild: str | None, session: str | None, whole_since: datetime | None, deleted: Mapping[str, str] | None
+) -> Surroundings:
+    ended = {role: parse_instant(at) for role, at in (deleted or {}).items()}
+    return Surroundings(guild, Feed(session, whole_since), ended)
+
+
+def _known(
+    user_id: str,
+    known: bool,
+    present: bool,
+    joined_at: datetime | None,
+    roles: Sequence[str] | None,
+    last_event_at: datetime | None,
+    seen_at: datetime | None,
+    observed_at: datetime | None,
+    attributions: Sequence[Mapping[str, Any]] | None,
+) -> Known:
+    member = (
+        Member(user_id, True, present, joined_at, frozenset(roles or ()), last_event_at, seen_at, observed_at)
+        if known
+        else Member(user_id)
+    )
+    return Known(member, [_attribution(user_id, each) for each in attributions or ()])
 
 
 def _member_row(member: Member) -> dict[str, Any]:

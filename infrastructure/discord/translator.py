@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
@@ -13,17 +13,41 @@ from domain.log_entry import LogEntry
 from infrastructure.database.statements import statement
 from infrastructure.discord import directory, observed
 from infrastructure.discord.audit import attributions_of
-from infrastructure.discord.change import SOURCE, attributed_later, entry_of_change
+from infrastructure.discord.change import SOURCE, Change, attributed_later, entry_of_change
 from infrastructure.discord.conclusion import TICK, conclude, role_deleted
 from infrastructure.discord.directory import Renewed, renewed, role_of
 from infrastructure.discord.frames import Frame, Unreadable, frame_of, snowflake, snowflakes
 from infrastructure.discord.member import Attribution, Member, Seen
-from infrastructure.discord.observed import Surroundings
+from infrastructure.discord.observed import Known, Surroundings
 from infrastructure.inbox.delivery import Stored
 from infrastructure.inbox.translator import Outcome, Translation
 
 Connection = psycopg.Connection[Any]
-Said = Callable[[Connection, Surroundings, Frame, Stored], Sequence[LogEntry]]
+
+
+class Told(NamedTuple):
+    """A frame, and what was known before it; `known` of the member that it is about, if it is about one."""
+
+    connection: Connection
+    around: Surroundings
+    known: Known | None
+    frame: Frame
+    delivery: Stored
+
+    @property
+    def guild(self) -> str:
+        return self.around.guild or ""
+
+    @property
+    def key(self) -> str:
+        return f"frame:{self.delivery.origin}:{self.frame.sequence}"
+
+    @property
+    def at(self) -> datetime:
+        return self.delivery.received_at
+
+
+Said = Callable[[Told], Sequence[LogEntry]]
 """What one kind of frame comes to."""
 
 ENDED_AT_ONCE: Final = 10_000
@@ -32,6 +56,7 @@ ENDED_AT_ONCE: Final = 10_000
 REMEMBERED: Final = timedelta(days=1)
 """How long a change waits for the entry that explains it; the window is far shorter, a backfill may come later."""
 
+_ABOUT_MEMBERS: Final = frozenset({"GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE", "GUILD_BAN_ADD"})
 _NOTHING: Final = frozenset({"RESUMED", "RATE_LIMITED", "GUILD_DELETE", "GUILD_BAN_REMOVE"})
 
 
@@ -73,13 +98,17 @@ class DiscordTranslator:
         said = _SAID.get(frame.kind)
         if said is None:
             return Translation(state=Outcome.SET_ASIDE, note="a kind that nothing is derived from")
-        around = observed.surroundings(connection)
         guild = snowflake(frame.data, "id" if frame.kind == "GUILD_CREATE" else "guild_id")
+        known = None
+        if frame.kind in _ABOUT_MEMBERS:
+            around, known = observed.around_member(connection, snowflake(frame.data, "user", "id"))
+        else:
+            around = observed.surroundings(connection)
         if around.guild is None:
             around = around._replace(guild=observed.claim_guild(connection, guild, delivery.received_at))
         if guild != around.guild:
             return Translation(state=Outcome.SET_ASIDE, note="of another guild than this ledger's")
-        return Translation(said(connection, around, frame, delivery))
+        return Translation(said(Told(connection, around, known, frame, delivery)))
 
 
 def seen_in(data: Mapping[str, Any], at: datetime, key: str, *, snapshot: str | None = None) -> Seen:
@@ -102,37 +131,31 @@ def _begins(connection: Connection, session: str | None, at: datetime) -> None:
     connection.execute(statement("discord_feed_begun"), {"session": session, "at": at})
 
 
-def _observe(
-    connection: Connection, around: Surroundings, user_id: str, seen: Seen, received_at: datetime
-) -> Sequence[LogEntry]:
-    known = observed.known_members(connection, [user_id])[user_id]
-    concluded = conclude(
-        around.guild or "", known.member, seen, known.attributions, feed=around.feed, deleted=around.deleted
-    )
-    observed.keep_conclusions(connection, [concluded], received_at=received_at)
+def _observe(told: Told, known: Known, seen: Seen) -> Sequence[LogEntry]:
+    around = told.around
+    concluded = conclude(told.guild, known.member, seen, known.attributions, feed=around.feed, deleted=around.deleted)
+    observed.keep_conclusions(told.connection, [concluded], received_at=told.at)
     return [entry_of_change(change) for change in concluded.changes]
 
 
-def _member_is(connection: Connection, around: Surroundings, frame: Frame, delivery: Stored) -> Sequence[LogEntry]:
-    user_id = snowflake(frame.data, "user", "id")
-    seen = seen_in(frame.data, delivery.received_at, _key(frame, delivery))
-    seen = replace(seen, arrives=frame.kind == "GUILD_MEMBER_ADD")
-    return _observe(connection, around, user_id, seen, delivery.received_at)
+def _member_is(told: Told) -> Sequence[LogEntry]:
+    if told.known is None:
+        return ()
+    seen = seen_in(told.frame.data, told.at, told.key)
+    return _observe(told, told.known, replace(seen, arrives=told.frame.kind == "GUILD_MEMBER_ADD"))
 
 
-def _member_is_gone(connection: Connection, around: Surroundings, frame: Frame, delivery: Stored) -> Sequence[LogEntry]:
-    user_id = snowflake(frame.data, "user", "id")
-    banned = frame.kind == "GUILD_BAN_ADD"
-    if banned and not observed.known_members(connection, [user_id])[user_id].member.present:
+def _member_is_gone(told: Told) -> Sequence[LogEntry]:
+    banned = told.frame.kind == "GUILD_BAN_ADD"
+    if told.known is None or (banned and not told.known.member.present):
         # a ban of somebody who is no member, or whose leave was told already
         return ()
-    seen = Seen(delivery.received_at, _key(frame, delivery), present=False, how="ban" if banned else None)
-    return _observe(connection, around, user_id, seen, delivery.received_at)
+    return _observe(told, told.known, Seen(told.at, told.key, present=False, how="ban" if banned else None))
 
 
-def _audited(connection: Connection, around: Surroundings, frame: Frame, delivery: Stored) -> Sequence[LogEntry]:
-    told = attributions_of(frame.data, heard_at=delivery.received_at, session=delivery.origin)
-    return explain(connection, told)
+def _audited(told: Told) -> Sequence[LogEntry]:
+    entries = attributions_of(told.frame.data, heard_at=told.at, session=told.delivery.origin)
+    return explain(told.connection, entries)
 
 
 def explain(connection: Connection, told: Sequence[Attribution]) -> list[LogEntry]:
@@ -147,40 +170,38 @@ def explain(connection: Connection, told: Sequence[Attribution]) -> list[LogEntr
     return entries
 
 
-def _guild_is(connection: Connection, around: Surroundings, frame: Frame, delivery: Stored) -> Sequence[LogEntry]:
+def _guild_is(told: Told) -> Sequence[LogEntry]:
     """Sent when a session begins, and when the guild is back after an outage: what was in between is not told."""
-    _begins(connection, None, delivery.received_at)
-    roles = frame.data.get("roles")
-    told = [role_of(role) for role in roles if isinstance(role, Mapping)] if isinstance(roles, list) else []
-    guild, known = around.guild or "", observed.known_roles(connection)
-    found = renewed(guild, known, told, at=delivery.received_at, key=_key(frame, delivery))
-    there = {role.role for role in told}
+    _begins(told.connection, None, told.at)
+    listed = told.frame.data.get("roles")
+    roles = [role_of(role) for role in listed if isinstance(role, Mapping)] if isinstance(listed, list) else []
+    known = observed.known_roles(told.connection)
+    found = renewed(told.guild, known, roles, at=told.at, key=told.key)
+    there = {role.role for role in roles}
     for role in known.values():
         # a list that is short for another reason must not end roles: an entry has to say so too
         if role.deleted_at is None and role.role not in there:
-            by = observed.deletion_of(connection, role.role)
+            by = observed.deletion_of(told.connection, role.role)
             if by is not None:
-                found += directory.deleted(guild, role, role.role, at=by.at, by=by)
-    return _keep_roles(connection, found)
+                found += directory.deleted(told.guild, role, role.role, at=by.at, by=by)
+    return _keep_roles(told.connection, found)
 
 
-def _role_is(connection: Connection, around: Surroundings, frame: Frame, delivery: Stored) -> Sequence[LogEntry]:
-    role = frame.data.get("role")
-    told = role_of(role if isinstance(role, Mapping) else {})
-    known = observed.known_roles(connection)
-    if told.role in around.deleted:
+def _role_is(told: Told) -> Sequence[LogEntry]:
+    listed = told.frame.data.get("role")
+    role = role_of(listed if isinstance(listed, Mapping) else {})
+    if role.role in told.around.deleted:
         # ids do not come back: a late frame
         return ()
-    return _keep_roles(
-        connection, renewed(around.guild or "", known, [told], at=delivery.received_at, key=_key(frame, delivery))
-    )
+    known = observed.known_roles(told.connection)
+    return _keep_roles(told.connection, renewed(told.guild, known, [role], at=told.at, key=told.key))
 
 
-def _role_is_gone(connection: Connection, around: Surroundings, frame: Frame, delivery: Stored) -> Sequence[LogEntry]:
-    role = snowflake(frame.data, "role_id")
-    known = observed.known_roles(connection).get(role)
-    by = observed.deletion_of(connection, role)
-    return _keep_roles(connection, directory.deleted(around.guild or "", known, role, at=delivery.received_at, by=by))
+def _role_is_gone(told: Told) -> Sequence[LogEntry]:
+    role = snowflake(told.frame.data, "role_id")
+    known = observed.known_roles(told.connection).get(role)
+    by = observed.deletion_of(told.connection, role)
+    return _keep_roles(told.connection, directory.deleted(told.guild, known, role, at=told.at, by=by))
 
 
 def _keep_roles(connection: Connection, told: Renewed) -> Sequence[LogEntry]:
@@ -205,13 +226,9 @@ def _end_for_holders(connection: Connection, guild: str, role: str, deleted_at: 
     return [entry_of_change(change) for change in changes]
 
 
-def _ended(guild: str, member: Member, role: str, deleted_at: datetime) -> Any:
+def _ended(guild: str, member: Member, role: str, deleted_at: datetime) -> Change:
     change = role_deleted(guild, member.user_id, role, deleted_at)
     return change if member.last_event_at is None else change._replace(at=max(change.at, member.last_event_at + TICK))
-
-
-def _key(frame: Frame, delivery: Stored) -> str:
-    return f"frame:{delivery.origin}:{frame.sequence}"
 
 
 _SAID: Final[Mapping[str, Said]] = {

@@ -28,8 +28,8 @@ log = structlog.get_logger("temple.discord")
 class FrameWriter(threading.Thread):
     """Keeps what waits until it has ended, also while the database is away: then frames wait in memory.
 
-    *before_session* is called before the first frame of a new session is kept, *session_kept* once it is, *kept* after
-    each round.
+    A feed begins with a session, and again when the guild is back after an outage: what was in between nobody tells.
+    *before_begin* is called before the first frame of it is kept, *begun* once it is, *kept* after each round.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class FrameWriter(threading.Thread):
         database: Database,
         frames: WaitingFrames,
         *,
-        before_session: Callable[[], None],
-        session_kept: Callable[[], None],
+        before_begin: Callable[[], None],
+        begun: Callable[[], None],
         kept: Callable[[int], None],
     ) -> None:
         super().__init__(name="discord frames", daemon=True)
@@ -46,17 +46,18 @@ class FrameWriter(threading.Thread):
             database, Role.APPEND, application="temple discord listen", patience_seconds=PATIENCE_SECONDS
         )
         self._frames = frames
-        self._before_session = before_session
-        self._session_kept = session_kept
+        self._before_begin = before_begin
+        self._begun = begun
         self._kept = kept
         self._give_up_at: float | None = None
+        self._outage = False
         self.count = 0
         self.lost = 0
 
     def run(self) -> None:
         while taken := self._frames.take(ROUND):
-            for round_ in _rounds(taken):
-                self._keep(round_)
+            for begins, round_ in self._rounds(taken):
+                self._keep(round_, begins=begins)
         self._end_sessions()
         self._patient.close()
 
@@ -66,10 +67,29 @@ class FrameWriter(threading.Thread):
         self._frames.end()
         self.join(END_SECONDS + PATIENCE_SECONDS + 1)
 
-    def _keep(self, round_: Sequence[Delivery]) -> None:
-        begins = round_[0].kind == "READY"
+    def _rounds(self, taken: Sequence[Delivery]) -> Iterator[tuple[bool, Sequence[Delivery]]]:
+        """A begin begins a round."""
+        start, began = 0, False
+        for index, delivery in enumerate(taken):
+            if not self._begins(delivery):
+                continue
+            if index > start:
+                yield began, taken[start:index]
+            start, began = index, True
+        yield began, taken[start:]
+
+    def _begins(self, delivery: Delivery) -> bool:
+        if delivery.kind == "GUILD_DELETE":
+            self._outage = True
+        back = delivery.kind == "GUILD_CREATE" and self._outage
+        if back or delivery.kind == "READY":
+            self._outage = False
+            return True
+        return False
+
+    def _keep(self, round_: Sequence[Delivery], *, begins: bool) -> None:
         if begins:
-            self._before_session()
+            self._before_begin()
         attempt = 0
         while True:
             try:
@@ -84,7 +104,7 @@ class FrameWriter(threading.Thread):
         self.count += len(round_)
         self._kept(len(round_))
         if begins:
-            self._session_kept()
+            self._begun()
 
     def _end_sessions(self) -> None:
         try:
@@ -97,13 +117,3 @@ def _kept(connection: psycopg.Connection[Any], round_: Sequence[Delivery]) -> No
     with connection.transaction():
         keep(connection, round_)
         note_sessions(connection, round_)
-
-
-def _rounds(taken: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
-    """A session begins a round."""
-    start = 0
-    for index, delivery in enumerate(taken):
-        if delivery.kind == "READY" and index > start:
-            yield taken[start:index]
-            start = index
-    yield taken[start:]

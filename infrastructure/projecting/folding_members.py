@@ -1,6 +1,7 @@
 """Some members folded from the log, for whoever has their names."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -28,10 +29,16 @@ def fold_members(
     catalogue: Catalogue,
     user_ids: Sequence[str],
     upto: Position,
+    parked: Mapping[str, Position] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Folded[Any], int]]:
-    """Each of these members from the whole log, and of how many events; also those without known events."""
+    """Each of these members from the whole log, and of how many events; also those without known events.
+
+    Of those in *parked*, what came before that position.
+    """
     fold = Fold(projection, catalogue)
     history = dict(PostgresTransaction(connection).history(projection.name, fold.names, user_ids, upto))
     for user_id in user_ids:
         known = history.get(user_id, ())
+        if user_id in parked:
+            known = [recorded for recorded in known if recorded.position < parked[user_id]]
         yield user_id, fold.whole(known), len(known)

@@ -48,6 +48,8 @@ class Switched:
     position: Position
     events: int
     """By enable: folded while nobody appended. By disable: appended while the trigger was on."""
+    again: bool = False
+    """By disable: somebody had taken the trigger away, so a runner folds all that came since it was switched on."""
 
 
 Switch = Callable[[Connection, Checkpoint], Switched]
@@ -118,12 +120,14 @@ def disable(database: Database, *, reason: str | None = None, patience_seconds: 
 
         def switch(connection: Connection, before: Checkpoint) -> Switched:
             _require_trigger(before)
+            if not _fires(connection):
+                return _take_back(connection, before, reason)
             head = _head(connection)
             if before.position == there.position:
                 events = counted + _count(connection, settled, head)
             else:
                 events = _count(connection, before.position, head)
-            connection.execute(statement("trigger_drop"))
+            connection.execute(statement("trigger_disable"))
             _place(connection, before, ProjectionState.RUNNING, head, before.passed + events)
             connection.execute(statement("trigger_close_period"), {"position": head})
             # of no use to anybody who asks when an event was folded, but to whoever compares journal and log
@@ -135,6 +139,16 @@ def disable(database: Database, *, reason: str | None = None, patience_seconds: 
             return Switched(head, events)
 
         return _while_nobody_appends(connection, deadline, switch)
+
+
+def _take_back(connection: Connection, before: Checkpoint, reason: str | None) -> Switched:
+    """Since when nobody kept the rows is not known: what was folded already comes late then, which does no harm."""
+    _place(connection, before, ProjectionState.RUNNING, before.position, before.passed)
+    connection.execute(statement("trigger_close_period"), {"position": before.position})
+    connection.execute(statement("trigger_forget_members"))
+    details = {"position": before.position, "events": 0, "the trigger was gone": True}
+    record(connection, "trigger disable", NAME, reason=reason, details=details)
+    return Switched(before.position, 0, again=True)
 
 
 def trigger_status(connection: Connection) -> TriggerStatus:
@@ -237,6 +251,11 @@ def _place(connection: Connection, before: Checkpoint, state: ProjectionState, p
 def _head(connection: Connection) -> Position:
     row = connection.execute(statement("log_head")).fetchone()
     return START if row is None else Position(row[0])
+
+
+def _fires(connection: Connection) -> bool:
+    row = connection.execute(statement("trigger_fires")).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _count(connection: Connection, after: Position, upto: Position) -> int:

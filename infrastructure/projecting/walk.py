@@ -1,9 +1,10 @@
 """Every member of the log, one by one, beside the rows that are stored: in constant memory, in one snapshot."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple
 
 import psycopg
@@ -61,9 +62,10 @@ def walk(
     *,
     upto: Position,
     skipped: frozenset[Position],
+    parked: Mapping[str, Position] = MappingProxyType({}),
     catalogue: Catalogue = CATALOGUE,
 ) -> Iterator[Walked[State]]:
-    """By user_id."""
+    """By user_id; of a parked member what came before the event that parked it."""
     fold = Fold(projection, catalogue)
     log = _Grouped(member_stream(snapshot.log, fold, upto=upto))
     tables = [
@@ -76,6 +78,8 @@ def walk(
         events: Sequence[Recorded] = log.take(user_id)
         if skipped:
             events = [recorded for recorded in events if recorded.position not in skipped]
+        if user_id in parked:
+            events = [recorded for recorded in events if recorded.position < parked[user_id]]
         stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
         place = frontiers.take(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None

@@ -83,6 +83,7 @@ def apply_members(
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(projection.name)
         require_same_left_out(connection, projection)
+        _require_rules_of_trigger(projection, checkpoint)
         upto = _reached(connection, position, checkpoint)
         touched = members_touched(connection, position, upto)
         unseen = 0
@@ -233,8 +234,23 @@ def _finish(
     changed: int,
     reason: str | None,
 ) -> None:
-    stays = before.state in (ProjectionState.PAUSED, ProjectionState.TRIGGER)
-    state = before.state if stays else ProjectionState.RUNNING
+    if before.state is ProjectionState.TRIGGER:
+        # position and passed stay those of the time before: below the head, appends may be undecided
+        connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection.name})
+    else:
+        _move_checkpoint(connection, projection, before, position, passed, counted)
+    details = {
+        "before": {"position": before.position, "version": before.version, "passed": before.passed},
+        "after": {"position": position, "version": projection.version, "passed": passed},
+        "changed": changed,
+    }
+    record(connection, "replay", projection.name, reason=reason, details=details)
+
+
+def _move_checkpoint(
+    connection: Connection, projection: Projection, before: Checkpoint, position: Position, passed: int, counted: int
+) -> None:
+    state = before.state if before.state is ProjectionState.PAUSED else ProjectionState.RUNNING
     connection.execute(
         statement("checkpoint_replace"),
         {
@@ -250,12 +266,15 @@ def _finish(
         statement("journal_append"),
         {"projection": projection.name, "position": position, "events": max(0, passed - before.passed)},
     )
-    details = {
-        "before": {"position": before.position, "version": before.version, "passed": before.passed},
-        "after": {"position": position, "version": projection.version, "passed": passed},
-        "changed": changed,
-    }
-    record(connection, "replay", projection.name, reason=reason, details=details)
+
+
+def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) -> None:
+    """The trigger would go on by the rules that it has. Raises Refused."""
+    if checkpoint.state is ProjectionState.TRIGGER and checkpoint.version != projection.version:
+        raise Refused(
+            f"the trigger keeps rows of version {checkpoint.version} of {projection.name}, this code has version "
+            f"{projection.version}; with the version before, run: temple trigger disable; then migrate and replay"
+        )
 
 
 def _reached(connection: Connection, position: Position, checkpoint: Checkpoint) -> Position:

@@ -70,19 +70,24 @@ def fold_range(
     part: Range,
     upto: Position,
     progress: Progress,
+    claimed_by: int,
 ) -> None:
-    """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere."""
+    """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere.
+
+    *claimed_by* is the database's process that holds the claim; raises Refused when another one does.
+    """
     with (
         database.connect(Role.READ, application="temple replay") as reading,
         database.connect(Role.PROJECT, application="temple replay") as writing,
     ):
         # what a crash would lose, it would lose with the shadow tables
         writing.execute("set synchronous_commit = off")
+        mark = _Mark(writing, projection, part, claimed_by)
         if isinstance(projection, Tally):
-            _count(reading, writing, projection, part, upto, progress)
+            _count(reading, writing, projection, part, upto, progress, mark)
         else:
             reading.execute("set work_mem = '128MB'")
-            _fold(reading, writing, projection, catalogue, part, upto, progress)
+            _fold(reading, writing, projection, catalogue, part, upto, progress, mark)
 
 
 def _fold(
@@ -93,10 +98,11 @@ def _fold(
     part: Range,
     upto: Position,
     progress: Progress,
+    mark: "_Mark",
 ) -> None:
     fold = Fold(projection, catalogue)
     skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
-    piece, user_id, mark = Piece(), part.done_user, _Mark(writing, projection, part)
+    piece, user_id = Piece(), part.done_user
 
     def put(piece: Piece, user_id: str | None, done: bool) -> None:
         with writing.transaction():
@@ -143,9 +149,10 @@ def _count(
     part: Range,
     upto: Position,
     progress: Progress,
+    mark: "_Mark",
 ) -> None:
     skipped = PostgresTransaction(reading).exceptions(tally.name).skipped
-    after, mark = part.done_position, _Mark(writing, tally, part)
+    after = part.done_position
     while page := events(reading, after=after, upto=upto, limit=EVENTS_AT_A_TIME):
         batch = count_batch(tally, page, skipped)
         after = page[-1].position
@@ -164,8 +171,11 @@ def put_counts(connection: psycopg.Connection[Any], tally: Tally, batch: TallyBa
 class _Mark:
     """How far this worker has brought a range. Whoever moves it from elsewhere has taken over, and this one ends."""
 
-    def __init__(self, connection: psycopg.Connection[Any], projection: Projection, part: Range) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], projection: Projection, part: Range, claimed_by: int
+    ) -> None:
         self._connection = connection
+        self._claimed_by = claimed_by
         self._projection = projection
         self._number = part.number
         self._user = part.done_user
@@ -188,6 +198,7 @@ class _Mark:
             statement("rebuild_range_advance"),
             {
                 "projection": self._projection.name,
+                "claimed_by": self._claimed_by,
                 "number": self._number,
                 "before_user": self._user,
                 "before_position": self._position,

@@ -1,6 +1,9 @@
 """A replay from beginning to end: claim, fold, compare, apply. Killed anywhere, the next one goes on from there."""
 
 import multiprocessing
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ from typing import Any, Final, Self
 import psycopg
 
 from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import DatabaseUnavailable, UnknownName
+from domain.errors import DatabaseUnavailable, Refused, UnknownName
 from domain.position import Position
 from infrastructure.database.connection import Database, Role
 from infrastructure.projecting.lease import somebody_leads
@@ -27,6 +30,9 @@ from projections.tally import Tally
 RANGES_A_WORKER: Final = 8
 LIVE_CATCHES_UP_SECONDS: Final = 5.0
 LOOK_AGAIN_SECONDS: Final = 0.05
+ENDED_EARLY: Final = 1
+TAKEN_OVER: Final = 2
+"""How a worker's process ends."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Rebuild:
         self._projection = projection
         self._catalogue = catalogue
         self._connection = database.connect(Role.PROJECT, application="temple replay")
+        self._backend_pid = self._connection.info.backend_pid
         try:
             claimed = notes.claim(self._connection, projection)
         except BaseException:
@@ -76,7 +83,7 @@ class Rebuild:
             self._fold_in_processes(left, workers, progress)
         else:
             for part in left:
-                fold_range(self._database, self._projection, self._catalogue, part, self.position, progress)
+                self._fold_range(part, progress)
         after = self._done()
         return Folding(after[0] - before[0], after[1] - before[1], time.perf_counter() - started)
 
@@ -114,20 +121,41 @@ class Rebuild:
         for part in [*left, *[None] * workers]:
             queue.put(part)
         processes = [fork.Process(target=self._work, args=(queue,), daemon=True) for _ in range(workers)]
-        for process in processes:
-            process.start()
-        told = self._done()
-        while any(process.is_alive() for process in processes):
-            next(process for process in processes if process.is_alive()).join(0.2)
-            done = self._done()
-            progress(done[0] - told[0], done[1] - told[1])
-            told = done
-        if any(process.exitcode for process in processes):
+        try:
+            for process in processes:
+                process.start()
+            told = self._done()
+            while any(process.is_alive() for process in processes):
+                next(process for process in processes if process.is_alive()).join(0.2)
+                done = self._done()
+                progress(done[0] - told[0], done[1] - told[1])
+                told = done
+        finally:
+            for process in processes:
+                if process.is_alive():
+                    process.terminate()
+                    process.join()
+        ended = {process.exitcode for process in processes} - {0}
+        if TAKEN_OVER in ended:
+            raise Refused(f"another replay of {self._projection.name} has taken over; this one ends")
+        if ended:
             raise DatabaseUnavailable("a worker of the replay ended early; run it again, it goes on from where it was")
 
     def _work(self, queue: Any) -> None:
-        while (part := queue.get()) is not None:
-            fold_range(self._database, self._projection, self._catalogue, part, self.position, lambda *_: None)
+        """In a process of its own, which ends with the one that started it, and leaves the talking to it."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        try:
+            while (part := queue.get()) is not None:
+                self._fold_range(part, lambda *_: None)
+        except Refused:
+            os._exit(TAKEN_OVER)
+        except Exception:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
+            os._exit(ENDED_EARLY)
+
+    def _fold_range(self, part: notes.Range, progress: Progress) -> None:
+        fold_range(self._database, self._projection, self._catalogue, part, self.position, progress, self._backend_pid)
 
     def _done(self) -> tuple[int, int]:
         parts = notes.ranges(self._connection, self._projection.name)
@@ -154,6 +182,14 @@ class Rebuild:
         if checkpoint is None:
             raise UnknownName("checkpoint of a projection", self._projection.name)
         return checkpoint
+
+
+def _end_with_parent() -> None:
+    """A worker that outlived a killed replay would keep the next one from beginning."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(ENDED_EARLY)
 
 
 def rebuild(

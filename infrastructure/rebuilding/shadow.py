@@ -15,13 +15,14 @@ from projections.processor import Projection
 from projections.tables import Column, ColumnType, Row, Table
 from projections.tally import Tally
 
+TRUNCATE_WAITS: Final = "500ms"
+
 Connection = psycopg.Connection[Any]
 
 
 def clear(connection: Connection, projection: Projection) -> None:
     """Nothing is left of a rebuild: neither rows nor notes."""
-    names = sql.SQL(", ").join(sql.Identifier(shadow_of(table).name) for table in projection.tables)
-    connection.execute(sql.SQL("truncate {}").format(names))
+    _empty(connection, [sql.Identifier(shadow_of(table).name) for table in projection.tables])
     for notes in (
         "projection_rebuild_range",
         "projection_rebuild_frontier",
@@ -31,6 +32,17 @@ def clear(connection: Connection, projection: Projection) -> None:
         connection.execute(
             sql.SQL("delete from {} where projection = %s").format(sql.Identifier(notes)), (projection.name,)
         )
+
+
+def _empty(connection: Connection, shadows: Sequence[sql.Identifier]) -> None:
+    """Truncated, unless somebody reads there: a dump holds every table, for as long as it takes."""
+    try:
+        with connection.transaction():
+            connection.execute("select set_config('lock_timeout', %s, true)", (TRUNCATE_WAITS,))
+            connection.execute(sql.SQL("truncate {}").format(sql.SQL(", ").join(shadows)))
+    except psycopg.errors.LockNotAvailable:
+        for shadow in shadows:
+            connection.execute(sql.SQL("delete from {}").format(shadow))
 
 
 def put_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -12,6 +12,7 @@ from infrastructure.projecting.recount import recount, stored_counts
 from infrastructure.projecting.transaction import Connection, PostgresTransaction, read_checkpoints
 from infrastructure.projecting.walk import Snapshot, one_snapshot, walk
 from infrastructure.verifying.verified import Verified
+from projections.batch import Exceptions
 from projections.checkpoint import Checkpoint, ProjectionState
 from projections.drift import member_drift, tally_drift
 from projections.member_projection import MemberProjection, State
@@ -49,7 +50,7 @@ def verify(
                 snapshot.tables, projection, checkpoint, exceptions.skipped | exceptions.parked_positions, verified
             )
         else:
-            _verify_members(snapshot, projection, checkpoint, exceptions.skipped, catalogue, verified, progress)
+            _verify_members(snapshot, projection, checkpoint, exceptions, catalogue, verified, progress)
         return verified
 
 
@@ -95,13 +96,21 @@ def _verify_members(
     snapshot: Snapshot,
     projection: MemberProjection[State],
     checkpoint: Checkpoint,
-    skipped: frozenset[Position],
+    exceptions: Exceptions,
     catalogue: Catalogue,
     verified: Verified,
     progress: Progress,
 ) -> None:
     with rare_collections():
-        for member in walk(snapshot, projection, upto=checkpoint.position, skipped=skipped, catalogue=catalogue):
+        members = walk(
+            snapshot,
+            projection,
+            upto=checkpoint.position,
+            skipped=exceptions.skipped,
+            parked=exceptions.parked,
+            catalogue=catalogue,
+        )
+        for member in members:
             folded = projection.rows(member.folded.state)
             if folded or member.stored.rows:
                 verified.members += 1

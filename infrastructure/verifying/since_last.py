@@ -2,7 +2,7 @@
 of all others."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -82,16 +82,25 @@ def verify_since_last(
         touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
         verified.touched = len(touched)
         for page in in_pages(touched, MEMBERS_AT_A_TIME):
-            compare(connection, projection, catalogue, page, checkpoint.position, verified)
+            compare(connection, projection, catalogue, page, checkpoint.position, verified, exceptions.parked)
         looked_at = frozenset(touched)
         next_user = last.next_user
         for page in _others(connection, projection, next_user):
             if clock() >= deadline:
-                return SinceLast(verified, Round(projection.name, checkpoint.position, next_user), False)
+                return _so_far(verified, last, next_user)
             others = [user_id for user_id in page if user_id not in looked_at]
-            compare(connection, projection, catalogue, others, checkpoint.position, verified)
+            compare(connection, projection, catalogue, others, checkpoint.position, verified, exceptions.parked)
             next_user = page[-1]
+        if verified.unlisted:
+            return _so_far(verified, last, last.next_user)
         return SinceLast(verified, Round(projection.name, checkpoint.position), True)
+
+
+def _so_far(verified: Verified, last: Round, next_user: str | None) -> SinceLast:
+    """What differs and is not listed would not be looked at again: then the next one begins where this one did."""
+    if verified.unlisted:
+        return SinceLast(verified, Round(verified.projection, last.verified_position, last.next_user), False)
+    return SinceLast(verified, Round(verified.projection, verified.position, next_user), False)
 
 
 def compare(
@@ -101,10 +110,11 @@ def compare(
     user_ids: Sequence[str],
     position: Position,
     verified: Verified,
+    parked: Mapping[str, Position],
 ) -> None:
-    """These members' stored rows with the fold of their events up to *position*."""
+    """These members' stored rows with the fold of their events up to *position*, or to before they were parked."""
     stored = tables.rows_of_members(connection, projection.tables, user_ids)
-    for user_id, folded, _ in fold_members(connection, projection, catalogue, user_ids, position):
+    for user_id, folded, _ in fold_members(connection, projection, catalogue, user_ids, position, parked):
         rows = projection.rows(folded.state)
         if rows or stored[user_id]:
             verified.members += 1
@@ -121,9 +131,9 @@ def _others(connection: Connection, projection: MemberProjection[Any], after: st
     """Members after this one, by user_id: those of the log, and those that only a table has."""
     query = sql.SQL(statement("verification_others").decode()).format(
         tables=sql.SQL(" ").join(
-            sql.SQL("union (select user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)").format(
-                sql.Identifier(table.name)
-            )
+            sql.SQL(
+                "union (select distinct user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)"
+            ).format(sql.Identifier(table.name))
             for table in projection.tables
         )
     )

@@ -50,6 +50,11 @@ class Verified:
     def ok(self) -> bool:
         return not (self.drifts or self.miscounted or self.ahead)
 
+    @property
+    def unlisted(self) -> bool:
+        """There are more differences than `listed` holds."""
+        return self.drifts > len(self.listed)
+
     def found(self, drifts: list[Drift]) -> None:
         """All differences of one member, or of one key."""
         if drifts:

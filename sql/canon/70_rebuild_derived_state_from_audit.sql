@@ -4,6 +4,7 @@ create or replace procedure rebuild_derived_state_from_audit()
 language plpgsql as $$
 declare
     before projection_checkpoint%rowtype;
+    nestloop constant text := current_setting('enable_nestloop');
     in_log bigint;
     done jsonb;
 begin
@@ -24,7 +25,10 @@ begin
         select coalesce(max(id), 0) into before.position from webhook_audit_log;
     end if;
 
+    -- a table that was empty when it was looked at last is believed to be, and would be searched row by row
+    perform set_config('enable_nestloop', 'off', true);
     done := members_fold_again(before.position, null);
+    perform set_config('enable_nestloop', nestloop, true);
 
     select count(*) into in_log from webhook_audit_log where id <= before.position;
     update projection_checkpoint

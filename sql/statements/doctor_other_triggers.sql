@@ -5,6 +5,9 @@ where tgrelid = 'webhook_audit_log'::regclass
   and tgname <> 'webhook_audit_log_is_append_only'
   and not (
       tgname = 'trigger_sync_current_roles'
-      and exists (select from projection_checkpoint where projection = 'members' and state = 'trigger')
+      and (
+          tgenabled = 'D'
+          or exists (select from projection_checkpoint where projection = 'members' and state = 'trigger')
+      )
   )
 order by tgname

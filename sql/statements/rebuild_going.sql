@@ -3,7 +3,13 @@ select
     rebuild.version,
     rebuild.position,
     rebuild.started_at,
-    exists (select from pg_stat_activity where pid = rebuild.backend_pid) as alive,
+    exists (
+        -- after a restart of the server its number may be somebody else's
+        select
+        from pg_stat_activity
+        where pid = rebuild.backend_pid
+          and application_name = 'temple replay'
+    ) as alive,
     coalesce(sum(part.members), 0)::bigint as members,
     coalesce(sum(part.events), 0)::bigint as events,
     count(part.number) as ranges,

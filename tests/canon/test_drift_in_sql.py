@@ -331,3 +331,31 @@ def test_a_rebuild_needs_the_right_role_the_right_rules_and_a_snapshot_of_its_ow
         for question in (REBUILD, *(f"select * from {function}()" for function in VALIDATE)):
             with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
                 project.execute(question.encode())
+
+
+def test_a_rebuild_in_sql_does_not_search_row_by_row_what_is_believed_to_be_empty(database: Database) -> None:
+    """As it is after a table was emptied, looked at and filled again; a time-out says so before minutes have passed."""
+    with database.connect(Role.OWNER) as owner:
+        owner.execute(
+            "insert into webhook_audit_log (event_id, event_type, user_id, action, target, source)"
+            " select gen_random_uuid(), 'discord_role_change', 'u' || n, 'added', 'Oracle', 'test'"
+            " from generate_series(1, 10000) as n"
+        )
+        owner.execute("analyze webhook_audit_log")
+        owner.execute("update projection_checkpoint set position = 10000 where projection = 'members'")
+        owner.execute(REBUILD)
+        for table in (ROLES, STATUS, "projection_frontier"):
+            owner.execute(f"create temporary table kept as select * from {table}".encode())
+            owner.execute(f"delete from {table}".encode())
+            owner.execute(f"analyze {table}".encode())
+            owner.execute(f"insert into {table} select * from kept".encode())
+            owner.execute("drop table kept")
+        for table, columns, values in (
+            (ROLES, "user_id, role, granted_at", "'made up ' || n, 'Oracle', now()"),
+            (STATUS, "user_id", "'made up ' || n"),
+        ):
+            owner.execute(f"insert into {table} ({columns}) select {values} from generate_series(1, 20000) n".encode())
+        owner.execute("set statement_timeout = '5s'")
+        owner.execute(REBUILD)
+    with database.connect(Role.READ) as read:
+        assert drift(read) == []

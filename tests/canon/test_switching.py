@@ -1,6 +1,7 @@
 """Runner and trigger take over from one another at an exact position, also while events come."""
 
 import threading
+from copy import copy
 from itertools import count
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from infrastructure.projecting.runner import Runner
 from infrastructure.projecting.transaction import read_checkpoints
 from infrastructure.projecting.trigger_mode import TriggerStatus, disable, enable, trigger_status
 from infrastructure.reading.projection_status import projection_status
-from infrastructure.rebuilding.rebuild import rebuild
+from infrastructure.rebuilding.rebuild import Rebuild, rebuild
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
 from infrastructure.verifying.repair import altered_ranges, repair
@@ -271,3 +272,67 @@ def test_verify_repair_and_replay_work_with_the_trigger_on(database: Database) -
     ledger.when(joined("ada", at(6)))
     ledger.then_roles("ada", [])
     ledger.then_status("ada", "active")
+
+
+@pytest.mark.parametrize("table", ["webhook_audit_log", "trigger_member"])
+def test_it_is_switched_off_and_on_beside_whoever_reads_for_long(database: Database, table: str) -> None:
+    """Such as a dump or a full verify: what is read is held to the end of the transaction."""
+    enable(database)
+    Ledger(database).given(joined("ada", at(1)))
+    with database.connect(Role.READ, autocommit=False) as reader:
+        reader.execute(f"select count(*) from {table}".encode())
+        disable(database, patience_seconds=1)
+        assert not status(database).on
+        enable(database, patience_seconds=1)
+    assert status(database).problem is None
+
+
+@pytest.mark.parametrize(
+    "gone", ["drop trigger {} on webhook_audit_log", "alter table webhook_audit_log disable trigger {}"]
+)
+def test_what_came_while_the_trigger_was_gone_is_folded_by_the_runner(database: Database, gone: str) -> None:
+    ledger = Ledger(database)
+    ledger.given(joined("ada", at(1)))
+    enable(database)
+    ledger.given(joined("bob", at(1)), role_added("ada", "Oracle", at(2)))
+    with database.connect(Role.OWNER) as owner:
+        owner.execute(gone.format("trigger_sync_current_roles").encode())
+    ledger.given(joined("eve", at(2)), role_added("ada", "Seeker", at(3)))
+    switched = disable(database)
+    assert (switched.position, switched.again) == (1, True)
+    ledger.then_roles("ada", ["Oracle", "Seeker"])
+    ledger.then_status("eve", "active")
+    with database.connect(Role.READ) as read:
+        assert altered_ranges(read, "members", Position(5)) == []
+
+
+def test_a_replay_with_the_trigger_on_counts_no_position_that_is_undecided(database: Database) -> None:
+    ledger = Ledger(database)
+    enable(database)
+    ledger.given(joined("bob", at(1)))
+    with Rebuild(database, members) as replay:
+        replay.fold()
+        shown = replay.compare()
+        with database.connect(Role.APPEND, autocommit=False) as slow:
+            slow.execute(
+                "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
+                " values (gen_random_uuid(), 'something', 'else', 'happened', 'test')"
+            )
+            ledger.given(joined("eve", at(2)))
+            replay.apply(shown)
+            slow.commit()
+    disable(database)
+    assert verify(database, members).ok
+    with database.connect(Role.READ) as read:
+        assert altered_ranges(read, "members", Position(3)) == []
+
+
+def test_rows_of_other_rules_than_the_trigger_has_are_not_put_in_place(database: Database) -> None:
+    enable(database)
+    Ledger(database).given(joined("ada", at(1)))
+    newer = copy(members)
+    newer.version = members.version + 1
+    with pytest.raises(Refused, match="temple trigger disable"):
+        rebuild(database, newer)
+    with database.connect(Role.READ) as read:
+        assert read_checkpoints(read)["members"].version == members.version

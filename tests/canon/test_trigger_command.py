@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner, Result, _NamedTextIOWrapper
 
 from domain.errors import Refused
 from infrastructure.commands.exit_codes import ExitCode
@@ -53,7 +53,15 @@ def test_it_is_switched_on_and_off_and_says_from_where(database_of_the_test: Dat
     assert status()["kept_by"] == "runner"
 
 
-def test_it_asks_before_it_is_switched_on(database_of_the_test: Database) -> None:
+def test_where_nobody_can_be_asked_it_refuses_and_names_the_flag(database_of_the_test: Database) -> None:
+    refused = typed("enable").exception
+    assert isinstance(refused, Refused)
+    assert "--yes" in str(refused)
+    assert status()["kept_by"] == "runner"
+
+
+def test_it_asks_before_it_is_switched_on(database_of_the_test: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda _: True)
     refused = typed("enable", stdin="n\n")
     assert isinstance(refused.exception, click.Abort)
     assert "wait for one another" in refused.stderr

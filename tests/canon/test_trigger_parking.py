@@ -10,6 +10,7 @@ from infrastructure.projecting.operations import parked, retry, skip
 from infrastructure.projecting.trigger_mode import enable
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
+from infrastructure.verifying.since_last import verify_since_last
 from projections.histories import at, joined, role_added
 from projections.members import members
 from tests.canon.folds import by_python, drift, stored
@@ -227,6 +228,9 @@ def test_in_another_isolation_level_a_member_is_folded_or_parked_and_never_wrong
         ((_, user_id, error),) = errors(database)
         assert user_id == "ada"
         assert "REPEATABLE READ" in error
+        verified = verify(database, members)
+        assert (verified.drifted, verified.parked) == ([], 1)
+        assert verify_since_last(database, members).verified.drifted == []
         assert ("bob", "Alone") in stored(read, ["bob"]).roles
 
         ledger.when(role_added("ada", "Next", at(9)))

@@ -1,7 +1,6 @@
 """The canon's ritual as a script: psql and curl alone."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,10 +14,11 @@ from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from tests.gateway import Gateway, listening_gateway
 from tests.reading.facts import altered
+from tests.tools import needs
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "ledger-consistency-check.sh"
 
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+pytestmark = needs("curl")
 
 
 class Check:
@@ -117,3 +117,15 @@ def test_a_gateway_or_a_database_that_is_away_exits_4(check: Check) -> None:
 def test_a_number_that_is_none_is_refused_before_anything_is_done(check: Check) -> None:
     ended = check(REPAIR_BELOW="many")
     assert (ended.returncode, ended.stderr) == (2, "REPAIR_BELOW is no number: many\n")
+
+
+def test_an_answer_that_is_no_number_is_no_agreement(check: Check, tmp_path: Path) -> None:
+    silent = tmp_path / "bin" / "psql"
+    silent.parent.mkdir()
+    silent.write_text("#!/bin/sh\nexit 0\n")
+    silent.chmod(0o755)
+    done = check(PATH=f"{silent.parent}:{os.environ['PATH']}")
+    assert done.returncode == 4
+    assert "no number" in done.stderr
+    assert "agree" not in done.stdout
+    assert check.gateway.taken == []

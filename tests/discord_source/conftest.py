@@ -63,7 +63,13 @@ class Running:
 
 
 @contextmanager
-def running(database: Database, fake: FakeDiscord, *, frames: WaitingFrames | None = None) -> Iterator[Running]:
+def running(
+    database: Database,
+    fake: FakeDiscord,
+    *,
+    frames: WaitingFrames | None = None,
+    clock: Callable[[], datetime] | None = None,
+) -> Iterator[Running]:
     made: list[Running] = []
     listener = Listener(
         database,
@@ -73,6 +79,7 @@ def running(database: Database, fake: FakeDiscord, *, frames: WaitingFrames | No
         settle_seconds=0.0,
         frames=frames,
         caught_up=lambda done: made[0].caught_up.append(done),
+        clock=clock or (lambda: datetime.now(UTC)),
     )
     found = Running(listener, database)
     made.append(found)

@@ -20,6 +20,9 @@ SESSION_BEFORE = Feed("s2", NOON - timedelta(seconds=20))
 """Somebody was away until twenty seconds before noon."""
 
 
+TOGGLE: tuple[Direction, Direction] = ("add", "remove")
+
+
 def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
@@ -102,6 +105,19 @@ def test_of_two_entries_of_one_direction_the_later_one_counts() -> None:
     entries = [entry("add", "a", -120, heard=False), entry("add", "a", -60, heard=False)]
     found = concluded(member(), frame("a"), *entries, feed=SESSION_BEFORE)
     assert [by.entry_id for by, _ in found.used] == [entries[1].entry_id]
+
+
+def test_entries_that_were_heard_far_too_late_tell_nothing_of_their_own() -> None:
+    """Their frames came in time, and were told."""
+    late = [replace(entry(direction, "a", -100 + number), heard_at=at(-40)) for number, direction in enumerate(TOGGLE)]
+    assert concluded(member(), frame(), *late).changes == ()
+    assert len(concluded(member(), frame(), *[replace(each, heard_at=each.at) for each in late]).changes) == 2
+
+
+def test_entries_that_were_only_read_back_wait_for_their_frames_while_the_session_goes_on() -> None:
+    ahead = [entry("add", "a", -50, heard=False), entry("remove", "a", -40, heard=False)]
+    assert concluded(member(), frame(), *ahead).changes == ()
+    assert len(concluded(member(), frame(), *ahead, feed=SESSION_BEFORE).changes) == 2
 
 
 def test_state_is_the_truth_where_entries_say_otherwise() -> None:

@@ -16,7 +16,7 @@ from infrastructure.database.connection import Database, Role
 from tests.discord_source.world import World, counted, emptied, new_guild
 from tests.fakes.discord_guild import Dispatch, TrueGuild
 
-EXAMPLES: Final = int(os.environ.get("TEMPLE_DISCORD_EXAMPLES", "60"))
+EXAMPLES: Final = int(os.environ.get("TEMPLE_DISCORD_EXAMPLES", "40"))
 ROLES: Final = ("plain", "doubtful", "managed", "doomed")
 STEPS: Final = (
     *("give", "take", "give", "take", "swap") * 2,
@@ -47,6 +47,8 @@ class Story:
         self.gappy_stays: set[int] = set()
         self.heard: Counter[str] = Counter()
         self.doubted = False
+        self.unnoticed: set[str] = set()
+        """Who left without a frame that came."""
 
     def begin(self, before: list[set[int]]) -> None:
         for user_id, roles in zip(self.users, before, strict=False):
@@ -81,10 +83,11 @@ class Story:
             if arrived or (each.kind == "GUILD_BAN_ADD" and not self.world.line.away):
                 self.heard[user_id] += 1
                 self.sight(user_id)
-            elif user_id in self.guild.members and not self.world.line.away:
-                self.gappy_stays.add(self.guild.members[user_id].stay)
-            elif not self.world.line.away:
-                self.gappy_stays.add(max(x.stay for x in self.guild.history if x.user_id == user_id))
+                continue
+            if not self.guild.is_member(user_id):
+                self.unnoticed.add(user_id)
+            if not self.world.line.away:
+                self.gappy_stays.add(max(past.stay for past in self.guild.history if past.user_id == user_id))
 
     def sight(self, user_id: str) -> None:
         if user_id in self.guild.members:
@@ -241,7 +244,9 @@ def holds_true(story: Story) -> None:
             assert member.status == "departed"
             assert not member.roles
     told, true = counted(world.told()), counted(guild.history)
-    assert not told - true, "told what never was"
+    # a role that was deleted seems to end for somebody who had left unnoticed
+    seeming = Counter((user_id, "remove", story.doomed) for user_id in story.unnoticed)
+    assert not told - true - seeming, "told what never was"
     assert not demanded(story) - told, "did not tell what left a trace"
     for each in world.events():
         actor = each.metadata.get("granted_by") or each.metadata.get("by")

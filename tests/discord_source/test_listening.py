@@ -124,6 +124,27 @@ def test_what_a_lost_session_did_not_tell_is_found(database: Database, guild: Tr
         assert sessions[0].gap_seconds is not None
 
 
+def test_what_happened_while_the_guild_was_unavailable_is_found(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    oracle, seeker = guild.roles
+    ada, bob = people(guild, 2)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        now(guild)
+        guild.wait(-10)
+        fake.dispatch(Dispatch("GUILD_DELETE", {"id": guild.id, "unavailable": True}))
+        guild.change_roles(ada, add=[oracle])
+        guild.wait(1)
+        guild.change_roles(ada, remove=[oracle])
+        guild.change_roles(bob, add=[seeker])
+        fake.dispatch(guild.guild_create())
+        listening.until_caught_up(2)
+        then_equal(listening, guild)
+        told = "select count(*) from webhook_audit_log where event_type = 'discord_role_change' and user_id = "
+        assert listening.ask(f"{told} '{ada}'") == [(2,)]
+
+
 def test_a_burst_is_kept_in_order_also_when_the_database_goes_away_meanwhile(
     database: Database, guild: TrueGuild, fake: FakeDiscord
 ) -> None:

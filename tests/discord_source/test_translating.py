@@ -222,8 +222,8 @@ def test_a_translator_that_is_killed_anywhere_loses_and_doubles_nothing(world: W
         points += killed
         if not killed:
             break
-        at += 1 if at < 12 else 11
-    assert points > 12
+        at += 2 if at < 16 else 13
+    assert points > 10
 
 
 def _drain_anew(world: World) -> None:

@@ -69,6 +69,11 @@ class FakeDiscord:
     def gateway_url(self) -> str:
         return f"ws://127.0.0.1:{self._port}/gateway/"
 
+    @property
+    def last_sent(self) -> tuple[str | None, int]:
+        """The session that goes on, and its last number."""
+        return (None, 0) if self._current is None else (self._current.id, self._current.sequence)
+
     def dispatch(self, *dispatches: Dispatch) -> None:
         """To the session that goes on; kept for a RESUME, and sent when somebody is connected."""
         self._call(self._dispatch(dispatches))

@@ -1,12 +1,17 @@
 """A rebuild: beside the live tables, shown before it is applied, resumed where it was killed."""
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from domain.errors import Refused
+from domain.errors import DatabaseUnavailable, Refused
 from infrastructure.database.connection import Database, Role
+from infrastructure.database.statements import statement
 from infrastructure.log.wakeup import Wakeup
 from infrastructure.projecting.operations import parked, skip
 from infrastructure.projecting.runner import Runner
@@ -240,3 +245,98 @@ def test_what_is_skipped_while_a_rebuild_goes_on_is_not_undone_by_it(ledger: Led
     assert rebuild(ledger.database, members) is not None
     ledger.when(role_added("m03", "Herald", at(60)))
     ledger.then_roles("m03", ["Herald", "Seeker"])
+
+
+def test_a_rebuild_does_not_wait_for_a_dump(ledger: Ledger) -> None:
+    """A dump holds every table to its end, those beside the live ones too."""
+    alter(ledger, "delete from discord_user_current_roles where user_id = 'm03'")
+    with ledger.database.connect(Role.READ, autocommit=False) as dump:
+        dump.execute("select count(*) from rebuild_discord_user_current_roles")
+        dump.execute("select count(*) from rebuild_temple_member_status")
+        with Rebuild(ledger.database, members) as replay:
+            replay.fold()
+            replay.clear()
+        rebuild(ledger.database, members)
+    ledger.then_verified()
+    nothing_is_left(ledger)
+
+
+def test_a_connection_that_only_has_the_number_of_a_dead_one_is_no_rebuild(ledger: Ledger) -> None:
+    with Rebuild(ledger.database, members) as replay:
+        replay.fold()
+    with ledger.database.connect(Role.READ, application="temple run") as other:
+        alter(ledger, f"update projection_rebuild set backend_pid = {other.info.backend_pid}")
+        with Rebuild(ledger.database, members) as again:
+            assert again.resumed
+
+
+def begun(ledger: Ledger) -> Rebuild:
+    """A rebuild with something to do for two workers, however small the log."""
+    replay = Rebuild(ledger.database, members)
+    with ledger.database.connect(Role.PROJECT) as connection:
+        for number, after, upto in ((0, None, "m15"), (1, "m15", None)):
+            bounds = {"projection": "members", "number": number, "after_user": after, "upto_user": upto}
+            connection.execute(statement("rebuild_range_create"), bounds)
+    return replay
+
+
+@contextmanager
+def nothing_can_be_written(ledger: Ledger) -> Iterator[None]:
+    with ledger.database.connect(Role.OWNER, autocommit=False) as holder:
+        holder.execute("lock table rebuild_temple_member_status in share mode")
+        yield
+
+
+def both_wait(ledger: Ledger) -> list[int]:
+    """The backends of the two workers, once they stand before the table that is held."""
+    waiting = "select pid from pg_locks where not granted and relation = 'rebuild_temple_member_status'::regclass"
+    with ledger.database.connect(Role.READ) as connection:
+        for _ in range(1_000):
+            found = [pid for (pid,) in connection.execute(waiting)]
+            if len(found) == 2:
+                return found
+            time.sleep(0.01)
+    raise AssertionError("the workers did not come to their work")
+
+
+def test_workers_end_with_the_rebuild_that_was_killed(ledger: Ledger) -> None:
+    """They would keep the next one from beginning, for as long as they work."""
+    begin, may_fold = os.pipe()
+    child = os.fork()
+    if child == 0:
+        replay = begun(ledger)
+        os.write(may_fold, b".")
+        time.sleep(0.2)
+        replay.fold(workers=2)
+        os._exit(0)
+    os.read(begin, 1)
+    with nothing_can_be_written(ledger):
+        both_wait(ledger)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        for _ in range(200):
+            with ledger.database.connect(Role.READ) as connection:
+                if not any(each.alive for each in notes.going(connection)):
+                    break
+            time.sleep(0.01)
+        else:
+            raise AssertionError("the workers go on without whoever they work for")
+    rebuild(ledger.database, members)
+    ledger.then_verified()
+
+
+def test_a_worker_that_loses_its_connection_is_one_sentence(ledger: Ledger, capfd: pytest.CaptureFixture[str]) -> None:
+    def cut() -> None:
+        with ledger.database.connect(Role.LOGIN) as connection:
+            for pid in both_wait(ledger):
+                connection.execute("select pg_terminate_backend(%s)", (pid,))
+
+    with begun(ledger) as replay, nothing_can_be_written(ledger):
+        thread = threading.Thread(target=cut)
+        thread.start()
+        with pytest.raises(DatabaseUnavailable, match="run it again"):
+            replay.fold(workers=2)
+        thread.join()
+    assert "Traceback" not in capfd.readouterr().err
+    rebuild(ledger.database, members, workers=2)
+    ledger.then_verified()

@@ -87,6 +87,18 @@ def test_the_rolling_share_comes_to_everybody(
     assert [(drift.kind, drift.user_id, drift.column) for drift in since.verified.listed] == [(kind, user_id, column)]
 
 
+def test_the_rolling_share_comes_to_whoever_is_in_the_roles_alone(ledger: Ledger) -> None:
+    """Also where everybody before them holds many roles."""
+    for number in range(50):
+        ledger.given(*[role_added(f"r{number:02}", f"Role {role}", at(2)) for role in range(6)])
+    ledger.catch_up()
+    reconcile(ledger.database, BOTH)
+    alter(ledger, "insert into discord_user_current_roles values ('r45 made up', 'Oracle', now(), null)")
+    since = verify_since_last(ledger.database, members)
+    assert since.completed
+    assert [drift.user_id for drift in since.verified.listed] == ["r45 made up"]
+
+
 def test_touched_members_are_compared_however_small_the_budget(ledger: Ledger) -> None:
     reconcile(ledger.database, BOTH)
     ledger.given(role_added("m07", "Seeker", at(3)))
@@ -111,6 +123,16 @@ def test_what_is_not_repaired_is_found_again(ledger: Ledger) -> None:
         assert reconcile(ledger.database, BOTH, repair_below=0, budget_seconds=0).left == 2 or _ == 0
     with ledger.database.connect(Role.READ) as connection:
         assert kept(connection, "members")[0].drifts == 1
+
+
+def test_more_than_a_report_lists_is_found_again_whole(ledger: Ledger) -> None:
+    alter(
+        ledger,
+        "insert into temple_member_status (user_id) select 'made up ' || number from generate_series(1, 1100) as number",
+    )
+    for _ in range(2):
+        reconciled = reconcile(ledger.database, [members], budget_seconds=60)
+        assert reconciled.issues == 1100
 
 
 def test_counts_that_drifted_are_found_and_repaired_by_key(ledger: Ledger) -> None:

@@ -1,1 +1,0 @@
-drop trigger if exists trigger_sync_current_roles on webhook_audit_log
