@@ -13,7 +13,7 @@ import click
 from infrastructure.commands.demo import SEED, sized
 from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.foreground import Folded, Stop, fold, stopped_by_signals, tell_service_manager
-from infrastructure.commands.measuring import Measured, measuring, metrics_port
+from infrastructure.commands.measuring import OFF, Measured, measuring, metrics_port
 from infrastructure.commands.presence import everybody, present
 from infrastructure.commands.receiving import paths, receiving, translated
 from infrastructure.commands.session import Session
@@ -68,32 +68,40 @@ def command(
     if members is None and events is None:
         members = DEMO_MEMBERS
     community = sized(members, events, SEED if seed is None else seed) if demo else None
-    with stopped_by_signals() as stop, present(session.settings.home, "up"), _database(session):
-        if not _made_ready(session, community, stop):
+    if exit_when_ready and metrics_port is None:
+        metrics_port = OFF
+    wanted = installed().values()
+    with (
+        stopped_by_signals() as stop,
+        present(session.settings.home, "up"),
+        _database(session),
+        measuring(session, wanted, metrics_port) as measured,
+    ):
+        if measured is not None:
+            click.echo(f"metrics     {measured.url}")
+        if not _made_ready(session, community, stop, measured):
             return ExitCode.INTERRUPTED
         _suggest(session)
         if exit_when_ready:
             click.echo("ready: everything is folded")
             return ExitCode.OK
-        with measuring(session, installed().values(), metrics_port) as measured, _receiver(session, measured):
-            if measured is not None:
-                click.echo(f"metrics     {measured.url}")
+        with _receiver(session, measured):
             click.echo("ready: new events are folded as they come; Ctrl-C ends this")
             tell_service_manager("READY=1")
-            folded = fold(session, installed().values(), stop, measured=measured)
+            folded = fold(session, wanted, stop, measured=measured)
         tell_service_manager("STOPPING=1")
         click.echo(f"ended; {_events(folded)} since it was ready")
     return ExitCode.OK
 
 
-def _made_ready(session: Session, community: Community | None, stop: Stop) -> bool:
+def _made_ready(session: Session, community: Community | None, stop: Stop, measured: Measured | None) -> bool:
     """False when it was asked to stop on the way."""
     if not stop.asked:
         _migrate(session)
     if community is not None and not stop.asked:
         _import_demo(session, community, stop)
     if not stop.asked:
-        _catch_up(session, stop)
+        _catch_up(session, stop, measured)
     return not stop.asked
 
 
@@ -178,8 +186,8 @@ def _import_demo(session: Session, community: Community, stop: Stop) -> None:
         click.echo(f"            the rest comes with: temple demo {same} | temple events import -")
 
 
-def _catch_up(session: Session, stop: Stop) -> None:
-    folded = fold(session, installed().values(), stop, until_caught_up=True)
+def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
+    folded = fold(session, installed().values(), stop, until_caught_up=True, measured=measured)
     if stop.asked:
         return
     with snapshot(session.database) as connection:

@@ -194,7 +194,7 @@ def _prometheus(stack: ExitStack, folder: Path, ports: list[int]) -> str:
 def _work_until_seen(demo: Demo, metrics: ReceiverMetrics) -> None:
     """New events, late ones too, until each rate is known and the first verify was seen."""
     ledger, pause = Ledger(demo.database), threading.Event()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + (60 if EVENTS < LARGE else 600)
     seen = [
         f"rate(webhook_processing_duration_seconds_count{{projection='members'}}[{RATE_INTERVAL}]) > 0",
         f"rate(ledger_receiver_response_duration_seconds_count[{RATE_INTERVAL}]) > 0",
