@@ -1,4 +1,4 @@
-"""Programs that some tests need beside the project: on a developer's machine they may be missing, in CI they may not."""
+"""Programs that some tests need beside the project: elsewhere they may be missing, in CI they may not."""
 
 import os
 import shutil

@@ -128,7 +128,7 @@ def test_what_is_not_repaired_is_found_again(ledger: Ledger) -> None:
 def test_more_than_a_report_lists_is_found_again_whole(ledger: Ledger) -> None:
     alter(
         ledger,
-        "insert into temple_member_status (user_id) select 'made up ' || number from generate_series(1, 1100) as number",
+        "insert into temple_member_status (user_id) select 'made up ' || n from generate_series(1, 1100) as n",
     )
     for _ in range(2):
         reconciled = reconcile(ledger.database, [members], budget_seconds=60)
