@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 
-def needs(program: str) -> pytest.MarkDecorator:
-    """Skips where *program* is not on the PATH; with CI=true the test runs all the same, and fails."""
-    missing = shutil.which(program) is None and os.environ.get("CI") != "true"
-    return pytest.mark.skipif(missing, reason=f"there is no {program} here")
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skips where one of them is not on the PATH; with CI=true the test runs all the same, and fails."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    skips = bool(missing) and os.environ.get("CI") != "true"
+    return pytest.mark.skipif(skips, reason=f"not here: {', '.join(missing)}")

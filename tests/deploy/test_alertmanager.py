@@ -1,7 +1,6 @@
 """An alert reaches Discord as a message with numbers and runbook: by a real Alertmanager, to a channel of ours."""
 
 import json
-import shutil
 import subprocess
 import threading
 import time
@@ -11,18 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
 
-import pytest
-
 from tests.deploy.documented import ROOT
 from tests.monitoring.test_exposing import free_port
+from tests.tools import needs
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 SECONDS = 60
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("prometheus-alertmanager") is None or shutil.which("amtool") is None,
-    reason="there is no Alertmanager here",
-)
+pytestmark = needs("prometheus-alertmanager", "amtool")
 
 
 @contextmanager

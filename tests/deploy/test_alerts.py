@@ -1,7 +1,6 @@
 """The alerts, by the tools of Prometheus itself: each fires when it should, and does not when it should not."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import yaml
 from infrastructure.metrics.disk import DiskCollector
 from infrastructure.metrics.receiver import ReceiverMetrics
 from tests.monitoring.test_metrics import Measured, ledger, measured
+from tests.tools import needs
 
 __all__ = ["ledger", "measured"]
 
@@ -21,8 +21,8 @@ RULES = FOLDER / "temple-ledger.rules.yml"
 ALERTMANAGER = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 OURS = re.compile(r"\b(?:ledger|webhook|discord)_\w+")
 
-needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool here")
-needs_amtool = pytest.mark.skipif(shutil.which("amtool") is None, reason="there is no amtool here")
+needs_promtool = needs("promtool")
+needs_amtool = needs("amtool")
 
 
 def rules() -> list[dict[str, Any]]:

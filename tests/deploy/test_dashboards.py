@@ -38,6 +38,7 @@ from projections.histories import role_added
 from tests.cli.conftest import ROOT
 from tests.copies import Copies
 from tests.monitoring.test_exposing import free_port
+from tests.tools import needs
 
 FOLDER = ROOT / "deploy" / "grafana" / "dashboards"
 EVENTS = int(os.environ.get("TEMPLE_TEST_EVENTS", "2000"))
@@ -230,7 +231,7 @@ def _end(process: "subprocess.Popen[Any]") -> None:
         process.communicate()
 
 
-needs_prometheus = pytest.mark.skipif(shutil.which("prometheus") is None, reason="there is no prometheus here")
+needs_prometheus = needs("prometheus")
 
 
 @needs_prometheus

@@ -10,6 +10,7 @@ import yaml
 
 from infrastructure.monitoring.exporting import packed
 from tests.cli.conftest import Typed, environment, home, spawn, temple
+from tests.tools import needs
 
 __all__ = ["environment", "home", "spawn", "temple"]
 
@@ -56,7 +57,7 @@ def test_an_address_that_is_none_is_a_usage_error(temple: Typed, tmp_path: Path)
     assert temple("monitoring", "export", str(tmp_path / "out"), "--url", "our.org").code == 2
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+@needs("systemd-analyze")
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_takes_the_units(unit: Path, tmp_path: Path) -> None:
     """With a program and an account that this machine has."""
@@ -97,7 +98,7 @@ def test_compose_names_files_secrets_and_volumes_that_there_are() -> None:
     assert [name for name in compose["secrets"] if f"`{name}`" not in told] == []
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool here")
+@needs("promtool")
 def test_prometheus_takes_the_configuration_of_compose(tmp_path: Path) -> None:
     text = (DEPLOY / "compose" / "prometheus.yml").read_text()
     (tmp_path / "token").write_text("x")
@@ -116,7 +117,7 @@ def test_the_cron_line_is_one() -> None:
     assert command.endswith("temple reconcile")
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx here")
+@needs("nginx")
 def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
     text = re.sub(r"ssl_certificate.*;", "", (DEPLOY / "nginx" / "temple-ledger.conf").read_text())
     text = text.replace("443 ssl", "8443")

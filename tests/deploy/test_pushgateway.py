@@ -1,6 +1,5 @@
 """What a reconciliation tells is taken by a real Pushgateway, and found there by its name."""
 
-import shutil
 import subprocess
 import threading
 import time
@@ -17,10 +16,11 @@ from tests.monitoring.scraping import Scrape
 from tests.monitoring.test_exposing import free_port
 from tests.monitoring.test_metrics import ledger
 from tests.reading.facts import altered
+from tests.tools import needs
 
 __all__ = ["environment", "home", "ledger", "temple"]
 
-pytestmark = pytest.mark.skipif(shutil.which("prometheus-pushgateway") is None, reason="there is no Pushgateway here")
+pytestmark = needs("prometheus-pushgateway")
 
 
 @pytest.fixture
