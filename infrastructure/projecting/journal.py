@@ -17,5 +17,10 @@ def believed_position(connection: psycopg.Connection[Any], checkpoint: Checkpoin
     row = connection.execute(statement("log_head")).fetchone()
     if row is not None and checkpoint.position <= (row[0] or 0):
         return checkpoint.position
-    row = connection.execute(statement("journal_last"), {"projection": checkpoint.projection}).fetchone()
+    return committed_position(connection, checkpoint.projection)
+
+
+def committed_position(connection: psycopg.Connection[Any], projection: str) -> Position:
+    """The greatest one that a batch was committed at."""
+    row = connection.execute(statement("journal_last"), {"projection": projection}).fetchone()
     return START if row is None else Position(row[0])

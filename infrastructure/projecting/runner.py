@@ -16,6 +16,7 @@ from infrastructure.database.migrations import require_current
 from infrastructure.database.statements import statement
 from infrastructure.log.reader import GapReader, Look
 from infrastructure.log.safety import require_safe_log
+from infrastructure.projecting.journal import committed_position
 from infrastructure.projecting.lease import RENEW_SECONDS, TRY_SECONDS, Lease
 from infrastructure.projecting.transaction import read_checkpoints, transactions
 from projections.checkpoint import ProjectionState
@@ -282,10 +283,12 @@ class Runner:
         checkpoint = read_checkpoints(self._session())[name]
         pace = self._paces.setdefault(name, Pace())
         led = _Led(processor, checkpoint.position, pace, may_fold(processor.projection, checkpoint))
-        running = [each for each in self._led.values() if each.stands is None]
-        if led.stands is None and (not running or checkpoint.position < self._settled):
-            # what another projection reached is settled too, but a position that somebody set by hand may not be
-            self._settled = min(checkpoint.position, self._settled) if running else checkpoint.position
+        if led.stands is None:
+            # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
+            # position that somebody set by hand proves nothing, so the journal has to say the same
+            running = any(each.stands is None for each in self._led.values())
+            proven = min(checkpoint.position, committed_position(self._session(), name))
+            self._settled = max(self._settled, proven) if running else proven
         self._led[name] = led
         log.info("leads", projection=name, position=checkpoint.position, stands=led.stands)
 

@@ -12,10 +12,11 @@ import pytest
 from domain.errors import UnsafeLog
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
+from infrastructure.log.reader import PAGE
 from infrastructure.log.wakeup import Wakeup
 from infrastructure.projecting import operations
 from infrastructure.projecting.lease import Lease
-from infrastructure.projecting.runner import Runner
+from infrastructure.projecting.runner import Runner, Unwatched
 from infrastructure.projecting.transaction import read_checkpoints
 from infrastructure.testing.ledger import Ledger
 from infrastructure.verifying.full import verify
@@ -23,6 +24,7 @@ from projections.activity import activity
 from projections.checkpoint import ProjectionState
 from projections.histories import at, joined, left, role_added, role_removed
 from projections.members import members
+from projections.processor import Step
 from tests.killed import Moment, run_killed
 
 
@@ -94,6 +96,29 @@ def test_a_daemon_folds_what_is_appended_while_it_runs(ledger: Ledger) -> None:
             history(ledger, number)
             wait_until(lambda: position(ledger.database) == head(ledger.database))
         ledger.then_verified()
+
+
+def test_a_projection_that_is_far_behind_holds_up_no_other_one(ledger: Ledger) -> None:
+    """Also when it has to go through more of the log than is looked at in one go."""
+    with ledger.database.connect(Role.LOGIN) as connection:
+        connection.execute(
+            "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
+            "select gen_random_uuid(), now(), 'discord_ping', 'ada', 'sent', 'discord' from generate_series(1, %s)",
+            (PAGE + 5_000,),
+        )
+    with Wakeup(ledger.database) as wakeup:
+        Runner(ledger.database, [members], wakeup).run(until_caught_up=True)
+    ledger.given(joined("newest", at(20)))
+    steps: list[tuple[str, int]] = []
+
+    class Watching(Unwatched):
+        def stepped(self, projection: str, step: Step, seconds: float) -> None:
+            steps.append((projection, step.position))
+
+    with Wakeup(ledger.database) as wakeup:
+        Runner(ledger.database, [members, activity], wakeup, watcher=Watching()).run(until_caught_up=True)
+    assert sum(projection == "activity" for projection, _ in steps) > 3
+    assert ("members", head(ledger.database)) in steps[:2]
 
 
 def test_of_two_runners_one_leads_and_each_event_is_folded_once(ledger: Ledger) -> None:
