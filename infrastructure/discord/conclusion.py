@@ -240,8 +240,12 @@ class _Story:
         return None
 
     def _of_stay(self, joined_at: datetime | None, until: datetime) -> list[Attribution]:
+        """Where stays meet, an entry belongs to the one that used it first."""
+        used = {change.by for change in self._changes}
         return [
-            each for each in self._open if (joined_at is None or each.at >= joined_at - SAME_STAY) and each.at <= until
+            each
+            for each in self._open
+            if (joined_at is None or each.at >= joined_at - SAME_STAY) and each.at <= until and each not in used
         ]
 
     def _is_lost(self, each: Attribution) -> bool:

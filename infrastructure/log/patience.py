@@ -1,8 +1,11 @@
 """A connection that outlives the database's bad moments."""
 
+import os
 import random
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -15,6 +18,7 @@ from infrastructure.database.connection import Database, Role, database_errors, 
 PATIENCE_SECONDS: Final = 30.0
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 1.0
+LET_GO_SECONDS: Final = 5.0
 
 Result = TypeVar("Result")
 
@@ -31,6 +35,7 @@ class PatientConnection:
         self._application = application
         self._patience_seconds = patience_seconds
         self._lock = Lock()
+        self._closing = False
         self._connection = self._open()
 
     def __enter__(self) -> Self:
@@ -42,7 +47,23 @@ class PatientConnection:
         self.close()
 
     def close(self) -> None:
-        self._connection.close()
+        """For good; from any thread. Who is at work ends what the database is about to answer, and does not try again.
+
+        A connection that is closed under the hands of another thread takes the whole process down: so its wire is cut
+        where that one does not let go, and it is closed when it has.
+        """
+        self._closing = True
+        if not self._lock.acquire(timeout=LET_GO_SECONDS):
+            self._cut()
+            self._lock.acquire()
+        try:
+            self._connection.close()
+        finally:
+            self._lock.release()
+
+    def _cut(self) -> None:
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._connection.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
 
     def run(
         self,
@@ -73,7 +94,7 @@ class PatientConnection:
         deadline = time.monotonic() + self._patience_seconds
         pause = FIRST_PAUSE_SECONDS
         while (passes(failure) or isinstance(failure, (DatabaseUnavailable, *again))) and (
-            time.monotonic() + pause < deadline
+            time.monotonic() + pause < deadline and not self._closing
         ):
             # not all who were cut off at one moment should come back at one moment
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
@@ -85,6 +106,8 @@ class PatientConnection:
         raise failure
 
     def _opened(self) -> psycopg.Connection[Any]:
+        if self._closing:
+            raise DatabaseUnavailable("this connection was closed")
         if self._connection.closed:
             self._connection = self._open()
         return self._connection

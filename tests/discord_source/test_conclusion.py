@@ -202,6 +202,20 @@ def test_a_snapshot_marks_what_it_finds() -> None:
     assert found.member.seen_at == at(-3600)
 
 
+def test_an_entry_between_two_stays_is_used_once() -> None:
+    """At the second at which the new one begins: both might have it."""
+    found = concluded(
+        member(),
+        frame(joined_at=at(-100)),
+        entry("add", "a", 0, session="s1", heard=False),
+        entry("add", "a", -100, session="s1", heard=False),
+        entry("remove", "a", 1, session="s1", heard=False),
+        feed=SESSION_BEFORE,
+    )
+    assert len({each.key for each in found.changes}) == len(found.changes)
+    assert found.member.roles == set()
+
+
 DIRECTIONS = st.lists(st.sampled_from(["add", "remove"]), max_size=9)
 
 
