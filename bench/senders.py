@@ -66,7 +66,8 @@ def _send(port: int, connections: int, ready: list[bytes], due: list[float], *, 
         while True:
             now = time.perf_counter()
             while free and following < len(ready) and due[following] <= now < until:
-                wire = free.pop()
+                # the one that was idle for longest: an idle connection is closed by the receiver after a while
+                wire = free.pop(0)
                 wire.sendall(ready[following])
                 busy[wire] = due[following] or now
                 selector.register(wire, selectors.EVENT_READ)
