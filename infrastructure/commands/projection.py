@@ -162,7 +162,7 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
                 click.echo(f"{name} is at position {checkpoint.position}")
                 return ExitCode.OK
             status = projection_status(connection, installed(), name)
-            standing = None if status.state == "running" else f"{name} stands still ({status.state})"
+            standing = None if status.state in ("running", "trigger") else f"{name} stands still ({status.state})"
             if standing is not None and standing != said:
                 session.say(f"{standing}; waiting all the same: {status.next_command}")
                 said = standing

@@ -71,7 +71,10 @@ def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> 
     parked = sum(each.parked for each in statuses)
     if parked:
         session.say(f"{plural(parked, 'event')} could not be folded and parked; see: temple failures list")
-    standing = [each for each in statuses if each not in done]
+    for each in statuses:
+        if each.state == "trigger":
+            session.say(f"{each.name} is kept by the trigger, with each append; see: temple trigger status")
+    standing = [each for each in statuses if each not in done and each.state != "trigger"]
     for each in standing:
         reason = f": {each.reason}" if each.reason else ""
         session.say(f"{each.name} stands still ({each.state}){reason}; run: {each.next_command}")

@@ -10,6 +10,7 @@ import pytest
 
 from infrastructure.database.connection import Database, Role
 from infrastructure.projecting.lease import Lease
+from infrastructure.projecting.trigger_mode import enable
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from tests.cli.conftest import Typed
@@ -58,6 +59,15 @@ def test_a_projection_that_stands_still_is_not_waited_for_and_exits_1(temple: Ty
     assert ended.code == 1
     assert "members stands still (paused): a restore; run: temple projection resume members" in ended.stderr
     assert "activity stands still (needs replay); run: temple replay activity" in ended.stderr
+
+
+def test_what_the_trigger_keeps_does_not_stand_still(temple: Typed, ledger: Ledger) -> None:
+    ledger.catch_up()
+    enable(ledger.database)
+    ended = temple("run", "--until-caught-up")
+    assert ended.code == 0
+    assert "members is kept by the trigger" in ended.stderr
+    assert "None" not in ended.stderr
 
 
 def test_while_another_runner_leads_it_says_so_and_waits_for_its_position(
