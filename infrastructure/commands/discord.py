@@ -14,7 +14,8 @@ from domain.errors import Refused
 from infrastructure.commands.exit_codes import ExitCode
 from infrastructure.commands.foreground import stopped_by_signals, tell_service_manager
 from infrastructure.commands.presence import present
-from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.commands.session import Session, as_json, print_fields
+from infrastructure.commands.snapshot_shown import show, show_json
 from infrastructure.commands.wording import plural
 from infrastructure.database.connection import Role
 from infrastructure.database.migrations import require_current
@@ -23,10 +24,8 @@ from infrastructure.projecting.operations import whoever_runs_this
 from infrastructure.reading.role_directory import RoleDirectory, read_directory
 from infrastructure.reading.snapshot import snapshot as reading
 from infrastructure.snapshots.finding import Finding
-from infrastructure.snapshots.guard import most_at_risk
 from infrastructure.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
 
-COLUMNS: Final = ("class", "user_id", "field", "ours", "theirs", "events")
 MOST_DAYS: Final = 45
 
 Result = TypeVar("Result")
@@ -215,18 +214,11 @@ def _show(
     as_json: bool,
 ) -> None:
     if as_json:
-        print_json({**taken._asdict(), **outcome, "found": rows_of(findings)})
+        show_json(taken, rows_of(findings), outcome)
         return
-    if findings:
-        print_rows([_named(row, directory) for row in rows_of(findings)], COLUMNS, as_json=False)
-    found = ", ".join(f"{number:,} {name}" for name, number in taken.differences.items()) or "nothing differs"
-    click.echo(f"snapshot {taken.id}: {plural(taken.members, 'member')}, {found}")
-    if outcome["applied"]:
-        click.echo(f"{plural(outcome['appended'], 'event')} appended")
-    elif taken.differences and not outcome.get("held"):
-        risk = f"; {taken.at_risk:,} would depart or lose a role" if taken.at_risk else ""
-        flag = " --confirm" if taken.at_risk > most_at_risk(taken.known) else ""
-        session.say(f"nothing was changed{risk}; to append it: temple discord snapshot --apply{flag}")
+    risk = f"{taken.at_risk:,} would depart or lose a role"
+    rows = [_named(row, directory) for row in rows_of(findings)]
+    show(session, taken, rows, outcome, source="discord", one="member", risk=risk)
 
 
 def _named(row: dict[str, Any], directory: RoleDirectory) -> dict[str, Any]:

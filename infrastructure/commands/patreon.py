@@ -11,7 +11,8 @@ import click
 
 from domain.errors import DatabaseUnavailable, Refused
 from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session, as_json, print_json, print_rows
+from infrastructure.commands.session import Session, as_json, print_rows
+from infrastructure.commands.snapshot_shown import show, show_json
 from infrastructure.commands.wording import plural
 from infrastructure.inbox.translating import Translating
 from infrastructure.log.announce import Announcer
@@ -23,12 +24,11 @@ from infrastructure.patreon.webhooks import read_webhooks
 from infrastructure.projecting.operations import whoever_runs_this
 from infrastructure.reading.snapshot import snapshot as reading
 from infrastructure.snapshots.applying import apply_snapshot
-from infrastructure.snapshots.guard import Held, most_at_risk
+from infrastructure.snapshots.guard import Held
 from infrastructure.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
 
 Result = TypeVar("Result")
 
-FOUND = ("class", "user_id", "field", "ours", "theirs", "events")
 WEBHOOKS = ("webhook_id", "uri", "paused", "failures", "last_attempted_at")
 WAIT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.2
@@ -140,15 +140,7 @@ def _show(
     session: Session, found: Snapshot, rows: Sequence[Mapping[str, Any]], outcome: Mapping[str, Any], *, as_json: bool
 ) -> None:
     if as_json:
-        print_json({**found._asdict(), **outcome, "found": rows})
+        show_json(found, rows, outcome)
         return
-    if rows:
-        print_rows(rows, FOUND, as_json=False)
-    differences = ", ".join(f"{number:,} {kind}" for kind, number in found.differences.items()) or "nothing differs"
-    click.echo(f"snapshot {found.id}: {plural(found.members, 'membership')}, {differences}")
-    if outcome["applied"]:
-        click.echo(f"{plural(outcome['appended'], 'event')} appended")
-    elif found.differences and not outcome.get("held"):
-        risk = f"; {plural(found.at_risk, 'patron')} would lose something" if found.at_risk else ""
-        flag = " --confirm" if found.at_risk > most_at_risk(found.known) else ""
-        session.say(f"nothing was changed{risk}; to append it: temple patreon snapshot --apply{flag}")
+    risk = f"{plural(found.at_risk, 'patron')} would lose something"
+    show(session, found, rows, outcome, source="patreon", one="membership", risk=risk)
