@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from math import ceil
@@ -89,7 +89,7 @@ def receive(dsn: str, port: int, translates: bool) -> None:
     database = Database(dsn)
     door = patreon_door("main", [CampaignSecret(secret=SecretStr(SECRET))])
     with ExitStack() as stack:
-        kept = lambda: None  # noqa: E731
+        kept: Callable[[], None] = _nothing_to_tell
         if translates:
             translating = stack.enter_context(Translating(database, Stand()))
             thread = threading.Thread(target=translating.run, args=(stop,))
@@ -102,6 +102,10 @@ def receive(dsn: str, port: int, translates: bool) -> None:
         writer.start()
         stack.enter_context(Server(receiver_app([door], Receiving(writer)), listening("127.0.0.1", port)))
         stop.wait()
+
+
+def _nothing_to_tell() -> None:
+    pass
 
 
 def rebuild_again_and_again(dsn: str) -> int:

@@ -1,11 +1,8 @@
 """A connection that outlives the database's bad moments."""
 
-import os
 import random
-import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -14,6 +11,7 @@ import psycopg
 
 from domain.errors import DatabaseUnavailable
 from infrastructure.database.connection import Database, Role, database_errors, passes
+from infrastructure.database.wire import cut
 
 PATIENCE_SECONDS: Final = 30.0
 FIRST_PAUSE_SECONDS: Final = 0.02
@@ -54,16 +52,12 @@ class PatientConnection:
         """
         self._closing = True
         if not self._lock.acquire(timeout=LET_GO_SECONDS):
-            self._cut()
+            cut(self._connection)
             self._lock.acquire()
         try:
             self._connection.close()
         finally:
             self._lock.release()
-
-    def _cut(self) -> None:
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._connection.fileno())) as wire:
-            wire.shutdown(socket.SHUT_RDWR)
 
     def run(
         self,

@@ -5,8 +5,6 @@ own, since `keep` is what everybody uses.
 """
 
 import asyncio
-import os
-import socket
 import threading
 import time
 from collections import deque
@@ -19,6 +17,7 @@ import structlog
 
 from domain.errors import DatabaseUnavailable, LedgerError
 from infrastructure.database.connection import Database, Role, passes
+from infrastructure.database.wire import cut
 from infrastructure.inbox.delivery import Delivery
 from infrastructure.inbox.keeping import Kept, keep
 
@@ -202,11 +201,9 @@ class Writer:
             self._cut()
 
     def _cut(self) -> None:
-        """Ends the writer's wait for the database with an error: nothing else does where the network swallows all."""
-        with self._holding, suppress(OSError, psycopg.Error):
+        with self._holding:
             if self._connection is not None:
-                with socket.socket(fileno=os.dup(self._connection.fileno())) as wire:
-                    wire.shutdown(socket.SHUT_RDWR)
+                cut(self._connection)
 
 
 def _answer(batch: Sequence[_Waiting], results: Sequence[Kept | Exception | None]) -> None:
