@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from domain import events
 from domain.errors import UndecodableEvent
 from domain.event import Event, UnknownEvent
-from domain.recorded import Recorded, decode_metadata
+from domain.plain_events import PlainFields, plain_decoder, plain_fields
+from domain.recorded import Recorded
 
 VERSION_KEY: Final = "event_version"
 """The key in metadata that says in which version a row was written; absent means 1."""
@@ -61,41 +62,46 @@ class EventType:
         return bool(self.model.metadata_fields) or self.version > 1
 
     @cached_property
+    def _plain(self) -> PlainFields | None:
+        """None where decoding a row takes more than to look how long its texts are."""
+        return plain_fields(self.model) if self.version == 1 else None
+
+    @cached_property
     def decode(self) -> Callable[[Recorded], Event]:
         """Gives the event of a row. Raises UndecodableEvent, with the field and the reason.
 
         Made once for each type: of a rebuild's time, looking these things up again for each row was a part.
         """
-        validate = self.model.__pydantic_validator__.validate_python
-        fields, target_field, reads_metadata = self.model.metadata_fields, self.model.target_field, self.reads_metadata
+        return self._checked if self._plain is None else plain_decoder(self.model, self._plain, self._checked)
 
-        def decode(recorded: Recorded) -> Event:
-            position, occurred_at, _, user_id, _, target, metadata_text, source, _, _ = recorded
-            if occurred_at is None:
-                raise UndecodableEvent("timestamp is outside the years 1 to 9999")
-            values: dict[str, Any] = {
-                "user_id": user_id,
-                "occurred_at": occurred_at,
-                "source": source,
-                "position": position,
-            }
-            if reads_metadata:
-                metadata: Mapping[str, Any] = decode_metadata(metadata_text)
-                if self.version > 1:
-                    target, metadata = self._upcast(target, metadata)
-                for name in fields:
-                    value = metadata.get(name)
-                    if value and isinstance(value, str):
-                        values[name] = value
-            if target_field is not None:
-                values[target_field] = target
-            try:
-                event: Event = validate(values)
-            except ValidationError as error:
-                raise UndecodableEvent(self._reason(error)) from None
-            return event
+    def surely_decodes(self, target: str | None, metadata: object) -> bool:
+        """Whether it can be seen at once that a row with these decodes, whose other columns are valid."""
+        return self._plain is not None and self._plain.fit(target, metadata)
 
-        return decode
+    def _checked(self, recorded: Recorded) -> Event:
+        if recorded.occurred_at is None:
+            raise UndecodableEvent("timestamp is outside the years 1 to 9999")
+        values: dict[str, Any] = {
+            "user_id": recorded.user_id,
+            "occurred_at": recorded.occurred_at,
+            "source": recorded.source,
+            "position": recorded.position,
+        }
+        target = recorded.target
+        if self.reads_metadata:
+            metadata: Mapping[str, Any] = recorded.metadata
+            if self.version > 1:
+                target, metadata = self._upcast(target, metadata)
+            for name in self.model.metadata_fields:
+                value = metadata.get(name)
+                if value and isinstance(value, str):
+                    values[name] = value
+        if self.model.target_field is not None:
+            values[self.model.target_field] = target
+        try:
+            return self.model.model_validate(values)
+        except ValidationError as error:
+            raise UndecodableEvent(self._reason(error)) from None
 
     def _upcast(self, target: str | None, metadata: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
         shape = Shape(target, metadata)

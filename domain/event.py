@@ -1,6 +1,6 @@
 """What every event has in common."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
@@ -9,8 +9,11 @@ from domain.position import START, Position
 if TYPE_CHECKING:
     from eventsourcing.domain import DomainEventProtocol
 
-Name50 = Annotated[str, StringConstraints(min_length=1, max_length=50)]
-Name100 = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+LONGEST_SOURCE: Final = 50
+LONGEST_NAME: Final = 100
+
+Name50 = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_SOURCE)]
+Name100 = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 """The lengths are those of the canon's columns, in characters."""
 
 Tier = Annotated[str, StringConstraints(max_length=50)]

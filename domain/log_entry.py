@@ -7,7 +7,6 @@ say, and not read back.
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
@@ -145,9 +144,6 @@ def metadata_text(value: object) -> str:
 
 _SHORTEST_LIMIT: Final = min(*LENGTHS.values(), MAX_TARGET)
 _NO_ID: Final = UUID(int=0)
-MOST_DECODED: Final = 10_000
-_DECODED: Final[set[tuple[object, ...]]] = set()
-"""Targets and metadata fields that decoded, by model."""
 _UUID: Final = SchemaValidator(core_schema.uuid_schema())
 
 
@@ -204,47 +200,10 @@ def _event_id(value: object) -> UUID:
 
 
 def _check_foldable(entry: LogEntry, metadata: object, catalogue: Catalogue) -> None:
-    """What a known event type asks of its row is what decoding asks: there is no second list of rules.
-
-    Rows that differ only in what was checked already are decoded once: an import has many rows, and few roles.
-    """
+    """What a known event type asks of its row is what decoding asks: there is no second list of rules."""
     known = catalogue.find(entry.event_type, entry.action)
-    if known is None:
-        return
-    names = None if known.version > 1 else _what_decoding_depends_on(known.model)
-    if names is None:
+    if known is not None and not known.surely_decodes(entry.target, metadata):
         known.decode(recorded_of(entry))
-        return
-    found = [metadata.get(name) for name in names] if names and isinstance(metadata, dict) else ()
-    shape = (known.model, entry.target, *found)
-    try:
-        if shape in _DECODED:
-            return
-    except TypeError:
-        pass  # one of them is a list or an object, which decoding takes for absent
-    known.decode(recorded_of(entry))
-    if all(value is None or (type(value) is str and len(value) <= MAX_TARGET) for value in shape[1:]):
-        if len(_DECODED) >= MOST_DECODED:
-            _DECODED.clear()
-        _DECODED.add(shape)
-
-
-@cache
-def _what_decoding_depends_on(model: type[Event]) -> tuple[str, ...] | None:
-    """Beside the target: these fields of metadata. None when *model* asks more of member, time or source than Event."""
-    rules = model.__pydantic_decorators__
-    as_any_event = (
-        all(
-            model.model_fields[name].annotation == field.annotation
-            and model.model_fields[name].metadata == field.metadata
-            for name, field in Event.model_fields.items()
-        )
-        and not (rules.validators or rules.field_validators or rules.root_validators or rules.model_validators)
-        and model.model_post_init is Event.model_post_init
-        and model.model_config == Event.model_config
-        and model.__init__ is Event.__init__
-    )
-    return model.metadata_fields if as_any_event else None
 
 
 def recorded_of(entry: LogEntry) -> Recorded:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple
+from typing import Final, Generic, NamedTuple
 
 from domain.position import Position
 from domain.recorded import Recorded
 from projections.difference import EMPTY, Changes, member_difference
 from projections.fold import Fold, Folded, Frontier
 from projections.member_projection import State
-from projections.tables import Row, Rows, Table
+from projections.tables import Rows
 from projections.tally import Key, Tally
 
 
@@ -34,8 +34,11 @@ class Failure(NamedTuple):
     error: str
 
 
-History = Callable[[Sequence[str]], Iterable[tuple[str, Sequence[Recorded]]]]
-"""All known events of these members up to the end of the batch, a member at a time."""
+HISTORIES_AT_A_TIME: Final = 500
+"""Members whose whole histories are held in memory at once."""
+
+Histories = Callable[[Sequence[str]], Mapping[str, Sequence[Recorded]]]
+"""All known events of each of these members up to the end of the batch, in any order; none where there are none."""
 
 
 @dataclass
@@ -88,7 +91,7 @@ def fold_batch(
     grouped: Mapping[str, Sequence[Recorded]],
     known: Mapping[str, Known[State] | None],
     stored_rows: Callable[[str], Rows],
-    history: History,
+    histories: Histories,
 ) -> MemberBatch[State]:
     """`known` has each member of the batch; None there asks for a fold of the whole history."""
     batch: MemberBatch[State] = MemberBatch()
@@ -98,35 +101,25 @@ def fold_batch(
         done = None if before is None else fold.extend(before.state, before.frontier, events)
         if done is None or before is None or not _keep(fold, batch, user_id, before.rows, done):
             from_the_log.append(user_id)
-    if from_the_log:
-        batch.refolded = len(from_the_log)
-        for user_id, every in history(from_the_log):
+    batch.refolded = len(from_the_log)
+    for start in range(0, len(from_the_log), HISTORIES_AT_A_TIME):
+        for user_id, every in histories(from_the_log[start : start + HISTORIES_AT_A_TIME]).items():
             before = known[user_id]
             rows = stored_rows(user_id) if before is None else before.rows
-            _keep(fold, batch, user_id, rows, fold.whole(every))
+            _keep(fold, batch, user_id, rows, fold.whole_of_known(every))
     return batch
 
 
 def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Rows, done: Folded[State]) -> bool:
     """False when a row could not be stored: which event is to blame is decided by position."""
-    try:
-        after = fold.projection.rows(done.state)
-    except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
-        return False
-    difference = member_difference(fold.projection.tables, before, after)
-    if any(_refused(table, written) for table, written, _ in difference):
+    difference = member_difference(fold.projection.tables, before, done.rows)
+    if any(table.refuses_together(written) is not None for table, written, _ in difference):
         return False
     batch.changes.add(user_id, difference)
-    batch.members[user_id] = Known(done.state, after, done.frontier)
+    batch.members[user_id] = Known(done.state, done.rows, done.frontier)
     if done.parked_at is not None:
         batch.failures.append(Failure(done.parked_at, user_id, done.error or "unknown"))
     return True
-
-
-def _refused(table: Table, written: Sequence[Row]) -> bool:
-    if any(table.refuses(row) for row in written):
-        return True
-    return len(written) > 1 and len({table.key_of(row) for row in written}) < len(written)
 
 
 @dataclass

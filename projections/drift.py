@@ -34,14 +34,10 @@ def member_drift(
     """Every difference of one member, in the order of the tables."""
     for table in tables:
         before, after = stored.get(table.name, ()), folded.get(table.name, ())
-        if before != after:
-            yield from _table_drift(
-                projection,
-                table,
-                user_id,
-                {table.key_of(row): row for row in before},
-                {table.key_of(row): row for row in after},
-            )
+        # in any order: that of a table is nobody's promise
+        stored_by_key, folded_by_key = ({table.key_of(row): row for row in rows} for rows in (before, after))
+        if stored_by_key != folded_by_key:
+            yield from _table_drift(projection, table, user_id, stored_by_key, folded_by_key)
 
 
 def tally_drift(projection: str, table: Table, stored: dict[Row, int], folded: dict[Row, int]) -> Iterator[Drift]:

@@ -6,9 +6,9 @@ What is here is a calculation: no time, no database, no batches.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, NamedTuple, cast
+from operator import itemgetter
+from typing import Any, Final, Generic, NamedTuple, cast
 
 from domain.catalogue import CATALOGUE, Catalogue
 from domain.errors import InvalidEvent
@@ -34,9 +34,8 @@ class Unfoldable(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Folded(Generic[State]):
-    """A member after some events; `state` is None before the first known one.
+class Folded(NamedTuple, Generic[State]):
+    """A member after some events; `state` is None before the first known one, and `rows` are those of the state.
 
     `parked_at` is the position of the event that could not be folded, and then the rest is the member at the position
     before it.
@@ -44,8 +43,13 @@ class Folded(Generic[State]):
 
     state: State | None
     frontier: Frontier | None
+    rows: Rows
     parked_at: Position | None = None
     error: str | None = None
+
+
+NOBODY: Final[Folded[Any]] = Folded(None, None, {})
+"""A member without events."""
 
 
 class Fold(Generic[State]):
@@ -87,28 +91,28 @@ class Fold(Generic[State]):
 
         What `apply` does, for many: a million times over, entering a function and a guard each time is felt.
         """
-        steps = self._steps
+        steps, initial = self._steps, self.projection.initial
         recorded: Recorded | None = None
         try:
             for recorded in events:
                 decode, step = steps[recorded[2], recorded[4]]
-                state = step(self.projection.initial() if state is None else state, decode(recorded))
+                state = step(initial() if state is None else state, decode(recorded))
         except Exception as error:  # an author's code: whatever it raises parks the member
             if recorded is None:
                 raise
             raise _unfoldable(recorded, error) from error
         return state
 
-    def whole(self, events: Iterable[Recorded], *, ordered: bool = False) -> Folded[State]:
-        """All events of one member up to some position; unknown ones are passed over.
+    def whole(self, events: Iterable[Recorded]) -> Folded[State]:
+        """All events of one member up to some position, in any order; unknown ones are passed over."""
+        return self.whole_of_known([recorded for recorded in events if self.knows(recorded)])
 
-        *ordered*: they are all known, and ordered by (timestamp, position) already.
-        """
-        known = list(events) if ordered else [recorded for recorded in events if self.knows(recorded)]
+    def whole_of_known(self, events: Sequence[Recorded]) -> Folded[State]:
+        """The same, where whoever gives them has left out what this projection does not know."""
         try:
-            return self._fold(known, ordered=ordered)
+            return self._fold(events)
         except Unfoldable:
-            return self._by_position(known)
+            return self._by_position(events)
 
     def extend(
         self, state: State | None, frontier: Frontier | None, events: Sequence[Recorded]
@@ -116,27 +120,29 @@ class Fold(Generic[State]):
         """The member after further known events; None when that takes the member's whole history.
 
         It does when one of them is late, or could not be folded: which one has to be parked is decided by position.
+        Whether the rows can be stored is for the caller to see, who knows which of them are new.
         """
-        ordered = _ordered(events)
+        ordered = in_fold_order(events)
         if ordered is None or (frontier is not None and _place(ordered[0]) <= frontier):
             return None
         try:
-            return Folded(self.in_order(state, ordered), _place(ordered[-1]))
-        except Unfoldable:
+            state = self.in_order(state, ordered)
+            return Folded(state, _place(ordered[-1]), self.projection.rows(state))
+        except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
             return None
 
-    def _fold(self, known: Sequence[Recorded], *, ordered: bool = False) -> Folded[State]:
+    def _fold(self, known: Sequence[Recorded]) -> Folded[State]:
         if not known:
-            return Folded(None, None)
-        in_order = known if ordered else _ordered(known)
+            return NOBODY
+        in_order = in_fold_order(known)
         if in_order is None:
             first = min(recorded.position for recorded in known if recorded.occurred_at is None)
             raise Unfoldable(first, "timestamp is outside the years 1 to 9999")
         state = self.in_order(None, in_order)
-        rows_refused = self.refused_rows(state)
-        if rows_refused is not None:
-            raise Unfoldable(max(recorded.position for recorded in known), rows_refused)
-        return Folded(state, _place(in_order[-1]))
+        rows, refused = self._rows_of(state)
+        if refused is not None:
+            raise Unfoldable(max(recorded.position for recorded in known), refused)
+        return Folded(state, _place(in_order[-1]), rows)
 
     def _by_position(self, known: Sequence[Recorded]) -> Folded[State]:
         """As the runner would have met them, one by one: parked at the first position that does not fold.
@@ -152,13 +158,13 @@ class Fold(Generic[State]):
                     before = self._fold(by_position[:count])
                 except Unfoldable:
                     break
-                return Folded(before.state, before.frontier, recorded.position, error)
-        done: Folded[State] = Folded(None, None)
+                return before._replace(parked_at=recorded.position, error=error)
+        done: Folded[State] = NOBODY
         for count, recorded in enumerate(by_position, start=1):
             try:
                 done = self._one_more(done, by_position[:count])
             except Unfoldable as error:
-                return Folded(done.state, done.frontier, recorded.position, _told(error, recorded.position))
+                return done._replace(parked_at=recorded.position, error=_told(error, recorded.position))
         return done
 
     def _undecodable(self, recorded: Recorded) -> str | None:
@@ -179,26 +185,22 @@ class Fold(Generic[State]):
         if done.frontier is not None and place <= done.frontier:
             return self._fold(events)
         state = self.apply(done.state, newest)
-        refused = self.refused_rows(state)
+        rows, refused = self._rows_of(state)
         if refused is not None:
             raise Unfoldable(newest.position, refused)
-        return Folded(state, place)
+        return Folded(state, place, rows)
 
-    def refused_rows(self, state: State | None) -> str | None:
-        """Why the rows of *state* could not be stored; None when they can."""
+    def _rows_of(self, state: State | None) -> tuple[Rows, str | None]:
+        """The rows of *state*, and why they could not be stored; None when they can."""
         try:
-            rows: Rows = self.projection.rows(state)
+            rows = self.projection.rows(state)
             for table in self.projection.tables:
-                of_table = rows.get(table.name, ())
-                for row in of_table:
-                    reason = table.refuses(row)
-                    if reason is not None:
-                        return reason
-                if len({table.key_of(row) for row in of_table}) < len(of_table):
-                    return f"{table.name} has two rows with one key"
+                reason = table.refuses_together(rows.get(table.name, ()))
+                if reason is not None:
+                    return {}, reason
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the member
-            return f"{type(error).__name__}: {error}"
-        return None
+            return {}, f"{type(error).__name__}: {error}"
+        return rows, None
 
 
 def _unfoldable(recorded: Recorded, error: Exception) -> Unfoldable:
@@ -207,17 +209,21 @@ def _unfoldable(recorded: Recorded, error: Exception) -> Unfoldable:
 
 
 def _place(recorded: Recorded) -> Frontier:
-    """Of an event whose time is known: `_ordered` lets no other one pass."""
+    """Of an event whose time is known: `in_fold_order` lets no other one pass."""
     return Frontier(cast(datetime, recorded.occurred_at), recorded.position)
 
 
-def _ordered(events: Sequence[Recorded]) -> Sequence[Recorded] | None:
+_PLACE: Final = itemgetter(Recorded._fields.index("occurred_at"), Recorded._fields.index("position"))
+
+
+def in_fold_order(events: Sequence[Recorded]) -> Sequence[Recorded] | None:
     """By (timestamp, position); None when a timestamp can not be compared."""
-    if len(events) == 1:
-        return None if events[0].occurred_at is None else events
-    if any(recorded.occurred_at is None for recorded in events):
+    try:
+        in_order = sorted(events, key=_PLACE)
+    except TypeError:
+        # whatever way it sorts, it met a None beside a time
         return None
-    return sorted(events, key=lambda recorded: (recorded.occurred_at, recorded.position))
+    return None if in_order and in_order[0].occurred_at is None else in_order
 
 
 def _told(error: Unfoldable, position: Position) -> str:

@@ -110,9 +110,8 @@ def _(member: Member, event: RoleAdded) -> Member:
 
 @members.on(RoleRemoved)
 def _(member: Member, event: RoleRemoved) -> Member:
-    roles = member.roles
-    if event.role in roles:
-        roles = {role: grant for role, grant in roles.items() if role != event.role}
+    roles = dict(member.roles)
+    roles.pop(event.role, None)
     return Member(member.joined_at, member.tier, event.occurred_at, member.seen, roles)
 
 

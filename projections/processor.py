@@ -1,6 +1,6 @@
 """One step of a projection: read, fold, write and move the checkpoint, in one transaction."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol
@@ -46,10 +46,8 @@ class ProjectingTransaction(Protocol):
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, Stored]:
         """Of each of these members, also of those that have no rows."""
 
-    def history(
-        self, projection: str, names: Sequence[tuple[str, str]], user_ids: Sequence[str], upto: Position
-    ) -> Iterable[tuple[str, Sequence[Recorded]]]:
-        """Events with these names, a member at a time, without the positions that were skipped."""
+    def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
+        """All events of each of these members that *fold* knows, in any order, without positions that were skipped."""
 
     def write(self, tables: Sequence[Table], changes: Changes) -> None: ...
 
@@ -174,7 +172,7 @@ class MemberProcessor(Generic[State]):
             grouped,
             known,
             lambda user_id: stored[user_id].rows if user_id in stored else EMPTY,
-            lambda user_ids: transaction.history(self.projection.name, self.fold.names, user_ids, upto),
+            lambda user_ids: transaction.histories(self.fold, user_ids, upto),
         )
 
     def _remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:

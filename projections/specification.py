@@ -9,7 +9,7 @@ Each `then` folds the history in every way that must not matter: at once, one by
 state turned into rows and back between two events.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from domain.event import Event
 from domain.log_entry import entry_of_event, recorded_of
 from domain.position import Position
 from domain.recorded import Recorded
-from projections.batch import Exceptions, History, Known, Stored, by_member, fold_batch, known_of
+from projections.batch import Exceptions, Histories, Known, Stored, by_member, fold_batch, known_of
 from projections.difference import EMPTY
 from projections.fold import Fold, Folded
 from projections.member_projection import MemberProjection, State
@@ -53,7 +53,7 @@ class Specification(Generic[State]):
     def rows(self, user_id: str) -> Rows:
         """Raises AssertionError where batches of another size give other rows, or rows do not turn back."""
         whole = self._whole(user_id)
-        rows = self._fold.projection.rows(whole.state)
+        rows = whole.rows
         if whole.parked_at is None:
             for size in range(1, len(self.log) + 1):
                 assert _same(rows, self._in_batches(user_id, size)), f"batches of {size} give other rows"
@@ -73,16 +73,18 @@ class Specification(Generic[State]):
             known[user_id] = known_of(self._fold, stored)
             assert known[user_id] is not None, "these rows can not be turned back into a state"
             events = {user_id: grouped[user_id]}
-            done = fold_batch(self._fold, events, known, lambda _: EMPTY, self._history(start + len(batch)))
+            done = fold_batch(self._fold, events, known, lambda _: EMPTY, self._histories(start + len(batch)))
             stored = Stored(done.members[user_id].rows, done.members[user_id].frontier)
         return stored.rows
 
-    def _history(self, upto: int) -> History:
-        def history(user_ids: Sequence[str]) -> Iterator[tuple[str, Sequence[Recorded]]]:
-            for user_id in user_ids:
-                yield user_id, [r for r in self.log[:upto] if r.user_id == user_id and self._fold.knows(r)]
+    def _histories(self, upto: int) -> Histories:
+        def histories(user_ids: Sequence[str]) -> Mapping[str, Sequence[Recorded]]:
+            return {
+                user_id: [event for event in self.log[:upto] if event.user_id == user_id and self._fold.knows(event)]
+                for user_id in user_ids
+            }
 
-        return history
+        return histories
 
 
 def _same(one: Rows, other: Rows) -> bool:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Final
 
 from domain.errors import ProjectionMisdeclared
@@ -109,8 +110,13 @@ class Table:
         """Where in a row the columns of the key stand."""
         return tuple(self.column_names.index(name) for name in self.key)
 
-    def key_of(self, row: Row) -> Row:
-        return tuple([row[place] for place in self.key_positions])
+    @cached_property
+    def key_of(self) -> Callable[[Row], Row]:
+        """Gives the key of a row."""
+        places = self.key_positions
+        if len(places) > 1:
+            return itemgetter(*places)
+        return (lambda row: (row[places[0]],)) if places else lambda row: ()
 
     def refuses(self, row: Row) -> str | None:
         """Why the database would not take *row*; None when it would."""
@@ -121,12 +127,42 @@ class Table:
                 return self._reason(row)
         return None
 
+    def refuses_together(self, rows: Sequence[Row]) -> str | None:
+        """Why the database would not take *rows*, which are all new; None when it would. Of a member's, all of one.
+
+        What nearly always holds is looked at a column at a time: a rebuild asks this for every row there is.
+        """
+        if len(rows) < 2:
+            return self.refuses(rows[0]) if rows else None
+        if not self._certainly_take(rows):
+            for row in rows:
+                reason = self.refuses(row)
+                if reason is not None:
+                    return reason
+        if len({*map(self.key_of, rows)}) < len(rows):
+            return f"{self.name} has two rows with one key"
+        return None
+
+    def _certainly_take(self, rows: Sequence[Row]) -> bool:
+        try:
+            for fit, values in zip(self._fit_together, zip(*rows, strict=True), strict=True):
+                if not fit(values):
+                    return False
+        except ValueError:
+            # one of them has more columns, or fewer
+            return False
+        return True
+
     def _reason(self, row: Row) -> str | None:
         for column, value in zip(self.columns, row, strict=True):
             reason = column.refuses(value)
             if reason is not None:
                 return f"{self.name}.{column.name} {reason}"
         return None
+
+    @cached_property
+    def _fit_together(self) -> tuple[Callable[[Sequence[Any]], bool], ...]:
+        return tuple(_certainly_fit_together(column) for column in self.columns)
 
     @cached_property
     def _fits(self) -> tuple[Callable[[Any], bool], ...]:
@@ -145,10 +181,34 @@ def _certainly_fits(column: Column) -> Callable[[Any], bool]:
     def time(value: Any) -> bool:
         return null if value is None else type(value) is datetime and value.tzinfo is not None
 
+    def number(value: Any) -> bool:
+        return null if value is None else type(value) is int and -limit <= value < limit
+
     def other(value: Any) -> bool:
         return column.refuses(value) is None
 
+    if column.type in _BITS:
+        limit = 1 << _BITS[column.type]
+        return number
     return {ColumnType.TEXT: text, ColumnType.TIMESTAMPTZ: time}.get(column.type, other)
+
+
+def _certainly_fit_together(column: Column) -> Callable[[Sequence[Any]], bool]:
+    """The same of the values of some rows."""
+    fits = _certainly_fits(column)
+
+    def texts(values: Sequence[Any]) -> bool:
+        try:
+            together = "".join(values)
+        except TypeError:
+            return all(map(fits, values))
+        return together.isascii() and "\x00" not in together and (length is None or max(map(len, values)) <= length)
+
+    def others(values: Sequence[Any]) -> bool:
+        return all(map(fits, values))
+
+    length = column.length
+    return texts if column.type is ColumnType.TEXT else others
 
 
 def check_name(what: str, name: str) -> None:

@@ -31,7 +31,7 @@ def copy_rows(
 
 def as_text(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
     by_column = [_texts(column, values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)]
-    return "".join([f"{line}\n" for line in map("\t".join, zip(*by_column, strict=True))])
+    return "\n".join(map("\t".join, zip(*by_column, strict=True))) + "\n"
 
 
 def _texts(column: Column, values: Sequence[Any]) -> Iterable[str]:

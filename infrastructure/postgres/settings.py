@@ -26,6 +26,7 @@ FIXED: dict[str, str] = {
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "effective_cache_size": "1GB",
+    "effective_io_concurrency": "32",
     "random_page_cost": "1.1",
     "max_parallel_workers": "2",
     "max_parallel_workers_per_gather": "1",

@@ -8,6 +8,7 @@ import psycopg
 
 from domain.catalogue import Catalogue
 from domain.position import Position
+from domain.recorded import Recorded
 from infrastructure.database.statements import statement
 from infrastructure.projecting.transaction import PostgresTransaction
 from projections.fold import Fold, Folded
@@ -36,9 +37,18 @@ def fold_members(
     Of those in *parked*, what came before that position.
     """
     fold = Fold(projection, catalogue)
-    history = dict(PostgresTransaction(connection).history(projection.name, fold.names, user_ids, upto))
+    yield from fold_histories(fold, user_ids, PostgresTransaction(connection).histories(fold, user_ids, upto), parked)
+
+
+def fold_histories(
+    fold: Fold[Any],
+    user_ids: Sequence[str],
+    histories: Mapping[str, Sequence[Recorded]],
+    parked: Mapping[str, Position] = MappingProxyType({}),
+) -> Iterator[tuple[str, Folded[Any], int]]:
+    """The same, where their histories have been read."""
     for user_id in user_ids:
-        known = history.get(user_id, ())
+        known = histories.get(user_id, ())
         if user_id in parked:
             known = [recorded for recorded in known if recorded.position < parked[user_id]]
-        yield user_id, fold.whole(known), len(known)
+        yield user_id, fold.whole_of_known(known), len(known)

@@ -1,4 +1,4 @@
-"""The log member by member: what a rebuild and a verify read, as fast as the database can send it."""
+"""The log member by member, as fast as the database can send it: what a rebuild, a verify and a repair read."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -27,18 +27,17 @@ def member_stream(
     after_user: str | None = None,
     upto_user: str | None = None,
 ) -> Iterator[tuple[str, list[Recorded]]]:
-    """The known events of each member in (after_user, upto_user], by user_id; those of one ordered as they fold.
+    """The known events of each member in (after_user, upto_user], by user_id; those of one in no certain order.
 
-    The database sorts and sends while the caller works; the connection is taken until the last member was read.
+    The database walks the log and sends while the caller works; the connection is taken until the last member was
+    read.
     """
-    bounds: list[sql.Composable] = [sql.SQL("id <= %(upto)s"), _any_of(fold.names)]
+    bounds = [sql.SQL("id <= %(upto)s")]
     if after_user is not None:
         bounds.append(sql.SQL("user_id > %(after_user)s"))
     if upto_user is not None:
         bounds.append(sql.SQL("user_id <= %(upto_user)s"))
-    query = sql.SQL(statement("log_by_member").decode()).format(
-        bounds=sql.SQL(" and ").join(bounds), reads_metadata=_any_of(fold.reading_metadata)
-    )
+    query = _known_events(fold, bounds, "order by log.user_id, log.timestamp")
     parameters = {"upto": upto, "after_user": after_user, "upto_user": upto_user}
     with connection.cursor(row_factory=_recorded) as cursor:
         rows = cursor.stream(query, parameters, binary=True, size=ROWS_AT_A_TIME)
@@ -46,8 +45,28 @@ def member_stream(
             yield user_id, list(found)
 
 
+def member_histories(
+    connection: psycopg.Connection[Any], fold: Fold[Any], user_ids: Sequence[str], *, upto: Position
+) -> dict[str, list[Recorded]]:
+    """The known events of each of these members, in no certain order; whoever has none is left out."""
+    query = _known_events(fold, [sql.SQL("id <= %(upto)s"), sql.SQL("user_id = any(%(user_ids)s::varchar[])")])
+    histories: dict[str, list[Recorded]] = {}
+    with connection.cursor(row_factory=_recorded, binary=True) as cursor:
+        for recorded in cursor.execute(query, {"user_ids": list(set(user_ids)), "upto": upto}).fetchall():
+            histories.setdefault(recorded[3], []).append(recorded)
+    return histories
+
+
+def _known_events(fold: Fold[Any], bounds: Sequence[sql.Composable], order: str = "") -> sql.Composed:
+    return sql.SQL(statement("log_known_events").decode()).format(
+        bounds=sql.SQL(" and ").join([*bounds, _any_of(fold.names)]),
+        reads_metadata=_any_of(fold.reading_metadata),
+        order=sql.SQL(order),
+    )
+
+
 def _recorded(_: object) -> Callable[[Sequence[Any]], Recorded]:
-    """The statement has a column for each field, in order: no function of Python's has to run for each row."""
+    """The statements have a column for each field, in order: no function of Python's has to run for each row."""
     return partial(tuple.__new__, Recorded)
 
 

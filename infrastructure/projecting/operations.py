@@ -185,11 +185,11 @@ def fold_again(
     fold = Fold(projection, catalogue)
     stored = transaction.stored(projection, user_ids)
     changes, failures, frontiers = Changes(), [], {}
-    history = dict(transaction.history(projection.name, fold.names, user_ids, checkpoint.position))
+    histories = transaction.histories(fold, user_ids, checkpoint.position)
     for user_id in user_ids:
-        folded = fold.whole(history.get(user_id, ()))
+        folded = fold.whole_of_known(histories.get(user_id, ()))
         before: Rows = stored[user_id].rows
-        changes.add_member(projection.tables, user_id, before, projection.rows(folded.state))
+        changes.add_member(projection.tables, user_id, before, folded.rows)
         frontiers[user_id] = folded.frontier
         if folded.parked_at is not None:
             failures.append(Failure(folded.parked_at, user_id, folded.error or "unknown"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +12,12 @@ from domain.position import Position
 from domain.recorded import Recorded
 from infrastructure.database import tables
 from infrastructure.database.statements import statement
-from infrastructure.log.reader import events, member_events
+from infrastructure.log.reader import events
+from infrastructure.projecting.member_stream import member_histories
 from projections.batch import Exceptions, Failure, Stored
 from projections.checkpoint import Checkpoint, ProjectionState
 from projections.difference import Changes
-from projections.fold import Frontier
+from projections.fold import Fold, Frontier
 from projections.member_projection import MemberProjection
 from projections.processor import OpenTransaction
 from projections.tables import Table
@@ -89,21 +89,15 @@ class PostgresTransaction:
         )
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
-    def history(
-        self, projection: str, names: Sequence[tuple[str, str]], user_ids: Sequence[str], upto: Position
-    ) -> Iterator[tuple[str, Sequence[Recorded]]]:
-        known = frozenset(names)
-        skipped = self.exceptions(projection).skipped
-        every = member_events(self.connection, user_ids, upto=upto)
-        for user_id, found in groupby(every, key=lambda recorded: recorded.user_id):
-            yield (
-                user_id,
-                [
-                    recorded
-                    for recorded in found
-                    if (recorded.event_type, recorded.action) in known and recorded.position not in skipped
-                ],
-            )
+    def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
+        skipped = self.exceptions(fold.projection.name).skipped
+        found = member_histories(self.connection, fold, user_ids, upto=upto)
+        if not skipped:
+            return found
+        return {
+            user_id: [recorded for recorded in events if recorded.position not in skipped]
+            for user_id, events in found.items()
+        }
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
         for table in declared:

@@ -83,7 +83,7 @@ def walk(
         stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
         place = frontiers.take(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None
-        yield Walked(user_id, fold.whole(events, ordered=True), Stored(stored, frontier))
+        yield Walked(user_id, fold.whole_of_known(events), Stored(stored, frontier))
 
 
 class _Grouped:

@@ -112,7 +112,7 @@ def members_then(
         for user_id, found in groupby(every, key=lambda recorded: recorded.user_id):
             events = [recorded for recorded in found if recorded.position not in skipped]
             folded = fold.whole(events)
-            member = member_of(user_id, members.rows(folded.state))
+            member = member_of(user_id, folded.rows)
             yield MemberThen(user_id, member, events, folded.parked_at, folded.error)
 
 

@@ -144,9 +144,8 @@ def _fold_anew(
     connection.execute(statement("rebuild_forget_members"), {"projection": projection.name, "user_ids": list(user_ids)})
     piece, unseen = Piece(), 0
     for user_id, folded, events in fold_members(connection, projection, catalogue, user_ids, upto):
-        piece.add(projection, user_id, folded, events)
-        rows = projection.rows(folded.state)
-        if user_id not in shown.members and drifts_of(projection, user_id, stored[user_id], rows):
+        piece.add(user_id, folded, events)
+        if user_id not in shown.members and drifts_of(projection, user_id, stored[user_id], folded.rows):
             unseen += 1
     piece.put(connection, projection)
     return unseen

@@ -88,8 +88,7 @@ def compare_members(
     for page in in_pages(sorted(touched), MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)
         for user_id, folded, _ in fold_members(connection, projection, catalogue, page, checkpoint.position):
-            rows = projection.rows(folded.state)
-            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], rows), each)
+            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], folded.rows), each)
     return shown
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 import psycopg
 
@@ -45,8 +46,8 @@ class Piece:
     members: int = 0
     events: int = 0
 
-    def add(self, projection: MemberProjection[Any], user_id: str, folded: Folded[Any], events: int) -> None:
-        for table, rows in projection.rows(folded.state).items():
+    def add(self, user_id: str, folded: Folded[Any], events: int) -> None:
+        for table, rows in folded.rows.items():
             self.rows.setdefault(table, []).extend([(user_id, *row) for row in rows])
         if folded.frontier is not None:
             self.frontiers[user_id] = folded.frontier
@@ -63,62 +64,85 @@ class Piece:
         put_failures(connection, projection.name, self.failures)
 
 
-def fold_range(
-    database: Database,
-    projection: Projection,
-    catalogue: Catalogue,
-    part: Range,
-    upto: Position,
-    progress: Progress,
-    claimed_by: int,
-) -> None:
-    """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere.
+class RangeFolder:
+    """Folds ranges, one after the other, over the same two connections: opening them is a part of a short range.
 
-    *claimed_by* is the database's process that holds the claim; raises Refused when another one does.
+    *claimed_by* is the database's process that holds the claim.
     """
-    with (
-        database.connect(Role.READ, application="temple replay") as reading,
-        database.connect(Role.PROJECT, application="temple replay") as writing,
-    ):
-        # what a crash would lose, it would lose with the shadow tables
-        writing.execute("set synchronous_commit = off")
-        mark = _Mark(writing, projection, part, claimed_by)
-        if isinstance(projection, Tally):
-            _count(reading, writing, projection, part, upto, progress, mark)
+
+    def __init__(
+        self,
+        database: Database,
+        projection: Projection,
+        catalogue: Catalogue,
+        upto: Position,
+        progress: Progress,
+        claimed_by: int,
+    ) -> None:
+        self._projection = projection
+        self._catalogue = catalogue
+        self._upto = upto
+        self._progress = progress
+        self._claimed_by = claimed_by
+        with ExitStack() as connections:
+            self._reading = connections.enter_context(database.connect(Role.READ, application="temple replay"))
+            self._writing = connections.enter_context(database.connect(Role.PROJECT, application="temple replay"))
+            self._reading.execute("set work_mem = '128MB'")
+            # what a crash would lose, it would lose with the shadow tables
+            self._writing.execute("set synchronous_commit = off")
+            self._skipped = PostgresTransaction(self._reading).exceptions(projection.name).skipped
+            self._connections = connections.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connections.__exit__(kind, error, trace)
+
+    def fold(self, part: Range) -> None:
+        """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere.
+
+        Raises Refused when another process has taken over.
+        """
+        mark = _Mark(self._writing, self._projection, part, self._claimed_by)
+        if isinstance(self._projection, Tally):
+            self._count(self._projection, part, mark)
         else:
-            reading.execute("set work_mem = '128MB'")
-            _fold(reading, writing, projection, catalogue, part, upto, progress, mark)
+            self._fold(self._projection, part, mark)
 
+    def _fold(self, projection: MemberProjection[Any], part: Range, mark: "_Mark") -> None:
+        fold, skipped = Fold(projection, self._catalogue), self._skipped
+        piece, user_id = Piece(), part.done_user
 
-def _fold(
-    reading: psycopg.Connection[Any],
-    writing: psycopg.Connection[Any],
-    projection: MemberProjection[Any],
-    catalogue: Catalogue,
-    part: Range,
-    upto: Position,
-    progress: Progress,
-    mark: "_Mark",
-) -> None:
-    fold = Fold(projection, catalogue)
-    skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
-    piece, user_id = Piece(), part.done_user
+        def put(piece: Piece, user_id: str | None, done: bool) -> None:
+            with self._writing.transaction():
+                piece.put(self._writing, projection)
+                mark.move(done=done, members=piece.members, events=piece.events, user=user_id)
+            self._progress(piece.members, piece.events)
 
-    def put(piece: Piece, user_id: str | None, done: bool) -> None:
-        with writing.transaction():
-            piece.put(writing, projection)
-            mark.move(done=done, members=piece.members, events=piece.events, user=user_id)
-        progress(piece.members, piece.events)
+        after = part.done_user if part.done_user is not None else part.after_user
+        members = member_stream(self._reading, fold, upto=self._upto, after_user=after, upto_user=part.upto_user)
+        with _one_behind(put) as put_behind, rare_collections():
+            for user_id, found in members:
+                known = [recorded for recorded in found if recorded.position not in skipped] if skipped else found
+                piece.add(user_id, fold.whole_of_known(known), len(found))
+                if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
+                    put_behind(piece, user_id, False)
+                    piece = Piece()
+            put_behind(piece, user_id, True)
 
-    after = part.done_user if part.done_user is not None else part.after_user
-    with _one_behind(put) as put_behind, rare_collections():
-        for user_id, found in member_stream(reading, fold, upto=upto, after_user=after, upto_user=part.upto_user):
-            known = [recorded for recorded in found if recorded.position not in skipped] if skipped else found
-            piece.add(projection, user_id, fold.whole(known, ordered=True), len(found))
-            if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
-                put_behind(piece, user_id, False)
-                piece = Piece()
-        put_behind(piece, user_id, True)
+    def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
+        after = part.done_position
+        while page := events(self._reading, after=after, upto=self._upto, limit=EVENTS_AT_A_TIME):
+            batch = count_batch(tally, page, self._skipped)
+            after = page[-1].position
+            with self._writing.transaction():
+                put_counts(self._writing, tally, batch)
+                mark.move(done=False, events=len(page), position=after, counted=batch.counted)
+            self._progress(0, len(page))
+        mark.move(done=True)
 
 
 @contextmanager
@@ -140,27 +164,6 @@ def _one_behind(put: Callable[[Piece, str | None, bool], None]) -> Iterator[Call
 
         yield put_behind
         settle()
-
-
-def _count(
-    reading: psycopg.Connection[Any],
-    writing: psycopg.Connection[Any],
-    tally: Tally,
-    part: Range,
-    upto: Position,
-    progress: Progress,
-    mark: "_Mark",
-) -> None:
-    skipped = PostgresTransaction(reading).exceptions(tally.name).skipped
-    after = part.done_position
-    while page := events(reading, after=after, upto=upto, limit=EVENTS_AT_A_TIME):
-        batch = count_batch(tally, page, skipped)
-        after = page[-1].position
-        with writing.transaction():
-            put_counts(writing, tally, batch)
-            mark.move(done=False, events=len(page), position=after, counted=batch.counted)
-        progress(0, len(page))
-    mark.move(done=True)
 
 
 def put_counts(connection: psycopg.Connection[Any], tally: Tally, batch: TallyBatch) -> None:

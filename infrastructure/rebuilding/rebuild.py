@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -21,15 +22,16 @@ from infrastructure.projecting.transaction import read_checkpoints
 from infrastructure.rebuilding import notes
 from infrastructure.rebuilding.applying import USUAL, Applied, Limit, apply_counts, apply_members
 from infrastructure.rebuilding.comparing import Each, Shown, compare_counts, compare_members
-from infrastructure.rebuilding.folding import Progress, fold_range
+from infrastructure.rebuilding.folding import Progress, RangeFolder
 from infrastructure.rebuilding.shadow import clear
 from projections.checkpoint import Checkpoint
 from projections.processor import Projection, may_fold
 from projections.tally import Tally
 
-RANGES_A_WORKER: Final = 8
+RANGES_A_WORKER: Final = 12
 LIVE_CATCHES_UP_SECONDS: Final = 5.0
 LOOK_AGAIN_SECONDS: Final = 0.05
+PROGRESS_SECONDS: Final = 0.2
 ENDED_EARLY: Final = 1
 TAKEN_OVER: Final = 2
 """How a worker's process ends."""
@@ -82,8 +84,9 @@ class Rebuild:
         if len(left) > 1 and workers > 1:
             self._fold_in_processes(left, workers, progress)
         else:
-            for part in left:
-                self._fold_range(part, progress)
+            with self._folder(progress) as folder:
+                for part in left:
+                    folder.fold(part)
         after = self._done()
         return Folding(after[0] - before[0], after[1] - before[1], time.perf_counter() - started)
 
@@ -125,8 +128,8 @@ class Rebuild:
             for process in processes:
                 process.start()
             told = self._done()
-            while any(process.is_alive() for process in processes):
-                next(process for process in processes if process.is_alive()).join(0.2)
+            while alive := [process.sentinel for process in processes if process.is_alive()]:
+                wait(alive, timeout=PROGRESS_SECONDS)
                 done = self._done()
                 progress(done[0] - told[0], done[1] - told[1])
                 told = done
@@ -147,15 +150,18 @@ class Rebuild:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         try:
-            while (part := queue.get()) is not None:
-                self._fold_range(part, lambda *_: None)
+            with self._folder(lambda *_: None) as folder:
+                while (part := queue.get()) is not None:
+                    folder.fold(part)
         except Refused:
             os._exit(TAKEN_OVER)
         except Exception:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
             os._exit(ENDED_EARLY)
 
-    def _fold_range(self, part: notes.Range, progress: Progress) -> None:
-        fold_range(self._database, self._projection, self._catalogue, part, self.position, progress, self._backend_pid)
+    def _folder(self, progress: Progress) -> RangeFolder:
+        return RangeFolder(
+            self._database, self._projection, self._catalogue, self.position, progress, self._backend_pid
+        )
 
     def _done(self) -> tuple[int, int]:
         parts = notes.ranges(self._connection, self._projection.name)

@@ -12,7 +12,7 @@ from infrastructure.database.pages import in_pages
 from infrastructure.projecting.transaction import Connection, PostgresTransaction
 from projections.drift import Drift
 from projections.explain import Effect, effects
-from projections.fold import Fold
+from projections.fold import Fold, in_fold_order
 from projections.member_projection import MemberProjection
 from projections.processor import Projection
 from projections.tables import Rows
@@ -45,9 +45,10 @@ def events_behind(
         of_member[drift.user_id or ""].append(number)
     found: dict[int, Sequence[Recorded]] = {}
     for page in in_pages(of_member, MEMBERS_AT_A_TIME):
-        history = PostgresTransaction(connection).history(projection.name, fold.names, page, upto)
-        for user_id, events in history:
-            told = list(effects(fold, events))
+        histories = PostgresTransaction(connection).histories(fold, page, upto)
+        for user_id, events in histories.items():
+            of_a_time = [event for event in events if event.occurred_at is not None]
+            told = list(effects(fold, in_fold_order(of_a_time) or ()))
             for number in of_member[user_id]:
                 found[number] = _changing(projection, drifts[number], told)
     return [found.get(number, ()) for number in range(len(drifts))]

@@ -111,7 +111,7 @@ def _verify_members(
             catalogue=catalogue,
         )
         for member in members:
-            folded = projection.rows(member.folded.state)
+            folded = member.folded.rows
             if folded or member.stored.rows:
                 verified.members += 1
                 drifts = member_drift(projection.name, projection.tables, member.user_id, member.stored.rows, folded)

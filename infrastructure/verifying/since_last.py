@@ -5,24 +5,29 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from domain.catalogue import CATALOGUE, Catalogue
 from domain.position import START, Position
+from domain.recorded import Recorded
 from infrastructure.database import tables
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.pages import in_pages
+from infrastructure.database.read_ahead import read_ahead
 from infrastructure.database.statements import statement
-from infrastructure.projecting.folding_members import fold_members, members_touched
+from infrastructure.projecting.folding_members import fold_histories, members_touched
+from infrastructure.projecting.rare_collections import rare_collections
 from infrastructure.projecting.transaction import Connection, PostgresTransaction
 from infrastructure.verifying.full import ahead_of_log, checkpoint_of, verify_counts, why_not
 from infrastructure.verifying.verified import Kind, Verified
 from projections.drift import member_drift
+from projections.fold import Fold
 from projections.member_projection import MemberProjection
 from projections.processor import Projection
+from projections.tables import Rows
 from projections.tally import Tally
 
 MEMBERS_AT_A_TIME: Final = 200
@@ -81,16 +86,18 @@ def verify_since_last(
             return SinceLast(verified, Round(projection.name, checkpoint.position), True)
         touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
         verified.touched = len(touched)
-        for page in in_pages(touched, MEMBERS_AT_A_TIME):
-            compare(connection, projection, catalogue, page, checkpoint.position, verified, exceptions.parked)
-        looked_at = frozenset(touched)
-        next_user = last.next_user
-        for page in _others(connection, projection, next_user):
-            if clock() >= deadline:
-                return _so_far(verified, last, next_user)
-            others = [user_id for user_id in page if user_id not in looked_at]
-            compare(connection, projection, catalogue, others, checkpoint.position, verified, exceptions.parked)
-            next_user = page[-1]
+        looking = _Looking(connection, Fold(projection, catalogue), checkpoint.position, exceptions.parked, verified)
+        with rare_collections():
+            for page, found in read_ahead(in_pages(touched, MEMBERS_AT_A_TIME), looking.read):
+                looking.compare(page, found)
+            looked_at = frozenset(touched)
+            next_user = last.next_user
+            for page in _others(connection, projection, next_user):
+                if clock() >= deadline:
+                    return _so_far(verified, last, next_user)
+                others = [user_id for user_id in page if user_id not in looked_at]
+                looking.compare(others, looking.read(others))
+                next_user = page[-1]
         if verified.unlisted:
             return _so_far(verified, last, last.next_user)
         return SinceLast(verified, Round(projection.name, checkpoint.position), True)
@@ -103,23 +110,37 @@ def _so_far(verified: Verified, last: Round, next_user: str | None) -> SinceLast
     return SinceLast(verified, Round(verified.projection, verified.position, next_user), False)
 
 
-def compare(
-    connection: Connection,
-    projection: MemberProjection[Any],
-    catalogue: Catalogue,
-    user_ids: Sequence[str],
-    position: Position,
-    verified: Verified,
-    parked: Mapping[str, Position],
-) -> None:
-    """These members' stored rows with the fold of their events up to *position*, or to before they were parked."""
-    stored = tables.rows_of_members(connection, projection.tables, user_ids)
-    for user_id, folded, _ in fold_members(connection, projection, catalogue, user_ids, position, parked):
-        rows = projection.rows(folded.state)
-        if rows or stored[user_id]:
-            verified.members += 1
-            drifts = member_drift(projection.name, projection.tables, user_id, stored[user_id], rows)
-            verified.found(list(drifts))
+class _Found(NamedTuple):
+    """Of some members: the rows that are stored, and the events that they should come of."""
+
+    stored: Mapping[str, Rows]
+    histories: Mapping[str, Sequence[Recorded]]
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """Compares stored rows with the fold of the events up to *position*, or to before a member was parked."""
+
+    connection: Connection
+    fold: Fold[Any]
+    position: Position
+    parked: Mapping[str, Position]
+    verified: Verified
+
+    def read(self, user_ids: Sequence[str]) -> _Found:
+        return _Found(
+            tables.rows_of_members(self.connection, self.fold.projection.tables, user_ids),
+            PostgresTransaction(self.connection).histories(self.fold, user_ids, self.position),
+        )
+
+    def compare(self, user_ids: Sequence[str], found: _Found) -> None:
+        projection = self.fold.projection
+        for user_id, folded, _ in fold_histories(self.fold, user_ids, found.histories, self.parked):
+            stored = found.stored[user_id]
+            if folded.rows or stored:
+                self.verified.members += 1
+                drifts = member_drift(projection.name, projection.tables, user_id, stored, folded.rows)
+                self.verified.found(list(drifts))
 
 
 def read_round(connection: Connection, projection: str) -> Round:

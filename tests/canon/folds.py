@@ -58,7 +58,7 @@ def by_python(
     for user_id in user_ids:
         events = member_events(connection, [user_id], Position(upto))
         folded = FOLD.whole([event for event in events if event.position not in skipped])
-        rows = members.rows(folded.state)
+        rows = folded.rows
         found.roles.update({(user_id, role): (at, by) for role, at, by in rows.get(ROLES.name, ())})
         for row in rows.get(STATUS.name, ()):
             found.statuses[user_id] = row

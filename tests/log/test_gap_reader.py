@@ -313,13 +313,25 @@ def test_nothing_that_happens_between_two_statements_of_a_look_is_missed(
             assert reader.look(start).settled == rows(database)[-1]
 
 
-def test_a_long_log_is_settled_page_by_page(database: Database, connection: Connection) -> None:
+def test_a_long_log_is_settled_page_by_page_while_somebody_writes(database: Database, connection: Connection) -> None:
     last = committed(database, 10)[-1]
-    reader = GapReader(connection, page=4)
-    settled = START
-    for expected in (4, 8, 10):
-        settled = reader.look(settled).settled
-        assert settled == last - 10 + expected
+    with appending(database) as opened:
+        insert(opened)
+        reader = GapReader(connection, page=4)
+        settled = START
+        for expected in (4, 8, 10):
+            settled = reader.look(settled).settled
+            assert settled == last - 10 + expected
+
+
+def test_a_long_log_that_nobody_writes_to_is_settled_at_once_with_its_gaps(
+    database: Database, connection: Connection
+) -> None:
+    committed(database, 5)
+    with appending(database) as opened:
+        insert(opened)
+    last = committed(database, 5)[-1]
+    assert GapReader(connection, page=4).look(START).settled == last
 
 
 def test_a_reader_takes_no_connection_whose_statements_share_a_snapshot(database: Database) -> None:

@@ -1,0 +1,176 @@
+"""Events whose fields are plain texts, made without the model's own check, which was half of decoding.
+
+Most models ask of a text how long it is, and nothing else. That is read off the model once; a row that keeps to it
+makes the same event as the check would, and any other row is left to the check: it alone says what is wrong.
+"""
+
+from collections.abc import Callable, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, StringConstraints
+from pydantic.fields import FieldInfo
+
+from domain.event import LONGEST_NAME, LONGEST_SOURCE, Event
+from domain.recorded import Recorded, decode_metadata
+
+Decode = Callable[[Recorded], Event]
+
+UNBOUNDED: Final = 1 << 30
+
+
+class Text(NamedTuple):
+    """A field of a model: a text of so many characters."""
+
+    name: str
+    shortest: int
+    longest: int
+    may_be_none: bool
+    required: bool
+    default: str | None
+
+
+class PlainFields(NamedTuple):
+    """The own fields of a model, all of them texts: the one that is the row's target, those read from metadata."""
+
+    target: Text | None
+    metadata: tuple[Text, ...]
+
+    def fit(self, target: str | None, metadata: object) -> bool:
+        """Whether a row with these makes an event, if its other columns are valid."""
+        wanted = self.target
+        if wanted is not None and not (
+            wanted.may_be_none if target is None else wanted.shortest <= len(target) <= wanted.longest
+        ):
+            return False
+        if self.metadata:
+            found = metadata if isinstance(metadata, dict) else {}
+            for name, shortest, longest, _, required, _ in self.metadata:
+                value = found.get(name)
+                if not (shortest <= len(value) <= longest if value and isinstance(value, str) else not required):
+                    return False
+        return True
+
+
+def plain_fields(model: type[Event]) -> PlainFields | None:
+    """None for a model that checks more than the length of its own fields, or has others than texts."""
+    own = {name: _text(name, field) for name, field in model.model_fields.items() if name not in Event.model_fields}
+    read = {*model.metadata_fields, *([model.target_field] if model.target_field is not None else [])}
+    if None in own.values() or own.keys() != read or not _checks_fields_alone(model):
+        return None
+    texts = {name: text for name, text in own.items() if text is not None}
+    target = None if model.target_field is None else texts[model.target_field]
+    return PlainFields(target, tuple(texts[name] for name in model.metadata_fields))
+
+
+def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) -> Decode:
+    """Decodes rows in the model's own shape; what does not keep to it at first sight, *otherwise* decides.
+
+    A closure, and no function called for each field: it runs a million times in a rebuild.
+    """
+    of_target, of_metadata = fields
+    always = {"user_id", "occurred_at", "source", "position"} | ({of_target.name} if of_target else set())
+    given = [
+        always | {text.name for place, text in enumerate(of_metadata) if present >> place & 1}
+        for present in range(1 << len(of_metadata))
+    ]
+
+    def decode(recorded: Recorded) -> Event:
+        position, occurred_at, _, user_id, _, target, metadata_text, source, _, _ = recorded
+        if (
+            occurred_at is None
+            or occurred_at.tzinfo is None
+            or not 0 < len(user_id) <= LONGEST_NAME
+            or not 0 < len(source) <= LONGEST_SOURCE
+        ):
+            return otherwise(recorded)
+        values: dict[str, Any] = {
+            "user_id": user_id,
+            "occurred_at": occurred_at,
+            "source": source,
+            "position": position,
+        }
+        if of_target is not None:
+            name, shortest, longest, may_be_none, _, _ = of_target
+            if not (may_be_none if target is None else shortest <= len(target) <= longest):
+                return otherwise(recorded)
+            values[name] = target
+        present = 0
+        if of_metadata:
+            metadata: Mapping[str, Any] = decode_metadata(metadata_text)
+            bit = 1
+            for name, shortest, longest, _, required, default in of_metadata:
+                value = metadata.get(name)
+                if value and isinstance(value, str):
+                    if not shortest <= len(value) <= longest:
+                        return otherwise(recorded)
+                    values[name] = value
+                    present |= bit
+                elif required:
+                    return otherwise(recorded)
+                else:
+                    values[name] = default
+                bit <<= 1
+        event: Event = _new(model)
+        _set_values(event, values)
+        _set_given(event, given[present])
+        _set_extra(event, None)
+        _set_private(event, None)
+        return event
+
+    return decode
+
+
+# What `model_construct` does, which looks at each field again and takes longer than the check.
+_new: Final = object.__new__
+_set_values: Final = BaseModel.__dict__["__dict__"].__set__
+_set_given: Final = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra: Final = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private: Final = BaseModel.__dict__["__pydantic_private__"].__set__
+
+
+def _checks_fields_alone(model: type[Event]) -> bool:
+    """Of the fields that every event has, *model* asks what Event does, and nothing of several fields together."""
+    rules = model.__pydantic_decorators__
+    return (
+        all(
+            model.model_fields[name].annotation == field.annotation
+            and model.model_fields[name].metadata == field.metadata
+            for name, field in Event.model_fields.items()
+        )
+        and not (rules.validators or rules.field_validators or rules.root_validators or rules.model_validators)
+        and not model.__private_attributes__
+        and model.model_post_init is Event.model_post_init
+        and model.model_config == Event.model_config
+        and model.__init__ is Event.__init__
+    )
+
+
+def _text(name: str, field: FieldInfo) -> Text | None:
+    limits = _limits(Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
+    default = None if field.is_required() else field.default
+    if limits is None or field.default_factory is not None or not isinstance(default, str | None):
+        return None
+    return Text(name, *limits, field.is_required(), default)
+
+
+def _limits(annotation: Any) -> tuple[int, int, bool] | None:
+    """The shortest, the longest, and whether it may be None; None for anything but a text of some length."""
+    if annotation is str:
+        return 0, UNBOUNDED, False
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        texts = [part for part in parts if part is not NoneType]
+        limits = _limits(texts[0]) if len(texts) == 1 else None
+        return None if limits is None else (limits[0], limits[1], True)
+    if origin is not Annotated:
+        return None
+    limits = _limits(parts[0])
+    for rule in parts[1:]:
+        if limits is None or not isinstance(rule, StringConstraints):
+            return None
+        least, most = rule.min_length, rule.max_length
+        if rule != StringConstraints(min_length=least, max_length=most):
+            return None
+        limits = max(limits[0], least or 0), min(limits[1], UNBOUNDED if most is None else most), limits[2]
+    return limits
