@@ -48,7 +48,10 @@ def fold_histories(
 ) -> Iterator[tuple[str, Folded[Any], int]]:
     """The same, where their histories have been read."""
     for user_id in user_ids:
-        known = histories.get(user_id, ())
-        if user_id in parked:
-            known = [recorded for recorded in known if recorded.position < parked[user_id]]
+        known = before_parked(histories.get(user_id, ()), parked.get(user_id))
         yield user_id, fold.whole_of_known(known), len(known)
+
+
+def before_parked(events: Sequence[Recorded], parked_at: Position | None) -> Sequence[Recorded]:
+    """What is folded of a member who was parked at that position; all of it of one who was not."""
+    return events if parked_at is None else [recorded for recorded in events if recorded.position < parked_at]

@@ -15,6 +15,7 @@ from domain.position import Position
 from domain.recorded import Recorded
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
+from infrastructure.projecting.folding_members import before_parked
 from infrastructure.projecting.member_stream import member_stream
 from projections.batch import Stored
 from projections.fold import Fold, Folded, Frontier
@@ -78,8 +79,7 @@ def walk(
         events: Sequence[Recorded] = log.take(user_id)
         if skipped:
             events = [recorded for recorded in events if recorded.position not in skipped]
-        if user_id in parked:
-            events = [recorded for recorded in events if recorded.position < parked[user_id]]
+        events = before_parked(events, parked.get(user_id))
         stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
         place = frontiers.take(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None

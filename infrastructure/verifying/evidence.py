@@ -9,6 +9,7 @@ from domain.catalogue import CATALOGUE, Catalogue
 from domain.position import Position
 from domain.recorded import Recorded
 from infrastructure.database.pages import in_pages
+from infrastructure.projecting.folding_members import before_parked
 from infrastructure.projecting.transaction import Connection, PostgresTransaction
 from projections.drift import Drift
 from projections.explain import Effect, effects
@@ -40,6 +41,7 @@ def events_behind(
     if isinstance(projection, Tally):
         return [() for _ in drifts]
     fold: Fold[Any] = Fold(projection, catalogue)
+    parked = PostgresTransaction(connection).exceptions(projection.name).parked
     of_member: dict[str, list[int]] = defaultdict(list)
     for number, drift in enumerate(drifts):
         of_member[drift.user_id or ""].append(number)
@@ -47,8 +49,8 @@ def events_behind(
     for page in in_pages(of_member, MEMBERS_AT_A_TIME):
         histories = PostgresTransaction(connection).histories(fold, page, upto)
         for user_id, events in histories.items():
-            of_a_time = [event for event in events if event.occurred_at is not None]
-            told = list(effects(fold, in_fold_order(of_a_time) or ()))
+            folded = before_parked(events, parked.get(user_id))
+            told = list(effects(fold, in_fold_order(folded) or ()))
             for number in of_member[user_id]:
                 found[number] = _changing(projection, drifts[number], told)
     return [found.get(number, ()) for number in range(len(drifts))]

@@ -133,6 +133,19 @@ def test_each_difference_has_the_events_behind_it(temple: Typed, ledger: Ledger)
     assert "ada, Forged: row too many: no single event of the log is behind it" in told
 
 
+def test_behind_a_parked_members_difference_is_nothing_that_was_not_folded(temple: Typed, ledger: Ledger) -> None:
+    with ledger.database.connect(Role.APPEND) as connection:
+        connection.execute(
+            "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
+            "values (gen_random_uuid(), 'infinity', 'discord_join', 'ada', 'joined', 'test')"
+        )
+    ledger.when(role_added("ada", ORACLE, at(9), by="later"))
+    ledger.catch_up()
+    altered(ledger.database, "update discord_user_current_roles set granted_by = 'x'")
+    (members,) = temple("verify", "members", "--json").data
+    assert [[event["id"] for event in each["events"]] for each in members["differences"]] == [[3]]
+
+
 def test_a_checkpoint_beyond_the_log_is_told_in_words(temple: Typed, ledger: Ledger) -> None:
     altered(ledger.database, "update projection_checkpoint set position = 99 where projection = 'members'")
     ended = temple("verify", "members")

@@ -52,3 +52,17 @@ def test_the_first_value_that_does_not_fit_is_named(pairs: list[tuple[Column, ob
         None,
     )
     assert Table("things", columns=columns).refuses(tuple(value for _, value in pairs)) == expected
+
+
+@given(data=st.data(), columns=st.lists(COLUMNS, min_size=1, max_size=3), number=st.integers(0, 4))
+def test_rows_are_refused_together_exactly_if_one_is_or_two_have_one_key(
+    data: st.DataObject, columns: list[Column], number: int
+) -> None:
+    named = tuple(Column(f"c{place}", each.type, each.length) for place, each in enumerate(columns))
+    table = Table("things", columns=named, key=tuple(each.name for each in named[:2]))
+    width = st.just(len(named)) | st.integers(1, 4)
+    rows = [tuple(data.draw(VALUES) for _ in range(data.draw(width))) for _ in range(number)]
+    first = next((reason for row in rows if (reason := table.refuses(row)) is not None), None)
+    if first is None and len({row[:2] for row in rows}) < len(rows):
+        first = "things has two rows with one key"
+    assert table.refuses_together(rows) == first

@@ -1,0 +1,44 @@
+"""One page is read while the one before is worked on."""
+
+import threading
+
+import pytest
+
+from infrastructure.database.read_ahead import read_ahead
+
+LONG = 10.0
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 5])
+def test_every_page_comes_in_order_with_what_was_found(number: int) -> None:
+    assert list(read_ahead(range(number), lambda page: page * page)) == [(page, page * page) for page in range(number)]
+
+
+def test_the_next_page_is_read_while_this_one_is_worked_on() -> None:
+    begun = [threading.Event() for _ in range(3)]
+    for page, _ in read_ahead(range(2), lambda page: begun[page].set()):
+        assert begun[min(page + 1, 1)].wait(LONG)
+
+
+def test_no_more_than_one_page_is_read_ahead() -> None:
+    read: list[int] = []
+    for page, _ in read_ahead(range(10), read.append):
+        assert len(read) <= page + 2
+
+
+def test_what_reading_raises_comes_when_its_page_is_due() -> None:
+    def read(page: int) -> int:
+        return 6 // (2 - page)
+
+    pages = read_ahead(range(5), read)
+    assert [next(pages), next(pages)] == [(0, 3), (1, 6)]
+    with pytest.raises(ZeroDivisionError):
+        next(pages)
+
+
+def test_whoever_stops_early_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    pages = read_ahead(range(5), lambda page: page)
+    next(pages)
+    pages.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before

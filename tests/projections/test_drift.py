@@ -1,0 +1,23 @@
+"""Drift is a difference of rows, whatever order they come in."""
+
+from projections.drift import DriftKind, member_drift
+from projections.histories import at
+from projections.members import ROLES, STATUS, members
+from projections.tables import Rows
+
+MANY: Rows = {ROLES.name: [("Oracle", at(1), None), ("Acolyte", at(2), "mod")]}
+
+
+def test_rows_in_another_order_are_no_drift() -> None:
+    other: Rows = {ROLES.name: tuple(reversed(MANY[ROLES.name])), STATUS.name: ()}
+    assert list(member_drift(members.name, members.tables, "ada", MANY, other)) == []
+
+
+def test_a_value_and_a_row_are_named() -> None:
+    folded: Rows = {ROLES.name: [("Oracle", at(1), "mod")]}
+    drifts = member_drift(members.name, members.tables, "ada", MANY, folded)
+    found = [(drift.kind, drift.key, drift.column) for drift in drifts]
+    assert found == [
+        (DriftKind.TOO_MANY, {"role": "Acolyte"}, None),
+        (DriftKind.DIFFERENT, {"role": "Oracle"}, "granted_by"),
+    ]
