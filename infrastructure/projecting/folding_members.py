@@ -30,14 +30,10 @@ def fold_members(
     catalogue: Catalogue,
     user_ids: Sequence[str],
     upto: Position,
-    parked: Mapping[str, Position] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Folded[Any], int]]:
-    """Each of these members from the whole log, and of how many events; also those without known events.
-
-    Of those in *parked*, what came before that position.
-    """
+    """Each of these members from the whole log, and of how many events; also those without known events."""
     fold = Fold(projection, catalogue)
-    yield from fold_histories(fold, user_ids, PostgresTransaction(connection).histories(fold, user_ids, upto), parked)
+    return fold_histories(fold, user_ids, PostgresTransaction(connection).histories(fold, user_ids, upto))
 
 
 def fold_histories(
@@ -46,7 +42,7 @@ def fold_histories(
     histories: Mapping[str, Sequence[Recorded]],
     parked: Mapping[str, Position] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Folded[Any], int]]:
-    """The same, where their histories have been read."""
+    """The same, where their histories have been read; of those in *parked*, what came before that position."""
     for user_id in user_ids:
         known = before_parked(histories.get(user_id, ()), parked.get(user_id))
         yield user_id, fold.whole_of_known(known), len(known)
