@@ -14,7 +14,7 @@ from pydantic_core import SchemaValidator, core_schema, from_json, to_json
 
 from domain.catalogue import CATALOGUE, Catalogue
 from domain.errors import InvalidEvent
-from domain.event import Event
+from domain.event import LONGEST_NAME, LONGEST_SOURCE, Event
 from domain.instant import format_instant, in_utc, parse_instant
 from domain.position import START
 from domain.recorded import Recorded
@@ -22,10 +22,13 @@ from domain.recorded import Recorded
 NAMESPACE: Final = UUID("7a6b1d0e-5f0c-5c39-9d0e-3b1f6c1a52d4")
 """Of the event ids that are computed from a line."""
 
-LENGTHS: Final = {"event_type": 50, "user_id": 100, "action": 50, "source": 50}
+LENGTHS: Final = {"event_type": 50, "user_id": LONGEST_NAME, "action": 50, "source": LONGEST_SOURCE}
 """Required columns and how many characters they hold (source: the canon)."""
 
 MAX_TARGET: Final = 100
+MOST_DIGITS: Final = 4_300
+"""Of a number: with more, the parser that reads it back gives up."""
+
 MAX_DEPTH: Final = 64
 """Levels of nesting in metadata: what every driver can read back."""
 
@@ -136,6 +139,11 @@ def metadata_text(value: object) -> str:
         raise InvalidEvent("metadata has a number out of range, or something that JSON can not say") from None
     if "\\u0000" in text and _has_nul(value):
         raise InvalidEvent("metadata has a NUL character in a string; PostgreSQL can not store it")
+    if len(text) > MOST_DIGITS:
+        try:
+            from_json(text)
+        except ValueError:
+            raise InvalidEvent(f"metadata has a number of more than {MOST_DIGITS:,} digits") from None
     # each level takes two characters at least
     if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise InvalidEvent(f"metadata is nested deeper than {MAX_DEPTH} levels")

@@ -17,6 +17,8 @@ from domain.recorded import Recorded, decode_metadata
 Decode = Callable[[Recorded], Event]
 
 UNBOUNDED: Final = 1 << 30
+MOST_FIELDS: Final = 5
+"""With more, the sets of those that may be given become too many to have at hand."""
 
 
 class Text(NamedTuple):
@@ -47,16 +49,22 @@ class PlainFields(NamedTuple):
             found = metadata if isinstance(metadata, dict) else {}
             for name, shortest, longest, _, required, _ in self.metadata:
                 value = found.get(name)
-                if not (shortest <= len(value) <= longest if value and isinstance(value, str) else not required):
+                if value is None or value == "":
+                    if required:
+                        return False
+                elif not isinstance(value, str) or not shortest <= len(value) <= longest:
                     return False
         return True
 
 
 def plain_fields(model: type[Event]) -> PlainFields | None:
-    """None for a model that checks more than the length of its own fields, or has others than texts."""
+    """None for a model that checks more than the length of its own fields, has others than texts, or has many.
+
+    The fields are to be declared in the order in which they are read, so that they are printed in the model's order.
+    """
     own = {name: _text(name, field) for name, field in model.model_fields.items() if name not in Event.model_fields}
-    read = {*model.metadata_fields, *([model.target_field] if model.target_field is not None else [])}
-    if None in own.values() or own.keys() != read or not _checks_fields_alone(model):
+    read = [*([] if model.target_field is None else [model.target_field]), *model.metadata_fields]
+    if None in own.values() or list(own) != read or len(own) > MOST_FIELDS or not _checks_fields_alone(model):
         return None
     texts = {name: text for name, text in own.items() if text is not None}
     target = None if model.target_field is None else texts[model.target_field]
@@ -74,6 +82,7 @@ def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) ->
         always | {text.name for place, text in enumerate(of_metadata) if present >> place & 1}
         for present in range(1 << len(of_metadata))
     ]
+    """The fields that were given, by which of the metadata were. Events share them: nobody changes a frozen one."""
 
     def decode(recorded: Recorded) -> Event:
         position, occurred_at, _, user_id, _, target, metadata_text, source, _, _ = recorded
@@ -129,6 +138,9 @@ _set_extra: Final = BaseModel.__dict__["__pydantic_extra__"].__set__
 _set_private: Final = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
+_SCHEMA: Final = getattr(Event.__get_pydantic_core_schema__, "__func__", None)
+
+
 def _checks_fields_alone(model: type[Event]) -> bool:
     """Of the fields that every event has, *model* asks what Event does, and nothing of several fields together."""
     rules = model.__pydantic_decorators__
@@ -143,13 +155,16 @@ def _checks_fields_alone(model: type[Event]) -> bool:
         and model.model_post_init is Event.model_post_init
         and model.model_config == Event.model_config
         and model.__init__ is Event.__init__
+        and getattr(model.__get_pydantic_core_schema__, "__func__", None) is _SCHEMA
     )
 
 
 def _text(name: str, field: FieldInfo) -> Text | None:
     limits = _limits(Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
     default = None if field.is_required() else field.default
-    if limits is None or field.default_factory is not None or not isinstance(default, str | None):
+    if limits is None or not isinstance(default, str | None):
+        return None
+    if field.default_factory is not None or field.validate_default or field.alias or field.validation_alias:
         return None
     return Text(name, *limits, field.is_required(), default)
 

@@ -221,8 +221,10 @@ def in_fold_order(events: Sequence[Recorded]) -> Sequence[Recorded] | None:
     try:
         in_order = sorted(events, key=_PLACE)
     except TypeError:
-        # whatever way it sorts, it met a None beside a time
-        return None
+        # whatever way it sorts, it met a None beside a time; a time without an offset is in no log
+        if any(recorded.occurred_at is None for recorded in events):
+            return None
+        raise
     return None if in_order and in_order[0].occurred_at is None else in_order
 
 

@@ -132,14 +132,12 @@ class Table:
 
         What nearly always holds is looked at a column at a time: a rebuild asks this for every row there is.
         """
-        if len(rows) < 2:
-            return self.refuses(rows[0]) if rows else None
-        if not self._certainly_take(rows):
+        if len(rows) < 2 or not self._certainly_take(rows):
             for row in rows:
                 reason = self.refuses(row)
                 if reason is not None:
                     return reason
-        if len({*map(self.key_of, rows)}) < len(rows):
+        if len(rows) > 1 and len({*map(self.key_of, rows)}) < len(rows):
             return f"{self.name} has two rows with one key"
         return None
 

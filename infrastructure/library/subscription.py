@@ -15,7 +15,7 @@ from domain.position import START, Position
 from infrastructure.database.connection import Role, passes
 from infrastructure.library.errors import library_errors
 from infrastructure.library.notifications import notifications
-from infrastructure.log.reader import GapReader
+from infrastructure.log.reader import PAGE, GapReader
 from infrastructure.log.safety import require_safe_log
 from infrastructure.log.wakeup import Wakeup
 
@@ -85,10 +85,10 @@ class LogSubscription(ListenNotifySubscription["LogRecorder"]):
         if look.settled <= position:
             self._wakeup.wait(BLOCKED_POLL_SECONDS if look.blocked_by else IDLE_POLL_SECONDS)
             return position
-        found = notifications(
-            connection, after=position, upto=look.settled, limit=self._select_limit, topics=self._topics
-        )
+        # a page at a time: where its topics are rare, one statement would walk the log while nobody could stop it
+        upto = Position(min(look.settled, position + PAGE))
+        found = notifications(connection, after=position, upto=upto, limit=self._select_limit, topics=self._topics)
         if found:
             # waits while the consumer is behind; ShutDown when it has stopped
             self._notifications_queue.put(found)
-        return Position(found[-1].id) if len(found) == self._select_limit else look.settled
+        return Position(found[-1].id) if len(found) == self._select_limit else upto

@@ -131,15 +131,18 @@ class GapReader:
     def _pass_what_is_there(self, blockers: tuple[Blocker, ...]) -> tuple[Blocker, ...]:
         """Settles positions without a gap; at a gap notes who may fill it, unless those are noted already."""
         upto = Position(min(self._head, self._settled + self._page))
-        if upto < self._head and self._proof is None and not self._writers():
-            # far behind, and nobody is writing: one question instead of counting page by page
-            self._complete(self._head)
-            return ()
+        writers: tuple[Blocker, ...] | None = None
+        if upto < self._head and self._proof is None:
+            # far behind: where nobody is writing, one question does instead of counting page by page
+            writers = self._writers()
+            if not writers:
+                self._complete(self._head)
+                return ()
         if self._number("log_count", after=self._settled, upto=upto) == upto - self._settled:
             self._settled = upto
             return ()
         if self._proof is None:
-            blockers = self._writers()
+            blockers = self._writers() if writers is None else writers
             if not blockers:
                 self._complete(self._head)
                 return ()

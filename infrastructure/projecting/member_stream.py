@@ -1,6 +1,6 @@
 """The log member by member, as fast as the database can send it: what a rebuild, a verify and a repair read."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -26,11 +26,11 @@ def member_stream(
     upto: Position,
     after_user: str | None = None,
     upto_user: str | None = None,
-) -> Iterator[tuple[str, list[Recorded]]]:
+) -> Generator[tuple[str, list[Recorded]], None, None]:
     """The known events of each member in (after_user, upto_user], by user_id; those of one in no certain order.
 
-    The database walks the log and sends while the caller works; the connection is taken until the last member was
-    read.
+    The database walks the log and sends while the caller works. The connection is taken until the last member was
+    read; whoever stops early has to close this, or even the connection's own end waits for ever.
     """
     bounds = [sql.SQL("id <= %(upto)s")]
     if after_user is not None:

@@ -1,7 +1,7 @@
 """Every member of the log, one by one, beside the rows that are stored: in constant memory, in one snapshot."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
@@ -65,10 +65,22 @@ def walk(
     skipped: frozenset[Position],
     parked: Mapping[str, Position] = MappingProxyType({}),
     catalogue: Catalogue = CATALOGUE,
-) -> Iterator[Walked[State]]:
-    """By user_id; of a parked member what came before the event that parked it."""
+) -> Generator[Walked[State], None, None]:
+    """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)
-    log = _Grouped(member_stream(snapshot.log, fold, upto=upto))
+    with closing(member_stream(snapshot.log, fold, upto=upto)) as stream:
+        yield from _walk(snapshot, projection, fold, stream, skipped, parked)
+
+
+def _walk(
+    snapshot: Snapshot,
+    projection: MemberProjection[State],
+    fold: Fold[State],
+    stream: Iterator[tuple[str, Sequence[Recorded]]],
+    skipped: frozenset[Position],
+    parked: Mapping[str, Position],
+) -> Iterator[Walked[State]]:
+    log = _Grouped(stream)
     tables = [
         (table.name, _Grouped(_by_member(_rows(snapshot.tables, table.name, table.column_names))))
         for table in projection.tables

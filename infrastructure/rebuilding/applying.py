@@ -27,7 +27,7 @@ from infrastructure.rebuilding.comparing import (
     rebuilt_rows,
 )
 from infrastructure.rebuilding.folding import Piece, put_counts
-from infrastructure.rebuilding.notes import require_same_left_out
+from infrastructure.rebuilding.notes import counted, require_same_left_out
 from infrastructure.rebuilding.shadow import key_names, value_names
 from projections.checkpoint import Checkpoint, ProjectionState
 from projections.member_projection import MemberProjection
@@ -109,8 +109,7 @@ def apply_members(
 
 def apply_counts(connection: Connection, tally: Tally, position: Position, shown: Shown, reason: str | None) -> Applied:
     passed = _count_log(connection, position)
-    row = connection.execute(statement("rebuild_counted"), {"projection": tally.name}).fetchone()
-    counted = int(row[0]) if row is not None else 0
+    before = counted(connection, tally)
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(tally.name)
@@ -122,7 +121,7 @@ def apply_counts(connection: Connection, tally: Tally, position: Position, shown
         _put(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
         passed += _count_log(connection, upto, after=position)
-        _finish(connection, tally, checkpoint, upto, passed, counted + newer.counted, shown.changes, reason)
+        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, reason)
     return Applied(upto, 0)
 
 

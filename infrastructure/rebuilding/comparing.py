@@ -16,6 +16,7 @@ from infrastructure.database.statements import statement
 from infrastructure.projecting.folding_members import fold_members, members_touched
 from infrastructure.projecting.recount import recount, stored_counts
 from infrastructure.projecting.transaction import PostgresTransaction
+from infrastructure.rebuilding.notes import counted
 from projections.checkpoint import Checkpoint
 from projections.drift import Drift, member_drift, tally_drift
 from projections.member_projection import MemberProjection
@@ -75,7 +76,7 @@ def compare_members(
     """
     shown = Shown(checkpoint.epoch, checkpoint.position, stored_members=_count_members(connection, projection.tables))
     if shown.stored_members == 0:
-        shown.new_members = _count_members(connection, map(shadow_of, projection.tables))
+        shown.new_members = counted(connection, projection)
         shown.changes = shown.new_members
         return shown
     touched = set(members_touched(connection, position, checkpoint.position))

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import psycopg
 
@@ -44,6 +43,8 @@ class Piece:
     frontiers: dict[str, Frontier] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     members: int = 0
+    there: int = 0
+    """Those of `members` who have rows."""
     events: int = 0
 
     def add(self, user_id: str, folded: Folded[Any], events: int) -> None:
@@ -54,6 +55,7 @@ class Piece:
         if folded.parked_at is not None:
             self.failures.append(Failure(folded.parked_at, user_id, folded.error or "unknown"))
         self.members += 1
+        self.there += any(folded.rows.values())
         self.events += events
 
     def put(self, connection: psycopg.Connection[Any], projection: MemberProjection[Any]) -> None:
@@ -64,67 +66,64 @@ class Piece:
         put_failures(connection, projection.name, self.failures)
 
 
+@contextmanager
+def range_folder(
+    database: Database,
+    projection: Projection,
+    catalogue: Catalogue,
+    upto: Position,
+    progress: Progress,
+    claimed_by: int,
+) -> Iterator["RangeFolder"]:
+    """*claimed_by* is the database's process that holds the claim."""
+    with (
+        database.connect(Role.READ, application="temple replay") as reading,
+        database.connect(Role.PROJECT, application="temple replay") as writing,
+    ):
+        reading.execute("set work_mem = '128MB'")
+        # what a crash would lose, it would lose with the shadow tables
+        writing.execute("set synchronous_commit = off")
+        skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
+        yield RangeFolder(reading, writing, projection, catalogue, upto, progress, claimed_by, skipped)
+
+
+@dataclass(frozen=True)
 class RangeFolder:
-    """Folds ranges, one after the other, over the same two connections: opening them is a part of a short range.
+    """Folds ranges, one after the other, over the same two connections: opening them is a part of a short range."""
 
-    *claimed_by* is the database's process that holds the claim.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        projection: Projection,
-        catalogue: Catalogue,
-        upto: Position,
-        progress: Progress,
-        claimed_by: int,
-    ) -> None:
-        self._projection = projection
-        self._catalogue = catalogue
-        self._upto = upto
-        self._progress = progress
-        self._claimed_by = claimed_by
-        with ExitStack() as connections:
-            self._reading = connections.enter_context(database.connect(Role.READ, application="temple replay"))
-            self._writing = connections.enter_context(database.connect(Role.PROJECT, application="temple replay"))
-            self._reading.execute("set work_mem = '128MB'")
-            # what a crash would lose, it would lose with the shadow tables
-            self._writing.execute("set synchronous_commit = off")
-            self._skipped = PostgresTransaction(self._reading).exceptions(projection.name).skipped
-            self._connections = connections.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connections.__exit__(kind, error, trace)
+    reading: psycopg.Connection[Any]
+    writing: psycopg.Connection[Any]
+    projection: Projection
+    catalogue: Catalogue
+    upto: Position
+    progress: Progress
+    claimed_by: int
+    skipped: frozenset[Position]
 
     def fold(self, part: Range) -> None:
         """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere.
 
         Raises Refused when another process has taken over.
         """
-        mark = _Mark(self._writing, self._projection, part, self._claimed_by)
-        if isinstance(self._projection, Tally):
-            self._count(self._projection, part, mark)
+        mark = _Mark(self.writing, self.projection, part, self.claimed_by)
+        if isinstance(self.projection, Tally):
+            self._count(self.projection, part, mark)
         else:
-            self._fold(self._projection, part, mark)
+            self._fold(self.projection, part, mark)
 
     def _fold(self, projection: MemberProjection[Any], part: Range, mark: "_Mark") -> None:
-        fold, skipped = Fold(projection, self._catalogue), self._skipped
+        fold, skipped = Fold(projection, self.catalogue), self.skipped
         piece, user_id = Piece(), part.done_user
 
         def put(piece: Piece, user_id: str | None, done: bool) -> None:
-            with self._writing.transaction():
-                piece.put(self._writing, projection)
-                mark.move(done=done, members=piece.members, events=piece.events, user=user_id)
-            self._progress(piece.members, piece.events)
+            with self.writing.transaction():
+                piece.put(self.writing, projection)
+                mark.move(done=done, members=piece.members, events=piece.events, user=user_id, counted=piece.there)
+            self.progress(piece.members, piece.events)
 
         after = part.done_user if part.done_user is not None else part.after_user
-        members = member_stream(self._reading, fold, upto=self._upto, after_user=after, upto_user=part.upto_user)
-        with _one_behind(put) as put_behind, rare_collections():
+        stream = member_stream(self.reading, fold, upto=self.upto, after_user=after, upto_user=part.upto_user)
+        with closing(stream) as members, _one_behind(put) as put_behind, rare_collections():
             for user_id, found in members:
                 known = [recorded for recorded in found if recorded.position not in skipped] if skipped else found
                 piece.add(user_id, fold.whole_of_known(known), len(found))
@@ -135,13 +134,13 @@ class RangeFolder:
 
     def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
         after = part.done_position
-        while page := events(self._reading, after=after, upto=self._upto, limit=EVENTS_AT_A_TIME):
-            batch = count_batch(tally, page, self._skipped)
+        while page := events(self.reading, after=after, upto=self.upto, limit=EVENTS_AT_A_TIME):
+            batch = count_batch(tally, page, self.skipped)
             after = page[-1].position
-            with self._writing.transaction():
-                put_counts(self._writing, tally, batch)
+            with self.writing.transaction():
+                put_counts(self.writing, tally, batch)
                 mark.move(done=False, events=len(page), position=after, counted=batch.counted)
-            self._progress(0, len(page))
+            self.progress(0, len(page))
         mark.move(done=True)
 
 

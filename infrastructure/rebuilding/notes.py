@@ -109,6 +109,12 @@ def ranges(connection: Connection, projection: str) -> Sequence[Range]:
     ]
 
 
+def counted(connection: Connection, projection: Projection) -> int:
+    """Of a member projection, how many of the folded members have rows; of a tally, the sum of what was counted."""
+    row = connection.execute(statement("rebuild_counted"), {"projection": projection.name}).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
 def going(connection: Connection) -> Sequence[Going]:
     return [
         Going(projection, version, Position(position), *rest)

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from types import TracebackType
@@ -22,7 +23,7 @@ from infrastructure.projecting.transaction import read_checkpoints
 from infrastructure.rebuilding import notes
 from infrastructure.rebuilding.applying import USUAL, Applied, Limit, apply_counts, apply_members
 from infrastructure.rebuilding.comparing import Each, Shown, compare_counts, compare_members
-from infrastructure.rebuilding.folding import Progress, RangeFolder
+from infrastructure.rebuilding.folding import Progress, RangeFolder, range_folder
 from infrastructure.rebuilding.shadow import clear
 from projections.checkpoint import Checkpoint
 from projections.processor import Projection, may_fold
@@ -158,8 +159,8 @@ class Rebuild:
         except Exception:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
             os._exit(ENDED_EARLY)
 
-    def _folder(self, progress: Progress) -> RangeFolder:
-        return RangeFolder(
+    def _folder(self, progress: Progress) -> AbstractContextManager[RangeFolder]:
+        return range_folder(
             self._database, self._projection, self._catalogue, self.position, progress, self._backend_pid
         )
 

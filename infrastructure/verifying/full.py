@@ -1,6 +1,7 @@
 """The full verify: every stored row against the fold, at one position, in one snapshot."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 from domain.catalogue import CATALOGUE, Catalogue
 from domain.errors import UnknownName
@@ -101,15 +102,15 @@ def _verify_members(
     verified: Verified,
     progress: Progress,
 ) -> None:
-    with rare_collections():
-        members = walk(
-            snapshot,
-            projection,
-            upto=checkpoint.position,
-            skipped=exceptions.skipped,
-            parked=exceptions.parked,
-            catalogue=catalogue,
-        )
+    walked = walk(
+        snapshot,
+        projection,
+        upto=checkpoint.position,
+        skipped=exceptions.skipped,
+        parked=exceptions.parked,
+        catalogue=catalogue,
+    )
+    with closing(walked) as members, rare_collections():
         for member in members:
             folded = member.folded.rows
             if folded or member.stored.rows:

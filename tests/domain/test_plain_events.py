@@ -7,7 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 from domain.catalogue import CATALOGUE, EventType
 from domain.errors import UndecodableEvent
@@ -146,6 +154,50 @@ class Made(Event):
     note: str = Field(default_factory=lambda: "made")
 
 
+class Aliased(Event):
+    metadata_fields: ClassVar[tuple[str, ...]] = ("by",)
+    by: str | None = Field(None, alias="granted_by")
+
+
+class DefaultChecked(Event):
+    metadata_fields: ClassVar[tuple[str, ...]] = ("by",)
+    by: Name100 = Field("", validate_default=True)
+
+
+class Twice(Event):
+    target_field: ClassVar[str | None] = "role"
+    metadata_fields: ClassVar[tuple[str, ...]] = ("role",)
+    role: str = "none"
+
+
+class OtherOrder(Event):
+    target_field: ClassVar[str | None] = "role"
+    metadata_fields: ClassVar[tuple[str, ...]] = ("by",)
+    by: str | None = None
+    role: str
+
+
+class OwnSchema(Event):
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return core_schema.no_info_after_validator_function(cls.not_oneself, handler(source))
+
+    @staticmethod
+    def not_oneself(event: Any) -> Any:
+        assert event.user_id != event.source
+        return event
+
+
+class Many(Event):
+    metadata_fields: ClassVar[tuple[str, ...]] = ("a", "b", "c", "d", "e", "f")
+    a: str | None = None
+    b: str | None = None
+    c: str | None = None
+    d: str | None = None
+    e: str | None = None
+    f: str | None = None
+
+
 class NotRead(Event):
     note: str = "constant"
 
@@ -156,7 +208,26 @@ class Finished(Event):
 
 
 @pytest.mark.parametrize(
-    "model", [Validated, Together, Changed, Patterned, Number, OneOf, OfTheGuild, Made, NotRead, Finished]
+    "model",
+    [
+        Validated,
+        Together,
+        Changed,
+        Patterned,
+        Number,
+        OneOf,
+        OfTheGuild,
+        Made,
+        NotRead,
+        Finished,
+        Aliased,
+        DefaultChecked,
+        Twice,
+        OtherOrder,
+        OwnSchema,
+        Many,
+    ],
+    ids=lambda model: model.__name__,
 )
 def test_a_model_that_asks_more_than_how_long_a_text_is_checks_its_events_itself(model: type[BaseModel]) -> None:
     assert issubclass(model, Event)

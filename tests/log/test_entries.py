@@ -131,6 +131,25 @@ def test_a_number_that_json_can_not_say_is_refused(number: float) -> None:
         metadata_text({"deep": [number]})
 
 
+def test_a_number_that_no_parser_reads_back_is_refused() -> None:
+    assert metadata_text({"n": 10**4_000})
+    with pytest.raises(InvalidEvent, match="more than 4,300 digits"):
+        metadata_text({"n": 10**5_000})
+
+
+def test_what_only_becomes_a_text_in_json_is_asked_like_a_text() -> None:
+    with pytest.raises(InvalidEvent, match="granted_by"):
+        entry_of(
+            line(
+                event_id="00000000-0000-0000-0000-000000000001",
+                event_type="discord_role_change",
+                action="added",
+                target="Oracle",
+                metadata={"granted_by": b"x" * 101},
+            )
+        )
+
+
 def test_a_text_may_speak_of_such_numbers() -> None:
     assert json.loads(metadata_text({"NaN": "Infinity"})) == {"NaN": "Infinity"}
 

@@ -66,3 +66,5 @@ def test_rows_are_refused_together_exactly_if_one_is_or_two_have_one_key(
     if first is None and len({row[:2] for row in rows}) < len(rows):
         first = "things has two rows with one key"
     assert table.refuses_together(rows) == first
+    # an author may well give the values of a dict
+    assert table.refuses_together(dict(enumerate(rows)).values()) == first  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 
 from domain.errors import DatabaseUnavailable, Refused
 from infrastructure.database.connection import Database, Role
@@ -15,7 +16,7 @@ from infrastructure.database.statements import statement
 from infrastructure.log.wakeup import Wakeup
 from infrastructure.projecting.operations import parked, skip
 from infrastructure.projecting.runner import Runner
-from infrastructure.rebuilding import notes
+from infrastructure.rebuilding import folding, notes
 from infrastructure.rebuilding.applying import Limit
 from infrastructure.rebuilding.rebuild import Rebuild, rebuild
 from infrastructure.testing.ledger import Ledger
@@ -25,6 +26,8 @@ from projections.drift import Drift, DriftKind
 from projections.histories import at, joined, left, role_added, role_removed
 from projections.members import members
 from projections.processor import Projection
+from tests.ending import raised_by
+from tests.interrupted import interrupted_at
 from tests.killed import Moment, run_killed
 
 NO_LIMIT = Limit(None)
@@ -340,3 +343,42 @@ def test_a_worker_that_loses_its_connection_is_one_sentence(ledger: Ledger, capf
     assert "Traceback" not in capfd.readouterr().err
     rebuild(ledger.database, members, workers=2)
     ledger.then_verified()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_can_not_be_written_ends_the_fold_while_the_log_is_still_being_sent(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(folding, "MEMBERS_AT_A_TIME", 5)
+    with begun(ledger) as replay, ledger.database.connect(Role.OWNER) as owner:
+        owner.execute("revoke insert on rebuild_temple_member_status from temple_project")
+        error = raised_by(lambda: replay.fold(workers=workers))
+        assert isinstance(error, InsufficientPrivilege if workers == 1 else DatabaseUnavailable)
+        owner.execute("grant insert on rebuild_temple_member_status to temple_project")
+    rebuild(ledger.database, members, workers=workers)
+    ledger.then_verified()
+    nothing_is_left(ledger)
+
+
+def test_a_person_can_interrupt_the_fold(ledger: Ledger) -> None:
+    error = raised_by(lambda: rebuild(ledger.database, interrupted_at("m07")))
+    assert isinstance(error, KeyboardInterrupt)
+    rebuild(ledger.database, members)
+    ledger.then_verified()
+
+
+def test_the_first_rebuild_counts_whoever_gets_rows(ledger: Ledger) -> None:
+    ledger.when(role_added("parked", "x" * 100, at(1)))
+    with ledger.database.connect(Role.APPEND) as connection:
+        connection.execute(
+            "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
+            "values (gen_random_uuid(), 'infinity', 'discord_join', 'nobody', 'joined', 'test')"
+        )
+    alter(ledger, "delete from discord_user_current_roles")
+    alter(ledger, "delete from temple_member_status")
+    with Rebuild(ledger.database, members) as replay:
+        folding_done = replay.fold()
+        shown = replay.compare()
+        applied = replay.apply(shown)
+    assert folding_done.members == 32
+    assert (shown.new_members, shown.changed, applied.changed_members) == (31, 31, 31)

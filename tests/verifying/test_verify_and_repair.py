@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +22,8 @@ from projections.drift import DriftKind
 from projections.histories import at, joined, role_added
 from projections.members import members
 from projections.processor import Projection
+from tests.ending import raised_by
+from tests.interrupted import interrupted_at
 from tests.killed import Moment, run_killed
 
 BOTH: list[Projection] = [members, activity]
@@ -294,4 +297,10 @@ def test_a_batch_after_a_checkpoint_set_back_does_not_accuse_the_log(ledger: Led
     verified = verify(ledger.database, members)
     assert verified.miscounted
     assert repair(ledger.database, members, verified, reason="a test").altered == []
+    ledger.then_verified()
+
+
+@pytest.mark.parametrize("verifying", [verify, verify_since_last])
+def test_a_person_can_interrupt_a_verify(ledger: Ledger, verifying: Callable[..., object]) -> None:
+    assert isinstance(raised_by(lambda: verifying(ledger.database, interrupted_at("m07"))), KeyboardInterrupt)
     ledger.then_verified()
