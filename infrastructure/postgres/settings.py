@@ -56,7 +56,7 @@ FIXED: dict[str, str] = {
 if hasattr(os, "posix_fadvise"):
     # A verify reads pages from all over the log: asked for together, they came three times as fast from a cold disk.
     # Where the system has no such call, PostgreSQL does not start with anything but 0.
-    FIXED["effective_io_concurrency"] = "32"
+    FIXED["effective_io_concurrency"] = "200"
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
