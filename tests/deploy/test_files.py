@@ -121,7 +121,11 @@ def test_the_cron_line_is_one() -> None:
 def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
     text = re.sub(r"ssl_certificate.*;", "", (DEPLOY / "nginx" / "temple-ledger.conf").read_text())
     text = text.replace("443 ssl", "8443")
-    (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{text}\n}}\n")
-    command = ["nginx", "-t", "-c", str(tmp_path / "nginx.conf")]
+    # where it would write otherwise is for root alone
+    own = "access_log off;\n" + "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{own}{text}\n}}\n")
+    command = ["nginx", "-t", "-e", "stderr", "-c", str(tmp_path / "nginx.conf")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
