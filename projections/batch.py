@@ -76,6 +76,11 @@ class Exceptions:
         return Exceptions(parked, self.skipped, self.parked_positions | {each.position for each in more})
 
 
+def without(skipped: frozenset[Position], events: Sequence[Recorded]) -> Sequence[Recorded]:
+    """The events that nobody decided to skip."""
+    return [recorded for recorded in events if recorded.position not in skipped] if skipped else events
+
+
 def known_of(fold: Fold[State], stored: Stored) -> Known[State] | None:
     """None when the stored rows are no state, or rows and frontier disagree: only the log can tell then."""
     if stored.frontier is None:

@@ -169,7 +169,8 @@ class Table:
 
 def _certainly_fits(column: Column) -> Callable[[Any], bool]:
     """Says at once of nearly every value that PostgreSQL takes it; of the others, `Column.refuses` knows."""
-    null, length = column.null, column.length if column.length is not None else 1 << 28
+    null, length = column.null, _most_characters(column)
+    limit = 1 << _BITS.get(column.type, 0)
 
     def text(value: Any) -> bool:
         if value is None:
@@ -186,27 +187,29 @@ def _certainly_fits(column: Column) -> Callable[[Any], bool]:
         return column.refuses(value) is None
 
     if column.type in _BITS:
-        limit = 1 << _BITS[column.type]
         return number
     return {ColumnType.TEXT: text, ColumnType.TIMESTAMPTZ: time}.get(column.type, other)
 
 
 def _certainly_fit_together(column: Column) -> Callable[[Sequence[Any]], bool]:
     """The same of the values of some rows."""
-    fits = _certainly_fits(column)
+    fits, length = _certainly_fits(column), _most_characters(column)
 
     def texts(values: Sequence[Any]) -> bool:
         try:
             together = "".join(values)
         except TypeError:
             return all(map(fits, values))
-        return together.isascii() and "\x00" not in together and (length is None or max(map(len, values)) <= length)
+        return together.isascii() and "\x00" not in together and max(map(len, values)) <= length
 
     def others(values: Sequence[Any]) -> bool:
         return all(map(fits, values))
 
-    length = column.length
     return texts if column.type is ColumnType.TEXT else others
+
+
+def _most_characters(column: Column) -> int:
+    return column.length if column.length is not None else 1 << 28
 
 
 def check_name(what: str, name: str) -> None:

@@ -14,7 +14,7 @@ from infrastructure.database import tables
 from infrastructure.database.statements import statement
 from infrastructure.log.reader import events
 from infrastructure.projecting.member_stream import member_histories
-from projections.batch import Exceptions, Failure, Stored
+from projections.batch import Exceptions, Failure, Stored, without
 from projections.checkpoint import Checkpoint, ProjectionState
 from projections.difference import Changes
 from projections.fold import Fold, Frontier
@@ -92,12 +92,7 @@ class PostgresTransaction:
     def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
         skipped = self.exceptions(fold.projection.name).skipped
         found = member_histories(self.connection, fold, user_ids, upto=upto)
-        if not skipped:
-            return found
-        return {
-            user_id: [recorded for recorded in events if recorded.position not in skipped]
-            for user_id, events in found.items()
-        }
+        return {user_id: without(skipped, events) for user_id, events in found.items()}
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
         for table in declared:

@@ -17,7 +17,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
 from infrastructure.projecting.folding_members import before_parked
 from infrastructure.projecting.member_stream import member_stream
-from projections.batch import Stored
+from projections.batch import Stored, without
 from projections.fold import Fold, Folded, Frontier
 from projections.member_projection import MemberProjection, State
 from projections.tables import Row
@@ -88,10 +88,7 @@ def _walk(
     frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)))
     sides = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
-        events: Sequence[Recorded] = log.take(user_id)
-        if skipped:
-            events = [recorded for recorded in events if recorded.position not in skipped]
-        events = before_parked(events, parked.get(user_id))
+        events = before_parked(without(skipped, log.take(user_id)), parked.get(user_id))
         stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
         place = frontiers.take(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None

@@ -74,7 +74,7 @@ def compare_members(
 
     Within a transaction whose snapshot decides what is seen.
     """
-    shown = Shown(checkpoint.epoch, checkpoint.position, stored_members=_count_members(connection, projection.tables))
+    shown = Shown(checkpoint.epoch, checkpoint.position, stored_members=_stored_members(connection, projection))
     if shown.stored_members == 0:
         shown.new_members = counted(connection, projection)
         shown.changes = shown.new_members
@@ -159,9 +159,9 @@ def _qualified(table: str, names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(table, name) for name in names)
 
 
-def _count_members(connection: Connection, of_tables: Iterable[Table]) -> int:
+def _stored_members(connection: Connection, projection: MemberProjection[Any]) -> int:
     every = sql.SQL(" union ").join(
-        sql.SQL("select user_id from {}").format(sql.Identifier(table.name)) for table in of_tables
+        sql.SQL("select user_id from {}").format(sql.Identifier(table.name)) for table in projection.tables
     )
     row = connection.execute(sql.SQL("select count(*) from ({}) as member").format(every)).fetchone()
     return int(row[0]) if row is not None else 0

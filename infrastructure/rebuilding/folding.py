@@ -21,7 +21,7 @@ from infrastructure.projecting.rare_collections import rare_collections
 from infrastructure.projecting.transaction import PostgresTransaction
 from infrastructure.rebuilding.notes import Range
 from infrastructure.rebuilding.shadow import put_failures, put_frontiers, put_rows
-from projections.batch import Failure, TallyBatch, count_batch
+from projections.batch import Failure, TallyBatch, count_batch, without
 from projections.fold import Fold, Folded, Frontier
 from projections.member_projection import MemberProjection
 from projections.processor import Projection
@@ -112,7 +112,7 @@ class RangeFolder:
             self._fold(self.projection, part, mark)
 
     def _fold(self, projection: MemberProjection[Any], part: Range, mark: "_Mark") -> None:
-        fold, skipped = Fold(projection, self.catalogue), self.skipped
+        fold = Fold(projection, self.catalogue)
         piece, user_id = Piece(), part.done_user
 
         def put(piece: Piece, user_id: str | None, done: bool) -> None:
@@ -125,8 +125,7 @@ class RangeFolder:
         stream = member_stream(self.reading, fold, upto=self.upto, after_user=after, upto_user=part.upto_user)
         with closing(stream) as members, _one_behind(put) as put_behind, rare_collections():
             for user_id, found in members:
-                known = [recorded for recorded in found if recorded.position not in skipped] if skipped else found
-                piece.add(user_id, fold.whole_of_known(known), len(found))
+                piece.add(user_id, fold.whole_of_known(without(self.skipped, found)), len(found))
                 if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
                     put_behind(piece, user_id, False)
                     piece = Piece()
