@@ -97,14 +97,18 @@ def keep_attributions(connection: Connection, attributions: Sequence[Attribution
 
 
 def take_change(connection: Connection, attribution: Attribution) -> Change | None:
-    """The first change that this entry explains and that nobody explained; it is not there any more then."""
+    """The change that this entry explains and that nobody explained; it is not there any more then.
+
+    Its frame came when it happened, or as late as the entry did: a RESUME delays the one, or both.
+    """
     row = connection.execute(
         statement("discord_change_take"),
         {
             "user_id": attribution.user_id,
             "direction": attribution.direction,
             "role_id": attribution.role,
-            "earliest": attribution.came_at - WINDOW,
+            "at": attribution.at,
+            "earliest": min(attribution.at, attribution.came_at) - WINDOW,
             "latest": attribution.came_at + WINDOW,
         },
         prepare=True,

@@ -183,7 +183,9 @@ class Story:
         self.world.drain()
 
     def do_wait(self, user_id: str, number: int, more: int) -> None:
-        self.world.line.hand_over_late(backwards=False)
+        """Entries that are still on their way may come after it, as after a RESUME."""
+        if number < 4:
+            self.world.line.hand_over_late(backwards=False)
         self.guild.wait(20 * 4**more)
 
     def do_snapshot(self, user_id: str, number: int, more: int) -> None:

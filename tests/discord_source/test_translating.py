@@ -62,11 +62,32 @@ def test_an_entry_that_comes_later_tells_the_grant_again_with_the_one_who_gave_i
     assert world.folded(ada).roles[oracle] == (first.at, world.guild.moderator)
 
 
-def test_an_entry_that_comes_too_late_is_nobodys(world: World) -> None:
+@pytest.mark.parametrize("backwards", [False, True])
+def test_entries_that_a_resume_delayed_explain_what_happened_when_they_were_made(world: World, backwards: bool) -> None:
+    """And nothing that came after them, for which they would be near enough by the time at which they were heard."""
     ada, (oracle, _) = someone(world), world.guild.roles
+    for change in ({"add": [oracle]}, {"remove": [oracle]}, {"add": [oracle]}):
+        world.line.send(world.guild.change_roles(ada, **change), entries="late")
+        world.guild.wait(60)
+    world.line.hand_over_late(backwards=backwards)
+    world.line.send(world.guild.change_roles(ada, remove=[oracle]), entries="late")
+    world.guild.wait(5)
     world.line.send(world.guild.change_roles(ada, add=[oracle]), entries="late")
+    world.line.hand_over_late(backwards=backwards)
+    world.drain()
+    true = [each for each in world.guild.history if each.role]
+    assert [each.kind for each in true] == ["add", "remove", "add", "remove", "add"]
+    told = [each for each in world.events() if each.role and "attributes" not in each.metadata]
+    assert [(each.kind, each.at) for each in told] == [(each.kind, each.at) for each in true]
+    explained = {each.at: each.metadata["audit_entry"] for each in world.events() if "attributes" in each.metadata}
+    assert explained == {each.at: each.entry_id for each in true}
+
+
+def test_an_entry_that_is_near_to_no_change_is_nobodys(world: World) -> None:
+    ada, (oracle, _) = someone(world), world.guild.roles
+    world.line.send(world.guild.change_roles(ada, add=[oracle], logged=False))
     world.guild.wait(40)
-    world.line.hand_over_late(backwards=False)
+    world.line.send(world.guild.log_without_effect(ada, oracle, add=True))
     world.drain()
     assert world.folded(ada).roles[oracle].granted_by is None
 
