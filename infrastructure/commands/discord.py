@@ -166,6 +166,7 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
 
 
 async def _taken(session: Session, rest: Any, guild: str, announcer: Announcer) -> UUID:
+    from infrastructure.database.in_thread import in_thread
     from infrastructure.discord.backfill import backfill
     from infrastructure.discord.catching_up import SETTLE_SECONDS, translate_all
     from infrastructure.discord.errors import DiscordRefuses
@@ -175,9 +176,9 @@ async def _taken(session: Session, rest: Any, guild: str, announcer: Announcer) 
         await backfill(session.database, rest, guild, announcer=announcer)
     except DiscordRefuses as error:
         session.say(f"{error}; who changed what stays unknown")
-    await asyncio.to_thread(translate_all, session.database, announcer)
+    await in_thread(translate_all, session.database, announcer)
     snapshot_id = await take_snapshot(session.database, rest, guild)
-    if await asyncio.to_thread(_is_listening, session):
+    if await in_thread(_is_listening, session):
         # frames of what the snapshot has seen may still be on their way to the listener
         await asyncio.sleep(SETTLE_SECONDS)
     return snapshot_id

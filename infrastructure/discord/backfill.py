@@ -1,6 +1,5 @@
 """The audit log, read back over REST: what it says of changes whose frames, or whose entries, were not heard."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from infrastructure.database.connection import Database, Role
+from infrastructure.database.in_thread import in_thread
 from infrastructure.database.statements import statement
 from infrastructure.discord.audit import attributions_of
 from infrastructure.discord.change import SOURCE
@@ -59,11 +59,11 @@ async def backfill(
     Raises DiscordUnavailable, DiscordRefuses and DatabaseUnavailable; what was read by then is kept.
     """
     with PatientConnection(database, Role.APPEND, application="temple discord backfill") as patient:
-        after = await asyncio.to_thread(patient.run, "backfill", lambda connection: _start(connection, clock(), since))
+        after = await in_thread(patient.run, "backfill", lambda connection: _start(connection, clock(), since))
         begun = drawn_at(after)
         total = ReadBack(0, 0, 0, begun)
         while page := await rest.audit_log(guild, after, AUDIT_PAGE):
-            explained, events = await asyncio.to_thread(
+            explained, events = await in_thread(
                 patient.run,
                 "backfill",
                 lambda connection, page=page: _keep(connection, page),

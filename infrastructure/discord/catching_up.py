@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 
 from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.in_thread import in_thread
 from infrastructure.database.statements import statement
 from infrastructure.discord.backfill import ReadBack, backfill, now
 from infrastructure.discord.errors import DiscordRefuses
@@ -63,12 +64,12 @@ async def catch_up(
         open_gate()
     await translated(database)
     snapshot_id = await take_snapshot(database, rest, guild, clock=clock)
-    snapshot = await asyncio.to_thread(_read, database, snapshot_id)
+    snapshot = await in_thread(_read, database, snapshot_id)
     if snapshot.differences:
         await asyncio.sleep(settle_seconds)
         await translated(database)
     try:
-        applied = await asyncio.to_thread(apply_discord_snapshot, database, snapshot_id, by=by, announcer=announcer)
+        applied = await in_thread(apply_discord_snapshot, database, snapshot_id, by=by, announcer=announcer)
     except Held as held:
         return CaughtUp(read_back, snapshot, None, held, refused)
     return CaughtUp(read_back, snapshot, applied, None, refused)
@@ -76,8 +77,8 @@ async def catch_up(
 
 async def translated(database: Database) -> None:
     """Waits until all that the inbox has by now is translated, by whoever does it."""
-    head = await asyncio.to_thread(_head, database)
-    while head and await asyncio.to_thread(_waits, database, head):  # noqa: ASYNC110 -- another process may do it
+    head = await in_thread(_head, database)
+    while head and await in_thread(_waits, database, head):  # noqa: ASYNC110 -- another process may do it
         await asyncio.sleep(POLL_SECONDS)
 
 

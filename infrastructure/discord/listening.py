@@ -1,17 +1,18 @@
 """The listener: the gateway, the writer, translating and catching up, in one process until it is told to stop."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import discord
 import structlog
 
 from domain.errors import DatabaseUnavailable, LedgerError
 from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.in_thread import in_thread
 from infrastructure.discord import observed
 from infrastructure.discord.backfill import now
 from infrastructure.discord.catching_up import SETTLE_SECONDS, CaughtUp, catch_up
@@ -32,6 +33,8 @@ CANCEL_SECONDS: Final = 0.5
 BY: Final = "temple discord listen"
 
 log = structlog.get_logger("temple.discord")
+
+Result = TypeVar("Result")
 
 FATAL: Final = {
     4004: "Discord does not accept the token: set TEMPLE_DISCORD_TOKEN to the bot's",
@@ -167,7 +170,8 @@ class Listener:
     async def _catch_up(
         self, rest: Rest, guild: str, gate: GatedTranslating, announcer: Announcer, begun: asyncio.Event
     ) -> None:
-        """Once for each session, and again where it failed. Another session that begins meanwhile begins it anew."""
+        """Once for each session, and again where it failed. Another session that begins meanwhile begins it anew: the
+        gate is closed again then, so the one before could wait for ever."""
         while True:
             await begun.wait()
             pause = FIRST_RETRY_SECONDS
@@ -175,8 +179,9 @@ class Listener:
                 begun.clear()
                 closings = self._closings
                 try:
-                    self._tell(
-                        await catch_up(
+                    done = await _unless(
+                        begun,
+                        catch_up(
                             self._database,
                             rest,
                             guild,
@@ -185,8 +190,10 @@ class Listener:
                             announcer=announcer,
                             settle_seconds=self._settle_seconds,
                             clock=self._clock,
-                        )
+                        ),
                     )
+                    if done is not None:
+                        self._tell(done)
                 except (DiscordUnavailable, DiscordRefuses, DatabaseUnavailable) as error:
                     self._say(f"{error}; listening goes on, and what was missed is looked for again in {pause:.0f} s")
                     with suppress(asyncio.TimeoutError):
@@ -234,7 +241,7 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
                 return observed.surroundings(connection).guild
             return observed.claim_guild(connection, guild, now())
 
-    guild = wanted or await asyncio.to_thread(claimed, None)
+    guild = wanted or await in_thread(claimed, None)
     if guild is None:
         guilds = await rest.guilds()
         if len(guilds) != 1:
@@ -244,10 +251,20 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
                 else "the bot is in more than one guild: say which by TEMPLE_DISCORD_GUILD"
             )
         guild = guilds[0]
-    ours = await asyncio.to_thread(claimed, guild)
+    ours = await in_thread(claimed, guild)
     if ours != guild:
         raise OtherGuild(str(ours), guild)
     return guild
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """What *work* returns or raises; None, and *work* has ended, if *event* is set before."""
+    working, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        await _ended([working, waiting])
 
 
 async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:

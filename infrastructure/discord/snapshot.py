@@ -3,7 +3,6 @@
 Both sides come in the order of ids, a page at a time, so memory does not grow with the guild.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,6 +13,7 @@ import psycopg
 from domain.instant import format_instant, parse_instant
 from domain.log_entry import LogEntry
 from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.in_thread import in_thread
 from infrastructure.database.statements import statement
 from infrastructure.discord import directory, observed
 from infrastructure.discord.change import SOURCE, Change, entry_of_change
@@ -54,12 +54,12 @@ async def take_snapshot(database: Database, rest: Rest, guild: str, *, clock: Cl
         database.connect(Role.APPEND, application="temple discord snapshot") as connection,
     ):
         counted = await rest.counted(guild)
-        comparing = await asyncio.to_thread(_Comparing, connection, guild, await rest.roles(guild), clock)
+        comparing = await in_thread(_Comparing, connection, guild, await rest.roles(guild), clock)
         after = "0"
         # a short page need not be the last one; an empty one is
         while page := await rest.members(guild, after, PAGE):
-            after = await asyncio.to_thread(comparing.take, page)
-        await asyncio.to_thread(comparing.finish, counted.members)
+            after = await in_thread(comparing.take, page)
+        await in_thread(comparing.finish, counted.members)
         return comparing.id
 
 

@@ -18,6 +18,7 @@ import structlog
 
 from domain.errors import PlatformUnavailable, Refused
 from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.in_thread import in_thread
 from infrastructure.database.statements import statement
 from infrastructure.patreon.client import limited, new_session
 from infrastructure.patreon.strict_json import Unreadable, read_json
@@ -86,7 +87,7 @@ class Tokens:
         """The one to use now, refreshed ahead of time. Raises PlatformUnavailable, DatabaseUnavailable."""
         if not self._given.refreshes:
             return self._given.access or ""
-        pair = await asyncio.to_thread(self._stored)
+        pair = await in_thread(self._stored)
         if pair.refused_at is not None:
             lives = pair.access and self._clock() < pair.expires_at
             return pair.access if lives else self._given.access or pair.access
@@ -136,19 +137,19 @@ class Tokens:
     async def _refreshed(self, needed: Callable[[Pair], bool]) -> Pair:
         """The stored pair, made new if that is *needed* once nobody else is at it."""
         async with self._turn:
-            connection = await asyncio.to_thread(self._connected)
+            connection = await in_thread(self._connected)
             with connection, database_errors("keeping the token of Patreon"):
-                pair = await asyncio.to_thread(self._hold, connection)
+                pair = await in_thread(self._hold, connection)
                 if not needed(pair):
                     return pair
                 try:
                     answer = await self._exchange(pair.refresh)
                 except RefreshRefused:
                     values = {"name": NAME, "at": self._clock()}
-                    await asyncio.to_thread(connection.execute, statement("patreon_token_refused"), values)
-                    await asyncio.to_thread(connection.commit)
+                    await in_thread(connection.execute, statement("patreon_token_refused"), values)
+                    await in_thread(connection.commit)
                     raise
-                return await asyncio.to_thread(self._keep, connection, answer)
+                return await in_thread(self._keep, connection, answer)
 
     def _connected(self) -> psycopg.Connection[Any]:
         return self._database.connect(Role.APPEND, application="temple patreon token", autocommit=True)

@@ -124,6 +124,25 @@ def test_what_a_lost_session_did_not_tell_is_found(database: Database, guild: Tr
         assert sessions[0].gap_seconds is not None
 
 
+def test_a_session_that_begins_while_the_one_before_is_caught_up_is_caught_up_as_well(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    oracle, _ = guild.roles
+    (ada,) = people(guild, 1)
+    fake.held = {"/guilds/{guild}/audit-logs"}
+    with running(database, fake) as listening:
+        listening.until(lambda: "audit-logs" in " ".join(fake.requests), "the audit log is read back")
+        fake.forget_sessions()
+        fake.abort()
+        listening.until(lambda: listening.kinds().get("READY") == 2, "another session has begun")
+        now(guild)
+        fake.dispatch(*guild.change_roles(ada, add=[oracle]))
+        fake.held = set()
+        listening.until_caught_up()
+        listening.until_translated(lambda kinds: kinds.get("GUILD_MEMBER_UPDATE") == 1)
+        then_equal(listening, guild)
+
+
 def test_what_happened_while_the_guild_was_unavailable_is_found(
     database: Database, guild: TrueGuild, fake: FakeDiscord
 ) -> None:

@@ -142,7 +142,8 @@ def test_after_any_faults_the_ledger_is_the_guild_and_tells_nothing_twice(
         then_equal(listening, guild)
         true: Counter[tuple[str, str, str]] = Counter((each.user_id, each.kind, each.role) for each in guild.history)
         # the bot was a member before the history of this guild began
-        assert not told(listening) - true - Counter([(guild.bot, "join", "")])
+        never = told(listening) - true - Counter([(guild.bot, "join", "")])
+        assert not never, f"told what never was: {never}"
         assert listening.ask("select coalesce(sum(conflicts), 0) from translator") == [(0,)]
 
 

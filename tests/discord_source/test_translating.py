@@ -66,8 +66,9 @@ def test_an_entry_that_comes_later_tells_the_grant_again_with_the_one_who_gave_i
 def test_entries_that_a_resume_delayed_explain_what_happened_when_they_were_made(world: World, backwards: bool) -> None:
     """And nothing that came after them, for which they would be near enough by the time at which they were heard."""
     ada, (oracle, _) = someone(world), world.guild.roles
-    for change in ({"add": [oracle]}, {"remove": [oracle]}, {"add": [oracle]}):
-        world.line.send(world.guild.change_roles(ada, **change), entries="late")
+    give, take = {oracle}, set[str]()
+    for change in (give, take, give):
+        world.line.send(world.guild.change_roles(ada, add=change, remove=give - change), entries="late")
         world.guild.wait(60)
     world.line.hand_over_late(backwards=backwards)
     world.line.send(world.guild.change_roles(ada, remove=[oracle]), entries="late")

@@ -28,7 +28,8 @@ class Session:
 
 class FakeDiscord:
     """`refuse_with`: the close code that an IDENTIFY is answered with. `limits`: how many requests for members are
-    answered with 429 first. `forbidden`: paths of REST that are answered with 403. `requests`: what was asked."""
+    answered with 429 first. `forbidden`: paths of REST that are answered with 403; `held`: those that are answered
+    when they are taken out. `requests`: what was asked."""
 
     def __init__(self, guild: TrueGuild, *, page: int = 1_000) -> None:
         self.guild = guild
@@ -36,6 +37,7 @@ class FakeDiscord:
         self.refuse_with: int | None = None
         self.limits = 0
         self.forbidden: set[str] = set()
+        self.held: set[str] = set()
         self.deaf = False
         self.requests: list[str] = []
         self.received: list[dict[str, Any]] = []
@@ -119,6 +121,8 @@ class FakeDiscord:
     ) -> Callable[[web.Request], Coroutine[Any, Any, web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             self.requests.append(request.path_qs.removeprefix(API))
+            while path in self.held:  # noqa: ASYNC110 -- taken out by another thread
+                await asyncio.sleep(0.01)
             if request.headers.get("Authorization") != "Bot a-token":
                 return _json({"message": "401: Unauthorized", "code": 0}, status=401)
             if path in self.forbidden:

@@ -1,0 +1,47 @@
+"""Work in a thread ends before the one who waits for it does."""
+
+import asyncio
+import threading
+
+import pytest
+
+from infrastructure.database.in_thread import in_thread
+
+
+async def begun(event: threading.Event) -> None:
+    while not event.is_set():  # noqa: ASYNC110 -- set by another thread
+        await asyncio.sleep(0.001)
+
+
+def test_whoever_is_cancelled_waits_for_the_thread_however_often() -> None:
+    working, goes_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        working.set()
+        assert goes_on.wait(10)
+        done.set()
+
+    async def cancelled() -> None:
+        waiting = asyncio.create_task(in_thread(work))
+        await begun(working)
+        for _ in range(3):
+            waiting.cancel()
+            await asyncio.wait([waiting], timeout=0.01)
+            assert not waiting.done()
+        goes_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert done.is_set()
+
+    asyncio.run(cancelled())
+
+
+def test_it_returns_and_raises_what_the_work_does() -> None:
+    def work(number: int, *, fails: bool) -> int:
+        if fails:
+            raise ValueError(number)
+        return number
+
+    assert asyncio.run(in_thread(work, 3, fails=False)) == 3
+    with pytest.raises(ValueError, match="4"):
+        asyncio.run(in_thread(work, 4, fails=True))
