@@ -21,6 +21,9 @@ from infrastructure.discord.snowflake import by_number
 WINDOW: Final = timedelta(seconds=30)
 """Entry and frame of one change come within it, in either order."""
 
+RESUMABLE: Final = timedelta(minutes=10)
+"""No session is resumed after that, so no frame is later."""
+
 CLOSED_AFTER: Final = timedelta(minutes=5)
 """Entries that a snapshot of everybody leaves without a place, and that are older, had no effect."""
 
@@ -95,8 +98,13 @@ def alternating(held: bool, entries: Iterable[Attribution]) -> list[Attribution]
     return taken
 
 
+def latest_frame(attribution: Attribution) -> datetime:
+    """When the frame of it comes at the latest: of one that was only read back, nobody knows how late it is."""
+    return attribution.came_at + (RESUMABLE if attribution.heard_at is None else WINDOW)
+
+
 def is_within_window(attribution: Attribution, received_at: datetime) -> bool:
-    return abs(received_at - attribution.came_at) <= WINDOW
+    return attribution.came_at - WINDOW <= received_at <= latest_frame(attribution)
 
 
 def _sighted(member: Member, seen: Seen) -> Member:

@@ -11,7 +11,7 @@ import psycopg
 from domain.instant import format_instant, parse_instant
 from infrastructure.database.statements import statement
 from infrastructure.discord.change import Change
-from infrastructure.discord.conclusion import WINDOW, Conclusion
+from infrastructure.discord.conclusion import WINDOW, Conclusion, latest_frame
 from infrastructure.discord.directory import NamedRole
 from infrastructure.discord.member import Attribution, Feed, Member
 
@@ -109,7 +109,8 @@ def take_change(connection: Connection, attribution: Attribution) -> Change | No
             "role_id": attribution.role,
             "at": attribution.at,
             "earliest": min(attribution.at, attribution.came_at) - WINDOW,
-            "latest": attribution.came_at + WINDOW,
+            "came_at": attribution.came_at,
+            "latest": latest_frame(attribution),
         },
         prepare=True,
     ).fetchone()

@@ -1,4 +1,4 @@
--- The one that is nearest to when it happened; of those that came together, the first.
+-- The one that came nearest to when the entry was made, or to when it was heard; of those that came together, the first.
 delete from discord_change
 where key = (
     select key
@@ -7,7 +7,10 @@ where key = (
       and direction = %(direction)s
       and role_id = %(role_id)s
       and received_at between %(earliest)s and %(latest)s
-    order by abs(extract(epoch from received_at - %(at)s)), received_at, at
+    order by
+        least(abs(extract(epoch from received_at - %(at)s)), abs(extract(epoch from received_at - %(came_at)s))),
+        received_at,
+        at
     limit 1
 )
 returning key, at

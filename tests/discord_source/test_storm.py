@@ -120,9 +120,12 @@ def test_after_any_faults_the_ledger_is_the_guild_and_tells_nothing_twice(
     for run in range(RUNS):
         guild.wait(30)
         fake.deaf = False
+        # a listener that ends before it has read the audit log back has translated nothing
+        fake.held = {"/guilds/{guild}/audit-logs"} if run == 1 and seed % 2 else set()
         frames = Noting()
         with running(database, fake, frames=frames, clock=lambda: guild.now) as listening:
-            listening.until_caught_up()
+            if not fake.held:
+                listening.until_caught_up()
             for step in range(STEPS):
                 frames.killed = run < RUNS - 1 and step > STEPS - 6
                 storm.change()

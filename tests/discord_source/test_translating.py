@@ -84,6 +84,29 @@ def test_entries_that_a_resume_delayed_explain_what_happened_when_they_were_made
     assert explained == {each.at: each.entry_id for each in true}
 
 
+@pytest.mark.parametrize("translated", [False, True])
+def test_entries_that_were_only_read_back_explain_frames_that_a_resume_delayed(world: World, translated: bool) -> None:
+    """The listener was killed before it had heard the entries, and before or after it had translated the frames."""
+    ada, (oracle, _) = someone(world), world.guild.roles
+    give, take = {oracle}, set[str]()
+    delayed = []
+    for change in (give, take, give):
+        delayed += world.guild.change_roles(ada, add=change, remove=give - change)
+        world.guild.wait(20)
+    world.guild.wait(60)
+    world.line.send(delayed, entries="late")
+    if translated:
+        world.drain()
+    world.guild.wait(30)
+    world.line.cut()
+    world.line.open()
+    world.catch_up()
+    true = [(each.kind, each.entry_id) for each in world.guild.history if each.role]
+    told = [(each.kind, each.metadata.get("audit_entry")) for each in world.events() if each.role]
+    first = [(kind, None) for kind, _ in true] if translated else []
+    assert sorted(told, key=str) == sorted(first + true, key=str)
+
+
 def test_an_entry_that_is_near_to_no_change_is_nobodys(world: World) -> None:
     ada, (oracle, _) = someone(world), world.guild.roles
     world.line.send(world.guild.change_roles(ada, add=[oracle], logged=False))
