@@ -1,6 +1,10 @@
 """A real PostgreSQL for every test: one throw-away server a run, one migrated template, one copy of it a test."""
 
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
@@ -13,12 +17,22 @@ from infrastructure.postgres.server import EmbeddedServer
 from tests.copies import Copies
 
 TEMPLATE = "temple_template"
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a folder of its own is made in it, for this account alone
+ENOUGH_BYTES: Final = 3 * 1024**3
+
+
+def in_memory() -> Path | None:
+    """Where files are memory, and there is enough of it: a copy of the template for each test is mostly disk."""
+    has_room = (
+        MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
+    )
+    return MEMORY if has_room else None
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedServer]:
-    # in its usual folder, where the next run finds and removes what a killed one left
-    with scratch_server() as running:
+    # in the same folder each time, where the next run finds and removes what a killed one left
+    with scratch_server(in_memory()) as running:
         yield running
 
 
