@@ -11,7 +11,7 @@ import structlog
 from domain.catalogue import CATALOGUE, Catalogue
 from domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from domain.position import START, Position
-from infrastructure.database.connection import Database, Role, passes
+from infrastructure.database.connection import Database, Role, database_errors, passes
 from infrastructure.database.migrations import require_current
 from infrastructure.database.statements import statement
 from infrastructure.log.reader import GapReader, Look
@@ -153,10 +153,12 @@ class Runner:
         With *until_caught_up*, returns once every projection has folded what was in the log when we began; one that
         is paused, failed or in need of a replay is not waited for.
         """
-        self._open()
+        with database_errors("the runner begins"):
+            self._open()
         try:
             if until_caught_up:
-                self._target = self._head()
+                with database_errors("the runner begins"):
+                    self._target = self._head()
             self._loop()
         finally:
             self._close()

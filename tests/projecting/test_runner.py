@@ -5,11 +5,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
-from domain.errors import UnsafeLog
+from domain.errors import DatabaseUnavailable, UnsafeLog
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
 from infrastructure.log.reader import PAGE
@@ -201,9 +202,28 @@ def test_a_repair_between_two_batches_does_not_come_undone(ledger: Ledger) -> No
     ledger.then_roles("ada", ["Oracle", "Seeker"])
 
 
+def test_a_runner_whose_first_question_is_cut_off_says_so_in_a_sentence(ledger: Ledger) -> None:
+    with ledger.database.connect(Role.OWNER) as owner, ThreadPoolExecutor(1) as thread:
+        owner.autocommit = False
+        owner.execute("lock table webhook_audit_log")
+        asking = thread.submit(catch_up, ledger.database)
+        with ledger.database.connect(Role.LOGIN) as admin:
+            wait_until(
+                lambda: bool(
+                    admin.execute(
+                        "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' "
+                        "and datname = current_database() and application_name = 'temple run'"
+                    ).fetchall()
+                )
+            )
+        assert isinstance(asking.exception(20), DatabaseUnavailable)
+
+
 def test_a_runner_recovers_from_losing_its_connection(ledger: Ledger) -> None:
     with running(ledger.database):
-        for number in range(4):
+        history(ledger, 0)
+        wait_until(lambda: position(ledger.database) == head(ledger.database))
+        for number in range(1, 5):
             history(ledger, number)
             with ledger.database.connect(Role.LOGIN) as admin:
                 admin.execute(
