@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 Given = ParamSpec("Given")
@@ -15,7 +16,8 @@ async def in_thread(work: Callable[Given, Result], /, *args: Given.args, **kwarg
     So a connection that the caller holds is never closed under the hands of the thread that uses it, and what was begun
     is over before anything else begins. What *work* then returns or raises is gone.
     """
-    working = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    # not a task: whoever ends the loop cancels every task
+    working = asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:

@@ -60,8 +60,11 @@ async def catch_up(
     except DiscordRefuses as error:
         # who did it stays unknown; what happened is told by frames and snapshots all the same
         refused = str(error)
-    finally:
+    except Exception:
+        # not when it is cancelled: then nothing is translated before the entries are known
         open_gate()
+        raise
+    open_gate()
     await translated(database)
     snapshot_id = await take_snapshot(database, rest, guild, clock=clock)
     snapshot = await in_thread(_read, database, snapshot_id)

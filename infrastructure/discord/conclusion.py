@@ -207,18 +207,22 @@ class _Story:
         if (held if len(steps) % 2 == 0 else not held) == wanted:
             return changes
         direction: Kind = "add" if wanted else "remove"
-        fresh = (
-            each
-            for each in told
-            if each.direction == direction and not self._is_overdue(each) and is_within_window(each, self._seen.at)
-        )
-        by = next(fresh, None)
+        by = self._fresh(direction, told)
         if by is not None:
             return [*changes, self._step(by)._replace(at=self._seen.at)]
         if steps:
             return changes[:-1]
         key = f"{self._seen.key}:{direction}:{role}"
         return [Change(self._member.user_id, direction, self._seen.at, key, role, notes=self._notes())]
+
+    def _fresh(self, direction: Kind, told: Sequence[Attribution]) -> Attribution | None:
+        """Whose frame this is: rather of an entry that came with it than of one whose frame would be that late."""
+        found = [
+            each
+            for each in told
+            if each.direction == direction and not self._is_overdue(each) and is_within_window(each, self._seen.at)
+        ]
+        return min(found, key=lambda each: abs(self._seen.at - each.came_at) > WINDOW, default=None)
 
     def _role_ended(self, role: str, told: Sequence[Attribution]) -> list[Change]:
         """By the end of the stay, which no event of its own tells, or by the end of the role.

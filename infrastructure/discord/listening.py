@@ -265,15 +265,27 @@ async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Re
         return working.result() if working.done() else None
     finally:
         await _ended([working, waiting])
+        if not working.cancelled():
+            working.exception()  # or else asyncio tells of it, though the next try will
 
 
 async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancels until they have: Python 3.11's `wait_for`, which discord.py connects with, can swallow a cancellation."""
+    """Cancels until they have: Python 3.11's `wait_for`, which discord.py connects with, can swallow a cancellation.
+
+    Whoever is cancelled meanwhile waits all the same.
+    """
     pending: set[asyncio.Task[Any]] = set(tasks)
+    cancelled = False
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)
+        try:
+            await asyncio.wait(pending, timeout=CANCEL_SECONDS)
+        except asyncio.CancelledError:
+            cancelled = True
+        pending = {task for task in pending if not task.done()}
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 async def _connect(client: Collector) -> None:

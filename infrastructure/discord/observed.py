@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -71,7 +72,7 @@ def keep_members(connection: Connection, members: Sequence[Member]) -> None:
 
 
 def keep_attributions(connection: Connection, attributions: Sequence[Attribution]) -> list[Attribution]:
-    """Those that nothing has used yet. One that was read back before it was heard is told when it was."""
+    """Those that nothing has used yet, with when they were heard: also of one that is read back after that."""
     if not attributions:
         return []
     rows = [
@@ -92,8 +93,12 @@ def keep_attributions(connection: Connection, attributions: Sequence[Attribution
     found = connection.execute(
         statement("discord_attribution_keep"), {"attributions": json.dumps(rows)}, prepare=True
     ).fetchall()
-    is_open = {(entry_id, direction, role) for entry_id, direction, role, is_open in found if is_open}
-    return [each for each in attributions if (each.entry_id, each.direction, each.role) in is_open]
+    still_open = {(entry_id, direction, role): heard for entry_id, direction, role, is_open, *heard in found if is_open}
+    return [
+        replace(each, heard_at=heard[0], session=heard[1])
+        for each in attributions
+        if (heard := still_open.get((each.entry_id, each.direction, each.role))) is not None
+    ]
 
 
 def take_change(connection: Connection, attribution: Attribution) -> Change | None:

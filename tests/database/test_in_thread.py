@@ -36,6 +36,32 @@ def test_whoever_is_cancelled_waits_for_the_thread_however_often() -> None:
     asyncio.run(cancelled())
 
 
+def test_whoever_ends_the_loop_waits_for_the_thread() -> None:
+    """`asyncio.run` cancels every task when the first one is over."""
+    working, goes_on = threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    def work() -> None:
+        working.set()
+        assert goes_on.wait(10)
+        ended.append("thread")
+
+    async def waits() -> None:
+        try:
+            await in_thread(work)
+        finally:
+            ended.append("who waits")
+
+    async def first() -> asyncio.Task[None]:
+        waiting = asyncio.create_task(waits())
+        await begun(working)
+        asyncio.get_running_loop().call_later(0.01, goes_on.set)
+        return waiting
+
+    asyncio.run(first())
+    assert ended == ["thread", "who waits"]
+
+
 def test_it_returns_and_raises_what_the_work_does() -> None:
     def work(number: int, *, fails: bool) -> int:
         if fails:

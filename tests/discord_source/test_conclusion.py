@@ -120,6 +120,13 @@ def test_entries_that_were_only_read_back_wait_for_their_frames_while_the_sessio
     assert len(concluded(member(), frame(), *ahead, feed=SESSION_BEFORE).changes) == 2
 
 
+def test_a_frame_is_rather_of_the_entry_that_came_with_it_than_of_one_that_was_read_back_long_before() -> None:
+    before = [entry("add", "a", -300, heard=False), entry("remove", "a", -200, heard=False)]
+    now = replace(entry("add", "a", -1), actor="700")
+    assert told(concluded(member(), frame("a"), *before, now)) == [("add", "a", "700")]
+    assert told(concluded(member(), frame("a"), *before)) == [("add", "a", BOB)]
+
+
 def test_state_is_the_truth_where_entries_say_otherwise() -> None:
     found = concluded(member(), frame(), entry("add", "a", -60, heard=False), feed=SESSION_BEFORE)
     assert found.changes == ()

@@ -143,6 +143,17 @@ def test_a_session_that_begins_while_the_one_before_is_caught_up_is_caught_up_as
         then_equal(listening, guild)
 
 
+def test_a_listener_that_is_stopped_before_it_has_read_the_audit_log_back_translates_nothing(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    people(guild, 1)
+    fake.held = {"/guilds/{guild}/audit-logs"}
+    with running(database, fake) as listening:
+        listening.until(lambda: "audit-logs" in " ".join(fake.requests), "the audit log is read back")
+        listening.until(lambda: listening.kinds().get("GUILD_CREATE") == 1, "frames are kept")
+    assert listening.ask("select kind from inbox where state <> 'waiting'") == []
+
+
 def test_what_happened_while_the_guild_was_unavailable_is_found(
     database: Database, guild: TrueGuild, fake: FakeDiscord
 ) -> None:

@@ -107,6 +107,18 @@ def test_entries_that_were_only_read_back_explain_frames_that_a_resume_delayed(w
     assert sorted(told, key=str) == sorted(first + true, key=str)
 
 
+def test_an_entry_that_was_heard_in_vain_explains_no_later_change_when_it_is_read_back_as_well(world: World) -> None:
+    ada, (oracle, _) = someone(world), world.guild.roles
+    world.line.send(world.guild.log_without_effect(ada, oracle, add=True), entries="late")
+    world.guild.wait(100)
+    world.line.hand_over_late(backwards=False)
+    world.guild.wait(100)
+    world.line.send(world.guild.change_roles(ada, add=[oracle], logged=False))
+    world.drain()
+    world.read_back()
+    assert world.folded(ada).roles[oracle].granted_by is None
+
+
 def test_an_entry_that_is_near_to_no_change_is_nobodys(world: World) -> None:
     ada, (oracle, _) = someone(world), world.guild.roles
     world.line.send(world.guild.change_roles(ada, add=[oracle], logged=False))
