@@ -5,7 +5,7 @@ beside it, and applied. Of a member who was heard of since the snapshot began, t
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -48,12 +48,16 @@ async def catch_up(
     guild: str,
     *,
     open_gate: Callable[[], None],
+    kept: Callable[[], Awaitable[None]],
     by: str,
     announcer: Announcer | None = None,
     settle_seconds: float = SETTLE_SECONDS,
     clock: Callable[[], datetime] = now,
 ) -> CaughtUp:
-    """Raises DiscordUnavailable, DiscordRefuses (of all but the audit log) and DatabaseUnavailable."""
+    """*kept* waits until all frames that were received by then are in the inbox.
+
+    Raises DiscordUnavailable, DiscordRefuses (of all but the audit log) and DatabaseUnavailable.
+    """
     read_back, refused = None, None
     try:
         read_back = await backfill(database, rest, guild, announcer=announcer, clock=clock)
@@ -65,11 +69,13 @@ async def catch_up(
         open_gate()
         raise
     open_gate()
+    await kept()
     await translated(database)
     snapshot_id = await take_snapshot(database, rest, guild, clock=clock)
     snapshot = await in_thread(_read, database, snapshot_id)
     if snapshot.differences:
         await asyncio.sleep(settle_seconds)
+        await kept()
         await translated(database)
     try:
         applied = await in_thread(apply_discord_snapshot, database, snapshot_id, by=by, announcer=announcer)

@@ -15,7 +15,7 @@ from infrastructure.database.connection import Database, Role, database_errors
 from infrastructure.database.in_thread import in_thread
 from infrastructure.discord import observed
 from infrastructure.discord.backfill import now
-from infrastructure.discord.catching_up import SETTLE_SECONDS, CaughtUp, catch_up
+from infrastructure.discord.catching_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
 from infrastructure.discord.collector import Collector
 from infrastructure.discord.errors import DiscordRefuses, DiscordUnavailable, OtherGuild
 from infrastructure.discord.gate import GatedTranslating
@@ -132,7 +132,7 @@ class Listener:
         writer.start()
         client = Collector(self._frames.put, clock=self._clock)
         try:
-            await self._until_stopped(client, gate, announcer, begun, stop)
+            await self._until_stopped(client, gate, writer, announcer, begun, stop)
         finally:
             await client.close()
             await asyncio.to_thread(writer.finish)
@@ -144,6 +144,7 @@ class Listener:
         self,
         client: Collector,
         gate: GatedTranslating,
+        writer: FrameWriter,
         announcer: Announcer,
         begun: asyncio.Event,
         stop: asyncio.Event,
@@ -155,7 +156,7 @@ class Listener:
         self._say(f"listening to guild {guild}")
         tasks = [
             asyncio.create_task(_connect(client)),
-            asyncio.create_task(self._catch_up(rest, guild, gate, announcer, begun)),
+            asyncio.create_task(self._catch_up(rest, guild, gate, writer, announcer, begun)),
             asyncio.create_task(self._watch(gate)),
             asyncio.create_task(stop.wait()),
         ]
@@ -168,7 +169,13 @@ class Listener:
             await _ended(tasks)
 
     async def _catch_up(
-        self, rest: Rest, guild: str, gate: GatedTranslating, announcer: Announcer, begun: asyncio.Event
+        self,
+        rest: Rest,
+        guild: str,
+        gate: GatedTranslating,
+        writer: FrameWriter,
+        announcer: Announcer,
+        begun: asyncio.Event,
     ) -> None:
         """Once for each session, and again where it failed. Another session that begins meanwhile begins it anew: the
         gate is closed again then, so the one before could wait for ever."""
@@ -186,6 +193,7 @@ class Listener:
                             rest,
                             guild,
                             open_gate=lambda closings=closings: gate.open(closings),  # type: ignore[misc]
+                            kept=lambda: self._kept(writer),
                             by=BY,
                             announcer=announcer,
                             settle_seconds=self._settle_seconds,
@@ -200,6 +208,12 @@ class Listener:
                         await asyncio.wait_for(begun.wait(), pause)
                     begun.set()
                     pause = min(2 * pause, LONGEST_RETRY_SECONDS)
+
+    async def _kept(self, writer: FrameWriter) -> None:
+        """Until all that was received by now is kept, however slow the database is."""
+        came = self._frames.came
+        while writer.done < came:  # noqa: ASYNC110 -- it is a thread
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _watch(self, gate: GatedTranslating) -> None:
         while True:

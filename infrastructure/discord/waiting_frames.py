@@ -12,7 +12,7 @@ MOST_BYTES: Final = 256 * 1024 * 1024
 
 class WaitingFrames:
     """Put by the gateway's loop, taken by the writer. Frames come here faster than they go only while the database is
-    away; `full` when that lasted too long, and then nothing more is taken in."""
+    away; `full` when that lasted too long, and then nothing more is taken in. `came` is how many were taken in."""
 
     def __init__(self, *, most_frames: int = MOST_FRAMES, most_bytes: int = MOST_BYTES) -> None:
         self._frames: deque[Delivery] = deque()
@@ -23,6 +23,7 @@ class WaitingFrames:
         self._ended = False
         self.full = False
         self.refused = 0
+        self.came = 0
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -33,6 +34,7 @@ class WaitingFrames:
                 self.full = True
                 self.refused += 1
                 return
+            self.came += 1
             self._frames.append(delivery)
             self._bytes += len(delivery.body)
             self._changed.notify()

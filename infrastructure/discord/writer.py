@@ -61,6 +61,11 @@ class FrameWriter(threading.Thread):
         self._end_sessions()
         self._patient.close()
 
+    @property
+    def done(self) -> int:
+        """How many frames it is done with: kept, or lost."""
+        return self.count + self.lost
+
     def finish(self) -> None:
         """Keeps what waits, for some seconds at most; `lost` frames could not be kept by then."""
         self._give_up_at = time.monotonic() + END_SECONDS

@@ -76,7 +76,7 @@ def running(
         "a-token",
         guild=None,
         say=lambda text: made[0].said.append(text),
-        settle_seconds=0.0,
+        settle_seconds=0.1,
         frames=frames,
         caught_up=lambda done: made[0].caught_up.append(done),
         clock=clock or (lambda: datetime.now(UTC)),
