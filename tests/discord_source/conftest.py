@@ -50,8 +50,8 @@ class Running:
     def waiting(self) -> bool:
         return bool(self.ask("select from inbox where state = 'waiting' limit 1"))
 
-    def until(self, holds: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + MOST_SECONDS
+    def until(self, holds: Callable[[], bool], what: str, *, seconds: float = MOST_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
         while not holds():
             assert self.failure is None, self.failure
             assert time.monotonic() < deadline, f"waited for: {what}; it said {self.said}"

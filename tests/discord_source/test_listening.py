@@ -143,6 +143,35 @@ def test_a_session_that_begins_while_the_one_before_is_caught_up_is_caught_up_as
         then_equal(listening, guild)
 
 
+def test_a_snapshot_waits_for_frames_that_the_database_has_not_taken_in_yet(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    oracle, _ = guild.roles
+    (ada,) = people(guild, 1)
+    fake.held = {"/guilds/{guild}/members"}
+    frames = WaitingFrames()
+    with running(database, fake, frames=frames) as listening:
+        listening.until(lambda: "members" in " ".join(fake.requests), "a snapshot is taken")
+        with database.connect(Role.OWNER, autocommit=False) as slow:
+            slow.execute("lock table inbox in share row exclusive mode")
+            came = frames.came
+            now(guild)
+            fake.dispatch(*guild.change_roles(ada, add=[oracle]))
+            listening.until(lambda: frames.came == came + 2, "the frame and its entry wait in memory")
+            fake.held = set()
+            taken = "select from snapshot where finished_at is not null"
+            listening.until(lambda: bool(listening.ask(taken)), "the snapshot is there")
+            with pytest.raises(AssertionError, match="it is applied"):
+                listening.until(lambda: bool(listening.caught_up), "it is applied", seconds=1)
+        listening.until_caught_up()
+        listening.until_translated(lambda kinds: kinds.get("GUILD_MEMBER_UPDATE") == 1)
+        then_equal(listening, guild)
+        told = listening.ask(
+            "select distinct metadata ->> 'reconciled' is null from webhook_audit_log where action = 'added'"
+        )
+        assert told == [(True,)], "the frame tells it, not the snapshot"
+
+
 def test_a_listener_that_is_stopped_before_it_has_read_the_audit_log_back_translates_nothing(
     database: Database, guild: TrueGuild, fake: FakeDiscord
 ) -> None:
