@@ -28,7 +28,8 @@ def scratch_server(directory: Path | None = None, *, major: int = DEFAULT_MAJOR)
 
     A process that is killed cannot clean up, so each state directory holds a lock that ends with its owner:
     the next call for the same *directory* ends and removes those whose lock is free. By hand:
-    `ls /tmp/temple-scratch-*/postgres`, and `kill -QUIT` the first line of data/postmaster.pid there.
+    `ls /tmp/temple-scratch-*/postgres` (or below *directory*), and `kill -QUIT` the first line of data/postmaster.pid
+    there.
     """
     usual = Path(tempfile.gettempdir())
     base = directory if directory and our_account().can_pass(directory) else usual
