@@ -14,19 +14,18 @@ from infrastructure.database.connection import Database
 from infrastructure.database.schema import bring_up_to_date
 from infrastructure.postgres.scratch import scratch_server
 from infrastructure.postgres.server import EmbeddedServer
+from infrastructure.postgres.settings import SHARED_MEMORY
 from tests.copies import Copies
 
 TEMPLATE = "temple_template"
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a folder of its own is made in it, for this account alone
 ENOUGH_BYTES: Final = 3 * 1024**3
 
 
 def in_memory() -> Path | None:
     """Where files are memory, and there is enough of it: a copy of the template for each test is mostly disk."""
-    has_room = (
-        MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
-    )
-    return MEMORY if has_room else None
+    place = SHARED_MEMORY
+    has_room = place.is_dir() and os.access(place, os.W_OK | os.X_OK) and shutil.disk_usage(place).free > ENOUGH_BYTES
+    return place if has_room else None
 
 
 @pytest.fixture(scope="session")

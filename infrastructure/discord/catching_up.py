@@ -69,14 +69,12 @@ async def catch_up(
         open_gate()
         raise
     open_gate()
-    await kept()
-    await translated(database)
+    await translated(database, kept)
     snapshot_id = await take_snapshot(database, rest, guild, clock=clock)
     snapshot = await in_thread(_read, database, snapshot_id)
     if snapshot.differences:
         await asyncio.sleep(settle_seconds)
-        await kept()
-        await translated(database)
+        await translated(database, kept)
     try:
         applied = await in_thread(apply_discord_snapshot, database, snapshot_id, by=by, announcer=announcer)
     except Held as held:
@@ -84,8 +82,9 @@ async def catch_up(
     return CaughtUp(read_back, snapshot, applied, None, refused)
 
 
-async def translated(database: Database) -> None:
-    """Waits until all that the inbox has by now is translated, by whoever does it."""
+async def translated(database: Database, kept: Callable[[], Awaitable[None]]) -> None:
+    """Waits until all that was received by now is kept, and translated by whoever does it."""
+    await kept()
     head = await in_thread(_head, database)
     while head and await in_thread(_waits, database, head):  # noqa: ASYNC110 -- another process may do it
         await asyncio.sleep(POLL_SECONDS)

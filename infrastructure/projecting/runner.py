@@ -153,11 +153,10 @@ class Runner:
         With *until_caught_up*, returns once every projection has folded what was in the log when we began; one that
         is paused, failed or in need of a replay is not waited for.
         """
-        with database_errors("the runner begins"):
-            self._open()
         try:
-            if until_caught_up:
-                with database_errors("the runner begins"):
+            with database_errors("the runner begins"):
+                self._open()
+                if until_caught_up:
                     self._target = self._head()
             self._loop()
         finally:

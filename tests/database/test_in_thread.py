@@ -8,11 +8,6 @@ import pytest
 from infrastructure.database.in_thread import in_thread
 
 
-async def begun(event: threading.Event) -> None:
-    while not event.is_set():  # noqa: ASYNC110 -- set by another thread
-        await asyncio.sleep(0.001)
-
-
 def test_whoever_is_cancelled_waits_for_the_thread_however_often() -> None:
     working, goes_on, done = threading.Event(), threading.Event(), threading.Event()
 
@@ -23,7 +18,7 @@ def test_whoever_is_cancelled_waits_for_the_thread_however_often() -> None:
 
     async def cancelled() -> None:
         waiting = asyncio.create_task(in_thread(work))
-        await begun(working)
+        assert await asyncio.to_thread(working.wait, 10)
         for _ in range(3):
             waiting.cancel()
             await asyncio.wait([waiting], timeout=0.01)
@@ -54,7 +49,7 @@ def test_whoever_ends_the_loop_waits_for_the_thread() -> None:
 
     async def first() -> asyncio.Task[None]:
         waiting = asyncio.create_task(waits())
-        await begun(working)
+        assert await asyncio.to_thread(working.wait, 10)
         asyncio.get_running_loop().call_later(0.01, goes_on.set)
         return waiting
 

@@ -14,7 +14,7 @@ from infrastructure.discord.waiting_frames import WaitingFrames
 from infrastructure.testing.ledger import Ledger
 from tests.discord_source.conftest import Running, running
 from tests.fakes.discord_guild import Dispatch, TrueGuild
-from tests.fakes.fake_discord import FakeDiscord
+from tests.fakes.fake_discord import AUDIT_LOG, MEMBERS, FakeDiscord
 
 
 def now(guild: TrueGuild) -> None:
@@ -129,9 +129,9 @@ def test_a_session_that_begins_while_the_one_before_is_caught_up_is_caught_up_as
 ) -> None:
     oracle, _ = guild.roles
     (ada,) = people(guild, 1)
-    fake.held = {"/guilds/{guild}/audit-logs"}
+    fake.held = {AUDIT_LOG}
     with running(database, fake) as listening:
-        listening.until(lambda: "audit-logs" in " ".join(fake.requests), "the audit log is read back")
+        listening.until(lambda: fake.was_asked(AUDIT_LOG), "the audit log is read back")
         fake.forget_sessions()
         fake.abort()
         listening.until(lambda: listening.kinds().get("READY") == 2, "another session has begun")
@@ -148,10 +148,10 @@ def test_a_snapshot_waits_for_frames_that_the_database_has_not_taken_in_yet(
 ) -> None:
     oracle, _ = guild.roles
     (ada,) = people(guild, 1)
-    fake.held = {"/guilds/{guild}/members"}
+    fake.held = {MEMBERS}
     frames = WaitingFrames()
     with running(database, fake, frames=frames) as listening:
-        listening.until(lambda: "members" in " ".join(fake.requests), "a snapshot is taken")
+        listening.until(lambda: fake.was_asked(MEMBERS), "a snapshot is taken")
         with database.connect(Role.OWNER, autocommit=False) as slow:
             slow.execute("lock table inbox in share row exclusive mode")
             came = frames.came
@@ -176,9 +176,9 @@ def test_a_listener_that_is_stopped_before_it_has_read_the_audit_log_back_transl
     database: Database, guild: TrueGuild, fake: FakeDiscord
 ) -> None:
     people(guild, 1)
-    fake.held = {"/guilds/{guild}/audit-logs"}
+    fake.held = {AUDIT_LOG}
     with running(database, fake) as listening:
-        listening.until(lambda: "audit-logs" in " ".join(fake.requests), "the audit log is read back")
+        listening.until(lambda: fake.was_asked(AUDIT_LOG), "the audit log is read back")
         listening.until(lambda: listening.kinds().get("GUILD_CREATE") == 1, "frames are kept")
     assert listening.ask("select kind from inbox where state <> 'waiting'") == []
 
@@ -247,7 +247,7 @@ def test_rate_limits_are_waited_for_and_their_frames_kept(
 
 
 def test_without_the_audit_log_it_says_so_and_goes_on(database: Database, guild: TrueGuild, fake: FakeDiscord) -> None:
-    fake.forbidden.add("/guilds/{guild}/audit-logs")
+    fake.forbidden.add(AUDIT_LOG)
     people(guild, 2, roles=1)
     with running(database, fake) as listening:
         listening.until_caught_up()

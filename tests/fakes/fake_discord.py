@@ -16,6 +16,8 @@ from aiohttp import WSMsgType, web
 from tests.fakes.discord_guild import Dispatch, TrueGuild, user_object
 
 API = "/api/v10"
+MEMBERS = "/guilds/{guild}/members"
+AUDIT_LOG = "/guilds/{guild}/audit-logs"
 Result = TypeVar("Result")
 
 
@@ -76,6 +78,9 @@ class FakeDiscord:
         """The session that goes on, and its last number."""
         return (None, 0) if self._current is None else (self._current.id, self._current.sequence)
 
+    def was_asked(self, path: str) -> bool:
+        return any(path.format(guild=self.guild.id) in request for request in self.requests)
+
     def dispatch(self, *dispatches: Dispatch) -> None:
         """To the session that goes on; kept for a RESUME, and sent when somebody is connected."""
         self._call(self._dispatch(dispatches))
@@ -105,8 +110,8 @@ class FakeDiscord:
             ("/users/@me/guilds", self._guilds),
             ("/guilds/{guild}", self._guild),
             ("/guilds/{guild}/roles", self._roles),
-            ("/guilds/{guild}/members", self._members),
-            ("/guilds/{guild}/audit-logs", self._audit_log),
+            (MEMBERS, self._members),
+            (AUDIT_LOG, self._audit_log),
         ):
             app.router.add_get(API + path, self._asked(path, answer))
         app.router.add_get("/gateway/", self._gateway)
@@ -127,7 +132,7 @@ class FakeDiscord:
                 return _json({"message": "401: Unauthorized", "code": 0}, status=401)
             if path in self.forbidden:
                 return _json({"message": "Missing Access", "code": 50001}, status=403)
-            if path.endswith("/members") and self.limits:
+            if path == MEMBERS and self.limits:
                 self.limits -= 1
                 return _json({"message": "slow down", "retry_after": 0.05, "global": False}, status=429)
             return _json(answer(request))
