@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from infrastructure.commands.ending import ending_of
-from infrastructure.commands.lazy import LazyGroup, Verb
+from infrastructure.terminal.errors import ending_of
+from infrastructure.terminal.lazy import LazyGroup, Verb
 
 if TYPE_CHECKING:
     from infrastructure.settings import Settings
@@ -37,7 +37,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "events": _verb("events", "Import, export, append, list, show and follow events."),
         "member": _verb("member", "What a member is now or was then, and which events made it so."),
         "role": _verb("role", "Who holds a role now or held it then, and who granted it."),
-        "drift": _verb("drift", "Who pays without the role, and who holds the role without paying."),
+        "drift": _verb("mismatches", "Who pays without the role, and who holds the role without paying."),
     },
     "What follows from it": {
         "run": _verb("run", "Fold new events into the tables, as they come."),
@@ -119,7 +119,7 @@ def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_
     Begin with:
       temple up --demo
     """
-    from infrastructure.commands.session import Session
+    from infrastructure.terminal.session import Session
 
     if os.environ.get("NO_COLOR"):
         ctx.color = False
@@ -128,7 +128,7 @@ def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_
 
 def _settings(flags: Mapping[str, Any]) -> "Settings":
     """Loaded by the first command that needs them, and not for --help. From then on there are logs."""
-    from infrastructure.logging import log_to_stderr
+    from infrastructure.observability.logging import log_to_stderr
     from infrastructure.settings import SettingsInvalid, load_settings
 
     try:

@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
-from infrastructure.logging import log_to_stderr
+from infrastructure.observability.logging import log_to_stderr
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

@@ -22,8 +22,8 @@ from bench.rounds import Contender, take_turns
 from bench.site import rows
 from domain.log_entry import LogEntry
 from infrastructure.database.connection import Database, Role
-from infrastructure.log.announce import Announcer
 from infrastructure.log.append import LogAppender
+from infrastructure.log.notifier import Announcer
 
 START_SECONDS: Final = 120
 DIFFERENT: Final = 2_000

@@ -11,8 +11,8 @@ from bench.site import EMPTY, Site, rows, tidy
 from domain.log_entry import LogEntry, entry_of_line
 from infrastructure.database.connection import Database
 from infrastructure.demo import Community, generate
-from infrastructure.log.announce import Announcer
 from infrastructure.log.import_lines import import_lines
+from infrastructure.log.notifier import Announcer
 
 SEED: Final = 20_251
 DUPLICATE_SHARE: Final = 0.05

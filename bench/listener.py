@@ -12,8 +12,8 @@ from bench.findings import Findings, Goal
 from bench.rounds import Contender, take_turns
 from bench.site import rows
 from infrastructure.database.connection import Database
-from infrastructure.discord.listening import Listener
-from infrastructure.discord.rest import pointed_at
+from infrastructure.sources.discord.listener import Listener
+from infrastructure.sources.discord.rest import pointed_at
 
 MEMBERS: Final = 2_000
 CHANGING: Final = 10

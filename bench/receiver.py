@@ -28,13 +28,13 @@ from bench.senders import SECRET, Sent, send_at_full_speed, send_steadily
 from bench.site import rows
 from domain.log_entry import LogEntry
 from infrastructure.database.connection import Database
-from infrastructure.inbox.delivery import Stored
-from infrastructure.inbox.translating import Translating, Translation
-from infrastructure.receiving.app import Receiving, receiver_app
-from infrastructure.receiving.campaigns import CampaignSecret
-from infrastructure.receiving.patreon_door import patreon_door
-from infrastructure.receiving.server import Server, listening
-from infrastructure.receiving.writer import Writer
+from infrastructure.ingestion.inbox.delivery import Stored
+from infrastructure.ingestion.inbox.worker import Translating, Translation
+from infrastructure.ingestion.webhooks.app import Receiving, receiver_app
+from infrastructure.ingestion.webhooks.inbox_writer import Writer
+from infrastructure.ingestion.webhooks.server import Server, listening
+from infrastructure.sources.patreon.webhook import patreon_door
+from infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 
 CONNECTIONS: Final = 32
 MOST_RATE: Final = 6_000

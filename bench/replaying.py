@@ -8,12 +8,12 @@ from time import perf_counter
 from bench.apart import peak_mebibytes
 from infrastructure.database.connection import Database
 from infrastructure.log.wakeup import Wakeup
-from infrastructure.projecting.runner import Runner
-from infrastructure.rebuilding.applying import Limit
-from infrastructure.rebuilding.rebuild import Rebuild
-from infrastructure.verifying.full import verify
-from infrastructure.verifying.results import keep
-from infrastructure.verifying.since_last import verify_since_last
+from infrastructure.read_models.rebuild.apply import Limit
+from infrastructure.read_models.rebuild.rebuild import Rebuild
+from infrastructure.read_models.runner.runner import Runner
+from infrastructure.read_models.verification.full import verify
+from infrastructure.read_models.verification.since_last import verify_since_last
+from infrastructure.read_models.verification.stored_results import keep
 from projections.members import members
 
 ANY: Limit = Limit(share=None)

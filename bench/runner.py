@@ -11,9 +11,9 @@ from bench.apart import peak_mebibytes
 from bench.site import rows
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.wakeup import Wakeup
-from infrastructure.projecting.runner import Runner
-from infrastructure.projecting.transaction import read_checkpoints
-from infrastructure.verifying.full import verify
+from infrastructure.read_models.runner.runner import Runner
+from infrastructure.read_models.runner.transaction import read_checkpoints
+from infrastructure.read_models.verification.full import verify
 from projections.activity import activity
 from projections.members import members
 from projections.processor import Projection

@@ -14,9 +14,9 @@ from psycopg import sql
 
 from infrastructure.database.connection import Database
 from infrastructure.database.schema import bring_up_to_date
-from infrastructure.postgres.scratch import scratch_server
-from infrastructure.postgres.server import EmbeddedServer
-from infrastructure.postgres.settings import DURABLE
+from infrastructure.embedded_postgres.scratch import scratch_server
+from infrastructure.embedded_postgres.server import EmbeddedServer
+from infrastructure.embedded_postgres.settings import DURABLE
 
 EMPTY: Final = "bench_empty"
 MAINTENANCE: Final = "postgres"

@@ -14,7 +14,7 @@ from bench.findings import Findings, Goal
 from bench.rounds import Contender, take_turns
 from bench.site import rows
 from infrastructure.database.connection import Database
-from infrastructure.discord.snapshot import apply_discord_snapshot, take_snapshot
+from infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
 
 MEMBERS: Final = 250_000
 DRIFTING: Final = 100

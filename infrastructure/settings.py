@@ -22,9 +22,9 @@ from pydantic_settings import (
 )
 
 from domain.errors import LedgerError
-from infrastructure.patreon.tier_roles import listed, tier_roles_of
-from infrastructure.postgres.state_dir import default_state_dir
-from infrastructure.receiving.campaigns import Campaigns, campaigns_of
+from infrastructure.embedded_postgres.state_dir import default_state_dir
+from infrastructure.sources.patreon.tier_roles import listed, tier_roles_of
+from infrastructure.sources.patreon.webhook_secrets import Campaigns, campaigns_of
 
 FILE: Final = "temple.toml"
 PREFIX: Final = "TEMPLE_"

@@ -12,9 +12,9 @@ from psycopg import sql
 
 from infrastructure.database.connection import Database
 from infrastructure.database.schema import bring_up_to_date
-from infrastructure.postgres.scratch import scratch_server
-from infrastructure.postgres.server import EmbeddedServer
-from infrastructure.postgres.settings import SHARED_MEMORY
+from infrastructure.embedded_postgres.scratch import scratch_server
+from infrastructure.embedded_postgres.server import EmbeddedServer
+from infrastructure.embedded_postgres.settings import SHARED_MEMORY
 from tests.copies import Copies
 
 TEMPLATE = "temple_template"

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from domain.errors import LedgerError, Refused
-from infrastructure.commands.dsn import psql_environment, shown
-from infrastructure.commands.session import Session, as_json, print_fields
 from infrastructure.database.connection import Role
 from infrastructure.database.migrations import applied, pending
 from infrastructure.database.schema import bring_up_to_date
-from infrastructure.postgres.server import EmbeddedServer
+from infrastructure.embedded_postgres.server import EmbeddedServer
+from infrastructure.terminal.dsn import psql_environment, shown
+from infrastructure.terminal.session import Session, as_json, print_fields
 
 
 @click.group("db")

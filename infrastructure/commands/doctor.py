@@ -8,14 +8,14 @@ from typing import Final
 import click
 
 from domain.errors import LedgerError
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session, as_json, print_json
 from infrastructure.database.connection import Database, Role
-from infrastructure.doctor import log, machine, server
-from infrastructure.doctor.finding import Finding, Outcome, fail
-from infrastructure.doctor.projections import check_projections
-from infrastructure.doctor.verifying import check_verifying
+from infrastructure.observability.doctor import log, machine, server
+from infrastructure.observability.doctor.finding import Finding, Outcome, fail
+from infrastructure.observability.doctor.projections import check_projections
+from infrastructure.observability.doctor.verifying import check_verifying
 from infrastructure.settings import FILE, Settings, secret_file
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_json
 
 COLOURS: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
 

@@ -6,8 +6,8 @@ import click
 
 from domain.errors import LedgerError, Refused
 from infrastructure.commands.db import stopped
-from infrastructure.commands.presence import Present, everybody
-from infrastructure.commands.session import Session
+from infrastructure.processes.running import Present, everybody
+from infrastructure.terminal.session import Session
 
 PATIENCE_SECONDS: Final = 30.0
 

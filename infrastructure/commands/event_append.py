@@ -11,13 +11,13 @@ from pydantic_core import from_json
 from domain.errors import InvalidEvent
 from domain.instant import format_instant
 from domain.log_entry import LogEntry, entry_of, entry_of_line
-from infrastructure.commands.event_rows import ROLE_CHANGE
-from infrastructure.commands.instants import AT
-from infrastructure.commands.session import Session, as_json, print_json
-from infrastructure.log.announce import Announcer
 from infrastructure.log.append import LogAppender
-from infrastructure.reading.role_directory import read_directory
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.log.notifier import Announcer
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.role_directory import read_directory
+from infrastructure.terminal.event_rows import ROLE_CHANGE
+from infrastructure.terminal.session import Session, as_json, print_json
+from infrastructure.terminal.times import AT
 from projections.registry import catalogue
 
 

@@ -11,14 +11,14 @@ from typing import Final
 import click
 
 from domain.position import Position
-from infrastructure.commands.instants import BEGINNING, END
-from infrastructure.commands.progress import bar
-from infrastructure.commands.session import Session
-from infrastructure.commands.wording import plural
 from infrastructure.database.connection import Role
 from infrastructure.database.statements import statement
 from infrastructure.log.export import EVERY_POSITION, Selection, exported_lines
-from infrastructure.reading.snapshot import Connection
+from infrastructure.queries.consistent_read import Connection
+from infrastructure.terminal.progress import bar
+from infrastructure.terminal.session import Session
+from infrastructure.terminal.text import plural
+from infrastructure.terminal.times import BEGINNING, END
 
 LINES_AT_ONCE: Final = 1_000
 

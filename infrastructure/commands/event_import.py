@@ -14,14 +14,14 @@ from typing import BinaryIO, Final
 
 import click
 
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.progress import bar
-from infrastructure.commands.session import Session, as_json, print_json
-from infrastructure.commands.wording import plural
-from infrastructure.log.announce import Announcer
 from infrastructure.log.import_lines import Imported, import_lines
-from infrastructure.reading.projection_status import projection_statuses
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.log.notifier import Announcer
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.projection_status import projection_statuses
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.progress import bar
+from infrastructure.terminal.session import Session, as_json, print_json
+from infrastructure.terminal.text import plural
 from projections.registry import catalogue, installed
 
 TOLD: Final = 5

@@ -8,23 +8,23 @@ import click
 
 from domain.position import START, Position
 from domain.recorded import Recorded
-from infrastructure.commands.event_rows import (
+from infrastructure.database.connection import Role
+from infrastructure.database.statements import statement
+from infrastructure.log.reader import GapReader
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.queries.consistent_read import Connection, snapshot
+from infrastructure.queries.events import LAST, Picked, following, newest, shown
+from infrastructure.queries.role_directory import RoleDirectory, read_directory
+from infrastructure.read_models.operations import parked
+from infrastructure.terminal.event_filters import picked_of, picking
+from infrastructure.terminal.event_rows import (
     event_data,
     event_json,
     event_name,
     print_events,
     target_label,
 )
-from infrastructure.commands.picking import picked_of, picking
-from infrastructure.commands.session import Session, as_json, print_fields, print_json
-from infrastructure.database.connection import Role
-from infrastructure.database.statements import statement
-from infrastructure.log.reader import GapReader
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.projecting.operations import parked
-from infrastructure.reading.event_listing import LAST, Picked, following, newest, shown
-from infrastructure.reading.role_directory import RoleDirectory, read_directory
-from infrastructure.reading.snapshot import Connection, snapshot
+from infrastructure.terminal.session import Session, as_json, print_fields, print_json
 
 PAGE: Final = 1_000
 LOOK_BACK: Final = 1_000

@@ -8,14 +8,14 @@ import click
 
 from domain.errors import Refused, UnknownName
 from domain.position import Position
-from infrastructure.commands.event_rows import event_data, event_row
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
-from infrastructure.commands.wording import listed, plural
-from infrastructure.projecting.operations import Parked, parked, retry, skip
-from infrastructure.reading.event_listing import shown
-from infrastructure.reading.role_directory import read_directory
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.events import shown
+from infrastructure.queries.role_directory import read_directory
+from infrastructure.read_models.operations import Parked, parked, retry, skip
+from infrastructure.terminal.event_rows import event_data, event_row
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.terminal.text import listed, plural
 from projections.batch import Failure
 from projections.processor import Projection
 from projections.registry import catalogue, named

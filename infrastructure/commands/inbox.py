@@ -7,23 +7,23 @@ from typing import Any
 import click
 
 from domain.errors import UnknownName
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.instants import BEGINNING
-from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
-from infrastructure.commands.wording import plural
 from infrastructure.database.connection import Role, database_errors
 from infrastructure.database.statements import statement
-from infrastructure.inbox import listing
-from infrastructure.inbox.delivery import State
-from infrastructure.inbox.health import sources as read_sources
-from infrastructure.inbox.listing import Chosen, Listed
-from infrastructure.inbox.retention import prunable
-from infrastructure.inbox.retention import prune as prune_inbox
-from infrastructure.inbox.translating import Translating
-from infrastructure.inbox.translators import translators
-from infrastructure.log.announce import Announcer
-from infrastructure.projecting.operations import whoever_runs_this
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.ingestion.inbox import administration as listing
+from infrastructure.ingestion.inbox.administration import Chosen, Listed
+from infrastructure.ingestion.inbox.delivery import State
+from infrastructure.ingestion.inbox.health import sources as read_sources
+from infrastructure.ingestion.inbox.retention import prunable
+from infrastructure.ingestion.inbox.retention import prune as prune_inbox
+from infrastructure.ingestion.inbox.worker import Translating
+from infrastructure.log.notifier import Announcer
+from infrastructure.processes.sources import translators
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.read_models.operations import whoever_runs_this
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.terminal.text import plural
+from infrastructure.terminal.times import BEGINNING
 
 COLUMNS = ("id", "source", "kind", "origin", "received_at", "state", "repeats", "size", "note")
 SOURCES = ("source", "last_received_at", "received", "repeats", "waiting", "failed", "unparseable", "events")

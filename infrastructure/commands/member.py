@@ -9,14 +9,9 @@ import click
 from domain.errors import InvalidEvent
 from domain.position import Position
 from domain.recorded import Recorded
-from infrastructure.commands.event_rows import event_data, event_row
-from infrastructure.commands.instants import as_of as as_of_option
-from infrastructure.commands.instants import known_at as known_at_option
-from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
-from infrastructure.commands.wording import plural
-from infrastructure.projecting.operations import Parked, parked
-from infrastructure.projecting.transaction import PostgresTransaction
-from infrastructure.reading.member import (
+from infrastructure.queries.as_of import Moment
+from infrastructure.queries.consistent_read import Connection, snapshot
+from infrastructure.queries.member import (
     Member,
     MemberThen,
     list_members,
@@ -26,9 +21,14 @@ from infrastructure.reading.member import (
     stored_members,
     waiting_events,
 )
-from infrastructure.reading.moment import Moment
-from infrastructure.reading.role_directory import RoleDirectory, read_directory, require_role
-from infrastructure.reading.snapshot import Connection, snapshot
+from infrastructure.queries.role_directory import RoleDirectory, read_directory, require_role
+from infrastructure.read_models.operations import Parked, parked
+from infrastructure.read_models.runner.transaction import PostgresTransaction
+from infrastructure.terminal.event_rows import event_data, event_row
+from infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.terminal.text import plural
+from infrastructure.terminal.times import as_of as as_of_option
+from infrastructure.terminal.times import known_at as known_at_option
 from projections.explain import Cause, causes
 from projections.fold import Fold
 from projections.members import ROLES, STATUS, members

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from infrastructure.commands.session import Session, as_json, print_json
-from infrastructure.commands.wording import plural
-from infrastructure.monitoring.exporting import PLACEHOLDER, export
+from infrastructure.observability.deploy_files import PLACEHOLDER, export
+from infrastructure.terminal.session import Session, as_json, print_json
+from infrastructure.terminal.text import plural
 
 
 @click.group("monitoring")

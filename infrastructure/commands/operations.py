@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from infrastructure.commands.session import Session, as_json, print_fields, print_rows
-from infrastructure.reading.operations import Entry, operation, operations
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.operations import Entry, operation, operations
+from infrastructure.terminal.session import Session, as_json, print_fields, print_rows
 
 COLUMNS = ("id", "performed_at", "kind", "projection", "performed_by", "reason")
 

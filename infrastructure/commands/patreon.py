@@ -10,22 +10,22 @@ from uuid import UUID
 import click
 
 from domain.errors import DatabaseUnavailable, Refused
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session, as_json, print_rows
-from infrastructure.commands.snapshot_shown import show, show_json
-from infrastructure.commands.wording import plural
-from infrastructure.inbox.translating import Translating
-from infrastructure.log.announce import Announcer
-from infrastructure.patreon.client import PatreonClient
-from infrastructure.patreon.making import client as make_client
-from infrastructure.patreon.snapshot import PatreonSettling, take_snapshot
-from infrastructure.patreon.translator import PatreonTranslator
-from infrastructure.patreon.webhooks import read_webhooks
-from infrastructure.projecting.operations import whoever_runs_this
-from infrastructure.reading.snapshot import snapshot as reading
-from infrastructure.snapshots.applying import apply_snapshot
-from infrastructure.snapshots.guard import Held
-from infrastructure.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
+from infrastructure.ingestion.inbox.worker import Translating
+from infrastructure.ingestion.snapshots.apply import apply_snapshot
+from infrastructure.ingestion.snapshots.guard import Held
+from infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
+from infrastructure.log.notifier import Announcer
+from infrastructure.queries.consistent_read import snapshot as reading
+from infrastructure.read_models.operations import whoever_runs_this
+from infrastructure.sources.patreon.client import PatreonClient
+from infrastructure.sources.patreon.factory import client as make_client
+from infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
+from infrastructure.sources.patreon.translator import PatreonTranslator
+from infrastructure.sources.patreon.webhooks import read_webhooks
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_rows
+from infrastructure.terminal.snapshot_report import show, show_json
+from infrastructure.terminal.text import plural
 
 Result = TypeVar("Result")
 

@@ -7,15 +7,15 @@ from typing import Final
 import click
 
 from domain.position import START, Position
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session, as_json, print_fields, print_rows
 from infrastructure.database.connection import Role
 from infrastructure.database.statements import statement
 from infrastructure.log.wakeup import Wakeup
-from infrastructure.projecting.operations import set_state
-from infrastructure.projecting.transaction import read_checkpoints
-from infrastructure.reading.projection_status import projection_status, projection_statuses
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.projection_status import projection_status, projection_statuses
+from infrastructure.read_models.operations import set_state
+from infrastructure.read_models.runner.transaction import read_checkpoints
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_fields, print_rows
 from projections.checkpoint import ProjectionState
 from projections.registry import installed, named
 

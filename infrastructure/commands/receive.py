@@ -8,16 +8,16 @@ import click
 from prometheus_client import CollectorRegistry
 
 from domain.errors import DatabaseUnavailable
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
-from infrastructure.commands.presence import present
-from infrastructure.commands.receiving import paths, receiving
-from infrastructure.commands.session import Session
 from infrastructure.database.connection import Role
 from infrastructure.database.migrations import require_current
-from infrastructure.metrics.exposing import exposed
-from infrastructure.metrics.registry import new_registry
-from infrastructure.receiving.server import Server
+from infrastructure.ingestion.webhooks.server import Server
+from infrastructure.observability.metrics.exposing import exposed
+from infrastructure.observability.metrics.registry import new_registry
+from infrastructure.processes.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
+from infrastructure.processes.running import present
+from infrastructure.processes.webhook_receiver import paths, receiving
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session
 
 POLL_SECONDS = 0.2
 

@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import click
 
-from infrastructure.commands import comparing
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session, as_json, print_json
-from infrastructure.commands.state_folder import private_folder
-from infrastructure.commands.wording import plural
-from infrastructure.verifying.reconcile import Reconciled, issues_of, reconcile
-from infrastructure.verifying.since_last import DEFAULT_BUDGET_SECONDS
-from infrastructure.verifying.verified import Verified
+from infrastructure.commands import verification_report as comparing
+from infrastructure.read_models.verification.reconcile import Reconciled, issues_of, reconcile
+from infrastructure.read_models.verification.result import Verified
+from infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_json
+from infrastructure.terminal.state_folder import private_folder
+from infrastructure.terminal.text import plural
 from projections.registry import catalogue
 
 FOLDER: Final = "logs"

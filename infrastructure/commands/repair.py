@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from domain.errors import Refused
-from infrastructure.commands import comparing
-from infrastructure.commands.comparing import Compared
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session, as_json, print_json
-from infrastructure.commands.wording import plural
-from infrastructure.reading.role_directory import read_directory
-from infrastructure.reading.snapshot import snapshot
-from infrastructure.verifying.repair import MOST_MEMBERS, Repaired, repair
+from infrastructure.commands import verification_report as comparing
+from infrastructure.commands.verification_report import Compared
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.role_directory import read_directory
+from infrastructure.read_models.verification.repair import MOST_MEMBERS, Repaired, repair
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_json
+from infrastructure.terminal.text import plural
 from projections.registry import catalogue
 from projections.tally import Tally
 

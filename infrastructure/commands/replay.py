@@ -9,20 +9,20 @@ import click
 
 from domain.errors import Refused
 from domain.position import Position
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.percent import PERCENT
-from infrastructure.commands.progress import bar
-from infrastructure.commands.session import Session, as_json, print_json
-from infrastructure.commands.wording import plural
 from infrastructure.database.connection import Role
-from infrastructure.reading.people import InPeople
-from infrastructure.reading.projection_status import projection_status
-from infrastructure.reading.role_directory import RoleDirectory, read_directory
-from infrastructure.reading.snapshot import snapshot
-from infrastructure.rebuilding import notes
-from infrastructure.rebuilding.applying import Applied, Limit
-from infrastructure.rebuilding.comparing import Shown
-from infrastructure.rebuilding.rebuild import Folding, Rebuild
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.in_people import InPeople
+from infrastructure.queries.projection_status import projection_status
+from infrastructure.queries.role_directory import RoleDirectory, read_directory
+from infrastructure.read_models.rebuild import progress as notes
+from infrastructure.read_models.rebuild.apply import Applied, Limit
+from infrastructure.read_models.rebuild.compare import Shown
+from infrastructure.read_models.rebuild.rebuild import Folding, Rebuild
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.percent import PERCENT
+from infrastructure.terminal.progress import bar
+from infrastructure.terminal.session import Session, as_json, print_json
+from infrastructure.terminal.text import plural
 from projections.drift import Drift
 from projections.processor import Projection
 from projections.registry import catalogue, installed, named

@@ -6,17 +6,17 @@ from typing import Any
 import click
 
 from domain.instant import format_instant
-from infrastructure.commands.event_rows import event_data
-from infrastructure.commands.instants import END
-from infrastructure.commands.instants import as_of as as_of_option
-from infrastructure.commands.instants import known_at as known_at_option
-from infrastructure.commands.session import Session, as_json, print_json, print_rows
-from infrastructure.commands.wording import plural
-from infrastructure.reading.moment import Moment
-from infrastructure.reading.role import Holder, holder_counts, holders, holders_then, role_history
-from infrastructure.reading.role_difference import Holding, role_difference
-from infrastructure.reading.role_directory import read_directory, require_role
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.queries.as_of import Moment
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.role import Holder, holder_counts, holders, holders_then, role_history
+from infrastructure.queries.role_difference import Holding, role_difference
+from infrastructure.queries.role_directory import read_directory, require_role
+from infrastructure.terminal.event_rows import event_data
+from infrastructure.terminal.session import Session, as_json, print_json, print_rows
+from infrastructure.terminal.text import plural
+from infrastructure.terminal.times import END
+from infrastructure.terminal.times import as_of as as_of_option
+from infrastructure.terminal.times import known_at as known_at_option
 from projections.registry import catalogue
 
 role_argument = click.argument("role", metavar="ROLE")

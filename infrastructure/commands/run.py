@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import click
 
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.foreground import Folded, fold, stopped_by_signals, tell_service_manager
-from infrastructure.commands.measuring import OFF, measuring, metrics_port
-from infrastructure.commands.presence import present
-from infrastructure.commands.session import Session
-from infrastructure.commands.wording import listed, plural
-from infrastructure.reading.projection_status import projection_statuses
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.processes.foreground import Folded, fold, stopped_by_signals, tell_service_manager
+from infrastructure.processes.metrics_server import OFF, measuring, metrics_port
+from infrastructure.processes.running import present
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.projection_status import projection_statuses
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session
+from infrastructure.terminal.text import listed, plural
 from projections.processor import Projection
 from projections.registry import installed, named
 

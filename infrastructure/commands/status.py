@@ -10,15 +10,15 @@ import click
 
 from domain.errors import LedgerError
 from infrastructure.commands.db import database_status
-from infrastructure.commands.presence import everybody
-from infrastructure.commands.session import Session, as_json, print_json, print_rows
-from infrastructure.commands.wording import plural
 from infrastructure.database.statements import statement
-from infrastructure.inbox.health import SourceHealth, sources
-from infrastructure.patreon.health import PatreonHealth, patreon_health
-from infrastructure.reading.projection_status import ProjectionStatus, projection_statuses
-from infrastructure.reading.snapshot import Connection, snapshot
-from infrastructure.verifying.results import Kept, latest
+from infrastructure.ingestion.inbox.health import SourceHealth, sources
+from infrastructure.processes.running import everybody
+from infrastructure.queries.consistent_read import Connection, snapshot
+from infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
+from infrastructure.read_models.verification.stored_results import Kept, latest
+from infrastructure.sources.patreon.health import PatreonHealth, patreon_health
+from infrastructure.terminal.session import Session, as_json, print_json, print_rows
+from infrastructure.terminal.text import plural
 from projections.registry import installed
 
 STATUSES: Final = ("active", "inactive", "departed")
@@ -91,7 +91,7 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
     if not watch:
         show(_look(session))
         return
-    from infrastructure.commands.foreground import stopped_by_signals
+    from infrastructure.processes.foreground import stopped_by_signals
 
     ended = Event()
     with stopped_by_signals() as stop:

@@ -6,11 +6,11 @@ from dataclasses import asdict
 import click
 
 from domain.errors import Refused
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session, as_json, print_fields
-from infrastructure.commands.wording import plural
-from infrastructure.projecting import trigger_mode
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.read_models import trigger_mode
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_fields
+from infrastructure.terminal.text import plural
 
 reason_option = click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
 

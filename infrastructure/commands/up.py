@@ -11,20 +11,20 @@ from typing import Final
 import click
 
 from infrastructure.commands.demo import SEED, sized
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.foreground import Folded, Stop, fold, stopped_by_signals, tell_service_manager
-from infrastructure.commands.measuring import OFF, Measured, measuring, metrics_port
-from infrastructure.commands.presence import everybody, present
-from infrastructure.commands.receiving import paths, receiving, translated
-from infrastructure.commands.session import Session
-from infrastructure.commands.wording import listed, plural
 from infrastructure.database.connection import Role
 from infrastructure.database.schema import bring_up_to_date
 from infrastructure.database.statements import statement
 from infrastructure.demo import Community
-from infrastructure.reading.projection_status import projection_statuses
-from infrastructure.reading.role_directory import read_directory
-from infrastructure.reading.snapshot import Connection, snapshot
+from infrastructure.processes.foreground import Folded, Stop, fold, stopped_by_signals, tell_service_manager
+from infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
+from infrastructure.processes.running import everybody, present
+from infrastructure.processes.webhook_receiver import paths, receiving, translated
+from infrastructure.queries.consistent_read import Connection, snapshot
+from infrastructure.queries.projection_status import projection_statuses
+from infrastructure.queries.role_directory import read_directory
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session
+from infrastructure.terminal.text import listed, plural
 from projections.registry import installed
 
 DEMO_MEMBERS: Final = 500
@@ -167,7 +167,7 @@ def _migrate(session: Session) -> None:
 
 
 def _import_demo(session: Session, community: Community, stop: Stop) -> None:
-    from infrastructure.commands.demo_import import import_community
+    from infrastructure.processes.demo_import import import_community
 
     with snapshot(session.database) as connection:
         row = connection.execute("select exists (select from webhook_audit_log)").fetchone()

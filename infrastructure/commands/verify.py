@@ -4,16 +4,16 @@ from typing import Any
 
 import click
 
-from infrastructure.commands import comparing
-from infrastructure.commands.drift_rows import print_drifts
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session, as_json, print_fields, print_json, print_rows
-from infrastructure.commands.verbs import WithVerbs
-from infrastructure.commands.wording import plural
-from infrastructure.reading.role_directory import read_directory
-from infrastructure.reading.snapshot import snapshot
-from infrastructure.verifying.results import Kept, kept, kept_result, rounds
-from infrastructure.verifying.since_last import DEFAULT_BUDGET_SECONDS, Round
+from infrastructure.commands import verification_report as comparing
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.role_directory import read_directory
+from infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, Round
+from infrastructure.read_models.verification.stored_results import Kept, kept, kept_result, rounds
+from infrastructure.terminal.drift_rows import print_drifts
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
+from infrastructure.terminal.subcommands import WithVerbs
+from infrastructure.terminal.text import plural
 from projections.drift import Drift, DriftKind
 from projections.registry import installed, named
 

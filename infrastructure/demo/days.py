@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from infrastructure.demo.asides import Asides
-from infrastructure.demo.chance import Chance
-from infrastructure.demo.comings import Comings
+from infrastructure.demo.clock import Moment, moment
 from infrastructure.demo.community import Community
-from infrastructure.demo.directory import RENAMED, Directory
+from infrastructure.demo.event_writer import Entry, Pen
 from infrastructure.demo.guild import Guild
+from infrastructure.demo.joins_and_leaves import Comings
 from infrastructure.demo.memberships import Memberships
-from infrastructure.demo.moment import Moment, moment
-from infrastructure.demo.pen import Entry, Pen
+from infrastructure.demo.other_events import Asides
 from infrastructure.demo.population import Population
+from infrastructure.demo.randomness import Chance
 from infrastructure.demo.role_changes import RoleChanges
+from infrastructure.demo.role_directory_events import RENAMED, Directory
 
 Episode = Callable[[Moment], list[Entry]]
 """What happens to one member from a moment on: in order, within a day, nothing if nobody is fit for it."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from infrastructure.demo.chance import Chance
-from infrastructure.demo.moment import Moment
+from infrastructure.demo.clock import Moment
+from infrastructure.demo.randomness import Chance
 from infrastructure.demo.snowflake import snowflake
 
 PATREON_BOT = "216303189073461248"

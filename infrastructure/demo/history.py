@@ -5,12 +5,12 @@ from itertools import islice
 from random import Random
 from typing import TextIO
 
-from infrastructure.demo.chance import Chance
+from infrastructure.demo.clock import DAY, HOUR, after, moment
 from infrastructure.demo.community import Community
 from infrastructure.demo.days import Days
 from infrastructure.demo.delivery import Delivery
 from infrastructure.demo.malformed import sprinkled
-from infrastructure.demo.moment import DAY, HOUR, after, moment
+from infrastructure.demo.randomness import Chance
 from infrastructure.demo.rhythm import Rhythm
 
 LINES_AT_ONCE = 1_000

@@ -1,10 +1,10 @@
 """What is paid for on Patreon, by members of the guild and by patrons whose Discord account nobody knows."""
 
-from infrastructure.demo.chance import Chance
+from infrastructure.demo.clock import SECOND, Moment, after
+from infrastructure.demo.event_writer import Entry, Pen
 from infrastructure.demo.guild import Guild, Role
-from infrastructure.demo.moment import SECOND, Moment, after
-from infrastructure.demo.pen import Entry, Pen
 from infrastructure.demo.population import Member, Population
+from infrastructure.demo.randomness import Chance
 from infrastructure.demo.role_changes import RoleChanges
 
 CHEAPEST_MOSTLY = (0, 0, 0, 0, 1, 1, 1, 2, 2, 3)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from math import gcd
 
-from infrastructure.demo.chance import Chance
-from infrastructure.demo.moment import DAY, NEVER, SECOND, Moment
+from infrastructure.demo.clock import DAY, NEVER, SECOND, Moment
+from infrastructure.demo.randomness import Chance
 from infrastructure.demo.snowflake import DISCORD_EPOCH, snowflake
 
 _TRIES = 8

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from infrastructure.demo.chance import Chance
+from infrastructure.demo.clock import Moment, after
+from infrastructure.demo.event_writer import Entry, Pen
 from infrastructure.demo.guild import MEMBER, PATREON_BOT, STEWARD, Guild, Role
-from infrastructure.demo.moment import Moment, after
-from infrastructure.demo.pen import Entry, Pen
 from infrastructure.demo.population import Member, Population
+from infrastructure.demo.randomness import Chance
 from infrastructure.demo.snowflake import snowflake
 
 GIVEN_FOR = ("weekly quest", "season reward", "asked for in #roles", "appointed for a term", "level reached")

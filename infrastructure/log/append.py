@@ -11,10 +11,10 @@ from domain.errors import DatabaseUnavailable, EventConflict
 from domain.log_entry import LogEntry
 from domain.position import Position
 from infrastructure.database.connection import Database, Role
+from infrastructure.database.retrying import PATIENCE_SECONDS, PatientConnection
 from infrastructure.database.statements import statement
-from infrastructure.log.announce import Announcer
 from infrastructure.log.comparison import Found, as_json, compare
-from infrastructure.log.patience import PATIENCE_SECONDS, PatientConnection
+from infrastructure.log.notifier import Announcer
 from infrastructure.log.refusal import REFUSALS, refusal
 
 _WHAT: Final = "appending"

@@ -22,12 +22,12 @@ from domain.catalogue import CATALOGUE, Catalogue
 from domain.errors import InvalidEvent
 from domain.position import Position
 from infrastructure.database.connection import Database, Role
-from infrastructure.log.announce import Announcer
-from infrastructure.log.chunk import Chunk
+from infrastructure.database.retrying import PatientConnection
+from infrastructure.log.import_chunk import Chunk
+from infrastructure.log.import_store import Stored, Storing
 from infrastructure.log.lines import MAX_LINE_BYTES, numbered_lines
-from infrastructure.log.patience import PatientConnection
+from infrastructure.log.notifier import Announcer
 from infrastructure.log.rejects import RejectsFile
-from infrastructure.log.storing import Stored, Storing
 
 FIRST_LINES: Final = 5_000
 FEWEST_LINES: Final = 500

@@ -22,9 +22,9 @@ from infrastructure.database import tables
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.schema import bring_up_to_date
 from infrastructure.log.append import LogAppender
-from infrastructure.projecting.settled import settled_head
-from infrastructure.projecting.transaction import transactions
-from infrastructure.verifying.full import verify
+from infrastructure.log.settled import settled_head
+from infrastructure.read_models.runner.transaction import transactions
+from infrastructure.read_models.verification.full import verify
 from projections.activity import activity
 from projections.checkpoint import ProjectionState
 from projections.member_projection import MemberProjection

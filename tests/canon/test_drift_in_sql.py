@@ -8,13 +8,13 @@ import psycopg
 import pytest
 
 from infrastructure.database.connection import Database, Role
+from infrastructure.log.settled import settled_head
 from infrastructure.log.wakeup import Wakeup
-from infrastructure.projecting.runner import Runner
-from infrastructure.projecting.settled import settled_head
-from infrastructure.projecting.transaction import PostgresTransaction, transactions
-from infrastructure.projecting.trigger_mode import enable
+from infrastructure.read_models.runner.runner import Runner
+from infrastructure.read_models.runner.transaction import PostgresTransaction, transactions
+from infrastructure.read_models.trigger_mode import enable
+from infrastructure.read_models.verification.full import verify
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.full import verify
 from projections.activity import activity
 from projections.histories import at, joined, left, marked_inactive, pledged, role_added, role_removed
 from projections.members import members

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from domain.errors import UndecodableEvent
 from domain.recorded import decode_metadata
 from infrastructure.database.connection import Database, Role
+from infrastructure.read_models.verification.full import verify
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.full import verify
 from projections.members import members
 from tests.canon.drawn import EVENTS, example, insert
 from tests.canon.folds import by_python, by_sql, drift, slowly, stored

@@ -9,8 +9,8 @@ from domain.errors import Refused, SchemaMismatch
 from infrastructure.database import canon
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.schema import bring_up_to_date
-from infrastructure.postgres.server import EmbeddedServer
-from infrastructure.projecting.trigger_mode import enable, trigger_status
+from infrastructure.embedded_postgres.server import EmbeddedServer
+from infrastructure.read_models.trigger_mode import enable, trigger_status
 from projections.fold import Fold
 from projections.members import members
 

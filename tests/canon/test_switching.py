@@ -15,15 +15,15 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
 from infrastructure.log.append import LogAppender
 from infrastructure.log.wakeup import Wakeup
-from infrastructure.projecting import operations
-from infrastructure.projecting.runner import Runner
-from infrastructure.projecting.transaction import read_checkpoints
-from infrastructure.projecting.trigger_mode import TriggerStatus, disable, enable, trigger_status
-from infrastructure.reading.projection_status import projection_status
-from infrastructure.rebuilding.rebuild import Rebuild, rebuild
+from infrastructure.queries.projection_status import projection_status
+from infrastructure.read_models import operations
+from infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
+from infrastructure.read_models.runner.runner import Runner
+from infrastructure.read_models.runner.transaction import read_checkpoints
+from infrastructure.read_models.trigger_mode import TriggerStatus, disable, enable, trigger_status
+from infrastructure.read_models.verification.full import verify
+from infrastructure.read_models.verification.repair import altered_ranges, repair
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.full import verify
-from infrastructure.verifying.repair import altered_ranges, repair
 from projections.activity import activity
 from projections.checkpoint import ProjectionState
 from projections.histories import at, joined, left, role_added, role_removed

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner, Result, _NamedTextIOWrapper
 
 from domain.errors import Refused
-from infrastructure.commands.exit_codes import ExitCode
-from infrastructure.commands.session import Session
 from infrastructure.commands.trigger import command
 from infrastructure.database.connection import Database, Role
 from infrastructure.settings import load_settings
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session
 from infrastructure.testing.ledger import Ledger
 from projections.histories import joined
 

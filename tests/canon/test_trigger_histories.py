@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from domain.event import Event
 from domain.events import MembershipStarted, RoleAdded
 from infrastructure.database.connection import Database, Role
-from infrastructure.projecting.trigger_mode import disable, enable
+from infrastructure.read_models.trigger_mode import disable, enable
+from infrastructure.read_models.verification.full import verify
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.full import verify
 from projections.histories import ended, joined, left, marked_inactive, pledged, role_added
 from projections.members import members
 from tests.canon.drawn import EVENTS, Row, copy, example, insert

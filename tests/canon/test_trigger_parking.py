@@ -6,11 +6,11 @@ from typing import Any
 import psycopg
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.projecting.operations import parked, retry, skip
-from infrastructure.projecting.trigger_mode import enable
+from infrastructure.read_models.operations import parked, retry, skip
+from infrastructure.read_models.trigger_mode import enable
+from infrastructure.read_models.verification.full import verify
+from infrastructure.read_models.verification.since_last import verify_since_last
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.full import verify
-from infrastructure.verifying.since_last import verify_since_last
 from projections.histories import at, joined, role_added
 from projections.members import members
 from tests.canon.folds import by_python, drift, stored

@@ -10,9 +10,9 @@ from uuid import uuid4
 import psycopg
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.projecting.operations import parked, retry
-from infrastructure.projecting.trigger_mode import enable
-from infrastructure.verifying.full import verify
+from infrastructure.read_models.operations import parked, retry
+from infrastructure.read_models.trigger_mode import enable
+from infrastructure.read_models.verification.full import verify
 from projections.members import members
 from tests.canon.drawn import Row, insert
 from tests.canon.folds import by_python, drift, slowly, stored

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.redaction import scrubbed
+from infrastructure.observability.redaction import scrubbed
 from tests.cli.conftest import Typed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.postgres.server import EmbeddedServer
+from infrastructure.embedded_postgres.server import EmbeddedServer
 from tests.cli.conftest import Typed
 
 CANON = Path(__file__).with_name("canon.sql").read_text()

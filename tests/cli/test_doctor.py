@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.doctor.finding import Outcome
-from infrastructure.doctor.machine import check_secrets, check_state_dir
+from infrastructure.observability.doctor.finding import Outcome
+from infrastructure.observability.doctor.machine import check_secrets, check_state_dir
 from tests.cli.conftest import Typed
 
 

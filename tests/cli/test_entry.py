@@ -13,8 +13,8 @@ import pytest
 
 import cli
 from domain.errors import DatabaseUnavailable, LedgerError, Refused, SchemaMismatch, UnknownName
-from infrastructure.commands.ending import ending_of
-from infrastructure.commands.lazy import Verb
+from infrastructure.terminal.errors import ending_of
+from infrastructure.terminal.lazy import Verb
 from tests.cli.conftest import ROOT, Typed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -170,7 +170,7 @@ def test_what_a_command_returns_is_its_exit_code(monkeypatch: pytest.MonkeyPatch
 
 def test_a_verb_that_is_no_command_is_a_mistake_of_ours() -> None:
     with pytest.raises(TypeError):
-        Verb("infrastructure.commands.lazy:Verb", "").load()
+        Verb("infrastructure.terminal.lazy:Verb", "").load()
 
 
 def test_a_reader_that_has_read_enough_ends_it_quietly(spawn: Spawn) -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.inbox.delivery import Delivery, digest_of
-from infrastructure.inbox.translating import Translating
+from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from infrastructure.ingestion.inbox.worker import Translating
 from tests.cli.conftest import Typed
 from tests.inbox.facts import Bells, delivery, kept, rows
 

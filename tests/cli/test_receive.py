@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.receiving.server import listening
+from infrastructure.ingestion.webhooks.server import listening
 from tests.cli.conftest import Typed
 from tests.receiving.facts import VECTOR, rows, signed
 

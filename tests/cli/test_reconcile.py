@@ -10,9 +10,9 @@ from time import monotonic
 
 import pytest
 
-from infrastructure.commands.reconciling import Schedule
 from infrastructure.database.connection import Database, Role
-from infrastructure.projecting.lease import Lease
+from infrastructure.processes.reconcile_schedule import Schedule
+from infrastructure.read_models.runner.lease import Lease
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from tests.cli.conftest import ROOT, Typed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.rebuilding.rebuild import Rebuild
+from infrastructure.read_models.rebuild.rebuild import Rebuild
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from projections.members import members

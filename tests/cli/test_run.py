@@ -9,8 +9,8 @@ from time import monotonic
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.projecting.lease import Lease
-from infrastructure.projecting.trigger_mode import enable
+from infrastructure.read_models.runner.lease import Lease
+from infrastructure.read_models.trigger_mode import enable
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from tests.cli.conftest import Typed

@@ -10,7 +10,7 @@ from domain.errors import SchemaMismatch
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.migrations import Migration, migrate, packaged, pending, require_current
 from infrastructure.database.schema import bring_up_to_date
-from infrastructure.postgres.server import EmbeddedServer
+from infrastructure.embedded_postgres.server import EmbeddedServer
 
 
 @pytest.fixture

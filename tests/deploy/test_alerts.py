@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from infrastructure.database.connection import Role
-from infrastructure.metrics.disk import DiskCollector
-from infrastructure.metrics.receiver import ReceiverMetrics
+from infrastructure.observability.metrics.disk import DiskCollector
+from infrastructure.observability.metrics.receiver import ReceiverMetrics
 from tests.monitoring.test_metrics import Measured, ledger, measured
 from tests.tools import needs
 

@@ -27,12 +27,12 @@ import yaml
 from deploy.grafana.board import text_of
 from deploy.grafana.boards import BOARDS
 from infrastructure.database.connection import Database, Role
-from infrastructure.inbox.delivery import Delivery, digest_of
-from infrastructure.inbox.keeping import keep
-from infrastructure.metrics.exposing import exposed
-from infrastructure.metrics.receiver import ReceiverMetrics
-from infrastructure.metrics.registry import new_registry
-from infrastructure.postgres.server import EmbeddedServer
+from infrastructure.embedded_postgres.server import EmbeddedServer
+from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from infrastructure.ingestion.inbox.store import keep
+from infrastructure.observability.metrics.exposing import exposed
+from infrastructure.observability.metrics.receiver import ReceiverMetrics
+from infrastructure.observability.metrics.registry import new_registry
 from infrastructure.testing.ledger import Ledger
 from projections.histories import role_added
 from tests.cli.conftest import ROOT

@@ -24,9 +24,9 @@ from psycopg import sql
 
 import cli
 from infrastructure.database.connection import Database, Role
-from infrastructure.inbox.delivery import Delivery, digest_of
-from infrastructure.inbox.keeping import keep
-from infrastructure.postgres.server import EmbeddedServer
+from infrastructure.embedded_postgres.server import EmbeddedServer
+from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from infrastructure.ingestion.inbox.store import keep
 from tests.copies import Copies
 from tests.deploy.documented import ROOT, Shown, documents, shown_in
 from tests.reading.facts import altered, unfoldable

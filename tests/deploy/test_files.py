@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infrastructure.monitoring.exporting import packed
+from infrastructure.observability.deploy_files import packed
 from tests.cli.conftest import Typed, environment, home, spawn, temple
 from tests.tools import needs
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.commands.dsn import psql_environment
 from infrastructure.database.connection import Database
-from infrastructure.postgres.server import EmbeddedServer
+from infrastructure.embedded_postgres.server import EmbeddedServer
+from infrastructure.terminal.dsn import psql_environment
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from tests.gateway import Gateway, listening_gateway

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.discord.catching_up import CaughtUp
-from infrastructure.discord.collector import Collector
-from infrastructure.discord.listening import Listened, Listener
-from infrastructure.discord.rest import pointed_at
-from infrastructure.discord.waiting_frames import WaitingFrames
+from infrastructure.sources.discord.catch_up import CaughtUp
+from infrastructure.sources.discord.frame_buffer import WaitingFrames
+from infrastructure.sources.discord.gateway import Collector
+from infrastructure.sources.discord.listener import Listened, Listener
+from infrastructure.sources.discord.rest import pointed_at
 from tests.discord_source.world import new_guild
 from tests.fakes.discord_guild import TrueGuild
 from tests.fakes.fake_discord import FakeDiscord

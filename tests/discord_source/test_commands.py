@@ -18,7 +18,7 @@ from tests.fakes.fake_discord import FakeDiscord
 
 @pytest.fixture
 def bot(fake: FakeDiscord, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr("infrastructure.discord.catching_up.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("infrastructure.sources.discord.catch_up.SETTLE_SECONDS", 0.0)
     environment |= {
         "TEMPLE_DISCORD_TOKEN": "a-token",
         "TEMPLE_DISCORD_API_URL": fake.api_url,

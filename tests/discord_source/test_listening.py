@@ -6,11 +6,11 @@ import pytest
 
 from domain.errors import DatabaseUnavailable
 from infrastructure.database.connection import Database, Role
-from infrastructure.discord.errors import DiscordRefuses, OtherGuild
-from infrastructure.discord.listening import FATAL, Listener
-from infrastructure.discord.rest import pointed_at
-from infrastructure.discord.sessions import feed_state, gateway_sessions
-from infrastructure.discord.waiting_frames import WaitingFrames
+from infrastructure.sources.discord.errors import DiscordRefuses, OtherGuild
+from infrastructure.sources.discord.frame_buffer import WaitingFrames
+from infrastructure.sources.discord.listener import FATAL, Listener
+from infrastructure.sources.discord.rest import pointed_at
+from infrastructure.sources.discord.sessions import feed_state, gateway_sessions
 from infrastructure.testing.ledger import Ledger
 from tests.discord_source.conftest import Running, running
 from tests.fakes.discord_guild import Dispatch, TrueGuild

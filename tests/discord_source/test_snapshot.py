@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.discord.backfill import backfill
-from infrastructure.discord.errors import DiscordUnavailable
-from infrastructure.discord.snapshot import apply_discord_snapshot, take_snapshot
-from infrastructure.snapshots.guard import Held
-from infrastructure.snapshots.snapshot import all_findings, read_snapshot, rows_of
+from infrastructure.ingestion.snapshots.guard import Held
+from infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
+from infrastructure.sources.discord.backfill import backfill
+from infrastructure.sources.discord.errors import DiscordUnavailable
+from infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
 from tests.discord_source.world import World, new_guild
 from tests.fakes.discord_line import GuildRest
 from tests.killed import Moment, run_killed

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from infrastructure.database.connection import Database
-from infrastructure.discord.snapshot import apply_discord_snapshot
-from infrastructure.discord.waiting_frames import WaitingFrames
-from infrastructure.inbox.delivery import Delivery
+from infrastructure.ingestion.inbox.delivery import Delivery
+from infrastructure.sources.discord.frame_buffer import WaitingFrames
+from infrastructure.sources.discord.snapshot import apply_discord_snapshot
 from tests.discord_source.conftest import Running, running
 from tests.discord_source.test_listening import people, then_equal
 from tests.discord_source.world import KINDS

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.discord import translator
-from infrastructure.discord.change import id_of
-from infrastructure.inbox.delivery import Delivery
-from infrastructure.inbox.keeping import keep
+from infrastructure.ingestion.inbox.delivery import Delivery
+from infrastructure.ingestion.inbox.store import keep
+from infrastructure.sources.discord import translator
+from infrastructure.sources.discord.change import id_of
 from tests.discord_source.world import World, new_guild
 from tests.fakes.discord_guild import Dispatch
 from tests.killed import Moment, run_killed

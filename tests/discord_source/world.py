@@ -11,11 +11,11 @@ import psycopg
 
 from domain.recorded import Recorded
 from infrastructure.database.connection import Database, Role
-from infrastructure.discord.backfill import backfill
-from infrastructure.discord.snapshot import apply_discord_snapshot, take_snapshot
-from infrastructure.discord.translator import DiscordTranslator
-from infrastructure.inbox.translating import Translating
-from infrastructure.snapshots.applying import Applied
+from infrastructure.ingestion.inbox.worker import Translating
+from infrastructure.ingestion.snapshots.apply import Applied
+from infrastructure.sources.discord.backfill import backfill
+from infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
+from infrastructure.sources.discord.translator import DiscordTranslator
 from projections.fold import Fold
 from projections.members import Member, members
 from tests.fakes.discord_guild import TrueGuild, TrueMember

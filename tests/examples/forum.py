@@ -11,9 +11,9 @@ import psycopg
 from domain.event import Event
 from domain.events import RoleAdded, RoleRemoved
 from domain.log_entry import LogEntry, entry_of_event
-from infrastructure.inbox.delivery import Delivery, Stored, digest_of
-from infrastructure.inbox.keeping import keep
-from infrastructure.inbox.translating import Outcome, Translation
+from infrastructure.ingestion.inbox.delivery import Delivery, Stored, digest_of
+from infrastructure.ingestion.inbox.store import keep
+from infrastructure.ingestion.inbox.worker import Outcome, Translation
 from infrastructure.settings import Settings
 
 SOURCE = "forum"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.inbox import translators as registry
-from infrastructure.inbox.translating import Stepped, Translating
-from infrastructure.inbox.translators import TranslatorMisdeclared, translators
+from infrastructure.ingestion.inbox.worker import Stepped, Translating
 from infrastructure.log.append import LogAppender
+from infrastructure.processes import sources as registry
+from infrastructure.processes.sources import TranslatorMisdeclared, translators
 from infrastructure.settings import Settings
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at

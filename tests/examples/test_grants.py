@@ -7,10 +7,10 @@ from domain.events import RoleAdded
 from domain.recorded import Recorded
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.schema import bring_up_to_date
-from infrastructure.projecting.operations import parked, retry
-from infrastructure.rebuilding.rebuild import rebuild
+from infrastructure.read_models.operations import parked, retry
+from infrastructure.read_models.rebuild.rebuild import rebuild
+from infrastructure.read_models.verification.full import verify
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.full import verify
 from projections.drift import Drift
 from projections.histories import at, joined, role_added
 from projections.member_projection import MemberProjection

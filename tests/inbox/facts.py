@@ -11,9 +11,9 @@ import psycopg
 
 from domain.log_entry import LogEntry
 from infrastructure.database.connection import Database, Role
-from infrastructure.inbox.delivery import Delivery, Stored
-from infrastructure.inbox.keeping import Kept, keep
-from infrastructure.inbox.translating import Outcome, Translation
+from infrastructure.ingestion.inbox.delivery import Delivery, Stored
+from infrastructure.ingestion.inbox.store import Kept, keep
+from infrastructure.ingestion.inbox.worker import Outcome, Translation
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.inbox.keeping import Kept, keep
+from infrastructure.ingestion.inbox.store import Kept, keep
 from tests.inbox.facts import NOON, delivery, kept, rows
 
 

@@ -10,7 +10,7 @@ from domain.event import Event
 from domain.events import MemberJoined, RoleAdded
 from domain.log_entry import LogEntry, entry_of_event
 from infrastructure.database.connection import Database, Role
-from infrastructure.library.mapper import EventMapper
+from infrastructure.eventsourcing_adapter.mapper import EventMapper
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

@@ -19,9 +19,9 @@ from eventsourcing.projection import ApplicationSubscription
 from domain.event import Event
 from domain.events import RoleAdded
 from infrastructure.database.connection import Database
-from infrastructure.library.application import TempleLedger
-from infrastructure.library.factory import LedgerFactory
-from infrastructure.library.mapper import UndecodableRow
+from infrastructure.eventsourcing_adapter.application import TempleLedger
+from infrastructure.eventsourcing_adapter.factory import LedgerFactory
+from infrastructure.eventsourcing_adapter.mapper import UndecodableRow
 from tests.library.facts import insert_undecodable, joined, role_added
 
 
@@ -153,7 +153,7 @@ def test_the_database_of_the_settings_is_used(
 
 
 def test_the_librarys_own_name_for_a_persistence_module_finds_ours(database: Database) -> None:
-    env = {"PERSISTENCE_MODULE": "infrastructure.library.factory", "TEMPLE_DATABASE_URL": database.dsn}
+    env = {"PERSISTENCE_MODULE": "infrastructure.eventsourcing_adapter.factory", "TEMPLE_DATABASE_URL": database.dsn}
 
     factory = InfrastructureFactory.construct(env)
 
@@ -164,7 +164,7 @@ def test_the_librarys_own_name_for_a_persistence_module_finds_ours(database: Dat
 
 
 def test_an_application_of_aggregates_is_told_that_the_log_keeps_facts(database: Database) -> None:
-    env = {"PERSISTENCE_MODULE": "infrastructure.library.factory", "TEMPLE_DATABASE_URL": database.dsn}
+    env = {"PERSISTENCE_MODULE": "infrastructure.eventsourcing_adapter.factory", "TEMPLE_DATABASE_URL": database.dsn}
     app: Application[Any] = Application(env)
 
     with app, pytest.raises(IntegrityError, match="version 1"):

@@ -15,7 +15,7 @@ import pytest
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent, Subscription
 
 from infrastructure.database.connection import Database
-from infrastructure.library.recorder import LogRecorder
+from infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.library.shipped import persistence as shipped
 
 PREFIX = "toy/"

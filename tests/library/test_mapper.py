@@ -13,7 +13,7 @@ from domain.events import MemberJoined, RoleAdded
 from domain.log_entry import entry_of_line
 from domain.position import Position
 from domain.recorded import Recorded
-from infrastructure.library.mapper import EventMapper, UndecodableRow, notification_of
+from infrastructure.eventsourcing_adapter.mapper import EventMapper, UndecodableRow, notification_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 GRANTED = RoleAdded(user_id="ada", occurred_at=NOON, source="discord", role="Oracle", granted_by="grace")

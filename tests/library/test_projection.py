@@ -13,8 +13,8 @@ from domain.errors import Refused
 from domain.event import Event
 from domain.events import MemberJoined, MemberLeft, MembershipChanged, RoleAdded, RoleRemoved
 from infrastructure.database.connection import Database, Role
-from infrastructure.library.application import TempleLedger
-from infrastructure.library.projection import ProjectionCheckpoint, under_the_library
+from infrastructure.eventsourcing_adapter.application import TempleLedger
+from infrastructure.eventsourcing_adapter.projection import ProjectionCheckpoint, under_the_library
 from infrastructure.testing.ledger import Ledger
 from projections.activity import activity
 from projections.members import members
@@ -38,7 +38,7 @@ def running(declared: Projection, database: Database) -> Runner:
         view_class=ProjectionCheckpoint,
         env={
             "TEMPLE_DATABASE_URL": database.dsn,
-            "PERSISTENCE_MODULE": "infrastructure.library.factory",
+            "PERSISTENCE_MODULE": "infrastructure.eventsourcing_adapter.factory",
         },
     )
 

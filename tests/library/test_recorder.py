@@ -16,7 +16,7 @@ from eventsourcing.persistence import (
 )
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.library.recorder import LogRecorder
+from infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.library.facts import (
     INSERT,
     cut_connections,

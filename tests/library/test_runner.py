@@ -22,9 +22,9 @@ from eventsourcing.projection import (
 
 from domain.events import MemberJoined, RoleAdded
 from infrastructure.database.connection import Database, Role
-from infrastructure.library.application import TempleLedger
-from infrastructure.library.mapper import UndecodableRow
-from infrastructure.library.tracking import CheckpointTrackingRecorder
+from infrastructure.eventsourcing_adapter.application import TempleLedger
+from infrastructure.eventsourcing_adapter.mapper import UndecodableRow
+from infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
 from tests.library.facts import (
     INSERT,
     cut_connections,
@@ -99,7 +99,7 @@ class SeeGood(Projection[Seen]):
 
 @pytest.fixture
 def env(database: Database) -> dict[str, str]:
-    return {"TEMPLE_DATABASE_URL": database.dsn, "PERSISTENCE_MODULE": "infrastructure.library.factory"}
+    return {"TEMPLE_DATABASE_URL": database.dsn, "PERSISTENCE_MODULE": "infrastructure.eventsourcing_adapter.factory"}
 
 
 @pytest.fixture

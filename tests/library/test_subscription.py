@@ -8,7 +8,7 @@ import pytest
 from eventsourcing.persistence import ApplicationRecorder, PersistenceError, Subscription
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.library.recorder import LogRecorder
+from infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.library.facts import INSERT, cut_connections, entry, joined, role_added, stored
 
 SECONDS = 20.0

@@ -6,7 +6,7 @@ import pytest
 from eventsourcing.persistence import IntegrityError, ProgrammingError, Tracking
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.library.tracking import CheckpointTrackingRecorder
+from infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
 from tests.library.facts import cut_connections
 from tests.library.shipped import persistence as shipped
 

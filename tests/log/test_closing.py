@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import DatabaseUnavailable
 from infrastructure.database.connection import Database, Role
-from infrastructure.log.patience import PatientConnection
+from infrastructure.database.retrying import PatientConnection
 
 
 def test_closing_waits_for_whoever_is_at_work_and_lets_nobody_begin(database: Database) -> None:

@@ -12,9 +12,9 @@ import pytest
 from domain.errors import DatabaseUnavailable
 from domain.log_entry import entry_of_line
 from infrastructure.database.connection import Database, Role
-from infrastructure.log.announce import Announcer
 from infrastructure.log.append import LogAppender
 from infrastructure.log.import_lines import Imported, import_lines
+from infrastructure.log.notifier import Announcer
 from infrastructure.log.wakeup import Wakeup
 from tests.log.facts import as_lines, line, rows
 from tests.log.faulty_wire import faulty_wire

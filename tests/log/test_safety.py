@@ -7,8 +7,8 @@ import pytest
 from domain.errors import UnsafeLog
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.migrations import migrate
+from infrastructure.embedded_postgres.scratch import scratch_server
 from infrastructure.log.safety import require_safe_log, violations
-from infrastructure.postgres.scratch import scratch_server
 from tests.log.facts import INSERT
 
 SEQUENCE = "webhook_audit_log_id_seq"

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.log.announce import Announcer
 from infrastructure.log.append import LogAppender
+from infrastructure.log.notifier import Announcer
 from infrastructure.log.wakeup import Wakeup
 from tests.log.facts import joined, rows
 from tests.log.faulty_wire import faulty_wire

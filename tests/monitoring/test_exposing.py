@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from domain.errors import Refused
 from infrastructure.database.connection import Database
-from infrastructure.metrics.exposing import PortTaken, exposed, is_loopback
+from infrastructure.observability.metrics.exposing import PortTaken, exposed, is_loopback
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.scraping import Scrape

@@ -13,21 +13,21 @@ from domain.position import Position
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.reader import Look
 from infrastructure.log.wakeup import Wakeup
-from infrastructure.metrics.event_totals import EventTotals
-from infrastructure.metrics.kept import Kept
-from infrastructure.metrics.labels import OTHER
-from infrastructure.metrics.latency import BUCKETS, Latencies
-from infrastructure.metrics.ledger import LedgerCollector
-from infrastructure.metrics.readings import readings
-from infrastructure.metrics.receiver import ReceiverMetrics
-from infrastructure.metrics.registry import new_registry
-from infrastructure.metrics.roles import RoleCounts
-from infrastructure.metrics.runner import RunnerMetrics
-from infrastructure.metrics.statement_durations import timed_cursors
-from infrastructure.projecting.runner import Runner
-from infrastructure.projecting.trigger_mode import enable
+from infrastructure.observability.metrics.event_totals import EventTotals
+from infrastructure.observability.metrics.kept import Kept
+from infrastructure.observability.metrics.labels import OTHER
+from infrastructure.observability.metrics.latency import BUCKETS, Latencies
+from infrastructure.observability.metrics.ledger import LedgerCollector
+from infrastructure.observability.metrics.receiver import ReceiverMetrics
+from infrastructure.observability.metrics.registry import new_registry
+from infrastructure.observability.metrics.roles import RoleCounts
+from infrastructure.observability.metrics.runner import RunnerMetrics
+from infrastructure.observability.metrics.statement_durations import timed_cursors
+from infrastructure.processes.readings import readings
+from infrastructure.read_models.runner.runner import Runner
+from infrastructure.read_models.trigger_mode import enable
+from infrastructure.read_models.verification.reconcile import reconcile
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.reconcile import reconcile
 from projections.activity import activity
 from projections.histories import at, joined, pledged, role_added
 from projections.members import members

@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from infrastructure.database.connection import Role
-from infrastructure.patreon.client import PatreonClient
-from infrastructure.patreon.looking_again import Watching, look_again, looking
-from infrastructure.patreon.snapshot import PatreonSettling, take_snapshot
-from infrastructure.snapshots.applying import Applied, apply_snapshot
-from infrastructure.snapshots.snapshot import all_findings, rows_of
+from infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
+from infrastructure.ingestion.snapshots.snapshot import all_findings, rows_of
+from infrastructure.sources.patreon.client import PatreonClient
+from infrastructure.sources.patreon.recheck import Watching, look_again, looking
+from infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
 from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.patreon.feed import Feed
 

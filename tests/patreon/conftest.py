@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from infrastructure.database.connection import Database
-from infrastructure.postgres.server import EmbeddedServer
+from infrastructure.embedded_postgres.server import EmbeddedServer
 from tests.copies import Copies
 from tests.fakes.patreon import FakePatreon, fake_patreon
 from tests.patreon.emptying import empty

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.inbox.delivery import Delivery, digest_of
-from infrastructure.inbox.keeping import keep
-from infrastructure.inbox.translating import Translating
-from infrastructure.patreon.translator import PatreonTranslator
+from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from infrastructure.ingestion.inbox.store import keep
+from infrastructure.ingestion.inbox.worker import Translating
+from infrastructure.sources.patreon.translator import PatreonTranslator
 from tests.patreon.bodies import START, encoded, member_document
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from domain.errors import PlatformUnavailable, Refused
 from infrastructure.database.connection import Database, Role
-from infrastructure.patreon.client import MOST_ATTEMPTS, PatreonClient
-from infrastructure.patreon.pace import Pace
-from infrastructure.patreon.paging import Page, Read, read_members
-from infrastructure.patreon.tokens import Given, Tokens
+from infrastructure.sources.patreon.client import MOST_ATTEMPTS, PatreonClient
+from infrastructure.sources.patreon.paging import Page, Read, read_members
+from infrastructure.sources.patreon.rate_limit import Pace
+from infrastructure.sources.patreon.tokens import Given, Tokens
 from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.patreon.bodies import ACOLYTE, DISCORD, MEMBER, member_document
 

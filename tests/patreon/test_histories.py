@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.inbox.delivery import Delivery, digest_of
-from infrastructure.inbox.keeping import keep
+from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from infrastructure.ingestion.inbox.store import keep
 from infrastructure.testing.ledger import Ledger
 from tests.fakes.patreon import FakePatreon, Oddities
 from tests.fakes.patreon_sender import Sender

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.patreon.webhooks import kept_webhooks
+from infrastructure.sources.patreon.webhooks import kept_webhooks
 from infrastructure.testing.ledger import Ledger
 from projections.histories import joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401

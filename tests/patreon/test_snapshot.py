@@ -10,10 +10,10 @@ from domain.errors import PlatformUnavailable
 from domain.events import MembershipStarted
 from domain.log_entry import entry_of_event
 from infrastructure.database.connection import Role
-from infrastructure.patreon.snapshot import PatreonSettling
-from infrastructure.snapshots.applying import Applied
-from infrastructure.snapshots.guard import Held
-from infrastructure.snapshots.snapshot import read_snapshot
+from infrastructure.ingestion.snapshots.apply import Applied
+from infrastructure.ingestion.snapshots.guard import Held
+from infrastructure.ingestion.snapshots.snapshot import read_snapshot
+from infrastructure.sources.patreon.snapshot import PatreonSettling
 from infrastructure.testing.ledger import Ledger
 from tests.fakes.patreon import FakePatreon
 from tests.patreon.asking import Source
@@ -213,7 +213,7 @@ def test_a_snapshot_killed_between_two_chunks_goes_on(source: Source) -> None:
         source.patreon.put(member_document(ACOLYTE, member=f"member-{number}", user=str(number + 1), discord=None))
     snapshot_id = source.takes()
     with source.feed.database.connect(Role.APPEND) as connection:
-        from infrastructure.snapshots.applying import _chunk
+        from infrastructure.ingestion.snapshots.apply import _chunk
 
         _chunk(connection, PatreonSettling(), read_snapshot(connection, snapshot_id), 3)
     assert source.applies(snapshot_id).events == 5

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infrastructure.database.connection import Role
-from infrastructure.patreon.translator import GONE, asked_details
+from infrastructure.sources.patreon.translator import GONE, asked_details
 from tests.patreon.bodies import (
     ACOLYTE,
     DISCORD,

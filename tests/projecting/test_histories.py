@@ -13,10 +13,10 @@ from domain.log_entry import NAMESPACE, LogEntry
 from domain.position import Position
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.append import LogAppender
-from infrastructure.projecting.settled import settled_head
-from infrastructure.projecting.transaction import transactions
-from infrastructure.rebuilding.rebuild import rebuild
-from infrastructure.verifying.full import verify
+from infrastructure.log.settled import settled_head
+from infrastructure.read_models.rebuild.rebuild import rebuild
+from infrastructure.read_models.runner.transaction import transactions
+from infrastructure.read_models.verification.full import verify
 from projections.activity import activity
 from projections.drift import Drift
 from projections.members import ROLES, STATUS, members

@@ -10,7 +10,7 @@ from domain.log_entry import entry_of
 from domain.position import Position
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.append import LogAppender
-from infrastructure.projecting.member_stream import member_histories, member_stream
+from infrastructure.read_models.member_log.member_stream import member_histories, member_stream
 from projections.fold import Fold
 from projections.members import members
 

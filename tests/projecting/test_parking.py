@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from infrastructure.database.connection import Role
-from infrastructure.projecting.operations import parked, retry, skip
+from infrastructure.read_models.operations import parked, retry, skip
 from infrastructure.testing.ledger import Ledger
 from projections.activity import activity
 from projections.histories import at, joined, left, role_added

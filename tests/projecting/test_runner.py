@@ -15,12 +15,12 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
 from infrastructure.log.reader import PAGE
 from infrastructure.log.wakeup import Wakeup
-from infrastructure.projecting import operations
-from infrastructure.projecting.lease import Lease
-from infrastructure.projecting.runner import Runner, Unwatched
-from infrastructure.projecting.transaction import read_checkpoints
+from infrastructure.read_models import operations
+from infrastructure.read_models.runner.lease import Lease
+from infrastructure.read_models.runner.runner import Runner, Unwatched
+from infrastructure.read_models.runner.transaction import read_checkpoints
+from infrastructure.read_models.verification.full import verify
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.full import verify
 from projections.activity import activity
 from projections.checkpoint import ProjectionState
 from projections.histories import at, joined, left, role_added, role_removed

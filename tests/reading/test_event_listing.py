@@ -6,8 +6,8 @@ import pytest
 
 from domain.errors import UnknownName
 from domain.position import START, Position
-from infrastructure.reading.event_listing import ALL, Picked, following, newest, shown
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.events import ALL, Picked, following, newest, shown
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, pledged, role_added
 from tests.reading.facts import unfoldable

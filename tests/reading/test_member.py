@@ -6,7 +6,9 @@ import pytest
 
 from domain.errors import UnknownName
 from infrastructure.database.connection import Role
-from infrastructure.reading.member import (
+from infrastructure.queries.as_of import Moment
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.member import (
     list_members,
     member_history,
     members_then,
@@ -14,8 +16,6 @@ from infrastructure.reading.member import (
     stored_members,
     waiting_events,
 )
-from infrastructure.reading.moment import Moment
-from infrastructure.reading.snapshot import snapshot
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, changed_tier, joined, left, pledged, role_added, role_removed
 from tests.reading.facts import now, unfoldable

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.errors import InvalidEvent
-from infrastructure.reading.moment import Moment, beginning, end
+from infrastructure.queries.as_of import Moment, beginning, end
 
 
 def test_a_date_is_its_first_microsecond_where_something_begins() -> None:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from infrastructure.reading.people import told_in_people
-from infrastructure.reading.role_directory import NamedRole, RoleDirectory
+from infrastructure.queries.in_people import told_in_people
+from infrastructure.queries.role_directory import NamedRole, RoleDirectory
 from projections.drift import Drift, DriftKind
 
 DIRECTORY = RoleDirectory([NamedRole("1", "Oracle", False)])

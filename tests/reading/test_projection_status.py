@@ -4,11 +4,11 @@ import pytest
 
 from domain.errors import UnknownName
 from infrastructure.database.connection import Database, Role
-from infrastructure.projecting.lease import Lease
-from infrastructure.projecting.operations import set_state
-from infrastructure.reading import projection_status as reading
-from infrastructure.reading.projection_status import ProjectionStatus, projection_status, projection_statuses
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.queries import projection_status as reading
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.projection_status import ProjectionStatus, projection_status, projection_statuses
+from infrastructure.read_models.operations import set_state
+from infrastructure.read_models.runner.lease import Lease
 from infrastructure.testing.ledger import Ledger
 from projections.activity import activity
 from projections.checkpoint import ProjectionState

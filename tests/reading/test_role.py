@@ -1,8 +1,8 @@
 """Who held which role then, who granted it, and what ended it."""
 
-from infrastructure.reading.moment import Moment
-from infrastructure.reading.role import holder_counts, holders, holders_then, role_history
-from infrastructure.reading.snapshot import snapshot
+from infrastructure.queries.as_of import Moment
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.role import holder_counts, holders, holders_then, role_history
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, left, role_added, role_removed
 from tests.reading.facts import now, unfoldable

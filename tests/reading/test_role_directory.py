@@ -4,14 +4,14 @@ import pytest
 
 from domain.errors import UnknownName
 from infrastructure.database.connection import Database
-from infrastructure.reading.role_directory import (
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.role_directory import (
     AmbiguousName,
     NamedRole,
     RoleDirectory,
     read_directory,
     require_role,
 )
-from infrastructure.reading.snapshot import snapshot
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added, role_removed
 from tests.reading.facts import role_created, role_deleted, role_renamed

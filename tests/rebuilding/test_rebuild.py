@@ -14,13 +14,14 @@ from domain.errors import DatabaseUnavailable, Refused
 from infrastructure.database.connection import Database, Role
 from infrastructure.database.statements import statement
 from infrastructure.log.wakeup import Wakeup
-from infrastructure.projecting.operations import parked, skip
-from infrastructure.projecting.runner import Runner
-from infrastructure.rebuilding import folding, notes
-from infrastructure.rebuilding.applying import Limit
-from infrastructure.rebuilding.rebuild import Rebuild, rebuild
+from infrastructure.read_models.operations import parked, skip
+from infrastructure.read_models.rebuild import fold_ranges as folding
+from infrastructure.read_models.rebuild import progress as notes
+from infrastructure.read_models.rebuild.apply import Limit
+from infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
+from infrastructure.read_models.runner.runner import Runner
+from infrastructure.read_models.verification.full import verify
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.full import verify
 from projections.activity import activity
 from projections.drift import Drift, DriftKind
 from projections.histories import at, joined, left, role_added, role_removed

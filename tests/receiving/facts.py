@@ -11,12 +11,12 @@ from typing import Any
 from pydantic import SecretStr
 
 from infrastructure.database.connection import Database, Role
-from infrastructure.receiving.app import Receiving, receiver_app
-from infrastructure.receiving.campaigns import CampaignSecret
-from infrastructure.receiving.failures import FailureLimit
-from infrastructure.receiving.patreon_door import patreon_door, signature
-from infrastructure.receiving.server import Server, listening
-from infrastructure.receiving.writer import Writer
+from infrastructure.ingestion.webhooks.app import Receiving, receiver_app
+from infrastructure.ingestion.webhooks.failure_limit import FailureLimit
+from infrastructure.ingestion.webhooks.inbox_writer import Writer
+from infrastructure.ingestion.webhooks.server import Server, listening
+from infrastructure.sources.patreon.webhook import patreon_door, signature
+from infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 
 SECRET = "temple-ledger-test-secret"
 OLD_SECRET = "temple-ledger-old-secret"

@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 
 from infrastructure.database.connection import Database
-from infrastructure.receiving.app import MOST_BYTES
-from infrastructure.receiving.failures import FailureLimit
-from infrastructure.receiving.punctual import PunctualProtocol
+from infrastructure.ingestion.webhooks.app import MOST_BYTES
+from infrastructure.ingestion.webhooks.failure_limit import FailureLimit
+from infrastructure.ingestion.webhooks.http_protocol import PunctualProtocol
 from tests.receiving.facts import PATH, Receiver, receiver, rows, signed
 
 CHUNKED = b"%x\r\n%s\r\n"

@@ -11,11 +11,11 @@ import pytest
 from domain.errors import UnknownName
 from domain.log_entry import LogEntry, entry_of_event
 from infrastructure.database.connection import Database, Role
-from infrastructure.snapshots.applying import Applied, apply_snapshot
-from infrastructure.snapshots.finding import Difference, Finding, Found
-from infrastructure.snapshots.guard import Held, most_at_risk
-from infrastructure.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of, snapshots
-from infrastructure.snapshots.taking import KEPT, Taking
+from infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
+from infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
+from infrastructure.ingestion.snapshots.guard import Held, most_at_risk
+from infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of, snapshots
+from infrastructure.ingestion.snapshots.take import KEPT, Taking
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, left
 

@@ -11,12 +11,12 @@ import pytest
 
 from domain.errors import Refused
 from infrastructure.database.connection import Database, Role
+from infrastructure.read_models.verification.full import verify
+from infrastructure.read_models.verification.reconcile import reconcile
+from infrastructure.read_models.verification.repair import altered_ranges, repair
+from infrastructure.read_models.verification.since_last import verify_since_last
+from infrastructure.read_models.verification.stored_results import kept, kept_result, rounds
 from infrastructure.testing.ledger import Ledger
-from infrastructure.verifying.full import verify
-from infrastructure.verifying.reconcile import reconcile
-from infrastructure.verifying.repair import altered_ranges, repair
-from infrastructure.verifying.results import kept, kept_result, rounds
-from infrastructure.verifying.since_last import verify_since_last
 from projections.activity import activity
 from projections.drift import DriftKind
 from projections.histories import at, joined, role_added

@@ -1,0 +1,56 @@
+"""`temple drift`: who pays without the role, and who holds the role without paying."""
+
+import click
+
+from domain.errors import Refused
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.role_directory import read_directory, require_role
+from infrastructure.sources.patreon.mismatches import drifted, paying_and_not_here, tier_roles
+from infrastructure.terminal.exit_codes import ExitCode
+from infrastructure.terminal.session import Session, as_json, print_json, print_rows
+from infrastructure.terminal.text import plural
+
+COLUMNS = ("drift", "user_id", "tier", "role", "granted_at", "granted_by")
+
+
+@click.command("drift")
+@click.option("--role", metavar="ROLE", help="Only of this role, an id or a name.")
+@as_json
+@click.pass_obj
+def command(session: Session, role: str | None, as_json: bool) -> int:
+    """List who pays for a tier without holding its role, and who holds the role without paying for it.
+
+    By the derived tables, so as of what the runner has folded. Which roles a tier has is the setting
+    tier_roles, and else what Patreon says its own bot hands out. Patrons whom nobody saw in the guild, and
+    those without a Discord account, are left out. Patreon's bot takes minutes: what began a moment ago may
+    be no drift yet.
+
+    \b
+    Examples:
+      temple drift
+      TEMPLE_TIER_ROLES='Acolyte=Temple Acolyte' temple drift --role "Temple Acolyte" --json
+    \b
+    Exit codes: 0 none; 3 there is drift; 5 no role is known for any tier.
+    """
+    with snapshot(session.database) as connection:
+        directory = read_directory(connection)
+        only = None if role is None else require_role(connection, directory, role)
+        roles = tier_roles(connection, directory, session.settings.tier_roles)
+        if not roles.wanted:
+            raise Refused(
+                "no role is known for any tier; set TEMPLE_TIER_ROLES, as TIER=ROLE with commas between, "
+                "or let Patreon say it: temple patreon snapshot"
+            )
+        found = [each for each in drifted(connection, roles.wanted) if only in (None, each.role)]
+        elsewhere = paying_and_not_here(connection)
+    if as_json:
+        print_json([{**each._asdict(), "role_name": directory.get(each.role).name} for each in found])
+    elif found:
+        rows = [{**each._asdict(), "role": directory.label(each.role)} for each in found]
+        print_rows(rows, COLUMNS, as_json=False)
+    for title, members in roles.without.items():
+        session.say(f"no role is known for tier {title}, which {plural(members, 'member')} pay for")
+    if elsewhere:
+        session.say(f"{plural(elsewhere, 'patron')} with a Discord account not seen in the guild, left out")
+    session.say(f"{plural(len(found), 'difference')} between tiers and roles")
+    return ExitCode.FOUND if found else ExitCode.OK

@@ -1,0 +1,59 @@
+"""Roles come into being, change their names and go, which is what the directory of names is fed by."""
+
+from collections.abc import Iterator
+
+from infrastructure.demo.clock import SECOND, Moment, after
+from infrastructure.demo.event_writer import Entry, Pen
+from infrastructure.demo.guild import Guild, Role
+from infrastructure.demo.population import Member, Population
+from infrastructure.demo.randomness import Chance
+
+RENAMED = {"Herald": "Harbinger", "Lantern": "Lamplighter", "Pilgrim": "Traveller"}
+
+
+class Directory:
+    def __init__(self, chance: Chance, pen: Pen, guild: Guild, people: Population) -> None:
+        self._chance = chance
+        self._pen = pen
+        self._guild = guild
+        self._people = people
+        # Not the member of that id: what they do to the directory is no event of theirs.
+        self._owner = Member(people.owner.id)
+
+    def founding(self, start: Moment) -> Iterator[Entry]:
+        """Every role, some seconds apart. Integrations made some of them: no person did."""
+        at = start
+        for place, role in enumerate(self._guild.roles, start=1):
+            at = after(at, self._chance.between(SECOND, 20 * SECOND))
+            actor = Member("guild") if place % 4 == 0 else self._owner
+            yield self._pen.write(
+                actor, at, "discord_role", "created", role.id, f'{{"name":"{role.name}","position":{place}}}'
+            )
+
+    def rename(self, name: str, at: Moment) -> list[Entry]:
+        role = next(role for role in self._guild.roles if role.name == name)
+        metadata = f'{{"name":"{RENAMED[name]}","old_name":"{name}"}}'
+        return [self._pen.write(self._owner, at, "discord_role", "renamed", role.id, metadata)]
+
+    def delete_rarest(self, at: Moment) -> list[Entry]:
+        """Discord tells of the deletion only; that each holder lost the role is the translator's to say."""
+        role = self._guild.handed_out[-1]
+        self._guild.handed_out[:] = [other for other in self._guild.handed_out if other is not role]
+        owner = self._owner
+        entries = [
+            self._pen.write(
+                owner, at, "discord_role", "deleted", role.id, f'{{"name":"{role.name}","by":"{owner.id}"}}'
+            )
+        ]
+        for holder in self._holders(role):
+            at = Moment(max(after(at, 1000), holder.last + 1000))
+            entries.append(self._end(role, holder, at))
+        return entries
+
+    def _holders(self, role: Role) -> list[Member]:
+        return [member for member in self._people.known if member.roles & role.bit]
+
+    def _end(self, role: Role, holder: Member, at: Moment) -> Entry:
+        holder.roles &= ~role.bit
+        metadata = f'{{"by":"{self._owner.id}","reason":"role deleted"}}'
+        return self._pen.write(holder, at, "discord_role_change", "removed", role.id, metadata)

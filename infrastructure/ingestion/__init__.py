@@ -1,0 +1,1 @@
+"""Deliveries taken in, kept and translated."""

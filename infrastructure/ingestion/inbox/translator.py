@@ -1,0 +1,53 @@
+"""What turns the deliveries of one source into events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import psycopg
+
+from domain.log_entry import LogEntry
+from infrastructure.ingestion.inbox.delivery import State, Stored
+
+
+class Outcome(StrEnum):
+    """What a translation makes of its delivery.
+
+    SET_ASIDE: kept, and nothing derived (tests, unknown kinds). UNPARSEABLE: verified, and yet not to be read.
+    """
+
+    TRANSLATED = State.TRANSLATED.value
+    SET_ASIDE = State.SET_ASIDE.value
+    UNPARSEABLE = State.UNPARSEABLE.value
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What one delivery came to: no entries where it told nothing new. *note* never repeats the body."""
+
+    entries: Sequence[LogEntry] = ()
+    state: Outcome = Outcome.TRANSLATED
+    note: str | None = None
+
+
+class Translator(Protocol):
+    """Derives events of one source from its deliveries and from what it saw before.
+
+    It reads and writes tables of its own on the connection that it is given, in the transaction of the batch. It
+    commits nothing, appends nothing, and remembers nothing elsewhere: what it did may be rolled back, and asked for
+    again.
+    """
+
+    @property
+    def source(self) -> str: ...
+
+    def translate(self, connection: psycopg.Connection[Any], delivery: Stored) -> Translation:
+        """Once a delivery, in the order of ids. What it raises sets the delivery to failed, and the next ones go on;
+        errors of the database that pass let the whole batch be tried again."""
+        ...
+
+    def due(self, connection: psycopg.Connection[Any], now: datetime) -> Sequence[LogEntry]:
+        """What time alone has made due by *now*. Asked only when no delivery waits, so that none could change it."""
+        ...

@@ -1,0 +1,106 @@
+"""Applying a snapshot: events and the source's observed state move together, a chunk of members at a time."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, Protocol
+from uuid import UUID
+
+import psycopg
+
+from domain.errors import EventConflict
+from domain.log_entry import LogEntry
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.retrying import PatientConnection
+from infrastructure.database.statements import statement
+from infrastructure.ingestion.snapshots.finding import Finding
+from infrastructure.ingestion.snapshots.guard import require_safe
+from infrastructure.ingestion.snapshots.snapshot import Snapshot, open_findings, read_snapshot
+from infrastructure.log.append import append_within
+from infrastructure.log.notifier import Announcer
+
+CHUNK: Final = 500
+
+
+class Settling(Protocol):
+    """How a source takes what a snapshot found."""
+
+    @property
+    def source(self) -> str: ...
+
+    def settle(
+        self, connection: psycopg.Connection[Any], snapshot: Snapshot, findings: Sequence[Finding]
+    ) -> Sequence[LogEntry]:
+        """Moves the observed state of these members to what the snapshot says, and returns the events of that.
+
+        The state may have moved since the snapshot was taken: it is compared again, and whoever was heard of since
+        then is left alone. Within a transaction that holds the source's translator, and that may be tried again.
+        """
+        ...
+
+
+class Applied(NamedTuple):
+    """`before`: it had been applied before, and nothing was left to do."""
+
+    events: int
+    members: int
+    conflicts: int
+    before: bool
+
+
+def apply_snapshot(
+    database: Database,
+    settling: Settling,
+    snapshot_id: UUID,
+    *,
+    by: str,
+    confirmed: bool = False,
+    announcer: Announcer | None = None,
+    chunk: int = CHUNK,
+) -> Applied:
+    """Appends what is missing, in chunks; one that was cut short goes on where it was.
+
+    Raises Held (nothing was done), UnknownName, DatabaseUnavailable.
+    """
+    total = Applied(0, 0, 0, before=False)
+    with PatientConnection(database, Role.APPEND, application="temple snapshot") as patient:
+        snapshot = patient.run("reading the snapshot", lambda connection: read_snapshot(connection, snapshot_id))
+        if snapshot.applied_at is not None:
+            return total._replace(before=True)
+        require_safe(snapshot, confirmed=confirmed)
+        while (
+            done := patient.run("applying", lambda connection: _chunk(connection, settling, snapshot, chunk))
+        ) is not None:
+            total = Applied(
+                total.events + done.events, total.members + done.members, total.conflicts + done.conflicts, before=False
+            )
+            if done.events and announcer is not None:
+                announcer.announce()
+        patient.run(
+            "applying",
+            lambda connection: connection.execute(
+                statement("snapshot_applied"), {"id": snapshot_id, "by": by[:100], "at": datetime.now(UTC)}
+            ),
+        )
+    return total
+
+
+def hold_translator(connection: psycopg.Connection[Any], source: str) -> None:
+    """Until the transaction ends nobody translates deliveries of *source*. Waits for whoever does."""
+    connection.execute(statement("translator_create"), {"source": source})
+    connection.execute(statement("translator_take"), {"source": source})
+
+
+def _chunk(connection: psycopg.Connection[Any], settling: Settling, snapshot: Snapshot, limit: int) -> Applied | None:
+    with connection.transaction():
+        hold_translator(connection, settling.source)
+        found = open_findings(connection, snapshot.id, limit)
+        if not found:
+            return None
+        entries = settling.settle(connection, snapshot, [each.finding for each in found])
+        outcomes = append_within(connection, entries)
+        connection.execute(
+            statement("snapshot_settle"), {"snapshot": snapshot.id, "numbers": [each.number for each in found]}
+        )
+    conflicts = sum(isinstance(each, EventConflict) for each in outcomes)
+    added = sum(not isinstance(each, EventConflict) and each.added for each in outcomes)
+    return Applied(added, len(found), conflicts, before=False)

@@ -1,1 +1,0 @@
-"""The files of deploy/, for an installation: written out by `temple monitoring export`."""

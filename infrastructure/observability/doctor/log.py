@@ -1,0 +1,111 @@
+"""The log: that nobody can change what is in it, and that a reader can prove its gaps."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import dict_row
+
+from domain.errors import LedgerError, SchemaMismatch
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.migrations import applied, pending
+from infrastructure.database.statements import statement
+from infrastructure.log.safety import violations
+from infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+
+CHANGES: Final = (
+    ("update", "update webhook_audit_log set source = source where false"),
+    ("delete", "delete from webhook_audit_log where false"),
+    ("truncate", "truncate webhook_audit_log"),
+)
+"""None of them would change a row where it is not refused, since each is rolled back."""
+
+BUSY_MS: Final = 200
+"""How long an attempt may wait for its lock, since appends wait behind it."""
+
+
+def check_migrations(connection: psycopg.Connection[Any]) -> Finding:
+    try:
+        waiting = pending(connection)
+    except SchemaMismatch as error:
+        what, _, advice = str(error).rpartition("; ")
+        return fail("migrations", what, advice)
+    if waiting:
+        return fail("migrations", f"{len(waiting)} to apply, from {waiting[0]}", "run: temple db migrate")
+    return ok("migrations", f"{len(applied(connection))} applied, none to apply")
+
+
+def check_log(database: Database) -> Iterator[Finding]:
+    yield _refusals(database)
+    yield from _rights(database)
+    yield from _proof(database)
+    yield _trigger(database)
+
+
+def _refusals(database: Database) -> Finding:
+    """Tried, not looked up: as each role, the owner included."""
+    done, untried = [], []
+    for role in (Role.OWNER, Role.APPEND, Role.PROJECT, Role.READ):
+        with database.connect(role, application="temple doctor") as connection:
+            connection.execute("select set_config('lock_timeout', %s, false)", (f"{BUSY_MS}ms",))
+            for what, attempt in CHANGES:
+                try:
+                    with connection.transaction(force_rollback=True):
+                        connection.execute(attempt)
+                    done.append(f"{role.value} may {what}")
+                except (psycopg.errors.InsufficientPrivilege, psycopg.errors.RestrictViolation):
+                    continue
+                except psycopg.errors.LockNotAvailable:
+                    untried.append(f"{what} as {role.value}")
+    check = "append-only"
+    if done:
+        return fail(check, f"the log can be changed: {', '.join(done)}", "restore rights and trigger of 0002_log.sql")
+    if untried:
+        return warn(check, f"the log was too busy to try {', '.join(untried)}", "run this again at a quiet moment")
+    return ok(check, "update, delete and truncate are refused to all four roles")
+
+
+def _rights(database: Database) -> Iterator[Finding]:
+    """What is refused to one role and another may do."""
+    with database.connect(Role.READ, application="temple doctor") as connection:
+        rows = connection.execute(statement("doctor_rights")).fetchall()
+    wrong = [f"{role} may {what}" for role, what, allowed, wanted in rows if allowed and not wanted]
+    lacking = [f"{role} may not {what}" for role, what, allowed, wanted in rows if wanted and not allowed]
+    if wrong or lacking:
+        yield fail("roles", "; ".join(wrong + lacking), "restore the grants of sql/migrations")
+    else:
+        yield ok("roles", "each of temple_append, temple_project and temple_read may do what it needs, and no more")
+
+
+def _proof(database: Database) -> Iterator[Finding]:
+    with (
+        database.connect(Role.PROJECT, application="temple doctor") as connection,
+        connection.cursor(row_factory=dict_row) as cursor,
+    ):
+        found = cursor.execute(statement("log_conditions")).fetchone()
+    wrong = list(violations(found or {}))
+    for sentence in wrong:
+        what, _, advice = sentence.rpartition("; ")
+        yield fail("gap proof", what or sentence, advice)
+    if not wrong:
+        yield ok("gap proof", "every condition holds: no reader passes an event that is still to be committed")
+
+
+def _trigger(database: Database) -> Finding:
+    with database.connect(Role.READ, application="temple doctor") as connection:
+        others = [name for (name,) in connection.execute(statement("doctor_other_triggers"))]
+    if others:
+        return warn(
+            "triggers",
+            f"the log has triggers that are not ours: {', '.join(others)}",
+            "drop what is not needed",
+        )
+    return ok("triggers", "only ours on the log, and always enabled")
+
+
+def reachable(database: Database) -> Finding:
+    try:
+        with database.connect(Role.LOGIN, application="temple doctor"):
+            return ok("database", database.name)
+    except LedgerError as error:
+        return fail("database", str(error), "start it, or mend TEMPLE_DATABASE_URL")

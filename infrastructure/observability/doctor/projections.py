@@ -1,0 +1,41 @@
+"""The projections: what is installed, and whether it can go on."""
+
+from collections.abc import Iterator
+
+from domain.errors import ProjectionMisdeclared
+from infrastructure.database.connection import Database
+from infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from infrastructure.queries.consistent_read import snapshot
+from infrastructure.queries.projection_status import NOT_INSTALLED, projection_statuses
+from projections.registry import installed
+
+
+def check_projections(database: Database) -> Iterator[Finding]:
+    try:
+        known = installed()
+    except ProjectionMisdeclared as error:
+        yield fail("projections", str(error), "mend or remove the package it comes from")
+        return
+    with snapshot(database) as connection:
+        statuses = {each.name: each for each in projection_statuses(connection, known)}
+    for name, projection in known.items():
+        status = statuses.get(name)
+        check = f"projection {name}"
+        if status is None:
+            yield fail(check, f"version {projection.version}, without tables", "run: temple db migrate")
+            continue
+        said = f"version {projection.version}, {status.state}, position {status.position}, lag {status.lag}"
+        if status.state not in ("running", "trigger"):
+            reason = f": {status.reason}" if status.reason else ""
+            what = fail if status.state.startswith("failed") else warn
+            yield what(check, f"{said}{reason}", f"run: {status.next_command}")
+        elif status.parked:
+            yield warn(check, f"{said}, {status.parked:,} parked", f"run: temple failures list --projection {name}")
+        elif status.lag_events and status.leader is None:
+            yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")
+        else:
+            yield ok(check, said)
+    for status in statuses.values():
+        if status.state == NOT_INSTALLED:
+            said = f"has tables at position {status.position}, but is not installed"
+            yield warn(f"projection {status.name}", said, "install its package again, or drop its tables")

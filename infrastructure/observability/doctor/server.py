@@ -1,0 +1,77 @@
+"""The server: its version, and the settings that committed events rely on."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+
+from infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+
+OLDEST: Final = 150_000
+CLOCK_WARN_SECONDS: Final = 1.0
+CLOCK_FAIL_SECONDS: Final = 30.0
+
+Connection = psycopg.Connection[Any]
+
+
+def check_server(connection: Connection) -> Iterator[Finding]:
+    yield _version(connection)
+    yield _durability(connection)
+    yield _checksums(connection)
+    yield _encoding(connection)
+    yield _clock(connection)
+
+
+def _version(connection: Connection) -> Finding:
+    found = f"PostgreSQL {_setting(connection, 'server_version')}"
+    if connection.info.server_version < OLDEST:
+        return fail("server version", found, "upgrade to PostgreSQL 15 or newer")
+    return ok("server version", found)
+
+
+def _durability(connection: Connection) -> Finding:
+    names = ("fsync", "full_page_writes", "synchronous_commit")
+    settings = {name: _setting(connection, name) for name in names}
+    said = ", ".join(f"{name} {value}" for name, value in settings.items())
+    if settings["fsync"] == "off" or settings["full_page_writes"] == "off":
+        return fail("durability", said, "turn both on: a crash of the machine may lose or corrupt the log")
+    if settings["synchronous_commit"] == "off":
+        return warn(
+            "durability",
+            said,
+            "turn synchronous_commit on: a crash may lose events whose sender was told 'kept'",
+        )
+    return ok("durability", said)
+
+
+def _checksums(connection: Connection) -> Finding:
+    if _setting(connection, "data_checksums") == "on":
+        return ok("data checksums", "on")
+    return warn("data checksums", "off", "stop the server and run pg_checksums --enable: a rotten page goes unnoticed")
+
+
+def _encoding(connection: Connection) -> Finding:
+    encoding = _setting(connection, "server_encoding")
+    if encoding == "UTF8":
+        return ok("encoding", encoding)
+    return fail("encoding", encoding, "use a database in UTF8: names in other scripts can not be kept")
+
+
+def _clock(connection: Connection) -> Finding:
+    before = datetime.now(UTC)
+    row = connection.execute("select clock_timestamp()").fetchone()
+    after = datetime.now(UTC)
+    told: datetime = row[0] if row else after
+    # the server answered at some moment between the two; what lies outside is difference
+    ahead = max((told - after).total_seconds(), (before - told).total_seconds(), 0.0)
+    said = f"{ahead:.1f} s between server and this machine"
+    advice = "set both by NTP: recorded_at and leases go by the server's clock, timestamps by their sources'"
+    if ahead > CLOCK_FAIL_SECONDS:
+        return fail("clock", said, advice)
+    return warn("clock", said, advice) if ahead > CLOCK_WARN_SECONDS else ok("clock", said)
+
+
+def _setting(connection: Connection, name: str) -> str:
+    row = connection.execute("select current_setting(%s)", (name,)).fetchone()
+    return str(row[0]) if row else "unknown"

@@ -1,0 +1,45 @@
+"""Whether tables and log were compared lately, and what that found."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from infrastructure.database.connection import Database
+from infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from infrastructure.queries.consistent_read import Connection, snapshot
+from infrastructure.read_models.verification.stored_results import latest
+from projections.checkpoint import ProjectionState
+from projections.registry import installed
+
+OVERDUE: Final = timedelta(minutes=45)
+"""A runner verifies every 15 minutes."""
+
+
+def check_verifying(database: Database) -> Iterator[Finding]:
+    with snapshot(database) as connection:
+        for found in latest(connection, list(installed())):
+            check = f"verified {found.projection}"
+            age = datetime.now(UTC) - found.finished_at
+            said = f"{int(age.total_seconds() // 60)} minutes ago, at position {found.position}"
+            if found.drifts or (found.in_log is not None and found.in_log != found.passed):
+                what = f"{found.drifts} differences" if found.drifts else "another number of events than the log has"
+                yield fail(check, f"{said}: {what}", f"run: temple repair {found.projection}")
+            elif age > OVERDUE:
+                yield warn(check, said, "run: temple reconcile; a runner does so by itself")
+            else:
+                yield ok(check, f"{said}: agrees")
+        yield from _counted_functions(connection)
+
+
+def _counted_functions(connection: Connection) -> Iterator[Finding]:
+    """In trigger mode the trigger's own time is known only if the server counts it."""
+    row = connection.execute(
+        "select current_setting('track_functions') from projection_checkpoint where state = %s",
+        (ProjectionState.TRIGGER.value,),
+    ).fetchone()
+    if row is not None and row[0] == "none":
+        yield warn(
+            "trigger durations",
+            "track_functions none: nobody knows how long the trigger takes",
+            "set track_functions = pl",
+        )

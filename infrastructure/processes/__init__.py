@@ -1,0 +1,1 @@
+"""What runs in the foreground: runner, receiver, schedules."""

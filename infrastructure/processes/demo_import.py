@@ -1,0 +1,43 @@
+"""A demo community, from its generator straight into the log."""
+
+import io
+from collections.abc import Iterator
+from itertools import takewhile
+
+from infrastructure.demo import Community, generate
+from infrastructure.log.import_lines import Imported, import_lines
+from infrastructure.processes.foreground import Stop
+from infrastructure.terminal.progress import bar
+from infrastructure.terminal.session import Session
+
+
+class _Lines(io.RawIOBase):
+    """The lines as a file that is read while they are made."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while len(self._left) < len(buffer):
+            line = next(self._lines, None)
+            if line is None:
+                break
+            self._left += f"{line}\n".encode()
+        given, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(given)] = given
+        return len(given)
+
+
+def import_community(session: Session, community: Community, stop: Stop) -> Imported:
+    """Ends early, with whole lines, when it is asked to stop."""
+    lines = takewhile(lambda _: not stop.asked, generate(community))
+    with bar(session.progress, "importing", community.events, "lines") as shown:
+        return import_lines(
+            session.database,
+            io.BufferedReader(_Lines(lines), buffer_size=64 * 1024),
+            progress=lambda done: shown.at(done.read),
+        )

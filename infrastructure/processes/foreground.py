@@ -1,0 +1,229 @@
+"""A runner in the foreground: ended by a signal, telling what it does.
+
+with stopped_by_signals() as stop, present(home, "run"):
+    folded = fold(session, projections, stop, until_caught_up=True)
+"""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Final
+
+from infrastructure.database.connection import Role, database_errors
+from infrastructure.log.reader import Look
+from infrastructure.log.wakeup import Wakeup
+from infrastructure.processes.metrics_server import Measured
+from infrastructure.processes.reconcile_schedule import reconciling
+from infrastructure.read_models.runner.runner import Runner, Unwatched, Watcher
+from infrastructure.read_models.runner.transaction import read_checkpoints
+from infrastructure.terminal.progress import Bar, bar
+from infrastructure.terminal.session import Session
+from projections.processor import Projection, Step, may_fold
+from projections.registry import catalogue
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Stop:
+    """Asked for by a signal, once; who is told has to be safe to call from a signal handler."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._told: list[Callable[[], None]] = []
+
+    def tells(self, who: Callable[[], None]) -> None:
+        self._told.append(who)
+        if self.asked:
+            who()
+
+    def __call__(self) -> None:
+        self.asked = True
+        for who in self._told:
+            who()
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[Stop]:
+    """The first signal asks to stop when the batch at hand is done; a second one does what it always does."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def asked(_: int, __: FrameType | None) -> None:
+        restore()
+        stop()
+
+    for number in SIGNALS:
+        signal.signal(number, asked)
+    try:
+        yield stop
+    finally:
+        restore()
+
+
+@dataclass
+class Folded:
+    """What a runner did, by projection; `parked` members are those that were parked meanwhile."""
+
+    events: Counter[str] = field(default_factory=Counter)
+    refolded: Counter[str] = field(default_factory=Counter)
+    parked: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """Events, counted once for each projection."""
+        return self.events.total()
+
+    @property
+    def rate(self) -> float:
+        """Events a second, each counted once though several projections folded it."""
+        most = max(self.events.values(), default=0)
+        return most / self.seconds if self.seconds > 0 else 0.0
+
+
+def fold(
+    session: Session,
+    projections: Iterable[Projection],
+    stop: Stop,
+    *,
+    until_caught_up: bool = False,
+    measured: Measured | None = None,
+) -> Folded:
+    """Runs the projections until a signal comes, or until they have folded what is in the log by now.
+
+    One that goes on also reconciles those it leads, on the schedule of the settings.
+    Raises what Runner.run raises.
+    """
+    wanted = list(projections)
+    with (
+        _progress(session, wanted) if until_caught_up else _none() as bar_,
+        Wakeup(session.database) as wakeup,
+    ):
+        watcher = _Watcher(bar_, measured.runner if measured is not None else Unwatched())
+        wake = _TellingWake(session, wakeup)
+        database = session.database if measured is None else measured.database
+        runner = Runner(database, wanted, wake, watcher=watcher, catalogue=catalogue())
+        wake.runner = runner
+        stop.tells(runner.stop)
+        stop.tells(wakeup.wake)
+        started = time.monotonic()
+        with _none() if until_caught_up else reconciling(session, lambda: _led(runner, wanted)):
+            runner.run(until_caught_up=until_caught_up)
+        watcher.folded.seconds = time.monotonic() - started
+        return watcher.folded
+
+
+def tell_service_manager(state: str) -> None:
+    """`READY=1`, `WATCHDOG=1` or `STOPPING=1`, where one is listening (source: sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.connect("\0" + address[1:] if address.startswith("@") else address)
+            told.send(state.encode())
+
+
+def _led(runner: Runner, wanted: Iterable[Projection]) -> list[str]:
+    others = runner.led_by_others
+    return [each.name for each in wanted if each.name not in others]
+
+
+class Watchdog:
+    """Tells the service manager that we are alive, twice as often as it asks for (source: sd_watchdog_enabled(3))."""
+
+    def __init__(self) -> None:
+        microseconds = os.environ.get("WATCHDOG_USEC", "")
+        for_us = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._every = int(microseconds) / 2e6 if for_us and microseconds.isdecimal() else 0.0
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        if self._every and time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._every
+            tell_service_manager("WATCHDOG=1")
+
+
+class _Watcher:
+    def __init__(self, bar_: Bar | None, also: Watcher) -> None:
+        self.folded = Folded()
+        self._bar = bar_
+        self._also = also
+        self._watchdog = Watchdog()
+
+    def stepped(self, projection: str, step: Step, seconds: float) -> None:
+        self.folded.events[projection] += step.events
+        self.folded.refolded[projection] += step.refolded
+        self.folded.parked[projection] += len(step.failures)
+        if self._bar is not None:
+            self._bar.advance(step.events)
+        self._also.stepped(projection, step, seconds)
+
+    def looked(self, look: Look) -> None:
+        self._also.looked(look)
+
+    def failed(self, projection: str) -> None:
+        self._also.failed(projection)
+
+    def recovering(self, sqlstate: str | None) -> None:
+        self._watchdog()
+        self._also.recovering(sqlstate)
+
+    def beat(self) -> None:
+        self._watchdog()
+        self._also.beat()
+
+
+class _TellingWake:
+    """A wake-up that says, whenever that changes, which projections another runner leads."""
+
+    def __init__(self, session: Session, wakeup: Wakeup) -> None:
+        self.runner: Runner | None = None
+        self._session = session
+        self._wakeup = wakeup
+        self._said: dict[str, str] = {}
+
+    def wait(self, timeout: float) -> bool:
+        others = dict(self.runner.led_by_others) if self.runner is not None else {}
+        if others and others != self._said:
+            for leader in sorted(set(others.values())):
+                led = ", ".join(name for name, holder in others.items() if holder == leader)
+                self._session.say(f"another runner leads {led} ({leader}); this one takes over when it ends")
+            self._said = others
+        return self._wakeup.wait(timeout)
+
+
+@contextmanager
+def _progress(session: Session, projections: list[Projection]) -> Iterator[Bar]:
+    """Counts what is in the log beyond the checkpoints by their positions, which may skip numbers."""
+    with (
+        session.database.connect(Role.READ, application="temple progress") as connection,
+        database_errors("looking at the log"),
+    ):
+        row = connection.execute("select coalesce(max(id), 0) from webhook_audit_log").fetchone()
+        head = row[0] if row else 0
+        checkpoints = read_checkpoints(connection)
+    due = sum(
+        max(0, head - checkpoints[each.name].position)
+        for each in projections
+        if each.name in checkpoints and may_fold(each, checkpoints[each.name]) is None
+    )
+    with bar(session.progress, "folding", due, "events") as shown:
+        yield shown
+
+
+@contextmanager
+def _none() -> Iterator[None]:
+    yield None

@@ -1,0 +1,136 @@
+"""A receiver: the server, its writer, the translators and the daily pruning.
+
+with receiving(session) as server: ...
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from domain.errors import LedgerError, Refused
+from infrastructure.ingestion.inbox.failure import blame
+from infrastructure.ingestion.inbox.retention import keep_pruning
+from infrastructure.ingestion.inbox.worker import Translating
+from infrastructure.ingestion.webhooks.app import Receiving, receiver_app
+from infrastructure.ingestion.webhooks.endpoint import Door
+from infrastructure.ingestion.webhooks.inbox_writer import Writer
+from infrastructure.ingestion.webhooks.server import Server, listening
+from infrastructure.log.notifier import Announcer
+from infrastructure.observability.metrics.receiver import ReceiverMetrics
+from infrastructure.processes.sources import translators
+from infrastructure.settings import Settings
+from infrastructure.sources.patreon.factory import looking_again
+from infrastructure.sources.patreon.webhook import patreon_door
+from infrastructure.terminal.session import Session
+
+END_SECONDS: Final = 10.0
+AGAIN_SECONDS: Final = 30.0
+
+log = structlog.get_logger("temple.receive")
+
+
+@contextmanager
+def receiving(
+    session: Session,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    registry: CollectorRegistry | None = None,
+) -> Iterator[Server]:
+    """Takes deliveries in while the block lasts, and translates them; what was taken in is kept before it ends.
+
+    Counts its answers in *registry*.
+
+    Raises Refused without a secret, CannotListen, and what `translated` raises.
+    """
+    settings, database = session.settings, session.database
+    doors = _doors(settings)
+    door = listening(settings.receive_host if host is None else host, settings.receive_port if port is None else port)
+    with ExitStack() as stack:
+        stack.callback(door.close)
+        announcer = stack.enter_context(Announcer(database, notify="inbox_notify"))
+        wakes = stack.enter_context(translated(session))
+        stack.enter_context(_pruned(session))
+        writer = Writer(database, kept=lambda: _tell([*wakes, announcer.announce]))
+        stack.callback(writer.close)
+        writer.start()
+        shared = Receiving(writer)
+        if registry is not None:
+            shared.answered = ReceiverMetrics(registry, tuple({each.source for each in doors})).answered
+        app = receiver_app(doors, shared)
+        yield stack.enter_context(Server(app, door, proxies=settings.receive_proxies))
+
+
+def paths(settings: Settings) -> list[str]:
+    """Where deliveries are taken in."""
+    return [door.path for door in _doors(settings)]
+
+
+def _doors(settings: Settings) -> Sequence[Door]:
+    if not settings.patreon_secrets:
+        raise Refused(
+            "there is no secret to verify deliveries with; set TEMPLE_PATREON_SECRETS, or put it into a secret file"
+        )
+    return [patreon_door(campaign, secrets) for campaign, secrets in settings.patreon_secrets.items()]
+
+
+def _tell(wakes: Sequence[Callable[[], None]]) -> None:
+    for wake in wakes:
+        wake()
+
+
+@contextmanager
+def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
+    """Every translator that there is at work, in a thread of its own; yields what wakes them.
+
+    Raises TranslatorMisdeclared.
+    """
+    ours = translators(session.settings)
+    stop = threading.Event()
+    with ExitStack() as stack:
+        announcer = stack.enter_context(Announcer(session.database))
+        steps = [stack.enter_context(Translating(session.database, each, announcer=announcer)) for each in ours]
+        threads = [
+            threading.Thread(target=_run, args=(step, each.source, stop), name=f"translate {each.source}", daemon=True)
+            for step, each in zip(steps, ours, strict=True)
+        ]
+        stack.enter_context(looking_again(session.database, session.settings))
+        for thread in threads:
+            thread.start()
+        try:
+            yield [step.wake for step in steps]
+        finally:
+            stop.set()
+            _tell([step.wake for step in steps])
+            for thread in threads:
+                thread.join(END_SECONDS)
+
+
+def _run(translating: Translating, source: str, stop: threading.Event) -> None:
+    """Deliveries are taken in all the same, and wait, while they can not be translated."""
+    while not stop.is_set():
+        try:
+            translating.run(stop)
+        except Exception as error:  # noqa: BLE001 -- the cause may be mended while we run, or by the next migration
+            reason = str(error) if isinstance(error, LedgerError) else blame(error)
+            log.error("not translating", source=source, reason=reason, again_in_seconds=AGAIN_SECONDS)
+            stop.wait(AGAIN_SECONDS)
+
+
+@contextmanager
+def _pruned(session: Session) -> Iterator[None]:
+    stop = threading.Event()
+    keep_days = session.settings.inbox_keep_days
+    thread = threading.Thread(
+        target=keep_pruning, args=(session.database, keep_days, stop), name="prune inbox", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(END_SECONDS)

@@ -1,0 +1,84 @@
+"""Events of the log, picked by what their columns hold."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import starmap
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from domain.errors import UnknownName
+from domain.position import Position
+from domain.recorded import Recorded
+from infrastructure.database.statements import statement
+from infrastructure.queries.consistent_read import Connection
+
+LAST: Final = Position(2**63 - 1)
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Those that fit everything that is given. `targets` are alternatives; `until` is included."""
+
+    user_id: str | None = None
+    event_type: str | None = None
+    action: str | None = None
+    source: str | None = None
+    targets: tuple[str, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        return {**asdict(self), "targets": None if self.targets is None else list(self.targets)}
+
+
+ALL: Final = Picked()
+
+
+class Skip(NamedTuple):
+    projection: str
+    skipped_by: str
+    reason: str
+    skipped_at: datetime
+
+
+class Shown(NamedTuple):
+    """One event with what became of it; `processed_at` is when the projection `members` first folded it."""
+
+    event: Recorded
+    processed_at: datetime | None
+    skips: Sequence[Skip]
+
+
+def newest(connection: Connection, picked: Picked, *, upto: Position = LAST, limit: int) -> list[Recorded]:
+    """The last *limit* of them, by position."""
+    found = _listed(connection, "read_events_newest", {**picked.parameters(), "upto": upto, "limit": limit})
+    return found[::-1]
+
+
+def following(
+    connection: Connection, picked: Picked, *, after: Position, upto: Position = LAST, limit: int
+) -> list[Recorded]:
+    """The first *limit* of them above *after*, by position."""
+    return _listed(connection, "read_events", {**picked.parameters(), "after": after, "upto": upto, "limit": limit})
+
+
+def shown(connection: Connection, which: Position | UUID) -> Shown:
+    """By position or event_id. Raises UnknownName, for a position with those next to it."""
+    event_id, position = (which, None) if isinstance(which, UUID) else (None, which)
+    row = connection.execute(statement("read_event"), {"position": position, "event_id": event_id}).fetchone()
+    if row is None:
+        raise UnknownName("event", str(which), () if position is None else _near(connection, position))
+    event = Recorded._make(row[:-1])
+    skips = connection.execute(statement("read_event_skips"), {"position": event.position})
+    return Shown(event, row[-1], [Skip(*each) for each in skips])
+
+
+def _listed(connection: Connection, name: str, parameters: dict[str, Any]) -> list[Recorded]:
+    # a plan made for these values: a general one could not use the index that fits them
+    found = connection.execute(statement(name), parameters, prepare=False, binary=True)
+    return list(starmap(Recorded, found))
+
+
+def _near(connection: Connection, position: Position) -> tuple[str, ...]:
+    return tuple(str(each) for (each,) in connection.execute(statement("read_positions_near"), {"position": position}))

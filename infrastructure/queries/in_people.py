@@ -1,0 +1,79 @@
+"""A difference told in people: who loses which role, who gets another status."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from infrastructure.queries.role_directory import RoleDirectory
+from projections.drift import Drift, DriftKind
+from projections.members import ROLES, STATUS
+
+
+class _Said(NamedTuple):
+    """Of one, and of many."""
+
+    one: str
+    many: str
+
+
+class InPeople:
+    """Counts differences as they come, and tells what it means to put the folded rows in place."""
+
+    def __init__(self, directory: RoleDirectory) -> None:
+        self._directory = directory
+        self._counts: Counter[_Said] = Counter()
+
+    def count(self, drift: Drift) -> None:
+        self._counts[_said(drift, self._directory)] += 1
+
+    def sentences(self) -> list[str]:
+        """The most frequent first."""
+        return [
+            f"1 {said.one}" if number == 1 else f"{number:,} {said.many}" for said, number in self._counts.most_common()
+        ]
+
+
+def told_in_people(drifts: Iterable[Drift], directory: RoleDirectory) -> list[str]:
+    told = InPeople(directory)
+    for drift in drifts:
+        told.count(drift)
+    return told.sentences()
+
+
+def _said(drift: Drift, directory: RoleDirectory) -> _Said:
+    if drift.table == ROLES.name:
+        return _of_a_role(drift, directory.label(drift.key["role"]))
+    if drift.table == STATUS.name:
+        return _of_a_status(drift)
+    row = "row" if drift.user_id is not None else "count"
+    return _of(f"{row} of {drift.table}", f"{row}s of {drift.table}", drift)
+
+
+def _of_a_role(drift: Drift, label: str) -> _Said:
+    match drift.kind:
+        case DriftKind.TOO_MANY:
+            return _Said(f"member loses {label}", f"members lose {label}")
+        case DriftKind.MISSING:
+            return _Said(f"member gains {label}", f"members gain {label}")
+        case DriftKind.DIFFERENT:
+            return _Said(
+                f"member keeps {label} with another {drift.column}",
+                f"members keep {label} with another {drift.column}",
+            )
+
+
+def _of_a_status(drift: Drift) -> _Said:
+    if drift.kind is DriftKind.DIFFERENT and drift.column in ("status", "patreon_tier"):
+        change = f"{drift.column} from {drift.stored or 'none'} to {drift.folded or 'none'}"
+        return _Said(f"member changes {change}", f"members change {change}")
+    return _of("member", "members", drift)
+
+
+def _of(one: str, many: str, drift: Drift) -> _Said:
+    match drift.kind:
+        case DriftKind.TOO_MANY:
+            return _Said(f"{one} vanishes", f"{many} vanish")
+        case DriftKind.MISSING:
+            return _Said(f"{one} appears", f"{many} appear")
+        case DriftKind.DIFFERENT:
+            return _Said(f"{one} changes {drift.column}", f"{many} change {drift.column}")

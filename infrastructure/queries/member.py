@@ -1,0 +1,151 @@
+"""A member's rows as one answer: as they are stored, or folded from the log as of a moment."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from itertools import groupby, starmap
+from typing import Any, Final, NamedTuple
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import UnknownName
+from domain.position import Position
+from domain.recorded import Recorded
+from infrastructure.database.statements import statement
+from infrastructure.log.reader import member_events
+from infrastructure.queries.as_of import Moment
+from infrastructure.queries.consistent_read import Connection
+from infrastructure.read_models.runner.transaction import PostgresTransaction
+from projections.difference import named
+from projections.fold import Fold
+from projections.member_projection import MemberProjection
+from projections.members import ROLES, STATUS, members
+from projections.tables import Rows
+
+LAST: Final = Position(2**63 - 1)
+MEMBERS_AT_A_TIME: Final = 500
+NEIGHBOURS: Final = 2_500
+"""How many ids on each side are compared with a name that is not there."""
+
+
+class HeldRole(NamedTuple):
+    role: str
+    granted_at: datetime
+    granted_by: str | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """`roles` by when they were granted. `status` is None where its stored row is missing."""
+
+    user_id: str
+    status: str | None
+    discord_joined_at: datetime | None
+    patreon_tier: str | None
+    total_roles_count: int | None
+    last_activity: datetime | None
+    roles: tuple[HeldRole, ...]
+
+    def role(self, role: str) -> HeldRole | None:
+        return next((held for held in self.roles if held.role == role), None)
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON has it: the roles are a list of objects."""
+        return {**asdict(self), "roles": [held._asdict() for held in self.roles]}
+
+
+class MemberThen(NamedTuple):
+    """A member folded as of a moment; `member` is None before the first known event.
+
+    `events` are those of the moment, by (timestamp, position). Where one of them could not be folded,
+    `parked_at` is its position, and the member is as before it.
+    """
+
+    user_id: str
+    member: Member | None
+    events: Sequence[Recorded]
+    parked_at: Position | None = None
+    error: str | None = None
+
+    @property
+    def folded_events(self) -> Sequence[Recorded]:
+        """Those that the rows were made of."""
+        if self.parked_at is None:
+            return self.events
+        return [event for event in self.events if event.position < self.parked_at]
+
+
+def member_of(user_id: str, rows: Rows) -> Member | None:
+    status, roles = rows.get(STATUS.name, ()), rows.get(ROLES.name, ())
+    if not status and not roles:
+        return None
+    values: dict[str, Any] = named(STATUS, status[0] if status else (None,) * len(STATUS.columns))
+    held = sorted((HeldRole(*row) for row in roles), key=lambda each: (each.granted_at, each.role))
+    return Member(user_id=user_id, roles=tuple(held), **values)
+
+
+def stored_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, Member]:
+    """Those of *user_ids* that have rows, in this order."""
+    stored = PostgresTransaction(connection).stored(members, user_ids)
+    found = ((user_id, member_of(user_id, rows)) for user_id, (rows, _) in stored.items())
+    return {user_id: member for user_id, member in found if member is not None}
+
+
+def list_members(
+    connection: Connection, *, status: str | None, role: str | None, after: str, limit: int
+) -> list[Member]:
+    """As they are stored, by id; *role* is an id."""
+    picked = {"status": status, "role": role, "after": after, "limit": limit}
+    user_ids = [user_id for (user_id,) in connection.execute(statement("read_member_list"), picked)]
+    return list(stored_members(connection, user_ids).values())
+
+
+def members_then(
+    connection: Connection, user_ids: Sequence[str], moment: Moment, catalogue: Catalogue = CATALOGUE
+) -> Iterator[MemberThen]:
+    """In the order of the ids' bytes; whoever has no event at that moment is left out."""
+    fold = Fold(members, catalogue)
+    skipped = PostgresTransaction(connection).exceptions(members.name).skipped
+    for start in range(0, len(user_ids), MEMBERS_AT_A_TIME):
+        some = user_ids[start : start + MEMBERS_AT_A_TIME]
+        every = member_events(connection, some, LAST, until=moment.as_of, recorded_until=moment.known_at)
+        for user_id, found in groupby(every, key=lambda recorded: recorded.user_id):
+            events = [recorded for recorded in found if recorded.position not in skipped]
+            folded = fold.whole(events)
+            member = member_of(user_id, folded.rows)
+            yield MemberThen(user_id, member, events, folded.parked_at, folded.error)
+
+
+def member_history(connection: Connection, user_id: str, moment: Moment) -> list[Recorded]:
+    """Every event of the member, by (timestamp, position), also those that no fold reads."""
+    found = connection.execute(
+        statement("read_member_history"),
+        {"user_id": user_id, "as_of": moment.as_of, "known_at": moment.known_at},
+    )
+    return list(starmap(Recorded, found))
+
+
+def require_member(connection: Connection, user_id: str) -> None:
+    """Raises UnknownName, with near ids, for a member without a row and without an event."""
+    row = connection.execute(statement("read_member_known"), {"user_id": user_id}).fetchone()
+    if row is None or not row[0]:
+        raise UnknownName("member", user_id, _near(connection, user_id))
+
+
+def waiting_events(connection: Connection, user_id: str) -> int:
+    """How many events of the member are not folded into the stored rows yet."""
+    row = connection.execute(
+        statement("read_member_waiting"), {"user_id": user_id, "projection": members.name}
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def stored_member_count(connection: Connection, projection: MemberProjection[Any]) -> int:
+    """How many members the projection has folded something of."""
+    row = connection.execute(statement("read_member_count"), {"projection": projection.name}).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _near(connection: Connection, user_id: str) -> tuple[str, ...]:
+    beside = connection.execute(statement("read_member_neighbours"), {"user_id": user_id, "each_side": NEIGHBOURS})
+    return tuple(get_close_matches(user_id, [each for (each,) in beside], n=3, cutoff=0.8))

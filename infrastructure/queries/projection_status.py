@@ -1,0 +1,104 @@
+"""How far each projection is, and who runs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from psycopg.rows import TupleRow
+
+from domain.errors import UnknownName
+from domain.position import Position
+from infrastructure.database.statements import statement
+from infrastructure.queries.consistent_read import Connection
+from projections.processor import NEEDS_REPLAY, Projection
+
+NOT_INSTALLED = "not installed"
+COUNTED_LAG: Final = 10_000
+TRACKING = ":"
+"""Stands in the names of the checkpoints that are the `eventsourcing` library's, and in none of ours."""
+
+
+@dataclass(frozen=True)
+class ProjectionStatus:
+    """`state` is that of the checkpoint, `needs replay` or `not installed`.
+
+    `lag_events` is exact as long as it is small. `lag_seconds` is how long the first event that is not
+    folded yet has been in the log, 0 when there is none.
+    `code_version` is None where the projection is not installed, `leader` where nobody runs it.
+    """
+
+    name: str
+    state: str
+    reason: str | None
+    position: Position
+    lag_events: int
+    lag_seconds: float
+    leader: str | None
+    version: int
+    code_version: int | None
+    passed: int
+    counted: int
+    parked: int
+    skipped: int
+    updated_at: datetime
+
+    @property
+    def lag(self) -> str:
+        """For people."""
+        if not self.lag_events:
+            return "none"
+        return f"{self.lag_events:,} event{'' if self.lag_events == 1 else 's'}, {self.lag_seconds:,.1f} s"
+
+    @property
+    def next_command(self) -> str | None:
+        """What makes a projection that stands still go on; None where none does, or none is needed."""
+        if self.state in ("running", "trigger", NOT_INSTALLED):
+            return None
+        return f"temple replay {self.name}" if NEEDS_REPLAY in self.state else f"temple projection resume {self.name}"
+
+
+def projection_statuses(connection: Connection, installed: Mapping[str, Projection]) -> list[ProjectionStatus]:
+    """Of every projection that has a checkpoint: the installed ones first, in their order."""
+    found = [
+        _status(installed.get(row[0]), row)
+        for row in connection.execute(statement("read_projections"), {"counted_lag": COUNTED_LAG})
+        if TRACKING not in row[0]
+    ]
+    order = {name: place for place, name in enumerate(installed)}
+    return sorted(found, key=lambda each: (order.get(each.name, len(order)), each.name))
+
+
+def projection_status(connection: Connection, installed: Mapping[str, Projection], name: str) -> ProjectionStatus:
+    """Raises UnknownName for a projection without a checkpoint."""
+    for status in projection_statuses(connection, installed):
+        if status.name == name:
+            return status
+    raise UnknownName("checkpoint of a projection", name)
+
+
+def _status(projection: Projection | None, row: TupleRow) -> ProjectionStatus:
+    (
+        name, version, position, passed, counted, state, reason, updated_at,
+        lag_events, lag_seconds, parked, skipped, leader,
+    ) = row  # fmt: skip
+    if projection is None:
+        state = NOT_INSTALLED
+    elif projection.version != version:
+        state = NEEDS_REPLAY if state == "running" else f"{state}, {NEEDS_REPLAY}"
+    return ProjectionStatus(
+        name=name,
+        state=state,
+        reason=reason,
+        position=Position(position),
+        lag_events=lag_events,
+        lag_seconds=round(max(0.0, lag_seconds or 0.0), 3),
+        leader=leader,
+        version=version,
+        code_version=None if projection is None else projection.version,
+        passed=passed,
+        counted=counted,
+        parked=parked,
+        skipped=skipped,
+        updated_at=updated_at,
+    )

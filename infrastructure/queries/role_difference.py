@@ -1,0 +1,43 @@
+"""Who gained a role and who lost it between two moments."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.recorded import Recorded
+from infrastructure.queries.as_of import Moment
+from infrastructure.queries.consistent_read import Connection
+from infrastructure.queries.member import HeldRole
+from infrastructure.queries.role import Change, holders_then, role_history
+
+
+class Holding(NamedTuple):
+    """A member's holding, and the event that ended it: None of those who gained."""
+
+    user_id: str
+    held: HeldRole
+    end: Recorded | None = None
+
+
+class RoleDifference(NamedTuple):
+    """`gained` as they hold it at the later moment, `lost` as they held it at the earlier one; by when granted."""
+
+    gained: Sequence[Holding]
+    lost: Sequence[Holding]
+
+
+def role_difference(
+    connection: Connection, role: str, before: Moment, after: Moment, catalogue: Catalogue = CATALOGUE
+) -> RoleDifference:
+    """Holders at both moments compared: whoever gained and lost it in between is in neither."""
+    was = {holder.user_id: holder.held for holder in holders_then(connection, role, before, catalogue)}
+    now = {holder.user_id: holder.held for holder in holders_then(connection, role, after, catalogue)}
+    gained = [Holding(user_id, held) for user_id, held in now.items() if user_id not in was]
+    lost = {user_id: held for user_id, held in was.items() if user_id not in now}
+    ends = _last_ends(connection, role, after, catalogue) if lost else {}
+    return RoleDifference(gained, [Holding(user_id, held, ends.get(user_id)) for user_id, held in lost.items()])
+
+
+def _last_ends(connection: Connection, role: str, moment: Moment, catalogue: Catalogue) -> dict[str, Recorded]:
+    changes = role_history(connection, role, moment, catalogue)
+    return {change.user_id: change.event for change in changes if change.change is Change.ENDED}

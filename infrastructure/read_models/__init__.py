@@ -1,0 +1,1 @@
+"""How projections are run, rebuilt, verified and operated."""

@@ -1,0 +1,53 @@
+"""Some members folded from the log, for whoever has their names."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import psycopg
+
+from domain.catalogue import Catalogue
+from domain.position import Position
+from domain.recorded import Recorded
+from infrastructure.database.statements import statement
+from infrastructure.read_models.runner.transaction import PostgresTransaction
+from projections.fold import Fold, Folded
+from projections.member_projection import MemberProjection
+
+Connection = psycopg.Connection[Any]
+
+
+def members_touched(connection: Connection, after: Position, upto: Position) -> list[str]:
+    """Those with events in (after, upto]."""
+    if upto <= after:
+        return []
+    return [user_id for (user_id,) in connection.execute(statement("members_touched"), {"after": after, "upto": upto})]
+
+
+def fold_members(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    user_ids: Sequence[str],
+    upto: Position,
+) -> Iterator[tuple[str, Folded[Any], int]]:
+    """Each of these members from the whole log, and of how many events; also those without known events."""
+    fold = Fold(projection, catalogue)
+    return fold_histories(fold, user_ids, PostgresTransaction(connection).histories(fold, user_ids, upto))
+
+
+def fold_histories(
+    fold: Fold[Any],
+    user_ids: Sequence[str],
+    histories: Mapping[str, Sequence[Recorded]],
+    parked: Mapping[str, Position] = MappingProxyType({}),
+) -> Iterator[tuple[str, Folded[Any], int]]:
+    """The same, where their histories have been read; of those in *parked*, what came before that position."""
+    for user_id in user_ids:
+        known = before_parked(histories.get(user_id, ()), parked.get(user_id))
+        yield user_id, fold.whole_of_known(known), len(known)
+
+
+def before_parked(events: Sequence[Recorded], parked_at: Position | None) -> Sequence[Recorded]:
+    """What is folded of a member who was parked at that position; all of it of one who was not."""
+    return events if parked_at is None else [recorded for recorded in events if recorded.position < parked_at]

@@ -1,0 +1,244 @@
+"""What people decide about a projection. Each enters the operations journal, with who and why."""
+
+import getpass
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import Refused, UnknownName
+from domain.position import Position
+from domain.recorded import Recorded
+from infrastructure.database.batches import in_pages
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.statements import statement
+from infrastructure.log.reader import events
+from infrastructure.read_models.runner.transaction import PostgresTransaction
+from projections.batch import Failure, count_batch
+from projections.checkpoint import Checkpoint, ProjectionState
+from projections.difference import Changes
+from projections.fold import Fold
+from projections.member_projection import MemberProjection
+from projections.processor import NEEDS_REPLAY, Projection, may_fold
+from projections.tables import Rows
+from projections.tally import Tally
+
+MEMBERS_AT_A_TIME: Final = 200
+"""Folded between two statements: an open transaction that says nothing for long is ended by the database."""
+
+
+def whoever_runs_this() -> str:
+    """For the journal: TEMPLE_OPERATOR, or the account."""
+    return os.environ.get("TEMPLE_OPERATOR") or getpass.getuser()
+
+
+@dataclass(frozen=True)
+class Parked:
+    """A failure, with the event that caused it and how many events of the member wait."""
+
+    projection: str
+    position: Position
+    user_id: str
+    error: str
+    attempts: int
+    parked_at: datetime
+    event_type: str | None
+    action: str | None
+    target: str | None
+    metadata_text: str | None
+    waiting: int
+
+
+@contextmanager
+def operation(database: Database, projection: str) -> Iterator[tuple[PostgresTransaction, Checkpoint]]:
+    """A transaction that holds the projection's checkpoint: the runner waits, whatever it remembered is void after."""
+    with (
+        database.connect(Role.PROJECT, application="temple operation") as connection,
+        connection.transaction(),
+    ):
+        transaction = PostgresTransaction(connection)
+        checkpoint = transaction.lock_checkpoint(projection)
+        yield transaction, checkpoint
+        connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection})
+
+
+def record(
+    connection: psycopg.Connection[Any],
+    kind: str,
+    projection: str,
+    *,
+    reason: str | None,
+    details: Mapping[str, Any],
+) -> int:
+    """The number of the entry in the operations journal."""
+    row = connection.execute(
+        statement("operation_record"),
+        {
+            "kind": kind,
+            "projection": projection,
+            "performed_by": whoever_runs_this(),
+            "reason": reason,
+            "details": json.dumps(details, default=str),
+        },
+    ).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+def set_state(database: Database, projection: str, state: ProjectionState, *, reason: str | None = None) -> Checkpoint:
+    """Pause or resume; the checkpoint as it was before."""
+    with operation(database, projection) as (transaction, checkpoint):
+        if checkpoint.state is ProjectionState.TRIGGER:
+            raise Refused(f"{projection} is kept by the trigger, which does not pause; run: temple trigger disable")
+        transaction.connection.execute(
+            statement("checkpoint_set_state"),
+            {"projection": projection, "state": state.value, "reason": reason},
+        )
+        kind = "pause" if state is ProjectionState.PAUSED else "resume"
+        record(
+            transaction.connection,
+            kind,
+            projection,
+            reason=reason,
+            details={"before": checkpoint.state.value},
+        )
+    return checkpoint
+
+
+def parked(
+    connection: psycopg.Connection[Any],
+    *,
+    projection: str | None = None,
+    user_id: str | None = None,
+    position: int | None = None,
+) -> Sequence[Parked]:
+    found = connection.execute(
+        statement("failure_list"), {"projection": projection, "user_id": user_id, "position": position}
+    )
+    return [Parked(*row) for row in found]
+
+
+def retry(
+    database: Database,
+    projection: Projection,
+    failures: Sequence[Parked],
+    *,
+    catalogue: Catalogue = CATALOGUE,
+) -> Sequence[Failure]:
+    """Folds these members again (of a tally: counts these events again); returns what failed again."""
+    with operation(database, projection.name) as (transaction, checkpoint):
+        _require_same_version(projection, checkpoint)
+        again = _again(transaction, projection, checkpoint, failures, catalogue)
+        details = {
+            "members": [each.user_id for each in failures],
+            "failed_again": [each.position for each in again],
+        }
+        record(transaction.connection, "retry", projection.name, reason=None, details=details)
+    return again
+
+
+def skip(
+    database: Database,
+    projection: Projection,
+    failure: Parked,
+    *,
+    reason: str,
+    catalogue: Catalogue = CATALOGUE,
+) -> Sequence[Failure]:
+    """Leaves the position out of this projection for good, and folds its member again without it."""
+    with operation(database, projection.name) as (transaction, checkpoint):
+        _require_same_version(projection, checkpoint)
+        skipped = transaction.connection.execute(
+            statement("skip_record"),
+            {
+                "projection": projection.name,
+                "position": failure.position,
+                "skipped_by": whoever_runs_this(),
+                "reason": reason,
+            },
+        ).fetchone()
+        if skipped is None:
+            raise UnknownName("parked position", str(failure.position))
+        again = _again(transaction, projection, checkpoint, [failure], catalogue)
+        details = {"position": failure.position, "user_id": failure.user_id, "error": failure.error}
+        record(transaction.connection, "skip", projection.name, reason=reason, details=details)
+    return again
+
+
+def fold_again(
+    transaction: PostgresTransaction,
+    projection: MemberProjection[Any],
+    checkpoint: Checkpoint,
+    user_ids: Sequence[str],
+    *,
+    catalogue: Catalogue = CATALOGUE,
+) -> tuple[Changes, Sequence[Failure]]:
+    """Puts these members' rows in place as the log has them at the checkpoint; what that changed, what failed.
+
+    Within a transaction that holds the checkpoint.
+    """
+    fold = Fold(projection, catalogue)
+    stored = transaction.stored(projection, user_ids)
+    changes, failures, frontiers = Changes(), [], {}
+    histories = transaction.histories(fold, user_ids, checkpoint.position)
+    for user_id in user_ids:
+        folded = fold.whole_of_known(histories.get(user_id, ()))
+        before: Rows = stored[user_id].rows
+        changes.add_member(projection.tables, user_id, before, folded.rows)
+        frontiers[user_id] = folded.frontier
+        if folded.parked_at is not None:
+            failures.append(Failure(folded.parked_at, user_id, folded.error or "unknown"))
+    transaction.connection.execute(
+        statement("failure_delete_of_members"),
+        {
+            "projection": projection.name,
+            "user_ids": list(user_ids),
+            "still": [failure.position for failure in failures],
+        },
+    )
+    transaction.write(projection.tables, changes)
+    transaction.move_frontiers(projection.name, frontiers)
+    transaction.park(projection.name, failures)
+    return changes, failures
+
+
+def _again(
+    transaction: PostgresTransaction,
+    projection: Projection,
+    checkpoint: Checkpoint,
+    failures: Sequence[Parked],
+    catalogue: Catalogue,
+) -> Sequence[Failure]:
+    if isinstance(projection, Tally):
+        return _count_again(transaction, projection, [each.position for each in failures])
+    again: list[Failure] = []
+    for page in in_pages(sorted({each.user_id for each in failures}), MEMBERS_AT_A_TIME):
+        again += fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)[1]
+    return again
+
+
+def _count_again(transaction: PostgresTransaction, tally: Tally, positions: Sequence[Position]) -> Sequence[Failure]:
+    connection = transaction.connection
+    found: list[Recorded] = []
+    # whoever was quicker has counted them already
+    freed = connection.execute(statement("failure_delete"), {"projection": tally.name, "positions": list(positions)})
+    for (position,) in freed.fetchall():
+        found += events(connection, after=Position(position - 1), upto=position, limit=1)
+    batch = count_batch(tally, found, transaction.exceptions(tally.name).skipped)
+    transaction.add(tally.table, batch.increments)
+    transaction.park(tally.name, batch.failures)
+    connection.execute(statement("checkpoint_count_more"), {"projection": tally.name, "counted": batch.counted})
+    return batch.failures
+
+
+def _require_same_version(projection: Projection, checkpoint: Checkpoint) -> None:
+    if may_fold(projection, checkpoint) == NEEDS_REPLAY:
+        raise Refused(
+            f"the rows of {projection.name} are of version {checkpoint.version}, this code has version "
+            f"{projection.version}; run: temple replay {projection.name}"
+        )

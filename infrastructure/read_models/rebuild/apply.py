@@ -1,0 +1,285 @@
+"""The short part of a rebuild: the difference and the checkpoint put in place, in one transaction, under the lock."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from domain.catalogue import Catalogue
+from domain.errors import Refused
+from domain.position import Position
+from infrastructure.database import tables
+from infrastructure.database.batches import in_pages
+from infrastructure.database.shadow_tables import shadow_of
+from infrastructure.database.statements import statement
+from infrastructure.read_models.member_log.fold_members import fold_members, members_touched
+from infrastructure.read_models.member_log.recount import recount
+from infrastructure.read_models.operations import record
+from infrastructure.read_models.rebuild.compare import (
+    MEMBERS_AT_A_TIME,
+    Shown,
+    changed_members,
+    drifts_of,
+    rebuilt_rows,
+)
+from infrastructure.read_models.rebuild.fold_ranges import Piece, put_counts
+from infrastructure.read_models.rebuild.progress import counted, require_same_left_out
+from infrastructure.read_models.rebuild.shadow_rows import key_names, value_names
+from infrastructure.read_models.runner.journal import believed_position
+from infrastructure.read_models.runner.transaction import PostgresTransaction
+from projections.checkpoint import Checkpoint, ProjectionState
+from projections.member_projection import MemberProjection
+from projections.processor import Projection
+from projections.tables import Table
+from projections.tally import Tally
+
+FEW_MEMBERS: Final = 10
+"""So many may always change: of a small community, a share says little."""
+FOLDED_AT_A_TIME: Final = 200
+"""Folded between two statements: an open transaction that says nothing for long is ended by the database."""
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most this share of the members may change; None is no limit."""
+
+    share: float | None = 0.05
+
+    def require(self, changed: int, stored_members: int) -> None:
+        """Raises Refused. Where nothing is stored yet, nobody loses anything."""
+        if self.share is None or stored_members == 0 or changed <= max(FEW_MEMBERS, self.share * stored_members):
+            return
+        raise Refused(
+            f"{changed:,} of {stored_members:,} members would change, more than {self.share:.0%}; "
+            "look at them with --dry-run, then allow it with --max-change 100%"
+        )
+
+
+USUAL: Final = Limit()
+
+
+@dataclass(frozen=True)
+class Applied:
+    position: Position
+    changed_members: int
+
+
+def apply_members(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    position: Position,
+    shown: Shown,
+    limit: Limit,
+    reason: str | None,
+) -> Applied:
+    """Raises Refused when more members than *limit* would change, counting those whose change was not shown."""
+    passed = _count_log(connection, position)
+    with connection.transaction():
+        transaction = PostgresTransaction(connection)
+        checkpoint = transaction.lock_checkpoint(projection.name)
+        require_same_left_out(connection, projection)
+        _require_rules_of_trigger(projection, checkpoint)
+        upto = _reached(connection, position, checkpoint)
+        touched = members_touched(connection, position, upto)
+        unseen = 0
+        for page in in_pages(touched, FOLDED_AT_A_TIME):
+            unseen += _fold_anew(connection, projection, catalogue, page, upto, shown)
+        changed = {*shown.members, *shown.moved, *touched}
+        if checkpoint.epoch != shown.epoch or checkpoint.position != shown.position < position:
+            more = set(changed_members(connection, projection)) - changed
+            unseen += _count_changed(connection, projection, sorted(more), shown)
+            changed |= more
+        number = shown.changed + unseen
+        limit.require(number, shown.stored_members)
+        only = None if shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
+        for table in projection.tables:
+            _put(connection, projection, table, only)
+        for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
+            connection.execute(statement(name), {"projection": projection.name, "user_ids": only})
+        connection.execute(statement("rebuild_failure_put"), {"projection": projection.name})
+        passed += _count_log(connection, upto, after=position)
+        _finish(connection, projection, checkpoint, upto, passed, 0, number, reason)
+    return Applied(upto, number)
+
+
+def apply_counts(connection: Connection, tally: Tally, position: Position, shown: Shown, reason: str | None) -> Applied:
+    passed = _count_log(connection, position)
+    before = counted(connection, tally)
+    with connection.transaction():
+        transaction = PostgresTransaction(connection)
+        checkpoint = transaction.lock_checkpoint(tally.name)
+        require_same_left_out(connection, tally)
+        upto = _reached(connection, position, checkpoint)
+        skipped = transaction.exceptions(tally.name).skipped
+        newer = recount(connection, tally, after=position, upto=upto, skipped=skipped)
+        put_counts(connection, tally, newer)
+        _put(connection, tally, tally.table, None)
+        connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
+        passed += _count_log(connection, upto, after=position)
+        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, reason)
+    return Applied(upto, 0)
+
+
+def _fold_anew(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    user_ids: Sequence[str],
+    upto: Position,
+    shown: Shown,
+) -> int:
+    """Members with newer events: folded again into the shadow tables. How many change that were not shown."""
+    stored = tables.rows_of_members(connection, projection.tables, user_ids)
+    for table in projection.tables:
+        connection.execute(
+            sql.SQL("delete from {} where user_id = any(%s)").format(sql.Identifier(shadow_of(table).name)),
+            (list(user_ids),),
+        )
+    connection.execute(statement("rebuild_forget_members"), {"projection": projection.name, "user_ids": list(user_ids)})
+    piece, unseen = Piece(), 0
+    for user_id, folded, events in fold_members(connection, projection, catalogue, user_ids, upto):
+        piece.add(user_id, folded, events)
+        if user_id not in shown.members and drifts_of(projection, user_id, stored[user_id], folded.rows):
+            unseen += 1
+    piece.put(connection, projection)
+    return unseen
+
+
+def _count_changed(
+    connection: Connection, projection: MemberProjection[Any], user_ids: Sequence[str], shown: Shown
+) -> int:
+    changed = 0
+    for page in in_pages(user_ids, MEMBERS_AT_A_TIME):
+        stored = tables.rows_of_members(connection, projection.tables, page)
+        rebuilt = rebuilt_rows(connection, projection, page)
+        changed += sum(
+            bool(drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]))
+            for user_id in page
+            if user_id not in shown.members
+        )
+    return changed
+
+
+def _put(connection: Connection, projection: Projection, table: Table, user_ids: Sequence[str] | None) -> None:
+    """The table that is read becomes what its shadow is; of all members, or of these. Only rows that differ move.
+
+    In three statements, not by `on conflict`, which looks into the index before each insert and again for it: where
+    much is new, that was a third more. Nobody else writes here, since the checkpoint is locked.
+    """
+    keys, values = key_names(projection, table), value_names(projection, table)
+    parts = {
+        "live": sql.Identifier(table.name),
+        "shadow": sql.Identifier(shadow_of(table).name),
+        "names": _listed((*keys, *values)),
+        "same": sql.SQL(" and ").join(sql.SQL("live.{0} = rebuilt.{0}").format(sql.Identifier(name)) for name in keys),
+        "of_live": _of_these("live", user_ids),
+        "of_rebuilt": _of_these("rebuilt", user_ids),
+    }
+    statements = [sql.SQL(_REMOVE).format(**parts)]
+    if values:
+        settings = [sql.SQL("{0} = rebuilt.{0}").format(sql.Identifier(name)) for name in values]
+        if table.stamp is not None:
+            settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
+        parts["settings"] = sql.SQL(", ").join(settings)
+        parts["was"], parts["becomes"] = _listed(values, "live"), _listed(values, "rebuilt")
+        statements.append(sql.SQL(_CHANGE).format(**parts))
+    statements.append(sql.SQL(_ADD).format(**parts))
+    # a table that was just emptied is believed to stay small, and would be searched row by row while it is filled
+    connection.execute("set local enable_nestloop = off")
+    for each in statements:
+        connection.execute(each, {} if user_ids is None else {"user_ids": list(user_ids)})
+
+
+_REMOVE: Final = """
+delete from {live} as live
+where {of_live} and not exists (select from {shadow} as rebuilt where {same} and {of_rebuilt})
+"""
+_CHANGE: Final = """
+update {live} as live
+set {settings}
+from {shadow} as rebuilt
+where {same} and {of_live} and {of_rebuilt} and ({was}) is distinct from ({becomes})
+"""
+_ADD: Final = """
+insert into {live} ({names})
+select {names} from {shadow} as rebuilt
+where {of_rebuilt} and not exists (select from {live} as live where {same} and {of_live})
+"""
+
+
+def _listed(names: Iterable[str], table: str | None = None) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(*([table] if table else []), name) for name in names)
+
+
+def _of_these(table: str, user_ids: Sequence[str] | None) -> sql.Composable:
+    if user_ids is None:
+        return sql.SQL("true")
+    return sql.SQL("{}.user_id = any(%(user_ids)s)").format(sql.Identifier(table))
+
+
+def _finish(
+    connection: Connection,
+    projection: Projection,
+    before: Checkpoint,
+    position: Position,
+    passed: int,
+    counted: int,
+    changed: int,
+    reason: str | None,
+) -> None:
+    if before.state is ProjectionState.TRIGGER:
+        # position and passed stay those of the time before: below the head, appends may be undecided
+        connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection.name})
+    else:
+        _move_checkpoint(connection, projection, before, position, passed, counted)
+    details = {
+        "before": {"position": before.position, "version": before.version, "passed": before.passed},
+        "after": {"position": position, "version": projection.version, "passed": passed},
+        "changed": changed,
+    }
+    record(connection, "replay", projection.name, reason=reason, details=details)
+
+
+def _move_checkpoint(
+    connection: Connection, projection: Projection, before: Checkpoint, position: Position, passed: int, counted: int
+) -> None:
+    state = before.state if before.state is ProjectionState.PAUSED else ProjectionState.RUNNING
+    connection.execute(
+        statement("checkpoint_replace"),
+        {
+            "projection": projection.name,
+            "version": projection.version,
+            "position": position,
+            "passed": passed,
+            "counted": counted,
+            "state": state.value,
+        },
+    )
+    connection.execute(
+        statement("journal_append"),
+        {"projection": projection.name, "position": position, "events": max(0, passed - before.passed)},
+    )
+
+
+def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) -> None:
+    """The trigger would go on by the rules that it has. Raises Refused."""
+    if checkpoint.state is ProjectionState.TRIGGER and checkpoint.version != projection.version:
+        raise Refused(
+            f"the trigger keeps rows of version {checkpoint.version} of {projection.name}, this code has version "
+            f"{projection.version}; with the version before, run: temple trigger disable; then migrate and replay"
+        )
+
+
+def _reached(connection: Connection, position: Position, checkpoint: Checkpoint) -> Position:
+    """The rebuilt position, or that of the runner where it is further."""
+    return max(position, believed_position(connection, checkpoint))
+
+
+def _count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:
+    row = connection.execute(statement("log_count"), {"after": after, "upto": upto}).fetchone()
+    return int(row[0]) if row is not None else 0

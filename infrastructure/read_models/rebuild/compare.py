@@ -1,0 +1,167 @@
+"""What a rebuild would change, member by member, before anything changes."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from domain.catalogue import Catalogue
+from domain.position import Position
+from infrastructure.database import tables
+from infrastructure.database.batches import in_pages
+from infrastructure.database.shadow_tables import shadow_of
+from infrastructure.database.statements import statement
+from infrastructure.read_models.member_log.fold_members import fold_members, members_touched
+from infrastructure.read_models.member_log.recount import recount, stored_counts
+from infrastructure.read_models.rebuild.progress import counted
+from infrastructure.read_models.runner.transaction import PostgresTransaction
+from projections.checkpoint import Checkpoint
+from projections.drift import Drift, member_drift, tally_drift
+from projections.member_projection import MemberProjection
+from projections.tables import Rows, Table
+from projections.tally import Tally
+
+MEMBERS_AT_A_TIME: Final = 1_000
+
+Connection = psycopg.Connection[Any]
+Each = Callable[[Drift], None]
+"""Given every single difference, a member at a time."""
+
+
+@dataclass
+class Shown:
+    """The difference between the tables that are read and the rebuilt ones, as it was when it was looked at:
+    under this epoch, at this position of the checkpoint.
+
+    `members` have other rows; `moved` have the same rows and another frontier, which nobody sees. `stored_members` is
+    how many members the tables that are read have; where there are none, everything is new and nobody is named.
+    """
+
+    epoch: int
+    position: Position
+    members: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    changes: int = 0
+    stored_members: int = 0
+    new_members: int = 0
+
+    @property
+    def changed(self) -> int:
+        """How many members get other rows."""
+        return len(self.members) + self.new_members
+
+    def take(self, user_id: str, drifts: Sequence[Drift], each: Each) -> None:
+        if not drifts:
+            self.moved.add(user_id)
+            return
+        self.members.add(user_id)
+        self.changes += len(drifts)
+        for drift in drifts:
+            each(drift)
+
+
+def compare_members(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    checkpoint: Checkpoint,
+    position: Position,
+    each: Each,
+) -> Shown:
+    """The shadow tables have *position*; members with newer events are folded up to the checkpoint here.
+
+    Within a transaction whose snapshot decides what is seen.
+    """
+    shown = Shown(checkpoint.epoch, checkpoint.position, stored_members=_stored_members(connection, projection))
+    if shown.stored_members == 0:
+        shown.new_members = counted(connection, projection)
+        shown.changes = shown.new_members
+        return shown
+    touched = set(members_touched(connection, position, checkpoint.position))
+    changed = (user_id for user_id in changed_members(connection, projection) if user_id not in touched)
+    for page in in_pages(changed, MEMBERS_AT_A_TIME):
+        stored = tables.rows_of_members(connection, projection.tables, page)
+        rebuilt = rebuilt_rows(connection, projection, page)
+        for user_id in page:
+            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]), each)
+    for page in in_pages(sorted(touched), MEMBERS_AT_A_TIME):
+        stored = tables.rows_of_members(connection, projection.tables, page)
+        for user_id, folded, _ in fold_members(connection, projection, catalogue, page, checkpoint.position):
+            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], folded.rows), each)
+    return shown
+
+
+def compare_counts(
+    connection: Connection, tally: Tally, checkpoint: Checkpoint, position: Position, each: Each
+) -> Shown:
+    shown = Shown(checkpoint.epoch, checkpoint.position)
+    stored = stored_counts(connection, tally.table)
+    rebuilt = stored_counts(connection, shadow_of(tally.table))
+    skipped = PostgresTransaction(connection).exceptions(tally.name).skipped
+    newer = recount(connection, tally, after=position, upto=checkpoint.position, skipped=skipped)
+    for key, number in newer.increments.items():
+        rebuilt[key] = rebuilt.get(key, 0) + number
+    for drift in tally_drift(tally.name, tally.table, stored, rebuilt):
+        shown.changes += 1
+        each(drift)
+    return shown
+
+
+def drifts_of(projection: MemberProjection[Any], user_id: str, stored: Rows, folded: Rows) -> list[Drift]:
+    return list(member_drift(projection.name, projection.tables, user_id, stored, folded))
+
+
+def rebuilt_rows(
+    connection: Connection, projection: MemberProjection[Any], user_ids: Sequence[str]
+) -> dict[str, dict[str, list[Any]]]:
+    """From the shadow tables, under the names of the tables that are read."""
+    names = {shadow_of(table).name: table.name for table in projection.tables}
+    found = tables.rows_of_members(connection, map(shadow_of, projection.tables), user_ids)
+    return {user_id: {names[name]: rows for name, rows in each.items()} for user_id, each in found.items()}
+
+
+def changed_members(connection: Connection, projection: MemberProjection[Any]) -> Iterator[str]:
+    """Members whose rows or frontier are other in the shadow tables; compared by the database."""
+    parts: list[sql.Composable] = [_differing(table) for table in projection.tables]
+    parts.append(sql.SQL(statement("rebuild_frontier_differs").decode()))
+    query = sql.SQL("select distinct user_id from ({}) as differing order by user_id").format(
+        sql.SQL(" union all ").join(parts)
+    )
+    with connection.cursor("changed_members") as cursor:
+        cursor.itersize = MEMBERS_AT_A_TIME
+        cursor.execute(query, {"projection": projection.name})
+        for (user_id,) in cursor:
+            yield user_id
+
+
+def _differing(table: Table) -> sql.Composed:
+    keys = ("user_id", *table.key)
+    values = [name for name in table.column_names if name not in table.key]
+    differs: list[sql.Composable] = [sql.SQL("live.user_id is null or rebuilt.user_id is null")]
+    if values:
+        differs.append(
+            sql.SQL("({}) is distinct from ({})").format(_qualified("live", values), _qualified("rebuilt", values))
+        )
+    return sql.SQL(
+        "select coalesce(live.user_id, rebuilt.user_id) as user_id from {} as live full join {} as rebuilt "
+        "using ({}) where {}"
+    ).format(
+        sql.Identifier(table.name),
+        sql.Identifier(shadow_of(table).name),
+        sql.SQL(", ").join(map(sql.Identifier, keys)),
+        sql.SQL(" or ").join(differs),
+    )
+
+
+def _qualified(table: str, names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(table, name) for name in names)
+
+
+def _stored_members(connection: Connection, projection: MemberProjection[Any]) -> int:
+    every = sql.SQL(" union ").join(
+        sql.SQL("select user_id from {}").format(sql.Identifier(table.name)) for table in projection.tables
+    )
+    row = connection.execute(sql.SQL("select count(*) from ({}) as member").format(every)).fetchone()
+    return int(row[0]) if row is not None else 0

@@ -1,0 +1,216 @@
+"""The long part of a rebuild: the log folded into the shadow tables, a range of members at a time."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+
+from domain.catalogue import Catalogue
+from domain.errors import Refused
+from domain.position import Position
+from infrastructure.database import tables
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.shadow_tables import shadow_of
+from infrastructure.database.statements import statement
+from infrastructure.log.reader import events
+from infrastructure.read_models.member_log.gc_tuning import rare_collections
+from infrastructure.read_models.member_log.member_stream import member_stream
+from infrastructure.read_models.rebuild.progress import Range
+from infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
+from infrastructure.read_models.runner.transaction import PostgresTransaction
+from projections.batch import Failure, TallyBatch, count_batch, without
+from projections.fold import Fold, Folded, Frontier
+from projections.member_projection import MemberProjection
+from projections.processor import Projection
+from projections.tables import Row
+from projections.tally import Tally
+
+MEMBERS_AT_A_TIME: Final = 5_000
+EVENTS_AT_A_TIME: Final = 50_000
+
+Progress = Callable[[int, int], None]
+"""Told how many members and events were folded since it was told last."""
+
+
+@dataclass
+class Piece:
+    """Members that are folded and not written yet."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    frontiers: dict[str, Frontier] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    members: int = 0
+    there: int = 0
+    """Those of `members` who have rows."""
+    events: int = 0
+
+    def add(self, user_id: str, folded: Folded[Any], events: int) -> None:
+        for table, rows in folded.rows.items():
+            self.rows.setdefault(table, []).extend([(user_id, *row) for row in rows])
+        if folded.frontier is not None:
+            self.frontiers[user_id] = folded.frontier
+        if folded.parked_at is not None:
+            self.failures.append(Failure(folded.parked_at, user_id, folded.error or "unknown"))
+        self.members += 1
+        self.there += any(folded.rows.values())
+        self.events += events
+
+    def put(self, connection: psycopg.Connection[Any], projection: MemberProjection[Any]) -> None:
+        for table in projection.tables:
+            if self.rows.get(table.name):
+                put_rows(connection, table, self.rows[table.name])
+        put_frontiers(connection, projection.name, self.frontiers)
+        put_failures(connection, projection.name, self.failures)
+
+
+@contextmanager
+def range_folder(
+    database: Database,
+    projection: Projection,
+    catalogue: Catalogue,
+    upto: Position,
+    progress: Progress,
+    claimed_by: int,
+) -> Iterator["RangeFolder"]:
+    """*claimed_by* is the database's process that holds the claim."""
+    with (
+        database.connect(Role.READ, application="temple replay") as reading,
+        database.connect(Role.PROJECT, application="temple replay") as writing,
+    ):
+        reading.execute("set work_mem = '128MB'")
+        # what a crash would lose, it would lose with the shadow tables
+        writing.execute("set synchronous_commit = off")
+        skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
+        yield RangeFolder(reading, writing, projection, catalogue, upto, progress, claimed_by, skipped)
+
+
+@dataclass(frozen=True)
+class RangeFolder:
+    """Folds ranges, one after the other, over the same two connections: opening them is a part of a short range."""
+
+    reading: psycopg.Connection[Any]
+    writing: psycopg.Connection[Any]
+    projection: Projection
+    catalogue: Catalogue
+    upto: Position
+    progress: Progress
+    claimed_by: int
+    skipped: frozenset[Position]
+
+    def fold(self, part: Range) -> None:
+        """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere.
+
+        Raises Refused when another process has taken over.
+        """
+        mark = _Mark(self.writing, self.projection, part, self.claimed_by)
+        if isinstance(self.projection, Tally):
+            self._count(self.projection, part, mark)
+        else:
+            self._fold(self.projection, part, mark)
+
+    def _fold(self, projection: MemberProjection[Any], part: Range, mark: "_Mark") -> None:
+        fold = Fold(projection, self.catalogue)
+        piece, user_id = Piece(), part.done_user
+
+        def put(piece: Piece, user_id: str | None, done: bool) -> None:
+            with self.writing.transaction():
+                piece.put(self.writing, projection)
+                mark.move(done=done, members=piece.members, events=piece.events, user=user_id, counted=piece.there)
+            self.progress(piece.members, piece.events)
+
+        after = part.done_user if part.done_user is not None else part.after_user
+        stream = member_stream(self.reading, fold, upto=self.upto, after_user=after, upto_user=part.upto_user)
+        with closing(stream) as members, _one_behind(put) as put_behind, rare_collections():
+            for user_id, found in members:
+                piece.add(user_id, fold.whole_of_known(without(self.skipped, found)), len(found))
+                if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
+                    put_behind(piece, user_id, False)
+                    piece = Piece()
+            put_behind(piece, user_id, True)
+
+    def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
+        after = part.done_position
+        while page := events(self.reading, after=after, upto=self.upto, limit=EVENTS_AT_A_TIME):
+            batch = count_batch(tally, page, self.skipped)
+            after = page[-1].position
+            with self.writing.transaction():
+                put_counts(self.writing, tally, batch)
+                mark.move(done=False, events=len(page), position=after, counted=batch.counted)
+            self.progress(0, len(page))
+        mark.move(done=True)
+
+
+@contextmanager
+def _one_behind(put: Callable[[Piece, str | None, bool], None]) -> Iterator[Callable[[Piece, str | None, bool], None]]:
+    """Puts a piece while the next one is folded: the database writes beside our work. Never more than one waits.
+
+    What putting raises comes out of the next call, or of the end of the block.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="replay-put") as thread:
+        waiting: list[Future[None]] = []
+
+        def settle() -> None:
+            while waiting:
+                waiting.pop().result()
+
+        def put_behind(piece: Piece, user_id: str | None, done: bool) -> None:
+            settle()
+            waiting.append(thread.submit(put, piece, user_id, done))
+
+        yield put_behind
+        settle()
+
+
+def put_counts(connection: psycopg.Connection[Any], tally: Tally, batch: TallyBatch) -> None:
+    tables.add(connection, shadow_of(tally.table), batch.increments)
+    put_failures(connection, tally.name, batch.failures)
+
+
+class _Mark:
+    """How far this worker has brought a range. Whoever moves it from elsewhere has taken over, and this one ends."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], projection: Projection, part: Range, claimed_by: int
+    ) -> None:
+        self._connection = connection
+        self._claimed_by = claimed_by
+        self._projection = projection
+        self._number = part.number
+        self._user = part.done_user
+        self._position = part.done_position
+
+    def move(
+        self,
+        *,
+        done: bool,
+        members: int = 0,
+        events: int = 0,
+        user: str | None = None,
+        position: Position | None = None,
+        counted: int = 0,
+    ) -> None:
+        """Raises Refused when another worker has moved it."""
+        user = self._user if user is None else user
+        position = self._position if position is None else position
+        moved = self._connection.execute(
+            statement("rebuild_range_advance"),
+            {
+                "projection": self._projection.name,
+                "claimed_by": self._claimed_by,
+                "number": self._number,
+                "before_user": self._user,
+                "before_position": self._position,
+                "done_user": user,
+                "done_position": position,
+                "done": done,
+                "members": members,
+                "events": events,
+                "counted": counted,
+            },
+        ).fetchone()
+        if moved is None:
+            raise Refused(f"another replay of {self._projection.name} has taken over; this one ends")
+        self._user, self._position = user, position

@@ -1,0 +1,156 @@
+"""What is noted about a rebuild while it goes on: who does it, at which position, how far each range of members is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from domain.errors import Refused
+from domain.position import Position
+from infrastructure.database.statements import statement
+from infrastructure.log.settled import settled_head
+from infrastructure.read_models.rebuild.shadow_rows import clear
+from infrastructure.read_models.runner.transaction import PostgresTransaction
+from projections.processor import Projection
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The rebuild is ours. `resumed` says that an earlier one had been killed and its rows are used."""
+
+    position: Position
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Range:
+    """Members in (after_user, upto_user]; of a tally, all positions. `done_user`, `done_position`: how far it is."""
+
+    number: int
+    after_user: str | None
+    upto_user: str | None
+    done_user: str | None
+    done_position: Position
+    done: bool
+    members: int
+    events: int
+
+
+@dataclass(frozen=True)
+class Going:
+    """A rebuild as others see it."""
+
+    projection: str
+    version: int
+    position: Position
+    started_at: datetime
+    alive: bool
+    members: int
+    events: int
+    ranges: int
+    ranges_done: int
+
+
+def claim(connection: Connection, projection: Projection) -> Claimed:
+    """Takes the rebuild of this projection for as long as *connection* lives.
+
+    Raises Refused when somebody else is at it, or the log stays undecided.
+    """
+    head = settled_head(connection)
+    with connection.transaction():
+        connection.execute("lock table projection_rebuild in share row exclusive mode")
+        row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
+        left_out = _left_out(connection, projection)
+        if row is not None:
+            version, position, exceptions, started_at, alive = row
+            if alive:
+                raise Refused(
+                    f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S}; "
+                    f"wait for it, or end it and run: temple replay --abort {projection.name}"
+                )
+            if version == projection.version and exceptions == left_out:
+                connection.execute(statement("rebuild_take_over"), {"projection": projection.name})
+                return Claimed(Position(position), True)
+            clear(connection, projection)
+        else:
+            clear(connection, projection)
+        connection.execute(
+            statement("rebuild_create"),
+            {
+                "projection": projection.name,
+                "version": projection.version,
+                "position": head,
+                "exceptions": left_out,
+            },
+        )
+        return Claimed(head, False)
+
+
+def abort(connection: Connection, projection: Projection) -> bool:
+    """Clears up what a killed rebuild has left; whether there was anything. Raises Refused while one is going on."""
+    with connection.transaction():
+        connection.execute("lock table projection_rebuild in share row exclusive mode")
+        row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
+        if row is not None and row[-1]:
+            raise Refused(f"the replay of {projection.name} is still going on; end it first (Ctrl-C, or its process)")
+        clear(connection, projection)
+        return row is not None
+
+
+def ranges(connection: Connection, projection: str) -> Sequence[Range]:
+    found = connection.execute(statement("rebuild_ranges"), {"projection": projection})
+    return [
+        Range(number, after_user, upto_user, done_user, Position(done_position), done, members, events)
+        for number, after_user, upto_user, done_user, done_position, done, members, events in found
+    ]
+
+
+def counted(connection: Connection, projection: Projection) -> int:
+    """Of a member projection, how many of the folded members have rows; of a tally, the sum of what was counted."""
+    row = connection.execute(statement("rebuild_counted"), {"projection": projection.name}).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+def going(connection: Connection) -> Sequence[Going]:
+    return [
+        Going(projection, version, Position(position), *rest)
+        for projection, version, position, *rest in connection.execute(statement("rebuild_going"))
+    ]
+
+
+def split(connection: Connection, projection: str, parts: int) -> None:
+    """Notes about as many ranges of about as many events each, unless they are noted already."""
+    if ranges(connection, projection):
+        return
+    bounds: list[str] = []
+    if parts > 1:
+        shares = [number / parts for number in range(1, parts)]
+        row = connection.execute(statement("rebuild_split"), {"shares": shares}).fetchone()
+        bounds = sorted(set(row[0])) if row is not None and row[0] is not None else []
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            statement("rebuild_range_create"),
+            [
+                {"projection": projection, "number": number, "after_user": after, "upto_user": upto}
+                for number, (after, upto) in enumerate(zip([None, *bounds], [*bounds, None], strict=True))
+            ],
+        )
+
+
+def require_same_left_out(connection: Connection, projection: Projection) -> None:
+    """Raises Refused when somebody skipped a position since the rebuild began: it has rows that count it."""
+    row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
+    if row is None or row[2] != _left_out(connection, projection):
+        raise Refused(
+            f"what {projection.name} leaves out was changed while it was rebuilt; run the replay again, it begins anew"
+        )
+
+
+def _left_out(connection: Connection, projection: Projection) -> str:
+    """What a rebuild leaves out, in a word that changes whenever that does."""
+    skipped = PostgresTransaction(connection).exceptions(projection.name).skipped
+    return ",".join(map(str, sorted(skipped)))

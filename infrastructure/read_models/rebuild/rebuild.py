@@ -1,0 +1,220 @@
+"""A replay from beginning to end: claim, fold, compare, apply. Killed anywhere, the next one goes on from there."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import Any, Final, Self
+
+import psycopg
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import DatabaseUnavailable, Refused, UnknownName
+from domain.position import Position
+from infrastructure.database.connection import Database, Role
+from infrastructure.read_models.rebuild import progress as notes
+from infrastructure.read_models.rebuild.apply import USUAL, Applied, Limit, apply_counts, apply_members
+from infrastructure.read_models.rebuild.compare import Each, Shown, compare_counts, compare_members
+from infrastructure.read_models.rebuild.fold_ranges import Progress, RangeFolder, range_folder
+from infrastructure.read_models.rebuild.shadow_rows import clear
+from infrastructure.read_models.runner.lease import somebody_leads
+from infrastructure.read_models.runner.transaction import read_checkpoints
+from projections.checkpoint import Checkpoint
+from projections.processor import Projection, may_fold
+from projections.tally import Tally
+
+RANGES_A_WORKER: Final = 12
+LIVE_CATCHES_UP_SECONDS: Final = 5.0
+LOOK_AGAIN_SECONDS: Final = 0.05
+PROGRESS_SECONDS: Final = 0.2
+ENDED_EARLY: Final = 1
+TAKEN_OVER: Final = 2
+"""How a worker's process ends."""
+
+
+@dataclass(frozen=True)
+class Folding:
+    """What the long part did in this run; what an earlier one did before it was killed is not in it."""
+
+    members: int
+    events: int
+    seconds: float
+
+
+class Rebuild:
+    """One projection's rebuild. Leaving the block neither applies nor clears: a killed one can go on.
+
+    Raises Refused at once when somebody else is at it.
+    """
+
+    def __init__(self, database: Database, projection: Projection, *, catalogue: Catalogue = CATALOGUE) -> None:
+        self._database = database
+        self._projection = projection
+        self._catalogue = catalogue
+        self._connection = database.connect(Role.PROJECT, application="temple replay")
+        self._backend_pid = self._connection.info.backend_pid
+        try:
+            claimed = notes.claim(self._connection, projection)
+        except BaseException:
+            self._connection.close()
+            raise
+        self.position = claimed.position
+        self.resumed = claimed.resumed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def fold(self, *, workers: int = 1, progress: Progress = lambda members, events: None) -> Folding:
+        """Fills the shadow tables; with more than one worker, by that many processes."""
+        started = time.perf_counter()
+        parts = 1 if isinstance(self._projection, Tally) or workers <= 1 else workers * RANGES_A_WORKER
+        notes.split(self._connection, self._projection.name, parts)
+        left = [part for part in notes.ranges(self._connection, self._projection.name) if not part.done]
+        before = self._done()
+        if len(left) > 1 and workers > 1:
+            self._fold_in_processes(left, workers, progress)
+        else:
+            with self._folder(progress) as folder:
+                for part in left:
+                    folder.fold(part)
+        after = self._done()
+        return Folding(after[0] - before[0], after[1] - before[1], time.perf_counter() - started)
+
+    def compare(self, each: Each = lambda drift: None) -> Shown:
+        """The difference to the tables that are read; *each* is given every row of it."""
+        self._let_the_runner_catch_up()
+        with self._database.connect(Role.READ, application="temple replay", autocommit=False) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.execute("set local work_mem = '64MB'")
+            checkpoint = self._checkpoint(connection)
+            if isinstance(self._projection, Tally):
+                return compare_counts(connection, self._projection, checkpoint, self.position, each)
+            return compare_members(connection, self._projection, self._catalogue, checkpoint, self.position, each)
+
+    def apply(self, shown: Shown, *, limit: Limit = USUAL, reason: str | None = None) -> Applied:
+        """Puts it in place, and clears up. Raises Refused when *limit* does not allow it; nothing is changed then."""
+        if isinstance(self._projection, Tally):
+            applied = apply_counts(self._connection, self._projection, self.position, shown, reason)
+        else:
+            applied = apply_members(
+                self._connection, self._projection, self._catalogue, self.position, shown, limit, reason
+            )
+        self.clear()
+        return applied
+
+    def clear(self) -> None:
+        """Drops what was rebuilt."""
+        with self._connection.transaction():
+            clear(self._connection, self._projection)
+
+    def _fold_in_processes(self, left: Sequence[notes.Range], workers: int, progress: Progress) -> None:
+        """Each worker takes the next range as it becomes free; how far they are is read from the notes."""
+        fork = multiprocessing.get_context("fork")
+        queue: Any = fork.SimpleQueue()
+        for part in [*left, *[None] * workers]:
+            queue.put(part)
+        processes = [fork.Process(target=self._work, args=(queue,), daemon=True) for _ in range(workers)]
+        try:
+            for process in processes:
+                process.start()
+            told = self._done()
+            while alive := [process.sentinel for process in processes if process.is_alive()]:
+                wait(alive, timeout=PROGRESS_SECONDS)
+                done = self._done()
+                progress(done[0] - told[0], done[1] - told[1])
+                told = done
+        finally:
+            for process in processes:
+                if process.is_alive():
+                    process.terminate()
+                    process.join()
+        ended = {process.exitcode for process in processes} - {0}
+        if TAKEN_OVER in ended:
+            raise Refused(f"another replay of {self._projection.name} has taken over; this one ends")
+        if ended:
+            raise DatabaseUnavailable("a worker of the replay ended early; run it again, it goes on from where it was")
+
+    def _work(self, queue: Any) -> None:
+        """In a process of its own, which ends with the one that started it, and leaves the talking to it."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        try:
+            with self._folder(lambda *_: None) as folder:
+                while (part := queue.get()) is not None:
+                    folder.fold(part)
+        except Refused:
+            os._exit(TAKEN_OVER)
+        except Exception:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
+            os._exit(ENDED_EARLY)
+
+    def _folder(self, progress: Progress) -> AbstractContextManager[RangeFolder]:
+        return range_folder(
+            self._database, self._projection, self._catalogue, self.position, progress, self._backend_pid
+        )
+
+    def _done(self) -> tuple[int, int]:
+        parts = notes.ranges(self._connection, self._projection.name)
+        return sum(part.members for part in parts), sum(part.events for part in parts)
+
+    def _let_the_runner_catch_up(self) -> None:
+        """What a runner is about to fold is no difference; where none is at work, it is one."""
+        deadline = time.monotonic() + LIVE_CATCHES_UP_SECONDS
+        before: Position | None = None
+        while time.monotonic() < deadline:
+            checkpoint = self._checkpoint(self._connection)
+            behind = checkpoint.position < self.position and may_fold(self._projection, checkpoint) is None
+            if (
+                not behind
+                or checkpoint.position == before
+                or not somebody_leads(self._connection, checkpoint.projection)
+            ):
+                return
+            before = checkpoint.position
+            time.sleep(LOOK_AGAIN_SECONDS * 10)
+
+    def _checkpoint(self, connection: psycopg.Connection[Any]) -> Checkpoint:
+        checkpoint = read_checkpoints(connection).get(self._projection.name)
+        if checkpoint is None:
+            raise UnknownName("checkpoint of a projection", self._projection.name)
+        return checkpoint
+
+
+def _end_with_parent() -> None:
+    """A worker that outlived a killed replay would keep the next one from beginning."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(ENDED_EARLY)
+
+
+def rebuild(
+    database: Database,
+    projection: Projection,
+    *,
+    workers: int = 1,
+    limit: Limit = USUAL,
+    reason: str | None = None,
+    catalogue: Catalogue = CATALOGUE,
+    each: Each = lambda drift: None,
+    agreed: Callable[[Shown], bool] = lambda shown: True,
+) -> Applied | None:
+    """All of it; None when *agreed*, shown the difference, said no."""
+    with Rebuild(database, projection, catalogue=catalogue) as replay:
+        replay.fold(workers=workers)
+        shown = replay.compare(each)
+        if not agreed(shown):
+            replay.clear()
+            return None
+        return replay.apply(shown, limit=limit, reason=reason)

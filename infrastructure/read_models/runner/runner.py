@@ -1,0 +1,365 @@
+"""The projection runner: a loop of steps, for every projection that this runner leads."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import psycopg
+import structlog
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
+from domain.position import START, Position
+from infrastructure.database.connection import Database, Role, database_errors, passes
+from infrastructure.database.migrations import require_current
+from infrastructure.database.statements import statement
+from infrastructure.log.reader import GapReader, Look
+from infrastructure.log.safety import require_safe_log
+from infrastructure.read_models.runner.journal import committed_position
+from infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
+from infrastructure.read_models.runner.transaction import read_checkpoints, transactions
+from projections.checkpoint import ProjectionState
+from projections.pace import Pace
+from projections.processor import CAUGHT_UP, Processor, Projection, Step, may_fold, processor_of
+
+QUICK_POLL_SECONDS: Final = 0.01
+IDLE_POLL_SECONDS: Final = 0.1
+QUICK_FOR_SECONDS: Final = 0.5
+REFRESH_SECONDS: Final = 1.0
+MERGE_SECONDS: Final = 600.0
+MOST_BACKOFF_SECONDS: Final = 5.0
+TELL_BLOCKED_SECONDS: Final = 5.0
+LOCK_MILLISECONDS: Final = 500
+
+log = structlog.get_logger("temple.runner")
+
+
+class Wake(Protocol):
+    """What says "there may be more"."""
+
+    def wait(self, timeout: float) -> bool: ...
+
+
+class Watcher(Protocol):
+    """Told what the runner does; for progress and metrics."""
+
+    def stepped(self, projection: str, step: Step, seconds: float) -> None: ...
+
+    def looked(self, look: Look) -> None: ...
+
+    def failed(self, projection: str) -> None:
+        """A projection had to stop."""
+
+    def recovering(self, sqlstate: str | None) -> None:
+        """A database error ended what was going on, and it will be tried again. None: the connection was lost."""
+
+    def beat(self) -> None:
+        """It came round, whether there was anything to fold or not."""
+
+
+class Unwatched:
+    def stepped(self, projection: str, step: Step, seconds: float) -> None:
+        pass
+
+    def looked(self, look: Look) -> None:
+        pass
+
+    def failed(self, projection: str) -> None:
+        pass
+
+    def recovering(self, sqlstate: str | None) -> None:
+        pass
+
+    def beat(self) -> None:
+        pass
+
+
+@dataclass
+class _Led:
+    """A projection that this runner leads."""
+
+    processor: Processor
+    position: Position
+    pace: Pace = field(default_factory=Pace)
+    stands: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.processor.projection.name
+
+
+class _Due:
+    """True once in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._at = 0.0
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now < self._at:
+            return False
+        self._at = now + self._seconds
+        return True
+
+    def reset(self) -> None:
+        self._at = 0.0
+
+
+class Runner:
+    """Folds new events into every given projection, until it is told to stop or has caught up."""
+
+    def __init__(
+        self,
+        database: Database,
+        projections: Iterable[Projection],
+        wake: Wake,
+        *,
+        watcher: Watcher | None = None,
+        catalogue: Catalogue = CATALOGUE,
+        lease: Lease | None = None,
+    ) -> None:
+        self._database = database
+        self._projections = {projection.name: projection for projection in projections}
+        self._wake = wake
+        self._watcher = watcher or Unwatched()
+        self._catalogue = catalogue
+        self._lease = lease or Lease()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._reader: GapReader | None = None
+        self._led: dict[str, _Led] = {}
+        self._paces: dict[str, Pace] = {}
+        self._others: dict[str, str] = {}
+        self._settled = START
+        self._look: Look | None = None
+        self._stopping = False
+        self._target: Position | None = None
+        self._renew, self._try, self._refresh = _Due(RENEW_SECONDS), _Due(TRY_SECONDS), _Due(REFRESH_SECONDS)
+        self._merge, self._tell_blocked = _Due(MERGE_SECONDS), _Due(TELL_BLOCKED_SECONDS)
+
+    def stop(self) -> None:
+        """Finish the batch at hand, give the leases back, return. Safe in a signal handler."""
+        self._stopping = True
+
+    @property
+    def led_by_others(self) -> Mapping[str, str]:
+        """Projections of ours that another runner leads, and who it is."""
+        return self._others
+
+    def run(self, *, until_caught_up: bool = False) -> None:
+        """Raises UnsafeLog or SchemaMismatch before the first step; DatabaseUnavailable when it never answered.
+
+        With *until_caught_up*, returns once every projection has folded what was in the log when we began; one that
+        is paused, failed or in need of a replay is not waited for.
+        """
+        try:
+            with database_errors("the runner begins"):
+                self._open()
+                if until_caught_up:
+                    self._target = self._head()
+            self._loop()
+        finally:
+            self._close()
+
+    def _loop(self) -> None:
+        failures, quick_until = 0, 0.0
+        while not self._stopping:
+            try:
+                worked = self._round()
+                failures = 0
+                self._watcher.beat()
+            except (psycopg.Error, DatabaseUnavailable) as error:
+                failures += 1
+                self._recover(error, failures)
+                continue
+            if worked:
+                quick_until = time.monotonic() + QUICK_FOR_SECONDS
+                continue
+            if self._target is not None and self._caught_up(self._target):
+                return
+            quick = time.monotonic() < quick_until or self._target is not None
+            self._wake.wait(QUICK_POLL_SECONDS if quick else IDLE_POLL_SECONDS)
+
+    def _round(self) -> bool:
+        """One look at the log where needed and one step of each projection; whether anything was folded."""
+        self._open()
+        self._keep_leases()
+        if self._refresh():
+            self._read_states()
+        running = [led for led in self._led.values() if led.stands is None]
+        if any(led.position >= self._settled for led in running):
+            self._look_ahead()
+        worked = False
+        for led in running:
+            if led.position < self._settled and not self._stopping:
+                worked |= self._step(led)
+        if self._merge() and self._led:
+            self._session().execute(statement("journal_merge"))
+        return worked
+
+    def _step(self, led: _Led) -> bool:
+        started = time.perf_counter()
+        try:
+            step = led.processor.step(upto=self._settled, limit=led.pace.limit)
+        except (NotLeader, StaleCheckpoint) as error:
+            log.warning("lost the lead", projection=led.name, reason=str(error))
+            del self._led[led.name]
+            return False
+        except psycopg.errors.LockNotAvailable:
+            # somebody repairs or rebuilds this projection: the others need not wait for it
+            return False
+        except Exception as error:
+            if passes(error) or isinstance(error, DatabaseUnavailable):
+                led.pace.failed()
+                raise
+            self._fail(led, error)
+            return False
+        seconds = time.perf_counter() - started
+        if step.idle == CAUGHT_UP:
+            # nothing is left up to what is settled: numbers at the end of it were rolled back
+            led.position = max(step.position, self._settled)
+            return False
+        if step.idle is not None:
+            led.stands, led.position = step.idle, step.position
+            return False
+        led.position = step.position
+        led.pace.after(step.events, seconds)
+        for failure in step.failures:
+            log.error(
+                "parked",
+                projection=led.name,
+                user_id=failure.user_id,
+                position=failure.position,
+                error=failure.error,
+            )
+        self._watcher.stepped(led.name, step, seconds)
+        return True
+
+    def _fail(self, led: _Led, error: Exception) -> None:
+        """A step that can not succeed stops its projection, and no other one."""
+        reason = f"{type(error).__name__}: {error}" if not isinstance(error, LedgerError) else str(error)
+        if isinstance(error, psycopg.Error):
+            reason = f"the database refused its rows (SQLSTATE {error.sqlstate})"
+        log.error("projection failed", projection=led.name, reason=reason)
+        led.stands = ProjectionState.FAILED.value
+        self._watcher.failed(led.name)
+        self._session().execute(
+            statement("checkpoint_fail"),
+            {"projection": led.name, "holder": self._lease.holder, "reason": reason[:500]},
+        )
+
+    def _look_ahead(self) -> None:
+        if self._reader is None:
+            raise DatabaseUnavailable("the runner has no connection")
+        look = self._reader.look(self._settled)
+        self._look = look
+        self._settled = look.settled
+        self._watcher.looked(look)
+        if look.blocked_by and self._tell_blocked():
+            log.warning(
+                "the log's tail waits for an open transaction",
+                after=look.settled,
+                blocked_by=[str(blocker) for blocker in look.blocked_by],
+            )
+
+    def _keep_leases(self) -> None:
+        if self._led and self._renew():
+            kept = self._lease.renew(self._session())
+            for name in [name for name in self._led if name not in kept]:
+                log.warning("lost the lease", projection=name)
+                del self._led[name]
+        missing = [name for name in self._projections if name not in self._led]
+        if missing and self._try():
+            self._others = {}
+            for name, holder in self._lease.take(self._session(), missing).items():
+                if holder is None:
+                    self._lead(name)
+                else:
+                    self._others[name] = holder
+
+    def _lead(self, name: str) -> None:
+        opener = transactions(self._session(), self._lease.holder)
+        processor = processor_of(self._projections[name], opener, catalogue=self._catalogue)
+        checkpoint = read_checkpoints(self._session())[name]
+        pace = self._paces.setdefault(name, Pace())
+        led = _Led(processor, checkpoint.position, pace, may_fold(processor.projection, checkpoint))
+        if led.stands is None:
+            # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
+            # position that somebody set by hand proves nothing, so the journal has to say the same
+            running = any(each.stands is None for each in self._led.values())
+            proven = min(checkpoint.position, committed_position(self._session(), name))
+            self._settled = max(self._settled, proven) if running else proven
+        self._led[name] = led
+        log.info("leads", projection=name, position=checkpoint.position, stands=led.stands)
+
+    def _read_states(self) -> None:
+        for name, checkpoint in read_checkpoints(self._session()).items():
+            led = self._led.get(name)
+            if led is not None:
+                led.stands = may_fold(led.processor.projection, checkpoint)
+                if checkpoint.position < led.position and checkpoint.position < self._settled:
+                    led.position = checkpoint.position
+
+    def _caught_up(self, target: Position) -> bool:
+        checkpoints = read_checkpoints(self._session())
+        for name, projection in self._projections.items():
+            if name not in checkpoints:
+                raise SchemaMismatch(f"projection {name} has no checkpoint yet; run: temple db migrate")
+            led = self._led.get(name)
+            position = max(led.position, checkpoints[name].position) if led else checkpoints[name].position
+            if position < target and may_fold(projection, checkpoints[name]) is None:
+                return False
+        return True
+
+    def _head(self) -> Position:
+        row = self._session().execute("select max(id) from webhook_audit_log").fetchone()
+        return START if row is None or row[0] is None else Position(row[0])
+
+    def _recover(self, error: Exception, failures: int) -> None:
+        """A new connection, after a pause that grows; what was remembered under the old one is dropped."""
+        state = error.sqlstate if isinstance(error, psycopg.Error) else None
+        if isinstance(error, psycopg.Error) and not passes(error):
+            raise DatabaseUnavailable(f"the runner can not go on: the database refused (SQLSTATE {state})") from error
+        pause = min(MOST_BACKOFF_SECONDS, 0.05 * 2 ** min(failures, 10))
+        self._watcher.recovering(state)
+        log.warning("database error, trying again", sqlstate=state, pause_seconds=round(pause, 2), attempt=failures)
+        self._drop()
+        self._wake.wait(pause)
+
+    def _session(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            raise DatabaseUnavailable("the runner has no connection")
+        return self._connection
+
+    def _open(self) -> None:
+        if self._connection is not None and not self._connection.closed:
+            return
+        self._drop()
+        connection = self._database.connect(Role.PROJECT, application="temple run")
+        try:
+            require_current(connection)
+            require_safe_log(connection)
+        except BaseException:
+            connection.close()
+            raise
+        connection.execute("select set_config('lock_timeout', %s, false)", (f"{LOCK_MILLISECONDS}ms",))
+        self._connection = connection
+        self._reader = GapReader(connection)
+        for due in (self._renew, self._try, self._refresh):
+            due.reset()
+
+    def _drop(self) -> None:
+        self._led.clear()
+        self._reader = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _close(self) -> None:
+        if self._connection is not None and not self._connection.closed:
+            try:
+                self._lease.release(self._connection)
+            except psycopg.Error as error:
+                log.warning("lease not given back; it ends by itself", sqlstate=error.sqlstate)
+        self._drop()

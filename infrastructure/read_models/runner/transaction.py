@@ -1,0 +1,172 @@
+"""The transaction of a step, on PostgreSQL."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from domain.errors import NotLeader, StaleCheckpoint, UnknownName
+from domain.position import Position
+from domain.recorded import Recorded
+from infrastructure.database import tables
+from infrastructure.database.statements import statement
+from infrastructure.log.reader import events
+from infrastructure.read_models.member_log.member_stream import member_histories
+from projections.batch import Exceptions, Failure, Stored, without
+from projections.checkpoint import Checkpoint, ProjectionState
+from projections.difference import Changes
+from projections.fold import Fold, Frontier
+from projections.member_projection import MemberProjection
+from projections.processor import OpenTransaction
+from projections.tables import Table
+from projections.tally import Key
+
+Connection = psycopg.Connection[Any]
+
+
+class PostgresTransaction:
+    """Works within a transaction that somebody else opened on *connection*.
+
+    With *holder*, only while that runner holds the projection's lease.
+    """
+
+    def __init__(self, connection: Connection, holder: UUID | None = None) -> None:
+        self.connection = connection
+        self._holder = holder
+
+    def lock_checkpoint(self, projection: str) -> Checkpoint:
+        row = self.connection.execute(statement("checkpoint_lock"), {"projection": projection}).fetchone()
+        if row is None:
+            raise UnknownName("checkpoint of a projection", projection)
+        if self._holder is not None:
+            self._require_lease(projection, self._holder)
+        version, position, epoch, passed, counted, state, reason = row
+        if state == ProjectionState.TRIGGER:
+            position = self._hold_appenders()
+        return Checkpoint(
+            projection, version, Position(position), epoch, passed, counted, ProjectionState(state), reason
+        )
+
+    def _hold_appenders(self) -> Position:
+        """In trigger mode: no append is in the middle of a fold until the transaction ends; the head of the log."""
+        self.connection.execute(statement("trigger_hold_appenders"))
+        row = self.connection.execute(statement("log_head")).fetchone()
+        return Position(row[0] if row else 0)
+
+    def _require_lease(self, projection: str, holder: UUID) -> None:
+        row = self.connection.execute(statement("lease_holder"), {"projection": projection}).fetchone()
+        if row is None or row[0] != holder:
+            by = "nobody" if row is None else row[1]
+            raise NotLeader(f"projection {projection} is led by {by} now")
+
+    def exceptions(self, projection: str) -> Exceptions:
+        parked: dict[str, Position] = {}
+        skipped: set[Position] = set()
+        parked_positions: set[Position] = set()
+        for kind, user_id, position in self.connection.execute(
+            statement("failure_exceptions"), {"projection": projection}
+        ):
+            if kind == "skipped":
+                skipped.add(Position(position))
+            else:
+                parked[user_id] = Position(position)
+                parked_positions.add(Position(position))
+        return Exceptions(parked, frozenset(skipped), frozenset(parked_positions))
+
+    def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
+        return events(self.connection, after=after, upto=upto, limit=limit)
+
+    def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, Stored]:
+        rows = tables.rows_of_members(self.connection, projection.tables, user_ids)
+        frontiers = self._frontiers(projection.name, user_ids)
+        return {user_id: Stored(found, frontiers.get(user_id)) for user_id, found in rows.items()}
+
+    def _frontiers(self, projection: str, user_ids: Sequence[str]) -> Mapping[str, Frontier]:
+        found = self.connection.execute(
+            statement("frontier_read"), {"projection": projection, "user_ids": list(user_ids)}, binary=True
+        )
+        return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
+
+    def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
+        skipped = self.exceptions(fold.projection.name).skipped
+        found = member_histories(self.connection, fold, user_ids, upto=upto)
+        return {user_id: without(skipped, events) for user_id, events in found.items()}
+
+    def write(self, declared: Sequence[Table], changes: Changes) -> None:
+        for table in declared:
+            tables.delete(self.connection, table, changes.deletes.get(table.name, ()))
+            tables.upsert(self.connection, table, changes.upserts.get(table.name, ()))
+
+    def move_frontiers(self, projection: str, frontiers: Mapping[str, Frontier | None]) -> None:
+        moved = [(user_id, *place) for user_id, place in frontiers.items() if place is not None]
+        if moved:
+            user_ids, occurred_at, positions = zip(*moved, strict=True)
+            self.connection.execute(
+                statement("frontier_write"),
+                {
+                    "projection": projection,
+                    "user_ids": list(user_ids),
+                    "occurred_at": list(occurred_at),
+                    "positions": list(positions),
+                },
+            )
+        gone = [user_id for user_id, place in frontiers.items() if place is None]
+        if gone:
+            self.connection.execute(statement("frontier_delete"), {"projection": projection, "user_ids": gone})
+
+    def add(self, table: Table, increments: Mapping[Key, int]) -> None:
+        tables.add(self.connection, table, increments)
+
+    def park(self, projection: str, failures: Sequence[Failure]) -> None:
+        if failures:
+            positions, user_ids, errors = zip(*failures, strict=True)
+            self.connection.execute(
+                statement("failure_write"),
+                {
+                    "projection": projection,
+                    "positions": list(positions),
+                    "user_ids": list(user_ids),
+                    "errors": list(errors),
+                },
+            )
+
+    def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
+        row = self.connection.execute(
+            statement("checkpoint_advance"),
+            {
+                "projection": before.projection,
+                "position": before.position,
+                "epoch": before.epoch,
+                "to": to,
+                "passed": passed,
+                "counted": counted,
+            },
+        ).fetchone()
+        if row != (1,):
+            raise StaleCheckpoint(f"the checkpoint of {before.projection} was moved by somebody else; nothing was kept")
+
+
+def transactions(connection: Connection, holder: UUID | None = None) -> OpenTransaction:
+    """Opens one transaction after the other on one autocommit connection."""
+
+    @contextmanager
+    def opened() -> Iterator[PostgresTransaction]:
+        with connection.transaction():
+            yield PostgresTransaction(connection, holder)
+
+    def open_transaction() -> AbstractContextManager[PostgresTransaction]:
+        return opened()
+
+    return open_transaction
+
+
+def read_checkpoints(connection: Connection) -> Mapping[str, Checkpoint]:
+    """Every projection's, by name, without holding anything."""
+    return {
+        name: Checkpoint(name, version, Position(position), epoch, passed, counted, ProjectionState(state), reason)
+        for name, version, position, epoch, passed, counted, state, reason in connection.execute(
+            statement("checkpoint_read")
+        )
+    }

@@ -1,0 +1,72 @@
+"""The events behind a drift: those that gave the value, by the fold of the log."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.position import Position
+from domain.recorded import Recorded
+from infrastructure.database.batches import in_pages
+from infrastructure.read_models.member_log.fold_members import before_parked
+from infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from projections.drift import Drift
+from projections.explain import Effect, effects
+from projections.fold import Fold, in_fold_order
+from projections.member_projection import MemberProjection
+from projections.processor import Projection
+from projections.tables import Rows
+from projections.tally import Tally
+
+MOST_EVENTS: Final = 5
+"""The last so many that changed the value."""
+
+MEMBERS_AT_A_TIME: Final = 200
+
+
+def events_behind(
+    connection: Connection,
+    projection: Projection,
+    drifts: Sequence[Drift],
+    upto: Position,
+    *,
+    catalogue: Catalogue = CATALOGUE,
+) -> list[Sequence[Recorded]]:
+    """For each drift the events, in the order of the fold, that made the value what the log says.
+
+    None where the log never said anything of it: a row that somebody made up. None of a tally either, whose counts
+    are of many events.
+    """
+    if isinstance(projection, Tally):
+        return [() for _ in drifts]
+    fold: Fold[Any] = Fold(projection, catalogue)
+    parked = PostgresTransaction(connection).exceptions(projection.name).parked
+    of_member: dict[str, list[int]] = defaultdict(list)
+    for number, drift in enumerate(drifts):
+        of_member[drift.user_id or ""].append(number)
+    found: dict[int, Sequence[Recorded]] = {}
+    for page in in_pages(of_member, MEMBERS_AT_A_TIME):
+        histories = PostgresTransaction(connection).histories(fold, page, upto)
+        for user_id, events in histories.items():
+            folded = before_parked(events, parked.get(user_id))
+            told = list(effects(fold, in_fold_order(folded) or ()))
+            for number in of_member[user_id]:
+                found[number] = _changing(projection, drifts[number], told)
+    return [found.get(number, ()) for number in range(len(drifts))]
+
+
+def _changing(projection: MemberProjection[Any], drift: Drift, told: Sequence[Effect]) -> Sequence[Recorded]:
+    values = [None, *(_value(projection, drift, effect.rows) for effect in told)]
+    changed = [effect.event for effect, (was, now) in zip(told, pairwise(values), strict=True) if was != now]
+    return changed[-MOST_EVENTS:]
+
+
+def _value(projection: MemberProjection[Any], drift: Drift, rows: Rows) -> Any:
+    """What the drift is about: the column, or the whole row; None where there is no such row."""
+    table = next(each for each in projection.tables if each.name == drift.table)
+    wanted = tuple(drift.key.values())
+    row = next((row for row in rows.get(table.name, ()) if table.key_of(row) == wanted), None)
+    if row is None or drift.column is None:
+        return row
+    return (row[table.column_names.index(drift.column)],)

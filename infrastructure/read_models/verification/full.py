@@ -1,0 +1,122 @@
+"""The full verify: every stored row against the fold, at one position, in one snapshot."""
+
+from collections.abc import Callable
+from contextlib import closing
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import UnknownName
+from domain.position import Position
+from infrastructure.database.connection import Database
+from infrastructure.database.statements import statement
+from infrastructure.read_models.member_log.gc_tuning import rare_collections
+from infrastructure.read_models.member_log.recount import recount, stored_counts
+from infrastructure.read_models.member_log.walk import Snapshot, one_snapshot, walk
+from infrastructure.read_models.runner.transaction import Connection, PostgresTransaction, read_checkpoints
+from infrastructure.read_models.verification.result import Verified
+from projections.batch import Exceptions
+from projections.checkpoint import Checkpoint, ProjectionState
+from projections.drift import member_drift, tally_drift
+from projections.member_projection import MemberProjection, State
+from projections.processor import NEEDS_REPLAY, Projection, may_fold
+from projections.tally import Tally
+
+Progress = Callable[[int], None]
+"""Told how many members are done."""
+
+
+def verify(
+    database: Database,
+    projection: Projection,
+    *,
+    catalogue: Catalogue = CATALOGUE,
+    progress: Progress = lambda done: None,
+) -> Verified:
+    """Reads only, while everything else goes on."""
+    with one_snapshot(database, application="temple verify") as snapshot:
+        checkpoint = checkpoint_of(snapshot.tables, projection)
+        verified = Verified(projection.name, checkpoint.position, passed=checkpoint.passed)
+        verified.unverified = why_not(projection, checkpoint)
+        if verified.unverified is not None:
+            return verified
+        counted = snapshot.tables.execute(statement("log_count"), {"after": 0, "upto": checkpoint.position}).fetchone()
+        verified.in_log = counted[0] if counted else 0
+        if checkpoint.state is ProjectionState.TRIGGER:
+            # what is folded as it is appended is not counted, and can not be passed over
+            verified.passed = verified.in_log
+        verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
+        exceptions = PostgresTransaction(snapshot.tables).exceptions(projection.name)
+        verified.parked = len(exceptions.parked_positions)
+        if isinstance(projection, Tally):
+            verify_counts(
+                snapshot.tables, projection, checkpoint, exceptions.skipped | exceptions.parked_positions, verified
+            )
+        else:
+            _verify_members(snapshot, projection, checkpoint, exceptions, catalogue, verified, progress)
+        return verified
+
+
+def checkpoint_of(connection: Connection, projection: Projection) -> Checkpoint:
+    checkpoint = read_checkpoints(connection).get(projection.name)
+    if checkpoint is None:
+        raise UnknownName("checkpoint of a projection", projection.name)
+    return checkpoint
+
+
+def ahead_of_log(connection: Connection, checkpoint: Checkpoint) -> bool:
+    """Whether somebody set the checkpoint beyond the log: what will come there would not be folded."""
+    head = connection.execute(statement("log_head")).fetchone()
+    return head is not None and checkpoint.position > head[0]
+
+
+def why_not(projection: Projection, checkpoint: Checkpoint) -> str | None:
+    """Why rows cannot be compared with what this code folds; None when they can."""
+    if may_fold(projection, checkpoint) != NEEDS_REPLAY:
+        return None
+    return (
+        f"its rows are of version {checkpoint.version}, this code has version {projection.version}; "
+        f"run: temple replay {projection.name}"
+    )
+
+
+def verify_counts(
+    connection: Connection,
+    tally: Tally,
+    checkpoint: Checkpoint,
+    skipped: frozenset[Position],
+    verified: Verified,
+) -> None:
+    """Every key, counted again from the log."""
+    folded = recount(connection, tally, upto=checkpoint.position, skipped=skipped).increments
+    stored = stored_counts(connection, tally.table)
+    verified.members = len(stored.keys() | folded.keys())
+    for drift in tally_drift(tally.name, tally.table, stored, folded):
+        verified.found([drift])
+
+
+def _verify_members(
+    snapshot: Snapshot,
+    projection: MemberProjection[State],
+    checkpoint: Checkpoint,
+    exceptions: Exceptions,
+    catalogue: Catalogue,
+    verified: Verified,
+    progress: Progress,
+) -> None:
+    walked = walk(
+        snapshot,
+        projection,
+        upto=checkpoint.position,
+        skipped=exceptions.skipped,
+        parked=exceptions.parked,
+        catalogue=catalogue,
+    )
+    with closing(walked) as members, rare_collections():
+        for member in members:
+            folded = member.folded.rows
+            if folded or member.stored.rows:
+                verified.members += 1
+                drifts = member_drift(projection.name, projection.tables, member.user_id, member.stored.rows, folded)
+                verified.found(list(drifts))
+            if verified.members % 1_000 == 0:
+                progress(verified.members)
+    progress(verified.members)

@@ -1,0 +1,166 @@
+"""Repair: only what drifted is folded again and put in place; a plan until somebody says apply."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.errors import Refused
+from domain.position import Position
+from infrastructure.database import tables
+from infrastructure.database.batches import in_pages
+from infrastructure.database.connection import Database
+from infrastructure.database.statements import statement
+from infrastructure.read_models.member_log.recount import recount, stored_counts
+from infrastructure.read_models.operations import fold_again, operation, record
+from infrastructure.read_models.runner.journal import believed_position
+from infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from infrastructure.read_models.verification.full import why_not
+from infrastructure.read_models.verification.result import Verified
+from projections.checkpoint import Checkpoint, ProjectionState
+from projections.drift import tally_drift
+from projections.member_projection import MemberProjection
+from projections.processor import Projection
+from projections.tally import Tally
+
+MOST_MEMBERS: Final = 1_000
+"""Above that, somebody should look first; a replay puts everybody right."""
+
+FOLDED_AT_A_TIME: Final = 200
+
+
+@dataclass
+class Repaired:
+    """`members` were put right, by `changes` rows. `count` is (before, after) where the passed events were recounted.
+
+    `altered` names what no repair can mend: the log has another number of events there than were folded once.
+    """
+
+    projection: str
+    members: int = 0
+    changes: int = 0
+    operation: int | None = None
+    count: tuple[int, int] | None = None
+    altered: list[str] = field(default_factory=list)
+
+
+def repair(
+    database: Database,
+    projection: Projection,
+    verified: Verified,
+    *,
+    reason: str,
+    most_members: int = MOST_MEMBERS,
+    catalogue: Catalogue = CATALOGUE,
+) -> Repaired:
+    """Puts right what *verified* found, at the checkpoint as it is now; in one transaction, entered in the journal.
+
+    Raises Refused above *most_members*, and for rows of another version.
+    """
+    if verified.drifted_members > most_members:
+        raise Refused(
+            f"{verified.drifted_members:,} members of {projection.name} drifted, more than {most_members:,} to repair "
+            f"one by one; look at them (temple verify show), then run: temple replay {projection.name}"
+        )
+    repaired = Repaired(projection.name)
+    with operation(database, projection.name) as (transaction, checkpoint):
+        refusal = why_not(projection, checkpoint)
+        if refusal is not None:
+            raise Refused(f"{projection.name}: {refusal}")
+        checkpoint = _put_checkpoint_right(transaction.connection, checkpoint, repaired)
+        details: dict[str, Any]
+        if isinstance(projection, Tally):
+            details = _repair_counts(transaction, projection, checkpoint, repaired)
+        else:
+            details = _repair_members(transaction, projection, checkpoint, verified.drifted, repaired, catalogue)
+        if repaired.members or repaired.count:
+            details["count"] = repaired.count
+            repaired.operation = record(
+                transaction.connection, "repair", projection.name, reason=reason, details=details
+            )
+    return repaired
+
+
+def altered_ranges(connection: Connection, projection: str, position: Position) -> list[str]:
+    """Where the log has another number of events than were folded once; a sentence for each range."""
+    found = connection.execute(
+        statement("journal_against_log"), {"projection": projection, "position": position}
+    ).fetchall()
+    return [
+        f"between positions {after + 1:,} and {last:,} the log has {in_log:,} events, {events:,} were folded"
+        for after, last, events, in_log in found
+    ]
+
+
+def _put_checkpoint_right(connection: Connection, checkpoint: Checkpoint, repaired: Repaired) -> Checkpoint:
+    """Never above the log, and with the number of events that the log has; unless the log itself was altered."""
+    if checkpoint.state is ProjectionState.TRIGGER:
+        return checkpoint
+    position = believed_position(connection, checkpoint)
+    counted = connection.execute(statement("log_count"), {"after": 0, "upto": position}).fetchone()
+    in_log = int(counted[0]) if counted else 0
+    if position == checkpoint.position and in_log == checkpoint.passed:
+        return checkpoint
+    repaired.altered = altered_ranges(connection, checkpoint.projection, position)
+    if repaired.altered:
+        return checkpoint
+    repaired.count = (checkpoint.passed, in_log)
+    connection.execute(
+        statement("checkpoint_recount"),
+        {"projection": checkpoint.projection, "position": position, "passed": in_log},
+    )
+    return Checkpoint(
+        checkpoint.projection,
+        checkpoint.version,
+        position,
+        checkpoint.epoch,
+        in_log,
+        checkpoint.counted,
+        checkpoint.state,
+        checkpoint.reason,
+    )
+
+
+def _repair_members(
+    transaction: PostgresTransaction,
+    projection: MemberProjection[Any],
+    checkpoint: Checkpoint,
+    user_ids: Sequence[str],
+    repaired: Repaired,
+    catalogue: Catalogue,
+) -> dict[str, Any]:
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for page in in_pages(user_ids, FOLDED_AT_A_TIME):
+        before |= tables.rows_of_members(transaction.connection, projection.tables, page)
+        changes, _ = fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)
+        after |= tables.rows_of_members(transaction.connection, projection.tables, page)
+        repaired.changes += changes.count()
+        repaired.members += len(page)
+    return {"position": checkpoint.position, "before": before, "after": after}
+
+
+def _repair_counts(
+    transaction: PostgresTransaction, tally: Tally, checkpoint: Checkpoint, repaired: Repaired
+) -> dict[str, Any]:
+    connection = transaction.connection
+    exceptions = transaction.exceptions(tally.name)
+    left_out = exceptions.skipped | exceptions.parked_positions
+    counted = recount(connection, tally, upto=checkpoint.position, skipped=left_out)
+    stored = stored_counts(connection, tally.table)
+    drifts = list(tally_drift(tally.name, tally.table, stored, counted.increments))
+    keys = counted.increments.keys() | stored.keys()
+    missing = {key: counted.increments.get(key, 0) - stored.get(key, 0) for key in keys}
+    transaction.add(tally.table, {key: number for key, number in missing.items() if number})
+    repaired.members = repaired.changes = len(drifts)
+    if counted.counted != checkpoint.counted:
+        connection.execute(
+            statement("checkpoint_count_more"),
+            {"projection": tally.name, "counted": counted.counted - checkpoint.counted},
+        )
+        repaired.count = repaired.count or (checkpoint.counted, counted.counted)
+    return {
+        "position": checkpoint.position,
+        "before": [{"key": drift.key, "stored": drift.stored} for drift in drifts[:MOST_MEMBERS]],
+        "after": [{"key": drift.key, "counted": drift.folded} for drift in drifts[:MOST_MEMBERS]],
+    }

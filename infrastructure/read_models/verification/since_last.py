@@ -1,0 +1,181 @@
+"""The verify that a schedule runs: members touched since the last one or found drifted by it, and a rolling share
+of all others."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from domain.catalogue import CATALOGUE, Catalogue
+from domain.position import START, Position
+from domain.recorded import Recorded
+from infrastructure.database import tables
+from infrastructure.database.batches import in_pages
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.read_ahead import read_ahead
+from infrastructure.database.statements import statement
+from infrastructure.read_models.member_log.fold_members import fold_histories, members_touched
+from infrastructure.read_models.member_log.gc_tuning import rare_collections
+from infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from infrastructure.read_models.verification.full import ahead_of_log, checkpoint_of, verify_counts, why_not
+from infrastructure.read_models.verification.result import Kind, Verified
+from projections.drift import member_drift
+from projections.fold import Fold
+from projections.member_projection import MemberProjection
+from projections.processor import Projection
+from projections.tables import Rows
+from projections.tally import Tally
+
+MEMBERS_AT_A_TIME: Final = 200
+DEFAULT_BUDGET_SECONDS: Final = 20.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """How far the rolling share is: members up to `next_user` were compared since `began_at`.
+
+    `completed_at` is when everybody had been compared once; None when that never happened.
+    """
+
+    projection: str
+    verified_position: Position = START
+    next_user: str | None = None
+    began_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SinceLast:
+    """`round` is what the next one goes on from; `completed` says that this one came round."""
+
+    verified: Verified
+    round: Round
+    completed: bool
+
+
+def verify_since_last(
+    database: Database,
+    projection: Projection,
+    *,
+    budget_seconds: float = DEFAULT_BUDGET_SECONDS,
+    catalogue: Catalogue = CATALOGUE,
+    clock: Callable[[], float] = time.monotonic,
+) -> SinceLast:
+    """All touched members, however long that takes, then others until *budget_seconds* are over. Reads only."""
+    deadline = clock() + budget_seconds
+    with database.connect(Role.READ, application="temple verify", autocommit=False) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        checkpoint = checkpoint_of(connection, projection)
+        last = read_round(connection, projection.name)
+        verified = Verified(projection.name, checkpoint.position, Kind.SINCE_LAST, passed=checkpoint.passed)
+        verified.unverified = why_not(projection, checkpoint)
+        if verified.unverified is not None:
+            return SinceLast(verified, last, False)
+        exceptions = PostgresTransaction(connection).exceptions(projection.name)
+        verified.parked = len(exceptions.parked_positions)
+        verified.ahead = ahead_of_log(connection, checkpoint)
+        still_open = _still_open(connection, projection.name)
+        if isinstance(projection, Tally):
+            if still_open or _sum(connection, projection) != checkpoint.counted:
+                left_out = exceptions.skipped | exceptions.parked_positions
+                verify_counts(connection, projection, checkpoint, left_out, verified)
+            return SinceLast(verified, Round(projection.name, checkpoint.position), True)
+        touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
+        verified.touched = len(touched)
+        looking = _Looking(connection, Fold(projection, catalogue), checkpoint.position, exceptions.parked, verified)
+        with rare_collections():
+            for page, found in read_ahead(in_pages(touched, MEMBERS_AT_A_TIME), looking.read):
+                looking.compare(page, found)
+            looked_at = frozenset(touched)
+            next_user = last.next_user
+            for page in _others(connection, projection, next_user):
+                if clock() >= deadline:
+                    return _so_far(verified, last, next_user)
+                others = [user_id for user_id in page if user_id not in looked_at]
+                looking.compare(others, looking.read(others))
+                next_user = page[-1]
+        if verified.unlisted:
+            return _so_far(verified, last, last.next_user)
+        return SinceLast(verified, Round(projection.name, checkpoint.position), True)
+
+
+def _so_far(verified: Verified, last: Round, next_user: str | None) -> SinceLast:
+    """What differs and is not listed would not be looked at again: then the next one begins where this one did."""
+    if verified.unlisted:
+        return SinceLast(verified, Round(verified.projection, last.verified_position, last.next_user), False)
+    return SinceLast(verified, Round(verified.projection, verified.position, next_user), False)
+
+
+class _Found(NamedTuple):
+    """Of some members: the rows that are stored, and the events that they should come of."""
+
+    stored: Mapping[str, Rows]
+    histories: Mapping[str, Sequence[Recorded]]
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """Compares stored rows with the fold of the events up to *position*, or to before a member was parked."""
+
+    connection: Connection
+    fold: Fold[Any]
+    position: Position
+    parked: Mapping[str, Position]
+    verified: Verified
+
+    def read(self, user_ids: Sequence[str]) -> _Found:
+        return _Found(
+            tables.rows_of_members(self.connection, self.fold.projection.tables, user_ids),
+            PostgresTransaction(self.connection).histories(self.fold, user_ids, self.position),
+        )
+
+    def compare(self, user_ids: Sequence[str], found: _Found) -> None:
+        projection = self.fold.projection
+        for user_id, folded, _ in fold_histories(self.fold, user_ids, found.histories, self.parked):
+            stored = found.stored[user_id]
+            if folded.rows or stored:
+                self.verified.members += 1
+                drifts = member_drift(projection.name, projection.tables, user_id, stored, folded.rows)
+                self.verified.found(list(drifts))
+
+
+def read_round(connection: Connection, projection: str) -> Round:
+    row = connection.execute(statement("verification_round_read"), {"projection": projection}).fetchone()
+    return Round(projection) if row is None else Round(projection, Position(row[0]), *row[1:])
+
+
+def _others(connection: Connection, projection: MemberProjection[Any], after: str | None) -> Iterator[list[str]]:
+    """Members after this one, by user_id: those of the log, and those that only a table has."""
+    query = sql.SQL(statement("verification_others").decode()).format(
+        tables=sql.SQL(" ").join(
+            sql.SQL(
+                "union (select distinct user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)"
+            ).format(sql.Identifier(table.name))
+            for table in projection.tables
+        )
+    )
+    after = after or ""
+    while True:
+        found = connection.execute(query, {"after": after, "limit": MEMBERS_AT_A_TIME}).fetchall()
+        if not found:
+            return
+        page = [user_id for (user_id,) in found]
+        yield page
+        after = page[-1]
+
+
+def _still_open(connection: Connection, projection: str) -> list[str]:
+    found = connection.execute(statement("verification_still_open"), {"projection": projection})
+    return [str(user_id) for (user_id,) in found]
+
+
+def _sum(connection: Connection, tally: Tally) -> int:
+    query = sql.SQL("select coalesce(sum({}), 0)::bigint from {}").format(
+        sql.Identifier(tally.table.column_names[-1]), sql.Identifier(tally.table.name)
+    )
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row is not None else 0

@@ -1,0 +1,103 @@
+"""Results of verifying, kept: what was found, and when everybody was last looked at."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from domain.errors import UnknownName
+from domain.position import START
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.statements import statement
+from infrastructure.read_models.verification.result import Kind, Verified
+from infrastructure.read_models.verification.since_last import Round, read_round
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A result; `listed` holds the first thousand differences as JSON says them, None in a list of results."""
+
+    id: int
+    projection: str
+    kind: str
+    position: int
+    started_at: datetime
+    finished_at: datetime
+    members: int
+    touched: int
+    drifts: int
+    drifted_members: int
+    parked: int
+    passed: int
+    in_log: int | None
+    listed: list[dict[str, Any]] | None = None
+
+
+def keep(
+    database: Database,
+    verified: Verified,
+    started_at: datetime,
+    *,
+    next_round: Round | None = None,
+    completed: bool = False,
+) -> int | None:
+    """The result's number; None for a projection that could not be compared. A full verify has looked at everybody."""
+    if verified.unverified is not None:
+        return None
+    full = verified.kind is Kind.FULL
+    with database.connect(Role.PROJECT, application="temple verify") as connection, connection.transaction():
+        row = connection.execute(
+            statement("verification_keep"),
+            {
+                "projection": verified.projection,
+                "kind": verified.kind.value,
+                "position": verified.position,
+                "started_at": started_at,
+                "members": verified.members,
+                "touched": verified.touched,
+                "drifts": verified.drifts,
+                "drifted_members": verified.drifted_members,
+                "parked": verified.parked,
+                "passed": verified.passed,
+                "in_log": verified.in_log,
+                "listed": json.dumps([asdict(drift) for drift in verified.listed], default=str),
+            },
+        ).fetchone()
+        connection.execute(
+            statement("verification_round_write"),
+            {
+                "projection": verified.projection,
+                "position": START if verified.ahead else verified.position,
+                "next_user": None if full or completed or next_round is None else next_round.next_user,
+                "completed": full or completed,
+            },
+        )
+    return int(row[0]) if row is not None else None
+
+
+def kept(connection: Connection, projection: str | None = None, *, limit: int = 20) -> Sequence[Kept]:
+    """The newest first."""
+    found = connection.execute(statement("verification_list"), {"projection": projection, "limit": limit})
+    return [Kept(*row) for row in found]
+
+
+def latest(connection: Connection, projections: Sequence[str]) -> Sequence[Kept]:
+    """Of each of these that was ever verified."""
+    return [found for name in projections for found in kept(connection, name, limit=1)]
+
+
+def kept_result(connection: Connection, number: int) -> Kept:
+    row = connection.execute(statement("verification_show"), {"id": number}).fetchone()
+    if row is None:
+        raise UnknownName("result of a verify", str(number))
+    return Kept(*row)
+
+
+def rounds(connection: Connection, projections: Sequence[str]) -> Sequence[Round]:
+    """When everybody was last covered, of each projection."""
+    return [read_round(connection, projection) for projection in projections]

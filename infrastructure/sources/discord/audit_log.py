@@ -1,0 +1,81 @@
+"""Entries of the audit log: who gave or took a role, kicked, banned, or deleted a role."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from infrastructure.sources.discord.frames import Unreadable, snowflake
+from infrastructure.sources.discord.model import Attribution, Direction
+from infrastructure.sources.discord.snowflake import drawn_at, is_snowflake
+
+KICK: Final = 20
+BAN: Final = 22
+ROLES: Final = 25
+ROLE_DELETE: Final = 32
+
+LONGEST_REASON: Final = 512
+_DIRECTIONS: Final[Mapping[str, Direction]] = {"$add": "add", "$remove": "remove"}
+_LEAVES: Final = {KICK: "kick", BAN: "ban"}
+
+
+def attributions_of(
+    entry: Mapping[str, Any], *, heard_at: datetime | None = None, session: str | None = None
+) -> list[Attribution]:
+    """One for each role and direction; an entry may have several of both. None for other actions.
+
+    Raises Unreadable.
+    """
+    return list(_attributions(entry, heard_at, session))
+
+
+def _attributions(entry: Mapping[str, Any], heard_at: datetime | None, session: str | None) -> Iterator[Attribution]:
+    action = entry.get("action_type")
+    if action not in (KICK, BAN, ROLES, ROLE_DELETE):
+        return
+    entry_id, target = snowflake(entry, "id"), snowflake(entry, "target_id")
+    actor = entry.get("user_id") if is_snowflake(entry.get("user_id")) else None
+
+    def told(direction: Direction, user_id: str, role: str = "") -> Attribution:
+        return Attribution(
+            entry_id,
+            user_id,
+            direction,
+            role,
+            actor,
+            _reason(entry),
+            _LEAVES.get(action),
+            drawn_at(entry_id),
+            heard_at,
+            session,
+        )
+
+    if action in _LEAVES:
+        yield told("leave", target)
+    elif action == ROLE_DELETE:
+        yield told("delete", "", target)
+    else:
+        for direction, role in _roles(entry):
+            yield told(direction, target, role)
+
+
+def _roles(entry: Mapping[str, Any]) -> Iterator[tuple[Direction, str]]:
+    found: dict[tuple[Direction, str], None] = {}
+    changes = entry.get("changes")
+    for change in changes if isinstance(changes, list) else ():
+        direction = _DIRECTIONS.get(str(change.get("key"))) if isinstance(change, Mapping) else None
+        if direction is None:
+            continue
+        roles = change.get("new_value")
+        if not isinstance(roles, list):
+            raise Unreadable("changes.new_value is no list")
+        found.update(dict.fromkeys((direction, snowflake(role, "id")) for role in roles if isinstance(role, Mapping)))
+    yield from found
+
+
+def _reason(entry: Mapping[str, Any]) -> str | None:
+    reason = entry.get("reason")
+    if not isinstance(reason, str):
+        return None
+    # half of a character, or a NUL, the database can not hold
+    cleaned = reason.replace("\x00", "").encode("utf-8", "replace").decode()
+    return cleaned[:LONGEST_REASON] or None

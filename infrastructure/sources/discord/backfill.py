@@ -1,0 +1,110 @@
+"""The audit log, read back over REST: what it says of changes whose frames, or whose entries, were not heard."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.in_thread import in_thread
+from infrastructure.database.retrying import PatientConnection
+from infrastructure.database.statements import statement
+from infrastructure.ingestion.snapshots.apply import hold_translator
+from infrastructure.log.append import append_within
+from infrastructure.log.notifier import Announcer
+from infrastructure.sources.discord.audit_log import attributions_of
+from infrastructure.sources.discord.change import SOURCE
+from infrastructure.sources.discord.frames import Unreadable
+from infrastructure.sources.discord.model import Attribution
+from infrastructure.sources.discord.rest import AUDIT_PAGE, Rest
+from infrastructure.sources.discord.snowflake import drawn_at, first_of
+from infrastructure.sources.discord.translator import explain
+
+Connection = psycopg.Connection[Any]
+
+RETENTION: Final = timedelta(days=45)
+"""Discord keeps entries as long."""
+
+FORGOTTEN: Final = RETENTION + timedelta(days=15)
+OVERLAP: Final = timedelta(minutes=15)
+"""Read again each time: an entry may show up later than a greater one."""
+
+
+class ReadBack(NamedTuple):
+    """`entries` were read; those that were not known before may explain so many changes (`explains`), of which some
+    were waiting for it (`events` appended)."""
+
+    entries: int
+    explains: int
+    events: int
+    since: datetime
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def backfill(
+    database: Database,
+    rest: Rest,
+    guild: str,
+    *,
+    announcer: Announcer | None = None,
+    since: datetime | None = None,
+    clock: Callable[[], datetime] = now,
+) -> ReadBack:
+    """Goes on after the last entry that was read, or at *since*; the first time, as far back as Discord keeps them.
+
+    Raises DiscordUnavailable, DiscordRefuses and DatabaseUnavailable; what was read by then is kept.
+    """
+    with PatientConnection(database, Role.APPEND, application="temple discord backfill") as patient:
+        after = await in_thread(patient.run, "backfill", lambda connection: _start(connection, clock(), since))
+        begun = drawn_at(after)
+        total = ReadBack(0, 0, 0, begun)
+        while page := await rest.audit_log(guild, after, AUDIT_PAGE):
+            explained, events = await in_thread(
+                patient.run,
+                "backfill",
+                lambda connection, page=page: _keep(connection, page),
+            )
+            total = ReadBack(total.entries + len(page), total.explains + explained, total.events + events, begun)
+            if events and announcer is not None:
+                announcer.announce()
+            last = str(page[-1]["id"])
+            if int(last) <= int(after):
+                break
+            after = last
+    return total
+
+
+def _start(connection: Connection, now: datetime, since: datetime | None) -> str:
+    connection.execute(statement("discord_attribution_forget"), {"before": now - FORGOTTEN})
+    oldest = first_of(now - RETENTION)
+    if since is not None:
+        return max(first_of(since), oldest, key=int)
+    row = connection.execute(statement("discord_read_back")).fetchone()
+    if row is None or row[0] is None:
+        return oldest
+    return max(first_of(drawn_at(row[0]) - OVERLAP), oldest, key=int)
+
+
+def _keep(connection: Connection, page: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """In one transaction with the mark of how far we are."""
+    told = [attribution for entry in page for attribution in _told(entry)]
+    with connection.transaction():
+        hold_translator(connection, SOURCE)
+        rows = connection.execute(
+            statement("discord_entries_known"), {"entry_ids": [each.entry_id for each in told]}
+        ).fetchall()
+        known = {row[0] for row in rows}
+        outcomes = append_within(connection, explain(connection, told))
+        connection.execute(statement("discord_read_back_keep"), {"entry_id": str(page[-1]["id"])})
+    return sum(each.entry_id not in known for each in told), len(outcomes)
+
+
+def _told(entry: Mapping[str, Any]) -> Sequence[Attribution]:
+    try:
+        return attributions_of(entry)
+    except Unreadable:
+        return ()

@@ -1,0 +1,124 @@
+"""What is done when a session begins, so that nothing stays lost: the gateway is open, and frames are kept meanwhile.
+
+The audit log is read back before any frame of the session is translated; then translating goes on, a snapshot is taken
+beside it, and applied. Of a member who was heard of since the snapshot began, the frame counts.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.in_thread import in_thread
+from infrastructure.database.statements import statement
+from infrastructure.ingestion.inbox.worker import Translating
+from infrastructure.ingestion.snapshots.apply import Applied
+from infrastructure.ingestion.snapshots.guard import Held
+from infrastructure.ingestion.snapshots.snapshot import Snapshot, read_snapshot
+from infrastructure.log.notifier import Announcer
+from infrastructure.sources.discord.backfill import ReadBack, backfill, now
+from infrastructure.sources.discord.errors import DiscordRefuses
+from infrastructure.sources.discord.rest import Rest
+from infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
+from infrastructure.sources.discord.translator import DiscordTranslator
+
+SETTLE_SECONDS: Final = 5.0
+"""Frames of changes that a snapshot has seen already may still be on their way: they are waited for."""
+
+POLL_SECONDS: Final = 0.05
+
+
+class CaughtUp(NamedTuple):
+    """`read_back` None: the audit log is not for us. `applied` None: the guard held the snapshot back, see `held`."""
+
+    read_back: ReadBack | None
+    snapshot: Snapshot
+    applied: Applied | None
+    held: Held | None = None
+    refused: str | None = None
+
+
+async def catch_up(
+    database: Database,
+    rest: Rest,
+    guild: str,
+    *,
+    open_gate: Callable[[], None],
+    kept: Callable[[], Awaitable[None]],
+    by: str,
+    announcer: Announcer | None = None,
+    settle_seconds: float = SETTLE_SECONDS,
+    clock: Callable[[], datetime] = now,
+) -> CaughtUp:
+    """*kept* waits until all frames that were received by then are in the inbox.
+
+    Raises DiscordUnavailable, DiscordRefuses (of all but the audit log) and DatabaseUnavailable.
+    """
+    read_back, refused = None, None
+    try:
+        read_back = await backfill(database, rest, guild, announcer=announcer, clock=clock)
+    except DiscordRefuses as error:
+        # who did it stays unknown; what happened is told by frames and snapshots all the same
+        refused = str(error)
+    except Exception:
+        # not when it is cancelled: then nothing is translated before the entries are known
+        open_gate()
+        raise
+    open_gate()
+    await translated(database, kept)
+    snapshot_id = await take_snapshot(database, rest, guild, clock=clock)
+    snapshot = await in_thread(_read, database, snapshot_id)
+    if snapshot.differences:
+        await asyncio.sleep(settle_seconds)
+        await translated(database, kept)
+    try:
+        applied = await in_thread(apply_discord_snapshot, database, snapshot_id, by=by, announcer=announcer)
+    except Held as held:
+        return CaughtUp(read_back, snapshot, None, held, refused)
+    return CaughtUp(read_back, snapshot, applied, None, refused)
+
+
+async def translated(database: Database, kept: Callable[[], Awaitable[None]]) -> None:
+    """Waits until all that was received by now is kept, and translated by whoever does it."""
+    await kept()
+    head = await in_thread(_head, database)
+    while head and await in_thread(_waits, database, head):  # noqa: ASYNC110 -- another process may do it
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def translate_all(database: Database, announcer: Announcer | None = None) -> None:
+    """Where no listener does it. Raises DatabaseUnavailable."""
+    with Translating(database, DiscordTranslator(), announcer=announcer) as translating:
+        head = _head(database)
+        while head and _waits(database, head):
+            translating.step()
+
+
+def _read(database: Database, snapshot_id: UUID) -> Snapshot:
+    snapshot: Snapshot = _asked(database, lambda connection: read_snapshot(connection, snapshot_id))
+    return snapshot
+
+
+def _head(database: Database) -> int:
+    row = _asked(database, lambda connection: connection.execute(statement("discord_inbox_head")).fetchone())
+    return 0 if row is None else int(row[0])
+
+
+def _waits(database: Database, upto: int) -> bool:
+    found = _asked(
+        database,
+        lambda connection: connection.execute(statement("discord_inbox_waiting"), {"upto": upto}).fetchone(),
+    )
+    return bool(found == (True,))
+
+
+def _asked(database: Database, ask: Callable[[psycopg.Connection[Any]], Any]) -> Any:
+    with (
+        database_errors("looking at the inbox"),
+        database.connect(Role.READ, application="temple discord") as connection,
+    ):
+        return ask(connection)

@@ -1,0 +1,124 @@
+"""The one writer of frames: into the inbox, in gateway order, a commit for each round."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import psycopg
+import structlog
+
+from domain.errors import DatabaseUnavailable
+from infrastructure.database.connection import Database, Role
+from infrastructure.database.retrying import PatientConnection
+from infrastructure.ingestion.inbox.delivery import Delivery
+from infrastructure.ingestion.inbox.store import keep
+from infrastructure.sources.discord.frame_buffer import WaitingFrames
+from infrastructure.sources.discord.sessions import STOPPED, end_sessions, note_sessions
+
+ROUND: Final = 1_000
+"""Frames committed together at most: while one round is on its way to the disk, the next one gathers."""
+
+PATIENCE_SECONDS: Final = 2.0
+END_SECONDS: Final = 10.0
+
+log = structlog.get_logger("temple.discord")
+
+
+class FrameWriter(threading.Thread):
+    """Keeps what waits until it has ended, also while the database is away: then frames wait in memory.
+
+    A feed begins with a session, and again when the guild is back after an outage: what was in between nobody tells.
+    *before_begin* is called before the first frame of it is kept, *begun* once it is, *kept* after each round.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        frames: WaitingFrames,
+        *,
+        before_begin: Callable[[], None],
+        begun: Callable[[], None],
+        kept: Callable[[int], None],
+    ) -> None:
+        super().__init__(name="discord frames", daemon=True)
+        self._patient = PatientConnection(
+            database, Role.APPEND, application="temple discord listen", patience_seconds=PATIENCE_SECONDS
+        )
+        self._frames = frames
+        self._before_begin = before_begin
+        self._begun = begun
+        self._kept = kept
+        self._give_up_at: float | None = None
+        self._outage = False
+        self.count = 0
+        self.lost = 0
+
+    def run(self) -> None:
+        while taken := self._frames.take(ROUND):
+            for begins, round_ in self._rounds(taken):
+                self._keep(round_, begins=begins)
+        self._end_sessions()
+        self._patient.close()
+
+    @property
+    def done(self) -> int:
+        """How many frames it is done with: kept, or lost."""
+        return self.count + self.lost
+
+    def finish(self) -> None:
+        """Keeps what waits, for some seconds at most; `lost` frames could not be kept by then."""
+        self._give_up_at = time.monotonic() + END_SECONDS
+        self._frames.end()
+        self.join(END_SECONDS + PATIENCE_SECONDS + 1)
+
+    def _rounds(self, taken: Sequence[Delivery]) -> Iterator[tuple[bool, Sequence[Delivery]]]:
+        """A begin begins a round."""
+        start, began = 0, False
+        for index, delivery in enumerate(taken):
+            if not self._begins(delivery):
+                continue
+            if index > start:
+                yield began, taken[start:index]
+            start, began = index, True
+        yield began, taken[start:]
+
+    def _begins(self, delivery: Delivery) -> bool:
+        if delivery.kind == "GUILD_DELETE":
+            self._outage = True
+        back = delivery.kind == "GUILD_CREATE" and self._outage
+        if back or delivery.kind == "READY":
+            self._outage = False
+            return True
+        return False
+
+    def _keep(self, round_: Sequence[Delivery], *, begins: bool) -> None:
+        if begins:
+            self._before_begin()
+        attempt = 0
+        while True:
+            try:
+                self._patient.run("keeping frames", lambda connection: _kept(connection, round_))
+                break
+            except DatabaseUnavailable as error:
+                attempt += 1
+                log.warning("frames wait in memory", waiting=len(self._frames), reason=str(error), attempt=attempt)
+                if self._give_up_at is not None and time.monotonic() > self._give_up_at:
+                    self.lost += len(round_)
+                    return
+        self.count += len(round_)
+        self._kept(len(round_))
+        if begins:
+            self._begun()
+
+    def _end_sessions(self) -> None:
+        try:
+            self._patient.run("ending the session", lambda connection: end_sessions(connection, STOPPED))
+        except DatabaseUnavailable as error:
+            log.warning("the end of the session is not noted", reason=str(error))
+
+
+def _kept(connection: psycopg.Connection[Any], round_: Sequence[Delivery]) -> None:
+    with connection.transaction():
+        keep(connection, round_)
+        note_sessions(connection, round_)

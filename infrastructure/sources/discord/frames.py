@@ -1,0 +1,87 @@
+"""Frames of the gateway as deliveries, and read again."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json
+
+from infrastructure.ingestion.inbox.delivery import Delivery
+from infrastructure.sources.discord.change import SOURCE
+from infrastructure.sources.discord.snowflake import is_snowflake
+
+WANTED: Final = frozenset(
+    {
+        "READY",
+        "RESUMED",
+        "RATE_LIMITED",
+        "GUILD_CREATE",
+        "GUILD_DELETE",
+        "GUILD_MEMBER_ADD",
+        "GUILD_MEMBER_UPDATE",
+        "GUILD_MEMBER_REMOVE",
+        "GUILD_ROLE_CREATE",
+        "GUILD_ROLE_UPDATE",
+        "GUILD_ROLE_DELETE",
+        "GUILD_BAN_ADD",
+        "GUILD_BAN_REMOVE",
+        "GUILD_AUDIT_LOG_ENTRY_CREATE",
+    }
+)
+"""The dispatches that are kept."""
+
+
+class Unreadable(ValueError):
+    """A frame that is not what Discord documents. The message names the field, never its value."""
+
+
+class Frame(NamedTuple):
+    kind: str
+    sequence: int
+    data: Mapping[str, Any]
+
+
+def frame_of(text: str | bytes) -> Frame | None:
+    """None for what is no dispatch. Raises Unreadable."""
+    try:
+        value = from_json(text)
+    except ValueError:
+        raise Unreadable("not JSON") from None
+    if not isinstance(value, dict) or value.get("op") != 0:
+        return None
+    kind, sequence, data = value.get("t"), value.get("s"), value.get("d")
+    if not isinstance(kind, str) or not isinstance(sequence, int):
+        raise Unreadable("a dispatch without t or s")
+    return Frame(kind, sequence, data if isinstance(data, dict) else {})
+
+
+def delivery_of(frame: Frame, text: str | bytes, session: str, received_at: datetime) -> Delivery:
+    """Replayed after a RESUME, a frame has the digest that it had before."""
+    return Delivery(
+        SOURCE,
+        frame.kind,
+        text.encode() if isinstance(text, str) else text,
+        sha256(f"{session}\0{frame.sequence}\0{frame.kind}".encode()).digest(),
+        received_at,
+        session,
+        {"s": frame.sequence},
+    )
+
+
+def snowflake(data: Mapping[str, Any], *path: str) -> str:
+    """Raises Unreadable."""
+    value: Any = data
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if not is_snowflake(value):
+        raise Unreadable(f"{'.'.join(path)} is no id")
+    return str(value)
+
+
+def snowflakes(data: Mapping[str, Any], name: str) -> frozenset[str]:
+    """Raises Unreadable."""
+    value = data.get(name)
+    if not isinstance(value, list) or not all(map(is_snowflake, value)):
+        raise Unreadable(f"{name} is no list of ids")
+    return frozenset(value)

@@ -1,0 +1,57 @@
+"""The client of the gateway: every dispatch that is wanted, as it came and in the order in which it came.
+
+discord.py's own events are of no use here: their members are live objects of a cache, its differences are wrong in
+bursts, and what is not cached is dropped. So no event is dispatched at all; the raw text is taken before the library
+reads it, in the loop that receives it, without a task in between.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+import structlog
+
+from infrastructure.ingestion.inbox.delivery import Delivery
+from infrastructure.sources.discord.frames import WANTED, Unreadable, delivery_of, frame_of
+
+log = structlog.get_logger("temple.discord")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Collector(discord.Client):
+    """Gives each delivery to *take*, which must not wait."""
+
+    def __init__(self, take: Callable[[Delivery], None], *, clock: Callable[[], datetime] = _now) -> None:
+        super().__init__(
+            intents=discord.Intents(guilds=True, members=True, moderation=True),
+            enable_debug_events=True,
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            max_messages=None,
+            guild_ready_timeout=0.1,
+        )
+        self._take = take
+        self._clock = clock
+        self.session_id: str | None = None
+
+    def dispatch(self, event: str, /, *args: Any, **_: Any) -> None:
+        """Called by the library; of all its events only the raw text counts."""
+        if event == "socket_raw_receive":
+            self._collect(args[0])
+
+    def _collect(self, text: str | bytes) -> None:
+        try:
+            frame = frame_of(text)
+        except Unreadable as error:
+            log.warning("a frame that is not what Discord documents", reason=str(error))
+            return
+        if frame is None or frame.kind not in WANTED:
+            return
+        if frame.kind == "READY":
+            self.session_id = str(frame.data.get("session_id") or "")[:100]
+        if self.session_id:
+            self._take(delivery_of(frame, text, self.session_id, self._clock()))

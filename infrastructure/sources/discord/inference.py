@@ -1,0 +1,336 @@
+"""What happened to a member, concluded from one sight of them: a calculation, without database and clock.
+
+State is the truth, entries of the audit log are attribution. A sight tells the full state, so each difference from what
+was known is a change. Who made it says an entry for the same role and direction, each used once.
+
+Frames get lost, with a session or for no reason, and then the entries tell more than the states: a role that was given
+and taken away again left two of them and no difference. So an entry whose frame is overdue is taken for a change of its
+own, as far as it fits: of each role, the longest alternating sequence of them that leads from the state that was known
+to the state that is seen. What fits nowhere had no effect (Discord does log changes that never came to be).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from infrastructure.sources.discord.change import Change, Kind, key_of_attribution
+from infrastructure.sources.discord.model import Attribution, Feed, Member, Seen
+from infrastructure.sources.discord.snowflake import by_number
+
+WINDOW: Final = timedelta(seconds=30)
+"""Entry and frame of one change come within it, in either order."""
+
+RESUMABLE: Final = timedelta(minutes=10)
+"""No session is resumed after that, so no frame is later."""
+
+CLOSED_AFTER: Final = timedelta(minutes=5)
+"""Entries that a snapshot of everybody leaves without a place, and that are older, had no effect."""
+
+SAME_STAY: Final = timedelta(seconds=2)
+"""A frame that repeats a join may have a joined_at that is some hundred milliseconds later."""
+
+SKEW: Final = timedelta(seconds=1)
+"""Between Discord's clock, which entries have, and ours."""
+
+TICK: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The member from now on, the changes in their order, and the entries that had no effect.
+
+    `used` are explained changes' entries, which explain nothing else.
+    """
+
+    member: Member
+    changes: Sequence[Change] = ()
+    without_effect: Sequence[Attribution] = ()
+
+    @property
+    def used(self) -> list[tuple[Attribution, Change]]:
+        return [(change.by, change) for change in self.changes if change.by is not None]
+
+
+def conclude(
+    guild: str,
+    member: Member,
+    seen: Seen,
+    attributions: Iterable[Attribution] = (),
+    *,
+    feed: Feed = Feed(),  # noqa: B008 -- frozen
+    deleted: Mapping[str, datetime] | None = None,
+) -> Conclusion:
+    """*attributions* are those of this member that nothing has used; *deleted* says when roles were deleted."""
+    if is_out_of_date(member, seen):
+        return Conclusion(_sighted(member, seen))
+    return _Story(guild, member, seen, attributions, feed, deleted or {}).told()
+
+
+def is_out_of_date(member: Member, seen: Seen) -> bool:
+    """A frame about a stay that has ended since. A snapshot is never one: it is compared when it is taken."""
+    if seen.snapshot is not None or not seen.present or not member.known:
+        return False
+    if not member.present:
+        if seen.joined_at is None:
+            return not seen.arrives
+        began = member.joined_at + SAME_STAY if member.joined_at is not None else member.last_event_at
+        return began is not None and seen.joined_at <= began
+    if seen.joined_at is None or member.joined_at is None:
+        return False
+    return seen.joined_at < member.joined_at - SAME_STAY
+
+
+def alternating(held: bool, entries: Iterable[Attribution]) -> list[Attribution]:
+    """The longest sequence of *entries* that turns the role on and off by turns, beginning with what is not so yet.
+
+    Of several of one direction in a row the last one counts: Discord logs nothing where nothing was to change, so the
+    ones before it came to nothing.
+    """
+    taken: list[Attribution] = []
+    for entry in entries:
+        adds = entry.direction == "add"
+        if adds != held:
+            taken.append(entry)
+            held = adds
+        elif taken:
+            taken[-1] = entry
+    return taken
+
+
+def latest_frame(attribution: Attribution) -> datetime:
+    """When the frame of it comes at the latest: of one that was only read back, nobody knows how late it is."""
+    return attribution.came_at + (RESUMABLE if attribution.heard_at is None else WINDOW)
+
+
+def is_within_window(attribution: Attribution, received_at: datetime) -> bool:
+    return attribution.came_at - WINDOW <= received_at <= latest_frame(attribution)
+
+
+def _sighted(member: Member, seen: Seen) -> Member:
+    if seen.snapshot is not None:
+        return member
+    return replace(member, known=True, seen_at=max(seen.at, member.seen_at or seen.at))
+
+
+def _observed(member: Member, seen: Seen) -> datetime:
+    return max(seen.at, member.observed_at or seen.at)
+
+
+class _Story:
+    def __init__(
+        self,
+        guild: str,
+        member: Member,
+        seen: Seen,
+        attributions: Iterable[Attribution],
+        feed: Feed,
+        deleted: Mapping[str, datetime],
+    ) -> None:
+        self._guild = guild
+        self._member = member
+        self._seen = seen
+        self._open = sorted(attributions, key=lambda each: by_number(each.entry_id))
+        self._feed = feed
+        self._deleted = deleted
+        self._changes: list[Change] = []
+        self._roles = member.roles
+        self._last = member.last_event_at
+
+    def told(self) -> Conclusion:
+        member, seen = self._member, self._seen
+        stay_is_new = seen.present and not (member.present and self._is_same_stay())
+        if (member.present and stay_is_new) or (not seen.present and (member.present or not member.known)):
+            self._stay_ends()
+        if stay_is_new:
+            self._stay_begins()
+        if seen.present and seen.roles is not None:
+            self._roles_are(seen.roles - self._deleted.keys())
+        joined_at = seen.joined_at if stay_is_new else member.joined_at or seen.joined_at
+        after = replace(
+            _sighted(member, seen),
+            known=True,
+            present=seen.present,
+            joined_at=joined_at,
+            roles=self._roles,
+            last_event_at=self._last,
+            observed_at=_observed(member, seen),
+        )
+        return Conclusion(after, tuple(self._changes), tuple(self._without_effect()))
+
+    def _is_same_stay(self) -> bool:
+        before, now = self._member.joined_at, self._seen.joined_at
+        return before is None or now is None or now <= before + SAME_STAY
+
+    def _stay_ends(self) -> None:
+        """Everything that entries tell of the stay happened: there is no state after it that could say otherwise."""
+        member, seen = self._member, self._seen
+        until = seen.joined_at if seen.present and seen.joined_at is not None else seen.at + SKEW
+        told = [each for each in self._of_stay(member.joined_at, until) if self._is_lost(each) and self._tells(each)]
+        self._tell(
+            change
+            for role in sorted(member.roles | {each.role for each in told if each.role})
+            for change in self._role_ended(role, [each for each in told if each.role == role])
+        )
+        by = self._who_ended_it(until)
+        at = seen.at if not seen.present else (seen.joined_at or seen.at) - TICK
+        if by is not None and (self._is_lost(by) or seen.snapshot is not None):
+            at = min(by.at, at)
+        self._tell([Change(member.user_id, "leave", at, self._leave_key(), by=by, notes=self._notes(how=True))])
+        self._roles = frozenset()
+
+    def _stay_begins(self) -> None:
+        seen = self._seen
+        at = seen.at if seen.joined_at is None else min(seen.joined_at, seen.at)
+        self._tell([Change(self._member.user_id, "join", at, self._join_key(), notes=self._notes())])
+        self._roles = frozenset()
+
+    def _roles_are(self, wanted: frozenset[str]) -> None:
+        joined_at = self._seen.joined_at or self._member.joined_at
+        told = [each for each in self._of_stay(joined_at, self._seen.at + SKEW) if each.direction != "leave"]
+        by_role: dict[str, list[Attribution]] = {}
+        for each in told:
+            by_role.setdefault(each.role, []).append(each)
+        self._tell(
+            change
+            for role in sorted(self._roles | wanted | by_role.keys())
+            for change in self._role_told(role, role in wanted, by_role.get(role, []))
+        )
+        self._roles = wanted
+
+    def _role_told(self, role: str, wanted: bool, told: Sequence[Attribution]) -> list[Change]:
+        if role in self._deleted:
+            return self._role_ended(role, [each for each in told if self._tells(each)])
+        held = role in self._roles
+        steps = alternating(held, [each for each in told if self._tells(each)])
+        changes = [self._step(each) for each in steps]
+        if (held if len(steps) % 2 == 0 else not held) == wanted:
+            return changes
+        direction: Kind = "add" if wanted else "remove"
+        by = self._fresh(direction, told)
+        if by is not None:
+            return [*changes, self._step(by)._replace(at=self._seen.at)]
+        if steps:
+            return changes[:-1]
+        key = f"{self._seen.key}:{direction}:{role}"
+        return [Change(self._member.user_id, direction, self._seen.at, key, role, notes=self._notes())]
+
+    def _fresh(self, direction: Kind, told: Sequence[Attribution]) -> Attribution | None:
+        """Whose frame this is: rather of an entry that came with it than of one whose frame would be that late."""
+        found = [
+            each
+            for each in told
+            if each.direction == direction and not self._is_overdue(each) and is_within_window(each, self._seen.at)
+        ]
+        return min(found, key=lambda each: abs(self._seen.at - each.came_at) > WINDOW, default=None)
+
+    def _role_ended(self, role: str, told: Sequence[Attribution]) -> list[Change]:
+        """By the end of the stay, which no event of its own tells, or by the end of the role.
+
+        No state says what came of the last entries, so only those count that are newer than what is known.
+        """
+        ends, since = self._deleted.get(role), self._member.observed_at
+        told = [each for each in told if (ends is None or each.at < ends) and (since is None or each.at > since)]
+        held = role in self._roles
+        steps = alternating(held, told)
+        changes = [self._step(each) for each in steps]
+        if ends is not None and (held if len(steps) % 2 == 0 else not held):
+            changes.append(role_deleted(self._guild, self._member.user_id, role, ends))
+        return changes
+
+    def _step(self, by: Attribution) -> Change:
+        kind: Kind = "add" if by.direction == "add" else "remove"
+        at = min(by.at, self._seen.at)
+        return Change(self._member.user_id, kind, at, key_of_attribution(by), by.role, by=by, notes=self._notes())
+
+    def _who_ended_it(self, until: datetime) -> Attribution | None:
+        for each in self._of_stay(self._member.joined_at, until):
+            if each.direction == "leave" and (
+                self._is_lost(each) or self._seen.snapshot is not None or is_within_window(each, self._seen.at)
+            ):
+                return each
+        return None
+
+    def _of_stay(self, joined_at: datetime | None, until: datetime) -> list[Attribution]:
+        """Where stays meet, an entry belongs to the one that used it first."""
+        used = {change.by for change in self._changes}
+        return [
+            each
+            for each in self._open
+            if (joined_at is None or each.at >= joined_at - SAME_STAY) and each.at <= until and each not in used
+        ]
+
+    def _is_lost(self, each: Attribution) -> bool:
+        """The frame was sent while nobody listened.
+
+        What was heard is compared by when it came, not by when it happened: after a RESUME both are far apart.
+        """
+        session, whole_since = self._feed
+        if each.heard_at is None:
+            return whole_since is None or each.at < whole_since - SKEW
+        return each.session != session or whole_since is None or each.heard_at < whole_since
+
+    def _is_overdue(self, each: Attribution) -> bool:
+        if self._is_lost(each):
+            return True
+        if each.heard_at is None and self._seen.snapshot is None:
+            # only read back: the gateway is about to tell it, and its frame too, however late a RESUME makes them
+            return False
+        return self._seen.at - each.came_at > WINDOW
+
+    def _tells(self, each: Attribution) -> bool:
+        """Whether it counts as a change of its own: the frame of one that was heard late came long before it."""
+        return self._is_overdue(each) and each.came_at - each.at <= WINDOW
+
+    def _without_effect(self) -> Iterable[Attribution]:
+        """What two sights left without a place, a window apart: by the second one its fellows had been heard too."""
+        before = self._member.seen_at
+        if before is None or self._seen.at - before <= WINDOW:
+            return
+        used = {(change.by.entry_id, change.by.direction, change.by.role) for change in self._changes if change.by}
+        for each in self._open:
+            if (each.entry_id, each.direction, each.role) not in used and before - each.came_at > WINDOW:
+                yield each
+
+    def _tell(self, changes: Iterable[Change]) -> None:
+        """Later than all that was told before; of one role, one after the other."""
+        earliest = None if self._last is None else self._last + TICK
+        next_of: dict[str, datetime] = {}
+        told: list[Change] = []
+        for change in changes:
+            floor = next_of.get(change.role, earliest)
+            at = change.at if floor is None else max(change.at, floor)
+            next_of[change.role] = at + TICK
+            told.append(change._replace(at=at))
+        told.sort(key=lambda change: change.at)
+        self._changes += told
+        if told:
+            self._last = max(told[-1].at, self._last or told[-1].at)
+
+    def _notes(self, *, how: bool = False) -> dict[str, str]:
+        notes = {} if self._seen.snapshot is None else {"reconciled": self._seen.snapshot}
+        if how and self._seen.how is not None:
+            notes["how"] = self._seen.how
+        return notes
+
+    def _leave_key(self) -> str:
+        seen, joined_at = self._seen, self._member.joined_at
+        if seen.snapshot is not None or joined_at is None:
+            return f"{seen.key}:leave"
+        return f"leave:{self._guild}:{self._member.user_id}:{_second(joined_at)}"
+
+    def _join_key(self) -> str:
+        seen, member = self._seen, self._member
+        again = member.known and not member.present and self._is_same_stay()
+        if seen.joined_at is None or again:
+            return f"{seen.key}:join"
+        return f"join:{self._guild}:{member.user_id}:{_second(seen.joined_at)}"
+
+
+def role_deleted(guild: str, user_id: str, role: str, at: datetime) -> Change:
+    """What the end of a role is for one who holds it."""
+    return Change(user_id, "remove", at, f"role_delete:{guild}:{role}:{user_id}", role, notes={"how": "role deleted"})
+
+
+def _second(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

@@ -1,0 +1,319 @@
+"""The listener: the gateway, the writer, translating and catching up, in one process until it is told to stop."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import discord
+import structlog
+
+from domain.errors import DatabaseUnavailable, LedgerError
+from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.in_thread import in_thread
+from infrastructure.ingestion.inbox.worker import Translating
+from infrastructure.log.notifier import Announcer
+from infrastructure.sources.discord import store as observed
+from infrastructure.sources.discord.backfill import now
+from infrastructure.sources.discord.catch_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
+from infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable, OtherGuild
+from infrastructure.sources.discord.frame_buffer import WaitingFrames
+from infrastructure.sources.discord.frame_writer import FrameWriter
+from infrastructure.sources.discord.gate import GatedTranslating
+from infrastructure.sources.discord.gateway import Collector
+from infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
+from infrastructure.sources.discord.translator import DiscordTranslator
+
+FIRST_RETRY_SECONDS: Final = 30.0
+LONGEST_RETRY_SECONDS: Final = 900.0
+WATCH_SECONDS: Final = 0.25
+CANCEL_SECONDS: Final = 0.5
+BY: Final = "temple discord listen"
+
+log = structlog.get_logger("temple.discord")
+
+Result = TypeVar("Result")
+
+FATAL: Final = {
+    4004: "Discord does not accept the token: set TEMPLE_DISCORD_TOKEN to the bot's",
+    4010: "Discord says that the shard is invalid: this listener takes no shards",
+    4011: "Discord asks for shards: the bot is in too many guilds for one connection; use a bot of its own",
+    4012: "Discord does not speak version 10 of the gateway any more: a newer temple is needed",
+    4013: "Discord does not know the intents that were asked for: a newer temple is needed",
+    4014: "Discord does not allow the intent SERVER MEMBERS: switch it on for the bot in the developer portal, Bot, "
+    "Privileged Gateway Intents",
+}
+"""Close codes after which trying again changes nothing."""
+
+
+@dataclass(frozen=True)
+class Listened:
+    """What a listener did until it was told to stop."""
+
+    frames: int
+    lost: int
+
+
+class Listener:
+    """One session after the other, for one guild. *say* is told what is going on."""
+
+    def __init__(
+        self,
+        database: Database,
+        token: str,
+        *,
+        guild: str | None,
+        say: Callable[[str], None],
+        settle_seconds: float = SETTLE_SECONDS,
+        frames: WaitingFrames | None = None,
+        caught_up: Callable[[CaughtUp], None] = lambda _: None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._database = database
+        self._token = token
+        self._guild = guild
+        self._say = say
+        self._settle_seconds = settle_seconds
+        self._frames = WaitingFrames() if frames is None else frames
+        self._caught_up = caught_up
+        self._clock = clock
+        self._stop: Callable[[], None] = lambda: None
+        self._stopped = False
+        self._closings = 0
+
+    def stop(self) -> None:
+        """Finish what is at hand, keep what waits, and end. Safe in a signal handler, and from any thread."""
+        self._stopped = True
+        self._stop()
+
+    def run(self) -> Listened:
+        """Until it is stopped.
+
+        Raises DiscordUnavailable before the first connection, DiscordRefuses, OtherGuild and DatabaseUnavailable.
+        """
+        with (
+            Announcer(self._database) as announcer,
+            Translating(self._database, DiscordTranslator(), announcer=announcer, clock=self._clock) as translating,
+        ):
+            gate = GatedTranslating(translating)
+            gate.start()
+            try:
+                return asyncio.run(self._listen(gate, translating, announcer))
+            finally:
+                gate.end()
+
+    async def _listen(self, gate: GatedTranslating, translating: Translating, announcer: Announcer) -> Listened:
+        loop = asyncio.get_running_loop()
+        begun, stop = asyncio.Event(), asyncio.Event()
+
+        def from_outside(event: asyncio.Event) -> Callable[[], None]:
+            def set_() -> None:
+                with suppress(RuntimeError):  # the loop has ended by itself
+                    loop.call_soon_threadsafe(event.set)
+
+            return set_
+
+        def begins(closings: int) -> None:
+            self._closings = closings
+            from_outside(begun)()
+
+        self._stop = from_outside(stop)
+        if self._stopped:
+            stop.set()
+        writer = FrameWriter(
+            self._database,
+            self._frames,
+            before_begin=gate.close,
+            begun=lambda: begins(gate.closings),
+            kept=lambda _: translating.wake(),
+        )
+        writer.start()
+        client = Collector(self._frames.put, clock=self._clock)
+        try:
+            await self._until_stopped(client, gate, writer, announcer, begun, stop)
+        finally:
+            await client.close()
+            await asyncio.to_thread(writer.finish)
+            if writer.lost or self._frames.refused:
+                log.error("frames lost", frames=writer.lost + self._frames.refused)
+        return Listened(writer.count, writer.lost + self._frames.refused)
+
+    async def _until_stopped(
+        self,
+        client: Collector,
+        gate: GatedTranslating,
+        writer: FrameWriter,
+        announcer: Announcer,
+        begun: asyncio.Event,
+        stop: asyncio.Event,
+    ) -> None:
+        with sentences("who the bot is"):
+            await client.login(self._token)
+        rest = DiscordRest(client)
+        guild = await guild_of(self._database, self._guild, rest)
+        self._say(f"listening to guild {guild}")
+        tasks = [
+            asyncio.create_task(_connect(client)),
+            asyncio.create_task(self._catch_up(rest, guild, gate, writer, announcer, begun)),
+            asyncio.create_task(self._watch(gate)),
+            asyncio.create_task(stop.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            # before the client is closed: only so does Discord see that the session is over
+            await _ended(tasks)
+
+    async def _catch_up(
+        self,
+        rest: Rest,
+        guild: str,
+        gate: GatedTranslating,
+        writer: FrameWriter,
+        announcer: Announcer,
+        begun: asyncio.Event,
+    ) -> None:
+        """Once for each session, and again where it failed. Another session that begins meanwhile begins it anew: the
+        gate is closed again then, so the one before could wait for ever."""
+        while True:
+            await begun.wait()
+            pause = FIRST_RETRY_SECONDS
+            while begun.is_set():
+                begun.clear()
+                closings = self._closings
+                try:
+                    done = await _unless(
+                        begun,
+                        catch_up(
+                            self._database,
+                            rest,
+                            guild,
+                            open_gate=lambda closings=closings: gate.open(closings),  # type: ignore[misc]
+                            kept=lambda: self._kept(writer),
+                            by=BY,
+                            announcer=announcer,
+                            settle_seconds=self._settle_seconds,
+                            clock=self._clock,
+                        ),
+                    )
+                    if done is not None:
+                        self._tell(done)
+                except (DiscordUnavailable, DiscordRefuses, DatabaseUnavailable) as error:
+                    self._say(f"{error}; listening goes on, and what was missed is looked for again in {pause:.0f} s")
+                    with suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(begun.wait(), pause)
+                    begun.set()
+                    pause = min(2 * pause, LONGEST_RETRY_SECONDS)
+
+    async def _kept(self, writer: FrameWriter) -> None:
+        """Until all that was received by now is kept, however slow the database is."""
+        came = self._frames.came
+        while writer.done < came:  # noqa: ASYNC110 -- it is a thread
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _watch(self, gate: GatedTranslating) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if gate.failure is not None:
+                raise _as_ours(gate.failure)
+            if self._frames.full:
+                raise DatabaseUnavailable(
+                    f"{len(self._frames):,} frames wait for the database, and no more fit into memory: listening ends; "
+                    "once it is back, start again: what was missed is looked for then"
+                )
+
+    def _tell(self, done: CaughtUp) -> None:
+        if done.refused is not None:
+            self._say(f"{done.refused}; who changed what stays unknown until that is put right")
+        if done.read_back is not None and done.read_back.explains:
+            self._say(f"the audit log, read back, may explain {done.read_back.explains:,} changes more")
+        found = ", ".join(f"{number:,} {name}" for name, number in done.snapshot.differences.items())
+        members = f"snapshot {done.snapshot.id}: {done.snapshot.members:,} members"
+        self._say(f"{members}, {found}" if found else f"{members}, nothing was missed")
+        if done.held is not None:
+            self._say(
+                f"not applied: {done.held} (temple discord snapshot --apply --confirm); listening goes on without it"
+            )
+        elif done.applied is not None and done.applied.events:
+            self._say(f"{done.applied.events:,} events appended")
+        self._caught_up(done)
+
+
+async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
+    """The guild of this ledger; the only one that the bot is in, where nothing says which. Raises OtherGuild."""
+
+    def claimed(guild: str | None) -> str | None:
+        with (
+            database_errors("looking for the guild"),
+            database.connect(Role.APPEND, application="temple discord") as connection,
+        ):
+            if guild is None:
+                return observed.surroundings(connection).guild
+            return observed.claim_guild(connection, guild, now())
+
+    guild = wanted or await in_thread(claimed, None)
+    if guild is None:
+        guilds = await rest.guilds()
+        if len(guilds) != 1:
+            raise DiscordRefuses(
+                "the bot is in no guild yet: invite it first"
+                if not guilds
+                else "the bot is in more than one guild: say which by TEMPLE_DISCORD_GUILD"
+            )
+        guild = guilds[0]
+    ours = await in_thread(claimed, guild)
+    if ours != guild:
+        raise OtherGuild(str(ours), guild)
+    return guild
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """What *work* returns or raises; None, and *work* has ended, if *event* is set before."""
+    working, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        await _ended([working, waiting])
+        if not working.cancelled():
+            working.exception()  # or else asyncio tells of it, though the next try will
+
+
+async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancels until they have: Python 3.11's `wait_for`, which discord.py connects with, can swallow a cancellation.
+
+    Whoever is cancelled meanwhile waits all the same.
+    """
+    pending: set[asyncio.Task[Any]] = set(tasks)
+    cancelled = False
+    while pending:
+        for task in pending:
+            task.cancel()
+        try:
+            await asyncio.wait(pending, timeout=CANCEL_SECONDS)
+        except asyncio.CancelledError:
+            cancelled = True
+        pending = {task for task in pending if not task.done()}
+    if cancelled:
+        raise asyncio.CancelledError
+
+
+async def _connect(client: Collector) -> None:
+    """Raises DiscordRefuses where Discord says that trying again is in vain."""
+    try:
+        await client.connect()
+    except discord.PrivilegedIntentsRequired:
+        raise DiscordRefuses(FATAL[4014]) from None
+    except discord.ConnectionClosed as error:
+        sentence = FATAL.get(error.code, f"Discord closed the connection for good, with code {error.code}")
+        raise DiscordRefuses(sentence) from None
+
+
+def _as_ours(error: Exception) -> Any:
+    if isinstance(error, LedgerError):
+        return error
+    return RuntimeError(f"translating ended: {type(error).__name__}")

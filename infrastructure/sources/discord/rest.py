@@ -1,0 +1,126 @@
+"""What is asked of Discord over REST, through discord.py, which minds the rate limits."""
+
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+import aiohttp
+import discord
+import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
+
+Result = TypeVar("Result")
+
+PAGE: Final = 1_000
+AUDIT_PAGE: Final = 100
+MOST_WAIT_SECONDS: Final = 300.0
+"""For one rate limit; a longer one is told, and not slept through."""
+
+
+class Counted(NamedTuple):
+    """About how many members the guild has, says Discord."""
+
+    guild: str
+    members: int
+
+
+class Rest(Protocol):
+    """All that backfill and snapshot ask. Raises DiscordUnavailable and DiscordRefuses."""
+
+    async def counted(self, guild: str) -> Counted: ...
+
+    async def roles(self, guild: str) -> Sequence[Mapping[str, Any]]: ...
+
+    async def members(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        """By ascending id."""
+        ...
+
+    async def audit_log(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        """By ascending id."""
+        ...
+
+    async def guilds(self) -> Sequence[str]: ...
+
+
+class DiscordRest:
+    """The raw answers: discord.py's own pages come in descending order, and make objects that are not needed."""
+
+    def __init__(self, client: discord.Client) -> None:
+        self._http = client.http
+
+    async def counted(self, guild: str) -> Counted:
+        answer: Any = await _asked("the guild", self._http.get_guild(int(guild), with_counts=True))
+        return Counted(str(answer["id"]), int(answer.get("approximate_member_count") or 0))
+
+    async def roles(self, guild: str) -> Sequence[Mapping[str, Any]]:
+        return list(await _asked("the roles", self._http.get_roles(int(guild))))
+
+    async def members(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        answer = await _asked(
+            "the members (the bot needs the intent SERVER MEMBERS)",
+            self._http.get_members(int(guild), limit, int(after)),
+        )
+        return sorted(answer, key=lambda member: int(member["user"]["id"]))
+
+    async def audit_log(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        answer: Any = await _asked(
+            "the audit log (the bot needs the permission View Audit Log)",
+            self._http.get_audit_logs(int(guild), limit=limit, after=int(after)),
+        )
+        return sorted(answer["audit_log_entries"], key=lambda entry: int(entry["id"]))
+
+    async def guilds(self) -> Sequence[str]:
+        answer = await _asked("the guilds of the bot", self._http.get_guilds(limit=2))
+        return [str(guild["id"]) for guild in answer]
+
+
+@contextmanager
+def pointed_at(api_url: str | None, gateway_url: str | None) -> Iterator[None]:
+    """Makes discord.py speak to another place, and to Discord again afterwards; None leaves it."""
+    base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    if api_url is not None:
+        Route.BASE = api_url.rstrip("/")
+    if gateway_url is not None:
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+    try:
+        yield
+    finally:
+        Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
+
+
+@asynccontextmanager
+async def logged_in(token: str) -> AsyncIterator[DiscordRest]:
+    """Without a gateway. Raises DiscordUnavailable and DiscordRefuses."""
+    client = discord.Client(intents=discord.Intents.none(), max_ratelimit_timeout=MOST_WAIT_SECONDS)
+    try:
+        await _asked("who the bot is", client.login(token))
+        yield DiscordRest(client)
+    finally:
+        await client.close()
+
+
+async def _asked(what: str, answer: Awaitable[Result]) -> Result:
+    with sentences(what):
+        return await answer
+
+
+@contextmanager
+def sentences(what: str) -> Iterator[None]:
+    """Turns the library's errors into one sentence; never with what was answered in it."""
+    try:
+        yield
+    except discord.LoginFailure:
+        raise DiscordRefuses("Discord does not accept the token: set TEMPLE_DISCORD_TOKEN to the bot's") from None
+    except discord.RateLimited as error:
+        raise DiscordUnavailable(
+            f"Discord's rate limit holds for {error.retry_after:.0f} s more, asking for {what}; try again then"
+        ) from None
+    except (discord.Forbidden, discord.NotFound) as error:
+        raise DiscordRefuses(f"Discord refuses to tell {what}: HTTP {error.status}, code {error.code}") from None
+    except discord.HTTPException as error:
+        raise DiscordUnavailable(f"Discord failed to tell {what}: HTTP {error.status}; try again") from None
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise DiscordUnavailable(f"can not reach Discord for {what} ({type(error).__name__}); try again") from None

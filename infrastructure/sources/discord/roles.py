@@ -1,0 +1,105 @@
+"""The names of roles: what a list of them, or one of them, tells that was not known."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from domain.events import RoleCreated, RoleDeleted, RoleRenamed
+from domain.log_entry import LogEntry, entry_of_event
+from infrastructure.sources.discord.change import SOURCE, id_of
+from infrastructure.sources.discord.frames import Unreadable, snowflake
+from infrastructure.sources.discord.model import Attribution
+from infrastructure.sources.discord.snowflake import drawn_at
+
+GUILD: Final = "guild"
+"""In place of a member, in events about roles."""
+
+LONGEST_NAME: Final = 100
+
+
+class NamedRole(NamedTuple):
+    role: str
+    name: str
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """The roles that are other than they were known, and the events of that."""
+
+    roles: tuple[NamedRole, ...] = ()
+    entries: tuple[LogEntry, ...] = ()
+
+    def __add__(self, later: "Renewed") -> "Renewed":
+        return Renewed(self.roles + later.roles, self.entries + later.entries)
+
+
+def role_of(data: Mapping[str, Any]) -> NamedRole:
+    """Raises Unreadable."""
+    name = data.get("name")
+    if not isinstance(name, str):
+        raise Unreadable("role.name is no text")
+    cleaned = name.replace("\x00", "").encode("utf-8", "replace").decode()
+    return NamedRole(snowflake(data, "id"), cleaned[:LONGEST_NAME])
+
+
+def renewed(
+    guild: str,
+    known: Mapping[str, NamedRole],
+    told: Iterable[NamedRole],
+    *,
+    at: datetime,
+    key: str,
+    notes: Mapping[str, Any] | None = None,
+) -> Renewed:
+    """*told* are roles that there are; *key* tells this telling from every other one."""
+    found = Renewed()
+    for role in told:
+        if role.role != guild:
+            found += _one(guild, known.get(role.role), role, at, key, notes)
+    return found
+
+
+def deleted(
+    guild: str,
+    known: NamedRole | None,
+    role: str,
+    *,
+    at: datetime,
+    by: Attribution | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> Renewed:
+    if known is not None and known.deleted_at is not None:
+        return Renewed()
+    name = "" if known is None else known.name
+    event = RoleDeleted(user_id=GUILD, occurred_at=at, source=SOURCE, role=role, name=name or None)
+    told = {} if by is None else {"audit_entry": by.entry_id, **({} if by.actor is None else {"by": by.actor})}
+    entry = entry_of_event(event, event_id=id_of(f"role_delete:{guild}:{role}"), notes={**told, **(notes or {})})
+    return Renewed((NamedRole(role, name, at),), (entry,))
+
+
+def _one(
+    guild: str,
+    known: NamedRole | None,
+    role: NamedRole,
+    at: datetime,
+    key: str,
+    notes: Mapping[str, Any] | None,
+) -> Renewed:
+    name = role.name or None
+    if known is None:
+        # an id says when it was drawn: the same whoever tells of the role first
+        created = RoleCreated(
+            user_id=GUILD, occurred_at=min(at, drawn_at(role.role)), source=SOURCE, role=role.role, name=name
+        )
+        entry = entry_of_event(created, event_id=id_of(f"role_create:{guild}:{role.role}"), notes=notes)
+    elif known.deleted_at is not None:
+        again = RoleCreated(user_id=GUILD, occurred_at=at, source=SOURCE, role=role.role, name=name)
+        entry = entry_of_event(again, event_id=id_of(f"{key}:again:{role.role}"), notes=notes)
+    elif known.name != role.name:
+        renamed = RoleRenamed(user_id=GUILD, occurred_at=at, source=SOURCE, role=role.role, name=name)
+        entry = entry_of_event(renamed, event_id=id_of(f"{key}:name:{role.role}"), notes=notes)
+    else:
+        return Renewed()
+    return Renewed((role,), (entry,))

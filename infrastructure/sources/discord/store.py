@@ -1,0 +1,250 @@
+"""The tables of what was observed: of members, of roles, of the feed."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from domain.instant import format_instant, parse_instant
+from infrastructure.database.statements import statement
+from infrastructure.sources.discord.change import Change
+from infrastructure.sources.discord.inference import WINDOW, Conclusion, latest_frame
+from infrastructure.sources.discord.model import Attribution, Feed, Member
+from infrastructure.sources.discord.roles import NamedRole
+
+Connection = psycopg.Connection[Any]
+
+
+class Known(NamedTuple):
+    """A member, and the entries about them that nothing has used."""
+
+    member: Member
+    attributions: Sequence[Attribution] = ()
+
+
+class Surroundings(NamedTuple):
+    """What a conclusion about any member needs: the guild (None before there is one), the feed, the deleted roles."""
+
+    guild: str | None
+    feed: Feed
+    deleted: Mapping[str, datetime]
+
+
+def surroundings(connection: Connection) -> Surroundings:
+    row = connection.execute(statement("discord_surroundings"), prepare=True).fetchone()
+    return Surroundings(None, Feed(), {}) if row is None else _surroundings(*row)
+
+
+def around_member(connection: Connection, user_id: str) -> tuple[Surroundings, Known]:
+    """Both in one round trip."""
+    row = connection.execute(statement("discord_around_member"), {"user_id": user_id}, prepare=True).fetchone()
+    if row is None:
+        return Surroundings(None, Feed(), {}), Known(Member(user_id))
+    return _surroundings(*row[:4]), _known(user_id, *row[4:])
+
+
+def known_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, Known]:
+    """Of each of them, also of those that nobody heard of."""
+    rows = connection.execute(statement("discord_known"), {"user_ids": list(user_ids)}, prepare=True)
+    return {user_id: _known(user_id, *row) for user_id, *row in rows}
+
+
+def keep_conclusions(
+    connection: Connection, conclusions: Sequence[Conclusion], *, received_at: datetime | None = None
+) -> None:
+    """*received_at*: changes that nobody explained yet are remembered, for an entry that comes later."""
+    keep_members(connection, [each.member for each in conclusions])
+    use_attributions(connection, [(by, change.event_id) for each in conclusions for by, change in each.used])
+    idle = [entry for each in conclusions for entry in each.without_effect]
+    if idle:
+        connection.execute(statement("discord_attribution_close"), _keys(idle))
+    if received_at is not None:
+        _remember(connection, [change for each in conclusions for change in each.changes], received_at)
+
+
+def keep_members(connection: Connection, members: Sequence[Member]) -> None:
+    rows = json.dumps([_member_row(each) for each in members])
+    connection.execute(statement("discord_member_keep"), {"members": rows}, prepare=True)
+
+
+def keep_attributions(connection: Connection, attributions: Sequence[Attribution]) -> list[Attribution]:
+    """Those that nothing has used yet, with when they were heard: also of one that is read back after that."""
+    if not attributions:
+        return []
+    rows = [
+        {
+            "entry_id": each.entry_id,
+            "user_id": each.user_id,
+            "direction": each.direction,
+            "role_id": each.role,
+            "actor": each.actor,
+            "reason": each.reason,
+            "how": each.how,
+            "at": format_instant(each.at),
+            "heard_at": None if each.heard_at is None else format_instant(each.heard_at),
+            "session": each.session,
+        }
+        for each in attributions
+    ]
+    found = connection.execute(
+        statement("discord_attribution_keep"), {"attributions": json.dumps(rows)}, prepare=True
+    ).fetchall()
+    still_open = {(entry_id, direction, role): heard for entry_id, direction, role, is_open, *heard in found if is_open}
+    return [
+        replace(each, heard_at=heard[0], session=heard[1])
+        for each in attributions
+        if (heard := still_open.get((each.entry_id, each.direction, each.role))) is not None
+    ]
+
+
+def take_change(connection: Connection, attribution: Attribution) -> Change | None:
+    """The change that this entry explains and that nobody explained; it is not there any more then.
+
+    Its frame came when it happened, or as late as the entry did: a RESUME delays the one, or both.
+    """
+    row = connection.execute(
+        statement("discord_change_take"),
+        {
+            "user_id": attribution.user_id,
+            "direction": attribution.direction,
+            "role_id": attribution.role,
+            "at": attribution.at,
+            "earliest": min(attribution.at, attribution.came_at) - WINDOW,
+            "came_at": attribution.came_at,
+            "latest": latest_frame(attribution),
+        },
+        prepare=True,
+    ).fetchone()
+    if row is None:
+        return None
+    key, at = row
+    kind = attribution.direction
+    if kind == "delete":
+        return None
+    return Change(attribution.user_id, kind, at, key, attribution.role)
+
+
+def use_attributions(connection: Connection, used: Sequence[tuple[Attribution, UUID]]) -> None:
+    if used:
+        values = {**_keys([by for by, _ in used]), "used_by": [event_id for _, event_id in used]}
+        connection.execute(statement("discord_attribution_use"), values)
+
+
+def holders(connection: Connection, role: str, limit: int) -> list[Member]:
+    rows = connection.execute(statement("discord_role_holders"), {"roles": [role], "limit": limit})
+    return [Member(row[0], True, row[1], row[2], frozenset(row[3]), *row[4:]) for row in rows]
+
+
+def known_roles(connection: Connection) -> dict[str, NamedRole]:
+    return {row[0]: NamedRole(*row) for row in connection.execute(statement("discord_roles"), prepare=True)}
+
+
+def keep_roles(connection: Connection, roles: Iterable[NamedRole]) -> None:
+    for role in roles:
+        connection.execute(
+            statement("discord_role_keep"), {"role_id": role.role, "name": role.name, "deleted_at": role.deleted_at}
+        )
+
+
+def deletion_of(connection: Connection, role: str) -> Attribution | None:
+    """The entry that says who deleted the role, and when."""
+    row = connection.execute(statement("discord_role_deletion"), {"role_id": role}).fetchone()
+    return None if row is None else Attribution(row[0], "", "delete", role, row[1], row[2], None, row[3])
+
+
+def claim_guild(connection: Connection, guild: str, at: datetime) -> str:
+    """The guild of this ledger: *guild*, if there was none."""
+    connection.execute(statement("ledger_guild_claim"), {"guild_id": guild, "since": at})
+    row = connection.execute(statement("ledger_guild")).fetchone()
+    return guild if row is None else str(row[0])
+
+
+def _surroundings(
+    guild: str | None, session: str | None, whole_since: datetime | None, deleted: Mapping[str, str] | None
+) -> Surroundings:
+    ended = {role: parse_instant(at) for role, at in (deleted or {}).items()}
+    return Surroundings(guild, Feed(session, whole_since), ended)
+
+
+def _known(
+    user_id: str,
+    known: bool,
+    present: bool,
+    joined_at: datetime | None,
+    roles: Sequence[str] | None,
+    last_event_at: datetime | None,
+    seen_at: datetime | None,
+    observed_at: datetime | None,
+    attributions: Sequence[Mapping[str, Any]] | None,
+) -> Known:
+    member = (
+        Member(user_id, True, present, joined_at, frozenset(roles or ()), last_event_at, seen_at, observed_at)
+        if known
+        else Member(user_id)
+    )
+    return Known(member, [_attribution(user_id, each) for each in attributions or ()])
+
+
+def _member_row(member: Member) -> dict[str, Any]:
+    return {
+        "user_id": member.user_id,
+        "present": member.present,
+        "joined_at": _text(member.joined_at),
+        "roles": sorted(member.roles),
+        "last_event_at": _text(member.last_event_at),
+        "seen_at": _text(member.seen_at),
+        "observed_at": _text(member.observed_at),
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else format_instant(moment)
+
+
+def _keys(attributions: Sequence[Attribution]) -> dict[str, Any]:
+    return {
+        "entry_ids": [each.entry_id for each in attributions],
+        "directions": [each.direction for each in attributions],
+        "role_ids": [each.role for each in attributions],
+    }
+
+
+def _remember(connection: Connection, changes: Sequence[Change], received_at: datetime) -> None:
+    unexplained = [each for each in changes if each.by is None and _may_be_explained(each)]
+    if unexplained:
+        connection.execute(
+            statement("discord_change_keep"),
+            {
+                "keys": [each.key for each in unexplained],
+                "user_ids": [each.user_id for each in unexplained],
+                "directions": [each.kind for each in unexplained],
+                "role_ids": [each.role for each in unexplained],
+                "ats": [each.at for each in unexplained],
+                "received_at": received_at,
+            },
+            prepare=True,
+        )
+
+
+def _may_be_explained(change: Change) -> bool:
+    """Joins have no entry, and what ends with a role has none of its own."""
+    return change.kind == "leave" or (change.kind != "join" and "how" not in change.notes)
+
+
+def _attribution(user_id: str, row: Mapping[str, Any]) -> Attribution:
+    return Attribution(
+        row["entry_id"],
+        user_id,
+        row["direction"],
+        row["role_id"],
+        row["actor"],
+        row["reason"],
+        row["how"],
+        parse_instant(row["at"]),
+        None if row["heard_at"] is None else parse_instant(row["heard_at"]),
+        row["session"],
+    )

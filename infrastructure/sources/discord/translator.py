@@ -1,0 +1,245 @@
+"""Frames into events: each compared with what was last observed of that member."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from domain.errors import InvalidEvent
+from domain.instant import parse_instant
+from domain.log_entry import LogEntry
+from infrastructure.database.statements import statement
+from infrastructure.ingestion.inbox.delivery import Stored
+from infrastructure.ingestion.inbox.translator import Outcome, Translation
+from infrastructure.sources.discord import roles as directory
+from infrastructure.sources.discord import store as observed
+from infrastructure.sources.discord.audit_log import attributions_of
+from infrastructure.sources.discord.change import SOURCE, Change, attributed_later, entry_of_change
+from infrastructure.sources.discord.frames import Frame, Unreadable, frame_of, snowflake, snowflakes
+from infrastructure.sources.discord.inference import TICK, conclude, role_deleted
+from infrastructure.sources.discord.model import Attribution, Member, Seen
+from infrastructure.sources.discord.roles import Renewed, renewed, role_of
+from infrastructure.sources.discord.store import Known, Surroundings
+
+Connection = psycopg.Connection[Any]
+
+
+class Told(NamedTuple):
+    """A frame, and what was known before it; `known` of the member that it is about, if it is about one."""
+
+    connection: Connection
+    around: Surroundings
+    known: Known | None
+    frame: Frame
+    delivery: Stored
+
+    @property
+    def guild(self) -> str:
+        return self.around.guild or ""
+
+    @property
+    def key(self) -> str:
+        return f"frame:{self.delivery.origin}:{self.frame.sequence}"
+
+    @property
+    def at(self) -> datetime:
+        return self.delivery.received_at
+
+
+Said = Callable[[Told], Sequence[LogEntry]]
+"""What one kind of frame comes to."""
+
+ENDED_AT_ONCE: Final = 10_000
+"""Holders of a deleted role whose role is ended in one transaction."""
+
+REMEMBERED: Final = timedelta(days=1)
+"""How long a change waits for the entry that explains it; the window is far shorter, a backfill may come later."""
+
+_ABOUT_MEMBERS: Final = frozenset({"GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE", "GUILD_BAN_ADD"})
+_NOTHING: Final = frozenset({"RESUMED", "RATE_LIMITED", "GUILD_DELETE", "GUILD_BAN_REMOVE"})
+
+
+class DiscordTranslator:
+    """See `Translator`. Remembers nothing between two calls."""
+
+    source: Final = SOURCE
+
+    def translate(self, connection: Connection, delivery: Stored) -> Translation:
+        try:
+            return self._translated(connection, delivery)
+        except (Unreadable, InvalidEvent) as error:
+            reason = error.reason if isinstance(error, InvalidEvent) else str(error)
+            return Translation(state=Outcome.UNPARSEABLE, note=reason)
+
+    def due(self, connection: Connection, now: datetime) -> Sequence[LogEntry]:
+        """The next holders of deleted roles, for whom no frame will come."""
+        connection.execute(statement("discord_change_forget"), {"before": now - REMEMBERED}, prepare=True)
+        entries: list[LogEntry] = []
+        roles = connection.execute(statement("discord_role_to_end"), prepare=True).fetchall()
+        if not roles:
+            return entries
+        guild = observed.surroundings(connection).guild or ""
+        for role, deleted_at in roles:
+            entries += _end_for_holders(connection, guild, role, deleted_at, ENDED_AT_ONCE - len(entries))
+            if len(entries) >= ENDED_AT_ONCE:
+                break
+        return entries
+
+    def _translated(self, connection: Connection, delivery: Stored) -> Translation:
+        frame = frame_of(delivery.body)
+        if frame is None:
+            return Translation(state=Outcome.SET_ASIDE, note="no dispatch")
+        if frame.kind == "READY":
+            _begins(connection, delivery.origin, delivery.received_at)
+            return Translation()
+        if frame.kind in _NOTHING:
+            return Translation()
+        said = _SAID.get(frame.kind)
+        if said is None:
+            return Translation(state=Outcome.SET_ASIDE, note="a kind that nothing is derived from")
+        guild = snowflake(frame.data, "id" if frame.kind == "GUILD_CREATE" else "guild_id")
+        known = None
+        if frame.kind in _ABOUT_MEMBERS:
+            around, known = observed.around_member(connection, snowflake(frame.data, "user", "id"))
+        else:
+            around = observed.surroundings(connection)
+        if around.guild is None:
+            around = around._replace(guild=observed.claim_guild(connection, guild, delivery.received_at))
+        if guild != around.guild:
+            return Translation(state=Outcome.SET_ASIDE, note="of another guild than this ledger's")
+        return Translation(said(Told(connection, around, known, frame, delivery)))
+
+
+def seen_in(data: Mapping[str, Any], at: datetime, key: str, *, snapshot: str | None = None) -> Seen:
+    """A member object, as frames and REST have it. Raises Unreadable."""
+    return Seen(at, key, True, joined_at_of(data), snowflakes(data, "roles"), snapshot)
+
+
+def joined_at_of(data: Mapping[str, Any]) -> datetime | None:
+    """None of guests. Raises Unreadable."""
+    text = data.get("joined_at")
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except InvalidEvent:
+        raise Unreadable("joined_at is no time") from None
+
+
+def _begins(connection: Connection, session: str | None, at: datetime) -> None:
+    connection.execute(statement("discord_feed_begun"), {"session": session, "at": at})
+
+
+def _observe(told: Told, known: Known, seen: Seen) -> Sequence[LogEntry]:
+    around = told.around
+    concluded = conclude(told.guild, known.member, seen, known.attributions, feed=around.feed, deleted=around.deleted)
+    observed.keep_conclusions(told.connection, [concluded], received_at=told.at)
+    return [entry_of_change(change) for change in concluded.changes]
+
+
+def _member_is(told: Told) -> Sequence[LogEntry]:
+    if told.known is None:
+        return ()
+    seen = seen_in(told.frame.data, told.at, told.key)
+    return _observe(told, told.known, replace(seen, arrives=told.frame.kind == "GUILD_MEMBER_ADD"))
+
+
+def _member_is_gone(told: Told) -> Sequence[LogEntry]:
+    banned = told.frame.kind == "GUILD_BAN_ADD"
+    if told.known is None or (banned and not told.known.member.present):
+        # a ban of somebody who is no member, or whose leave was told already
+        return ()
+    return _observe(told, told.known, Seen(told.at, told.key, present=False, how="ban" if banned else None))
+
+
+def _audited(told: Told) -> Sequence[LogEntry]:
+    entries = attributions_of(told.frame.data, heard_at=told.at, session=told.delivery.origin)
+    return explain(told.connection, entries)
+
+
+def explain(connection: Connection, told: Sequence[Attribution]) -> list[LogEntry]:
+    """Keeps the entries; the events of changes that were recorded before anybody said who made them."""
+    entries: list[LogEntry] = []
+    for attribution in observed.keep_attributions(connection, told):
+        change = observed.take_change(connection, attribution)
+        if change is not None:
+            explained = attributed_later(change, attribution)
+            observed.use_attributions(connection, [(attribution, explained.event_id)])
+            entries.append(entry_of_change(explained))
+    return entries
+
+
+def _guild_is(told: Told) -> Sequence[LogEntry]:
+    """Sent when a session begins, and when the guild is back after an outage: what was in between is not told."""
+    _begins(told.connection, None, told.at)
+    listed = told.frame.data.get("roles")
+    roles = [role_of(role) for role in listed if isinstance(role, Mapping)] if isinstance(listed, list) else []
+    known = observed.known_roles(told.connection)
+    found = renewed(told.guild, known, roles, at=told.at, key=told.key)
+    there = {role.role for role in roles}
+    for role in known.values():
+        # a list that is short for another reason must not end roles: an entry has to say so too
+        if role.deleted_at is None and role.role not in there:
+            by = observed.deletion_of(told.connection, role.role)
+            if by is not None:
+                found += directory.deleted(told.guild, role, role.role, at=by.at, by=by)
+    return _keep_roles(told.connection, found)
+
+
+def _role_is(told: Told) -> Sequence[LogEntry]:
+    listed = told.frame.data.get("role")
+    role = role_of(listed if isinstance(listed, Mapping) else {})
+    if role.role in told.around.deleted:
+        # ids do not come back: a late frame
+        return ()
+    known = observed.known_roles(told.connection)
+    return _keep_roles(told.connection, renewed(told.guild, known, [role], at=told.at, key=told.key))
+
+
+def _role_is_gone(told: Told) -> Sequence[LogEntry]:
+    role = snowflake(told.frame.data, "role_id")
+    known = observed.known_roles(told.connection).get(role)
+    by = observed.deletion_of(told.connection, role)
+    return _keep_roles(told.connection, directory.deleted(told.guild, known, role, at=told.at, by=by))
+
+
+def _keep_roles(connection: Connection, told: Renewed) -> Sequence[LogEntry]:
+    observed.keep_roles(connection, told.roles)
+    return told.entries
+
+
+def _end_for_holders(connection: Connection, guild: str, role: str, deleted_at: datetime, limit: int) -> list[LogEntry]:
+    members = observed.holders(connection, role, limit)
+    if len(members) < limit:
+        connection.execute(statement("discord_role_ended"), {"role_id": role})
+    if not members:
+        return []
+    changes = [_ended(guild, member, role, deleted_at) for member in members]
+    observed.keep_members(
+        connection,
+        [
+            replace(member, roles=member.roles - {role}, last_event_at=change.at)
+            for member, change in zip(members, changes, strict=True)
+        ],
+    )
+    return [entry_of_change(change) for change in changes]
+
+
+def _ended(guild: str, member: Member, role: str, deleted_at: datetime) -> Change:
+    change = role_deleted(guild, member.user_id, role, deleted_at)
+    return change if member.last_event_at is None else change._replace(at=max(change.at, member.last_event_at + TICK))
+
+
+_SAID: Final[Mapping[str, Said]] = {
+    "GUILD_CREATE": _guild_is,
+    "GUILD_MEMBER_ADD": _member_is,
+    "GUILD_MEMBER_UPDATE": _member_is,
+    "GUILD_MEMBER_REMOVE": _member_is_gone,
+    "GUILD_BAN_ADD": _member_is_gone,
+    "GUILD_AUDIT_LOG_ENTRY_CREATE": _audited,
+    "GUILD_ROLE_CREATE": _role_is,
+    "GUILD_ROLE_UPDATE": _role_is,
+    "GUILD_ROLE_DELETE": _role_is_gone,
+}

@@ -1,0 +1,192 @@
+"""What is to be believed of what we are told about a membership.
+
+    known state, and what is told -> the state from now on, or a doubt, or nothing at all
+
+Two things are doubted. That an active patron lost every paid tier: at each turn of a billing period Patreon says so of
+people who did not. And, where somebody can be asked, a change in a body that nothing shows to be newer than what is
+known: it may be the late retry of an old one. What is doubted changes nothing until it is looked at again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from infrastructure.sources.patreon.entitlement import holding_of
+from infrastructure.sources.patreon.membership import ACTIVE, DECLINED, NOT_SAID, Membership, NotSaid, Tier, said
+from infrastructure.sources.patreon.model import Cause, Doubt, Link, Member, Standing, user_of
+from infrastructure.sources.patreon.recency import Order, order_of
+
+LOOK_AGAIN_AFTER: Final = timedelta(minutes=5)
+"""What Patreon says during a billing run lasts for minutes, mostly."""
+
+GIVE_UP_AFTER: Final = timedelta(minutes=15)
+"""When Patreon could not be asked for so long, later bodies, and the order of arrival, have to do."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How we came to know. `at`: when it was received, or asked for.
+
+    `read`: it is Patreon's answer to a question of ours, and no retry of something older. `deleted`: it says that the
+    membership is no more. `asks`: there is somebody who looks again at what is doubted.
+    """
+
+    at: datetime
+    read: bool = False
+    deleted: bool = False
+    asks: bool = False
+    delivery: int | None = None
+
+
+class Judged(NamedTuple):
+    """The state from now on. `note` says why nothing, or not all, was taken over."""
+
+    member: Member
+    link: Link | None
+    note: str | None = None
+    set_aside: bool = False
+
+
+def judge(known: Member | None, link: Link | None, told: Membership, telling: Telling, user_id: str) -> Judged:
+    """*user_id* is the Patreon account whose membership it is, and *link* what is known of it."""
+    if known is None:
+        heard = _heard(_unknown(told.member_id, user_id, telling.at), told, telling)
+        return Judged(heard, _linked(link, told, telling, user_id))
+    order = Order.LATER if telling.read else order_of(told, known)
+    heard = _heard(known, told, telling)
+    why = _why_not(known, heard, order, telling)
+    if why is not None:
+        # an answer, or a deletion, that can not be right as it is asks for another look
+        member = _to_ask_now(known, telling) if telling.read or telling.deleted else known
+        return Judged(member, link, why, set_aside=True)
+    return _judge_heard(known, link, heard, _linked(link, told, telling, user_id), order, telling)
+
+
+def _why_not(known: Member, heard: Member, order: Order, telling: Telling) -> str | None:
+    if telling.read and _is_outrun(known, telling):
+        return "something newer came while it was read"
+    if order is Order.EARLIER:
+        return "stale: older than what is known"
+    if _contradicts_itself(heard, telling):
+        return "a deletion of somebody who is a patron still"
+    return None
+
+
+def _judge_heard(
+    known: Member, link: Link | None, heard: Member, linked: Link | None, order: Order, telling: Telling
+) -> Judged:
+    if _loses_though_active(known, heard):
+        return _judge_loss(known, heard, link, linked, telling)
+    if order is Order.SAME and telling.asks:
+        if _matters(known, link, heard, linked):
+            return Judged(_doubted(known, Cause.ORDER, telling, telling.at), link, "to be asked: it may be an old one")
+        if known.doubt is not None and known.doubt.cause is Cause.ORDER:
+            # nothing new, and what is to be asked stays so
+            return Judged(replace(heard, doubt=known.doubt), linked)
+    return Judged(heard, linked)
+
+
+def named(told: Membership, tiers: Mapping[str, Tier]) -> Membership:
+    """With the titles and prices of tiers that the body only names."""
+    if isinstance(told.tiers, NotSaid):
+        return told
+    return replace(told, tiers=tuple(_named(each, tiers.get(each.id)) for each in told.tiers))
+
+
+def _named(tier: Tier, known: Tier | None) -> Tier:
+    if known is None:
+        return tier
+    amount = known.amount_cents if tier.amount_cents is None else tier.amount_cents
+    return Tier(tier.id, tier.title or known.title, amount, tier.roles or known.roles)
+
+
+def _unknown(member_id: str, patreon_id: str, at: datetime) -> Member:
+    return Member(member_id, patreon_id, at)
+
+
+def _heard(known: Member, told: Membership, telling: Telling) -> Member:
+    """As *told* says; what it leaves out stays as it was known."""
+    return Member(
+        member_id=known.member_id,
+        patreon_id=known.patreon_id,
+        changed_at=telling.at if telling.read else max(known.changed_at, telling.at),
+        campaign_id=said(told.campaign_id, known.campaign_id or "") or None,
+        status=said(told.status, known.status),
+        tiers=() if telling.deleted and told.tiers is NOT_SAID else said(told.tiers, known.tiers),
+        entitled_cents=said(told.entitled_cents, known.entitled_cents),
+        will_pay_cents=said(told.will_pay_cents, known.will_pay_cents),
+        lifetime_cents=said(told.lifetime_cents, known.lifetime_cents),
+        charge_status=said(told.charge_status, known.charge_status),
+        charged_at=said(told.charged_at, known.charged_at) or known.charged_at,
+        next_charge_at=said(told.next_charge_at, known.next_charge_at),
+        pledged_at=said(told.pledged_at, known.pledged_at) or known.pledged_at,
+        deleted=telling.deleted,
+    )
+
+
+def _linked(link: Link | None, told: Membership, telling: Telling, patreon_id: str) -> Link | None:
+    if isinstance(told.discord_id, NotSaid) or (link is not None and link.said_at > telling.at):
+        return link
+    if link is not None and link.discord_id == told.discord_id:
+        return link
+    return Link(patreon_id, told.discord_id, telling.at)
+
+
+def _is_outrun(known: Member, telling: Telling) -> bool:
+    doubted = known.doubt is not None and known.doubt.cause is Cause.ORDER and known.doubt.since > telling.at
+    return doubted or known.changed_at > telling.at
+
+
+def _contradicts_itself(heard: Member, telling: Telling) -> bool:
+    """Patreon deletes only memberships without a payment; and the trigger, which says so, is not signed."""
+    still = (
+        heard.status in (ACTIVE, DECLINED) or holding_of(replace(heard, deleted=False)).standing is not Standing.NONE
+    )
+    return telling.deleted and not telling.read and still
+
+
+def _to_ask_now(known: Member, telling: Telling) -> Member:
+    """Somebody who asks will find it; without such a one there is nothing to note."""
+    return _doubted(known, Cause.ORDER, telling, telling.at) if telling.asks else known
+
+
+def _loses_though_active(known: Member, heard: Member) -> bool:
+    """That no paid tier is left, and no money, while the patron is active. A pledge without a tier is no loss."""
+    if heard.deleted or heard.status != ACTIVE:
+        return False
+    return holding_of(known).tier is not None and holding_of(heard).standing is Standing.NONE
+
+
+def _judge_loss(known: Member, heard: Member, link: Link | None, linked: Link | None, telling: Telling) -> Judged:
+    """Believed when it is still said some minutes after it was said first; until then nothing of consequence is.
+
+    Where somebody asks, it is for the answer to say so, as long as there is one.
+    """
+    doubt = known.doubt
+    delay = LOOK_AGAIN_AFTER if telling.read or not telling.asks else LOOK_AGAIN_AFTER + GIVE_UP_AFTER
+    if doubt is not None and doubt.cause is Cause.LOSS and telling.at >= doubt.since + delay:
+        return Judged(heard, linked)
+    kept = replace(heard, tiers=known.tiers, entitled_cents=known.entitled_cents)
+    again = telling.at + LOOK_AGAIN_AFTER
+    return Judged(
+        _doubted(kept, Cause.LOSS, telling, again, before=doubt),
+        link,
+        "an active patron without a paid tier: to be looked at again",
+    )
+
+
+def _doubted(
+    member: Member, cause: Cause, telling: Telling, look_again_at: datetime, before: Doubt | None = None
+) -> Member:
+    """The first doubt of its cause counts for the time."""
+    before = before or member.doubt
+    if before is not None and before.cause is cause:
+        return replace(member, doubt=replace(before, delivery=telling.delivery or before.delivery))
+    return replace(member, doubt=Doubt(cause, telling.at, look_again_at, telling.delivery))
+
+
+def _matters(known: Member, link: Link | None, heard: Member, linked: Link | None) -> bool:
+    """Whether the log would be told something."""
+    before, after = holding_of(known).key, holding_of(heard).key
+    return before != after or user_of(known.patreon_id, link) != user_of(heard.patreon_id, linked)

@@ -1,0 +1,55 @@
+"""What the settings make of Patreon: the translator, the client, and who looks again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydantic import SecretStr
+
+from infrastructure.database.connection import Database
+from infrastructure.settings import Settings
+from infrastructure.sources.patreon.client import PatreonClient
+from infrastructure.sources.patreon.recheck import LookingAgain
+from infrastructure.sources.patreon.tokens import Given, Tokens
+from infrastructure.sources.patreon.translator import PatreonTranslator
+
+
+def translator(settings: Settings) -> PatreonTranslator | None:
+    """None where nothing is said of Patreon."""
+    if not settings.patreon_secrets and not asks(settings):
+        return None
+    return PatreonTranslator(asks=asks(settings))
+
+
+def asks(settings: Settings) -> bool:
+    """Whether there is a token to read from Patreon with."""
+    given = _given(settings)
+    return bool(given.access) or given.refreshes
+
+
+def client(database: Database, settings: Settings) -> PatreonClient:
+    """To be made within an event loop. Raises Refused without a token."""
+    tokens = Tokens(database, _given(settings), url=settings.patreon_api_url)
+    return PatreonClient(tokens, url=settings.patreon_api_url)
+
+
+@contextmanager
+def looking_again(database: Database, settings: Settings) -> Iterator[None]:
+    """In a thread, while the block lasts; nobody, where there is no token."""
+    if not asks(settings):
+        yield
+        return
+    with LookingAgain(database, lambda: client(database, settings)):
+        yield
+
+
+def _given(settings: Settings) -> Given:
+    return Given(
+        _revealed(settings.patreon_token),
+        _revealed(settings.patreon_refresh_token),
+        settings.patreon_client_id,
+        _revealed(settings.patreon_client_secret),
+    )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value().strip() or None

@@ -1,0 +1,101 @@
+"""The event that tells the log what somebody holds now.
+
+started    from nothing to a paid membership
+changed    another tier, or paid again after a decline
+declined   the charge failed; the target is the tier that the patron is entitled to all the same
+ended      nothing any more
+"""
+
+import json
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from domain.events import (
+    MembershipChanged,
+    MembershipDeclined,
+    MembershipEnded,
+    MembershipEvent,
+    MembershipStarted,
+)
+from domain.instant import format_instant
+from domain.log_entry import LogEntry, entry_of_event
+from infrastructure.sources.patreon.entitlement import Holding
+from infrastructure.sources.patreon.membership import Tier
+from infrastructure.sources.patreon.model import Person, Standing
+
+SOURCE: Final = "patreon"
+MAX_TIER: Final = 50
+NAMESPACE: Final = UUID("0c1d7f52-3f0c-5b1e-9a55-6f1d6a0c9e37")
+"""Of the event ids of memberships."""
+
+
+def change(
+    before: Person | None, user_id: str, now: Holding, at: datetime, reconciled: UUID | None = None
+) -> tuple[LogEntry, Person] | None:
+    """None where the log was told so already. *at*: when we heard it; *reconciled* is the snapshot that found it."""
+    if not _differs(before, now):
+        return None
+    transition_id = _transition(before, user_id, now)
+    occurred_at = at if before is None else max(at, before.told_at)
+    tier = None if now.tier is None else title_of(now.tier)
+    event = _kind(before, now)(user_id=user_id, occurred_at=occurred_at, source=SOURCE, tier=tier)
+    notes = _notes(now) | ({} if reconciled is None else {"reconciled": str(reconciled)})
+    entry = entry_of_event(event, event_id=transition_id, notes=notes)
+    tier_id = None if now.tier is None else now.tier.id
+    return entry, Person(user_id, now.standing, tier_id, tier, transition_id, entry.timestamp)
+
+
+def title_of(tier: Tier) -> str:
+    """As the ledger shows the tier: its id where it has no title."""
+    return (tier.title or tier.id)[:MAX_TIER].rstrip()
+
+
+def _differs(before: Person | None, now: Holding) -> bool:
+    if before is None:
+        return now.standing is not Standing.NONE
+    if (before.standing, before.tier_id) == now.key:
+        return False
+    if before.tier_id is None and before.tier is not None and now.tier is not None:
+        # told by somebody who knew the title only
+        return before.standing is not now.standing or before.tier != title_of(now.tier)
+    return True
+
+
+def _kind(before: Person | None, now: Holding) -> type[MembershipEvent]:
+    was = Standing.NONE if before is None else before.standing
+    match was, now.standing:
+        case _, Standing.NONE:
+            return MembershipEnded
+        case Standing.NONE | Standing.PAYING, Standing.DECLINED:
+            return MembershipDeclined
+        case Standing.NONE, Standing.PAYING:
+            return MembershipStarted
+        case _:
+            return MembershipChanged
+
+
+def _transition(before: Person | None, user_id: str, now: Holding) -> UUID:
+    """From what was told last to what is told now. So A, B, A, B are four events, and the same one again is none."""
+    previous = uuid5(NAMESPACE, user_id) if before is None else before.transition_id
+    return uuid5(previous, json.dumps([user_id, *now.key]))
+
+
+def _notes(now: Holding) -> dict[str, Any]:
+    """Ids, numbers and states only: never a name of a person."""
+    notes: dict[str, Any] = {"standing": now.standing.value}
+    if now.tier is not None:
+        notes |= {"tier_id": now.tier.id, "amount_cents": now.tier.amount_cents}
+    member = now.member
+    if member is not None:
+        notes |= {
+            "patreon_user_id": member.patreon_id,
+            "patreon_member_id": member.member_id,
+            "campaign_id": member.campaign_id,
+            "patron_status": member.status,
+            "charge_status": member.charge_status,
+            "charged_at": None if member.charged_at is None else format_instant(member.charged_at),
+            "pledged_at": None if member.pledged_at is None else format_instant(member.pledged_at),
+            "will_pay_cents": member.will_pay_cents,
+        }
+    return {name: value for name, value in notes.items() if value is not None}

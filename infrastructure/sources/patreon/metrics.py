@@ -1,0 +1,22 @@
+"""What of Patreon's words is in doubt, and whether the token can still be refreshed."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+
+from infrastructure.observability.metrics.ledger import Connection, gauge
+from infrastructure.sources.patreon.health import patreon_health
+
+
+def patreon_doubts(connection: Connection) -> Iterator[Metric]:
+    health = patreon_health(connection)
+    doubts = gauge("ledger_patreon_doubts", "Memberships of which something is in doubt", "cause")
+    doubts.add_metric(["loss"], health.losses)
+    doubts.add_metric(["order"], health.orders)
+    yield doubts
+    if health.token is not None:
+        refused = gauge("ledger_patreon_token_refused", "1 where Patreon takes the refresh token no more")
+        refused.add_metric([], float(health.token.refused_at is not None))
+        expires = gauge("ledger_patreon_token_expires_timestamp_seconds", "When the token in use ends")
+        expires.add_metric([], health.token.expires_at.timestamp())
+        yield from (refused, expires)

@@ -1,0 +1,87 @@
+"""What is known: of a membership, of an account's link to Discord, and of what the log was told of a member."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from infrastructure.sources.patreon.membership import Tier
+
+
+class Cause(StrEnum):
+    """Why a body is not believed at once: docs/patreon.md, "What is doubted"."""
+
+    LOSS = "loss"
+    ORDER = "order"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """`delivery` is the one that said what is doubted; None: something that was read."""
+
+    cause: Cause
+    since: datetime
+    look_again_at: datetime
+    delivery: int | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """The last observed state of one membership. `changed_at`: when we heard it."""
+
+    member_id: str
+    patreon_id: str
+    changed_at: datetime
+    campaign_id: str | None = None
+    status: str | None = None
+    tiers: tuple[Tier, ...] = ()
+    entitled_cents: int | None = None
+    will_pay_cents: int | None = None
+    lifetime_cents: int | None = None
+    charge_status: str | None = None
+    charged_at: datetime | None = None
+    next_charge_at: datetime | None = None
+    pledged_at: datetime | None = None
+    deleted: bool = False
+    doubt: Doubt | None = None
+
+
+class Link(NamedTuple):
+    """`discord_id` None: the account said that it has none."""
+
+    patreon_id: str
+    discord_id: str | None
+    said_at: datetime
+
+
+class Standing(StrEnum):
+    """DECLINED: the last charge failed, and the patron may still be entitled to a tier for a time of grace."""
+
+    NONE = "none"
+    PAYING = "paying"
+    DECLINED = "declined"
+
+
+class Person(NamedTuple):
+    """What the log was last told of a member; `tier` is the title that it was told, `transition_id` the event."""
+
+    user_id: str
+    standing: Standing
+    tier_id: str | None
+    tier: str | None
+    transition_id: UUID
+    told_at: datetime
+
+
+def user_of(patreon_id: str, link: Link | None) -> str:
+    """How the ledger calls the person."""
+    return f"patreon:{patreon_id}" if link is None or link.discord_id is None else link.discord_id
+
+
+def tiers_as_json(tiers: tuple[Tier, ...]) -> list[dict[str, Any]]:
+    return [{"id": tier.id, "title": tier.title, "amount_cents": tier.amount_cents} for tier in tiers]
+
+
+def tiers_of_json(listed: list[dict[str, Any]]) -> tuple[Tier, ...]:
+    return tuple(Tier(each["id"], each["title"], each["amount_cents"]) for each in listed)

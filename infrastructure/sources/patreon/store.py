@@ -1,0 +1,180 @@
+"""What is known, read from its tables and written back: sets of rows, one statement for each kind."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+
+from infrastructure.database.statements import statement
+from infrastructure.sources.patreon.entitlement import holding_of
+from infrastructure.sources.patreon.membership import Tier
+from infrastructure.sources.patreon.model import (
+    Cause,
+    Doubt,
+    Link,
+    Member,
+    Person,
+    Standing,
+    tiers_as_json,
+    tiers_of_json,
+)
+
+Connection = psycopg.Connection[Any]
+
+_COLUMNS: Final = (
+    "member_id",
+    "patreon_id",
+    "changed_at",
+    "campaign_id",
+    "status",
+    "tiers",
+    "entitled_cents",
+    "will_pay_cents",
+    "lifetime_cents",
+    "charge_status",
+    "charged_at",
+    "next_charge_at",
+    "pledged_at",
+    "deleted",
+)
+
+
+def members(connection: Connection, member_ids: Collection[str]) -> dict[str, Member]:
+    rows = connection.execute(statement("patreon_members"), {"member_ids": list(member_ids)}, prepare=True)
+    return {row[0]: _member(row) for row in rows}
+
+
+def members_of(connection: Connection, user_ids: Collection[str]) -> Mapping[str, Sequence[Member]]:
+    """The memberships of each of these members of the ledger."""
+    found: dict[str, list[Member]] = defaultdict(list)
+    rows = connection.execute(statement("patreon_members_of"), {"user_ids": list(user_ids)}, prepare=True)
+    for user_id, *row in rows:
+        found[user_id].append(_member(row))
+    return found
+
+
+def links(connection: Connection, patreon_ids: Collection[str]) -> dict[str, Link]:
+    rows = connection.execute(statement("patreon_links"), {"patreon_ids": list(patreon_ids)}, prepare=True)
+    return {row[0]: Link(*row) for row in rows}
+
+
+def tiers(connection: Connection, tier_ids: Collection[str]) -> dict[str, Tier]:
+    rows = connection.execute(statement("patreon_tiers"), {"tier_ids": list(tier_ids)}, prepare=True)
+    return {row[0]: Tier(row[0], row[1], row[2], tuple(row[3])) for row in rows}
+
+
+def persons(connection: Connection, user_ids: Collection[str], *, ask_log: bool = False) -> dict[str, Person]:
+    """What the log was told last. *ask_log*: what it says itself, whoever told it."""
+    values = {"user_ids": list(user_ids), "ask_log": ask_log}
+    rows = connection.execute(statement("patreon_persons"), values, prepare=True)
+    found = (_person(row) for row in rows)
+    return {each.user_id: each for each in found if each is not None}
+
+
+def save_members(connection: Connection, rows: Iterable[Member]) -> None:
+    _save(connection, "patreon_members_save", map(row_of_member, rows))
+
+
+def save_links(connection: Connection, rows: Iterable[Link]) -> None:
+    _save(connection, "patreon_links_save", (row._asdict() for row in rows))
+
+
+def save_persons(connection: Connection, rows: Iterable[Person]) -> None:
+    _save(connection, "patreon_persons_save", (row._asdict() for row in rows))
+
+
+def save_tiers(connection: Connection, rows: Iterable[Tier], seen_at: datetime) -> None:
+    listed = (
+        {
+            "tier_id": tier.id,
+            "title": tier.title,
+            "amount_cents": tier.amount_cents,
+            "roles": list(tier.roles),
+            "seen_at": seen_at,
+        }
+        for tier in rows
+    )
+    _save(connection, "patreon_tiers_save", listed)
+
+
+def learn(connection: Connection, told: Iterable[Tier], at: datetime) -> None:
+    """Titles and prices, for bodies that only name a tier; the roles, for `temple drift`."""
+    described = {tier.id: tier for tier in told if tier.title is not None and tier.amount_cents is not None}
+    if described:
+        known = tiers(connection, described)
+        save_tiers(connection, [tier for tier in described.values() if known.get(tier.id) != tier], at)
+
+
+def put(connection: Connection, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
+    """What the statement says of the rows."""
+    values = {"rows": json.dumps(list(rows), default=_plain)}
+    row = connection.execute(statement(name), values, prepare=True).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _save(connection: Connection, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    listed = list(rows)
+    if listed:
+        connection.execute(statement(name), {"rows": json.dumps(listed, default=_plain)}, prepare=True)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def _member(row: Sequence[Any]) -> Member:
+    """A row of patreon_members, whose columns are the fields of a member, and then the doubt."""
+    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=False))
+    cause, since, look_again_at, delivery = row[len(_COLUMNS) :]
+    values["tiers"] = tiers_of_json(values["tiers"])
+    return Member(**values, doubt=None if cause is None else Doubt(Cause(cause), since, look_again_at, delivery))
+
+
+def row_of_member(member: Member) -> dict[str, Any]:
+    holding = holding_of(member)
+    doubt = member.doubt
+    return {
+        **{name: value for name, value in vars(member).items() if name not in ("tiers", "doubt")},
+        "tiers": tiers_as_json(member.tiers),
+        "standing": holding.standing.value,
+        "tier_id": None if holding.tier is None else holding.tier.id,
+        "doubt": None if doubt is None else doubt.cause.value,
+        "doubted_at": None if doubt is None else doubt.since,
+        "look_again_at": None if doubt is None else doubt.look_again_at,
+        "doubted_delivery": None if doubt is None else doubt.delivery,
+    }
+
+
+def _person(row: Sequence[Any]) -> Person | None:
+    user_id, standing, tier_id, tier, transition_id, told_at, *last = row
+    event_id = last[0]
+    if event_id is None or event_id == transition_id:
+        return (
+            None
+            if transition_id is None
+            else Person(user_id, Standing(standing), tier_id, tier, transition_id, told_at)
+        )
+    _, action, target, last_tier_id, last_standing, timestamp = last
+    # the chain of ids goes on from what the log has
+    return Person(user_id, _standing(action, target, last_standing), last_tier_id, target, event_id, timestamp)
+
+
+def _standing(action: str, target: str | None, noted: str | None) -> Standing:
+    """Of an event that somebody else may have appended."""
+    if noted in list(Standing):
+        return Standing(noted)
+    match action:
+        case "ended":
+            return Standing.NONE
+        case "declined":
+            return Standing.DECLINED
+        case _:
+            return Standing.NONE if target is None else Standing.PAYING

@@ -1,0 +1,221 @@
+"""The token to read with, and the pairs that follow each other.
+
+A refresh token works once: the answer holds the next pair, and makes the old one void. So one process refreshes at a
+time, ahead of the end, and a pair is committed before anybody uses it. What is left is a crash between Patreon's
+answer and the commit; then, and when a refresh is refused, the token of the settings is tried, and a person has to
+give a new pair. Tokens are in no message and in no log line.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+import psycopg
+import structlog
+
+from domain.errors import PlatformUnavailable, Refused
+from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.in_thread import in_thread
+from infrastructure.database.statements import statement
+from infrastructure.sources.patreon.client import limited, new_session
+from infrastructure.sources.patreon.strict_json import Unreadable, read_json
+
+TOKEN: Final = "/api/oauth2/token"  # noqa: S105 -- an address
+NAME: Final = "creator"
+FIRST_REFRESH: Final = timedelta(days=1)
+ASSUMED_LIFE: Final = timedelta(days=30)
+REFRESH_AT_SHARE: Final = 0.5
+"""Of a token's life: a month of it leaves two weeks to notice that refreshing fails."""
+MOST_LIFE: Final = timedelta(days=365)
+
+log = structlog.get_logger("temple.patreon")
+
+
+class Given(NamedTuple):
+    """What the settings say; `access` may be None where there is a pair to refresh, and the other way round."""
+
+    access: str | None
+    refresh: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+
+    @property
+    def refreshes(self) -> bool:
+        return bool(self.refresh and self.client_id and self.client_secret)
+
+    @property
+    def digest(self) -> bytes:
+        return sha256((self.refresh or "").encode()).digest()
+
+
+class Pair(NamedTuple):
+    access: str
+    refresh: str
+    given: bytes
+    refresh_at: datetime
+    expires_at: datetime
+    refused_at: datetime | None
+
+
+class RefreshRefused(PlatformUnavailable):
+    """Patreon does not take the refresh token: another refresh will not help."""
+
+
+class Tokens:
+    """One for each event loop. Raises Refused where the settings give no token."""
+
+    def __init__(
+        self,
+        database: Database,
+        given: Given,
+        *,
+        url: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        if not given.access and not given.refreshes:
+            raise Refused("there is no token to read from Patreon with; set TEMPLE_PATREON_TOKEN, or a secret file")
+        self._database = database
+        self._given = given
+        self._url = url.rstrip("/") + TOKEN
+        self._clock = clock
+        self._turn = asyncio.Lock()
+
+    async def token(self) -> str:
+        """The one to use now, refreshed ahead of time. Raises PlatformUnavailable, DatabaseUnavailable."""
+        if not self._given.refreshes:
+            return self._given.access or ""
+        pair = await in_thread(self._stored)
+        if pair.refused_at is not None:
+            lives = pair.access and self._clock() < pair.expires_at
+            return pair.access if lives else self._given.access or pair.access
+        if self._clock() < pair.refresh_at and pair.access:
+            return pair.access
+        try:
+            return (await self._refreshed(lambda held: self._clock() >= held.refresh_at or not held.access)).access
+        except PlatformUnavailable as error:
+            if not pair.access or self._clock() >= pair.expires_at:
+                return self._fallback(error)
+            log.warning("the token of Patreon was not refreshed", reason=str(error))
+            return pair.access
+
+    async def instead_of(self, refused: str) -> str | None:
+        if not self._given.refreshes:
+            return None
+        try:
+            pair = await self._refreshed(lambda held: held.access == refused and held.refused_at is None)
+        except PlatformUnavailable as error:
+            log.warning("the token of Patreon was refused, and not refreshed", reason=str(error))
+            return self._given.access
+        return self._given.access if pair.refused_at is not None else pair.access
+
+    def _fallback(self, error: PlatformUnavailable) -> str:
+        if self._given.access is None:
+            raise error
+        return self._given.access
+
+    def _stored(self) -> Pair:
+        """The pair in use; the settings' own when they give another one than that which the chain began with."""
+        with self._connected() as connection:
+            connection.execute(statement("patreon_token_begin"), self._beginning(), prepare=True)
+            return _pair(connection.execute(statement("patreon_token_read"), {"name": NAME}))
+
+    def _beginning(self) -> dict[str, Any]:
+        now = self._clock()
+        return {
+            "name": NAME,
+            "access_token": self._given.access or "",
+            "refresh_token": self._given.refresh,
+            "given": self._given.digest,
+            "refreshed_at": now,
+            "refresh_at": now + FIRST_REFRESH,
+            "expires_at": now + ASSUMED_LIFE,
+        }
+
+    async def _refreshed(self, needed: Callable[[Pair], bool]) -> Pair:
+        """The stored pair, made new if that is *needed* once nobody else is at it."""
+        async with self._turn:
+            connection = await in_thread(self._connected)
+            with connection, database_errors("keeping the token of Patreon"):
+                pair = await in_thread(self._hold, connection)
+                if not needed(pair):
+                    return pair
+                try:
+                    answer = await self._exchange(pair.refresh)
+                except RefreshRefused:
+                    values = {"name": NAME, "at": self._clock()}
+                    await in_thread(connection.execute, statement("patreon_token_refused"), values)
+                    await in_thread(connection.commit)
+                    raise
+                return await in_thread(self._keep, connection, answer)
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        return self._database.connect(Role.APPEND, application="temple patreon token", autocommit=True)
+
+    def _hold(self, connection: psycopg.Connection[Any]) -> Pair:
+        # the request to Patreon goes out while the row is held
+        connection.execute("set idle_in_transaction_session_timeout = '90s'; set lock_timeout = '60s'")
+        connection.autocommit = False
+        return _pair(connection.execute(statement("patreon_token_hold"), {"name": NAME}))
+
+    def _keep(self, connection: psycopg.Connection[Any], answer: dict[str, Any]) -> Pair:
+        """Committed, and only then given to anybody."""
+        now = self._clock()
+        life = min(timedelta(seconds=answer["expires_in"]), MOST_LIFE)
+        values = {
+            "name": NAME,
+            "access_token": answer["access_token"],
+            "refresh_token": answer["refresh_token"],
+            "refreshed_at": now,
+            "refresh_at": now + life * REFRESH_AT_SHARE,
+            "expires_at": now + life,
+        }
+        connection.execute(statement("patreon_token_keep"), values)
+        pair = _pair(connection.execute(statement("patreon_token_read"), {"name": NAME}))
+        connection.commit()
+        log.info("the token of Patreon was refreshed", until=pair.expires_at.isoformat())
+        return pair
+
+    async def _exchange(self, refresh: str) -> dict[str, Any]:
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": refresh,
+            "client_id": self._given.client_id or "",
+            "client_secret": self._given.client_secret or "",
+        }
+        try:
+            async with new_session() as session, session.post(self._url, data=form, allow_redirects=False) as response:
+                status, body = response.status, await limited(response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise PlatformUnavailable(f"Patreon did not answer to a refresh ({type(error).__name__})") from None
+        if status in (400, 401, 403):
+            raise RefreshRefused(
+                f"Patreon does not take the refresh token ({status}): give a new pair, "
+                "TEMPLE_PATREON_TOKEN and TEMPLE_PATREON_REFRESH_TOKEN"
+            )
+        if status != 200:
+            raise PlatformUnavailable(f"Patreon did not refresh the token ({status})")
+        return _tokens_of(body)
+
+
+def _tokens_of(body: bytes) -> dict[str, Any]:
+    try:
+        answer = read_json(body)
+    except Unreadable:
+        answer = None
+    if not isinstance(answer, dict) or not all(
+        isinstance(answer.get(name), str) and answer[name] for name in ("access_token", "refresh_token")
+    ):
+        raise PlatformUnavailable("Patreon's answer to a refresh holds no pair of tokens")
+    seconds = answer.get("expires_in")
+    days = ASSUMED_LIFE.total_seconds()
+    return {**answer, "expires_in": seconds if isinstance(seconds, int) and seconds > 0 else days}
+
+
+def _pair(cursor: psycopg.Cursor[Any]) -> Pair:
+    row = cursor.fetchone()
+    if row is None:
+        raise PlatformUnavailable("the token of Patreon is not in its table any more; try again")
+    return Pair(*row)

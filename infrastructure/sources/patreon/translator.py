@@ -1,0 +1,111 @@
+"""Patreon's deliveries, one after the other, into events: docs/patreon.md says by which rules."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+
+from domain.errors import InvalidEvent
+from domain.instant import format_instant, parse_instant
+from domain.log_entry import LogEntry
+from infrastructure.database.statements import statement
+from infrastructure.ingestion.inbox.delivery import Stored
+from infrastructure.ingestion.inbox.translator import Outcome, Translation
+from infrastructure.sources.patreon import store as states
+from infrastructure.sources.patreon.acceptance import GIVE_UP_AFTER, Telling
+from infrastructure.sources.patreon.membership import Membership
+from infrastructure.sources.patreon.membership_event import SOURCE
+from infrastructure.sources.patreon.observe import Word, observe
+from infrastructure.sources.patreon.strict_json import Unreadable
+from infrastructure.sources.patreon.webhook_body import DELETED, Aside, Described, read_body
+
+Connection = psycopg.Connection[Any]
+
+ASKED_AT: Final = "asked_at"
+"""The detail of a delivery that is an answer to a question of ours: when it was asked. No sender can set it."""
+READ: Final = "members:read"
+GONE: Final = "members:gone"
+"""The kinds of an answer; the second says that there is no such membership."""
+
+MOST_GIVEN_UP: Final = 200
+
+
+class PatreonTranslator:
+    """*asks*: somebody looks again at what is doubted (recheck.py)."""
+
+    source: Final = SOURCE
+
+    def __init__(self, *, asks: bool) -> None:
+        self._asks = asks
+
+    def translate(self, connection: Connection, delivery: Stored) -> Translation:
+        return _translate(connection, delivery, asks=self._asks)
+
+    def due(self, connection: Connection, now: datetime) -> Sequence[LogEntry]:
+        """What was doubted for its order, and nobody could be asked about."""
+        before = now - GIVE_UP_AFTER if self._asks else now
+        values = {"before": before, "limit": MOST_GIVEN_UP}
+        found = connection.execute(statement("patreon_given_up"), values, prepare=True).fetchall()
+        if not found:
+            return []
+        connection.execute(statement("patreon_doubts_drop"), {"member_ids": [member_id for member_id, _ in found]})
+        entries: list[LogEntry] = []
+        for delivery in _deliveries(connection, [id_ for _, id_ in found if id_ is not None]):
+            entries += _translate(connection, delivery, asks=False).entries
+        return entries
+
+
+def _translate(connection: Connection, delivery: Stored, *, asks: bool) -> Translation:
+    try:
+        described = _described(delivery)
+    except Unreadable as error:
+        return Translation((), Outcome.UNPARSEABLE, str(error))
+    if isinstance(described, Aside):
+        return Translation((), Outcome.SET_ASIDE, described.note)
+    states.learn(connection, described.tiers, delivery.received_at)
+    telling = _telling(delivery, asks=asks)
+    observed = observe(connection, [Word(described.membership, telling)])
+    judged = observed.seen[0].judged
+    if judged is None:
+        return Translation((), Outcome.SET_ASIDE, "whose membership it is, it does not say")
+    outcome = Outcome.SET_ASIDE if judged.set_aside else Outcome.TRANSLATED
+    return Translation(observed.entries, outcome, judged.note)
+
+
+def _described(delivery: Stored) -> Described | Aside:
+    if ASKED_AT in delivery.details and delivery.kind == GONE:
+        return Described(Membership(delivery.details["member_id"], tiers=(), entitled_cents=0), ())
+    return read_body(delivery.kind, delivery.body)
+
+
+def _telling(delivery: Stored, *, asks: bool) -> Telling:
+    asked_at = _asked_at(delivery.details)
+    return Telling(
+        at=asked_at or delivery.received_at,
+        read=asked_at is not None,
+        deleted=delivery.kind == (DELETED if asked_at is None else GONE),
+        asks=asks,
+        delivery=delivery.id,
+    )
+
+
+def _asked_at(details: Mapping[str, Any]) -> datetime | None:
+    try:
+        return parse_instant(details[ASKED_AT]) if ASKED_AT in details else None
+    except InvalidEvent:
+        return None
+
+
+def asked_details(asked_at: datetime, member_id: str) -> dict[str, str]:
+    """Of the delivery that an answer is kept as."""
+    return {ASKED_AT: format_instant(asked_at), "member_id": member_id}
+
+
+def _deliveries(connection: Connection, ids: Sequence[int]) -> list[Stored]:
+    rows = connection.execute(statement("patreon_doubted_deliveries"), {"ids": list(ids)})
+    return [
+        Stored(SOURCE, kind, body, digest, received_at, origin, json.loads(details), id=id_)
+        for id_, kind, body, digest, received_at, origin, details in rows
+    ]

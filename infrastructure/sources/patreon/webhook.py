@@ -1,0 +1,53 @@
+"""Patreon's signature: the hexadecimal HMAC-MD5 of the raw body (https://docs.patreon.com/#webhooks).
+
+MD5 is Patreon's choice, and accepted from nobody else. The signature covers the body alone: not the trigger, not a
+time. So a captured body stays good for ever, under any trigger, and only keeping it once protects from that.
+"""
+
+import hmac
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from domain.errors import Refused
+from infrastructure.ingestion.webhooks.endpoint import Door, Headers, values
+from infrastructure.sources.patreon.webhook_secrets import CampaignSecret
+
+SOURCE: Final = "patreon"
+SIGNATURE: Final = b"x-patreon-signature"
+TRIGGER: Final = b"x-patreon-event"
+_SIGNATURE: Final = re.compile(rb"[0-9a-f]{32}")
+
+
+def patreon_door(campaign: str, secrets: Sequence[CampaignSecret]) -> Door:
+    """Raises Refused where this Python has no MD5, as under FIPS."""
+    keys = [(each.secret.get_secret_value().encode(), each.until) for each in secrets]
+    try:
+        signature(b"", b"")
+    except ValueError:
+        raise Refused("Patreon signs with HMAC-MD5, which this Python refuses (FIPS mode)") from None
+
+    def verified(headers: Headers, body: bytes, now: datetime) -> bool:
+        given = _given(headers)
+        if given is None:
+            return False
+        # every key, whichever fits: how long it takes tells nothing
+        fits = [hmac.compare_digest(signature(key, body), given) for key, until in keys if until is None or now < until]
+        return any(fits)
+
+    return Door(SOURCE, campaign, verified, lambda headers: _given(headers) is not None, _trigger)
+
+
+def signature(secret: bytes, body: bytes) -> bytes:
+    return hmac.digest(secret, body, "md5").hex().encode()
+
+
+def _given(headers: Headers) -> bytes | None:
+    """The one signature that is there; None when it is missing, repeated or of another form."""
+    given = values(headers, SIGNATURE)
+    return given[0] if len(given) == 1 and _SIGNATURE.fullmatch(given[0]) else None
+
+
+def _trigger(headers: Headers) -> bytes:
+    return b", ".join(values(headers, TRIGGER))

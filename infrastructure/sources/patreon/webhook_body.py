@@ -1,0 +1,53 @@
+"""A delivery's body: which membership it describes, or why it says nothing about one."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from infrastructure.sources.patreon.document import document_of, membership_of, tiers_in
+from infrastructure.sources.patreon.membership import Membership, Tier
+from infrastructure.sources.patreon.strict_json import Unreadable, read_json
+
+MEMBER_TRIGGERS: Final = "members:"
+DELETED: Final = "members:delete"
+
+
+class Described(NamedTuple):
+    """`tiers` are all that the document describes, entitled to or not."""
+
+    membership: Membership
+    tiers: Sequence[Tier]
+
+
+class Aside(NamedTuple):
+    """Kept, and nothing derived. The note never repeats the body."""
+
+    note: str
+
+
+def read_body(kind: str, raw: bytes) -> Described | Aside:
+    """*kind* is the trigger, which the signature does not cover: it decides nothing that the body can say itself.
+
+    Raises Unreadable.
+    """
+    document = document_of(read_json(raw))
+    resource = document.data
+    if not isinstance(resource, dict):
+        raise Unreadable("its data is no object")
+    aside = _aside(kind, resource.get("type"), resource.get("id"))
+    if aside is not None:
+        return aside
+    return Described(membership_of(resource, document.included), tuple(tiers_in(document.included)))
+
+
+def _aside(kind: str, type_: object, id_: object) -> Aside | None:
+    if type_ == "post":
+        return Aside("about a post, not about a member")
+    if type_ == "pledge":
+        return Aside("of Patreon's first API, without tiers: make a webhook of the second")
+    if type_ != "member":
+        raise Unreadable("its data is neither a member, nor a post, nor a pledge")
+    if id_ is None:
+        return Aside("a test from Patreon's portal: it describes nobody")
+    if not kind.startswith(MEMBER_TRIGGERS):
+        return Aside("a member under a trigger that is not about members")
+    return None

@@ -1,0 +1,76 @@
+"""What Patreon says of its webhooks: a paused one, or one whose deliveries fail, tells us nothing any more."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import psycopg
+
+from domain.errors import InvalidEvent
+from domain.instant import parse_instant
+from infrastructure.database.connection import Database, Role, database_errors
+from infrastructure.database.statements import statement
+from infrastructure.sources.patreon.client import PatreonClient
+from infrastructure.sources.patreon.document import Document
+
+
+class Webhook(NamedTuple):
+    """`failures`: how many deliveries failed since the last one that did not."""
+
+    webhook_id: str
+    uri: str | None
+    paused: bool
+    failures: int
+    last_attempted_at: datetime | None
+    triggers: Sequence[str]
+    read_at: datetime
+
+    @property
+    def in_trouble(self) -> bool:
+        return self.paused or self.failures > 0
+
+
+async def read_webhooks(database: Database, client: PatreonClient) -> list[Webhook]:
+    """Asked of Patreon, and kept for whoever watches. Raises PlatformUnavailable, DatabaseUnavailable."""
+    found = _webhooks(await client.webhooks(), datetime.now(UTC))
+    with (
+        database_errors("keeping the state of webhooks"),
+        database.connect(Role.APPEND, application="temple patreon webhooks") as connection,
+    ):
+        rows = json.dumps([each._asdict() for each in found], default=str)
+        connection.execute(statement("patreon_webhooks_replace"), {"rows": rows})
+    return found
+
+
+def kept_webhooks(connection: psycopg.Connection[Any]) -> list[Webhook]:
+    """As Patreon said when it was last asked."""
+    return [Webhook(*row) for row in connection.execute(statement("patreon_webhooks"))]
+
+
+def _webhooks(document: Document, now: datetime) -> list[Webhook]:
+    return [_webhook(each, now) for each in document.rows if isinstance(each, dict) and each.get("id") is not None]
+
+
+def _webhook(resource: dict[str, Any], now: datetime) -> Webhook:
+    found = resource.get("attributes")
+    attributes: dict[str, Any] = found if isinstance(found, dict) else {}
+    failures = attributes.get("num_consecutive_times_failed")
+    uri, triggers = attributes.get("uri"), attributes.get("triggers")
+    return Webhook(
+        webhook_id=str(resource["id"])[:60],
+        uri=uri if isinstance(uri, str) else None,
+        # a boolean, and in the documentation's own examples a string
+        paused=attributes.get("paused") in (True, "true"),
+        failures=failures if isinstance(failures, int) else 0,
+        last_attempted_at=_instant(attributes.get("last_attempted_at")),
+        triggers=[each for each in triggers if isinstance(each, str)] if isinstance(triggers, list) else [],
+        read_at=now,
+    )
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        return parse_instant(value)
+    except InvalidEvent:
+        return None

@@ -1,0 +1,128 @@
+"""What every command has at hand: the settings, the database, and where to print."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from domain.instant import format_instant
+from infrastructure.database.connection import Database
+from infrastructure.embedded_postgres.server import EmbeddedServer
+from infrastructure.settings import Settings
+
+LONGEST_ID: Final = 20
+"""Characters of the longest Discord id."""
+
+
+class Session:
+    """Given to every command as its `obj`. Data goes to stdout, everything else to stderr."""
+
+    def __init__(self, flags: Mapping[str, Any], load: Callable[[Mapping[str, Any]], Settings]) -> None:
+        self.flags = flags
+        self._load = load
+        self.progress = Console(stderr=True, highlight=False)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Raises SettingsInvalid."""
+        return self._load(self.flags)
+
+    @cached_property
+    def embedded(self) -> EmbeddedServer | None:
+        """None where TEMPLE_DATABASE_URL names a server."""
+        return EmbeddedServer(self.settings.home) if self.settings.database_url is None else None
+
+    @cached_property
+    def database(self) -> Database:
+        """Starts the embedded server where there is need. Raises DatabaseUnavailable."""
+        if self.settings.database_url is not None:
+            return Database(self.settings.database_url.get_secret_value(), "the database of TEMPLE_DATABASE_URL")
+        server = self.embedded or EmbeddedServer(self.settings.home)
+        new = not server.data_dir.exists()
+        database = Database(server.start(), f"the embedded database in {self.settings.home}")
+        if new:
+            self._fit_out(database)
+        return database
+
+    def _fit_out(self, database: Database) -> None:
+        """A database that was made a moment ago has no tables yet, and nobody to ask about them."""
+        from infrastructure.database.schema import bring_up_to_date
+
+        bring_up_to_date(database)
+        self.say(f"made {database.name}")
+
+    def reach(self) -> None:
+        """Starts the embedded server where there is need. Raises DatabaseUnavailable."""
+        _ = self.database
+
+    def say(self, text: str) -> None:
+        """To stderr: what is going on."""
+        self.progress.print(text, markup=False, soft_wrap=True)
+
+
+def print_json(data: object) -> None:
+    """An object with `data`, in one line."""
+    click.echo(json.dumps({"data": data}, default=_plain, ensure_ascii=False))
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, title: str | None = None
+) -> None:
+    """The rows as a table, or as JSON with every key they have."""
+    if as_json:
+        print_json(list(rows))
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        number = bool(rows) and isinstance(rows[0].get(column), int)
+        # ids, times and positions stay whole on a narrow terminal: what is long anyway gives way
+        short = all(len(_cell(row.get(column))) <= LONGEST_ID for row in rows)
+        table.add_column(
+            column.replace("_", " "), justify="right" if number else "left", overflow="fold", no_wrap=short
+        )
+    for row in rows:
+        table.add_row(*[_cell(row.get(column)) for column in columns])
+    width = None if sys.stdout.isatty() else 200
+    console = Console(highlight=False, markup=False, width=width)
+    # by way of click, which leaves it to the caller that nobody reads any more
+    with console.capture() as captured:
+        console.print(table)
+    click.echo(captured.get(), nl=False)
+
+
+def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
+    """One thing, a line for each of its fields."""
+    if as_json:
+        print_json(dict(fields))
+        return
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        click.echo(f"{name.replace('_', ' '):<{width}}  {_cell(value)}")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, default=_plain, ensure_ascii=False)
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    return format_instant(value) if isinstance(value, datetime) else str(value)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON: an object with `data`.")
+"""The option of every command that shows a table."""

@@ -1,0 +1,40 @@
+"""What `temple discord snapshot` and `temple patreon snapshot` show of a snapshot, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from infrastructure.ingestion.snapshots.guard import most_at_risk
+from infrastructure.ingestion.snapshots.snapshot import Snapshot
+from infrastructure.terminal.session import Session, print_json, print_rows
+from infrastructure.terminal.text import plural
+
+COLUMNS: Final = ("class", "user_id", "field", "ours", "theirs", "events")
+
+
+def show_json(taken: Snapshot, found: Sequence[Mapping[str, Any]], outcome: Mapping[str, Any]) -> None:
+    print_json({**taken._asdict(), **outcome, "found": found})
+
+
+def show(
+    session: Session,
+    taken: Snapshot,
+    found: Sequence[Mapping[str, Any]],
+    outcome: Mapping[str, Any],
+    *,
+    source: str,
+    one: str,
+    risk: str,
+) -> None:
+    """*one* of what it is a snapshot of, and who is at *risk* of what, in the words of the source."""
+    if found:
+        print_rows(found, COLUMNS, as_json=False)
+    differences = ", ".join(f"{number:,} {kind}" for kind, number in taken.differences.items()) or "nothing differs"
+    click.echo(f"snapshot {taken.id}: {plural(taken.members, one)}, {differences}")
+    if outcome["applied"]:
+        click.echo(f"{plural(outcome['appended'], 'event')} appended")
+    elif taken.differences and not outcome.get("held"):
+        told = f"; {risk}" if taken.at_risk else ""
+        flag = " --confirm" if taken.at_risk > most_at_risk(taken.known) else ""
+        session.say(f"nothing was changed{told}; to append it: temple {source} snapshot --apply{flag}")

@@ -1,0 +1,54 @@
+"""Times on the command line."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from domain.errors import InvalidEvent
+from domain.instant import parse_instant
+from infrastructure.queries import as_of as moment
+
+
+class _Time(click.ParamType[datetime]):
+    name = "time"
+
+    def __init__(self, parse: Callable[[str], datetime], hint: str) -> None:
+        self._parse = parse
+        self._hint = hint
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return self._parse(value)
+        except InvalidEvent as error:
+            return self.fail(f"{error.reason}; write {self._hint}", param, ctx)
+
+
+_INSTANT: Final = "2026-03-01T18:00:00Z"
+_OR_A_DATE: Final = f"{_INSTANT}, or a date such as 2026-03-01"
+
+AT: Final = _Time(parse_instant, _INSTANT)
+"""An instant, with its offset."""
+
+BEGINNING: Final = _Time(moment.beginning, _OR_A_DATE)
+"""A plain date is its beginning in UTC."""
+
+END: Final = _Time(moment.end, _OR_A_DATE)
+"""A plain date is its end in UTC: the whole day counts."""
+
+as_of = click.option(
+    "--as-of",
+    type=END,
+    metavar="TIME",
+    help="As it was then: folds what had occurred by TIME. An ISO 8601 time with its offset, or a date, "
+    "whose whole day in UTC counts.",
+)
+known_at = click.option(
+    "--known-at",
+    type=END,
+    metavar="TIME",
+    help="As it was known then: only what the log had recorded by TIME.",
+)
