@@ -65,7 +65,7 @@ class Chunk:
 
 
 def copy_row(entry: LogEntry) -> tuple[str, str]:
-    """The event_id as 32 digits, and the entry in COPY's text format, as `sql/statements/log_copy.sql` has it."""
+    """The event_id as 32 digits, and the entry in COPY's text format, as `log_copy.sql` has it."""
     event_id, timestamp, event_type, user_id, action, target, metadata, source = entry
     digits = event_id.hex
     texts = f"{event_type}{user_id}{action}{target}{source}"

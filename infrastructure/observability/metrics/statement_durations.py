@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final
 
 import psycopg
@@ -11,7 +10,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from infrastructure.database.statements import statement
+from infrastructure.database.statements import statement, statement_names
 from infrastructure.observability.metrics.labels import OTHER
 
 SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -48,6 +47,4 @@ def _name(query: object) -> str:
 
 @cache
 def _names() -> Mapping[bytes, str]:
-    found = (each.name for each in files("sql").joinpath("statements").iterdir())
-    names = [name.removesuffix(".sql") for name in found if name.endswith(".sql")]
-    return {statement(name): name for name in names}
+    return {statement(name): name for name in statement_names()}

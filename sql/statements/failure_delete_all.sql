@@ -1,2 +1,0 @@
-delete from projection_failure
-where projection = %(projection)s
