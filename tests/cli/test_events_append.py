@@ -7,8 +7,8 @@ import pytest
 from infrastructure.database.connection import Database
 from infrastructure.testing.ledger import Ledger
 from tests.cli.conftest import Typed
-from tests.log.facts import line
-from tests.reading.facts import role_created
+from tests.log.builders import line
+from tests.queries.builders import role_created
 
 GRANT = ("events", "append", "--type", "discord_role_change", "--action", "added", "--user", "ada")
 

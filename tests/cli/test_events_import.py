@@ -10,7 +10,7 @@ import pytest
 from infrastructure.database.connection import Database, Role
 from infrastructure.demo import Community, write_history
 from tests.cli.conftest import Typed
-from tests.log.facts import as_lines, line
+from tests.log.builders import as_lines, line
 
 
 def in_log(database: Database) -> int:

@@ -13,8 +13,8 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, pledged, role_added
 from tests.cli.conftest import Typed
-from tests.log.facts import INSERT
-from tests.reading.facts import role_created, unfoldable
+from tests.log.builders import INSERT
+from tests.queries.builders import role_created, unfoldable
 
 ORACLE = "400000000000000001"
 Spawn = Callable[..., "subprocess.Popen[str]"]

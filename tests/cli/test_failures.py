@@ -7,7 +7,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, left, role_added
 from tests.cli.conftest import Typed
-from tests.reading.facts import unfoldable
+from tests.queries.builders import unfoldable
 
 
 @pytest.fixture

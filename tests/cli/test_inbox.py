@@ -10,7 +10,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
 from infrastructure.ingestion.inbox.worker import Translating
 from tests.cli.conftest import Typed
-from tests.inbox.facts import Bells, delivery, kept, rows
+from tests.inbox.builders import Bells, delivery, kept, rows
 
 SECRETIVE = '{"email": "zoe@example.org", "name": "Zo\\u00eb\\u001b[31m"}'
 

@@ -8,7 +8,7 @@ from infrastructure.database.connection import Database
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, left, pledged, role_added
 from tests.cli.conftest import Typed
-from tests.reading.facts import altered, now, role_created, unfoldable
+from tests.queries.builders import altered, now, role_created, unfoldable
 
 ADA = "500000000000000001"
 ORACLE = "400000000000000001"

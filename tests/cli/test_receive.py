@@ -13,7 +13,7 @@ import pytest
 from infrastructure.database.connection import Database, Role
 from infrastructure.ingestion.webhooks.server import listening
 from tests.cli.conftest import Typed
-from tests.receiving.facts import VECTOR, rows, signed
+from tests.webhooks.builders import VECTOR, rows, signed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 ONE = "temple-ledger-test-secret"

@@ -18,7 +18,7 @@ from projections.histories import at, joined, role_added
 from tests.cli.conftest import ROOT, Typed
 from tests.cli.test_run import line_of
 from tests.gateway import Gateway, listening_gateway
-from tests.reading.facts import altered
+from tests.queries.builders import altered
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 

@@ -6,7 +6,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from tests.cli.conftest import Typed
-from tests.reading.facts import altered
+from tests.queries.builders import altered
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from projections.members import members
 from tests.cli.conftest import ROOT, Typed
-from tests.reading.facts import altered, role_created, unfoldable
+from tests.queries.builders import altered, role_created, unfoldable
 
 ORACLE = "400000000000000001"
 

@@ -6,7 +6,7 @@ from infrastructure.database.connection import Database
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, left, role_added, role_removed
 from tests.cli.conftest import Typed
-from tests.reading.facts import now, role_created, role_deleted
+from tests.queries.builders import now, role_created, role_deleted
 
 ORACLE, SEEKER = "400000000000000001", "400000000000000002"
 

@@ -14,7 +14,7 @@ from infrastructure.read_models.trigger_mode import enable
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from tests.cli.conftest import Typed
-from tests.reading.facts import altered, unfoldable
+from tests.queries.builders import altered, unfoldable
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 

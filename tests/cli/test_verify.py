@@ -6,7 +6,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from tests.cli.conftest import Typed
-from tests.reading.facts import altered, role_created, unfoldable
+from tests.queries.builders import altered, role_created, unfoldable
 
 ORACLE = "400000000000000001"
 

@@ -29,7 +29,7 @@ from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
 from infrastructure.ingestion.inbox.store import keep
 from tests.copies import Copies
 from tests.deploy.documented import ROOT, Shown, documents, shown_in
-from tests.reading.facts import altered, unfoldable
+from tests.queries.builders import altered, unfoldable
 
 MEMBER: Final = "1141786282152368982"
 PARKED: Final = 9453
@@ -37,7 +37,7 @@ DELIVERY: Final = "1"
 USAGE: Final = 2
 
 NOT_TYPED: Final[Mapping[str, str]] = {
-    r"temple (up|run|receive|discord listen|run PROJECTION)": "goes on until it is ended: tests/cli, tests/receiving",
+    r"temple (up|run|receive|discord listen|run PROJECTION)": "goes on until it is ended: tests/cli, tests/webhooks",
     r"temple up --demo.*": "goes on until it is ended: tests/cli/test_up.py",
     r"temple test.*": "that is what runs",
     r"temple bench.*": "takes minutes: ./temple bench --quick by hand",
@@ -49,7 +49,7 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple events tail.*": "goes on until it is ended: tests/cli/test_events_reading.py",
     r"(systemctl|journalctl|useradd|install) .*": "changes or asks the machine, not the ledger",
     r"docker compose .*": "there is no Docker daemon",
-    r"curl .*127\.0\.0\.1:(9464|8080)/.*": "asks a process that goes on: tests/monitoring, tests/receiving",
+    r"curl .*127\.0\.0\.1:(9464|8080)/.*": "asks a process that goes on: tests/monitoring, tests/webhooks",
     r"temple db (start|stop)": "about the embedded server, not the one of the tests: tests/cli/test_db.py",
 }
 

@@ -13,7 +13,7 @@ from infrastructure.terminal.dsn import psql_environment
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added
 from tests.gateway import Gateway, listening_gateway
-from tests.reading.facts import altered
+from tests.queries.builders import altered
 from tests.tools import needs
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "ledger-consistency-check.sh"

@@ -15,7 +15,7 @@ from tests.cli.conftest import Typed, environment, home, temple
 from tests.monitoring.scraping import Scrape
 from tests.monitoring.test_exposing import free_port
 from tests.monitoring.test_metrics import ledger
-from tests.reading.facts import altered
+from tests.queries.builders import altered
 from tests.tools import needs
 
 __all__ = ["environment", "home", "ledger", "temple"]

@@ -18,7 +18,7 @@ from infrastructure.testing.ledger import Ledger
 from projections.histories import at
 from tests.examples.forum import TABLE, ForumTranslator, receive
 from tests.examples.shop import Order, tell
-from tests.inbox.facts import rows
+from tests.inbox.builders import rows
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "writing-an-adapter.md"

@@ -9,7 +9,7 @@ import pytest
 
 from infrastructure.database.connection import Database, Role
 from infrastructure.ingestion.inbox.store import Kept, keep
-from tests.inbox.facts import NOON, delivery, kept, rows
+from tests.inbox.builders import NOON, delivery, kept, rows
 
 
 def test_deliveries_are_kept_in_the_order_in_which_they_came(database: Database) -> None:

@@ -15,9 +15,9 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.ingestion.inbox.delivery import Stored
 from infrastructure.ingestion.inbox.worker import Stepped, Translating, Translation
 from infrastructure.log.append import LogAppender
-from tests.inbox.facts import NOON, Bells, delivery, kept, rows, rung
+from tests.inbox.builders import NOON, Bells, delivery, kept, rows, rung
 from tests.killed import Moment, run_killed
-from tests.log.facts import rows as log_rows
+from tests.log.builders import rows as log_rows
 from tests.log.faulty_wire import faulty_wire
 
 
@@ -63,7 +63,7 @@ def test_the_note_of_a_failed_delivery_says_where_and_never_what_was_in_it(bells
     kept(bells, delivery("eve!"), delivery("x" * 200))
     step(bells)
     first, second = rows(bells, "note")
-    assert first.startswith("ValueError, at tests.inbox.facts:")
+    assert first.startswith("ValueError, at tests.inbox.builders:")
     assert second.startswith("InvalidEvent: the database can not hold it (SQLSTATE 22001")
     assert "eve" not in first
     assert "xxx" not in second

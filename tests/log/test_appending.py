@@ -13,7 +13,7 @@ from domain.errors import DatabaseUnavailable, EventConflict, InvalidEvent
 from domain.log_entry import LogEntry
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.append import Appended, LogAppender
-from tests.log.facts import INSERT, NOON, joined, rows
+from tests.log.builders import INSERT, NOON, joined, rows
 from tests.log.faulty_wire import faulty_wire
 
 COLUMNS = "event_id, timestamp, event_type, user_id, action, target, metadata::text, source"

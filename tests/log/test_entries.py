@@ -10,7 +10,7 @@ from domain.catalogue import CATALOGUE, EventType, Shape
 from domain.errors import InvalidEvent
 from domain.event import Event, Name100
 from domain.log_entry import LogEntry, entry_of, entry_of_line, metadata_text
-from tests.log.facts import line
+from tests.log.builders import line
 
 
 class Promoted(Event):

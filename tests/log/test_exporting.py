@@ -13,7 +13,7 @@ from domain.position import Position
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.export import Selection, exported_lines
 from infrastructure.log.import_lines import import_lines
-from tests.log.facts import NOON, as_lines, line, rows
+from tests.log.builders import NOON, as_lines, line, rows
 
 CONTENT = "event_id, timestamp, event_type, user_id, action, target, metadata, source"
 

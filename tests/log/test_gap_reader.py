@@ -11,7 +11,7 @@ import pytest
 from domain.position import START, Position
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.reader import GapReader
-from tests.log.facts import INSERT, rows
+from tests.log.builders import INSERT, rows
 
 Connection = psycopg.Connection[Any]
 

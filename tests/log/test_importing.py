@@ -16,7 +16,7 @@ from infrastructure.log.append import LogAppender
 from infrastructure.log.import_lines import Imported, import_lines
 from infrastructure.log.notifier import Announcer
 from infrastructure.log.wakeup import Wakeup
-from tests.log.facts import as_lines, line, rows
+from tests.log.builders import as_lines, line, rows
 from tests.log.faulty_wire import faulty_wire
 
 

@@ -14,7 +14,7 @@ from domain.recorded import Recorded
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.append import LogAppender
 from infrastructure.log.reader import events, member_events
-from tests.log.facts import NOON, joined, rows
+from tests.log.builders import NOON, joined, rows
 
 ALL = Position(2**62)
 

@@ -9,7 +9,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.database.migrations import migrate
 from infrastructure.embedded_postgres.scratch import scratch_server
 from infrastructure.log.safety import require_safe_log, violations
-from tests.log.facts import INSERT
+from tests.log.builders import INSERT
 
 SEQUENCE = "webhook_audit_log_id_seq"
 

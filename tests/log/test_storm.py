@@ -12,7 +12,7 @@ import psycopg
 from domain.position import START, Position
 from infrastructure.database.connection import Database, Role
 from infrastructure.log.reader import GapReader, events
-from tests.log.facts import INSERT, rows
+from tests.log.builders import INSERT, rows
 
 SECONDS = 5.0
 APPENDERS = 16

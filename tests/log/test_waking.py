@@ -14,7 +14,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.log.append import LogAppender
 from infrastructure.log.notifier import Announcer
 from infrastructure.log.wakeup import Wakeup
-from tests.log.facts import joined, rows
+from tests.log.builders import joined, rows
 from tests.log.faulty_wire import faulty_wire
 
 LONG = 20.0

@@ -15,7 +15,7 @@ from infrastructure.observability.metrics.exposing import PortTaken, exposed, is
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.scraping import Scrape
-from tests.projecting.test_runner import wait_until
+from tests.runner.test_runner import wait_until
 
 
 def get(port: int, path: str = "/metrics", *, method: str = "GET", **headers: str) -> tuple[int, str]:

@@ -12,7 +12,7 @@ from projections.histories import at
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.test_exposing import free_port, get
-from tests.reading.facts import altered, unfoldable
+from tests.queries.builders import altered, unfoldable
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 

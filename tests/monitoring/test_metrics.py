@@ -33,8 +33,8 @@ from projections.histories import at, joined, pledged, role_added
 from projections.members import members
 from projections.processor import Step
 from tests.monitoring.scraping import Scrape, scrape
-from tests.projecting.test_runner import wait_until
-from tests.reading.facts import altered, role_created, unfoldable
+from tests.queries.builders import altered, role_created, unfoldable
+from tests.runner.test_runner import wait_until
 
 NAMES = [(each.event_type, each.action) for each in CATALOGUE]
 CANON = (

@@ -23,7 +23,7 @@ from tests.patreon.bodies import (
     member_document,
 )
 from tests.patreon.feed import Feed
-from tests.reading.facts import role_created
+from tests.queries.builders import role_created
 
 ACOLYTE_ROLE, NOVICE_ROLE = ROLES[ACOLYTE[0]][0], ROLES[NOVICE[0]][0]
 

@@ -11,7 +11,7 @@ from infrastructure.ingestion.inbox.delivery import Delivery
 from infrastructure.ingestion.inbox.store import keep
 from infrastructure.sources.discord import translator
 from infrastructure.sources.discord.change import id_of
-from tests.discord_source.world import World, new_guild
+from tests.discord.world import World, new_guild
 from tests.fakes.discord_guild import Dispatch
 from tests.killed import Moment, run_killed
 

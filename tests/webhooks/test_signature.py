@@ -13,7 +13,7 @@ from domain.errors import Refused
 from infrastructure.database.connection import Database
 from infrastructure.sources.patreon.webhook import patreon_door, signature
 from infrastructure.sources.patreon.webhook_secrets import CampaignSecret
-from tests.receiving.facts import NOW, OLD_SECRET, OTHER_SECRET, SECRET, VECTOR, receiver, rows, signed
+from tests.webhooks.builders import NOW, OLD_SECRET, OTHER_SECRET, SECRET, VECTOR, receiver, rows, signed
 
 GOOD = "ea3a294a790f832556ff5462d6afa5d2"
 

@@ -17,7 +17,7 @@ from infrastructure.sources.discord.frame_buffer import WaitingFrames
 from infrastructure.sources.discord.gateway import Collector
 from infrastructure.sources.discord.listener import Listened, Listener
 from infrastructure.sources.discord.rest import pointed_at
-from tests.discord_source.world import new_guild
+from tests.discord.world import new_guild
 from tests.fakes.discord_guild import TrueGuild
 from tests.fakes.fake_discord import FakeDiscord
 

@@ -25,7 +25,7 @@ from infrastructure.database.connection import Database, Role
 from infrastructure.eventsourcing_adapter.application import TempleLedger
 from infrastructure.eventsourcing_adapter.mapper import UndecodableRow
 from infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
-from tests.library.facts import (
+from tests.eventsourcing_adapter.builders import (
     INSERT,
     cut_connections,
     entry,

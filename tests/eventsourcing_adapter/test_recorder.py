@@ -17,7 +17,7 @@ from eventsourcing.persistence import (
 
 from infrastructure.database.connection import Database, Role
 from infrastructure.eventsourcing_adapter.recorder import LogRecorder
-from tests.library.facts import (
+from tests.eventsourcing_adapter.builders import (
     INSERT,
     cut_connections,
     entry,

@@ -18,7 +18,7 @@ from infrastructure.queries.member import (
 )
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, changed_tier, joined, left, pledged, role_added, role_removed
-from tests.reading.facts import now, unfoldable
+from tests.queries.builders import now, unfoldable
 
 
 def then(ledger: Ledger, user_id: str, moment: Moment) -> tuple[str | None, list[str], str | None] | None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infrastructure.database.connection import Database, Role
-from tests.discord_source.world import World, counted, emptied, new_guild
+from tests.discord.world import World, counted, emptied, new_guild
 from tests.fakes.discord_guild import Dispatch, TrueGuild
 
 EXAMPLES: Final = int(os.environ.get("TEMPLE_DISCORD_EXAMPLES", "40"))

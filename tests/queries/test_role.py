@@ -5,7 +5,7 @@ from infrastructure.queries.consistent_read import snapshot
 from infrastructure.queries.role import holder_counts, holders, holders_then, role_history
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, left, role_added, role_removed
-from tests.reading.facts import now, unfoldable
+from tests.queries.builders import now, unfoldable
 
 
 def given_a_role_in_motion(ledger: Ledger) -> None:

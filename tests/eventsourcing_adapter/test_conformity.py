@@ -16,7 +16,7 @@ from eventsourcing.persistence import ApplicationRecorder, Notification, StoredE
 
 from infrastructure.database.connection import Database
 from infrastructure.eventsourcing_adapter.recorder import LogRecorder
-from tests.library.shipped import persistence as shipped
+from tests.eventsourcing_adapter.shipped import persistence as shipped
 
 PREFIX = "toy/"
 

@@ -22,7 +22,7 @@ from infrastructure.database.connection import Database
 from infrastructure.eventsourcing_adapter.application import TempleLedger
 from infrastructure.eventsourcing_adapter.factory import LedgerFactory
 from infrastructure.eventsourcing_adapter.mapper import UndecodableRow
-from tests.library.facts import insert_undecodable, joined, role_added
+from tests.eventsourcing_adapter.builders import insert_undecodable, joined, role_added
 
 
 @pytest.fixture

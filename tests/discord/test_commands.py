@@ -11,7 +11,7 @@ import pytest
 
 from infrastructure.database.connection import Database, Role
 from tests.cli.conftest import Typed, environment, home, spawn, temple  # noqa: F401 -- fixtures
-from tests.discord_source.test_listening import people
+from tests.discord.test_listening import people
 from tests.fakes.discord_guild import TrueGuild
 from tests.fakes.fake_discord import FakeDiscord
 

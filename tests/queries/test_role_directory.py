@@ -14,7 +14,7 @@ from infrastructure.queries.role_directory import (
 )
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, role_added, role_removed
-from tests.reading.facts import role_created, role_deleted, role_renamed
+from tests.queries.builders import role_created, role_deleted, role_renamed
 
 DIRECTORY = RoleDirectory(
     [

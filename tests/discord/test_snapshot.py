@@ -11,7 +11,7 @@ from infrastructure.ingestion.snapshots.snapshot import all_findings, read_snaps
 from infrastructure.sources.discord.backfill import backfill
 from infrastructure.sources.discord.errors import DiscordUnavailable
 from infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
-from tests.discord_source.world import World, new_guild
+from tests.discord.world import World, new_guild
 from tests.fakes.discord_line import GuildRest
 from tests.killed import Moment, run_killed
 

@@ -12,7 +12,7 @@ from infrastructure.sources.discord.listener import FATAL, Listener
 from infrastructure.sources.discord.rest import pointed_at
 from infrastructure.sources.discord.sessions import feed_state, gateway_sessions
 from infrastructure.testing.ledger import Ledger
-from tests.discord_source.conftest import Running, running
+from tests.discord.conftest import Running, running
 from tests.fakes.discord_guild import Dispatch, TrueGuild
 from tests.fakes.fake_discord import AUDIT_LOG, MEMBERS, FakeDiscord
 

@@ -13,7 +13,7 @@ from infrastructure.ingestion.inbox.store import Kept
 from infrastructure.ingestion.webhooks.inbox_writer import NotKept, Writer
 from tests.killed import Moment, run_killed
 from tests.log.faulty_wire import faulty_wire
-from tests.receiving.facts import NOW, VECTOR, receiver, rows, signed
+from tests.webhooks.builders import NOW, VECTOR, receiver, rows, signed
 
 
 def body(number: int) -> bytes:

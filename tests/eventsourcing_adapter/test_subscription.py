@@ -9,7 +9,7 @@ from eventsourcing.persistence import ApplicationRecorder, PersistenceError, Sub
 
 from infrastructure.database.connection import Database, Role
 from infrastructure.eventsourcing_adapter.recorder import LogRecorder
-from tests.library.facts import INSERT, cut_connections, entry, joined, role_added, stored
+from tests.eventsourcing_adapter.builders import INSERT, cut_connections, entry, joined, role_added, stored
 
 SECONDS = 20.0
 

@@ -15,9 +15,9 @@ from infrastructure.database.connection import Database
 from infrastructure.ingestion.inbox.delivery import Delivery
 from infrastructure.sources.discord.frame_buffer import WaitingFrames
 from infrastructure.sources.discord.snapshot import apply_discord_snapshot
-from tests.discord_source.conftest import Running, running
-from tests.discord_source.test_listening import people, then_equal
-from tests.discord_source.world import KINDS
+from tests.discord.conftest import Running, running
+from tests.discord.test_listening import people, then_equal
+from tests.discord.world import KINDS
 from tests.fakes.discord_guild import ENTRY, Dispatch, TrueGuild
 from tests.fakes.fake_discord import AUDIT_LOG, FakeDiscord
 

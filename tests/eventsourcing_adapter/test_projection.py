@@ -19,7 +19,7 @@ from infrastructure.testing.ledger import Ledger
 from projections.activity import activity
 from projections.members import members
 from projections.processor import Projection
-from tests.library.facts import NOON, insert_undecodable, joined, role_added
+from tests.eventsourcing_adapter.builders import NOON, insert_undecodable, joined, role_added
 
 SECONDS = 60.0
 

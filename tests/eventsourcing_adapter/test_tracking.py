@@ -7,8 +7,8 @@ from eventsourcing.persistence import IntegrityError, ProgrammingError, Tracking
 
 from infrastructure.database.connection import Database, Role
 from infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
-from tests.library.facts import cut_connections
-from tests.library.shipped import persistence as shipped
+from tests.eventsourcing_adapter.builders import cut_connections
+from tests.eventsourcing_adapter.shipped import persistence as shipped
 
 
 class TestTheLibrarysContract(shipped.TrackingRecorderTestCase):

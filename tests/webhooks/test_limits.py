@@ -11,7 +11,7 @@ from infrastructure.database.connection import Database
 from infrastructure.ingestion.webhooks.app import MOST_BYTES
 from infrastructure.ingestion.webhooks.failure_limit import FailureLimit
 from infrastructure.ingestion.webhooks.http_protocol import PunctualProtocol
-from tests.receiving.facts import PATH, Receiver, receiver, rows, signed
+from tests.webhooks.builders import PATH, Receiver, receiver, rows, signed
 
 CHUNKED = b"%x\r\n%s\r\n"
 

@@ -10,7 +10,7 @@ from infrastructure.queries.consistent_read import snapshot
 from infrastructure.queries.events import ALL, Picked, following, newest, shown
 from infrastructure.testing.ledger import Ledger
 from projections.histories import at, joined, pledged, role_added
-from tests.reading.facts import unfoldable
+from tests.queries.builders import unfoldable
 
 
 @pytest.fixture
