@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from infrastructure.terminal.errors import ending_of
-from infrastructure.terminal.lazy import LazyGroup, Verb
+from temple_ledger.infrastructure.terminal.errors import ending_of
+from temple_ledger.infrastructure.terminal.lazy import LazyGroup, Verb
 
 if TYPE_CHECKING:
-    from infrastructure.settings import Settings
+    from temple_ledger.infrastructure.settings import Settings
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def _verb(module: str, does: str) -> Verb:
-    return Verb(f"infrastructure.commands.{module}:command", does)
+    return Verb(f"temple_ledger.infrastructure.commands.{module}:command", does)
 
 
 SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
@@ -86,7 +86,7 @@ class Temple(LazyGroup):
 
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
-        from infrastructure.version import version
+        from temple_ledger.infrastructure.version import version
 
         click.echo(f"temple {version()}")
         ctx.exit()
@@ -119,7 +119,7 @@ def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_
     Begin with:
       temple up --demo
     """
-    from infrastructure.terminal.session import Session
+    from temple_ledger.infrastructure.terminal.session import Session
 
     if os.environ.get("NO_COLOR"):
         ctx.color = False
@@ -128,8 +128,8 @@ def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_
 
 def _settings(flags: Mapping[str, Any]) -> "Settings":
     """Loaded by the first command that needs them, and not for --help. From then on there are logs."""
-    from infrastructure.observability.logging import log_to_stderr
-    from infrastructure.settings import SettingsInvalid, load_settings
+    from temple_ledger.infrastructure.observability.logging import log_to_stderr
+    from temple_ledger.infrastructure.settings import SettingsInvalid, load_settings
 
     try:
         settings = load_settings(flags)

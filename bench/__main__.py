@@ -32,7 +32,7 @@ from bench.page import PAGE, write_section
 from bench.report import as_data, as_markdown, machine_data
 from bench.site import open_site
 from bench.sizes import QUICK, Sizes
-from infrastructure.observability.logging import log_to_stderr
+from temple_ledger.infrastructure.observability.logging import log_to_stderr
 
 BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "live": live.measure,

@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
-from infrastructure.observability.logging import log_to_stderr
+from temple_ledger.infrastructure.observability.logging import log_to_stderr
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

@@ -20,10 +20,10 @@ from bench.history import entries, history
 from bench.library import Guild, environment, event_of, make_tables
 from bench.rounds import Contender, take_turns
 from bench.site import rows
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.append import LogAppender
-from infrastructure.log.notifier import Announcer
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.log.notifier import Announcer
 
 START_SECONDS: Final = 120
 DIFFERENT: Final = 2_000

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any, Final
 
-from infrastructure.sources.discord.rest import Counted
-from infrastructure.sources.discord.snowflake import by_number
+from temple_ledger.infrastructure.sources.discord.rest import Counted
+from temple_ledger.infrastructure.sources.discord.snowflake import by_number
 from tests.fakes.discord_guild import Dispatch, TrueGuild, TrueMember, role_object, user_object
 from tests.fakes.fake_discord import FakeDiscord
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from bench.apart import alone, peak_mebibytes
 from bench.site import EMPTY, Site, rows, tidy
-from domain.log_entry import LogEntry, entry_of_line
-from infrastructure.database.connection import Database
-from infrastructure.demo import Community, generate
-from infrastructure.log.import_lines import import_lines
-from infrastructure.log.notifier import Announcer
+from temple_ledger.domain.log_entry import LogEntry, entry_of_line
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.demo import Community, generate
+from temple_ledger.infrastructure.log.import_lines import import_lines
+from temple_ledger.infrastructure.log.notifier import Announcer
 
 SEED: Final = 20_251
 DUPLICATE_SHARE: Final = 0.05

@@ -19,9 +19,9 @@ from bench.history import entries, history, loaded
 from bench.rounds import Contender, take_turns
 from bench.runner import catch_up, daemon, position
 from bench.site import rows
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.append import LogAppender
-from infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.log.notifier import Announcer
 
 PERCENTILES: Final = (50, 95, 99)
 WARM_UP_SECONDS: Final = 1.0

@@ -26,7 +26,7 @@ from pydantic_core import from_json
 
 from bench.history import entries
 from bench.site import rows, tidy
-from domain.log_entry import LogEntry
+from temple_ledger.domain.log_entry import LogEntry
 
 SAVED_AT_ONCE: Final = 500
 WAIT_SECONDS: Final = 1_800

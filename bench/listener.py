@@ -11,9 +11,9 @@ from bench.discord_stand import serve
 from bench.findings import Findings, Goal
 from bench.rounds import Contender, take_turns
 from bench.site import rows
-from infrastructure.database.connection import Database
-from infrastructure.sources.discord.listener import Listener
-from infrastructure.sources.discord.rest import pointed_at
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.sources.discord.listener import Listener
+from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
 MEMBERS: Final = 2_000
 CHANGING: Final = 10

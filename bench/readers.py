@@ -16,7 +16,7 @@ from bench.replaying import fold_newer, replay
 from bench.rounds import Contender, take_turns
 from bench.runner import daemon
 from bench.site import rows, tidy
-from infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, Role
 
 RATE: Final = 50
 """Appends a second, and a read every PAUSE_SECONDS: neither may be what keeps the machine busy."""

@@ -12,9 +12,9 @@ from bench.history import history, loaded
 from bench.replaying import fold_newer, replay, verify_in_full, verify_touched
 from bench.rounds import Contender, take_turns
 from bench.site import rows
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database
-from infrastructure.log.append import LogAppender
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.log.append import LogAppender
 
 MOST_GROWTH: Final = 1.2
 MOST_MEBIBYTES: Final = 300

@@ -26,15 +26,15 @@ from bench.rounds import Contender, take_turns
 from bench.runner import catch_up, daemon
 from bench.senders import SECRET, Sent, send_at_full_speed, send_steadily
 from bench.site import rows
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database
-from infrastructure.ingestion.inbox.delivery import Stored
-from infrastructure.ingestion.inbox.worker import Translating, Translation
-from infrastructure.ingestion.webhooks.app import Receiving, receiver_app
-from infrastructure.ingestion.webhooks.inbox_writer import Writer
-from infrastructure.ingestion.webhooks.server import Server, listening
-from infrastructure.sources.patreon.webhook import patreon_door
-from infrastructure.sources.patreon.webhook_secrets import CampaignSecret
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Stored
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translating, Translation
+from temple_ledger.infrastructure.ingestion.webhooks.app import Receiving, receiver_app
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import Writer
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
+from temple_ledger.infrastructure.sources.patreon.webhook import patreon_door
+from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 
 CONNECTIONS: Final = 32
 MOST_RATE: Final = 6_000

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from time import perf_counter
 
 from bench.apart import peak_mebibytes
-from infrastructure.database.connection import Database
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.read_models.rebuild.apply import Limit
-from infrastructure.read_models.rebuild.rebuild import Rebuild
-from infrastructure.read_models.runner.runner import Runner
-from infrastructure.read_models.verification.full import verify
-from infrastructure.read_models.verification.since_last import verify_since_last
-from infrastructure.read_models.verification.stored_results import keep
-from projections.members import members
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
+from temple_ledger.infrastructure.read_models.verification.stored_results import keep
+from temple_ledger.projections.members import members
 
 ANY: Limit = Limit(share=None)
 

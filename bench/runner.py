@@ -9,14 +9,14 @@ from typing import Final
 
 from bench.apart import peak_mebibytes
 from bench.site import rows
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.read_models.runner.runner import Runner
-from infrastructure.read_models.runner.transaction import read_checkpoints
-from infrastructure.read_models.verification.full import verify
-from projections.activity import activity
-from projections.members import members
-from projections.processor import Projection
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import Projection
 
 PROJECTIONS: Final[Sequence[Projection]] = (members, activity)
 

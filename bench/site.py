@@ -12,11 +12,11 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from infrastructure.database.connection import Database
-from infrastructure.database.schema import bring_up_to_date
-from infrastructure.embedded_postgres.scratch import scratch_server
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.embedded_postgres.settings import DURABLE
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.embedded_postgres.settings import DURABLE
 
 EMPTY: Final = "bench_empty"
 MAINTENANCE: Final = "postgres"

@@ -13,8 +13,8 @@ from bench.discord_stand import OBSERVED, LargeGuildRest
 from bench.findings import Findings, Goal
 from bench.rounds import Contender, take_turns
 from bench.site import rows
-from infrastructure.database.connection import Database
-from infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
 
 MEMBERS: Final = 250_000
 DRIFTING: Final = 100

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from domain import events
-from domain.errors import UndecodableEvent
-from domain.event import Event, UnknownEvent
-from domain.plain_events import PlainFields, plain_decoder, plain_fields
-from domain.recorded import Recorded
+from temple_ledger.domain import events
+from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.event import Event, UnknownEvent
+from temple_ledger.domain.plain_events import PlainFields, plain_decoder, plain_fields
+from temple_ledger.domain.recorded import Recorded
 
 VERSION_KEY: Final = "event_version"
 """The key in metadata that says in which version a row was written; absent means 1."""

@@ -15,7 +15,7 @@ LedgerError
 └── ProjectionMisdeclared    a projection that can not work as its author declared it
 """
 
-from domain.position import Position
+from temple_ledger.domain.position import Position
 
 
 class LedgerError(Exception):

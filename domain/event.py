@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
-from domain.position import START, Position
+from temple_ledger.domain.position import START, Position
 
 if TYPE_CHECKING:
     from eventsourcing.domain import DomainEventProtocol

@@ -1,8 +1,8 @@
-"""The events of a community. Which row of the log is which of them is said in `domain.catalogue`."""
+"""The events of a community. Which row of the log is which of them is said in `temple_ledger.domain.catalogue`."""
 
 from typing import ClassVar
 
-from domain.event import Event, Name100, Tier
+from temple_ledger.domain.event import Event, Name100, Tier
 
 
 class MemberJoined(Event):

@@ -6,7 +6,7 @@ does neither. So no other place turns text into a time: what we store was parsed
 
 from datetime import UTC, datetime
 
-from domain.errors import InvalidEvent
+from temple_ledger.domain.errors import InvalidEvent
 
 
 def parse_instant(text: object) -> datetime:

@@ -12,12 +12,12 @@ from uuid import UUID, uuid5
 
 from pydantic_core import SchemaValidator, core_schema, from_json, to_json
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import InvalidEvent
-from domain.event import LONGEST_NAME, LONGEST_SOURCE, Event
-from domain.instant import format_instant, in_utc, parse_instant
-from domain.position import START
-from domain.recorded import Recorded
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.event import LONGEST_NAME, LONGEST_SOURCE, Event
+from temple_ledger.domain.instant import format_instant, in_utc, parse_instant
+from temple_ledger.domain.position import START
+from temple_ledger.domain.recorded import Recorded
 
 NAMESPACE: Final = UUID("7a6b1d0e-5f0c-5c39-9d0e-3b1f6c1a52d4")
 """Of the event ids that are computed from a line."""

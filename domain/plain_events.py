@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origi
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
-from domain.event import LONGEST_NAME, LONGEST_SOURCE, Event
-from domain.recorded import Recorded, decode_metadata
+from temple_ledger.domain.event import LONGEST_NAME, LONGEST_SOURCE, Event
+from temple_ledger.domain.recorded import Recorded, decode_metadata
 
 Decode = Callable[[Recorded], Event]
 

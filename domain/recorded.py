@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic_core import from_json
 
-from domain.errors import UndecodableEvent
-from domain.position import Position
+from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.position import Position
 
 
 class Recorded(NamedTuple):

@@ -1,9 +1,9 @@
 """The tally of events per hour, type, action and source, which dashboards read."""
 
-from domain.errors import UndecodableEvent
-from domain.recorded import Recorded
-from projections.tables import Column, ColumnType, Table
-from projections.tally import Increments, Tally
+from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tally import Increments, Tally
 
 
 def _count(event: Recorded) -> Increments:

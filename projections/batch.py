@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple
 
-from domain.position import Position
-from domain.recorded import Recorded
-from projections.difference import EMPTY, Changes, member_difference
-from projections.fold import Fold, Folded, Frontier
-from projections.member_projection import State
-from projections.tables import Rows
-from projections.tally import Key, Tally
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.difference import EMPTY, Changes, member_difference
+from temple_ledger.projections.fold import Fold, Folded, Frontier
+from temple_ledger.projections.member_projection import State
+from temple_ledger.projections.tables import Rows
+from temple_ledger.projections.tally import Key, Tally
 
 
 class Stored(NamedTuple):

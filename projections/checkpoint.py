@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.position import Position
+from temple_ledger.domain.position import Position
 
 
 class ProjectionState(StrEnum):

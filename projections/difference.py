@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from projections.tables import Row, Rows, Table
+from temple_ledger.projections.tables import Row, Rows, Table
 
 EMPTY: Rows = {}
 

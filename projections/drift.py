@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from projections.tables import Row, Rows, Table
+from temple_ledger.projections.tables import Row, Rows, Table
 
 
 class DriftKind(StrEnum):

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from domain.recorded import Recorded
-from projections.fold import Fold, Unfoldable
-from projections.member_projection import State
-from projections.tables import Row, Rows
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.fold import Fold, Unfoldable
+from temple_ledger.projections.member_projection import State
+from temple_ledger.projections.tables import Row, Rows
 
 
 class Cause(NamedTuple):

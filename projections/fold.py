@@ -10,12 +10,12 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, cast
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import InvalidEvent
-from domain.position import Position
-from domain.recorded import Recorded
-from projections.member_projection import MemberProjection, State
-from projections.tables import Rows
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.tables import Rows
 
 
 class Frontier(NamedTuple):

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from domain.events import (
+from temple_ledger.domain.events import (
     MarkedInactive,
     MemberJoined,
     MemberLeft,

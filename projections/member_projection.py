@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from domain.errors import ProjectionMisdeclared
-from domain.event import Event
-from projections.tables import Rows, Table, check_name
+from temple_ledger.domain.errors import ProjectionMisdeclared
+from temple_ledger.domain.event import Event
+from temple_ledger.projections.tables import Rows, Table, check_name
 
 State = TypeVar("State")
 Evolve = Callable[[State, Event], State]

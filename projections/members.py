@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from domain.events import (
+from temple_ledger.domain.events import (
     MarkedInactive,
     MemberJoined,
     MemberLeft,
@@ -16,8 +16,8 @@ from domain.events import (
     RoleAdded,
     RoleRemoved,
 )
-from projections.member_projection import MemberProjection
-from projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
 
 ROLES: Final = Table(
     "discord_user_current_roles",

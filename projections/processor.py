@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.position import Position
-from domain.recorded import Recorded
-from projections.batch import (
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.batch import (
     Exceptions,
     Failure,
     Known,
@@ -19,12 +19,12 @@ from projections.batch import (
     fold_batch,
     known_of,
 )
-from projections.checkpoint import Checkpoint, ProjectionState
-from projections.difference import EMPTY, Changes
-from projections.fold import Fold, Frontier
-from projections.member_projection import MemberProjection, State
-from projections.tables import Table
-from projections.tally import Key, Tally
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.difference import EMPTY, Changes
+from temple_ledger.projections.fold import Fold, Frontier
+from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.tables import Table
+from temple_ledger.projections.tally import Key, Tally
 
 Projection = MemberProjection[Any] | Tally
 

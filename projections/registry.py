@@ -6,13 +6,13 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
-from domain.catalogue import CATALOGUE, Catalogue, EventType
-from domain.errors import ProjectionMisdeclared, UnknownName
-from projections.activity import activity
-from projections.member_projection import MemberProjection
-from projections.members import members
-from projections.processor import Projection
-from projections.tally import Tally
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType
+from temple_ledger.domain.errors import ProjectionMisdeclared, UnknownName
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.tally import Tally
 
 PROJECTIONS: Final = "temple_ledger.projections"
 """Entry points of this group name a MemberProjection or a Tally."""

@@ -13,16 +13,16 @@ from collections.abc import Mapping, Sequence
 from typing import Generic
 from uuid import UUID
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.event import Event
-from domain.log_entry import entry_of_event, recorded_of
-from domain.position import Position
-from domain.recorded import Recorded
-from projections.batch import Exceptions, Histories, Known, Stored, by_member, fold_batch, known_of
-from projections.difference import EMPTY
-from projections.fold import Fold, Folded
-from projections.member_projection import MemberProjection, State
-from projections.tables import Row, Rows
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.log_entry import entry_of_event, recorded_of
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.batch import Exceptions, Histories, Known, Stored, by_member, fold_batch, known_of
+from temple_ledger.projections.difference import EMPTY
+from temple_ledger.projections.fold import Fold, Folded
+from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.tables import Row, Rows
 
 
 class Specification(Generic[State]):

@@ -10,7 +10,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
 
-from domain.errors import ProjectionMisdeclared
+from temple_ledger.domain.errors import ProjectionMisdeclared
 
 Row = tuple[Any, ...]
 """The values of a table's declared columns, in their order, without `user_id` and without the stamp."""

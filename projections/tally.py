@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from domain.errors import ProjectionMisdeclared
-from domain.recorded import Recorded
-from projections.tables import ColumnType, Table, check_name
+from temple_ledger.domain.errors import ProjectionMisdeclared
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.tables import ColumnType, Table, check_name
 
 Key = tuple[Any, ...]
 Increments = Mapping[Key, int]

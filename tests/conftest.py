@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,14 +11,27 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from infrastructure.database.connection import Database
-from infrastructure.database.schema import bring_up_to_date
-from infrastructure.embedded_postgres.scratch import scratch_server
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.embedded_postgres.settings import SHARED_MEMORY
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.embedded_postgres.settings import SHARED_MEMORY
 from tests.copies import Copies
 
 TEMPLATE = "temple_template"
+
+
+class _OneImportName:
+    """Refuses the short names, which the root of the checkout offers: each class would be there twice."""
+
+    short = frozenset({"domain", "projections", "infrastructure", "sql", "deploy", "cli"})
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name in self.short:
+            raise ModuleNotFoundError(f"import temple_ledger.{name}, not {name}", name=name)
+
+
+sys.meta_path.insert(0, _OneImportName())
 ENOUGH_BYTES: Final = 3 * 1024**3
 
 

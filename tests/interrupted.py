@@ -1,8 +1,8 @@
 """The projection `members`, interrupted by a person while it folds one certain member."""
 
-from domain.event import Event
-from projections.member_projection import MemberProjection
-from projections.members import Member, members
+from temple_ledger.domain.event import Event
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.members import Member, members
 
 
 def interrupted_at(user_id: str) -> MemberProjection[Member]:

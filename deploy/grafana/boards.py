@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from deploy.grafana.audit import AUDIT
-from deploy.grafana.health import HEALTH
-from deploy.grafana.performance import PERFORMANCE
+from temple_ledger.deploy.grafana.audit import AUDIT
+from temple_ledger.deploy.grafana.health import HEALTH
+from temple_ledger.deploy.grafana.performance import PERFORMANCE
 
 _ALL = (HEALTH, AUDIT, PERFORMANCE)
 

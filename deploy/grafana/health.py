@@ -1,6 +1,6 @@
 """Temple Health Overview: whether the ledger is right, at a glance."""
 
-from deploy.grafana.board import SQL, Board, Panel, PromQL
+from temple_ledger.deploy.grafana.board import SQL, Board, Panel, PromQL
 
 VERIFIES = """
 select distinct on (projection)

@@ -1,6 +1,6 @@
 """Performance Monitoring: what takes how long, and how much room."""
 
-from deploy.grafana.board import SQL, Board, Panel, PromQL
+from temple_ledger.deploy.grafana.board import SQL, Board, Panel, PromQL
 
 SIZES = """
 select

@@ -5,9 +5,9 @@ from typing import Any
 import click
 from pydantic import SecretStr
 
-from infrastructure.settings import Settings, origins
-from infrastructure.terminal.dsn import HIDDEN, shown
-from infrastructure.terminal.session import Session, as_json, print_rows
+from temple_ledger.infrastructure.settings import Settings, origins
+from temple_ledger.infrastructure.terminal.dsn import HIDDEN, shown
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_rows
 
 
 @click.group("config")

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from domain.errors import LedgerError, Refused
-from infrastructure.database.connection import Role
-from infrastructure.database.migrations import applied, pending
-from infrastructure.database.schema import bring_up_to_date
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.terminal.dsn import psql_environment, shown
-from infrastructure.terminal.session import Session, as_json, print_fields
+from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.migrations import applied, pending
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.terminal.dsn import psql_environment, shown
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 
 
 @click.group("db")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from infrastructure.demo import Community, write_history
+from temple_ledger.infrastructure.demo import Community, write_history
 
 SEED = 1
 

@@ -10,21 +10,21 @@ from uuid import UUID
 
 import click
 
-from domain.errors import Refused
-from infrastructure.database.connection import Role
-from infrastructure.database.migrations import require_current
-from infrastructure.ingestion.snapshots.finding import Finding
-from infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
-from infrastructure.log.notifier import Announcer
-from infrastructure.processes.foreground import stopped_by_signals, tell_service_manager
-from infrastructure.processes.running import present
-from infrastructure.queries.consistent_read import snapshot as reading
-from infrastructure.queries.role_directory import RoleDirectory, read_directory
-from infrastructure.read_models.operations import whoever_runs_this
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_fields
-from infrastructure.terminal.snapshot_report import show, show_json
-from infrastructure.terminal.text import plural
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.processes.foreground import stopped_by_signals, tell_service_manager
+from temple_ledger.infrastructure.processes.running import present
+from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
+from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
+from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
+from temple_ledger.infrastructure.terminal.text import plural
 
 MOST_DAYS: Final = 45
 
@@ -56,8 +56,8 @@ def listen(session: Session) -> int:
     Exit codes: 0 stopped; 1 Discord says no (token, intent), or frames were lost; 4 no database, or
     Discord not reached; 5 the ledger is about another guild, or the database does not fit this version.
     """
-    from infrastructure.sources.discord.listener import Listener
-    from infrastructure.sources.discord.rest import pointed_at
+    from temple_ledger.infrastructure.sources.discord.listener import Listener
+    from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
     token, settings = _token(session), session.settings
     with stopped_by_signals() as stop, _told(session) as ended:
@@ -102,8 +102,8 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
     \b
     Exit codes: 0 read; 1 Discord says no; 4 no database, or Discord not reached; 5 another guild.
     """
-    from infrastructure.sources.discord.backfill import ReadBack, backfill
-    from infrastructure.sources.discord.rest import Rest
+    from temple_ledger.infrastructure.sources.discord.backfill import ReadBack, backfill
+    from temple_ledger.infrastructure.sources.discord.rest import Rest
 
     since = None if days is None else datetime.now(UTC) - timedelta(days=days)
 
@@ -137,8 +137,8 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
     Exit codes: 0 nothing differs, or all was appended; 1 Discord says no; 3 something differs;
     4 no database, or Discord not reached; 5 held back, or another guild.
     """
-    from infrastructure.sources.discord.catch_up import translate_all
-    from infrastructure.sources.discord.rest import Rest
+    from temple_ledger.infrastructure.sources.discord.catch_up import translate_all
+    from temple_ledger.infrastructure.sources.discord.rest import Rest
 
     with _told(session) as ended:
         with Announcer(session.database) as announcer:
@@ -166,11 +166,11 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
 
 
 async def _taken(session: Session, rest: Any, guild: str, announcer: Announcer) -> UUID:
-    from infrastructure.database.in_thread import in_thread
-    from infrastructure.sources.discord.backfill import backfill
-    from infrastructure.sources.discord.catch_up import SETTLE_SECONDS, translate_all
-    from infrastructure.sources.discord.errors import DiscordRefuses
-    from infrastructure.sources.discord.snapshot import take_snapshot
+    from temple_ledger.infrastructure.database.in_thread import in_thread
+    from temple_ledger.infrastructure.sources.discord.backfill import backfill
+    from temple_ledger.infrastructure.sources.discord.catch_up import SETTLE_SECONDS, translate_all
+    from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses
+    from temple_ledger.infrastructure.sources.discord.snapshot import take_snapshot
 
     try:
         await backfill(session.database, rest, guild, announcer=announcer)
@@ -186,15 +186,15 @@ async def _taken(session: Session, rest: Any, guild: str, announcer: Announcer) 
 
 def _is_listening(session: Session) -> bool:
     """Whether a session of the gateway goes on, as far as anybody noted."""
-    from infrastructure.sources.discord.sessions import gateway_sessions
+    from temple_ledger.infrastructure.sources.discord.sessions import gateway_sessions
 
     with reading(session.database) as connection:
         return any(each.ended_at is None for each in gateway_sessions(connection, 1))
 
 
 def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, announcer: Announcer) -> dict[str, Any]:
-    from infrastructure.ingestion.snapshots.guard import Held
-    from infrastructure.sources.discord.snapshot import apply_discord_snapshot
+    from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+    from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot
 
     try:
         done = apply_discord_snapshot(
@@ -234,7 +234,7 @@ class _Ended:
 @contextmanager
 def _told(session: Session) -> Iterator[_Ended]:
     """What Discord says no to is one sentence and a number; what else goes wrong is told by whoever tells it always."""
-    from infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
+    from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
 
     ended = _Ended()
     try:
@@ -248,8 +248,8 @@ def _told(session: Session) -> Iterator[_Ended]:
 
 
 def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> Result:
-    from infrastructure.sources.discord.listener import guild_of
-    from infrastructure.sources.discord.rest import logged_in, pointed_at
+    from temple_ledger.infrastructure.sources.discord.listener import guild_of
+    from temple_ledger.infrastructure.sources.discord.rest import logged_in, pointed_at
 
     token, settings = _token(session), session.settings
     _check(session)

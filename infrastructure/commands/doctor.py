@@ -7,15 +7,15 @@ from typing import Final
 
 import click
 
-from domain.errors import LedgerError
-from infrastructure.database.connection import Database, Role
-from infrastructure.observability.doctor import log, machine, server
-from infrastructure.observability.doctor.finding import Finding, Outcome, fail
-from infrastructure.observability.doctor.projections import check_projections
-from infrastructure.observability.doctor.verifying import check_verifying
-from infrastructure.settings import FILE, Settings, secret_file
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.observability.doctor import log, machine, server
+from temple_ledger.infrastructure.observability.doctor.finding import Finding, Outcome, fail
+from temple_ledger.infrastructure.observability.doctor.projections import check_projections
+from temple_ledger.infrastructure.observability.doctor.verifying import check_verifying
+from temple_ledger.infrastructure.settings import FILE, Settings, secret_file
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 
 COLOURS: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
 

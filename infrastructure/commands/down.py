@@ -4,10 +4,10 @@ from typing import Final
 
 import click
 
-from domain.errors import LedgerError, Refused
-from infrastructure.commands.db import stopped
-from infrastructure.processes.running import Present, everybody
-from infrastructure.terminal.session import Session
+from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.infrastructure.commands.db import stopped
+from temple_ledger.infrastructure.processes.running import Present, everybody
+from temple_ledger.infrastructure.terminal.session import Session
 
 PATIENCE_SECONDS: Final = 30.0
 

@@ -8,17 +8,17 @@ from typing import Any
 import click
 from pydantic_core import from_json
 
-from domain.errors import InvalidEvent
-from domain.instant import format_instant
-from domain.log_entry import LogEntry, entry_of, entry_of_line
-from infrastructure.log.append import LogAppender
-from infrastructure.log.notifier import Announcer
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.role_directory import read_directory
-from infrastructure.terminal.event_rows import ROLE_CHANGE
-from infrastructure.terminal.session import Session, as_json, print_json
-from infrastructure.terminal.times import AT
-from projections.registry import catalogue
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.log_entry import LogEntry, entry_of, entry_of_line
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.terminal.event_rows import ROLE_CHANGE
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.infrastructure.terminal.times import AT
+from temple_ledger.projections.registry import catalogue
 
 
 @click.command("append")

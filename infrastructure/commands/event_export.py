@@ -10,15 +10,15 @@ from typing import Final
 
 import click
 
-from domain.position import Position
-from infrastructure.database.connection import Role
-from infrastructure.database.statements import statement
-from infrastructure.log.export import EVERY_POSITION, Selection, exported_lines
-from infrastructure.queries.consistent_read import Connection
-from infrastructure.terminal.progress import bar
-from infrastructure.terminal.session import Session
-from infrastructure.terminal.text import plural
-from infrastructure.terminal.times import BEGINNING, END
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.export import EVERY_POSITION, Selection, exported_lines
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.terminal.progress import bar
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.terminal.times import BEGINNING, END
 
 LINES_AT_ONCE: Final = 1_000
 

@@ -14,15 +14,15 @@ from typing import BinaryIO, Final
 
 import click
 
-from infrastructure.log.import_lines import Imported, import_lines
-from infrastructure.log.notifier import Announcer
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.projection_status import projection_statuses
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.progress import bar
-from infrastructure.terminal.session import Session, as_json, print_json
-from infrastructure.terminal.text import plural
-from projections.registry import catalogue, installed
+from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.projection_status import projection_statuses
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.progress import bar
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import catalogue, installed
 
 TOLD: Final = 5
 """How many refused lines are told; the rejects file has them all."""

@@ -6,25 +6,25 @@ from uuid import UUID
 
 import click
 
-from domain.position import START, Position
-from domain.recorded import Recorded
-from infrastructure.database.connection import Role
-from infrastructure.database.statements import statement
-from infrastructure.log.reader import GapReader
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.queries.consistent_read import Connection, snapshot
-from infrastructure.queries.events import LAST, Picked, following, newest, shown
-from infrastructure.queries.role_directory import RoleDirectory, read_directory
-from infrastructure.read_models.operations import parked
-from infrastructure.terminal.event_filters import picked_of, picking
-from infrastructure.terminal.event_rows import (
+from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.reader import GapReader
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
+from temple_ledger.infrastructure.queries.events import LAST, Picked, following, newest, shown
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
+from temple_ledger.infrastructure.read_models.operations import parked
+from temple_ledger.infrastructure.terminal.event_filters import picked_of, picking
+from temple_ledger.infrastructure.terminal.event_rows import (
     event_data,
     event_json,
     event_name,
     print_events,
     target_label,
 )
-from infrastructure.terminal.session import Session, as_json, print_fields, print_json
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json
 
 PAGE: Final = 1_000
 LOOK_BACK: Final = 1_000

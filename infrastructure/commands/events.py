@@ -2,10 +2,10 @@
 
 import click
 
-from infrastructure.commands.event_append import append
-from infrastructure.commands.event_export import export
-from infrastructure.commands.event_import import import_
-from infrastructure.commands.event_reading import list_, show, tail
+from temple_ledger.infrastructure.commands.event_append import append
+from temple_ledger.infrastructure.commands.event_export import export
+from temple_ledger.infrastructure.commands.event_import import import_
+from temple_ledger.infrastructure.commands.event_reading import list_, show, tail
 
 
 @click.group("events")

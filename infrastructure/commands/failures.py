@@ -6,20 +6,20 @@ from typing import Any
 
 import click
 
-from domain.errors import Refused, UnknownName
-from domain.position import Position
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.events import shown
-from infrastructure.queries.role_directory import read_directory
-from infrastructure.read_models.operations import Parked, parked, retry, skip
-from infrastructure.terminal.event_rows import event_data, event_row
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
-from infrastructure.terminal.text import listed, plural
-from projections.batch import Failure
-from projections.processor import Projection
-from projections.registry import catalogue, named
-from projections.tally import Tally
+from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.events import shown
+from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.read_models.operations import Parked, parked, retry, skip
+from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
+from temple_ledger.infrastructure.terminal.text import listed, plural
+from temple_ledger.projections.batch import Failure
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.registry import catalogue, named
+from temple_ledger.projections.tally import Tally
 
 projection_option = click.option("--projection", metavar="NAME", help="Only what this projection parked.")
 

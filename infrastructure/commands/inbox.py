@@ -6,24 +6,24 @@ from typing import Any
 
 import click
 
-from domain.errors import UnknownName
-from infrastructure.database.connection import Role, database_errors
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox import administration as listing
-from infrastructure.ingestion.inbox.administration import Chosen, Listed
-from infrastructure.ingestion.inbox.delivery import State
-from infrastructure.ingestion.inbox.health import sources as read_sources
-from infrastructure.ingestion.inbox.retention import prunable
-from infrastructure.ingestion.inbox.retention import prune as prune_inbox
-from infrastructure.ingestion.inbox.worker import Translating
-from infrastructure.log.notifier import Announcer
-from infrastructure.processes.sources import translators
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.read_models.operations import whoever_runs_this
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
-from infrastructure.terminal.text import plural
-from infrastructure.terminal.times import BEGINNING
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.infrastructure.database.connection import Role, database_errors
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox import administration as listing
+from temple_ledger.infrastructure.ingestion.inbox.administration import Chosen, Listed
+from temple_ledger.infrastructure.ingestion.inbox.delivery import State
+from temple_ledger.infrastructure.ingestion.inbox.health import sources as read_sources
+from temple_ledger.infrastructure.ingestion.inbox.retention import prunable
+from temple_ledger.infrastructure.ingestion.inbox.retention import prune as prune_inbox
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.processes.sources import translators
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.terminal.times import BEGINNING
 
 COLUMNS = ("id", "source", "kind", "origin", "received_at", "state", "repeats", "size", "note")
 SOURCES = ("source", "last_received_at", "received", "repeats", "waiting", "failed", "unparseable", "events")

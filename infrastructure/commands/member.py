@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from domain.errors import InvalidEvent
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.queries.as_of import Moment
-from infrastructure.queries.consistent_read import Connection, snapshot
-from infrastructure.queries.member import (
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
+from temple_ledger.infrastructure.queries.member import (
     Member,
     MemberThen,
     list_members,
@@ -21,18 +21,18 @@ from infrastructure.queries.member import (
     stored_members,
     waiting_events,
 )
-from infrastructure.queries.role_directory import RoleDirectory, read_directory, require_role
-from infrastructure.read_models.operations import Parked, parked
-from infrastructure.read_models.runner.transaction import PostgresTransaction
-from infrastructure.terminal.event_rows import event_data, event_row
-from infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
-from infrastructure.terminal.text import plural
-from infrastructure.terminal.times import as_of as as_of_option
-from infrastructure.terminal.times import known_at as known_at_option
-from projections.explain import Cause, causes
-from projections.fold import Fold
-from projections.members import ROLES, STATUS, members
-from projections.registry import catalogue
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory, require_role
+from temple_ledger.infrastructure.read_models.operations import Parked, parked
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
+from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
+from temple_ledger.projections.explain import Cause, causes
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.members import ROLES, STATUS, members
+from temple_ledger.projections.registry import catalogue
 
 user_id = click.argument("user_id", metavar="ID")
 

@@ -2,13 +2,13 @@
 
 import click
 
-from domain.errors import Refused
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.role_directory import read_directory, require_role
-from infrastructure.sources.patreon.mismatches import drifted, paying_and_not_here, tier_roles
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_json, print_rows
-from infrastructure.terminal.text import plural
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.role_directory import read_directory, require_role
+from temple_ledger.infrastructure.sources.patreon.mismatches import drifted, paying_and_not_here, tier_roles
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
+from temple_ledger.infrastructure.terminal.text import plural
 
 COLUMNS = ("drift", "user_id", "tier", "role", "granted_at", "granted_by")
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from infrastructure.observability.deploy_files import PLACEHOLDER, export
-from infrastructure.terminal.session import Session, as_json, print_json
-from infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.observability.deploy_files import PLACEHOLDER, export
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.infrastructure.terminal.text import plural
 
 
 @click.group("monitoring")

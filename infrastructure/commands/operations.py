@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.operations import Entry, operation, operations
-from infrastructure.terminal.session import Session, as_json, print_fields, print_rows
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.operations import Entry, operation, operations
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
 
 COLUMNS = ("id", "performed_at", "kind", "projection", "performed_by", "reason")
 

@@ -9,23 +9,23 @@ from uuid import UUID
 
 import click
 
-from domain.errors import DatabaseUnavailable, Refused
-from infrastructure.ingestion.inbox.worker import Translating
-from infrastructure.ingestion.snapshots.apply import apply_snapshot
-from infrastructure.ingestion.snapshots.guard import Held
-from infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
-from infrastructure.log.notifier import Announcer
-from infrastructure.queries.consistent_read import snapshot as reading
-from infrastructure.read_models.operations import whoever_runs_this
-from infrastructure.sources.patreon.client import PatreonClient
-from infrastructure.sources.patreon.factory import client as make_client
-from infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
-from infrastructure.sources.patreon.translator import PatreonTranslator
-from infrastructure.sources.patreon.webhooks import read_webhooks
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_rows
-from infrastructure.terminal.snapshot_report import show, show_json
-from infrastructure.terminal.text import plural
+from temple_ledger.domain.errors import DatabaseUnavailable, Refused
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.snapshots.apply import apply_snapshot
+from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
+from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
+from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
+from temple_ledger.infrastructure.sources.patreon.factory import client as make_client
+from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
+from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
+from temple_ledger.infrastructure.sources.patreon.webhooks import read_webhooks
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_rows
+from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
+from temple_ledger.infrastructure.terminal.text import plural
 
 Result = TypeVar("Result")
 

@@ -6,18 +6,18 @@ from typing import Final
 
 import click
 
-from domain.position import START, Position
-from infrastructure.database.connection import Role
-from infrastructure.database.statements import statement
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.projection_status import projection_status, projection_statuses
-from infrastructure.read_models.operations import set_state
-from infrastructure.read_models.runner.transaction import read_checkpoints
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_fields, print_rows
-from projections.checkpoint import ProjectionState
-from projections.registry import installed, named
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.projection_status import projection_status, projection_statuses
+from temple_ledger.infrastructure.read_models.operations import set_state
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.registry import installed, named
 
 POLL_SECONDS: Final = 0.05
 WAIT_SECONDS: Final = 60.0

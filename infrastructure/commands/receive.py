@@ -7,17 +7,17 @@ from contextlib import contextmanager
 import click
 from prometheus_client import CollectorRegistry
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.database.connection import Role
-from infrastructure.database.migrations import require_current
-from infrastructure.ingestion.webhooks.server import Server
-from infrastructure.observability.metrics.exposing import exposed
-from infrastructure.observability.metrics.registry import new_registry
-from infrastructure.processes.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
-from infrastructure.processes.running import present
-from infrastructure.processes.webhook_receiver import paths, receiving
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server
+from temple_ledger.infrastructure.observability.metrics.exposing import exposed
+from temple_ledger.infrastructure.observability.metrics.registry import new_registry
+from temple_ledger.infrastructure.processes.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
+from temple_ledger.infrastructure.processes.running import present
+from temple_ledger.infrastructure.processes.webhook_receiver import paths, receiving
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session
 
 POLL_SECONDS = 0.2
 

@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import click
 
-from infrastructure.commands import verification_report as comparing
-from infrastructure.read_models.verification.reconcile import Reconciled, issues_of, reconcile
-from infrastructure.read_models.verification.result import Verified
-from infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_json
-from infrastructure.terminal.state_folder import private_folder
-from infrastructure.terminal.text import plural
-from projections.registry import catalogue
+from temple_ledger.infrastructure.commands import verification_report as comparing
+from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, issues_of, reconcile
+from temple_ledger.infrastructure.read_models.verification.result import Verified
+from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.infrastructure.terminal.state_folder import private_folder
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import catalogue
 
 FOLDER: Final = "logs"
 DETAILS: Final = "consistency-issues.log"

@@ -6,17 +6,17 @@ from typing import Any
 
 import click
 
-from domain.errors import Refused
-from infrastructure.commands import verification_report as comparing
-from infrastructure.commands.verification_report import Compared
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.role_directory import read_directory
-from infrastructure.read_models.verification.repair import MOST_MEMBERS, Repaired, repair
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_json
-from infrastructure.terminal.text import plural
-from projections.registry import catalogue
-from projections.tally import Tally
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.commands import verification_report as comparing
+from temple_ledger.infrastructure.commands.verification_report import Compared
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.read_models.verification.repair import MOST_MEMBERS, Repaired, repair
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import catalogue
+from temple_ledger.projections.tally import Tally
 
 
 @dataclass

@@ -7,26 +7,26 @@ from typing import Any
 
 import click
 
-from domain.errors import Refused
-from domain.position import Position
-from infrastructure.database.connection import Role
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.in_people import InPeople
-from infrastructure.queries.projection_status import projection_status
-from infrastructure.queries.role_directory import RoleDirectory, read_directory
-from infrastructure.read_models.rebuild import progress as notes
-from infrastructure.read_models.rebuild.apply import Applied, Limit
-from infrastructure.read_models.rebuild.compare import Shown
-from infrastructure.read_models.rebuild.rebuild import Folding, Rebuild
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.percent import PERCENT
-from infrastructure.terminal.progress import bar
-from infrastructure.terminal.session import Session, as_json, print_json
-from infrastructure.terminal.text import plural
-from projections.drift import Drift
-from projections.processor import Projection
-from projections.registry import catalogue, installed, named
-from projections.tally import Tally
+from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.in_people import InPeople
+from temple_ledger.infrastructure.queries.projection_status import projection_status
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
+from temple_ledger.infrastructure.read_models.rebuild import progress as notes
+from temple_ledger.infrastructure.read_models.rebuild.apply import Applied, Limit
+from temple_ledger.infrastructure.read_models.rebuild.compare import Shown
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Rebuild
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.percent import PERCENT
+from temple_ledger.infrastructure.terminal.progress import bar
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.drift import Drift
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.registry import catalogue, installed, named
+from temple_ledger.projections.tally import Tally
 
 SENTENCES = 20
 """How many kinds of change are told; the rest is a number."""

@@ -5,19 +5,19 @@ from typing import Any
 
 import click
 
-from domain.instant import format_instant
-from infrastructure.queries.as_of import Moment
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.role import Holder, holder_counts, holders, holders_then, role_history
-from infrastructure.queries.role_difference import Holding, role_difference
-from infrastructure.queries.role_directory import read_directory, require_role
-from infrastructure.terminal.event_rows import event_data
-from infrastructure.terminal.session import Session, as_json, print_json, print_rows
-from infrastructure.terminal.text import plural
-from infrastructure.terminal.times import END
-from infrastructure.terminal.times import as_of as as_of_option
-from infrastructure.terminal.times import known_at as known_at_option
-from projections.registry import catalogue
+from temple_ledger.domain.instant import format_instant
+from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.role import Holder, holder_counts, holders, holders_then, role_history
+from temple_ledger.infrastructure.queries.role_difference import Holding, role_difference
+from temple_ledger.infrastructure.queries.role_directory import read_directory, require_role
+from temple_ledger.infrastructure.terminal.event_rows import event_data
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.terminal.times import END
+from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
+from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
+from temple_ledger.projections.registry import catalogue
 
 role_argument = click.argument("role", metavar="ROLE")
 

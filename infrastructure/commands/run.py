@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 import click
 
-from infrastructure.processes.foreground import Folded, fold, stopped_by_signals, tell_service_manager
-from infrastructure.processes.metrics_server import OFF, measuring, metrics_port
-from infrastructure.processes.running import present
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.projection_status import projection_statuses
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session
-from infrastructure.terminal.text import listed, plural
-from projections.processor import Projection
-from projections.registry import installed, named
+from temple_ledger.infrastructure.processes.foreground import Folded, fold, stopped_by_signals, tell_service_manager
+from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring, metrics_port
+from temple_ledger.infrastructure.processes.running import present
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.projection_status import projection_statuses
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.text import listed, plural
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.registry import installed, named
 
 
 @click.command("run")

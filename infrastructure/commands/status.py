@@ -8,18 +8,18 @@ from typing import Any, Final
 
 import click
 
-from domain.errors import LedgerError
-from infrastructure.commands.db import database_status
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox.health import SourceHealth, sources
-from infrastructure.processes.running import everybody
-from infrastructure.queries.consistent_read import Connection, snapshot
-from infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
-from infrastructure.read_models.verification.stored_results import Kept, latest
-from infrastructure.sources.patreon.health import PatreonHealth, patreon_health
-from infrastructure.terminal.session import Session, as_json, print_json, print_rows
-from infrastructure.terminal.text import plural
-from projections.registry import installed
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.commands.db import database_status
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
+from temple_ledger.infrastructure.processes.running import everybody
+from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
+from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
+from temple_ledger.infrastructure.read_models.verification.stored_results import Kept, latest
+from temple_ledger.infrastructure.sources.patreon.health import PatreonHealth, patreon_health
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import installed
 
 STATUSES: Final = ("active", "inactive", "departed")
 PATRONS: Final = "patrons"
@@ -91,7 +91,7 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
     if not watch:
         show(_look(session))
         return
-    from infrastructure.processes.foreground import stopped_by_signals
+    from temple_ledger.infrastructure.processes.foreground import stopped_by_signals
 
     ended = Event()
     with stopped_by_signals() as stop:

@@ -5,12 +5,12 @@ from dataclasses import asdict
 
 import click
 
-from domain.errors import Refused
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.read_models import trigger_mode
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_fields
-from infrastructure.terminal.text import plural
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.read_models import trigger_mode
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
+from temple_ledger.infrastructure.terminal.text import plural
 
 reason_option = click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
 

@@ -10,22 +10,28 @@ from typing import Final
 
 import click
 
-from infrastructure.commands.demo import SEED, sized
-from infrastructure.database.connection import Role
-from infrastructure.database.schema import bring_up_to_date
-from infrastructure.database.statements import statement
-from infrastructure.demo import Community
-from infrastructure.processes.foreground import Folded, Stop, fold, stopped_by_signals, tell_service_manager
-from infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
-from infrastructure.processes.running import everybody, present
-from infrastructure.processes.webhook_receiver import paths, receiving, translated
-from infrastructure.queries.consistent_read import Connection, snapshot
-from infrastructure.queries.projection_status import projection_statuses
-from infrastructure.queries.role_directory import read_directory
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session
-from infrastructure.terminal.text import listed, plural
-from projections.registry import installed
+from temple_ledger.infrastructure.commands.demo import SEED, sized
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.demo import Community
+from temple_ledger.infrastructure.processes.foreground import (
+    Folded,
+    Stop,
+    fold,
+    stopped_by_signals,
+    tell_service_manager,
+)
+from temple_ledger.infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
+from temple_ledger.infrastructure.processes.running import everybody, present
+from temple_ledger.infrastructure.processes.webhook_receiver import paths, receiving, translated
+from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
+from temple_ledger.infrastructure.queries.projection_status import projection_statuses
+from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.text import listed, plural
+from temple_ledger.projections.registry import installed
 
 DEMO_MEMBERS: Final = 500
 
@@ -167,7 +173,7 @@ def _migrate(session: Session) -> None:
 
 
 def _import_demo(session: Session, community: Community, stop: Stop) -> None:
-    from infrastructure.processes.demo_import import import_community
+    from temple_ledger.infrastructure.processes.demo_import import import_community
 
     with snapshot(session.database) as connection:
         row = connection.execute("select exists (select from webhook_audit_log)").fetchone()

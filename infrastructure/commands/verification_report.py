@@ -7,27 +7,27 @@ from typing import Any
 
 import click
 
-from domain.errors import LedgerError
-from domain.recorded import Recorded
-from infrastructure.database.connection import database_errors
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.member import stored_member_count
-from infrastructure.queries.role_directory import RoleDirectory
-from infrastructure.read_models.operations import parked
-from infrastructure.read_models.verification.evidence import events_behind
-from infrastructure.read_models.verification.full import verify
-from infrastructure.read_models.verification.repair import altered_ranges
-from infrastructure.read_models.verification.result import Verified
-from infrastructure.read_models.verification.since_last import SinceLast, verify_since_last
-from infrastructure.read_models.verification.stored_results import keep
-from infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
-from infrastructure.terminal.event_rows import event_data
-from infrastructure.terminal.progress import bar
-from infrastructure.terminal.session import Session
-from infrastructure.terminal.text import plural
-from projections.processor import Projection
-from projections.registry import catalogue, installed, named
-from projections.tally import Tally
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.connection import database_errors
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.member import stored_member_count
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
+from temple_ledger.infrastructure.read_models.operations import parked
+from temple_ledger.infrastructure.read_models.verification.evidence import events_behind
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges
+from temple_ledger.infrastructure.read_models.verification.result import Verified
+from temple_ledger.infrastructure.read_models.verification.since_last import SinceLast, verify_since_last
+from temple_ledger.infrastructure.read_models.verification.stored_results import keep
+from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
+from temple_ledger.infrastructure.terminal.event_rows import event_data
+from temple_ledger.infrastructure.terminal.progress import bar
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.registry import catalogue, installed, named
+from temple_ledger.projections.tally import Tally
 
 
 @dataclass

@@ -4,18 +4,18 @@ from typing import Any
 
 import click
 
-from infrastructure.commands import verification_report as comparing
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.role_directory import read_directory
-from infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, Round
-from infrastructure.read_models.verification.stored_results import Kept, kept, kept_result, rounds
-from infrastructure.terminal.drift_rows import print_drifts
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
-from infrastructure.terminal.subcommands import WithVerbs
-from infrastructure.terminal.text import plural
-from projections.drift import Drift, DriftKind
-from projections.registry import installed, named
+from temple_ledger.infrastructure.commands import verification_report as comparing
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, Round
+from temple_ledger.infrastructure.read_models.verification.stored_results import Kept, kept, kept_result, rounds
+from temple_ledger.infrastructure.terminal.drift_rows import print_drifts
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
+from temple_ledger.infrastructure.terminal.subcommands import WithVerbs
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.drift import Drift, DriftKind
+from temple_ledger.projections.registry import installed, named
 
 COLUMNS = ("id", "projection", "kind", "finished_at", "position", "members", "drifts", "miscounted", "parked")
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from domain.errors import Refused
-from infrastructure.database.statements import statement
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.statements import statement
 
 Connection = psycopg.Connection[Any]
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import psycopg
 
-from domain.errors import Refused
-from infrastructure.database.statements import statement
-from projections.checkpoint import ProjectionState
-from projections.members import members
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.members import members
 
 
 @cache
 def text() -> bytes:
     """All of `sql/canon/`, in the order of its names, as one text that psql takes too."""
-    found = [each for each in files("sql").joinpath("canon").iterdir() if each.name.endswith(".sql")]
+    found = [each for each in files("temple_ledger.sql").joinpath("canon").iterdir() if each.name.endswith(".sql")]
     return b"\n".join(each.read_bytes() for each in sorted(found, key=lambda each: each.name))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.errors import DatabaseUnavailable, SchemaMismatch
+from temple_ledger.domain.errors import DatabaseUnavailable, SchemaMismatch
 
 
 class Role(StrEnum):

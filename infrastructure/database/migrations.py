@@ -9,9 +9,9 @@ from typing import Final
 
 import psycopg
 
-from domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
-from infrastructure.database import adoption
-from infrastructure.database.connection import Database, Role
+from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
+from temple_ledger.infrastructure.database import adoption
+from temple_ledger.infrastructure.database.connection import Database, Role
 
 _LOCK: Final = 0x7E3A_1ED6
 """Key of the advisory lock that migrations take; it guards against haste, not against wrong rows."""
@@ -36,7 +36,7 @@ class Migration:
 
 def packaged() -> tuple[Migration, ...]:
     """Those of this version of the code, in order."""
-    found = [each for each in files("sql").joinpath("migrations").iterdir() if each.name.endswith(".sql")]
+    found = [each for each in files("temple_ledger.sql").joinpath("migrations").iterdir() if each.name.endswith(".sql")]
     return tuple(
         Migration(int(each.name[:4]), each.name.removesuffix(".sql"), each.read_bytes())
         for each in sorted(found, key=lambda each: each.name)

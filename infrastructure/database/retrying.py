@@ -9,9 +9,9 @@ from typing import Any, Final, Self, TypeVar
 
 import psycopg
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.database.abort import cut
-from infrastructure.database.connection import Database, Role, database_errors, passes
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.database.abort import cut
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors, passes
 
 PATIENCE_SECONDS: Final = 30.0
 FIRST_PAUSE_SECONDS: Final = 0.02

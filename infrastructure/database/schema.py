@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from infrastructure.database.canon import install
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.migrations import migrate
-from infrastructure.database.shadow_tables import make_shadow_tables
-from infrastructure.database.statements import statement
-from infrastructure.database.tables import make_tables
-from projections.processor import Projection
-from projections.registry import installed
+from temple_ledger.infrastructure.database.canon import install
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.migrations import migrate
+from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tables
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.tables import make_tables
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.registry import installed
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from infrastructure.database.tables import make_tables
-from projections.processor import Projection
-from projections.tables import Table
+from temple_ledger.infrastructure.database.tables import make_tables
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.tables import Table
 
 PREFIX: Final = "rebuild_"
 

@@ -22,7 +22,7 @@ def statement_names() -> list[str]:
 
 @cache
 def _stored() -> Mapping[str, Traversable]:
-    return {file.name.removesuffix(".sql"): file for file in _below(files("sql").joinpath("statements"))}
+    return {file.name.removesuffix(".sql"): file for file in _below(files("temple_ledger.sql").joinpath("statements"))}
 
 
 def _below(folder: Traversable) -> Iterator[Traversable]:

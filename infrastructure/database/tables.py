@@ -10,10 +10,10 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from domain.errors import SchemaMismatch
-from projections.processor import Projection
-from projections.tables import Column, ColumnType, Row, Table
-from projections.tally import Tally
+from temple_ledger.domain.errors import SchemaMismatch
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.tables import Column, ColumnType, Row, Table
+from temple_ledger.projections.tally import Tally
 
 USER_ID: Final = Column("user_id", ColumnType.TEXT, length=100)
 

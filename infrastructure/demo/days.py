@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from infrastructure.demo.clock import Moment, moment
-from infrastructure.demo.community import Community
-from infrastructure.demo.event_writer import Entry, Pen
-from infrastructure.demo.guild import Guild
-from infrastructure.demo.joins_and_leaves import Comings
-from infrastructure.demo.memberships import Memberships
-from infrastructure.demo.other_events import Asides
-from infrastructure.demo.population import Population
-from infrastructure.demo.randomness import Chance
-from infrastructure.demo.role_changes import RoleChanges
-from infrastructure.demo.role_directory_events import RENAMED, Directory
+from temple_ledger.infrastructure.demo.clock import Moment, moment
+from temple_ledger.infrastructure.demo.community import Community
+from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
+from temple_ledger.infrastructure.demo.guild import Guild
+from temple_ledger.infrastructure.demo.joins_and_leaves import Comings
+from temple_ledger.infrastructure.demo.memberships import Memberships
+from temple_ledger.infrastructure.demo.other_events import Asides
+from temple_ledger.infrastructure.demo.population import Population
+from temple_ledger.infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.role_changes import RoleChanges
+from temple_ledger.infrastructure.demo.role_directory_events import RENAMED, Directory
 
 Episode = Callable[[Moment], list[Entry]]
 """What happens to one member from a moment on: in order, within a day, nothing if nobody is fit for it."""

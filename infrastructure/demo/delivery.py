@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
-from infrastructure.demo.clock import HOUR, SECOND, Moment
-from infrastructure.demo.event_writer import Entry
-from infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.clock import HOUR, SECOND, Moment
+from temple_ledger.infrastructure.demo.event_writer import Entry
+from temple_ledger.infrastructure.demo.randomness import Chance
 
 
 class Delivery:

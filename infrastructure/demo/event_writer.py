@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from infrastructure.demo.clock import Moment, iso
-from infrastructure.demo.population import Member
-from infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.clock import Moment, iso
+from temple_ledger.infrastructure.demo.population import Member
+from temple_ledger.infrastructure.demo.randomness import Chance
 
 
 class Entry(NamedTuple):

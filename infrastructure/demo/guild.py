@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from infrastructure.demo.clock import Moment
-from infrastructure.demo.randomness import Chance
-from infrastructure.demo.snowflake import snowflake
+from temple_ledger.infrastructure.demo.clock import Moment
+from temple_ledger.infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.snowflake import snowflake
 
 PATREON_BOT = "216303189073461248"
 MEMBER, STEWARD = 0, 1

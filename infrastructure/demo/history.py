@@ -5,13 +5,13 @@ from itertools import islice
 from random import Random
 from typing import TextIO
 
-from infrastructure.demo.clock import DAY, HOUR, after, moment
-from infrastructure.demo.community import Community
-from infrastructure.demo.days import Days
-from infrastructure.demo.delivery import Delivery
-from infrastructure.demo.malformed import sprinkled
-from infrastructure.demo.randomness import Chance
-from infrastructure.demo.rhythm import Rhythm
+from temple_ledger.infrastructure.demo.clock import DAY, HOUR, after, moment
+from temple_ledger.infrastructure.demo.community import Community
+from temple_ledger.infrastructure.demo.days import Days
+from temple_ledger.infrastructure.demo.delivery import Delivery
+from temple_ledger.infrastructure.demo.malformed import sprinkled
+from temple_ledger.infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.rhythm import Rhythm
 
 LINES_AT_ONCE = 1_000
 

@@ -1,11 +1,11 @@
 """Members join, sometimes twice within a blink; they leave or are made to; a few come back."""
 
-from infrastructure.demo.clock import HOUR, MINUTE, Moment, after
-from infrastructure.demo.event_writer import Entry, Pen
-from infrastructure.demo.population import Member, Population
-from infrastructure.demo.randomness import Chance
-from infrastructure.demo.role_changes import RoleChanges
-from infrastructure.demo.snowflake import snowflake
+from temple_ledger.infrastructure.demo.clock import HOUR, MINUTE, Moment, after
+from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
+from temple_ledger.infrastructure.demo.population import Member, Population
+from temple_ledger.infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.role_changes import RoleChanges
+from temple_ledger.infrastructure.demo.snowflake import snowflake
 
 NEW, REJOINED = '{"flags":0,"pending":true}', '{"flags":1,"pending":true}'
 BURST = 400_000

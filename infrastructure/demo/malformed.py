@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
-from infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.randomness import Chance
 
 Event = dict[str, object]
 

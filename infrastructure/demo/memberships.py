@@ -1,11 +1,11 @@
 """What is paid for on Patreon, by members of the guild and by patrons whose Discord account nobody knows."""
 
-from infrastructure.demo.clock import SECOND, Moment, after
-from infrastructure.demo.event_writer import Entry, Pen
-from infrastructure.demo.guild import Guild, Role
-from infrastructure.demo.population import Member, Population
-from infrastructure.demo.randomness import Chance
-from infrastructure.demo.role_changes import RoleChanges
+from temple_ledger.infrastructure.demo.clock import SECOND, Moment, after
+from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
+from temple_ledger.infrastructure.demo.guild import Guild, Role
+from temple_ledger.infrastructure.demo.population import Member, Population
+from temple_ledger.infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.role_changes import RoleChanges
 
 CHEAPEST_MOSTLY = (0, 0, 0, 0, 1, 1, 1, 2, 2, 3)
 

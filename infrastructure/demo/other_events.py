@@ -1,11 +1,11 @@
 """What moves no role and no tier: markings of inactivity, and events no version of the ledger knows yet."""
 
-from infrastructure.demo.clock import Moment, after
-from infrastructure.demo.event_writer import Entry, Pen
-from infrastructure.demo.population import Population
-from infrastructure.demo.randomness import Chance
-from infrastructure.demo.role_changes import RoleChanges
-from infrastructure.demo.snowflake import snowflake
+from temple_ledger.infrastructure.demo.clock import Moment, after
+from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
+from temple_ledger.infrastructure.demo.population import Population
+from temple_ledger.infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.role_changes import RoleChanges
+from temple_ledger.infrastructure.demo.snowflake import snowflake
 
 UNKNOWN = (
     ("discord_message_pin", "pinned", True),

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from math import gcd
 
-from infrastructure.demo.clock import DAY, NEVER, SECOND, Moment
-from infrastructure.demo.randomness import Chance
-from infrastructure.demo.snowflake import DISCORD_EPOCH, snowflake
+from temple_ledger.infrastructure.demo.clock import DAY, NEVER, SECOND, Moment
+from temple_ledger.infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.snowflake import DISCORD_EPOCH, snowflake
 
 _TRIES = 8
 

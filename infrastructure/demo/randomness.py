@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
-from infrastructure.demo.clock import DAY, HOUR, MINUTE, SECOND
+from temple_ledger.infrastructure.demo.clock import DAY, HOUR, MINUTE, SECOND
 
 T = TypeVar("T")
 

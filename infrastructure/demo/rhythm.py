@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from infrastructure.demo.clock import DAY, HOUR, Moment, day_of
+from temple_ledger.infrastructure.demo.clock import DAY, HOUR, Moment, day_of
 
 # Times are UTC and the members sit around the Atlantic: quiet at 8, busiest at 20.
 BY_HOUR = (5, 4, 4, 3, 2, 2, 1, 1, 1, 2, 3, 4, 5, 5, 6, 6, 7, 8, 9, 10, 10, 9, 8, 6)

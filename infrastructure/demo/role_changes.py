@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from infrastructure.demo.clock import Moment, after
-from infrastructure.demo.event_writer import Entry, Pen
-from infrastructure.demo.guild import MEMBER, PATREON_BOT, STEWARD, Guild, Role
-from infrastructure.demo.population import Member, Population
-from infrastructure.demo.randomness import Chance
-from infrastructure.demo.snowflake import snowflake
+from temple_ledger.infrastructure.demo.clock import Moment, after
+from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
+from temple_ledger.infrastructure.demo.guild import MEMBER, PATREON_BOT, STEWARD, Guild, Role
+from temple_ledger.infrastructure.demo.population import Member, Population
+from temple_ledger.infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.snowflake import snowflake
 
 GIVEN_FOR = ("weekly quest", "season reward", "asked for in #roles", "appointed for a term", "level reached")
 TAKEN_FOR = ("term is over", "season is over", "handed back in #roles", "voted by the council", "correction")

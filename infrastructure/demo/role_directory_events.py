@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from infrastructure.demo.clock import SECOND, Moment, after
-from infrastructure.demo.event_writer import Entry, Pen
-from infrastructure.demo.guild import Guild, Role
-from infrastructure.demo.population import Member, Population
-from infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.clock import SECOND, Moment, after
+from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
+from temple_ledger.infrastructure.demo.guild import Guild, Role
+from temple_ledger.infrastructure.demo.population import Member, Population
+from temple_ledger.infrastructure.demo.randomness import Chance
 
 RENAMED = {"Herald": "Harbinger", "Lantern": "Lamplighter", "Pilgrim": "Traveller"}
 

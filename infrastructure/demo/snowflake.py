@@ -1,7 +1,7 @@
 """Discord's ids: milliseconds since 2015 above 22 bits that keep the ids of one millisecond apart."""
 
-from infrastructure.demo.clock import Moment
-from infrastructure.demo.randomness import Chance
+from temple_ledger.infrastructure.demo.clock import Moment
+from temple_ledger.infrastructure.demo.randomness import Chance
 
 DISCORD_EPOCH = Moment(1_420_070_400_000_000)
 

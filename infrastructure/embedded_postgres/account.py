@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.errors import DatabaseUnavailable
+from temple_ledger.domain.errors import DatabaseUnavailable
 
 FOR_ROOT = ("temple-ledger", "postgres", "nobody")
 

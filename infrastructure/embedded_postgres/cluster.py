@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.embedded_postgres.account import Account
-from infrastructure.embedded_postgres.place import Place
-from infrastructure.embedded_postgres.server_log import full_disk, reason_in
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.embedded_postgres.account import Account
+from temple_ledger.infrastructure.embedded_postgres.place import Place
+from temple_ledger.infrastructure.embedded_postgres.server_log import full_disk, reason_in
 
 SUPERUSER = "temple"
 DATABASE = "temple"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from domain.errors import DatabaseUnavailable
+from temple_ledger.domain.errors import DatabaseUnavailable
 
 POLL_SECONDS = 0.02
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.embedded_postgres.account import Account, name_of
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.embedded_postgres.account import Account, name_of
 
 FOR_CLOSED_PARENTS = Path("/var/lib/temple-ledger")
 FOR_LONG_PATHS = Path("/tmp")  # noqa: S108 - what is made there is checked, see _short_directory

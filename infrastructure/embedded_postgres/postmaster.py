@@ -11,9 +11,9 @@ from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT, Signals
 from typing import Literal
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.embedded_postgres.account import Account
-from infrastructure.embedded_postgres.place import Place
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.embedded_postgres.account import Account
+from temple_ledger.infrastructure.embedded_postgres.place import Place
 
 PROCESSES = Path("/proc")
 POLL_SECONDS = 0.02

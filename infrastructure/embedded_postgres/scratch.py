@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.embedded_postgres.account import our_account
-from infrastructure.embedded_postgres.lock import try_lock
-from infrastructure.embedded_postgres.place import removed
-from infrastructure.embedded_postgres.programs import DEFAULT_MAJOR
-from infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.embedded_postgres.account import our_account
+from temple_ledger.infrastructure.embedded_postgres.lock import try_lock
+from temple_ledger.infrastructure.embedded_postgres.place import removed
+from temple_ledger.infrastructure.embedded_postgres.programs import DEFAULT_MAJOR
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 
 CLAIMED = "temple-scratch-"
 UNCLAIMED = "temple-unclaimed-"

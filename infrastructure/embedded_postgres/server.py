@@ -7,15 +7,28 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.embedded_postgres import postmaster, server_log
-from infrastructure.embedded_postgres.account import Account, account_of, our_account
-from infrastructure.embedded_postgres.cluster import DATABASE, SUPERUSER, make_cluster
-from infrastructure.embedded_postgres.lock import exclusive
-from infrastructure.embedded_postgres.place import PORT, Place, claimed, found, removed, settled, withdraw_sockets
-from infrastructure.embedded_postgres.postmaster import StopMode
-from infrastructure.embedded_postgres.programs import DEFAULT_MAJOR, installed_wheel, major_of, within_reach
-from infrastructure.embedded_postgres.settings import write_settings
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.embedded_postgres import postmaster, server_log
+from temple_ledger.infrastructure.embedded_postgres.account import Account, account_of, our_account
+from temple_ledger.infrastructure.embedded_postgres.cluster import DATABASE, SUPERUSER, make_cluster
+from temple_ledger.infrastructure.embedded_postgres.lock import exclusive
+from temple_ledger.infrastructure.embedded_postgres.place import (
+    PORT,
+    Place,
+    claimed,
+    found,
+    removed,
+    settled,
+    withdraw_sockets,
+)
+from temple_ledger.infrastructure.embedded_postgres.postmaster import StopMode
+from temple_ledger.infrastructure.embedded_postgres.programs import (
+    DEFAULT_MAJOR,
+    installed_wheel,
+    major_of,
+    within_reach,
+)
+from temple_ledger.infrastructure.embedded_postgres.settings import write_settings
 
 START_SECONDS = 60
 STOP_SECONDS = 60

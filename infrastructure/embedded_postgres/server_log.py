@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from infrastructure.embedded_postgres.place import Place
+from temple_ledger.infrastructure.embedded_postgres.place import Place
 
 LARGEST_BYTES = 8 * 1024 * 1024
 

@@ -7,8 +7,8 @@ reaches the log: clients see their own errors, and log what may be logged of the
 import os
 from pathlib import Path
 
-from infrastructure.embedded_postgres.account import Account
-from infrastructure.embedded_postgres.place import PORT, Place
+from temple_ledger.infrastructure.embedded_postgres.account import Account
+from temple_ledger.infrastructure.embedded_postgres.place import PORT, Place
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only looked at
 ENOUGH_SHARED_MEMORY = 256 * 1024 * 1024

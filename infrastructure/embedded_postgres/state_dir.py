@@ -5,7 +5,7 @@ import pwd
 from collections.abc import Mapping
 from pathlib import Path
 
-from domain.errors import DatabaseUnavailable
+from temple_ledger.domain.errors import DatabaseUnavailable
 
 
 def default_state_dir(env: Mapping[str, str]) -> Path:

@@ -14,10 +14,10 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment
 
-from domain.catalogue import Catalogue
-from infrastructure.eventsourcing_adapter.factory import LedgerFactory
-from infrastructure.eventsourcing_adapter.mapper import EventMapper
-from projections import registry
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.infrastructure.eventsourcing_adapter.factory import LedgerFactory
+from temple_ledger.infrastructure.eventsourcing_adapter.mapper import EventMapper
+from temple_ledger.projections import registry
 
 
 class TempleLedger(Application[str]):

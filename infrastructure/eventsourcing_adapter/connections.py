@@ -9,8 +9,8 @@ import psycopg
 import stamina
 from psycopg.pq import TransactionStatus
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.database.connection import Database, Role, passes
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.database.connection import Database, Role, passes
 
 Result = TypeVar("Result")
 

@@ -7,7 +7,7 @@ from typing import Final
 import psycopg
 from eventsourcing import persistence
 
-from domain.errors import (
+from temple_ledger.domain.errors import (
     DatabaseUnavailable,
     EventConflict,
     InvalidEvent,

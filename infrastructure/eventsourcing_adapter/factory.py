@@ -1,4 +1,4 @@
-"""What the library asks for recorders: `PERSISTENCE_MODULE=infrastructure.eventsourcing_adapter.factory`."""
+"""What the library asks for recorders: `PERSISTENCE_MODULE` is this module's name."""
 
 from typing import Any, Final, cast
 
@@ -11,10 +11,10 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment, EnvType, resolve_topic, strtobool
 
-from infrastructure.database.connection import Database
-from infrastructure.eventsourcing_adapter.recorder import LogRecorder
-from infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
-from infrastructure.settings import load_settings
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
+from temple_ledger.infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
+from temple_ledger.infrastructure.settings import load_settings
 
 DATABASE_URL: Final = "TEMPLE_DATABASE_URL"
 CREATE_TABLE: Final = "CREATE_TABLE"

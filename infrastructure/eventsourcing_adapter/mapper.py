@@ -23,13 +23,13 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, ProgrammingError, StoredEvent
 from pydantic_core import from_json
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import InvalidEvent, UndecodableEvent
-from domain.event import Event
-from domain.instant import format_instant, parse_instant
-from domain.log_entry import LogEntry, entry_of, entry_of_event
-from domain.position import Position
-from domain.recorded import Recorded
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import InvalidEvent, UndecodableEvent
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.instant import format_instant, parse_instant
+from temple_ledger.domain.log_entry import LogEntry, entry_of, entry_of_event
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import psycopg
 
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.database.statements import statement
-from infrastructure.eventsourcing_adapter.mapper import RowNotification, notification_of
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.eventsourcing_adapter.mapper import RowNotification, notification_of
 
 
 def notifications(

@@ -8,17 +8,17 @@ from typing import Any, ClassVar, Final
 from eventsourcing.persistence import NotSupportedError, Tracking
 from eventsourcing.projection import Projection as LibraryProjection
 
-from domain.catalogue import Catalogue
-from domain.errors import Refused
-from domain.position import Position
-from infrastructure.database.connection import database_errors
-from infrastructure.database.statements import statement
-from infrastructure.eventsourcing_adapter.connections import retried
-from infrastructure.eventsourcing_adapter.errors import library_errors
-from infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
-from infrastructure.read_models.runner.transaction import PostgresTransaction
-from projections import registry
-from projections.processor import CAUGHT_UP, Projection, Step, processor_of
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import database_errors
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.eventsourcing_adapter.connections import retried
+from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_errors
+from temple_ledger.infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.projections import registry
+from temple_ledger.projections.processor import CAUGHT_UP, Projection, Step, processor_of
 
 MERGE_EVERY: Final = 10_000
 """Steps, each of which is a batch of one in the journal, after which its older part is merged."""

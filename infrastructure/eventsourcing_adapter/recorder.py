@@ -15,22 +15,22 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from domain.errors import EventConflict
-from domain.log_entry import LogEntry, entry_of_line
-from domain.position import START, Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.migrations import require_current
-from infrastructure.database.retrying import PatientConnection
-from infrastructure.database.statements import statement
-from infrastructure.eventsourcing_adapter.connections import Connections
-from infrastructure.eventsourcing_adapter.errors import library_errors
-from infrastructure.eventsourcing_adapter.mapper import RowNotification, topic_of
-from infrastructure.eventsourcing_adapter.notifications import member_notifications, notifications
-from infrastructure.eventsourcing_adapter.subscription import LogSubscription
-from infrastructure.log.comparison import as_json, compare
-from infrastructure.log.notifier import Announcer
-from infrastructure.log.reader import GapReader
-from infrastructure.log.safety import require_safe_log
+from temple_ledger.domain.errors import EventConflict
+from temple_ledger.domain.log_entry import LogEntry, entry_of_line
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.eventsourcing_adapter.connections import Connections
+from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_errors
+from temple_ledger.infrastructure.eventsourcing_adapter.mapper import RowNotification, topic_of
+from temple_ledger.infrastructure.eventsourcing_adapter.notifications import member_notifications, notifications
+from temple_ledger.infrastructure.eventsourcing_adapter.subscription import LogSubscription
+from temple_ledger.infrastructure.log.comparison import as_json, compare
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.reader import GapReader
+from temple_ledger.infrastructure.log.safety import require_safe_log
 
 _READING = "reading the log"
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from eventsourcing.persistence import ListenNotifySubscription, ShutDown
 
-from domain.errors import DatabaseUnavailable
-from domain.position import START, Position
-from infrastructure.database.connection import Role, passes
-from infrastructure.eventsourcing_adapter.errors import library_errors
-from infrastructure.eventsourcing_adapter.notifications import notifications
-from infrastructure.log.reader import PAGE, GapReader
-from infrastructure.log.safety import require_safe_log
-from infrastructure.log.wakeup import Wakeup
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.connection import Role, passes
+from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_errors
+from temple_ledger.infrastructure.eventsourcing_adapter.notifications import notifications
+from temple_ledger.infrastructure.log.reader import PAGE, GapReader
+from temple_ledger.infrastructure.log.safety import require_safe_log
+from temple_ledger.infrastructure.log.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from infrastructure.eventsourcing_adapter.recorder import LogRecorder
+    from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 
 IDLE_POLL_SECONDS: Final = 0.2
 """The safety net: wake-ups may be lost."""

@@ -7,10 +7,10 @@ from typing import ClassVar, Final, LiteralString
 import psycopg
 from eventsourcing.persistence import IntegrityError, ProgrammingError, Tracking, TrackingRecorder
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.statements import statement
-from infrastructure.eventsourcing_adapter.connections import Connections
-from infrastructure.eventsourcing_adapter.errors import library_errors
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.eventsourcing_adapter.connections import Connections
+from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_errors
 
 PREFIX: Final = "tracking"
 """Of the rows in projection_checkpoint that are the library's: `tracking:PROJECTION:APPLICATION`.

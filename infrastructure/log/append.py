@@ -7,15 +7,15 @@ from uuid import UUID
 
 import psycopg
 
-from domain.errors import DatabaseUnavailable, EventConflict
-from domain.log_entry import LogEntry
-from domain.position import Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.retrying import PATIENCE_SECONDS, PatientConnection
-from infrastructure.database.statements import statement
-from infrastructure.log.comparison import Found, as_json, compare
-from infrastructure.log.notifier import Announcer
-from infrastructure.log.refusal import REFUSALS, refusal
+from temple_ledger.domain.errors import DatabaseUnavailable, EventConflict
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.retrying import PATIENCE_SECONDS, PatientConnection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.comparison import Found, as_json, compare
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.refusal import REFUSALS, refusal
 
 _WHAT: Final = "appending"
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import psycopg
 from pydantic_core import to_json
 
-from domain.log_entry import LogEntry
-from domain.position import Position
-from infrastructure.database.statements import statement
-from infrastructure.log.refusal import refusal
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.refusal import refusal
 
 
 class Found(NamedTuple):

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import psycopg
 
-from domain.instant import format_instant
-from domain.position import START, Position
-from infrastructure.database.statements import statement
+from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.statements import statement
 
 ROWS_AT_A_TIME: Final = 2_000
 EVERY_POSITION: Final = Position(2**63 - 1)

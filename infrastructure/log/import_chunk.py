@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Container
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.log_entry import LogEntry, entry_of_line
-from infrastructure.log.rejects import Reject
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.log_entry import LogEntry, entry_of_line
+from temple_ledger.infrastructure.log.rejects import Reject
 
 
 class Chunk:

@@ -18,16 +18,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO, Final
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import InvalidEvent
-from domain.position import Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.retrying import PatientConnection
-from infrastructure.log.import_chunk import Chunk
-from infrastructure.log.import_store import Stored, Storing
-from infrastructure.log.lines import MAX_LINE_BYTES, numbered_lines
-from infrastructure.log.notifier import Announcer
-from infrastructure.log.rejects import RejectsFile
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.log.import_chunk import Chunk
+from temple_ledger.infrastructure.log.import_store import Stored, Storing
+from temple_ledger.infrastructure.log.lines import MAX_LINE_BYTES, numbered_lines
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.rejects import RejectsFile
 
 FIRST_LINES: Final = 5_000
 FEWEST_LINES: Final = 500

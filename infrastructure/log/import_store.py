@@ -6,15 +6,15 @@ from typing import Any
 
 import psycopg
 
-from domain.errors import DatabaseUnavailable, EventConflict, InvalidEvent
-from domain.log_entry import LogEntry
-from domain.position import Position
-from infrastructure.database.retrying import PatientConnection
-from infrastructure.database.statements import statement
-from infrastructure.log.comparison import Found, compare
-from infrastructure.log.import_chunk import Chunk
-from infrastructure.log.refusal import REFUSALS, refusal
-from infrastructure.log.rejects import Reject
+from temple_ledger.domain.errors import DatabaseUnavailable, EventConflict, InvalidEvent
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.comparison import Found, compare
+from temple_ledger.infrastructure.log.import_chunk import Chunk
+from temple_ledger.infrastructure.log.refusal import REFUSALS, refusal
+from temple_ledger.infrastructure.log.rejects import Reject
 
 Connection = psycopg.Connection[Any]
 

@@ -35,9 +35,9 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from domain.position import START, Position
-from domain.recorded import Recorded
-from infrastructure.database.statements import statement
+from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.statements import statement
 
 PAGE: Final = 20_000
 

@@ -2,7 +2,7 @@
 
 import psycopg
 
-from domain.errors import InvalidEvent
+from temple_ledger.domain.errors import InvalidEvent
 
 REFUSALS = (psycopg.DataError, psycopg.IntegrityError, UnicodeEncodeError)
 

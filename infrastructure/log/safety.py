@@ -6,8 +6,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from domain.errors import UnsafeLog
-from infrastructure.database.statements import statement
+from temple_ledger.domain.errors import UnsafeLog
+from temple_ledger.infrastructure.database.statements import statement
 
 OLDEST_SERVER: Final = 150000
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import psycopg
 
-from domain.errors import Refused
-from domain.position import Position
-from infrastructure.log.reader import GapReader
+from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.log.reader import GapReader
 
 LOOK_AGAIN_SECONDS: Final = 0.05
 

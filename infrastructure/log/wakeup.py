@@ -10,9 +10,9 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg.pq.abc import PGconn
 
-from domain.errors import LedgerError
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.statements import statement
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.statements import statement
 
 REOPEN_SECONDS: Final = 1.0
 

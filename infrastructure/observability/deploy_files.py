@@ -6,7 +6,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from domain.errors import Refused
+from temple_ledger.domain.errors import Refused
 
 PLACEHOLDER: Final = "https://ledger.example.org"
 """In every link to a runbook; the name in it is that of the proxy's server."""
@@ -17,7 +17,7 @@ EXECUTABLE: Final = ".sh"
 
 def packed(folder: Traversable | None = None, path: str = "") -> Iterator[tuple[str, bytes]]:
     """Each file with its path below deploy/."""
-    for entry in sorted((folder or files("deploy")).iterdir(), key=lambda each: each.name):
+    for entry in sorted((folder or files("temple_ledger.deploy")).iterdir(), key=lambda each: each.name):
         if entry.name.endswith(LEFT_OUT):
             continue
         if entry.is_dir():

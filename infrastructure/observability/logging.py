@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 from structlog.typing import Processor
 
-from infrastructure.observability.redaction import REDACTED, SECRET_KEYS, scrubbed
+from temple_ledger.infrastructure.observability.redaction import REDACTED, SECRET_KEYS, scrubbed
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 

@@ -4,11 +4,11 @@ import io
 from collections.abc import Iterator
 from itertools import takewhile
 
-from infrastructure.demo import Community, generate
-from infrastructure.log.import_lines import Imported, import_lines
-from infrastructure.processes.foreground import Stop
-from infrastructure.terminal.progress import bar
-from infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.demo import Community, generate
+from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
+from temple_ledger.infrastructure.processes.foreground import Stop
+from temple_ledger.infrastructure.terminal.progress import bar
+from temple_ledger.infrastructure.terminal.session import Session
 
 
 class _Lines(io.RawIOBase):

@@ -16,17 +16,17 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final
 
-from infrastructure.database.connection import Role, database_errors
-from infrastructure.log.reader import Look
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.processes.metrics_server import Measured
-from infrastructure.processes.reconcile_schedule import reconciling
-from infrastructure.read_models.runner.runner import Runner, Unwatched, Watcher
-from infrastructure.read_models.runner.transaction import read_checkpoints
-from infrastructure.terminal.progress import Bar, bar
-from infrastructure.terminal.session import Session
-from projections.processor import Projection, Step, may_fold
-from projections.registry import catalogue
+from temple_ledger.infrastructure.database.connection import Role, database_errors
+from temple_ledger.infrastructure.log.reader import Look
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.processes.metrics_server import Measured
+from temple_ledger.infrastructure.processes.reconcile_schedule import reconciling
+from temple_ledger.infrastructure.read_models.runner.runner import Runner, Unwatched, Watcher
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.terminal.progress import Bar, bar
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.projections.processor import Projection, Step, may_fold
+from temple_ledger.projections.registry import catalogue
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 

@@ -8,18 +8,18 @@ from typing import Final
 import click
 from prometheus_client import CollectorRegistry
 
-from infrastructure.database.connection import Database
-from infrastructure.observability.metrics.disk import DiskCollector
-from infrastructure.observability.metrics.exposing import PortTaken, exposed
-from infrastructure.observability.metrics.latency import Latencies
-from infrastructure.observability.metrics.ledger import LedgerCollector
-from infrastructure.observability.metrics.registry import new_registry
-from infrastructure.observability.metrics.runner import RunnerMetrics
-from infrastructure.observability.metrics.statement_durations import timed_cursors
-from infrastructure.processes.readings import readings
-from infrastructure.terminal.session import Session
-from projections.processor import Projection
-from projections.registry import catalogue
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.observability.metrics.disk import DiskCollector
+from temple_ledger.infrastructure.observability.metrics.exposing import PortTaken, exposed
+from temple_ledger.infrastructure.observability.metrics.latency import Latencies
+from temple_ledger.infrastructure.observability.metrics.ledger import LedgerCollector
+from temple_ledger.infrastructure.observability.metrics.registry import new_registry
+from temple_ledger.infrastructure.observability.metrics.runner import RunnerMetrics
+from temple_ledger.infrastructure.observability.metrics.statement_durations import timed_cursors
+from temple_ledger.infrastructure.processes.readings import readings
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.registry import catalogue
 
 OFF: Final = 0
 

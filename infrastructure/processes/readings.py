@@ -2,19 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 
-from infrastructure.observability.metrics.event_totals import EventTotals
-from infrastructure.observability.metrics.inbox import Inbox
-from infrastructure.observability.metrics.ledger import Reading
-from infrastructure.observability.metrics.members import MembersByStatus
-from infrastructure.observability.metrics.platforms import discord_sessions, patreon_webhooks
-from infrastructure.observability.metrics.projections import Projections
-from infrastructure.observability.metrics.rebuilds import rebuilds
-from infrastructure.observability.metrics.roles import RoleCounts
-from infrastructure.observability.metrics.storage import Storage
-from infrastructure.observability.metrics.trigger import trigger_durations
-from infrastructure.observability.metrics.verifying import Verifications
-from infrastructure.sources.patreon.metrics import patreon_doubts
-from projections.processor import Projection
+from temple_ledger.infrastructure.observability.metrics.event_totals import EventTotals
+from temple_ledger.infrastructure.observability.metrics.inbox import Inbox
+from temple_ledger.infrastructure.observability.metrics.ledger import Reading
+from temple_ledger.infrastructure.observability.metrics.members import MembersByStatus
+from temple_ledger.infrastructure.observability.metrics.platforms import discord_sessions, patreon_webhooks
+from temple_ledger.infrastructure.observability.metrics.projections import Projections
+from temple_ledger.infrastructure.observability.metrics.rebuilds import rebuilds
+from temple_ledger.infrastructure.observability.metrics.roles import RoleCounts
+from temple_ledger.infrastructure.observability.metrics.storage import Storage
+from temple_ledger.infrastructure.observability.metrics.trigger import trigger_durations
+from temple_ledger.infrastructure.observability.metrics.verifying import Verifications
+from temple_ledger.infrastructure.sources.patreon.metrics import patreon_doubts
+from temple_ledger.projections.processor import Projection
 
 
 def readings(

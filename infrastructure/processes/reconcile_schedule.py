@@ -15,8 +15,8 @@ from typing import Final
 
 import structlog
 
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session
 
 END_SECONDS: Final = 2.0
 LONGEST_SECONDS: Final = 3_600.0
@@ -89,7 +89,7 @@ class Schedule:
             if self._ending.is_set():
                 return
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cli", "reconcile", "--json", *names],
+                [sys.executable, "-P", "-m", "temple_ledger.cli", "reconcile", "--json", *names],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

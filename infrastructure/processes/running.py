@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from infrastructure.terminal.state_folder import private_folder
+from temple_ledger.infrastructure.terminal.state_folder import private_folder
 
 FOLDER: Final = "running"
 POLL_SECONDS: Final = 0.02

@@ -5,9 +5,9 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Final
 
-from domain.errors import LedgerError
-from infrastructure.ingestion.inbox.translator import Translator
-from infrastructure.settings import Settings
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
+from temple_ledger.infrastructure.settings import Settings
 
 GROUP: Final = "temple_ledger.translators"
 """Entry points of this group name a Maker; the name of the point is the source."""
@@ -15,7 +15,7 @@ GROUP: Final = "temple_ledger.translators"
 Maker = Callable[[Settings], Translator | None]
 """Makes the translator of a source from the settings; None when they do not ask for it."""
 
-OURS: Final[Mapping[str, str]] = {"patreon": "infrastructure.sources.patreon.factory:translator"}
+OURS: Final[Mapping[str, str]] = {"patreon": "temple_ledger.infrastructure.sources.patreon.factory:translator"}
 """By source, MODULE:NAME of a Maker."""
 
 

@@ -11,21 +11,21 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry
 
-from domain.errors import LedgerError, Refused
-from infrastructure.ingestion.inbox.failure import blame
-from infrastructure.ingestion.inbox.retention import keep_pruning
-from infrastructure.ingestion.inbox.worker import Translating
-from infrastructure.ingestion.webhooks.app import Receiving, receiver_app
-from infrastructure.ingestion.webhooks.endpoint import Door
-from infrastructure.ingestion.webhooks.inbox_writer import Writer
-from infrastructure.ingestion.webhooks.server import Server, listening
-from infrastructure.log.notifier import Announcer
-from infrastructure.observability.metrics.receiver import ReceiverMetrics
-from infrastructure.processes.sources import translators
-from infrastructure.settings import Settings
-from infrastructure.sources.patreon.factory import looking_again
-from infrastructure.sources.patreon.webhook import patreon_door
-from infrastructure.terminal.session import Session
+from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.infrastructure.ingestion.inbox.failure import blame
+from temple_ledger.infrastructure.ingestion.inbox.retention import keep_pruning
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.webhooks.app import Receiving, receiver_app
+from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Door
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import Writer
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
+from temple_ledger.infrastructure.processes.sources import translators
+from temple_ledger.infrastructure.settings import Settings
+from temple_ledger.infrastructure.sources.patreon.factory import looking_again
+from temple_ledger.infrastructure.sources.patreon.webhook import patreon_door
+from temple_ledger.infrastructure.terminal.session import Session
 
 END_SECONDS: Final = 10.0
 AGAIN_SECONDS: Final = 30.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from domain.instant import format_instant, parse_instant
+from temple_ledger.domain.instant import format_instant, parse_instant
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
 
 Connection = psycopg.Connection[Any]
 

@@ -7,11 +7,11 @@ from itertools import starmap
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from domain.errors import UnknownName
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.database.statements import statement
-from infrastructure.queries.consistent_read import Connection
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.queries.consistent_read import Connection
 
 LAST: Final = Position(2**63 - 1)
 

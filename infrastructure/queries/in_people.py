@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from infrastructure.queries.role_directory import RoleDirectory
-from projections.drift import Drift, DriftKind
-from projections.members import ROLES, STATUS
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
+from temple_ledger.projections.drift import Drift, DriftKind
+from temple_ledger.projections.members import ROLES, STATUS
 
 
 class _Said(NamedTuple):

@@ -7,20 +7,20 @@ from difflib import get_close_matches
 from itertools import groupby, starmap
 from typing import Any, Final, NamedTuple
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import UnknownName
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.database.statements import statement
-from infrastructure.log.reader import member_events
-from infrastructure.queries.as_of import Moment
-from infrastructure.queries.consistent_read import Connection
-from infrastructure.read_models.runner.transaction import PostgresTransaction
-from projections.difference import named
-from projections.fold import Fold
-from projections.member_projection import MemberProjection
-from projections.members import ROLES, STATUS, members
-from projections.tables import Rows
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.reader import member_events
+from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.projections.difference import named
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.members import ROLES, STATUS, members
+from temple_ledger.projections.tables import Rows
 
 LAST: Final = Position(2**63 - 1)
 MEMBERS_AT_A_TIME: Final = 500

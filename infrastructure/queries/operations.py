@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from domain.errors import UnknownName
-from infrastructure.database.statements import statement
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.infrastructure.database.statements import statement
 
 
 class Entry(NamedTuple):

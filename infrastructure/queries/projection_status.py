@@ -7,11 +7,11 @@ from typing import Final
 
 from psycopg.rows import TupleRow
 
-from domain.errors import UnknownName
-from domain.position import Position
-from infrastructure.database.statements import statement
-from infrastructure.queries.consistent_read import Connection
-from projections.processor import NEEDS_REPLAY, Projection
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.projections.processor import NEEDS_REPLAY, Projection
 
 NOT_INSTALLED = "not installed"
 COUNTED_LAG: Final = 10_000

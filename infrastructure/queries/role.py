@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.recorded import Recorded
-from infrastructure.database.statements import statement
-from infrastructure.queries.as_of import Moment
-from infrastructure.queries.consistent_read import Connection
-from infrastructure.queries.member import HeldRole, members_then
-from projections.explain import effects
-from projections.fold import Fold
-from projections.members import ROLES, members
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.queries.member import HeldRole, members_then
+from temple_ledger.projections.explain import effects
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.members import ROLES, members
 
 
 class Holder(NamedTuple):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.recorded import Recorded
-from infrastructure.queries.as_of import Moment
-from infrastructure.queries.consistent_read import Connection
-from infrastructure.queries.member import HeldRole
-from infrastructure.queries.role import Change, holders_then, role_history
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.queries.member import HeldRole
+from temple_ledger.infrastructure.queries.role import Change, holders_then, role_history
 
 
 class Holding(NamedTuple):

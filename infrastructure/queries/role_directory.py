@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from domain.errors import LedgerError, UnknownName
-from infrastructure.database.statements import statement
-from infrastructure.queries.consistent_read import Connection
+from temple_ledger.domain.errors import LedgerError, UnknownName
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.queries.consistent_read import Connection
 
 
 class NamedRole(NamedTuple):

@@ -11,23 +11,23 @@ from typing import Any, Final
 
 import psycopg
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import Refused, UnknownName
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.database.batches import in_pages
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.statements import statement
-from infrastructure.log.reader import events
-from infrastructure.read_models.runner.transaction import PostgresTransaction
-from projections.batch import Failure, count_batch
-from projections.checkpoint import Checkpoint, ProjectionState
-from projections.difference import Changes
-from projections.fold import Fold
-from projections.member_projection import MemberProjection
-from projections.processor import NEEDS_REPLAY, Projection, may_fold
-from projections.tables import Rows
-from projections.tally import Tally
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.batches import in_pages
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.projections.batch import Failure, count_batch
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.difference import Changes
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
+from temple_ledger.projections.tables import Rows
+from temple_ledger.projections.tally import Tally
 
 MEMBERS_AT_A_TIME: Final = 200
 """Folded between two statements: an open transaction that says nothing for long is ended by the database."""

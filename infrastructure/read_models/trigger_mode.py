@@ -14,18 +14,18 @@ from typing import Any, Final
 
 import psycopg
 
-from domain.errors import Refused, SchemaMismatch, UnknownName
-from domain.position import START, Position
-from infrastructure.database.canon import is_installed
-from infrastructure.database.connection import Database, Role, passes
-from infrastructure.database.statements import statement
-from infrastructure.log.reader import Blocker
-from infrastructure.log.settled import settled_head
-from infrastructure.read_models.operations import record
-from infrastructure.read_models.runner.transaction import transactions
-from projections.checkpoint import Checkpoint, ProjectionState
-from projections.members import members
-from projections.processor import CAUGHT_UP, NEEDS_REPLAY, may_fold, processor_of
+from temple_ledger.domain.errors import Refused, SchemaMismatch, UnknownName
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.canon import is_installed
+from temple_ledger.infrastructure.database.connection import Database, Role, passes
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.reader import Blocker
+from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.operations import record
+from temple_ledger.infrastructure.read_models.runner.transaction import transactions
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import CAUGHT_UP, NEEDS_REPLAY, may_fold, processor_of
 
 NAME: Final = members.name
 PATIENCE_SECONDS: Final = 30.0

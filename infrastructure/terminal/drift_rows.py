@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import click
 
-from domain.recorded import Recorded
-from infrastructure.queries.role_directory import RoleDirectory
-from infrastructure.terminal.event_rows import event_row
-from infrastructure.terminal.session import print_rows
-from infrastructure.terminal.text import plural
-from projections.drift import Drift
-from projections.members import ROLES
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
+from temple_ledger.infrastructure.terminal.event_rows import event_row
+from temple_ledger.infrastructure.terminal.session import print_rows
+from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.drift import Drift
+from temple_ledger.projections.members import ROLES
 
 SHOWN: Final = 20
 """How many differences a person is shown; --json has the first thousand."""

@@ -6,7 +6,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo
 
-from domain.errors import DatabaseUnavailable
+from temple_ledger.domain.errors import DatabaseUnavailable
 
 HIDDEN: Final = "********"
 _SECRET: Final = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")

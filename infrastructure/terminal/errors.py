@@ -9,9 +9,9 @@ from contextlib import suppress
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from domain.errors import LedgerError
-from infrastructure.observability.redaction import scrubbed
-from infrastructure.terminal.exit_codes import ExitCode, exit_code_of
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.observability.redaction import scrubbed
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode, exit_code_of
 
 DEBUG = "TEMPLE_DEBUG"
 """Set to 1 in the environment, it shows the traceback of what should not have happened."""

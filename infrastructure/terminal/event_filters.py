@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
-from infrastructure.queries.events import Picked
-from infrastructure.queries.role_directory import RoleDirectory
-from infrastructure.terminal.times import BEGINNING, END
+from temple_ledger.infrastructure.queries.events import Picked
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
+from temple_ledger.infrastructure.terminal.times import BEGINNING, END
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from domain.instant import format_instant
-from domain.recorded import Recorded
-from infrastructure.queries.role_directory import RoleDirectory
-from infrastructure.terminal.session import print_json, print_rows
+from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
+from temple_ledger.infrastructure.terminal.session import print_json, print_rows
 
 ROLE_CHANGE: Final = "discord_role_change"
 ROLE_EVENTS: Final = frozenset({ROLE_CHANGE, "discord_role"})

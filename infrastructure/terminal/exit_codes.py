@@ -2,7 +2,14 @@
 
 from enum import IntEnum
 
-from domain.errors import DatabaseUnavailable, LedgerError, PlatformUnavailable, Refused, SchemaMismatch, UnsafeLog
+from temple_ledger.domain.errors import (
+    DatabaseUnavailable,
+    LedgerError,
+    PlatformUnavailable,
+    Refused,
+    SchemaMismatch,
+    UnsafeLog,
+)
 
 
 class ExitCode(IntEnum):

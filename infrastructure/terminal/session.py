@@ -11,10 +11,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from domain.instant import format_instant
-from infrastructure.database.connection import Database
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.settings import Settings
+from temple_ledger.domain.instant import format_instant
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.settings import Settings
 
 LONGEST_ID: Final = 20
 """Characters of the longest Discord id."""
@@ -52,7 +52,7 @@ class Session:
 
     def _fit_out(self, database: Database) -> None:
         """A database that was made a moment ago has no tables yet, and nobody to ask about them."""
-        from infrastructure.database.schema import bring_up_to_date
+        from temple_ledger.infrastructure.database.schema import bring_up_to_date
 
         bring_up_to_date(database)
         self.say(f"made {database.name}")

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import click
 
-from infrastructure.ingestion.snapshots.guard import most_at_risk
-from infrastructure.ingestion.snapshots.snapshot import Snapshot
-from infrastructure.terminal.session import Session, print_json, print_rows
-from infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.ingestion.snapshots.guard import most_at_risk
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot
+from temple_ledger.infrastructure.terminal.session import Session, print_json, print_rows
+from temple_ledger.infrastructure.terminal.text import plural
 
 COLUMNS: Final = ("class", "user_id", "field", "ours", "theirs", "events")
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import click
 
-from domain.errors import InvalidEvent
-from domain.instant import parse_instant
-from infrastructure.queries import as_of as moment
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.instant import parse_instant
+from temple_ledger.infrastructure.queries import as_of as moment
 
 
 class _Time(click.ParamType[datetime]):

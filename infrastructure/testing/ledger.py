@@ -13,24 +13,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import EventConflict
-from domain.event import Event
-from domain.log_entry import LogEntry, entry_of_event
-from domain.position import Position
-from infrastructure.database import tables
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.schema import bring_up_to_date
-from infrastructure.log.append import LogAppender
-from infrastructure.log.settled import settled_head
-from infrastructure.read_models.runner.transaction import transactions
-from infrastructure.read_models.verification.full import verify
-from projections.activity import activity
-from projections.checkpoint import ProjectionState
-from projections.member_projection import MemberProjection
-from projections.members import ROLES, STATUS, members
-from projections.processor import CAUGHT_UP, Projection, Step, processor_of
-from projections.tables import Row
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import EventConflict
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.runner.transaction import transactions
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.members import ROLES, STATUS, members
+from temple_ledger.projections.processor import CAUGHT_UP, Projection, Step, processor_of
+from temple_ledger.projections.tables import Row
 
 
 class Ledger:

@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from infrastructure.database.connection import Database
-from infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from tests.copies import Copies
 
 

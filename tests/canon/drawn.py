@@ -11,8 +11,8 @@ from uuid import UUID, uuid5
 import psycopg
 from hypothesis import strategies as st
 
-from domain.log_entry import NAMESPACE
-from domain.position import Position
+from temple_ledger.domain.log_entry import NAMESPACE
+from temple_ledger.domain.position import Position
 
 KINDS: Final = st.sampled_from(
     [

@@ -6,10 +6,10 @@ from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
-from domain.position import Position
-from infrastructure.log.reader import member_events
-from projections.fold import Fold
-from projections.members import ROLES, STATUS, members
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.log.reader import member_events
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.members import ROLES, STATUS, members
 from tests.slow_fold import ROLE_TABLE, STATUS_TABLE, slow_fold
 
 Connection = psycopg.Connection[Any]

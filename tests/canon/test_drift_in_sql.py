@@ -7,18 +7,18 @@ from typing import Any
 import psycopg
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.settled import settled_head
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.read_models.runner.runner import Runner
-from infrastructure.read_models.runner.transaction import PostgresTransaction, transactions
-from infrastructure.read_models.trigger_mode import enable
-from infrastructure.read_models.verification.full import verify
-from infrastructure.testing.ledger import Ledger
-from projections.activity import activity
-from projections.histories import at, joined, left, marked_inactive, pledged, role_added, role_removed
-from projections.members import members
-from projections.processor import processor_of
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, transactions
+from temple_ledger.infrastructure.read_models.trigger_mode import enable
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.histories import at, joined, left, marked_inactive, pledged, role_added, role_removed
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import processor_of
 from tests.canon.folds import Members, by_python, drift, stored
 
 EVERYBODY = ["ada", "bob", "cat", "eve", "nobody"]

@@ -6,12 +6,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.errors import UndecodableEvent
-from domain.recorded import decode_metadata
-from infrastructure.database.connection import Database, Role
-from infrastructure.read_models.verification.full import verify
-from infrastructure.testing.ledger import Ledger
-from projections.members import members
+from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.recorded import decode_metadata
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.members import members
 from tests.canon.drawn import EVENTS, example, insert
 from tests.canon.folds import by_python, by_sql, drift, slowly, stored
 

@@ -4,15 +4,15 @@ import subprocess
 
 import pytest
 
-from domain.catalogue import CATALOGUE
-from domain.errors import Refused, SchemaMismatch
-from infrastructure.database import canon
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.schema import bring_up_to_date
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.read_models.trigger_mode import enable, trigger_status
-from projections.fold import Fold
-from projections.members import members
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.errors import Refused, SchemaMismatch
+from temple_ledger.infrastructure.database import canon
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.read_models.trigger_mode import enable, trigger_status
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.members import members
 
 
 def another_text(database: Database) -> None:

@@ -8,26 +8,26 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from domain.errors import Refused
-from domain.log_entry import entry_of_event
-from domain.position import Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.statements import statement
-from infrastructure.log.append import LogAppender
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.queries.projection_status import projection_status
-from infrastructure.read_models import operations
-from infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
-from infrastructure.read_models.runner.runner import Runner
-from infrastructure.read_models.runner.transaction import read_checkpoints
-from infrastructure.read_models.trigger_mode import TriggerStatus, disable, enable, trigger_status
-from infrastructure.read_models.verification.full import verify
-from infrastructure.read_models.verification.repair import altered_ranges, repair
-from infrastructure.testing.ledger import Ledger
-from projections.activity import activity
-from projections.checkpoint import ProjectionState
-from projections.histories import at, joined, left, role_added, role_removed
-from projections.members import members
+from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.log_entry import entry_of_event
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.queries.projection_status import projection_status
+from temple_ledger.infrastructure.read_models import operations
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.trigger_mode import TriggerStatus, disable, enable, trigger_status
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges, repair
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
+from temple_ledger.projections.members import members
 from tests.canon.folds import drift
 
 APPENDERS = 4

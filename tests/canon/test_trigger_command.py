@@ -8,14 +8,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result, _NamedTextIOWrapper
 
-from domain.errors import Refused
-from infrastructure.commands.trigger import command
-from infrastructure.database.connection import Database, Role
-from infrastructure.settings import load_settings
-from infrastructure.terminal.exit_codes import ExitCode
-from infrastructure.terminal.session import Session
-from infrastructure.testing.ledger import Ledger
-from projections.histories import joined
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.commands.trigger import command
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.settings import load_settings
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import joined
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.event import Event
-from domain.events import MembershipStarted, RoleAdded
-from infrastructure.database.connection import Database, Role
-from infrastructure.read_models.trigger_mode import disable, enable
-from infrastructure.read_models.verification.full import verify
-from infrastructure.testing.ledger import Ledger
-from projections.histories import ended, joined, left, marked_inactive, pledged, role_added
-from projections.members import members
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.events import MembershipStarted, RoleAdded
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.read_models.trigger_mode import disable, enable
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import ended, joined, left, marked_inactive, pledged, role_added
+from temple_ledger.projections.members import members
 from tests.canon.drawn import EVENTS, Row, copy, example, insert
 from tests.canon.folds import by_python, drift, slowly, snapshot_by_sql, stored
 

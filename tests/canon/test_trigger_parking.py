@@ -5,14 +5,14 @@ from typing import Any
 
 import psycopg
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.read_models.operations import parked, retry, skip
-from infrastructure.read_models.trigger_mode import enable
-from infrastructure.read_models.verification.full import verify
-from infrastructure.read_models.verification.since_last import verify_since_last
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, role_added
-from projections.members import members
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
+from temple_ledger.infrastructure.read_models.trigger_mode import enable
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.members import members
 from tests.canon.folds import by_python, drift, stored
 
 INSERT = """

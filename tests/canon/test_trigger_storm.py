@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import psycopg
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.read_models.operations import parked, retry
-from infrastructure.read_models.trigger_mode import enable
-from infrastructure.read_models.verification.full import verify
-from projections.members import members
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.read_models.operations import parked, retry
+from temple_ledger.infrastructure.read_models.trigger_mode import enable
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.projections.members import members
 from tests.canon.drawn import Row, insert
 from tests.canon.folds import by_python, drift, slowly, stored
 

@@ -13,10 +13,10 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
-import cli
-from infrastructure.database.connection import Database
+from temple_ledger import cli
+from temple_ledger.infrastructure.database.connection import Database
 
-ROOT = Path(cli.__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def spawn(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 
     def start(*arguments: str, **more: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli", *arguments],
+            [sys.executable, "-m", "temple_ledger.cli", *arguments],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment, **more},
             stdin=subprocess.DEVNULL,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.observability.redaction import scrubbed
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.observability.redaction import scrubbed
 from tests.cli.conftest import Typed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

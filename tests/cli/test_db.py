@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.terminal.dsn import psql_environment, shown
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.terminal.dsn import psql_environment, shown
 from tests.cli.conftest import Typed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from tests.cli.conftest import Typed
 
 CANON = Path(__file__).with_name("canon.sql").read_text()

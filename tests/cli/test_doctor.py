@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.observability.doctor.finding import Outcome
-from infrastructure.observability.doctor.machine import check_secrets, check_state_dir
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.observability.doctor.finding import Outcome
+from temple_ledger.infrastructure.observability.doctor.machine import check_secrets, check_state_dir
 from tests.cli.conftest import Typed
 
 

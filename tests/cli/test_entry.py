@@ -11,10 +11,10 @@ import click
 import psycopg
 import pytest
 
-import cli
-from domain.errors import DatabaseUnavailable, LedgerError, Refused, SchemaMismatch, UnknownName
-from infrastructure.terminal.errors import ending_of
-from infrastructure.terminal.lazy import Verb
+from temple_ledger import cli
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, Refused, SchemaMismatch, UnknownName
+from temple_ledger.infrastructure.terminal.errors import ending_of
+from temple_ledger.infrastructure.terminal.lazy import Verb
 from tests.cli.conftest import ROOT, Typed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -64,14 +64,16 @@ def paths() -> list[tuple[str, ...]]:
 
 def test_the_version_is_known_without_importing_what_commands_need() -> None:
     heavy = ("pydantic", "psycopg", "eventsourcing", "rich", "structlog")
-    code = f"import sys, cli; cli.main(['--version']); print([name for name in {heavy} if name in sys.modules])"
+    start = "import sys; from temple_ledger import cli"
+    code = f"{start}; cli.main(['--version']); print([name for name in {heavy} if name in sys.modules])"
     said = python(code)
     assert said.startswith("temple ")
     assert said.endswith("[]\n")
 
 
 def test_help_is_shown_without_importing_what_commands_need() -> None:
-    code = "import sys, cli; cli.main(['--help']); print('psycopg' in sys.modules, 'pydantic' in sys.modules)"
+    start = "import sys; from temple_ledger import cli"
+    code = f"{start}; cli.main(['--help']); print('psycopg' in sys.modules, 'pydantic' in sys.modules)"
     assert python(code).endswith("False False\n")
 
 
@@ -170,7 +172,7 @@ def test_what_a_command_returns_is_its_exit_code(monkeypatch: pytest.MonkeyPatch
 
 def test_a_verb_that_is_no_command_is_a_mistake_of_ours() -> None:
     with pytest.raises(TypeError):
-        Verb("infrastructure.terminal.lazy:Verb", "").load()
+        Verb("temple_ledger.infrastructure.terminal.lazy:Verb", "").load()
 
 
 def test_a_reader_that_has_read_enough_ends_it_quietly(spawn: Spawn) -> None:

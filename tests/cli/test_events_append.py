@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from infrastructure.database.connection import Database
-from infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.testing.ledger import Ledger
 from tests.cli.conftest import Typed
 from tests.log.builders import line
 from tests.queries.builders import role_created

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from infrastructure.database.connection import Database
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, pledged, role_added
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, pledged, role_added
 from tests.cli.conftest import Ended, Typed
 
 

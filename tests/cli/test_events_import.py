@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.demo import Community, write_history
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.demo import Community, write_history
 from tests.cli.conftest import Typed
 from tests.log.builders import as_lines, line
 

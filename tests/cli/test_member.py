@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from infrastructure.database.connection import Database
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, left, pledged, role_added
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, left, pledged, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered, now, role_created, unfoldable
 

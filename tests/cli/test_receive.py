@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.webhooks.server import listening
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.webhooks.server import listening
 from tests.cli.conftest import Typed
 from tests.webhooks.builders import VECTOR, rows, signed
 

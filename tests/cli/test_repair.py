@@ -2,9 +2,9 @@
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, role_added
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.read_models.rebuild.rebuild import Rebuild
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, role_added
-from projections.members import members
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.members import members
 from tests.cli.conftest import ROOT, Typed
 from tests.queries.builders import altered, role_created, unfoldable
 
@@ -147,7 +147,7 @@ def test_on_a_terminal_it_shows_the_difference_and_asks(
     try:
         os.write(ours, f"{answer}\n".encode())
         ended = subprocess.run(
-            [sys.executable, "-m", "cli", "replay"],
+            [sys.executable, "-m", "temple_ledger.cli", "replay"],
             stdin=theirs,
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},

@@ -2,9 +2,9 @@
 
 import pytest
 
-from infrastructure.database.connection import Database
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, left, role_added, role_removed
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
 from tests.cli.conftest import Typed
 from tests.queries.builders import now, role_created, role_deleted
 

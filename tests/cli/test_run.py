@@ -8,11 +8,11 @@ from time import monotonic
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.read_models.runner.lease import Lease
-from infrastructure.read_models.trigger_mode import enable
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, role_added
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.read_models.runner.lease import Lease
+from temple_ledger.infrastructure.read_models.trigger_mode import enable
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered, unfoldable
 

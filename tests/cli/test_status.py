@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, Role
 from tests.cli.conftest import Typed
 
 

@@ -11,10 +11,10 @@ from typing import IO
 import psycopg
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.embedded_postgres.place import removed
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.processes.running import everybody, present
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.embedded_postgres.place import removed
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.processes.running import everybody, present
 from tests.cli.conftest import Typed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

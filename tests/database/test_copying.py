@@ -7,9 +7,9 @@ import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.copying import copy_rows
-from projections.tables import Column, ColumnType
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.copying import copy_rows
+from temple_ledger.projections.tables import Column, ColumnType
 
 COLUMNS = (
     Column("word", ColumnType.TEXT),

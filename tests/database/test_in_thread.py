@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from infrastructure.database.in_thread import in_thread
+from temple_ledger.infrastructure.database.in_thread import in_thread
 
 
 def test_whoever_is_cancelled_waits_for_the_thread_however_often() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from domain.errors import SchemaMismatch
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.migrations import Migration, migrate, packaged, pending, require_current
-from infrastructure.database.schema import bring_up_to_date
-from infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.domain.errors import SchemaMismatch
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.migrations import Migration, migrate, packaged, pending, require_current
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from infrastructure.database.read_ahead import read_ahead
+from temple_ledger.infrastructure.database.read_ahead import read_ahead
 
 LONG = 10.0
 

@@ -3,9 +3,9 @@
 import psycopg
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.testing.ledger import Ledger
-from projections.histories import joined
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import joined
 
 INSERT = (
     "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from infrastructure.database.connection import Role
-from infrastructure.observability.metrics.disk import DiskCollector
-from infrastructure.observability.metrics.receiver import ReceiverMetrics
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.observability.metrics.disk import DiskCollector
+from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
 from tests.monitoring.test_metrics import Measured, ledger, measured
 from tests.tools import needs
 

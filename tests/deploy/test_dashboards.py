@@ -24,17 +24,17 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.grafana.board import text_of
-from deploy.grafana.boards import BOARDS
-from infrastructure.database.connection import Database, Role
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from infrastructure.ingestion.inbox.store import keep
-from infrastructure.observability.metrics.exposing import exposed
-from infrastructure.observability.metrics.receiver import ReceiverMetrics
-from infrastructure.observability.metrics.registry import new_registry
-from infrastructure.testing.ledger import Ledger
-from projections.histories import role_added
+from temple_ledger.deploy.grafana.board import text_of
+from temple_ledger.deploy.grafana.boards import BOARDS
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.observability.metrics.exposing import exposed
+from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
+from temple_ledger.infrastructure.observability.metrics.registry import new_registry
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import role_added
 from tests.cli.conftest import ROOT
 from tests.copies import Copies
 from tests.monitoring.test_exposing import free_port
@@ -80,7 +80,7 @@ def targets(key: str) -> list[Any]:
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
 def test_what_is_committed_is_what_the_code_writes(board: Any) -> None:
-    assert (FOLDER / f"{board.uid}.json").read_text() == text_of(board), "run: python -m deploy.grafana"
+    assert (FOLDER / f"{board.uid}.json").read_text() == text_of(board), "run: python -m temple_ledger.deploy.grafana"
 
 
 def test_the_canons_dashboards_have_every_panel_that_it_names() -> None:
@@ -155,7 +155,7 @@ def demo(server: EmbeddedServer, copies: Copies, tmp_path_factory: pytest.TempPa
 def _started(stack: ExitStack, folder: Path, database: Database, port: int) -> "subprocess.Popen[str]":
     size = ("--members", str(max(50, EVENTS // 20)), "--events", str(EVENTS))
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli", "up", "--demo", *size, "--metrics-port", str(port)],
+        [sys.executable, "-m", "temple_ledger.cli", "up", "--demo", *size, "--metrics-port", str(port)],
         cwd=folder,
         env={
             **os.environ,

@@ -22,11 +22,11 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql
 
-import cli
-from infrastructure.database.connection import Database, Role
-from infrastructure.embedded_postgres.server import EmbeddedServer
-from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from infrastructure.ingestion.inbox.store import keep
+from temple_ledger import cli
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from temple_ledger.infrastructure.ingestion.inbox.store import keep
 from tests.copies import Copies
 from tests.deploy.documented import ROOT, Shown, documents, shown_in
 from tests.queries.builders import altered, unfoldable

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infrastructure.observability.deploy_files import packed
+from temple_ledger.infrastructure.observability.deploy_files import packed
 from tests.cli.conftest import Typed, environment, home, spawn, temple
 from tests.tools import needs
 

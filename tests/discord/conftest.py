@@ -11,12 +11,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.sources.discord.catch_up import CaughtUp
-from infrastructure.sources.discord.frame_buffer import WaitingFrames
-from infrastructure.sources.discord.gateway import Collector
-from infrastructure.sources.discord.listener import Listened, Listener
-from infrastructure.sources.discord.rest import pointed_at
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.sources.discord.catch_up import CaughtUp
+from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.gateway import Collector
+from temple_ledger.infrastructure.sources.discord.listener import Listened, Listener
+from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 from tests.discord.world import new_guild
 from tests.fakes.discord_guild import TrueGuild
 from tests.fakes.fake_discord import FakeDiscord

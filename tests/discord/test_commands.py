@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, Role
 from tests.cli.conftest import Typed, environment, home, spawn, temple  # noqa: F401 -- fixtures
 from tests.discord.test_listening import people
 from tests.fakes.discord_guild import TrueGuild
@@ -18,7 +18,7 @@ from tests.fakes.fake_discord import FakeDiscord
 
 @pytest.fixture
 def bot(fake: FakeDiscord, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr("infrastructure.sources.discord.catch_up.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("temple_ledger.infrastructure.sources.discord.catch_up.SETTLE_SECONDS", 0.0)
     environment |= {
         "TEMPLE_DISCORD_TOKEN": "a-token",
         "TEMPLE_DISCORD_API_URL": fake.api_url,

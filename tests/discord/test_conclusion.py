@@ -7,10 +7,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infrastructure.sources.discord.change import Change, id_of
-from infrastructure.sources.discord.inference import Conclusion, alternating, conclude
-from infrastructure.sources.discord.model import Attribution, Direction, Feed, Member, Seen
-from infrastructure.sources.discord.snowflake import first_of
+from temple_ledger.infrastructure.sources.discord.change import Change, id_of
+from temple_ledger.infrastructure.sources.discord.inference import Conclusion, alternating, conclude
+from temple_ledger.infrastructure.sources.discord.model import Attribution, Direction, Feed, Member, Seen
+from temple_ledger.infrastructure.sources.discord.snowflake import first_of
 
 GUILD, ADA, BOB = "1", "500", "600"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, Role
 from tests.discord.world import World, counted, emptied, new_guild
 from tests.fakes.discord_guild import Dispatch, TrueGuild
 

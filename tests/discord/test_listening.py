@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.database.connection import Database, Role
-from infrastructure.sources.discord.errors import DiscordRefuses, OtherGuild
-from infrastructure.sources.discord.frame_buffer import WaitingFrames
-from infrastructure.sources.discord.listener import FATAL, Listener
-from infrastructure.sources.discord.rest import pointed_at
-from infrastructure.sources.discord.sessions import feed_state, gateway_sessions
-from infrastructure.testing.ledger import Ledger
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, OtherGuild
+from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.listener import FATAL, Listener
+from temple_ledger.infrastructure.sources.discord.rest import pointed_at
+from temple_ledger.infrastructure.sources.discord.sessions import feed_state, gateway_sessions
+from temple_ledger.infrastructure.testing.ledger import Ledger
 from tests.discord.conftest import Running, running
 from tests.fakes.discord_guild import Dispatch, TrueGuild
 from tests.fakes.fake_discord import AUDIT_LOG, MEMBERS, FakeDiscord

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.snapshots.guard import Held
-from infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
-from infrastructure.sources.discord.backfill import backfill
-from infrastructure.sources.discord.errors import DiscordUnavailable
-from infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
+from temple_ledger.infrastructure.sources.discord.backfill import backfill
+from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable
+from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
 from tests.discord.world import World, new_guild
 from tests.fakes.discord_line import GuildRest
 from tests.killed import Moment, run_killed

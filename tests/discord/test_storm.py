@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from infrastructure.database.connection import Database
-from infrastructure.ingestion.inbox.delivery import Delivery
-from infrastructure.sources.discord.frame_buffer import WaitingFrames
-from infrastructure.sources.discord.snapshot import apply_discord_snapshot
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot
 from tests.discord.conftest import Running, running
 from tests.discord.test_listening import people, then_equal
 from tests.discord.world import KINDS

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.inbox.delivery import Delivery
-from infrastructure.ingestion.inbox.store import keep
-from infrastructure.sources.discord import translator
-from infrastructure.sources.discord.change import id_of
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.sources.discord import translator
+from temple_ledger.infrastructure.sources.discord.change import id_of
 from tests.discord.world import World, new_guild
 from tests.fakes.discord_guild import Dispatch
 from tests.killed import Moment, run_killed

@@ -9,15 +9,15 @@ from uuid import UUID
 
 import psycopg
 
-from domain.recorded import Recorded
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.inbox.worker import Translating
-from infrastructure.ingestion.snapshots.apply import Applied
-from infrastructure.sources.discord.backfill import backfill
-from infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
-from infrastructure.sources.discord.translator import DiscordTranslator
-from projections.fold import Fold
-from projections.members import Member, members
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied
+from temple_ledger.infrastructure.sources.discord.backfill import backfill
+from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
+from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.members import Member, members
 from tests.fakes.discord_guild import TrueGuild, TrueMember
 from tests.fakes.discord_line import GuildRest, Line
 

@@ -5,14 +5,14 @@ from uuid import UUID
 
 import pytest
 
-from domain.catalogue import CATALOGUE, Catalogue, EventType, Shape
-from domain.errors import UndecodableEvent
-from domain.event import Event, UnknownEvent
-from domain.events import MemberJoined, MemberLeft, RoleAdded
-from domain.log_entry import entry_of_event, recorded_of
-from domain.position import Position
-from domain.recorded import Recorded
-from projections.histories import at
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType, Shape
+from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.event import Event, UnknownEvent
+from temple_ledger.domain.events import MemberJoined, MemberLeft, RoleAdded
+from temple_ledger.domain.log_entry import entry_of_event, recorded_of
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.histories import at
 
 
 def recorded(event_type: str, action: str, target: str | None = None, metadata: str | None = None) -> Recorded:

@@ -17,13 +17,13 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from domain.catalogue import CATALOGUE, EventType
-from domain.errors import UndecodableEvent
-from domain.event import Event, Name100
-from domain.events import RoleAdded
-from domain.plain_events import plain_fields
-from domain.position import Position
-from domain.recorded import Recorded
+from temple_ledger.domain.catalogue import CATALOGUE, EventType
+from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.event import Event, Name100
+from temple_ledger.domain.events import RoleAdded
+from temple_ledger.domain.plain_events import plain_fields
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
 
 TIMES = [datetime(2026, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC), datetime(2026, 1, 1), None]  # noqa: DTZ001
 TEXTS = st.sampled_from(["", "Oracle", "é" * 50, "x" * 50, "x" * 51, "x" * 100, "x" * 101])

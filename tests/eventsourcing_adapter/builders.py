@@ -6,11 +6,11 @@ from uuid import uuid4
 
 from eventsourcing.persistence import StoredEvent
 
-from domain.event import Event
-from domain.events import MemberJoined, RoleAdded
-from domain.log_entry import LogEntry, entry_of_event
-from infrastructure.database.connection import Database, Role
-from infrastructure.eventsourcing_adapter.mapper import EventMapper
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.events import MemberJoined, RoleAdded
+from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.eventsourcing_adapter.mapper import EventMapper
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

@@ -16,12 +16,12 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.projection import ApplicationSubscription
 
-from domain.event import Event
-from domain.events import RoleAdded
-from infrastructure.database.connection import Database
-from infrastructure.eventsourcing_adapter.application import TempleLedger
-from infrastructure.eventsourcing_adapter.factory import LedgerFactory
-from infrastructure.eventsourcing_adapter.mapper import UndecodableRow
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.events import RoleAdded
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.eventsourcing_adapter.application import TempleLedger
+from temple_ledger.infrastructure.eventsourcing_adapter.factory import LedgerFactory
+from temple_ledger.infrastructure.eventsourcing_adapter.mapper import UndecodableRow
 from tests.eventsourcing_adapter.builders import insert_undecodable, joined, role_added
 
 
@@ -153,7 +153,10 @@ def test_the_database_of_the_settings_is_used(
 
 
 def test_the_librarys_own_name_for_a_persistence_module_finds_ours(database: Database) -> None:
-    env = {"PERSISTENCE_MODULE": "infrastructure.eventsourcing_adapter.factory", "TEMPLE_DATABASE_URL": database.dsn}
+    env = {
+        "PERSISTENCE_MODULE": "temple_ledger.infrastructure.eventsourcing_adapter.factory",
+        "TEMPLE_DATABASE_URL": database.dsn,
+    }
 
     factory = InfrastructureFactory.construct(env)
 
@@ -164,7 +167,10 @@ def test_the_librarys_own_name_for_a_persistence_module_finds_ours(database: Dat
 
 
 def test_an_application_of_aggregates_is_told_that_the_log_keeps_facts(database: Database) -> None:
-    env = {"PERSISTENCE_MODULE": "infrastructure.eventsourcing_adapter.factory", "TEMPLE_DATABASE_URL": database.dsn}
+    env = {
+        "PERSISTENCE_MODULE": "temple_ledger.infrastructure.eventsourcing_adapter.factory",
+        "TEMPLE_DATABASE_URL": database.dsn,
+    }
     app: Application[Any] = Application(env)
 
     with app, pytest.raises(IntegrityError, match="version 1"):

@@ -14,8 +14,8 @@ from uuid import UUID, uuid4, uuid5
 import pytest
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent, Subscription
 
-from infrastructure.database.connection import Database
-from infrastructure.eventsourcing_adapter.recorder import LogRecorder
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.eventsourcing_adapter.shipped import persistence as shipped
 
 PREFIX = "toy/"

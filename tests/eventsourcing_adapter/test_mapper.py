@@ -8,12 +8,12 @@ import pytest
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import ProgrammingError, StoredEvent
 
-from domain.event import UnknownEvent
-from domain.events import MemberJoined, RoleAdded
-from domain.log_entry import entry_of_line
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.eventsourcing_adapter.mapper import EventMapper, UndecodableRow, notification_of
+from temple_ledger.domain.event import UnknownEvent
+from temple_ledger.domain.events import MemberJoined, RoleAdded
+from temple_ledger.domain.log_entry import entry_of_line
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.eventsourcing_adapter.mapper import EventMapper, UndecodableRow, notification_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 GRANTED = RoleAdded(user_id="ada", occurred_at=NOON, source="discord", role="Oracle", granted_by="grace")

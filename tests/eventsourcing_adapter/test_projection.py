@@ -9,16 +9,16 @@ import pytest
 from eventsourcing.persistence import NotSupportedError, Tracking
 from eventsourcing.projection import ProjectionRunner
 
-from domain.errors import Refused
-from domain.event import Event
-from domain.events import MemberJoined, MemberLeft, MembershipChanged, RoleAdded, RoleRemoved
-from infrastructure.database.connection import Database, Role
-from infrastructure.eventsourcing_adapter.application import TempleLedger
-from infrastructure.eventsourcing_adapter.projection import ProjectionCheckpoint, under_the_library
-from infrastructure.testing.ledger import Ledger
-from projections.activity import activity
-from projections.members import members
-from projections.processor import Projection
+from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.events import MemberJoined, MemberLeft, MembershipChanged, RoleAdded, RoleRemoved
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.eventsourcing_adapter.application import TempleLedger
+from temple_ledger.infrastructure.eventsourcing_adapter.projection import ProjectionCheckpoint, under_the_library
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import Projection
 from tests.eventsourcing_adapter.builders import NOON, insert_undecodable, joined, role_added
 
 SECONDS = 60.0
@@ -38,7 +38,7 @@ def running(declared: Projection, database: Database) -> Runner:
         view_class=ProjectionCheckpoint,
         env={
             "TEMPLE_DATABASE_URL": database.dsn,
-            "PERSISTENCE_MODULE": "infrastructure.eventsourcing_adapter.factory",
+            "PERSISTENCE_MODULE": "temple_ledger.infrastructure.eventsourcing_adapter.factory",
         },
     )
 

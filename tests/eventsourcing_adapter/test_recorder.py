@@ -15,8 +15,8 @@ from eventsourcing.persistence import (
     Tracking,
 )
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.eventsourcing_adapter.recorder import LogRecorder
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.eventsourcing_adapter.builders import (
     INSERT,
     cut_connections,

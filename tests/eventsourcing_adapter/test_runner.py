@@ -20,11 +20,11 @@ from eventsourcing.projection import (
     ProjectionRunner,
 )
 
-from domain.events import MemberJoined, RoleAdded
-from infrastructure.database.connection import Database, Role
-from infrastructure.eventsourcing_adapter.application import TempleLedger
-from infrastructure.eventsourcing_adapter.mapper import UndecodableRow
-from infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
+from temple_ledger.domain.events import MemberJoined, RoleAdded
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.eventsourcing_adapter.application import TempleLedger
+from temple_ledger.infrastructure.eventsourcing_adapter.mapper import UndecodableRow
+from temple_ledger.infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
 from tests.eventsourcing_adapter.builders import (
     INSERT,
     cut_connections,
@@ -99,7 +99,10 @@ class SeeGood(Projection[Seen]):
 
 @pytest.fixture
 def env(database: Database) -> dict[str, str]:
-    return {"TEMPLE_DATABASE_URL": database.dsn, "PERSISTENCE_MODULE": "infrastructure.eventsourcing_adapter.factory"}
+    return {
+        "TEMPLE_DATABASE_URL": database.dsn,
+        "PERSISTENCE_MODULE": "temple_ledger.infrastructure.eventsourcing_adapter.factory",
+    }
 
 
 @pytest.fixture

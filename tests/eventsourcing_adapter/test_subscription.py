@@ -7,8 +7,8 @@ from itertools import islice
 import pytest
 from eventsourcing.persistence import ApplicationRecorder, PersistenceError, Subscription
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.eventsourcing_adapter.recorder import LogRecorder
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.eventsourcing_adapter.builders import INSERT, cut_connections, entry, joined, role_added, stored
 
 SECONDS = 20.0

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from eventsourcing.persistence import IntegrityError, ProgrammingError, Tracking
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
 from tests.eventsourcing_adapter.builders import cut_connections
 from tests.eventsourcing_adapter.shipped import persistence as shipped
 

@@ -8,13 +8,20 @@ from uuid import UUID, uuid5
 
 import psycopg
 
-from domain.event import Event
-from domain.events import RoleAdded, RoleRemoved
-from domain.log_entry import LogEntry, entry_of_event
-from infrastructure.ingestion.inbox.delivery import Delivery, Stored, digest_of
-from infrastructure.ingestion.inbox.store import keep
-from infrastructure.ingestion.inbox.worker import Outcome, Translation
-from infrastructure.settings import Settings
+from temple_ledger import (
+    Delivery,
+    Event,
+    LogEntry,
+    Outcome,
+    RoleAdded,
+    RoleRemoved,
+    Settings,
+    Stored,
+    Translation,
+    digest_of,
+    entry_of_event,
+    keep,
+)
 
 SOURCE = "forum"
 BADGES = UUID("c5c8e7de-0ed4-4f9b-8a3f-90c2d9a41d77")

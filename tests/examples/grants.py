@@ -3,11 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from domain.events import RoleAdded
-from domain.recorded import Recorded
-from projections.member_projection import MemberProjection
-from projections.tables import Column, ColumnType, Rows, Table
-from projections.tally import Increments, Tally
+from temple_ledger import Column, ColumnType, Increments, MemberProjection, Recorded, RoleAdded, Rows, Table, Tally
 
 GRANTS = Table(
     "example_grants",

@@ -4,10 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from domain.errors import EventConflict
-from domain.events import RoleAdded
-from domain.log_entry import LogEntry, entry_of_event
-from infrastructure.log.append import Appended, LogAppender
+from temple_ledger import Appended, EventConflict, LogAppender, LogEntry, RoleAdded, entry_of_event
 
 SOURCE = "shop"
 ORDERS = UUID("7a3f6f0e-52a9-4c55-9e0f-3a6f0c6f2b11")

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.inbox.worker import Stepped, Translating
-from infrastructure.log.append import LogAppender
-from infrastructure.processes import sources as registry
-from infrastructure.processes.sources import TranslatorMisdeclared, translators
-from infrastructure.settings import Settings
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.inbox.worker import Stepped, Translating
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.processes import sources as registry
+from temple_ledger.infrastructure.processes.sources import TranslatorMisdeclared, translators
+from temple_ledger.infrastructure.settings import Settings
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at
 from tests.examples.forum import TABLE, ForumTranslator, receive
 from tests.examples.shop import Order, tell
 from tests.inbox.builders import rows

@@ -2,21 +2,21 @@
 
 import pytest
 
-from domain.errors import ProjectionMisdeclared, SchemaMismatch
-from domain.events import RoleAdded
-from domain.recorded import Recorded
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.schema import bring_up_to_date
-from infrastructure.read_models.operations import parked, retry
-from infrastructure.read_models.rebuild.rebuild import rebuild
-from infrastructure.read_models.verification.full import verify
-from infrastructure.testing.ledger import Ledger
-from projections.drift import Drift
-from projections.histories import at, joined, role_added
-from projections.member_projection import MemberProjection
-from projections.specification import Specification
-from projections.tables import Column, ColumnType, Table
-from projections.tally import Increments, Tally
+from temple_ledger.domain.errors import ProjectionMisdeclared, SchemaMismatch
+from temple_ledger.domain.events import RoleAdded
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.read_models.operations import parked, retry
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.drift import Drift
+from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.specification import Specification
+from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tally import Increments, Tally
 from tests.examples.grants import GRANTS, Grants, grants, joins
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from infrastructure.sources.discord.snowflake import EPOCH, by_number
+from temple_ledger.infrastructure.sources.discord.snowflake import EPOCH, by_number
 
 KICK, BAN, ROLES, ROLE_DELETE, NICK = 20, 22, 25, 32, 24
 ENTRY = "GUILD_AUDIT_LOG_ENTRY_CREATE"

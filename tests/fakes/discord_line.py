@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 
-from infrastructure.ingestion.inbox.delivery import Delivery
-from infrastructure.ingestion.inbox.store import keep
-from infrastructure.sources.discord.frames import delivery_of, frame_of
-from infrastructure.sources.discord.rest import Counted
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.sources.discord.frames import delivery_of, frame_of
+from temple_ledger.infrastructure.sources.discord.rest import Counted
 from tests.fakes.discord_guild import ENTRY, Dispatch, TrueGuild
 
 

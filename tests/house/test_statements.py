@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from infrastructure.database.statements import statement, statement_names
+from temple_ledger.infrastructure.database.statements import statement, statement_names
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "sql" / "statements").rglob("*.sql"))

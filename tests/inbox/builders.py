@@ -9,11 +9,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 import psycopg
 
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.inbox.delivery import Delivery, Stored
-from infrastructure.ingestion.inbox.store import Kept, keep
-from infrastructure.ingestion.inbox.worker import Outcome, Translation
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, Stored
+from temple_ledger.infrastructure.ingestion.inbox.store import Kept, keep
+from temple_ledger.infrastructure.ingestion.inbox.worker import Outcome, Translation
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

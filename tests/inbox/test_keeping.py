@@ -7,8 +7,8 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.inbox.store import Kept, keep
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.inbox.store import Kept, keep
 from tests.inbox.builders import NOON, delivery, kept, rows
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from domain.errors import DatabaseUnavailable, InvalidEvent
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.inbox.delivery import Stored
-from infrastructure.ingestion.inbox.worker import Stepped, Translating, Translation
-from infrastructure.log.append import LogAppender
+from temple_ledger.domain.errors import DatabaseUnavailable, InvalidEvent
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Stored
+from temple_ledger.infrastructure.ingestion.inbox.worker import Stepped, Translating, Translation
+from temple_ledger.infrastructure.log.append import LogAppender
 from tests.inbox.builders import NOON, Bells, delivery, kept, rows, rung
 from tests.killed import Moment, run_killed
 from tests.log.builders import rows as log_rows

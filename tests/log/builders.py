@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database, Role
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database, Role
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

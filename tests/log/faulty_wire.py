@@ -11,7 +11,7 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database
 
 LISTENING_SECONDS = 0.05
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from domain.errors import DatabaseUnavailable, EventConflict, InvalidEvent
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.append import Appended, LogAppender
+from temple_ledger.domain.errors import DatabaseUnavailable, EventConflict, InvalidEvent
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from tests.log.builders import INSERT, NOON, joined, rows
 from tests.log.faulty_wire import faulty_wire
 

@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.retrying import PatientConnection
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.retrying import PatientConnection
 
 
 def test_closing_waits_for_whoever_is_at_work_and_lets_nobody_begin(database: Database) -> None:

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import field_validator, model_validator
 
-from domain.catalogue import CATALOGUE, EventType, Shape
-from domain.errors import InvalidEvent
-from domain.event import Event, Name100
-from domain.log_entry import LogEntry, entry_of, entry_of_line, metadata_text
+from temple_ledger.domain.catalogue import CATALOGUE, EventType, Shape
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.event import Event, Name100
+from temple_ledger.domain.log_entry import LogEntry, entry_of, entry_of_line, metadata_text
 from tests.log.builders import line
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from domain.position import Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.export import Selection, exported_lines
-from infrastructure.log.import_lines import import_lines
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.export import Selection, exported_lines
+from temple_ledger.infrastructure.log.import_lines import import_lines
 from tests.log.builders import NOON, as_lines, line, rows
 
 CONTENT = "event_id, timestamp, event_type, user_id, action, target, metadata, source"

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import psycopg
 import pytest
 
-from domain.position import START, Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.reader import GapReader
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.reader import GapReader
 from tests.log.builders import INSERT, rows
 
 Connection = psycopg.Connection[Any]

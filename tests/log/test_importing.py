@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from domain.errors import DatabaseUnavailable
-from domain.log_entry import entry_of_line
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.append import LogAppender
-from infrastructure.log.import_lines import Imported, import_lines
-from infrastructure.log.notifier import Announcer
-from infrastructure.log.wakeup import Wakeup
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.domain.log_entry import entry_of_line
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.wakeup import Wakeup
 from tests.log.builders import as_lines, line, rows
 from tests.log.faulty_wire import faulty_wire
 

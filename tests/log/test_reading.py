@@ -7,13 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from domain.errors import UndecodableEvent
-from domain.log_entry import LogEntry
-from domain.position import START, Position
-from domain.recorded import Recorded
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.append import LogAppender
-from infrastructure.log.reader import events, member_events
+from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.log.reader import events, member_events
 from tests.log.builders import NOON, joined, rows
 
 ALL = Position(2**62)

@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from domain.errors import UnsafeLog
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.migrations import migrate
-from infrastructure.embedded_postgres.scratch import scratch_server
-from infrastructure.log.safety import require_safe_log, violations
+from temple_ledger.domain.errors import UnsafeLog
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.migrations import migrate
+from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
+from temple_ledger.infrastructure.log.safety import require_safe_log, violations
 from tests.log.builders import INSERT
 
 SEQUENCE = "webhook_audit_log_id_seq"

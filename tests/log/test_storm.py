@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg
 
-from domain.position import START, Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.reader import GapReader, events
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.reader import GapReader, events
 from tests.log.builders import INSERT, rows
 
 SECONDS = 5.0

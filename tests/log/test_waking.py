@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.append import LogAppender
-from infrastructure.log.notifier import Announcer
-from infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.wakeup import Wakeup
 from tests.log.builders import joined, rows
 from tests.log.faulty_wire import faulty_wire
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from domain.errors import Refused
-from infrastructure.database.connection import Database
-from infrastructure.observability.metrics.exposing import PortTaken, exposed, is_loopback
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.observability.metrics.exposing import PortTaken, exposed, is_loopback
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.scraping import Scrape

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from projections.histories import at
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.projections.histories import at
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.test_exposing import free_port, get

@@ -8,30 +8,30 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from domain.catalogue import CATALOGUE
-from domain.position import Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.reader import Look
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.observability.metrics.event_totals import EventTotals
-from infrastructure.observability.metrics.kept import Kept
-from infrastructure.observability.metrics.labels import OTHER
-from infrastructure.observability.metrics.latency import BUCKETS, Latencies
-from infrastructure.observability.metrics.ledger import LedgerCollector
-from infrastructure.observability.metrics.receiver import ReceiverMetrics
-from infrastructure.observability.metrics.registry import new_registry
-from infrastructure.observability.metrics.roles import RoleCounts
-from infrastructure.observability.metrics.runner import RunnerMetrics
-from infrastructure.observability.metrics.statement_durations import timed_cursors
-from infrastructure.processes.readings import readings
-from infrastructure.read_models.runner.runner import Runner
-from infrastructure.read_models.trigger_mode import enable
-from infrastructure.read_models.verification.reconcile import reconcile
-from infrastructure.testing.ledger import Ledger
-from projections.activity import activity
-from projections.histories import at, joined, pledged, role_added
-from projections.members import members
-from projections.processor import Step
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.reader import Look
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.observability.metrics.event_totals import EventTotals
+from temple_ledger.infrastructure.observability.metrics.kept import Kept
+from temple_ledger.infrastructure.observability.metrics.labels import OTHER
+from temple_ledger.infrastructure.observability.metrics.latency import BUCKETS, Latencies
+from temple_ledger.infrastructure.observability.metrics.ledger import LedgerCollector
+from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
+from temple_ledger.infrastructure.observability.metrics.registry import new_registry
+from temple_ledger.infrastructure.observability.metrics.roles import RoleCounts
+from temple_ledger.infrastructure.observability.metrics.runner import RunnerMetrics
+from temple_ledger.infrastructure.observability.metrics.statement_durations import timed_cursors
+from temple_ledger.infrastructure.processes.readings import readings
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.trigger_mode import enable
+from temple_ledger.infrastructure.read_models.verification.reconcile import reconcile
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.histories import at, joined, pledged, role_added
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import Step
 from tests.monitoring.scraping import Scrape, scrape
 from tests.queries.builders import altered, role_created, unfoldable
 from tests.runner.test_runner import wait_until

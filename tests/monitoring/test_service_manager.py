@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from infrastructure.database.connection import Database
-from infrastructure.processes.foreground import Watchdog
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.processes.foreground import Watchdog
 
 
 def test_a_runner_is_ready_then_alive_then_ending(

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from infrastructure.database.connection import Role
-from infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
-from infrastructure.ingestion.snapshots.snapshot import all_findings, rows_of
-from infrastructure.sources.patreon.client import PatreonClient
-from infrastructure.sources.patreon.recheck import Watching, look_again, looking
-from infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, rows_of
+from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
+from temple_ledger.infrastructure.sources.patreon.recheck import Watching, look_again, looking
+from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
 from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.patreon.feed import Feed
 

@@ -2,7 +2,7 @@
 
 import psycopg
 
-from infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database
 
 EMPTIED = """
     alter table webhook_audit_log disable trigger all;

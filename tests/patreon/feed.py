@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from infrastructure.ingestion.inbox.store import keep
-from infrastructure.ingestion.inbox.worker import Translating
-from infrastructure.sources.patreon.translator import PatreonTranslator
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
 from tests.patreon.bodies import START, encoded, member_document
 
 

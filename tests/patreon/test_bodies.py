@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infrastructure.sources.patreon.membership import NOT_SAID, Membership, Tier
-from infrastructure.sources.patreon.membership_json import said_as_json, said_of_json
-from infrastructure.sources.patreon.strict_json import MAX_DEPTH, Unreadable, read_json
-from infrastructure.sources.patreon.webhook_body import Aside, Described, read_body
+from temple_ledger.infrastructure.sources.patreon.membership import NOT_SAID, Membership, Tier
+from temple_ledger.infrastructure.sources.patreon.membership_json import said_as_json, said_of_json
+from temple_ledger.infrastructure.sources.patreon.strict_json import MAX_DEPTH, Unreadable, read_json
+from temple_ledger.infrastructure.sources.patreon.webhook_body import Aside, Described, read_body
 from tests.patreon.bodies import (
     ACOLYTE,
     CAMPAIGN,

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from domain.errors import PlatformUnavailable, Refused
-from infrastructure.database.connection import Database, Role
-from infrastructure.sources.patreon.client import MOST_ATTEMPTS, PatreonClient
-from infrastructure.sources.patreon.paging import Page, Read, read_members
-from infrastructure.sources.patreon.rate_limit import Pace
-from infrastructure.sources.patreon.tokens import Given, Tokens
+from temple_ledger.domain.errors import PlatformUnavailable, Refused
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.sources.patreon.client import MOST_ATTEMPTS, PatreonClient
+from temple_ledger.infrastructure.sources.patreon.paging import Page, Read, read_members
+from temple_ledger.infrastructure.sources.patreon.rate_limit import Pace
+from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
 from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.patreon.bodies import ACOLYTE, DISCORD, MEMBER, member_document
 

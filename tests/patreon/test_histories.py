@@ -14,10 +14,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from infrastructure.ingestion.inbox.store import keep
-from infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.testing.ledger import Ledger
 from tests.fakes.patreon import FakePatreon, Oddities
 from tests.fakes.patreon_sender import Sender
 from tests.killed import run_killed

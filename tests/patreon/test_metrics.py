@@ -1,7 +1,7 @@
 """What Prometheus is told of Patreon."""
 
-from infrastructure.database.connection import Role
-from infrastructure.sources.patreon.metrics import patreon_doubts as reading
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.sources.patreon.metrics import patreon_doubts as reading
 from tests.patreon.bodies import ACOLYTE, FREE, at
 from tests.patreon.feed import Feed
 

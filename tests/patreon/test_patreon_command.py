@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.sources.patreon.webhooks import kept_webhooks
-from infrastructure.testing.ledger import Ledger
-from projections.histories import joined, role_added
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.sources.patreon.webhooks import kept_webhooks
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401
 from tests.fakes.patreon import FakePatreon
 from tests.patreon.bodies import (

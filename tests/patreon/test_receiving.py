@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.statements import statement
 from tests.cli.conftest import Typed, environment, home, spawn, temple  # noqa: F401
 from tests.fakes.patreon import FakePatreon
 from tests.fakes.patreon_sender import Sender

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, Role
 
 TABLES = ("patreon_member", "patreon_link", "patreon_person", "patreon_tier", "patreon_webhook")
 

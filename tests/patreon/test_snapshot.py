@@ -6,15 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from domain.errors import PlatformUnavailable
-from domain.events import MembershipStarted
-from domain.log_entry import entry_of_event
-from infrastructure.database.connection import Role
-from infrastructure.ingestion.snapshots.apply import Applied
-from infrastructure.ingestion.snapshots.guard import Held
-from infrastructure.ingestion.snapshots.snapshot import read_snapshot
-from infrastructure.sources.patreon.snapshot import PatreonSettling
-from infrastructure.testing.ledger import Ledger
+from temple_ledger.domain.errors import PlatformUnavailable
+from temple_ledger.domain.events import MembershipStarted
+from temple_ledger.domain.log_entry import entry_of_event
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied
+from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import read_snapshot
+from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling
+from temple_ledger.infrastructure.testing.ledger import Ledger
 from tests.fakes.patreon import FakePatreon
 from tests.patreon.asking import Source
 from tests.patreon.bodies import (
@@ -213,7 +213,7 @@ def test_a_snapshot_killed_between_two_chunks_goes_on(source: Source) -> None:
         source.patreon.put(member_document(ACOLYTE, member=f"member-{number}", user=str(number + 1), discord=None))
     snapshot_id = source.takes()
     with source.feed.database.connect(Role.APPEND) as connection:
-        from infrastructure.ingestion.snapshots.apply import _chunk
+        from temple_ledger.infrastructure.ingestion.snapshots.apply import _chunk
 
         _chunk(connection, PatreonSettling(), read_snapshot(connection, snapshot_id), 3)
     assert source.applies(snapshot_id).events == 5

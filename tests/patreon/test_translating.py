@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from infrastructure.database.connection import Role
-from infrastructure.sources.patreon.translator import GONE, asked_details
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.sources.patreon.translator import GONE, asked_details
 from tests.patreon.bodies import (
     ACOLYTE,
     DISCORD,

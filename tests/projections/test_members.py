@@ -2,7 +2,7 @@
 
 import pytest
 
-from projections.histories import (
+from temple_ledger.projections.histories import (
     at,
     changed_tier,
     declined,
@@ -14,8 +14,8 @@ from projections.histories import (
     role_added,
     role_removed,
 )
-from projections.members import ROLES, STATUS, Member, members
-from projections.specification import Specification
+from temple_ledger.projections.members import ROLES, STATUS, Member, members
+from temple_ledger.projections.specification import Specification
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, ColumnType, Table
 
 
 class Word(str):

@@ -4,12 +4,12 @@ from uuid import uuid4
 
 import pytest
 
-from domain.errors import UnknownName
-from domain.position import START, Position
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.events import ALL, Picked, following, newest, shown
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, pledged, role_added
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.events import ALL, Picked, following, newest, shown
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, pledged, role_added
 from tests.queries.builders import unfoldable
 
 

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from domain.errors import UnknownName
-from infrastructure.database.connection import Role
-from infrastructure.queries.as_of import Moment
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.member import (
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.member import (
     list_members,
     member_history,
     members_then,
@@ -16,8 +16,8 @@ from infrastructure.queries.member import (
     stored_members,
     waiting_events,
 )
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, changed_tier, joined, left, pledged, role_added, role_removed
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, changed_tier, joined, left, pledged, role_added, role_removed
 from tests.queries.builders import now, unfoldable
 
 

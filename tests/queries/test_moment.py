@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.errors import InvalidEvent
-from infrastructure.queries.as_of import Moment, beginning, end
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.infrastructure.queries.as_of import Moment, beginning, end
 
 
 def test_a_date_is_its_first_microsecond_where_something_begins() -> None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from infrastructure.queries.in_people import told_in_people
-from infrastructure.queries.role_directory import NamedRole, RoleDirectory
-from projections.drift import Drift, DriftKind
+from temple_ledger.infrastructure.queries.in_people import told_in_people
+from temple_ledger.infrastructure.queries.role_directory import NamedRole, RoleDirectory
+from temple_ledger.projections.drift import Drift, DriftKind
 
 DIRECTORY = RoleDirectory([NamedRole("1", "Oracle", False)])
 

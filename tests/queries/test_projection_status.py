@@ -2,20 +2,24 @@
 
 import pytest
 
-from domain.errors import UnknownName
-from infrastructure.database.connection import Database, Role
-from infrastructure.queries import projection_status as reading
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.projection_status import ProjectionStatus, projection_status, projection_statuses
-from infrastructure.read_models.operations import set_state
-from infrastructure.read_models.runner.lease import Lease
-from infrastructure.testing.ledger import Ledger
-from projections.activity import activity
-from projections.checkpoint import ProjectionState
-from projections.histories import at, joined
-from projections.member_projection import MemberProjection
-from projections.members import members
-from projections.processor import Projection
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.queries import projection_status as reading
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.projection_status import (
+    ProjectionStatus,
+    projection_status,
+    projection_statuses,
+)
+from temple_ledger.infrastructure.read_models.operations import set_state
+from temple_ledger.infrastructure.read_models.runner.lease import Lease
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.histories import at, joined
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import Projection
 
 INSTALLED: dict[str, Projection] = {members.name: members, activity.name: activity}
 

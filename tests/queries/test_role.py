@@ -1,10 +1,10 @@
 """Who held which role then, who granted it, and what ended it."""
 
-from infrastructure.queries.as_of import Moment
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.role import holder_counts, holders, holders_then, role_history
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, left, role_added, role_removed
+from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.role import holder_counts, holders, holders_then, role_history
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
 from tests.queries.builders import now, unfoldable
 
 

@@ -2,18 +2,18 @@
 
 import pytest
 
-from domain.errors import UnknownName
-from infrastructure.database.connection import Database
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.role_directory import (
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.role_directory import (
     AmbiguousName,
     NamedRole,
     RoleDirectory,
     read_directory,
     require_role,
 )
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, role_added, role_removed
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, role_added, role_removed
 from tests.queries.builders import role_created, role_deleted, role_renamed
 
 DIRECTORY = RoleDirectory(

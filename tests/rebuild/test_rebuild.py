@@ -10,23 +10,23 @@ from contextlib import contextmanager
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from domain.errors import DatabaseUnavailable, Refused
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.statements import statement
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.read_models.operations import parked, skip
-from infrastructure.read_models.rebuild import fold_ranges as folding
-from infrastructure.read_models.rebuild import progress as notes
-from infrastructure.read_models.rebuild.apply import Limit
-from infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
-from infrastructure.read_models.runner.runner import Runner
-from infrastructure.read_models.verification.full import verify
-from infrastructure.testing.ledger import Ledger
-from projections.activity import activity
-from projections.drift import Drift, DriftKind
-from projections.histories import at, joined, left, role_added, role_removed
-from projections.members import members
-from projections.processor import Projection
+from temple_ledger.domain.errors import DatabaseUnavailable, Refused
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models.operations import parked, skip
+from temple_ledger.infrastructure.read_models.rebuild import fold_ranges as folding
+from temple_ledger.infrastructure.read_models.rebuild import progress as notes
+from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.drift import Drift, DriftKind
+from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import Projection
 from tests.ending import raised_by
 from tests.interrupted import interrupted_at
 from tests.killed import Moment, run_killed

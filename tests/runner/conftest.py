@@ -1,7 +1,7 @@
 import pytest
 
-from infrastructure.database.connection import Database
-from infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.testing.ledger import Ledger
 
 
 @pytest.fixture

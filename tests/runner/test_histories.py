@@ -9,18 +9,18 @@ from uuid import UUID, uuid5
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.log_entry import NAMESPACE, LogEntry
-from domain.position import Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.append import LogAppender
-from infrastructure.log.settled import settled_head
-from infrastructure.read_models.rebuild.rebuild import rebuild
-from infrastructure.read_models.runner.transaction import transactions
-from infrastructure.read_models.verification.full import verify
-from projections.activity import activity
-from projections.drift import Drift
-from projections.members import ROLES, STATUS, members
-from projections.processor import Projection, processor_of
+from temple_ledger.domain.log_entry import NAMESPACE, LogEntry
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
+from temple_ledger.infrastructure.read_models.runner.transaction import transactions
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.drift import Drift
+from temple_ledger.projections.members import ROLES, STATUS, members
+from temple_ledger.projections.processor import Projection, processor_of
 from tests.slow_fold import ROLE_TABLE, STATUS_TABLE, slow_fold
 
 KINDS = st.sampled_from(

@@ -6,13 +6,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from domain.log_entry import entry_of
-from domain.position import Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.log.append import LogAppender
-from infrastructure.read_models.member_log.member_stream import member_histories, member_stream
-from projections.fold import Fold
-from projections.members import members
+from temple_ledger.domain.log_entry import entry_of
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.infrastructure.read_models.member_log.member_stream import member_histories, member_stream
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.members import members
 
 FOLD: Fold[Any] = Fold(members)
 ALL = Position(1_000_000)

@@ -3,12 +3,12 @@
 import psycopg
 import pytest
 
-from infrastructure.database.connection import Role
-from infrastructure.read_models.operations import parked, retry, skip
-from infrastructure.testing.ledger import Ledger
-from projections.activity import activity
-from projections.histories import at, joined, left, role_added
-from projections.members import members
+from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.histories import at, joined, left, role_added
+from temple_ledger.projections.members import members
 
 INSERT = """
     insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source)

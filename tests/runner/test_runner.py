@@ -10,22 +10,22 @@ from contextlib import contextmanager
 
 import pytest
 
-from domain.errors import DatabaseUnavailable, UnsafeLog
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.statements import statement
-from infrastructure.log.reader import PAGE
-from infrastructure.log.wakeup import Wakeup
-from infrastructure.read_models import operations
-from infrastructure.read_models.runner.lease import Lease
-from infrastructure.read_models.runner.runner import Runner, Unwatched
-from infrastructure.read_models.runner.transaction import read_checkpoints
-from infrastructure.read_models.verification.full import verify
-from infrastructure.testing.ledger import Ledger
-from projections.activity import activity
-from projections.checkpoint import ProjectionState
-from projections.histories import at, joined, left, role_added, role_removed
-from projections.members import members
-from projections.processor import Step
+from temple_ledger.domain.errors import DatabaseUnavailable, UnsafeLog
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.reader import PAGE
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models import operations
+from temple_ledger.infrastructure.read_models.runner.lease import Lease
+from temple_ledger.infrastructure.read_models.runner.runner import Runner, Unwatched
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import Step
 from tests.killed import Moment, run_killed
 
 

@@ -8,16 +8,22 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from domain.errors import UnknownName
-from domain.log_entry import LogEntry, entry_of_event
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
-from infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
-from infrastructure.ingestion.snapshots.guard import Held, most_at_risk
-from infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of, snapshots
-from infrastructure.ingestion.snapshots.take import KEPT, Taking
-from infrastructure.testing.ledger import Ledger
-from projections.histories import at, joined, left
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
+from temple_ledger.infrastructure.ingestion.snapshots.guard import Held, most_at_risk
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import (
+    Snapshot,
+    all_findings,
+    read_snapshot,
+    rows_of,
+    snapshots,
+)
+from temple_ledger.infrastructure.ingestion.snapshots.take import KEPT, Taking
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.histories import at, joined, left
 
 STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 

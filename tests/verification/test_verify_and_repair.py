@@ -9,19 +9,19 @@ from typing import Any, ClassVar
 
 import pytest
 
-from domain.errors import Refused
-from infrastructure.database.connection import Database, Role
-from infrastructure.read_models.verification.full import verify
-from infrastructure.read_models.verification.reconcile import reconcile
-from infrastructure.read_models.verification.repair import altered_ranges, repair
-from infrastructure.read_models.verification.since_last import verify_since_last
-from infrastructure.read_models.verification.stored_results import kept, kept_result, rounds
-from infrastructure.testing.ledger import Ledger
-from projections.activity import activity
-from projections.drift import DriftKind
-from projections.histories import at, joined, role_added
-from projections.members import members
-from projections.processor import Projection
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.read_models.verification.reconcile import reconcile
+from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges, repair
+from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
+from temple_ledger.infrastructure.read_models.verification.stored_results import kept, kept_result, rounds
+from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.drift import DriftKind
+from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import Projection
 from tests.ending import raised_by
 from tests.interrupted import interrupted_at
 from tests.killed import Moment, run_killed

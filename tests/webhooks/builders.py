@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.ingestion.webhooks.app import Receiving, receiver_app
-from infrastructure.ingestion.webhooks.failure_limit import FailureLimit
-from infrastructure.ingestion.webhooks.inbox_writer import Writer
-from infrastructure.ingestion.webhooks.server import Server, listening
-from infrastructure.sources.patreon.webhook import patreon_door, signature
-from infrastructure.sources.patreon.webhook_secrets import CampaignSecret
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.ingestion.webhooks.app import Receiving, receiver_app
+from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import FailureLimit
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import Writer
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
+from temple_ledger.infrastructure.sources.patreon.webhook import patreon_door, signature
+from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 
 SECRET = "temple-ledger-test-secret"
 OLD_SECRET = "temple-ledger-old-secret"

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from infrastructure.database.connection import Database
-from infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from infrastructure.ingestion.inbox.store import Kept
-from infrastructure.ingestion.webhooks.inbox_writer import NotKept, Writer
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
+from temple_ledger.infrastructure.ingestion.inbox.store import Kept
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import NotKept, Writer
 from tests.killed import Moment, run_killed
 from tests.log.faulty_wire import faulty_wire
 from tests.webhooks.builders import NOW, VECTOR, receiver, rows, signed
@@ -168,7 +168,7 @@ def test_a_delivery_that_the_database_can_not_hold_does_not_keep_others_out(data
 
 
 def test_more_than_can_wait_is_sent_away_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infrastructure.ingestion.webhooks.inbox_writer.MOST_WAITING", 2)
+    monkeypatch.setattr("temple_ledger.infrastructure.ingestion.webhooks.inbox_writer.MOST_WAITING", 2)
 
     async def send() -> list[Kept | BaseException]:
         return list(await asyncio.gather(*(writer.keep(delivery(each)) for each in range(3)), return_exceptions=True))

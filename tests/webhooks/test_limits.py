@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import pytest
 
-from infrastructure.database.connection import Database
-from infrastructure.ingestion.webhooks.app import MOST_BYTES
-from infrastructure.ingestion.webhooks.failure_limit import FailureLimit
-from infrastructure.ingestion.webhooks.http_protocol import PunctualProtocol
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.ingestion.webhooks.app import MOST_BYTES
+from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import FailureLimit
+from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import PunctualProtocol
 from tests.webhooks.builders import PATH, Receiver, receiver, rows, signed
 
 CHUNKED = b"%x\r\n%s\r\n"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from domain.errors import Refused
-from infrastructure.database.connection import Database
-from infrastructure.sources.patreon.webhook import patreon_door, signature
-from infrastructure.sources.patreon.webhook_secrets import CampaignSecret
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.sources.patreon.webhook import patreon_door, signature
+from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 from tests.webhooks.builders import NOW, OLD_SECRET, OTHER_SECRET, SECRET, VECTOR, receiver, rows, signed
 
 GOOD = "ea3a294a790f832556ff5462d6afa5d2"

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from domain.errors import Refused, UnknownName
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox.delivery import State
-from infrastructure.ingestion.inbox.failure import LONGEST_NOTE
+from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.delivery import State
+from temple_ledger.infrastructure.ingestion.inbox.failure import LONGEST_NOTE
 
 Connection = psycopg.Connection[Any]
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import psycopg
 
-from domain.errors import DatabaseUnavailable, InvalidEvent, SchemaMismatch
-from infrastructure.database.connection import passes
+from temple_ledger.domain.errors import DatabaseUnavailable, InvalidEvent, SchemaMismatch
+from temple_ledger.infrastructure.database.connection import passes
 
 LONGEST_NOTE: Final = 500
 _OTHERS: Final = sys.stdlib_module_names | {"psycopg", "psycopg_binary", "pydantic"}

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.statements import statement
 
 MOST_COUNTED: Final = 100_000
 """Of those that wait, failed or can not be read."""

@@ -7,9 +7,9 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from domain.errors import LedgerError
-from infrastructure.database.connection import Database, Role, database_errors
-from infrastructure.database.statements import statement
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.statements import statement
 
 BATCH: Final = 1_000
 FIRST_SECONDS: Final = 300.0

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import psycopg
 from pydantic_core import to_json
 
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 
 
 class Kept(NamedTuple):

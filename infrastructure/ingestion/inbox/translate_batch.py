@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import psycopg
 import structlog
 
-from domain.errors import EventConflict
-from domain.log_entry import LogEntry
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox.delivery import State, Stored
-from infrastructure.ingestion.inbox.failure import LONGEST_NOTE, blame, is_the_delivery
-from infrastructure.ingestion.inbox.translator import Translation, Translator
-from infrastructure.log.append import append_within
+from temple_ledger.domain.errors import EventConflict
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.delivery import State, Stored
+from temple_ledger.infrastructure.ingestion.inbox.failure import LONGEST_NOTE, blame, is_the_delivery
+from temple_ledger.infrastructure.ingestion.inbox.translator import Translation, Translator
+from temple_ledger.infrastructure.log.append import append_within
 
 Connection = psycopg.Connection[Any]
 log = structlog.get_logger("temple.inbox")

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import psycopg
 
-from domain.log_entry import LogEntry
-from infrastructure.ingestion.inbox.delivery import State, Stored
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.ingestion.inbox.delivery import State, Stored
 
 
 class Outcome(StrEnum):

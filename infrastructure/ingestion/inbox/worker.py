@@ -13,17 +13,17 @@ from typing import Any, Final, Self
 import psycopg
 import structlog
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.retrying import PatientConnection
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox.translate_batch import Stepped as Stepped
-from infrastructure.ingestion.inbox.translate_batch import translate_batch
-from infrastructure.ingestion.inbox.translator import Outcome as Outcome
-from infrastructure.ingestion.inbox.translator import Translation as Translation
-from infrastructure.ingestion.inbox.translator import Translator as Translator
-from infrastructure.log.notifier import Announcer
-from infrastructure.log.wakeup import Wakeup
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.translate_batch import Stepped as Stepped
+from temple_ledger.infrastructure.ingestion.inbox.translate_batch import translate_batch
+from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome as Outcome
+from temple_ledger.infrastructure.ingestion.inbox.translator import Translation as Translation
+from temple_ledger.infrastructure.ingestion.inbox.translator import Translator as Translator
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.wakeup import Wakeup
 
 BATCH: Final = 200
 PATIENCE_SECONDS: Final = 5.0

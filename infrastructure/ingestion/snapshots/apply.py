@@ -7,16 +7,16 @@ from uuid import UUID
 
 import psycopg
 
-from domain.errors import EventConflict
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.retrying import PatientConnection
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.snapshots.finding import Finding
-from infrastructure.ingestion.snapshots.guard import require_safe
-from infrastructure.ingestion.snapshots.snapshot import Snapshot, open_findings, read_snapshot
-from infrastructure.log.append import append_within
-from infrastructure.log.notifier import Announcer
+from temple_ledger.domain.errors import EventConflict
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding
+from temple_ledger.infrastructure.ingestion.snapshots.guard import require_safe
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, open_findings, read_snapshot
+from temple_ledger.infrastructure.log.append import append_within
+from temple_ledger.infrastructure.log.notifier import Announcer
 
 CHUNK: Final = 500
 

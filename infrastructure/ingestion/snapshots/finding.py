@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from domain.instant import format_instant
-from domain.log_entry import LogEntry, entry_of
+from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.log_entry import LogEntry, entry_of
 
 
 class Difference(StrEnum):

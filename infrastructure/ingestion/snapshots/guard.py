@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from domain.errors import Refused
-from infrastructure.ingestion.snapshots.snapshot import Snapshot
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot
 
 MOST_SHARE: Final = 0.05
 MOST_MEMBERS: Final = 20

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import psycopg
 
-from domain.errors import UnknownName
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.snapshots.finding import Finding, differences_from_json
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding, differences_from_json
 
 
 class Snapshot(NamedTuple):

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import psycopg
 
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.snapshots.finding import Finding, differences_as_json
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding, differences_as_json
 
 KEPT: Final = 50
 """Snapshots of a source; older ones are forgotten with their findings, what they led to is in the log."""

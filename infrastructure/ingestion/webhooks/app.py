@@ -20,11 +20,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from infrastructure.ingestion.inbox.delivery import MAX_KIND, Delivery, digest_of
-from infrastructure.ingestion.webhooks.body import Gone, TooLarge, read_body
-from infrastructure.ingestion.webhooks.endpoint import Door, Headers
-from infrastructure.ingestion.webhooks.failure_limit import FailureLimit
-from infrastructure.ingestion.webhooks.inbox_writer import NotKept, Writer
+from temple_ledger.infrastructure.ingestion.inbox.delivery import MAX_KIND, Delivery, digest_of
+from temple_ledger.infrastructure.ingestion.webhooks.body import Gone, TooLarge, read_body
+from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Door, Headers
+from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import FailureLimit
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import NotKept, Writer
 
 MOST_BYTES: Final = 256 * 1024
 RETRY_AFTER_SECONDS: Final = 30

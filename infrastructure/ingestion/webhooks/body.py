@@ -2,8 +2,8 @@
 
 from starlette.types import Receive
 
-from domain.errors import Refused
-from infrastructure.ingestion.webhooks.endpoint import Headers, values
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Headers, values
 
 
 class TooLarge(Refused):

@@ -15,11 +15,11 @@ from typing import Any, Final, NamedTuple
 import psycopg
 import structlog
 
-from domain.errors import DatabaseUnavailable, LedgerError
-from infrastructure.database.abort import cut
-from infrastructure.database.connection import Database, Role, passes
-from infrastructure.ingestion.inbox.delivery import Delivery
-from infrastructure.ingestion.inbox.store import Kept, keep
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
+from temple_ledger.infrastructure.database.abort import cut
+from temple_ledger.infrastructure.database.connection import Database, Role, passes
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.ingestion.inbox.store import Kept, keep
 
 MOST_A_ROUND: Final = 200
 MOST_BYTES_A_ROUND: Final = 8 * 2**20

@@ -9,8 +9,8 @@ from typing import Final, Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from domain.errors import LedgerError
-from infrastructure.ingestion.webhooks.http_protocol import PunctualProtocol
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import PunctualProtocol
 
 KEEP_ALIVE_SECONDS: Final = 15
 STOP_SECONDS: Final = 12

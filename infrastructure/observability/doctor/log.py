@@ -6,12 +6,12 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from domain.errors import LedgerError, SchemaMismatch
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.migrations import applied, pending
-from infrastructure.database.statements import statement
-from infrastructure.log.safety import violations
-from infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.domain.errors import LedgerError, SchemaMismatch
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.migrations import applied, pending
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.safety import violations
+from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
 
 CHANGES: Final = (
     ("update", "update webhook_audit_log set source = source where false"),

@@ -11,7 +11,7 @@ from typing import Final
 
 import psycopg
 
-from infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
 
 OLDEST_PYTHON: Final = (3, 11)
 LIBRARIES: Final = ("click", "eventsourcing", "psycopg", "pydantic", "rich", "structlog")

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from domain.errors import ProjectionMisdeclared
-from infrastructure.database.connection import Database
-from infrastructure.observability.doctor.finding import Finding, fail, ok, warn
-from infrastructure.queries.consistent_read import snapshot
-from infrastructure.queries.projection_status import NOT_INSTALLED, projection_statuses
-from projections.registry import installed
+from temple_ledger.domain.errors import ProjectionMisdeclared
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, projection_statuses
+from temple_ledger.projections.registry import installed
 
 
 def check_projections(database: Database) -> Iterator[Finding]:

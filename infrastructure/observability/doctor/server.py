@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
-from infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
 
 OLDEST: Final = 150_000
 CLOCK_WARN_SECONDS: Final = 1.0

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from infrastructure.database.connection import Database
-from infrastructure.observability.doctor.finding import Finding, fail, ok, warn
-from infrastructure.queries.consistent_read import Connection, snapshot
-from infrastructure.read_models.verification.stored_results import latest
-from projections.checkpoint import ProjectionState
-from projections.registry import installed
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
+from temple_ledger.infrastructure.read_models.verification.stored_results import latest
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.registry import installed
 
 OVERDUE: Final = timedelta(minutes=45)
 """A runner verifies every 15 minutes."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from infrastructure.observability.metrics.ledger import gauge
+from temple_ledger.infrastructure.observability.metrics.ledger import gauge
 
 
 class DiskCollector:

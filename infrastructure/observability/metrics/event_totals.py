@@ -7,10 +7,10 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
-from infrastructure.database.statements import statement
-from infrastructure.observability.metrics.kept import Kept
-from infrastructure.observability.metrics.labels import OTHER
-from infrastructure.observability.metrics.ledger import Connection, counter
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.observability.metrics.kept import Kept
+from temple_ledger.infrastructure.observability.metrics.labels import OTHER
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter
 
 RECENT: Final = timedelta(hours=2)
 FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from domain.errors import LedgerError, Refused
+from temple_ledger.domain.errors import LedgerError, Refused
 
 REQUEST_SECONDS: Final = 10.0
 

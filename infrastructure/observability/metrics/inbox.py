@@ -6,8 +6,8 @@ from typing import Final
 from prometheus_client.core import Metric
 from psycopg.rows import dict_row
 
-from infrastructure.database.statements import statement
-from infrastructure.observability.metrics.ledger import Connection, counter, gauge
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter, gauge
 
 MOST_COUNTED: Final = 10_000
 MOST_SOURCES: Final = 20

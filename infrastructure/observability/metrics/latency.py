@@ -15,8 +15,8 @@ from typing import Any, Final
 import psycopg
 from prometheus_client.core import HistogramMetricFamily
 
-from domain.position import Position
-from infrastructure.database.statements import statement
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.statements import statement
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 MOST_BATCHES: Final = 4_000

@@ -14,9 +14,9 @@ import psycopg
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from domain.errors import LedgerError
-from infrastructure.database.connection import Database, Role
-from infrastructure.observability.metrics.latency import Latencies
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.observability.metrics.latency import Latencies
 
 Connection = psycopg.Connection[Any]
 Reading = Callable[[Connection], Iterable[Metric]]

@@ -5,8 +5,8 @@ from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from infrastructure.database.statements import statement
-from infrastructure.observability.metrics.ledger import Connection, counter, gauge
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter, gauge
 
 MOST_WEBHOOKS: Final = 20
 

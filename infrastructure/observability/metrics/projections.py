@@ -6,11 +6,11 @@ from typing import Final
 from prometheus_client.core import Metric
 from psycopg.rows import dict_row
 
-from infrastructure.database.statements import statement
-from infrastructure.observability.metrics.ledger import Connection, counter, gauge
-from projections.checkpoint import ProjectionState
-from projections.members import members
-from projections.processor import NEEDS_REPLAY, Projection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter, gauge
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import NEEDS_REPLAY, Projection
 
 STATES: Final = (*(state.value for state in ProjectionState), NEEDS_REPLAY)
 

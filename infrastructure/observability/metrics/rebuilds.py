@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from prometheus_client.core import Metric
 from psycopg.rows import dict_row
 
-from infrastructure.database.statements import statement
-from infrastructure.observability.metrics.ledger import Connection, gauge
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
 
 
 def rebuilds(connection: Connection) -> Iterator[Metric]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from infrastructure.observability.metrics.labels import Bounded
+from temple_ledger.infrastructure.observability.metrics.labels import Bounded
 
 SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 CODES: Final = ("200", "400", "401", "403", "404", "405", "413", "415", "429", "500", "503")

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics
 
-from infrastructure.version import version
+from temple_ledger.infrastructure.version import version
 
 
 def new_registry() -> CollectorRegistry:

@@ -5,11 +5,11 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
-from infrastructure.database.statements import statement
-from infrastructure.observability.metrics.kept import Kept
-from infrastructure.observability.metrics.labels import OTHER
-from infrastructure.observability.metrics.ledger import Connection, gauge
-from infrastructure.queries.role_directory import RoleDirectory, read_directory
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.observability.metrics.kept import Kept
+from temple_ledger.infrastructure.observability.metrics.labels import OTHER
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 
 MOST_ROLES: Final = 250
 """A guild of Discord has no more."""

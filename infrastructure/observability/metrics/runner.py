@@ -6,10 +6,10 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from infrastructure.log.reader import Look
-from infrastructure.observability.metrics.labels import Bounded
-from infrastructure.observability.metrics.latency import Latencies
-from projections.processor import Step
+from temple_ledger.infrastructure.log.reader import Look
+from temple_ledger.infrastructure.observability.metrics.labels import Bounded
+from temple_ledger.infrastructure.observability.metrics.latency import Latencies
+from temple_ledger.projections.processor import Step
 
 EVENTS: Final = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)

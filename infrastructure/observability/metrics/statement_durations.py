@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Histogram
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from infrastructure.database.statements import statement, statement_names
-from infrastructure.observability.metrics.labels import OTHER
+from temple_ledger.infrastructure.database.statements import statement, statement_names
+from temple_ledger.infrastructure.observability.metrics.labels import OTHER
 
 SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 COMPOSED: Final = "rows"

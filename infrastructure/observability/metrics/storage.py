@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from prometheus_client.core import Metric
 
-from infrastructure.database.statements import statement
-from infrastructure.observability.metrics.kept import Kept
-from infrastructure.observability.metrics.ledger import Connection, gauge
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.observability.metrics.kept import Kept
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
 
 MOST: Final = 60
 """The largest; every projection has tables of its own."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
-from infrastructure.database.statements import statement
-from infrastructure.observability.metrics.ledger import Connection, counter
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter
 
 
 def trigger_durations(connection: Connection) -> Iterator[Metric]:

@@ -7,9 +7,9 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
-from infrastructure.database.statements import statement
-from infrastructure.observability.metrics.ledger import Connection, counter, gauge
-from projections.processor import Projection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter, gauge
+from temple_ledger.projections.processor import Projection
 
 MOST_ROWS: Final = 20_000
 """Read at a time: the results of four months; the next scrape goes on."""

@@ -6,13 +6,13 @@ from typing import Any
 
 import psycopg
 
-from domain.catalogue import Catalogue
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.database.statements import statement
-from infrastructure.read_models.runner.transaction import PostgresTransaction
-from projections.fold import Fold, Folded
-from projections.member_projection import MemberProjection
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.projections.fold import Fold, Folded
+from temple_ledger.projections.member_projection import MemberProjection
 
 Connection = psycopg.Connection[Any]
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.database.statements import statement
-from projections.fold import Fold
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.projections.fold import Fold
 
 ROWS_AT_A_TIME: Final = 1_000
 

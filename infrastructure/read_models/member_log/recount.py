@@ -5,11 +5,11 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from domain.position import START, Position
-from infrastructure.log.reader import events
-from projections.batch import TallyBatch, count_batch
-from projections.tables import Table
-from projections.tally import Key, Tally
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.projections.batch import TallyBatch, count_batch
+from temple_ledger.projections.tables import Table
+from temple_ledger.projections.tally import Key, Tally
 
 EVENTS_AT_A_TIME: Final = 20_000
 

@@ -10,17 +10,17 @@ from typing import Any, Final, Generic, NamedTuple
 import psycopg
 from psycopg import sql
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.statements import statement
-from infrastructure.read_models.member_log.fold_members import before_parked
-from infrastructure.read_models.member_log.member_stream import member_stream
-from projections.batch import Stored, without
-from projections.fold import Fold, Folded, Frontier
-from projections.member_projection import MemberProjection, State
-from projections.tables import Row
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
+from temple_ledger.infrastructure.read_models.member_log.member_stream import member_stream
+from temple_ledger.projections.batch import Stored, without
+from temple_ledger.projections.fold import Fold, Folded, Frontier
+from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.tables import Row
 
 ROWS_AT_A_TIME: Final = 5_000
 

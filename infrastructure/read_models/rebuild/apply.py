@@ -7,33 +7,33 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from domain.catalogue import Catalogue
-from domain.errors import Refused
-from domain.position import Position
-from infrastructure.database import tables
-from infrastructure.database.batches import in_pages
-from infrastructure.database.shadow_tables import shadow_of
-from infrastructure.database.statements import statement
-from infrastructure.read_models.member_log.fold_members import fold_members, members_touched
-from infrastructure.read_models.member_log.recount import recount
-from infrastructure.read_models.operations import record
-from infrastructure.read_models.rebuild.compare import (
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.batches import in_pages
+from temple_ledger.infrastructure.database.shadow_tables import shadow_of
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
+from temple_ledger.infrastructure.read_models.member_log.recount import recount
+from temple_ledger.infrastructure.read_models.operations import record
+from temple_ledger.infrastructure.read_models.rebuild.compare import (
     MEMBERS_AT_A_TIME,
     Shown,
     changed_members,
     drifts_of,
     rebuilt_rows,
 )
-from infrastructure.read_models.rebuild.fold_ranges import Piece, put_counts
-from infrastructure.read_models.rebuild.progress import counted, require_same_left_out
-from infrastructure.read_models.rebuild.shadow_rows import key_names, value_names
-from infrastructure.read_models.runner.journal import believed_position
-from infrastructure.read_models.runner.transaction import PostgresTransaction
-from projections.checkpoint import Checkpoint, ProjectionState
-from projections.member_projection import MemberProjection
-from projections.processor import Projection
-from projections.tables import Table
-from projections.tally import Tally
+from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Piece, put_counts
+from temple_ledger.infrastructure.read_models.rebuild.progress import counted, require_same_left_out
+from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import key_names, value_names
+from temple_ledger.infrastructure.read_models.runner.journal import believed_position
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.tables import Table
+from temple_ledger.projections.tally import Tally
 
 FEW_MEMBERS: Final = 10
 """So many may always change: of a small community, a share says little."""

@@ -7,21 +7,21 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from domain.catalogue import Catalogue
-from domain.position import Position
-from infrastructure.database import tables
-from infrastructure.database.batches import in_pages
-from infrastructure.database.shadow_tables import shadow_of
-from infrastructure.database.statements import statement
-from infrastructure.read_models.member_log.fold_members import fold_members, members_touched
-from infrastructure.read_models.member_log.recount import recount, stored_counts
-from infrastructure.read_models.rebuild.progress import counted
-from infrastructure.read_models.runner.transaction import PostgresTransaction
-from projections.checkpoint import Checkpoint
-from projections.drift import Drift, member_drift, tally_drift
-from projections.member_projection import MemberProjection
-from projections.tables import Rows, Table
-from projections.tally import Tally
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.batches import in_pages
+from temple_ledger.infrastructure.database.shadow_tables import shadow_of
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
+from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
+from temple_ledger.infrastructure.read_models.rebuild.progress import counted
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.drift import Drift, member_drift, tally_drift
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.tables import Rows, Table
+from temple_ledger.projections.tally import Tally
 
 MEMBERS_AT_A_TIME: Final = 1_000
 

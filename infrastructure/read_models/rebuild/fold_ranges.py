@@ -8,25 +8,25 @@ from typing import Any, Final
 
 import psycopg
 
-from domain.catalogue import Catalogue
-from domain.errors import Refused
-from domain.position import Position
-from infrastructure.database import tables
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.shadow_tables import shadow_of
-from infrastructure.database.statements import statement
-from infrastructure.log.reader import events
-from infrastructure.read_models.member_log.gc_tuning import rare_collections
-from infrastructure.read_models.member_log.member_stream import member_stream
-from infrastructure.read_models.rebuild.progress import Range
-from infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
-from infrastructure.read_models.runner.transaction import PostgresTransaction
-from projections.batch import Failure, TallyBatch, count_batch, without
-from projections.fold import Fold, Folded, Frontier
-from projections.member_projection import MemberProjection
-from projections.processor import Projection
-from projections.tables import Row
-from projections.tally import Tally
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.shadow_tables import shadow_of
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.member_log.member_stream import member_stream
+from temple_ledger.infrastructure.read_models.rebuild.progress import Range
+from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.projections.batch import Failure, TallyBatch, count_batch, without
+from temple_ledger.projections.fold import Fold, Folded, Frontier
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.tables import Row
+from temple_ledger.projections.tally import Tally
 
 MEMBERS_AT_A_TIME: Final = 5_000
 EVENTS_AT_A_TIME: Final = 50_000

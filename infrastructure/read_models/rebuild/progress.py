@@ -7,13 +7,13 @@ from typing import Any
 
 import psycopg
 
-from domain.errors import Refused
-from domain.position import Position
-from infrastructure.database.statements import statement
-from infrastructure.log.settled import settled_head
-from infrastructure.read_models.rebuild.shadow_rows import clear
-from infrastructure.read_models.runner.transaction import PostgresTransaction
-from projections.processor import Projection
+from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.projections.processor import Projection
 
 Connection = psycopg.Connection[Any]
 

@@ -14,20 +14,20 @@ from typing import Any, Final, Self
 
 import psycopg
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import DatabaseUnavailable, Refused, UnknownName
-from domain.position import Position
-from infrastructure.database.connection import Database, Role
-from infrastructure.read_models.rebuild import progress as notes
-from infrastructure.read_models.rebuild.apply import USUAL, Applied, Limit, apply_counts, apply_members
-from infrastructure.read_models.rebuild.compare import Each, Shown, compare_counts, compare_members
-from infrastructure.read_models.rebuild.fold_ranges import Progress, RangeFolder, range_folder
-from infrastructure.read_models.rebuild.shadow_rows import clear
-from infrastructure.read_models.runner.lease import somebody_leads
-from infrastructure.read_models.runner.transaction import read_checkpoints
-from projections.checkpoint import Checkpoint
-from projections.processor import Projection, may_fold
-from projections.tally import Tally
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import DatabaseUnavailable, Refused, UnknownName
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.read_models.rebuild import progress as notes
+from temple_ledger.infrastructure.read_models.rebuild.apply import USUAL, Applied, Limit, apply_counts, apply_members
+from temple_ledger.infrastructure.read_models.rebuild.compare import Each, Shown, compare_counts, compare_members
+from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress, RangeFolder, range_folder
+from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
+from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.processor import Projection, may_fold
+from temple_ledger.projections.tally import Tally
 
 RANGES_A_WORKER: Final = 12
 LIVE_CATCHES_UP_SECONDS: Final = 5.0

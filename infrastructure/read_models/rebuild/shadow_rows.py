@@ -6,14 +6,14 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from infrastructure.database.copying import copy_rows
-from infrastructure.database.shadow_tables import shadow_of
-from infrastructure.database.tables import USER_ID, columns_of
-from projections.batch import Failure
-from projections.fold import Frontier
-from projections.processor import Projection
-from projections.tables import Column, ColumnType, Row, Table
-from projections.tally import Tally
+from temple_ledger.infrastructure.database.copying import copy_rows
+from temple_ledger.infrastructure.database.shadow_tables import shadow_of
+from temple_ledger.infrastructure.database.tables import USER_ID, columns_of
+from temple_ledger.projections.batch import Failure
+from temple_ledger.projections.fold import Frontier
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.tables import Column, ColumnType, Row, Table
+from temple_ledger.projections.tally import Tally
 
 TRUNCATE_WAITS: Final = "500ms"
 

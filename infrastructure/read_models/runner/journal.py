@@ -4,9 +4,9 @@ from typing import Any
 
 import psycopg
 
-from domain.position import START, Position
-from infrastructure.database.statements import statement
-from projections.checkpoint import Checkpoint
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.projections.checkpoint import Checkpoint
 
 
 def believed_position(connection: psycopg.Connection[Any], checkpoint: Checkpoint) -> Position:

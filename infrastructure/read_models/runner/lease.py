@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.statements import statement
 
 LEASE_SECONDS: Final = 10.0
 RENEW_SECONDS: Final = 2.0

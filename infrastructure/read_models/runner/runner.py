@@ -8,20 +8,20 @@ from typing import Any, Final, Protocol
 import psycopg
 import structlog
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
-from domain.position import START, Position
-from infrastructure.database.connection import Database, Role, database_errors, passes
-from infrastructure.database.migrations import require_current
-from infrastructure.database.statements import statement
-from infrastructure.log.reader import GapReader, Look
-from infrastructure.log.safety import require_safe_log
-from infrastructure.read_models.runner.journal import committed_position
-from infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
-from infrastructure.read_models.runner.transaction import read_checkpoints, transactions
-from projections.checkpoint import ProjectionState
-from projections.pace import Pace
-from projections.processor import CAUGHT_UP, Processor, Projection, Step, may_fold, processor_of
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors, passes
+from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.reader import GapReader, Look
+from temple_ledger.infrastructure.log.safety import require_safe_log
+from temple_ledger.infrastructure.read_models.runner.journal import committed_position
+from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.pace import Pace
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, Step, may_fold, processor_of
 
 QUICK_POLL_SECONDS: Final = 0.01
 IDLE_POLL_SECONDS: Final = 0.1

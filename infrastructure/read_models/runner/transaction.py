@@ -7,21 +7,21 @@ from uuid import UUID
 
 import psycopg
 
-from domain.errors import NotLeader, StaleCheckpoint, UnknownName
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.database import tables
-from infrastructure.database.statements import statement
-from infrastructure.log.reader import events
-from infrastructure.read_models.member_log.member_stream import member_histories
-from projections.batch import Exceptions, Failure, Stored, without
-from projections.checkpoint import Checkpoint, ProjectionState
-from projections.difference import Changes
-from projections.fold import Fold, Frontier
-from projections.member_projection import MemberProjection
-from projections.processor import OpenTransaction
-from projections.tables import Table
-from projections.tally import Key
+from temple_ledger.domain.errors import NotLeader, StaleCheckpoint, UnknownName
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.read_models.member_log.member_stream import member_histories
+from temple_ledger.projections.batch import Exceptions, Failure, Stored, without
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.difference import Changes
+from temple_ledger.projections.fold import Fold, Frontier
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.processor import OpenTransaction
+from temple_ledger.projections.tables import Table
+from temple_ledger.projections.tally import Key
 
 Connection = psycopg.Connection[Any]
 

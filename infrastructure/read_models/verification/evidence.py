@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.position import Position
-from domain.recorded import Recorded
-from infrastructure.database.batches import in_pages
-from infrastructure.read_models.member_log.fold_members import before_parked
-from infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
-from projections.drift import Drift
-from projections.explain import Effect, effects
-from projections.fold import Fold, in_fold_order
-from projections.member_projection import MemberProjection
-from projections.processor import Projection
-from projections.tables import Rows
-from projections.tally import Tally
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.batches import in_pages
+from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
+from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from temple_ledger.projections.drift import Drift
+from temple_ledger.projections.explain import Effect, effects
+from temple_ledger.projections.fold import Fold, in_fold_order
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.tables import Rows
+from temple_ledger.projections.tally import Tally
 
 MOST_EVENTS: Final = 5
 """The last so many that changed the value."""

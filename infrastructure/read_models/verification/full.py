@@ -3,22 +3,26 @@
 from collections.abc import Callable
 from contextlib import closing
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import UnknownName
-from domain.position import Position
-from infrastructure.database.connection import Database
-from infrastructure.database.statements import statement
-from infrastructure.read_models.member_log.gc_tuning import rare_collections
-from infrastructure.read_models.member_log.recount import recount, stored_counts
-from infrastructure.read_models.member_log.walk import Snapshot, one_snapshot, walk
-from infrastructure.read_models.runner.transaction import Connection, PostgresTransaction, read_checkpoints
-from infrastructure.read_models.verification.result import Verified
-from projections.batch import Exceptions
-from projections.checkpoint import Checkpoint, ProjectionState
-from projections.drift import member_drift, tally_drift
-from projections.member_projection import MemberProjection, State
-from projections.processor import NEEDS_REPLAY, Projection, may_fold
-from projections.tally import Tally
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
+from temple_ledger.infrastructure.read_models.member_log.walk import Snapshot, one_snapshot, walk
+from temple_ledger.infrastructure.read_models.runner.transaction import (
+    Connection,
+    PostgresTransaction,
+    read_checkpoints,
+)
+from temple_ledger.infrastructure.read_models.verification.result import Verified
+from temple_ledger.projections.batch import Exceptions
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.drift import member_drift, tally_drift
+from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
+from temple_ledger.projections.tally import Tally
 
 Progress = Callable[[int], None]
 """Told how many members are done."""

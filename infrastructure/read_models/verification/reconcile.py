@@ -9,16 +9,16 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import LedgerError
-from domain.instant import format_instant
-from infrastructure.database.connection import Database
-from infrastructure.read_models.verification.full import verify
-from infrastructure.read_models.verification.repair import repair
-from infrastructure.read_models.verification.result import Verified
-from infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, verify_since_last
-from infrastructure.read_models.verification.stored_results import keep
-from projections.processor import Projection
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.instant import format_instant
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.read_models.verification.repair import repair
+from temple_ledger.infrastructure.read_models.verification.result import Verified
+from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, verify_since_last
+from temple_ledger.infrastructure.read_models.verification.stored_results import keep
+from temple_ledger.projections.processor import Projection
 
 REPAIR_BELOW: Final = 10
 JOB: Final = "ledger-consistency"

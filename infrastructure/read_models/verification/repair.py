@@ -4,24 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.errors import Refused
-from domain.position import Position
-from infrastructure.database import tables
-from infrastructure.database.batches import in_pages
-from infrastructure.database.connection import Database
-from infrastructure.database.statements import statement
-from infrastructure.read_models.member_log.recount import recount, stored_counts
-from infrastructure.read_models.operations import fold_again, operation, record
-from infrastructure.read_models.runner.journal import believed_position
-from infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
-from infrastructure.read_models.verification.full import why_not
-from infrastructure.read_models.verification.result import Verified
-from projections.checkpoint import Checkpoint, ProjectionState
-from projections.drift import tally_drift
-from projections.member_projection import MemberProjection
-from projections.processor import Projection
-from projections.tally import Tally
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.batches import in_pages
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
+from temple_ledger.infrastructure.read_models.operations import fold_again, operation, record
+from temple_ledger.infrastructure.read_models.runner.journal import believed_position
+from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from temple_ledger.infrastructure.read_models.verification.full import why_not
+from temple_ledger.infrastructure.read_models.verification.result import Verified
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.drift import tally_drift
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.tally import Tally
 
 MOST_MEMBERS: Final = 1_000
 """Above that, somebody should look first; a replay puts everybody right."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from domain.position import Position
-from projections.drift import Drift
+from temple_ledger.domain.position import Position
+from temple_ledger.projections.drift import Drift
 
 MOST_LISTED: Final = 1_000
 """Differences kept in a report; all of them are counted."""

@@ -10,25 +10,30 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg import sql
 
-from domain.catalogue import CATALOGUE, Catalogue
-from domain.position import START, Position
-from domain.recorded import Recorded
-from infrastructure.database import tables
-from infrastructure.database.batches import in_pages
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.read_ahead import read_ahead
-from infrastructure.database.statements import statement
-from infrastructure.read_models.member_log.fold_members import fold_histories, members_touched
-from infrastructure.read_models.member_log.gc_tuning import rare_collections
-from infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
-from infrastructure.read_models.verification.full import ahead_of_log, checkpoint_of, verify_counts, why_not
-from infrastructure.read_models.verification.result import Kind, Verified
-from projections.drift import member_drift
-from projections.fold import Fold
-from projections.member_projection import MemberProjection
-from projections.processor import Projection
-from projections.tables import Rows
-from projections.tally import Tally
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.batches import in_pages
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.read_ahead import read_ahead
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, members_touched
+from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from temple_ledger.infrastructure.read_models.verification.full import (
+    ahead_of_log,
+    checkpoint_of,
+    verify_counts,
+    why_not,
+)
+from temple_ledger.infrastructure.read_models.verification.result import Kind, Verified
+from temple_ledger.projections.drift import member_drift
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.tables import Rows
+from temple_ledger.projections.tally import Tally
 
 MEMBERS_AT_A_TIME: Final = 200
 DEFAULT_BUDGET_SECONDS: Final = 20.0

@@ -8,12 +8,12 @@ from typing import Any
 
 import psycopg
 
-from domain.errors import UnknownName
-from domain.position import START
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.statements import statement
-from infrastructure.read_models.verification.result import Kind, Verified
-from infrastructure.read_models.verification.since_last import Round, read_round
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.position import START
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.verification.result import Kind, Verified
+from temple_ledger.infrastructure.read_models.verification.since_last import Round, read_round
 
 Connection = psycopg.Connection[Any]
 

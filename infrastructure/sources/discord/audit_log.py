@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from infrastructure.sources.discord.frames import Unreadable, snowflake
-from infrastructure.sources.discord.model import Attribution, Direction
-from infrastructure.sources.discord.snowflake import drawn_at, is_snowflake
+from temple_ledger.infrastructure.sources.discord.frames import Unreadable, snowflake
+from temple_ledger.infrastructure.sources.discord.model import Attribution, Direction
+from temple_ledger.infrastructure.sources.discord.snowflake import drawn_at, is_snowflake
 
 KICK: Final = 20
 BAN: Final = 22

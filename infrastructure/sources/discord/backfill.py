@@ -6,20 +6,20 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.in_thread import in_thread
-from infrastructure.database.retrying import PatientConnection
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.snapshots.apply import hold_translator
-from infrastructure.log.append import append_within
-from infrastructure.log.notifier import Announcer
-from infrastructure.sources.discord.audit_log import attributions_of
-from infrastructure.sources.discord.change import SOURCE
-from infrastructure.sources.discord.frames import Unreadable
-from infrastructure.sources.discord.model import Attribution
-from infrastructure.sources.discord.rest import AUDIT_PAGE, Rest
-from infrastructure.sources.discord.snowflake import drawn_at, first_of
-from infrastructure.sources.discord.translator import explain
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.in_thread import in_thread
+from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.snapshots.apply import hold_translator
+from temple_ledger.infrastructure.log.append import append_within
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.sources.discord.audit_log import attributions_of
+from temple_ledger.infrastructure.sources.discord.change import SOURCE
+from temple_ledger.infrastructure.sources.discord.frames import Unreadable
+from temple_ledger.infrastructure.sources.discord.model import Attribution
+from temple_ledger.infrastructure.sources.discord.rest import AUDIT_PAGE, Rest
+from temple_ledger.infrastructure.sources.discord.snowflake import drawn_at, first_of
+from temple_ledger.infrastructure.sources.discord.translator import explain
 
 Connection = psycopg.Connection[Any]
 

@@ -12,19 +12,19 @@ from uuid import UUID
 
 import psycopg
 
-from infrastructure.database.connection import Database, Role, database_errors
-from infrastructure.database.in_thread import in_thread
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox.worker import Translating
-from infrastructure.ingestion.snapshots.apply import Applied
-from infrastructure.ingestion.snapshots.guard import Held
-from infrastructure.ingestion.snapshots.snapshot import Snapshot, read_snapshot
-from infrastructure.log.notifier import Announcer
-from infrastructure.sources.discord.backfill import ReadBack, backfill, now
-from infrastructure.sources.discord.errors import DiscordRefuses
-from infrastructure.sources.discord.rest import Rest
-from infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
-from infrastructure.sources.discord.translator import DiscordTranslator
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.in_thread import in_thread
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied
+from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, read_snapshot
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.sources.discord.backfill import ReadBack, backfill, now
+from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses
+from temple_ledger.infrastructure.sources.discord.rest import Rest
+from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
+from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
 
 SETTLE_SECONDS: Final = 5.0
 """Frames of changes that a snapshot has seen already may still be on their way: they are waited for."""

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-from domain.event import Event
-from domain.events import MemberJoined, MemberLeft, RoleAdded, RoleRemoved
-from domain.instant import format_instant
-from domain.log_entry import LogEntry, entry_of_event
-from infrastructure.sources.discord.model import Attribution
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.events import MemberJoined, MemberLeft, RoleAdded, RoleRemoved
+from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+from temple_ledger.infrastructure.sources.discord.model import Attribution
 
 SOURCE: Final = "discord"
 NAMESPACE: Final = UUID("b8f6c0f4-6f6c-5e7b-8f4c-2b1b7a0c9d31")

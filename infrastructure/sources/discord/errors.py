@@ -1,6 +1,6 @@
 """What goes wrong with Discord, in one sentence each."""
 
-from domain.errors import LedgerError, Refused
+from temple_ledger.domain.errors import LedgerError, Refused
 
 
 class DiscordUnavailable(LedgerError):

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from typing import Final
 
-from infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 
 MOST_FRAMES: Final = 200_000
 MOST_BYTES: Final = 256 * 1024 * 1024

@@ -8,13 +8,13 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from domain.errors import DatabaseUnavailable
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.retrying import PatientConnection
-from infrastructure.ingestion.inbox.delivery import Delivery
-from infrastructure.ingestion.inbox.store import keep
-from infrastructure.sources.discord.frame_buffer import WaitingFrames
-from infrastructure.sources.discord.sessions import STOPPED, end_sessions, note_sessions
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.sessions import STOPPED, end_sessions, note_sessions
 
 ROUND: Final = 1_000
 """Frames committed together at most: while one round is on its way to the disk, the next one gathers."""

@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
-from infrastructure.ingestion.inbox.delivery import Delivery
-from infrastructure.sources.discord.change import SOURCE
-from infrastructure.sources.discord.snowflake import is_snowflake
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.sources.discord.change import SOURCE
+from temple_ledger.infrastructure.sources.discord.snowflake import is_snowflake
 
 WANTED: Final = frozenset(
     {

@@ -4,7 +4,7 @@ import threading
 
 import structlog
 
-from infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
 
 log = structlog.get_logger("temple.discord")
 

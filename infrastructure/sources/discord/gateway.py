@@ -12,8 +12,8 @@ from typing import Any
 import discord
 import structlog
 
-from infrastructure.ingestion.inbox.delivery import Delivery
-from infrastructure.sources.discord.frames import WANTED, Unreadable, delivery_of, frame_of
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.sources.discord.frames import WANTED, Unreadable, delivery_of, frame_of
 
 log = structlog.get_logger("temple.discord")
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from infrastructure.sources.discord.change import Change, Kind, key_of_attribution
-from infrastructure.sources.discord.model import Attribution, Feed, Member, Seen
-from infrastructure.sources.discord.snowflake import by_number
+from temple_ledger.infrastructure.sources.discord.change import Change, Kind, key_of_attribution
+from temple_ledger.infrastructure.sources.discord.model import Attribution, Feed, Member, Seen
+from temple_ledger.infrastructure.sources.discord.snowflake import by_number
 
 WINDOW: Final = timedelta(seconds=30)
 """Entry and frame of one change come within it, in either order."""

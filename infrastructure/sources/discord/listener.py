@@ -10,21 +10,21 @@ from typing import Any, Final, TypeVar
 import discord
 import structlog
 
-from domain.errors import DatabaseUnavailable, LedgerError
-from infrastructure.database.connection import Database, Role, database_errors
-from infrastructure.database.in_thread import in_thread
-from infrastructure.ingestion.inbox.worker import Translating
-from infrastructure.log.notifier import Announcer
-from infrastructure.sources.discord import store as observed
-from infrastructure.sources.discord.backfill import now
-from infrastructure.sources.discord.catch_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
-from infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable, OtherGuild
-from infrastructure.sources.discord.frame_buffer import WaitingFrames
-from infrastructure.sources.discord.frame_writer import FrameWriter
-from infrastructure.sources.discord.gate import GatedTranslating
-from infrastructure.sources.discord.gateway import Collector
-from infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
-from infrastructure.sources.discord.translator import DiscordTranslator
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.in_thread import in_thread
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.sources.discord import store as observed
+from temple_ledger.infrastructure.sources.discord.backfill import now
+from temple_ledger.infrastructure.sources.discord.catch_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
+from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable, OtherGuild
+from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.frame_writer import FrameWriter
+from temple_ledger.infrastructure.sources.discord.gate import GatedTranslating
+from temple_ledger.infrastructure.sources.discord.gateway import Collector
+from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
+from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
 
 FIRST_RETRY_SECONDS: Final = 30.0
 LONGEST_RETRY_SECONDS: Final = 900.0

@@ -10,7 +10,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
+from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
 
 Result = TypeVar("Result")
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from domain.events import RoleCreated, RoleDeleted, RoleRenamed
-from domain.log_entry import LogEntry, entry_of_event
-from infrastructure.sources.discord.change import SOURCE, id_of
-from infrastructure.sources.discord.frames import Unreadable, snowflake
-from infrastructure.sources.discord.model import Attribution
-from infrastructure.sources.discord.snowflake import drawn_at
+from temple_ledger.domain.events import RoleCreated, RoleDeleted, RoleRenamed
+from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+from temple_ledger.infrastructure.sources.discord.change import SOURCE, id_of
+from temple_ledger.infrastructure.sources.discord.frames import Unreadable, snowflake
+from temple_ledger.infrastructure.sources.discord.model import Attribution
+from temple_ledger.infrastructure.sources.discord.snowflake import drawn_at
 
 GUILD: Final = "guild"
 """In place of a member, in events about roles."""

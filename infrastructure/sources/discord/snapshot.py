@@ -10,28 +10,28 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from domain.instant import format_instant, parse_instant
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database, Role, database_errors
-from infrastructure.database.in_thread import in_thread
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
-from infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
-from infrastructure.ingestion.snapshots.snapshot import Snapshot, read_snapshot
-from infrastructure.ingestion.snapshots.take import Taking
-from infrastructure.log.notifier import Announcer
-from infrastructure.sources.discord import roles as directory
-from infrastructure.sources.discord import store as observed
-from infrastructure.sources.discord.change import SOURCE, Change, entry_of_change
-from infrastructure.sources.discord.errors import DiscordUnavailable
-from infrastructure.sources.discord.frames import Unreadable, snowflake
-from infrastructure.sources.discord.inference import CLOSED_AFTER, Conclusion, conclude
-from infrastructure.sources.discord.model import Member, Seen
-from infrastructure.sources.discord.rest import PAGE, Rest
-from infrastructure.sources.discord.roles import GUILD, NamedRole, Renewed, renewed, role_of
-from infrastructure.sources.discord.snowflake import by_number
-from infrastructure.sources.discord.store import Known, Surroundings
-from infrastructure.sources.discord.translator import seen_in
+from temple_ledger.domain.instant import format_instant, parse_instant
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.in_thread import in_thread
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, read_snapshot
+from temple_ledger.infrastructure.ingestion.snapshots.take import Taking
+from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.sources.discord import roles as directory
+from temple_ledger.infrastructure.sources.discord import store as observed
+from temple_ledger.infrastructure.sources.discord.change import SOURCE, Change, entry_of_change
+from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable
+from temple_ledger.infrastructure.sources.discord.frames import Unreadable, snowflake
+from temple_ledger.infrastructure.sources.discord.inference import CLOSED_AFTER, Conclusion, conclude
+from temple_ledger.infrastructure.sources.discord.model import Member, Seen
+from temple_ledger.infrastructure.sources.discord.rest import PAGE, Rest
+from temple_ledger.infrastructure.sources.discord.roles import GUILD, NamedRole, Renewed, renewed, role_of
+from temple_ledger.infrastructure.sources.discord.snowflake import by_number
+from temple_ledger.infrastructure.sources.discord.store import Known, Surroundings
+from temple_ledger.infrastructure.sources.discord.translator import seen_in
 
 Connection = psycopg.Connection[Any]
 Clock = Callable[[], datetime]

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import psycopg
 
-from domain.instant import format_instant, parse_instant
-from infrastructure.database.statements import statement
-from infrastructure.sources.discord.change import Change
-from infrastructure.sources.discord.inference import WINDOW, Conclusion, latest_frame
-from infrastructure.sources.discord.model import Attribution, Feed, Member
-from infrastructure.sources.discord.roles import NamedRole
+from temple_ledger.domain.instant import format_instant, parse_instant
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.sources.discord.change import Change
+from temple_ledger.infrastructure.sources.discord.inference import WINDOW, Conclusion, latest_frame
+from temple_ledger.infrastructure.sources.discord.model import Attribution, Feed, Member
+from temple_ledger.infrastructure.sources.discord.roles import NamedRole
 
 Connection = psycopg.Connection[Any]
 

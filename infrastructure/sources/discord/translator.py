@@ -7,21 +7,21 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from domain.errors import InvalidEvent
-from domain.instant import parse_instant
-from domain.log_entry import LogEntry
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox.delivery import Stored
-from infrastructure.ingestion.inbox.translator import Outcome, Translation
-from infrastructure.sources.discord import roles as directory
-from infrastructure.sources.discord import store as observed
-from infrastructure.sources.discord.audit_log import attributions_of
-from infrastructure.sources.discord.change import SOURCE, Change, attributed_later, entry_of_change
-from infrastructure.sources.discord.frames import Frame, Unreadable, frame_of, snowflake, snowflakes
-from infrastructure.sources.discord.inference import TICK, conclude, role_deleted
-from infrastructure.sources.discord.model import Attribution, Member, Seen
-from infrastructure.sources.discord.roles import Renewed, renewed, role_of
-from infrastructure.sources.discord.store import Known, Surroundings
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.instant import parse_instant
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Stored
+from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation
+from temple_ledger.infrastructure.sources.discord import roles as directory
+from temple_ledger.infrastructure.sources.discord import store as observed
+from temple_ledger.infrastructure.sources.discord.audit_log import attributions_of
+from temple_ledger.infrastructure.sources.discord.change import SOURCE, Change, attributed_later, entry_of_change
+from temple_ledger.infrastructure.sources.discord.frames import Frame, Unreadable, frame_of, snowflake, snowflakes
+from temple_ledger.infrastructure.sources.discord.inference import TICK, conclude, role_deleted
+from temple_ledger.infrastructure.sources.discord.model import Attribution, Member, Seen
+from temple_ledger.infrastructure.sources.discord.roles import Renewed, renewed, role_of
+from temple_ledger.infrastructure.sources.discord.store import Known, Surroundings
 
 Connection = psycopg.Connection[Any]
 

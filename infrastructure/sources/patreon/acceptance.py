@@ -12,10 +12,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from infrastructure.sources.patreon.entitlement import holding_of
-from infrastructure.sources.patreon.membership import ACTIVE, DECLINED, NOT_SAID, Membership, NotSaid, Tier, said
-from infrastructure.sources.patreon.model import Cause, Doubt, Link, Member, Standing, user_of
-from infrastructure.sources.patreon.recency import Order, order_of
+from temple_ledger.infrastructure.sources.patreon.entitlement import holding_of
+from temple_ledger.infrastructure.sources.patreon.membership import (
+    ACTIVE,
+    DECLINED,
+    NOT_SAID,
+    Membership,
+    NotSaid,
+    Tier,
+    said,
+)
+from temple_ledger.infrastructure.sources.patreon.model import Cause, Doubt, Link, Member, Standing, user_of
+from temple_ledger.infrastructure.sources.patreon.recency import Order, order_of
 
 LOOK_AGAIN_AFTER: Final = timedelta(minutes=5)
 """What Patreon says during a billing run lasts for minutes, mostly."""

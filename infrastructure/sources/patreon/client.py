@@ -16,11 +16,11 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
-from domain.errors import PlatformUnavailable
-from infrastructure.sources.patreon.document import Document, document_of
-from infrastructure.sources.patreon.rate_limit import Pace
-from infrastructure.sources.patreon.strict_json import Unreadable, read_json
-from infrastructure.version import version
+from temple_ledger.domain.errors import PlatformUnavailable
+from temple_ledger.infrastructure.sources.patreon.document import Document, document_of
+from temple_ledger.infrastructure.sources.patreon.rate_limit import Pace
+from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable, read_json
+from temple_ledger.infrastructure.version import version
 
 API: Final = "/api/oauth2/v2"
 MAX_ANSWER: Final = 32 * 1024 * 1024

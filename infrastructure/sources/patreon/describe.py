@@ -1,8 +1,8 @@
 """What somebody holds, in words for people."""
 
-from infrastructure.sources.patreon.entitlement import Holding
-from infrastructure.sources.patreon.membership_event import title_of
-from infrastructure.sources.patreon.model import Person, Standing
+from temple_ledger.infrastructure.sources.patreon.entitlement import Holding
+from temple_ledger.infrastructure.sources.patreon.membership_event import title_of
+from temple_ledger.infrastructure.sources.patreon.model import Person, Standing
 
 
 def of_person(person: Person | None) -> str | None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from domain.errors import InvalidEvent
-from domain.instant import parse_instant
-from infrastructure.sources.patreon.membership import NOT_SAID, Membership, NotSaid, Tier
-from infrastructure.sources.patreon.strict_json import Unreadable
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.instant import parse_instant
+from temple_ledger.infrastructure.sources.patreon.membership import NOT_SAID, Membership, NotSaid, Tier
+from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable
 
 Json = Mapping[str, Any]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from infrastructure.sources.patreon.membership import ACTIVE, DECLINED, Tier
-from infrastructure.sources.patreon.model import Member, Standing
+from temple_ledger.infrastructure.sources.patreon.membership import ACTIVE, DECLINED, Tier
+from temple_ledger.infrastructure.sources.patreon.model import Member, Standing
 
 
 class Holding(NamedTuple):

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 from pydantic import SecretStr
 
-from infrastructure.database.connection import Database
-from infrastructure.settings import Settings
-from infrastructure.sources.patreon.client import PatreonClient
-from infrastructure.sources.patreon.recheck import LookingAgain
-from infrastructure.sources.patreon.tokens import Given, Tokens
-from infrastructure.sources.patreon.translator import PatreonTranslator
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.settings import Settings
+from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
+from temple_ledger.infrastructure.sources.patreon.recheck import LookingAgain
+from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
+from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
 
 
 def translator(settings: Settings) -> PatreonTranslator | None:

@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from infrastructure.database.statements import statement
-from infrastructure.sources.patreon.webhooks import Webhook, kept_webhooks
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.sources.patreon.webhooks import Webhook, kept_webhooks
 
 OVERDUE_SECONDS: Final = 3_600.0
 

@@ -11,18 +11,18 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from domain.events import (
+from temple_ledger.domain.events import (
     MembershipChanged,
     MembershipDeclined,
     MembershipEnded,
     MembershipEvent,
     MembershipStarted,
 )
-from domain.instant import format_instant
-from domain.log_entry import LogEntry, entry_of_event
-from infrastructure.sources.patreon.entitlement import Holding
-from infrastructure.sources.patreon.membership import Tier
-from infrastructure.sources.patreon.model import Person, Standing
+from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+from temple_ledger.infrastructure.sources.patreon.entitlement import Holding
+from temple_ledger.infrastructure.sources.patreon.membership import Tier
+from temple_ledger.infrastructure.sources.patreon.model import Person, Standing
 
 SOURCE: Final = "patreon"
 MAX_TIER: Final = 50

@@ -5,9 +5,9 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
-from domain.instant import format_instant, parse_instant
-from infrastructure.sources.patreon.membership import Membership, NotSaid
-from infrastructure.sources.patreon.model import tiers_as_json, tiers_of_json
+from temple_ledger.domain.instant import format_instant, parse_instant
+from temple_ledger.infrastructure.sources.patreon.membership import Membership, NotSaid
+from temple_ledger.infrastructure.sources.patreon.model import tiers_as_json, tiers_of_json
 
 _TIMES: Final = frozenset({"charged_at", "next_charge_at", "pledged_at"})
 

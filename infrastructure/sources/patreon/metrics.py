@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
-from infrastructure.observability.metrics.ledger import Connection, gauge
-from infrastructure.sources.patreon.health import patreon_health
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
+from temple_ledger.infrastructure.sources.patreon.health import patreon_health
 
 
 def patreon_doubts(connection: Connection) -> Iterator[Metric]:

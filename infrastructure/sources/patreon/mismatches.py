@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from infrastructure.database.statements import statement
-from infrastructure.queries.consistent_read import Connection
-from infrastructure.queries.role_directory import RoleDirectory, require_role
-from infrastructure.sources.patreon.membership import Tier
-from infrastructure.sources.patreon.membership_event import title_of
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, require_role
+from temple_ledger.infrastructure.sources.patreon.membership import Tier
+from temple_ledger.infrastructure.sources.patreon.membership_event import title_of
 
 
 class Drifted(NamedTuple):

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from infrastructure.sources.patreon.membership import Tier
+from temple_ledger.infrastructure.sources.patreon.membership import Tier
 
 
 class Cause(StrEnum):

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import psycopg
 
-from domain.log_entry import LogEntry
-from infrastructure.sources.patreon import store as states
-from infrastructure.sources.patreon.acceptance import Judged, Telling, judge, named
-from infrastructure.sources.patreon.entitlement import best, holding_of
-from infrastructure.sources.patreon.membership import Membership, NotSaid
-from infrastructure.sources.patreon.membership_event import change
-from infrastructure.sources.patreon.model import Link, Member, Person, user_of
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.sources.patreon import store as states
+from temple_ledger.infrastructure.sources.patreon.acceptance import Judged, Telling, judge, named
+from temple_ledger.infrastructure.sources.patreon.entitlement import best, holding_of
+from temple_ledger.infrastructure.sources.patreon.membership import Membership, NotSaid
+from temple_ledger.infrastructure.sources.patreon.membership_event import change
+from temple_ledger.infrastructure.sources.patreon.model import Link, Member, Person, user_of
 
 Connection = psycopg.Connection[Any]
 NOBODY: Final[Mapping[str, datetime]] = {}

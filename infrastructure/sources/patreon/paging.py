@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from domain.errors import PlatformUnavailable
-from infrastructure.sources.patreon.client import PatreonClient
-from infrastructure.sources.patreon.document import Document, membership_of, tiers_in
-from infrastructure.sources.patreon.membership import Membership, Tier
-from infrastructure.sources.patreon.strict_json import Unreadable
+from temple_ledger.domain.errors import PlatformUnavailable
+from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
+from temple_ledger.infrastructure.sources.patreon.document import Document, membership_of, tiers_in
+from temple_ledger.infrastructure.sources.patreon.membership import Membership, Tier
+from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable
 
 MOST_PAGES: Final = 100_000
 

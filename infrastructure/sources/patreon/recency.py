@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeVar
 
-from infrastructure.sources.patreon.membership import TAKEN_BACK, Membership, NotSaid, Value
-from infrastructure.sources.patreon.model import Member
+from temple_ledger.infrastructure.sources.patreon.membership import TAKEN_BACK, Membership, NotSaid, Value
+from temple_ledger.infrastructure.sources.patreon.model import Member
 
 Sign = TypeVar("Sign", int, datetime)
 

@@ -16,16 +16,16 @@ from typing import Any, Final, Self
 import psycopg
 import structlog
 
-from domain.errors import LedgerError, PlatformUnavailable
-from infrastructure.database.connection import Database, Role
-from infrastructure.database.retrying import PatientConnection
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox.delivery import Delivery
-from infrastructure.ingestion.inbox.store import keep
-from infrastructure.sources.patreon.client import PatreonClient
-from infrastructure.sources.patreon.membership_event import SOURCE
-from infrastructure.sources.patreon.translator import GONE, READ, asked_details
-from infrastructure.sources.patreon.webhooks import read_webhooks
+from temple_ledger.domain.errors import LedgerError, PlatformUnavailable
+from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
+from temple_ledger.infrastructure.sources.patreon.membership_event import SOURCE
+from temple_ledger.infrastructure.sources.patreon.translator import GONE, READ, asked_details
+from temple_ledger.infrastructure.sources.patreon.webhooks import read_webhooks
 
 AT_ONCE: Final = 50
 POLL_SECONDS: Final = 1.0

@@ -11,25 +11,25 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from domain.instant import format_instant, parse_instant
-from domain.log_entry import LogEntry
-from infrastructure.database.connection import Database, Role, database_errors
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.snapshots.apply import hold_translator
-from infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
-from infrastructure.ingestion.snapshots.snapshot import Snapshot
-from infrastructure.ingestion.snapshots.take import Taking
-from infrastructure.sources.patreon import store as states
-from infrastructure.sources.patreon.acceptance import Telling, judge, named
-from infrastructure.sources.patreon.client import PatreonClient
-from infrastructure.sources.patreon.describe import of_member, of_person
-from infrastructure.sources.patreon.entitlement import holding_of
-from infrastructure.sources.patreon.membership import Membership, NotSaid
-from infrastructure.sources.patreon.membership_event import SOURCE
-from infrastructure.sources.patreon.membership_json import said_as_json, said_of_json
-from infrastructure.sources.patreon.model import Person, Standing, user_of
-from infrastructure.sources.patreon.observe import Observed, Seen, Word, observe
-from infrastructure.sources.patreon.paging import Page, read_members
+from temple_ledger.domain.instant import format_instant, parse_instant
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.snapshots.apply import hold_translator
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot
+from temple_ledger.infrastructure.ingestion.snapshots.take import Taking
+from temple_ledger.infrastructure.sources.patreon import store as states
+from temple_ledger.infrastructure.sources.patreon.acceptance import Telling, judge, named
+from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
+from temple_ledger.infrastructure.sources.patreon.describe import of_member, of_person
+from temple_ledger.infrastructure.sources.patreon.entitlement import holding_of
+from temple_ledger.infrastructure.sources.patreon.membership import Membership, NotSaid
+from temple_ledger.infrastructure.sources.patreon.membership_event import SOURCE
+from temple_ledger.infrastructure.sources.patreon.membership_json import said_as_json, said_of_json
+from temple_ledger.infrastructure.sources.patreon.model import Person, Standing, user_of
+from temple_ledger.infrastructure.sources.patreon.observe import Observed, Seen, Word, observe
+from temple_ledger.infrastructure.sources.patreon.paging import Page, read_members
 
 Connection = psycopg.Connection[Any]
 CHUNK: Final = 500

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import psycopg
 
-from infrastructure.database.statements import statement
-from infrastructure.sources.patreon.entitlement import holding_of
-from infrastructure.sources.patreon.membership import Tier
-from infrastructure.sources.patreon.model import (
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.sources.patreon.entitlement import holding_of
+from temple_ledger.infrastructure.sources.patreon.membership import Tier
+from temple_ledger.infrastructure.sources.patreon.model import (
     Cause,
     Doubt,
     Link,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
-from domain.errors import LedgerError
+from temple_ledger.domain.errors import LedgerError
 
 MAX_DEPTH: Final = 64
 MAX_DIGITS: Final = 18

@@ -16,12 +16,12 @@ import aiohttp
 import psycopg
 import structlog
 
-from domain.errors import PlatformUnavailable, Refused
-from infrastructure.database.connection import Database, Role, database_errors
-from infrastructure.database.in_thread import in_thread
-from infrastructure.database.statements import statement
-from infrastructure.sources.patreon.client import limited, new_session
-from infrastructure.sources.patreon.strict_json import Unreadable, read_json
+from temple_ledger.domain.errors import PlatformUnavailable, Refused
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.in_thread import in_thread
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.sources.patreon.client import limited, new_session
+from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable, read_json
 
 TOKEN: Final = "/api/oauth2/token"  # noqa: S105 -- an address
 NAME: Final = "creator"

@@ -7,19 +7,19 @@ from typing import Any, Final
 
 import psycopg
 
-from domain.errors import InvalidEvent
-from domain.instant import format_instant, parse_instant
-from domain.log_entry import LogEntry
-from infrastructure.database.statements import statement
-from infrastructure.ingestion.inbox.delivery import Stored
-from infrastructure.ingestion.inbox.translator import Outcome, Translation
-from infrastructure.sources.patreon import store as states
-from infrastructure.sources.patreon.acceptance import GIVE_UP_AFTER, Telling
-from infrastructure.sources.patreon.membership import Membership
-from infrastructure.sources.patreon.membership_event import SOURCE
-from infrastructure.sources.patreon.observe import Word, observe
-from infrastructure.sources.patreon.strict_json import Unreadable
-from infrastructure.sources.patreon.webhook_body import DELETED, Aside, Described, read_body
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.instant import format_instant, parse_instant
+from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Stored
+from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation
+from temple_ledger.infrastructure.sources.patreon import store as states
+from temple_ledger.infrastructure.sources.patreon.acceptance import GIVE_UP_AFTER, Telling
+from temple_ledger.infrastructure.sources.patreon.membership import Membership
+from temple_ledger.infrastructure.sources.patreon.membership_event import SOURCE
+from temple_ledger.infrastructure.sources.patreon.observe import Word, observe
+from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable
+from temple_ledger.infrastructure.sources.patreon.webhook_body import DELETED, Aside, Described, read_body
 
 Connection = psycopg.Connection[Any]
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from domain.errors import Refused
-from infrastructure.ingestion.webhooks.endpoint import Door, Headers, values
-from infrastructure.sources.patreon.webhook_secrets import CampaignSecret
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Door, Headers, values
+from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 
 SOURCE: Final = "patreon"
 SIGNATURE: Final = b"x-patreon-signature"

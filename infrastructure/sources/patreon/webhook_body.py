@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from infrastructure.sources.patreon.document import document_of, membership_of, tiers_in
-from infrastructure.sources.patreon.membership import Membership, Tier
-from infrastructure.sources.patreon.strict_json import Unreadable, read_json
+from temple_ledger.infrastructure.sources.patreon.document import document_of, membership_of, tiers_in
+from temple_ledger.infrastructure.sources.patreon.membership import Membership, Tier
+from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable, read_json
 
 MEMBER_TRIGGERS: Final = "members:"
 DELETED: Final = "members:delete"

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from domain.errors import InvalidEvent
-from domain.instant import parse_instant
-from infrastructure.database.connection import Database, Role, database_errors
-from infrastructure.database.statements import statement
-from infrastructure.sources.patreon.client import PatreonClient
-from infrastructure.sources.patreon.document import Document
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.instant import parse_instant
+from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
+from temple_ledger.infrastructure.sources.patreon.document import Document
 
 
 class Webhook(NamedTuple):

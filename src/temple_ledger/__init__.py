@@ -1,0 +1,222 @@
+"""Temple Ledger, by its one import name.
+
+What an author may import is listed in `__all__`; everything else below this name is private and may change
+without notice. Names load on demand, so that `import temple_ledger` costs a command nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from temple_ledger.domain.catalogue import Catalogue, EventType, Shape
+    from temple_ledger.domain.errors import (
+        DatabaseUnavailable,
+        EventConflict,
+        InvalidEvent,
+        LedgerError,
+        PlatformUnavailable,
+        ProjectionMisdeclared,
+        Refused,
+        SchemaMismatch,
+        UndecodableEvent,
+        UnknownName,
+        UnsafeLog,
+    )
+    from temple_ledger.domain.event import Event, UnknownEvent
+    from temple_ledger.domain.events import (
+        MarkedInactive,
+        MemberJoined,
+        MemberLeft,
+        MembershipChanged,
+        MembershipDeclined,
+        MembershipEnded,
+        MembershipEvent,
+        MembershipStarted,
+        RoleAdded,
+        RoleCreated,
+        RoleDeleted,
+        RoleEvent,
+        RoleRemoved,
+        RoleRenamed,
+    )
+    from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+    from temple_ledger.domain.position import Position
+    from temple_ledger.domain.recorded import Recorded
+    from temple_ledger.infrastructure.database.connection import Database, Role
+    from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, Stored, digest_of
+    from temple_ledger.infrastructure.ingestion.inbox.store import keep
+    from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
+    from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+    from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
+    from temple_ledger.infrastructure.log.notifier import Announcer
+    from temple_ledger.infrastructure.settings import Settings
+    from temple_ledger.infrastructure.testing.ledger import Ledger
+    from temple_ledger.projections.activity import activity
+    from temple_ledger.projections.histories import (
+        at,
+        changed_tier,
+        declined,
+        ended,
+        joined,
+        left,
+        marked_inactive,
+        pledged,
+        role_added,
+        role_removed,
+    )
+    from temple_ledger.projections.member_projection import MemberProjection
+    from temple_ledger.projections.members import members
+    from temple_ledger.projections.specification import Specification
+    from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+    from temple_ledger.projections.tally import Increments, Tally
+
+_HOMES: Final = {
+    "domain.catalogue": ("Catalogue", "EventType", "Shape"),
+    "domain.errors": (
+        "DatabaseUnavailable",
+        "EventConflict",
+        "InvalidEvent",
+        "LedgerError",
+        "PlatformUnavailable",
+        "ProjectionMisdeclared",
+        "Refused",
+        "SchemaMismatch",
+        "UndecodableEvent",
+        "UnknownName",
+        "UnsafeLog",
+    ),
+    "domain.event": ("Event", "UnknownEvent"),
+    "domain.events": (
+        "MarkedInactive",
+        "MemberJoined",
+        "MemberLeft",
+        "MembershipChanged",
+        "MembershipDeclined",
+        "MembershipEnded",
+        "MembershipEvent",
+        "MembershipStarted",
+        "RoleAdded",
+        "RoleCreated",
+        "RoleDeleted",
+        "RoleEvent",
+        "RoleRemoved",
+        "RoleRenamed",
+    ),
+    "domain.log_entry": ("LogEntry", "entry_of_event"),
+    "domain.position": ("Position",),
+    "domain.recorded": ("Recorded",),
+    "infrastructure.database.connection": ("Database", "Role"),
+    "infrastructure.ingestion.inbox.delivery": ("Delivery", "Stored", "digest_of"),
+    "infrastructure.ingestion.inbox.store": ("keep",),
+    "infrastructure.ingestion.inbox.translator": ("Outcome", "Translation", "Translator"),
+    "infrastructure.ingestion.inbox.worker": ("Translating",),
+    "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
+    "infrastructure.log.notifier": ("Announcer",),
+    "infrastructure.settings": ("Settings",),
+    "infrastructure.testing.ledger": ("Ledger",),
+    "projections.activity": ("activity",),
+    "projections.histories": (
+        "at",
+        "changed_tier",
+        "declined",
+        "ended",
+        "joined",
+        "left",
+        "marked_inactive",
+        "pledged",
+        "role_added",
+        "role_removed",
+    ),
+    "projections.member_projection": ("MemberProjection",),
+    "projections.members": ("members",),
+    "projections.specification": ("Specification",),
+    "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
+    "projections.tally": ("Increments", "Tally"),
+}
+"""The module of each name; the imports above say the same to type checkers, and a test holds both equal."""
+
+_MODULES: Final = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Announcer",
+    "Appended",
+    "Catalogue",
+    "Column",
+    "ColumnType",
+    "Database",
+    "DatabaseUnavailable",
+    "Delivery",
+    "Event",
+    "EventConflict",
+    "EventType",
+    "Increments",
+    "InvalidEvent",
+    "Ledger",
+    "LedgerError",
+    "LogAppender",
+    "LogEntry",
+    "MarkedInactive",
+    "MemberJoined",
+    "MemberLeft",
+    "MemberProjection",
+    "MembershipChanged",
+    "MembershipDeclined",
+    "MembershipEnded",
+    "MembershipEvent",
+    "MembershipStarted",
+    "Outcome",
+    "PlatformUnavailable",
+    "Position",
+    "ProjectionMisdeclared",
+    "Recorded",
+    "Refused",
+    "Role",
+    "RoleAdded",
+    "RoleCreated",
+    "RoleDeleted",
+    "RoleEvent",
+    "RoleRemoved",
+    "RoleRenamed",
+    "Rows",
+    "SchemaMismatch",
+    "Settings",
+    "Shape",
+    "Specification",
+    "Stored",
+    "Table",
+    "Tally",
+    "Translating",
+    "Translation",
+    "Translator",
+    "UndecodableEvent",
+    "UnknownEvent",
+    "UnknownName",
+    "UnsafeLog",
+    "activity",
+    "append_within",
+    "at",
+    "changed_tier",
+    "declined",
+    "digest_of",
+    "ended",
+    "entry_of_event",
+    "joined",
+    "keep",
+    "left",
+    "marked_inactive",
+    "members",
+    "pledged",
+    "role_added",
+    "role_removed",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
