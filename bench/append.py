@@ -21,9 +21,9 @@ from bench.library import Guild, environment, event_of, make_tables
 from bench.rounds import Contender, take_turns
 from bench.site import rows
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 
 START_SECONDS: Final = 120
 DIFFERENT: Final = 2_000
@@ -69,14 +69,14 @@ def temple(dsn: str, given: Sequence[LogEntry], connections: int) -> Iterator[Se
         return lambda number: appender.append(_new(given, number))
 
     with ExitStack() as stack:
-        announcer = stack.enter_context(Announcer(database))
-        yield [one(stack.enter_context(LogAppender(database, announcer=announcer))) for _ in range(connections)]
+        notifier = stack.enter_context(Notifier(database))
+        yield [one(stack.enter_context(LogAppender(database, notifier=notifier))) for _ in range(connections)]
 
 
 @contextmanager
 def plain(dsn: str, given: Sequence[LogEntry], connections: int) -> Iterator[Sequence[Append]]:
     def one() -> Append:
-        connection = stack.enter_context(Database(dsn).connect(Role.APPEND))
+        connection = stack.enter_context(Database(dsn).connect(DatabaseRole.APPEND))
         return lambda number: connection.execute(PLAIN_INSERT, _new(given, number), prepare=True)
 
     with ExitStack() as stack:
@@ -160,7 +160,7 @@ def measure(bench: Bench) -> Findings:
         title="Appending one event at a time",
         how=(
             f"For {sizes.append_seconds:g} s, each of {sizes.connections} connections appends one event after the "
-            "other, each a commit of its own. `LogAppender` (with its announcer) against the library's default append "
+            "other, each a commit of its own. `LogAppender` (with its notifier) against the library's default append "
             "(table lock, NOTIFY, insert in one pipeline), the faster of `Application.save` and `insert_events` with "
             "rows made beforehand, and against a plain `INSERT` of the same columns into the same table in autocommit. "
             "In threads, Python's own lock bounds every figure; so the same is done in processes of one connection "

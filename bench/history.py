@@ -12,7 +12,7 @@ from temple_ledger.domain.log_entry import LogEntry, entry_of_line
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.demo import Community, generate
 from temple_ledger.infrastructure.log.import_lines import import_lines
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 
 SEED: Final = 20_251
 DUPLICATE_SHARE: Final = 0.05
@@ -94,9 +94,9 @@ def write_lines(path: Path, events: int, members: int) -> None:
 def import_file(dsn: str, path: Path) -> Import:
     """As `temple events import` does it."""
     database = Database(dsn)
-    with Announcer(database) as announcer:
+    with Notifier(database) as notifier:
         started = perf_counter()
-        imported = import_lines(database, path, announcer=announcer)
+        imported = import_lines(database, path, notifier=notifier)
         seconds = perf_counter() - started
     assert imported.complete
     return Import(seconds, imported.added, peak_mebibytes())

@@ -19,9 +19,9 @@ from bench.history import entries, history, loaded
 from bench.rounds import Contender, take_turns
 from bench.runner import catch_up, daemon, position
 from bench.site import rows
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 
 PERCENTILES: Final = (50, 95, 99)
 WARM_UP_SECONDS: Final = 1.0
@@ -55,7 +55,7 @@ def append_steadily(dsn: str, path: Path, rate: int, seconds: float) -> Steady:
     given = entries(path, 5_000)
     first, behind, last = 0, 0.0, 0
     database = Database(dsn)
-    with Announcer(database) as announcer, LogAppender(database, announcer=announcer) as appender:
+    with Notifier(database) as notifier, LogAppender(database, notifier=notifier) as appender:
         started = time.perf_counter()
         for number in range(int((WARM_UP_SECONDS + seconds) * rate)):
             due = started + number / rate
@@ -78,7 +78,7 @@ def observe(dsn: str, ready: Event, enough: Event) -> list[tuple[float, int]]:
     so a position may have been there for that long before.
     """
     seen: list[tuple[float, int]] = []
-    with Database(dsn).connect(Role.READ) as connection:
+    with Database(dsn).connect(DatabaseRole.READ) as connection:
         while not enough.is_set():
             row = connection.execute(
                 "select position from projection_checkpoint where projection = 'members'", prepare=True

@@ -16,7 +16,7 @@ from bench.replaying import fold_newer, replay
 from bench.rounds import Contender, take_turns
 from bench.runner import daemon
 from bench.site import rows, tidy
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 
 RATE: Final = 50
 """Appends a second, and a read every PAUSE_SECONDS: neither may be what keeps the machine busy."""
@@ -39,7 +39,7 @@ WAITS: Final = "reads found waiting for a lock"
 def read_steadily(dsn: str, ready: Event, enough: Event) -> list[float]:
     """Milliseconds that each read of a member, by its key, took."""
     took: list[float] = []
-    with Database(dsn).connect(Role.READ, application="bench reader") as connection:
+    with Database(dsn).connect(DatabaseRole.READ, application="bench reader") as connection:
         members = [row[0] for row in connection.execute("select user_id from temple_member_status limit 5000")]
         number = 0
         while not enough.is_set():
@@ -64,7 +64,7 @@ def read_steadily(dsn: str, ready: Event, enough: Event) -> list[float]:
 def watch_lag(dsn: str, ready: Event, enough: Event) -> tuple[float, int]:
     """The longest time that an event waited to be folded, and how often a reader was seen waiting for a lock."""
     most, waits = 0.0, 0
-    with Database(dsn).connect(Role.LOGIN, application="bench watcher") as connection:
+    with Database(dsn).connect(DatabaseRole.LOGIN, application="bench watcher") as connection:
         while not enough.is_set():
             row = connection.execute(
                 "select coalesce(extract(epoch from clock_timestamp() - (select recorded_at from webhook_audit_log "

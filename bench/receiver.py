@@ -28,12 +28,12 @@ from bench.senders import SECRET, Sent, send_at_full_speed, send_steadily
 from bench.site import rows
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.ingestion.inbox.delivery import Stored
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating, Translation
+from temple_ledger.infrastructure.ingestion.inbox.delivery import InboxDelivery
+from temple_ledger.infrastructure.ingestion.inbox.worker import Translation, TranslationWorker
 from temple_ledger.infrastructure.ingestion.webhooks.app import Receiving, receiver_app
-from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import Writer
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import InboxWriter
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
-from temple_ledger.infrastructure.sources.patreon.webhook import patreon_door
+from temple_ledger.infrastructure.sources.patreon.webhook import patreon_endpoint
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 
 CONNECTIONS: Final = 32
@@ -56,7 +56,7 @@ class Stand:
 
     source = "patreon"
 
-    def translate(self, connection: psycopg.Connection[Any], delivery: Stored) -> Translation:
+    def translate(self, connection: psycopg.Connection[Any], delivery: InboxDelivery) -> Translation:
         member = json.loads(delivery.body)["data"]["id"]
         event_id = uuid5(NAMESPACE_URL, delivery.digest.hex())
         return Translation(
@@ -87,17 +87,17 @@ def receive(dsn: str, port: int, translates: bool) -> None:
 
     signal.signal(signal.SIGTERM, end)
     database = Database(dsn)
-    door = patreon_door("main", [CampaignSecret(secret=SecretStr(SECRET))])
+    door = patreon_endpoint("main", [CampaignSecret(secret=SecretStr(SECRET))])
     with ExitStack() as stack:
         kept: Callable[[], None] = _nothing_to_tell
         if translates:
-            translating = stack.enter_context(Translating(database, Stand()))
-            thread = threading.Thread(target=translating.run, args=(stop,))
+            worker = stack.enter_context(TranslationWorker(database, Stand()))
+            thread = threading.Thread(target=worker.run, args=(stop,))
             thread.start()
             stack.callback(thread.join)
-            kept = translating.wake
-            stack.callback(translating.wake)
-        writer = Writer(database, kept=kept)
+            kept = worker.wake
+            stack.callback(worker.wake)
+        writer = InboxWriter(database, kept=kept)
         stack.callback(writer.close)
         writer.start()
         stack.enter_context(Server(receiver_app([door], Receiving(writer)), listening("127.0.0.1", port)))

@@ -13,7 +13,7 @@ from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
-from temple_ledger.infrastructure.read_models.verification.stored_results import keep
+from temple_ledger.infrastructure.read_models.verification.stored_results import store
 from temple_ledger.projections.members import members
 
 ANY: Limit = Limit(share=None)
@@ -63,7 +63,7 @@ def verify_in_full(dsn: str) -> Compared:
     verified = verify(database, members)
     seconds = perf_counter() - started
     assert verified.ok, verified
-    keep(database, verified, began)
+    store(database, verified, began)
     return Compared(seconds, verified.members, peak_mebibytes())
 
 

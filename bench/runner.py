@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.apart import peak_mebibytes
 from bench.site import rows
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
@@ -52,7 +52,7 @@ def daemon(dsn: str) -> None:
 
 def position(dsn: str) -> int:
     """How far every projection has come."""
-    with Database(dsn).connect(Role.READ) as connection:
+    with Database(dsn).connect(DatabaseRole.READ) as connection:
         checkpoints = read_checkpoints(connection)
     return min(checkpoints[projection.name].position for projection in PROJECTIONS)
 

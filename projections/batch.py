@@ -13,14 +13,14 @@ from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Key, Tally
 
 
-class Stored(NamedTuple):
+class StoredRows(NamedTuple):
     """A member's rows as they are stored, and the greatest (timestamp, position) folded into them."""
 
     rows: Rows
     frontier: Frontier | None
 
 
-class Known(NamedTuple, Generic[State]):
+class KnownMember(NamedTuple, Generic[State]):
     """A member between two batches."""
 
     state: State | None
@@ -44,7 +44,7 @@ Histories = Callable[[Sequence[str]], Mapping[str, Sequence[Recorded]]]
 @dataclass
 class MemberBatch(Generic[State]):
     changes: Changes = field(default_factory=Changes)
-    members: dict[str, Known[State]] = field(default_factory=dict)
+    members: dict[str, KnownMember[State]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     refolded: int = 0
 
@@ -81,12 +81,12 @@ def without(skipped: frozenset[Position], events: Sequence[Recorded]) -> Sequenc
     return [recorded for recorded in events if recorded.position not in skipped] if skipped else events
 
 
-def known_of(fold: Fold[State], stored: Stored) -> Known[State] | None:
+def known_of(fold: Fold[State], stored: StoredRows) -> KnownMember[State] | None:
     """None when the stored rows are no state, or rows and frontier disagree: only the log can tell then."""
     if stored.frontier is None:
-        return None if any(stored.rows.values()) else Known(None, EMPTY, None)
+        return None if any(stored.rows.values()) else KnownMember(None, EMPTY, None)
     try:
-        return Known(fold.projection.state_of(stored.rows), stored.rows, stored.frontier)
+        return KnownMember(fold.projection.state_of(stored.rows), stored.rows, stored.frontier)
     except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
         return None
 
@@ -94,7 +94,7 @@ def known_of(fold: Fold[State], stored: Stored) -> Known[State] | None:
 def fold_batch(
     fold: Fold[State],
     grouped: Mapping[str, Sequence[Recorded]],
-    known: Mapping[str, Known[State] | None],
+    known: Mapping[str, KnownMember[State] | None],
     stored_rows: Callable[[str], Rows],
     histories: Histories,
 ) -> MemberBatch[State]:
@@ -121,7 +121,7 @@ def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Ro
     if any(table.refuses_together(written) is not None for table, written, _ in difference):
         return False
     batch.changes.add(user_id, difference)
-    batch.members[user_id] = Known(done.state, done.rows, done.frontier)
+    batch.members[user_id] = KnownMember(done.state, done.rows, done.frontier)
     if done.parked_at is not None:
         batch.failures.append(Failure(done.parked_at, user_id, done.error or "unknown"))
     return True

@@ -19,7 +19,7 @@ class Cause(NamedTuple):
     event: Recorded
 
 
-class Effect(NamedTuple):
+class ExplainedStep(NamedTuple):
     """An event, and the rows of the member right after it; `error` where it could not be folded."""
 
     event: Recorded
@@ -28,7 +28,7 @@ class Effect(NamedTuple):
     error: str | None = None
 
 
-def effects(fold: Fold[State], events: Sequence[Recorded]) -> Iterator[Effect]:
+def steps(fold: Fold[State], events: Sequence[Recorded]) -> Iterator[ExplainedStep]:
     """One after the other, ordered by (timestamp, position). Stops at an event that can not be folded."""
     state: State | None = None
     for event in events:
@@ -36,15 +36,15 @@ def effects(fold: Fold[State], events: Sequence[Recorded]) -> Iterator[Effect]:
             try:
                 state = fold.apply(state, event)
             except Unfoldable as unfoldable:
-                yield Effect(event, True, fold.projection.rows(state), unfoldable.reason)
+                yield ExplainedStep(event, True, fold.projection.rows(state), unfoldable.reason)
                 return
-        yield Effect(event, fold.knows(event), fold.projection.rows(state))
+        yield ExplainedStep(event, fold.knows(event), fold.projection.rows(state))
 
 
 def causes(fold: Fold[State], events: Sequence[Recorded]) -> list[Cause]:
     """For each value of each row that the member has in the end: the event that made it so, oldest first."""
     since: dict[tuple[str, Row, str], tuple[Any, Recorded]] = {}
-    for effect in effects(fold, events):
+    for effect in steps(fold, events):
         now: dict[tuple[str, Row, str], tuple[Any, Recorded]] = {}
         for table in fold.projection.tables:
             for row in effect.rows.get(table.name, ()):

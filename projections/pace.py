@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Pace:
+class BatchPace:
     """Doubles while full batches stay quicker than *aim_seconds*, halves when one takes longer than twice that."""
 
     limit: int = 500

@@ -11,9 +11,9 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import (
     Exceptions,
     Failure,
-    Known,
+    KnownMember,
     MemberBatch,
-    Stored,
+    StoredRows,
     by_member,
     count_batch,
     fold_batch,
@@ -43,7 +43,7 @@ class ProjectingTransaction(Protocol):
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         """By position."""
 
-    def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, Stored]:
+    def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         """Of each of these members, also of those that have no rows."""
 
     def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
@@ -125,7 +125,7 @@ class MemberProcessor(Generic[State]):
         self.fold = Fold(projection, catalogue)
         self._transaction = transaction
         self._members_kept = members_kept
-        self._members: dict[str, Known[State]] = {}
+        self._members: dict[str, KnownMember[State]] = {}
         self._exceptions = Exceptions()
         self._seen: tuple[int, Position] | None = None
 
@@ -156,7 +156,7 @@ class MemberProcessor(Generic[State]):
         self, transaction: ProjectingTransaction, events: Sequence[Recorded], upto: Position
     ) -> MemberBatch[State]:
         grouped = by_member(self.fold, events, self._exceptions)
-        known: dict[str, Known[State] | None] = {}
+        known: dict[str, KnownMember[State] | None] = {}
         unread: list[str] = []
         for user_id in grouped:
             remembered = self._members.get(user_id)

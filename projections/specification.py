@@ -18,7 +18,15 @@ from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import entry_of_event, recorded_of
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.batch import Exceptions, Histories, Known, Stored, by_member, fold_batch, known_of
+from temple_ledger.projections.batch import (
+    Exceptions,
+    Histories,
+    KnownMember,
+    StoredRows,
+    by_member,
+    fold_batch,
+    known_of,
+)
 from temple_ledger.projections.difference import EMPTY
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection, State
@@ -63,18 +71,18 @@ class Specification(Generic[State]):
         return self._fold.whole([recorded for recorded in self.log if recorded.user_id == user_id])
 
     def _in_batches(self, user_id: str, size: int) -> Rows:
-        stored = Stored(EMPTY, None)
+        stored = StoredRows(EMPTY, None)
         for start in range(0, len(self.log), size):
             batch = self.log[start : start + size]
             grouped = by_member(self._fold, batch, Exceptions())
-            known: dict[str, Known[State] | None] = dict.fromkeys(grouped)
+            known: dict[str, KnownMember[State] | None] = dict.fromkeys(grouped)
             if user_id not in grouped:
                 continue
             known[user_id] = known_of(self._fold, stored)
             assert known[user_id] is not None, "these rows can not be turned back into a state"
             events = {user_id: grouped[user_id]}
             done = fold_batch(self._fold, events, known, lambda _: EMPTY, self._histories(start + len(batch)))
-            stored = Stored(done.members[user_id].rows, done.members[user_id].frontier)
+            stored = StoredRows(done.members[user_id].rows, done.members[user_id].frontier)
         return stored.rows
 
     def _histories(self, upto: int) -> Histories:

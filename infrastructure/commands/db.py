@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from temple_ledger.domain.errors import LedgerError, Refused
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
@@ -62,7 +62,7 @@ def database_status(session: Session) -> dict[str, Any]:
             return {**where, "state": "not made yet"}
         if not server.running():
             return {**where, "state": "stopped"}
-    with session.database.connect(Role.LOGIN, application="temple status") as connection:
+    with session.database.connect(DatabaseRole.LOGIN, application="temple status") as connection:
         row = connection.execute(
             "select current_setting('server_version'), pg_database_size(current_database())"
         ).fetchone()

@@ -11,13 +11,13 @@ from uuid import UUID
 import click
 
 from temple_ledger.domain.errors import Refused
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.processes.foreground import stopped_by_signals, tell_service_manager
-from temple_ledger.infrastructure.processes.running import present
+from temple_ledger.infrastructure.processes.running import announce_running
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
@@ -65,7 +65,7 @@ def listen(session: Session) -> int:
         listener = Listener(session.database, token, guild=settings.discord_guild, say=session.say)
         stop.tells(listener.stop)
         with (
-            present(settings.home, "discord listen"),
+            announce_running(settings.home, "discord listen"),
             pointed_at(settings.discord_api_url, settings.discord_gateway_url),
         ):
             tell_service_manager("READY=1")
@@ -108,8 +108,8 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
     since = None if days is None else datetime.now(UTC) - timedelta(days=days)
 
     async def work(rest: Rest, guild: str) -> ReadBack:
-        with Announcer(session.database) as announcer:
-            return await backfill(session.database, rest, guild, announcer=announcer, since=since)
+        with Notifier(session.database) as notifier:
+            return await backfill(session.database, rest, guild, notifier=notifier, since=since)
 
     with _told(session) as ended:
         print_fields(_asked(session, work)._asdict(), as_json=as_json)
@@ -141,15 +141,15 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
     from temple_ledger.infrastructure.sources.discord.rest import Rest
 
     with _told(session) as ended:
-        with Announcer(session.database) as announcer:
+        with Notifier(session.database) as notifier:
 
             async def work(rest: Rest, guild: str) -> UUID:
-                return await _taken(session, rest, guild, announcer)
+                return await _taken(session, rest, guild, notifier)
 
             snapshot_id = _asked(session, work)
             if apply:
-                translate_all(session.database, announcer)
-                outcome = _applied(session, snapshot_id, confirmed=confirm, announcer=announcer)
+                translate_all(session.database, notifier)
+                outcome = _applied(session, snapshot_id, confirmed=confirm, notifier=notifier)
             else:
                 outcome = {"applied": False}
         with reading(session.database) as connection:
@@ -165,7 +165,7 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
     return ended.code
 
 
-async def _taken(session: Session, rest: Any, guild: str, announcer: Announcer) -> UUID:
+async def _taken(session: Session, rest: Any, guild: str, notifier: Notifier) -> UUID:
     from temple_ledger.infrastructure.database.in_thread import in_thread
     from temple_ledger.infrastructure.sources.discord.backfill import backfill
     from temple_ledger.infrastructure.sources.discord.catch_up import SETTLE_SECONDS, translate_all
@@ -173,10 +173,10 @@ async def _taken(session: Session, rest: Any, guild: str, announcer: Announcer) 
     from temple_ledger.infrastructure.sources.discord.snapshot import take_snapshot
 
     try:
-        await backfill(session.database, rest, guild, announcer=announcer)
+        await backfill(session.database, rest, guild, notifier=notifier)
     except DiscordRefuses as error:
         session.say(f"{error}; who changed what stays unknown")
-    await in_thread(translate_all, session.database, announcer)
+    await in_thread(translate_all, session.database, notifier)
     snapshot_id = await take_snapshot(session.database, rest, guild)
     if await in_thread(_is_listening, session):
         # frames of what the snapshot has seen may still be on their way to the listener
@@ -192,15 +192,15 @@ def _is_listening(session: Session) -> bool:
         return any(each.ended_at is None for each in gateway_sessions(connection, 1))
 
 
-def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, announcer: Announcer) -> dict[str, Any]:
-    from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, notifier: Notifier) -> dict[str, Any]:
+    from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
     from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot
 
     try:
         done = apply_discord_snapshot(
-            session.database, snapshot_id, by=whoever_runs_this(), confirmed=confirmed, announcer=announcer
+            session.database, snapshot_id, by=whoever_runs_this(), confirmed=confirmed, notifier=notifier
         )
-    except Held as held:
+    except HeldBack as held:
         return {"applied": False, "held": str(held)}
     return {"applied": True, "appended": done.events, "conflicts": done.conflicts}
 
@@ -264,7 +264,7 @@ def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> R
 
 
 def _check(session: Session) -> None:
-    with session.database.connect(Role.APPEND, application="temple discord") as connection:
+    with session.database.connect(DatabaseRole.APPEND, application="temple discord") as connection:
         require_current(connection)
 
 

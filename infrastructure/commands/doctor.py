@@ -8,16 +8,16 @@ from typing import Final
 import click
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.observability.doctor import log, machine, server
-from temple_ledger.infrastructure.observability.doctor.finding import Finding, Outcome, fail
+from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
 from temple_ledger.infrastructure.observability.doctor.verifying import check_verifying
 from temple_ledger.infrastructure.settings import FILE, Settings, secret_file
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 
-COLOURS: Final = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
+COLOURS: Final = {CheckOutcome.OK: "green", CheckOutcome.WARN: "yellow", CheckOutcome.FAIL: "red"}
 
 
 @click.command("doctor")
@@ -32,13 +32,13 @@ def command(session: Session, as_json: bool) -> int:
     \b
     Exit codes: 0 all is well, or only warned of; 3 a check failed.
     """
-    findings: list[Finding] = []
+    findings: list[Check] = []
     for finding in _findings(session):
         findings.append(finding)
         if not as_json:
             _show(finding)
-    failed = sum(each.outcome is Outcome.FAIL for each in findings)
-    warned = sum(each.outcome is Outcome.WARN for each in findings)
+    failed = sum(each.outcome is CheckOutcome.FAIL for each in findings)
+    warned = sum(each.outcome is CheckOutcome.WARN for each in findings)
     if as_json:
         print_json([asdict(each) for each in findings])
     else:
@@ -46,7 +46,7 @@ def command(session: Session, as_json: bool) -> int:
     return ExitCode.FOUND if failed else ExitCode.OK
 
 
-def _findings(session: Session) -> Iterator[Finding]:
+def _findings(session: Session) -> Iterator[Check]:
     settings = session.settings
     server_ = session.embedded
     yield machine.check_python()
@@ -65,16 +65,16 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield from _of_database(database)
 
 
-def _of_database(database: Database) -> Iterator[Finding]:
+def _of_database(database: Database) -> Iterator[Check]:
     found = log.reachable(database)
     yield found
-    if found.outcome is Outcome.FAIL:
+    if found.outcome is CheckOutcome.FAIL:
         return
-    with database.connect(Role.LOGIN, application="temple doctor") as connection:
+    with database.connect(DatabaseRole.LOGIN, application="temple doctor") as connection:
         yield from server.check_server(connection)
         migrated = log.check_migrations(connection)
     yield migrated
-    if migrated.outcome is not Outcome.FAIL:
+    if migrated.outcome is not CheckOutcome.FAIL:
         yield from log.check_log(database)
         yield from check_projections(database)
         yield from check_verifying(database)
@@ -86,7 +86,7 @@ def _secret_files() -> list[Path]:
     return [file for file in (*files, Path(FILE).absolute()) if file is not None and file.exists()]
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: Check) -> None:
     outcome = click.style(f"{finding.outcome.value:<4}", fg=COLOURS[finding.outcome])
     click.echo(f"{outcome}  {finding.check}: {finding.found}")
     if finding.advice is not None:

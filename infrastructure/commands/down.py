@@ -6,7 +6,7 @@ import click
 
 from temple_ledger.domain.errors import LedgerError, Refused
 from temple_ledger.infrastructure.commands.db import stopped
-from temple_ledger.infrastructure.processes.running import Present, everybody
+from temple_ledger.infrastructure.processes.running import RunningProcess, running_processes
 from temple_ledger.infrastructure.terminal.session import Session
 
 PATIENCE_SECONDS: Final = 30.0
@@ -28,7 +28,7 @@ def command(session: Session) -> None:
     Exit codes: 0 nothing of ours runs any more; 1 something did not end in 30 s; 5 it belongs to
     somebody else.
     """
-    for each in everybody(session.settings.home):
+    for each in running_processes(session.settings.home):
         _end(each)
     if session.embedded is None:
         click.echo("TEMPLE_DATABASE_URL names a server that is not ours to stop")
@@ -36,7 +36,7 @@ def command(session: Session) -> None:
         click.echo(stopped(session.embedded))
 
 
-def _end(each: Present) -> None:
+def _end(each: RunningProcess) -> None:
     if not each.is_here:
         raise Refused(f"{each} runs on {each.host}: end it there")
     try:

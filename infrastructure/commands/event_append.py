@@ -12,7 +12,7 @@ from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.domain.log_entry import LogEntry, entry_of, entry_of_line
 from temple_ledger.infrastructure.log.append import LogAppender
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.event_rows import ROLE_CHANGE
@@ -55,8 +55,8 @@ def append(session: Session, /, line: str | None, as_json: bool, **columns: Any)
     except InvalidEvent as error:
         raise InvalidEvent(f"this is no event that the log takes: {error.reason}") from None
     with (
-        Announcer(session.database) as announcer,
-        LogAppender(session.database, announcer=announcer) as appender,
+        Notifier(session.database) as notifier,
+        LogAppender(session.database, notifier=notifier) as appender,
     ):
         appended = appender.append(entry)
     if as_json:

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.export import EVERY_POSITION, Selection, exported_lines
 from temple_ledger.infrastructure.queries.consistent_read import Connection
@@ -62,7 +62,7 @@ def export(
     selection = Selection(Position(after), last, user_id, event_type, since, until)
     started = time.perf_counter()
     with (
-        session.database.connect(Role.READ, application="temple export") as connection,
+        session.database.connect(DatabaseRole.READ, application="temple export") as connection,
         _written(output) as write,
     ):
         row = connection.execute(statement("log_head")).fetchone()

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 import click
 
 from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -93,7 +93,7 @@ def _import(session: Session, name: str, rejects: Path) -> _Done:
     with (
         _opened(name) as (source, size),
         bar(session.progress, f"importing {_title(name)}", size, "lines") as shown,
-        Announcer(database) as announcer,
+        Notifier(database) as notifier,
     ):
 
         def progress(so_far: Imported) -> None:
@@ -107,7 +107,7 @@ def _import(session: Session, name: str, rejects: Path) -> _Done:
                 source,
                 rejects=rejects,
                 progress=progress,
-                announcer=announcer,
+                notifier=notifier,
                 catalogue=catalogue(),
             )
         except KeyboardInterrupt:

@@ -8,12 +8,12 @@ import click
 
 from temple_ledger.domain.position import START, Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
-from temple_ledger.infrastructure.queries.events import LAST, Picked, following, newest, shown
+from temple_ledger.infrastructure.queries.events import LAST, EventFilter, following, newest, shown
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.terminal.event_filters import picked_of, picking
@@ -123,7 +123,7 @@ def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: 
       temple events tail -f --type discord_role_change
       temple events tail -n 100 --json | jq .user_id
     """
-    with session.database.connect(Role.READ, application="temple tail") as connection:
+    with session.database.connect(DatabaseRole.READ, application="temple tail") as connection:
         directory = read_directory(connection)
         picked = picked_of(directory, **picks)
         if not follow:
@@ -151,7 +151,7 @@ def _decided(connection: Connection, reader: GapReader) -> Position:
 
 
 def _followed(
-    connection: Connection, reader: GapReader, wakeup: Wakeup, picked: Picked, after: Position
+    connection: Connection, reader: GapReader, wakeup: Wakeup, picked: EventFilter, after: Position
 ) -> Iterator[Recorded]:
     while True:
         look = reader.look(after)

@@ -7,16 +7,16 @@ from typing import Any
 import click
 
 from temple_ledger.domain.errors import UnknownName
-from temple_ledger.infrastructure.database.connection import Role, database_errors
+from temple_ledger.infrastructure.database.connection import DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox import administration as listing
 from temple_ledger.infrastructure.ingestion.inbox.administration import Chosen, Listed
-from temple_ledger.infrastructure.ingestion.inbox.delivery import State
+from temple_ledger.infrastructure.ingestion.inbox.delivery import DeliveryState
 from temple_ledger.infrastructure.ingestion.inbox.health import sources as read_sources
 from temple_ledger.infrastructure.ingestion.inbox.retention import prunable
 from temple_ledger.infrastructure.ingestion.inbox.retention import prune as prune_inbox
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.processes.sources import translators
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
@@ -27,7 +27,7 @@ from temple_ledger.infrastructure.terminal.times import BEGINNING
 
 COLUMNS = ("id", "source", "kind", "origin", "received_at", "state", "repeats", "size", "note")
 SOURCES = ("source", "last_received_at", "received", "repeats", "waiting", "failed", "unparseable", "events")
-AGAIN = (State.FAILED, State.UNPARSEABLE, State.SET_ASIDE)
+AGAIN = (DeliveryState.FAILED, DeliveryState.UNPARSEABLE, DeliveryState.SET_ASIDE)
 
 source_option = click.option("--source", metavar="NAME", help="Only of this source, such as patreon.")
 kind_option = click.option("--kind", metavar="NAME", help="Only of this trigger or dispatch.")
@@ -43,7 +43,7 @@ def command() -> None:
 
 @command.command("list")
 @source_option
-@click.option("--state", type=click.Choice([each.value for each in State]), help="Only those that stand there.")
+@click.option("--state", type=click.Choice([each.value for each in DeliveryState]), help="Only those that stand there.")
 @kind_option
 @click.option("--since", type=BEGINNING, metavar="TIME", help="Only those received at that time or later.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
@@ -65,7 +65,7 @@ def list_(
       temple inbox list --state failed
       temple inbox list --source patreon --kind members:pledge:delete --since 2026-03-01
     """
-    chosen = Chosen(source, kind, None if state is None else State(state), since)
+    chosen = Chosen(source, kind, None if state is None else DeliveryState(state), since)
     with snapshot(session.database) as connection:
         found = listing.deliveries(connection, chosen, limit=limit)
     if found or as_json:
@@ -109,7 +109,7 @@ def show(session: Session, number: int, body: bool, raw: bool, as_json: bool) ->
 @click.option(
     "--state",
     type=click.Choice([each.value for each in AGAIN]),
-    default=State.FAILED.value,
+    default=DeliveryState.FAILED.value,
     show_default=True,
     help="Those that stand there.",
 )
@@ -135,13 +135,13 @@ def retry(
     if numbers and (source or kind):
         raise click.UsageError("--source and --kind are about --all")
     with (
-        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
         database_errors("retrying deliveries"),
     ):
         if numbers:
-            done = listing.retry(connection, list(dict.fromkeys(numbers)), state=State(state))
+            done = listing.retry(connection, list(dict.fromkeys(numbers)), state=DeliveryState(state))
         else:
-            done = listing.retry_all(connection, state=State(state), source=source, kind=kind)
+            done = listing.retry_all(connection, state=DeliveryState(state), source=source, kind=kind)
         connection.execute(statement("inbox_notify"))
     click.echo(f"{plural(done, 'delivery', 'deliveries')} waiting again")
 
@@ -162,7 +162,7 @@ def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
     if not reason.strip():
         raise click.BadParameter("say why", param_hint="--reason")
     with (
-        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
         database_errors("setting deliveries aside"),
     ):
         named = list(dict.fromkeys(numbers))
@@ -189,10 +189,10 @@ def translate(session: Session, sources: tuple[str, ...]) -> int:
         if source not in made:
             raise UnknownName("translator of source", source, tuple(sorted(made)))
     ended = True
-    with Announcer(session.database) as announcer:
+    with Notifier(session.database) as notifier:
         for source in sources or sorted(made):
-            with Translating(session.database, made[source], announcer=announcer) as translating:
-                ended &= _drained(source, translating)
+            with TranslationWorker(session.database, made[source], notifier=notifier) as worker:
+                ended &= _drained(source, worker)
     return ExitCode.OK if ended else ExitCode.FAILED
 
 
@@ -212,7 +212,7 @@ def prune(session: Session, older_than_days: int | None, dry_run: bool) -> None:
     days = older_than_days or session.settings.inbox_keep_days
     before = datetime.now(UTC) - timedelta(days=days)
     with (
-        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
         database_errors("pruning the inbox"),
     ):
         number = prunable(connection, before=before) if dry_run else prune_inbox(connection, before=before)
@@ -238,11 +238,11 @@ def sources(session: Session, as_json: bool) -> None:
         session.say("nothing was received yet")
 
 
-def _drained(source: str, translating: Translating) -> bool:
+def _drained(source: str, worker: TranslationWorker) -> bool:
     """Whether everything was translated."""
     deliveries = events = failed = 0
     while True:
-        stepped = translating.step()
+        stepped = worker.step()
         if stepped.elsewhere:
             click.echo(f"{source}: another process translates it at the moment")
             return False
@@ -260,7 +260,7 @@ def _row(found: Listed) -> dict[str, Any]:
 
 def _body(session: Session, number: int) -> bytes:
     with (
-        session.database.connect(Role.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
         database_errors("reading a body"),
     ):
         return listing.body(connection, number)

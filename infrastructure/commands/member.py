@@ -9,10 +9,10 @@ import click
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.member import (
-    Member,
+    MemberOverview,
     MemberThen,
     list_members,
     member_history,
@@ -60,7 +60,7 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
     Example:
       temple member show 500000000000000001 --as-of 2026-03-01
     """
-    moment = Moment(as_of, known_at)
+    moment = AsOf(as_of, known_at)
     with snapshot(session.database) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
@@ -95,7 +95,7 @@ def history(session: Session, user_id: str, as_of: datetime | None, known_at: da
     with snapshot(session.database) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
-        events = member_history(connection, user_id, Moment(as_of, known_at))
+        events = member_history(connection, user_id, AsOf(as_of, known_at))
         skipped = PostgresTransaction(connection).exceptions(members.name).skipped
         failures = parked(connection, projection=members.name, user_id=user_id)
     if as_json:
@@ -126,7 +126,7 @@ def explain(session: Session, user_id: str, as_of: datetime | None, known_at: da
     Example:
       temple member explain 500000000000000001 --as-of 2026-03-01
     """
-    moment = Moment(as_of, known_at)
+    moment = AsOf(as_of, known_at)
     with snapshot(session.database) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
@@ -175,7 +175,7 @@ def list_(session: Session, status: str | None, role: str | None, after: str, li
         session.say(f"there are more: --after {page[-1].user_id}, or a greater --limit")
 
 
-def _list_row(member: Member) -> dict[str, Any]:
+def _list_row(member: MemberOverview) -> dict[str, Any]:
     """Times as far as they fit beside each other on 80 columns."""
     joined, seen = member.discord_joined_at, member.last_activity
     return {
@@ -188,7 +188,7 @@ def _list_row(member: Member) -> dict[str, Any]:
     }
 
 
-def _then(connection: Connection, user_id: str, moment: Moment) -> MemberThen:
+def _then(connection: Connection, user_id: str, moment: AsOf) -> MemberThen:
     found = members_then(connection, [user_id], moment, catalogue())
     return next(found, MemberThen(user_id, None, ()))
 
@@ -212,11 +212,11 @@ def _tell_what_parked(session: Session, then: MemberThen) -> None:
         )
 
 
-def _by(moment: Moment) -> str:
+def _by(moment: AsOf) -> str:
     return "is folded yet" if moment.is_now else str(moment)
 
 
-def _print_member(member: Member, directory: RoleDirectory) -> None:
+def _print_member(member: MemberOverview, directory: RoleDirectory) -> None:
     fields = member.as_data()
     del fields["roles"]
     print_fields(fields, as_json=False)

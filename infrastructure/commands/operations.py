@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.operations import Entry, operation, operations
+from temple_ledger.infrastructure.queries.operations import JournalEntry, operation, operations
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
 
 COLUMNS = ("id", "performed_at", "kind", "projection", "performed_by", "reason")
@@ -39,5 +39,5 @@ def show(session: Session, number: int, as_json: bool) -> None:
     print_fields({**_row(entry), "details": entry.details}, as_json=as_json)
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: JournalEntry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in COLUMNS}

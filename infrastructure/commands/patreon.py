@@ -10,11 +10,11 @@ from uuid import UUID
 import click
 
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.ingestion.snapshots.apply import apply_snapshot
-from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
@@ -109,9 +109,9 @@ async def _take(session: Session, client: PatreonClient) -> UUID:
 def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, Any]:
     settling, by = PatreonSettling(), whoever_runs_this()
     try:
-        with Announcer(session.database) as announcer:
-            done = apply_snapshot(session.database, settling, found.id, by=by, confirmed=confirmed, announcer=announcer)
-    except Held as held:
+        with Notifier(session.database) as notifier:
+            done = apply_snapshot(session.database, settling, found.id, by=by, confirmed=confirmed, notifier=notifier)
+    except HeldBack as held:
         return {"applied": False, "held": str(held)}
     return {"applied": True, "appended": done.events, "conflicts": done.conflicts}
 
@@ -128,8 +128,8 @@ def _translate_waiting(session: Session) -> None:
     """What was received comes before what is read. Raises DatabaseUnavailable when it does not come to an end."""
     deadline = time.monotonic() + WAIT_SECONDS
     translator = PatreonTranslator(asks=True)
-    with Translating(session.database, translator) as translating:
-        while not (stepped := translating.step()).drained:
+    with TranslationWorker(session.database, translator) as worker:
+        while not (stepped := worker.step()).drained:
             if stepped.elsewhere:
                 time.sleep(POLL_SECONDS)
                 if time.monotonic() > deadline:

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
@@ -150,7 +150,7 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
     deadline = time.monotonic() + timeout
     said: str | None = None
     with (
-        session.database.connect(Role.READ, application="temple wait") as connection,
+        session.database.connect(DatabaseRole.READ, application="temple wait") as connection,
         Wakeup(session.database) as wakeup,
     ):
         if position is None:

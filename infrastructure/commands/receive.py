@@ -8,13 +8,13 @@ import click
 from prometheus_client import CollectorRegistry
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
 from temple_ledger.infrastructure.processes.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
-from temple_ledger.infrastructure.processes.running import present
+from temple_ledger.infrastructure.processes.running import announce_running
 from temple_ledger.infrastructure.processes.webhook_receiver import paths, receiving
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session
@@ -58,7 +58,7 @@ def command(session: Session, host: str | None, port: int | None, metrics_port: 
     with stopped_by_signals() as stop:
         _check(session)
         with (
-            present(session.settings.home, "receive"),
+            announce_running(session.settings.home, "receive"),
             _measured(session, metrics_port) as registry,
             receiving(session, host=host, port=port, registry=registry) as server,
         ):
@@ -94,7 +94,7 @@ def _check(session: Session) -> None:
     """A database that does not fit is told now; one that is away may come back, and until then all are sent away."""
     database = session.database
     try:
-        with database.connect(Role.APPEND, application="temple receive") as connection:
+        with database.connect(DatabaseRole.APPEND, application="temple receive") as connection:
             require_current(connection)
     except DatabaseUnavailable as error:
         if session.embedded is not None:

@@ -8,7 +8,7 @@ import click
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.commands import verification_report as comparing
-from temple_ledger.infrastructure.commands.verification_report import Compared
+from temple_ledger.infrastructure.commands.verification_report import VerificationReport
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.read_models.verification.repair import MOST_MEMBERS, Repaired, repair
@@ -23,9 +23,9 @@ from temple_ledger.projections.tally import Tally
 class _Repair:
     """`repaired` and `after` are None where nothing was tried: in a plan, or because of `before`."""
 
-    before: Compared
+    before: VerificationReport
     repaired: Repaired | None = None
-    after: Compared | None = None
+    after: VerificationReport | None = None
 
     @property
     def agrees(self) -> bool:
@@ -83,7 +83,7 @@ def command(
     return ExitCode.FOUND
 
 
-def _tell_found(session: Session, found: Sequence[Compared]) -> None:
+def _tell_found(session: Session, found: Sequence[VerificationReport]) -> None:
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
     for each in found:

@@ -9,14 +9,14 @@ import click
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.in_people import InPeople
+from temple_ledger.infrastructure.queries.in_people import ImpactSummary
 from temple_ledger.infrastructure.queries.projection_status import projection_status
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
-from temple_ledger.infrastructure.read_models.rebuild.apply import Applied, Limit
-from temple_ledger.infrastructure.read_models.rebuild.compare import Shown
+from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuild, Limit
+from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Rebuild
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.percent import PERCENT
@@ -40,10 +40,10 @@ class _Replay:
     position: Position
     resumed: bool
     folding: Folding
-    shown: Shown
-    told: InPeople
+    shown: ShownDifference
+    told: ImpactSummary
     differences: list[Drift] = field(default_factory=list)
-    applied: Applied | None = None
+    applied: AppliedRebuild | None = None
 
     @property
     def unit(self) -> str:
@@ -122,7 +122,7 @@ def command(
 
 
 def _abort(session: Session, wanted: Sequence[Projection]) -> int:
-    with session.database.connect(Role.PROJECT, application="temple replay") as connection:
+    with session.database.connect(DatabaseRole.PROJECT, application="temple replay") as connection:
         for projection in wanted:
             was_there = notes.abort(connection, projection)
             click.echo(f"{projection.name}: {'cleared up' if was_there else 'nothing to clear up'}")
@@ -134,7 +134,7 @@ def _compared(session: Session, rebuild: Rebuild, projection: Projection, *, wor
         session.say(f"{projection.name}: going on with a replay that had been ended early")
     with bar(session.progress, f"folding {projection.name}", int(rebuild.position), "events") as shown:
         folding = rebuild.fold(workers=workers, progress=lambda members, events: shown.advance(events))
-    told, differences = InPeople(_directory(session)), list[Drift]()
+    told, differences = ImpactSummary(_directory(session)), list[Drift]()
 
     def each(drift: Drift) -> None:
         told.count(drift)

@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from temple_ledger.domain.instant import format_instant
-from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role import Holder, holder_counts, holders, holders_then, role_history
-from temple_ledger.infrastructure.queries.role_difference import Holding, role_difference
+from temple_ledger.infrastructure.queries.role_difference import RoleHolding, role_difference
 from temple_ledger.infrastructure.queries.role_directory import read_directory, require_role
 from temple_ledger.infrastructure.terminal.event_rows import event_data
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
@@ -71,7 +71,7 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
     Example:
       temple role members Oracle --as-of 2026-03-01
     """
-    moment = Moment(as_of, known_at)
+    moment = AsOf(as_of, known_at)
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
@@ -105,7 +105,7 @@ def history(
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
-        found = role_history(connection, role, Moment(as_of, known_at), catalogue())
+        found = role_history(connection, role, AsOf(as_of, known_at), catalogue())
     changes = found[-limit:]
     if as_json:
         print_json([{**change._asdict(), "role": role, "event": event_data(change.event)} for change in changes])
@@ -157,7 +157,7 @@ def diff(
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
-        found = role_difference(connection, role, Moment(first, known_at), Moment(second, known_at), catalogue())
+        found = role_difference(connection, role, AsOf(first, known_at), AsOf(second, known_at), catalogue())
     if as_json:
         data = {name: [_holding_data(each) for each in getattr(found, name)] for name in ("gained", "lost")}
         print_json({"role": role, **data})
@@ -176,7 +176,7 @@ def diff(
     )
 
 
-def _holding_data(holding: Holding) -> dict[str, Any]:
+def _holding_data(holding: RoleHolding) -> dict[str, Any]:
     end = holding.end
     return {
         "user_id": holding.user_id,

@@ -6,7 +6,7 @@ import click
 
 from temple_ledger.infrastructure.processes.foreground import Folded, fold, stopped_by_signals, tell_service_manager
 from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring, metrics_port
-from temple_ledger.infrastructure.processes.running import present
+from temple_ledger.infrastructure.processes.running import announce_running
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -44,7 +44,7 @@ def command(session: Session, projections: tuple[str, ...], until_caught_up: boo
         metrics_port = OFF
     with stopped_by_signals() as stop:
         database = session.database
-        with present(session.settings.home, "run"), measuring(session, wanted, metrics_port) as measured:
+        with announce_running(session.settings.home, "run"), measuring(session, wanted, metrics_port) as measured:
             if not until_caught_up:
                 session.say(f"folding {listed([each.name for each in wanted])} in {database.name}; Ctrl-C ends it")
                 tell_service_manager("READY=1")

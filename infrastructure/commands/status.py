@@ -12,10 +12,10 @@ from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.commands.db import database_status
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
-from temple_ledger.infrastructure.processes.running import everybody
+from temple_ledger.infrastructure.processes.running import running_processes
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
-from temple_ledger.infrastructure.read_models.verification.stored_results import Kept, latest
+from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.infrastructure.sources.patreon.health import PatreonHealth, patreon_health
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
@@ -38,7 +38,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class LedgerStatus:
     """What the tables say. `events` stand in the log up to `head`, the last recorded `age_seconds` ago."""
 
     events: int
@@ -52,7 +52,7 @@ class Ledger:
     prepared: Sequence[tuple[str, float]]
     sources: Sequence[SourceHealth]
     patreon: PatreonHealth
-    verified: Sequence[Kept]
+    verified: Sequence[StoredVerification]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Screen:
     """All that there is to say at one moment; `ledger` is None where there is none, or none that can be read."""
 
     database: dict[str, Any]
-    ledger: Ledger | None
+    ledger: LedgerStatus | None
     running: Sequence[str]
     troubles: Sequence[Trouble]
 
@@ -106,7 +106,7 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
 
 def _look(session: Session) -> Screen:
     database = database_status(session)
-    running = [str(each) for each in everybody(session.settings.home)]
+    running = [str(each) for each in running_processes(session.settings.home)]
     if database["state"] == "not made yet":
         return Screen(database, None, running, [Trouble("there is no ledger yet", "temple up")])
     if database["state"] == "stopped":
@@ -127,18 +127,18 @@ def _look_whatever_comes(session: Session) -> Screen:
     try:
         return _look(session)
     except LedgerError as error:
-        running = [str(each) for each in everybody(session.settings.home)]
+        running = [str(each) for each in running_processes(session.settings.home)]
         away = {"state": "can not be read", "where": session.database.name}
         return Screen(away, None, running, [Trouble(str(error), "temple doctor")])
 
 
-def read_ledger(connection: Connection) -> Ledger:
+def read_ledger(connection: Connection) -> LedgerStatus:
     projections = projection_statuses(connection, installed())
     last = connection.execute(statement("status_log")).fetchone()
     head, recorded_at, age = last if last is not None else (0, None, None)
     members = dict(connection.execute(statement("status_members")).fetchall())
     prepared = connection.execute(statement("status_prepared")).fetchall()
-    return Ledger(
+    return LedgerStatus(
         # each projection has counted what it passed, so only what lies beyond is counted here
         events=max((each.passed + each.lag_events for each in projections), default=0),
         head=head,
@@ -155,7 +155,7 @@ def read_ledger(connection: Connection) -> Ledger:
     )
 
 
-def _troubles(ledger: Ledger) -> Iterator[Trouble]:
+def _troubles(ledger: LedgerStatus) -> Iterator[Trouble]:
     led = [each for each in ledger.projections if each.leader is not None]
     for each in ledger.projections:
         if each.next_command is not None:
@@ -246,12 +246,12 @@ def _print(screen: Screen) -> None:
         click.secho("nothing to do", fg="green")
 
 
-def _verified(verified: Kept) -> str:
+def _verified(verified: StoredVerification) -> str:
     found = f"{plural(verified.drifts, 'difference')}" if verified.drifts else "agrees"
     return f"{verified.projection} {found}, {_age_of(verified)} ago"
 
 
-def _age_of(verified: Kept) -> str:
+def _age_of(verified: StoredVerification) -> str:
     return _age(max(0.0, (datetime.now(UTC) - verified.finished_at).total_seconds()))
 
 
@@ -262,7 +262,7 @@ def _database(database: dict[str, Any]) -> str:
     return f"{server}, {database['kind']}: {database['where']}"
 
 
-def _log(ledger: Ledger) -> str:
+def _log(ledger: LedgerStatus) -> str:
     if ledger.age_seconds is None:
         return "empty"
     last = f"the last at position {ledger.head}, recorded {_age(ledger.age_seconds)} ago"

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from temple_ledger.infrastructure.commands.demo import SEED, sized
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.processes.foreground import (
     tell_service_manager,
 )
 from temple_ledger.infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
-from temple_ledger.infrastructure.processes.running import everybody, present
+from temple_ledger.infrastructure.processes.running import announce_running, running_processes
 from temple_ledger.infrastructure.processes.webhook_receiver import paths, receiving, translated
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
@@ -79,7 +79,7 @@ def command(
     wanted = installed().values()
     with (
         stopped_by_signals() as stop,
-        present(session.settings.home, "up"),
+        announce_running(session.settings.home, "up"),
         _database(session),
         measuring(session, wanted, metrics_port) as measured,
     ):
@@ -150,7 +150,7 @@ def _stop_if_unused(session: Session) -> None:
     server = session.embedded
     if server is None or not server.running():
         return
-    if everybody(session.settings.home) or _clients(session):
+    if running_processes(session.settings.home) or _clients(session):
         click.echo("the embedded database goes on: others use it; temple down stops it")
         return
     server.stop()
@@ -158,7 +158,7 @@ def _stop_if_unused(session: Session) -> None:
 
 
 def _clients(session: Session) -> int:
-    with session.database.connect(Role.LOGIN, application="temple up") as connection:
+    with session.database.connect(DatabaseRole.LOGIN, application="temple up") as connection:
         row = connection.execute(statement("up_clients")).fetchone()
         return int(row[0]) if row else 0
 

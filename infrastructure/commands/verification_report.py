@@ -19,7 +19,7 @@ from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.read_models.verification.since_last import SinceLast, verify_since_last
-from temple_ledger.infrastructure.read_models.verification.stored_results import keep
+from temple_ledger.infrastructure.read_models.verification.stored_results import store
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
 from temple_ledger.infrastructure.terminal.event_rows import event_data
 from temple_ledger.infrastructure.terminal.progress import bar
@@ -31,7 +31,7 @@ from temple_ledger.projections.tally import Tally
 
 
 @dataclass
-class Compared:
+class VerificationReport:
     """`number` is that of the kept result, None where there is none. `where` says, of a miscount, between
     which positions the log has another number of events than were folded."""
 
@@ -51,7 +51,7 @@ def wanted(names: Sequence[str]) -> list[Projection]:
     return [named(name) for name in dict.fromkeys(names)] or list(installed().values())
 
 
-def compare_all(session: Session, projection: Projection) -> Compared:
+def compare_all(session: Session, projection: Projection) -> VerificationReport:
     total = None
     if not isinstance(projection, Tally):
         with snapshot(session.database) as connection:
@@ -59,27 +59,27 @@ def compare_all(session: Session, projection: Projection) -> Compared:
     started_at = datetime.now(UTC)
     with bar(session.progress, f"comparing {projection.name}", total, "members") as shown:
         verified = verify(session.database, projection, catalogue=catalogue(), progress=shown.at)
-    number = _kept(session, lambda: keep(session.database, verified, started_at))
-    compared = Compared(projection, verified, number)
+    number = _kept(session, lambda: store(session.database, verified, started_at))
+    compared = VerificationReport(projection, verified, number)
     if verified.miscounted:
         with snapshot(session.database) as connection:
             compared.where = altered_ranges(connection, projection.name, verified.position)
     return compared
 
 
-def compare_since_last(session: Session, projection: Projection, budget_seconds: float) -> Compared:
+def compare_since_last(session: Session, projection: Projection, budget_seconds: float) -> VerificationReport:
     started_at = datetime.now(UTC)
     with bar(session.progress, f"comparing {projection.name}", None, "members"):
         since = verify_since_last(session.database, projection, budget_seconds=budget_seconds, catalogue=catalogue())
     verified, goes_on = since.verified, since.round
     number = _kept(
         session,
-        lambda: keep(session.database, verified, started_at, next_round=goes_on, completed=since.completed),
+        lambda: store(session.database, verified, started_at, next_round=goes_on, completed=since.completed),
     )
-    return Compared(projection, verified, number, since)
+    return VerificationReport(projection, verified, number, since)
 
 
-def evidence(session: Session, compared: Compared, *, limit: int) -> list[Sequence[Recorded]]:
+def evidence(session: Session, compared: VerificationReport, *, limit: int) -> list[Sequence[Recorded]]:
     """The events behind the first *limit* differences."""
     drifts = compared.verified.listed[:limit]
     if not drifts:
@@ -89,7 +89,9 @@ def evidence(session: Session, compared: Compared, *, limit: int) -> list[Sequen
         return events_behind(connection, compared.projection, drifts, position, catalogue=catalogue())
 
 
-def tell(session: Session, compared: Compared, directory: RoleDirectory, *, with_events: bool = False) -> None:
+def tell(
+    session: Session, compared: VerificationReport, directory: RoleDirectory, *, with_events: bool = False
+) -> None:
     verified, name = compared.verified, compared.projection.name
     if verified.unverified is not None:
         click.echo(f"{name}: not verified, {verified.unverified}")
@@ -110,7 +112,7 @@ def tell(session: Session, compared: Compared, directory: RoleDirectory, *, with
         _tell_parked(session, name)
 
 
-def data(session: Session, compared: Compared) -> dict[str, Any]:
+def data(session: Session, compared: VerificationReport) -> dict[str, Any]:
     """As JSON has it, with the events behind each difference."""
     verified = compared.verified
     fields = asdict(verified)
@@ -140,7 +142,7 @@ def _kept(session: Session, keep_it: Callable[[], int | None]) -> int | None:
         return None
 
 
-def _how(compared: Compared) -> str:
+def _how(compared: VerificationReport) -> str:
     kept = "not kept" if compared.number is None else f"kept as {compared.number}"
     if compared.since is None:
         return f"full verify, {kept}"
@@ -151,7 +153,7 @@ def _how(compared: Compared) -> str:
     return f"{touched}, {covered}, {kept}"
 
 
-def _tell_counts(compared: Compared) -> None:
+def _tell_counts(compared: VerificationReport) -> None:
     verified = compared.verified
     if verified.ahead:
         click.echo(f"  ahead: its checkpoint is at position {verified.position}, beyond the end of the log")

@@ -8,7 +8,12 @@ from temple_ledger.infrastructure.commands import verification_report as compari
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, Round
-from temple_ledger.infrastructure.read_models.verification.stored_results import Kept, kept, kept_result, rounds
+from temple_ledger.infrastructure.read_models.verification.stored_results import (
+    StoredVerification,
+    rounds,
+    stored_verification,
+    stored_verifications,
+)
 from temple_ledger.infrastructure.terminal.drift_rows import print_drifts
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
@@ -99,7 +104,7 @@ def list_(session: Session, projection: str | None, limit: int, as_json: bool) -
     """
     names = list(installed()) if projection is None else [named(projection).name]
     with snapshot(session.database) as connection:
-        found = kept(connection, projection, limit=limit)
+        found = stored_verifications(connection, projection, limit=limit)
         covered = rounds(connection, names)
     if as_json:
         print_json({"results": [_result(each) for each in found], "covered": [_round(each) for each in covered]})
@@ -124,7 +129,7 @@ def show(session: Session, number: int, as_json: bool) -> None:
       temple verify show 12 --json
     """
     with snapshot(session.database) as connection:
-        found = kept_result(connection, number)
+        found = stored_verification(connection, number)
         directory = read_directory(connection)
     listed = found.listed or []
     if as_json:
@@ -141,16 +146,16 @@ def show(session: Session, number: int, as_json: bool) -> None:
         print_drifts(drifts, directory, total=found.drifts)
 
 
-def _miscounted(result: Kept) -> bool:
+def _miscounted(result: StoredVerification) -> bool:
     return result.in_log is not None and result.in_log != result.passed
 
 
-def _result(result: Kept) -> dict[str, Any]:
+def _result(result: StoredVerification) -> dict[str, Any]:
     fields = {name: getattr(result, name) for name in result.__dataclass_fields__ if name != "listed"}
     return {**fields, "miscounted": _miscounted(result)}
 
 
-def _row(result: Kept) -> dict[str, Any]:
+def _row(result: StoredVerification) -> dict[str, Any]:
     return {**_result(result), "finished_at": f"{result.finished_at:%Y-%m-%d %H:%M}", "position": str(result.position)}
 
 

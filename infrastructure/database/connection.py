@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from temple_ledger.domain.errors import DatabaseUnavailable, SchemaMismatch
 
 
-class Role(StrEnum):
+class DatabaseRole(StrEnum):
     """LOGIN is whoever the DSN says: for migrations, and for nothing else."""
 
     LOGIN = ""
@@ -25,11 +25,11 @@ class Role(StrEnum):
 CONNECT_SECONDS: Final = 10
 IDLE_IN_TRANSACTION_MS: Final = {
     # a runner that froze inside a batch lets go of the checkpoint before its lease ends
-    Role.PROJECT: 8_000,
+    DatabaseRole.PROJECT: 8_000,
     # a stuck appender holds up readers, never other appenders
-    Role.APPEND: 30_000,
+    DatabaseRole.APPEND: 30_000,
 }
-LOCK_TIMEOUT_MS: Final = {Role.APPEND: 5_000, Role.PROJECT: 30_000}
+LOCK_TIMEOUT_MS: Final = {DatabaseRole.APPEND: 5_000, DatabaseRole.PROJECT: 30_000}
 
 # Connection, resources, cancellation and locks: the whole transaction may be tried again.
 _PASSING: Final = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "25P03", "58030"})
@@ -47,7 +47,9 @@ class Database:
     name: str = "the database"
     cursors: type[psycopg.Cursor[Any]] | None = None
 
-    def connect(self, role: Role, *, application: str = "temple", autocommit: bool = True) -> psycopg.Connection:
+    def connect(
+        self, role: DatabaseRole, *, application: str = "temple", autocommit: bool = True
+    ) -> psycopg.Connection:
         """Raises DatabaseUnavailable; SchemaMismatch when the role is not there yet."""
         try:
             options = f"{self._given_options()} {_options(role)}".strip()
@@ -101,9 +103,9 @@ def _label(error: psycopg.Error) -> str:
     return f"SQLSTATE {error.sqlstate}{constraint}"
 
 
-def _options(role: Role) -> str:
+def _options(role: DatabaseRole) -> str:
     settings = {"timezone": "UTC", "datestyle": "ISO"}
-    if role is not Role.LOGIN:
+    if role is not DatabaseRole.LOGIN:
         settings["role"] = role.value
     if role in IDLE_IN_TRANSACTION_MS:
         settings["idle_in_transaction_session_timeout"] = str(IDLE_IN_TRANSACTION_MS[role])
@@ -112,9 +114,9 @@ def _options(role: Role) -> str:
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
-def _cannot_connect(name: str, role: Role, error: psycopg.OperationalError) -> Exception:
+def _cannot_connect(name: str, role: DatabaseRole, error: psycopg.OperationalError) -> Exception:
     text = str(error)
-    if role is not Role.LOGIN and f'role "{role.value}" does not exist' in text:
+    if role is not DatabaseRole.LOGIN and f'role "{role.value}" does not exist' in text:
         return SchemaMismatch(f"{name} has no tables of ours yet; run: temple db migrate")
     if f'permission denied to set role "{role.value}"' in text:
         return SchemaMismatch(f"{name}: this login may not act as {role.value}; grant it, or run: temple db migrate")

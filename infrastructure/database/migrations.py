@@ -11,7 +11,7 @@ import psycopg
 
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
 from temple_ledger.infrastructure.database import adoption
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 
 _LOCK: Final = 0x7E3A_1ED6
 """Key of the advisory lock that migrations take; it guards against haste, not against wrong rows."""
@@ -78,7 +78,7 @@ def migrate(database: Database, migrations: Sequence[Migration] | None = None) -
     """
     known = packaged() if migrations is None else migrations
     names: list[str] = []
-    with database.connect(Role.LOGIN, application="temple migrate") as connection:
+    with database.connect(DatabaseRole.LOGIN, application="temple migrate") as connection:
         connection.execute("set lock_timeout = '30s'")
         while True:
             with _refusals(), connection.transaction():

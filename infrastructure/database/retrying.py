@@ -11,7 +11,7 @@ import psycopg
 
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.database.abort import cut
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors, passes
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes
 
 PATIENCE_SECONDS: Final = 30.0
 FIRST_PAUSE_SECONDS: Final = 0.02
@@ -21,11 +21,11 @@ LET_GO_SECONDS: Final = 5.0
 Result = TypeVar("Result")
 
 
-class PatientConnection:
+class RetryingConnection:
     """One connection in autocommit, opened again when it is lost; one thread works at a time, others wait for it."""
 
     def __init__(
-        self, database: Database, role: Role, *, application: str, patience_seconds: float = PATIENCE_SECONDS
+        self, database: Database, role: DatabaseRole, *, application: str, patience_seconds: float = PATIENCE_SECONDS
     ) -> None:
         """Raises DatabaseUnavailable at once: patience is for a database that has been there."""
         self._database = database

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from temple_ledger.infrastructure.database.canon import install
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.migrations import migrate
 from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tables
 from temple_ledger.infrastructure.database.statements import statement
@@ -24,7 +24,7 @@ def bring_up_to_date(database: Database, projections: Iterable[Projection] | Non
     migrations = migrate(database)
     made: list[str] = []
     wanted = installed().values() if projections is None else projections
-    with database.connect(Role.OWNER, application="temple migrate") as connection, connection.transaction():
+    with database.connect(DatabaseRole.OWNER, application="temple migrate") as connection, connection.transaction():
         # two of us at once would both find a table missing
         connection.execute("lock table projection_checkpoint in share row exclusive mode")
         for projection in wanted:

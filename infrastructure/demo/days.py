@@ -5,8 +5,8 @@ from functools import partial
 
 from temple_ledger.infrastructure.demo.clock import Moment, moment
 from temple_ledger.infrastructure.demo.community import Community
-from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
-from temple_ledger.infrastructure.demo.guild import Guild
+from temple_ledger.infrastructure.demo.event_writer import EventWriter, WrittenEvent
+from temple_ledger.infrastructure.demo.guild import DemoGuild
 from temple_ledger.infrastructure.demo.joins_and_leaves import Comings
 from temple_ledger.infrastructure.demo.memberships import Memberships
 from temple_ledger.infrastructure.demo.other_events import Asides
@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.demo.randomness import Chance
 from temple_ledger.infrastructure.demo.role_changes import RoleChanges
 from temple_ledger.infrastructure.demo.role_directory_events import RENAMED, Directory
 
-Episode = Callable[[Moment], list[Entry]]
+Episode = Callable[[Moment], list[WrittenEvent]]
 """What happens to one member from a moment on: in order, within a day, nothing if nobody is fit for it."""
 
 LINES_PER_EPISODE = 1.75
@@ -29,8 +29,8 @@ class Days:
         self._community = community
         self._chance = chance
         self._start = moment(community.start)
-        pen = Pen(chance)
-        guild = Guild(chance, members=community.members, start=self._start)
+        pen = EventWriter(chance)
+        guild = DemoGuild(chance, members=community.members, start=self._start)
         self._people = Population(chance, size=community.members, start=self._start)
         self._roles = RoleChanges(chance, pen, guild, self._people)
         self._comings = Comings(chance, pen, self._people, self._roles)
@@ -42,10 +42,10 @@ class Days:
         self._next_arrival = 0.0
         """The line from which on the next newcomer is due."""
 
-    def founding(self) -> Iterator[Entry]:
+    def founding(self) -> Iterator[WrittenEvent]:
         return self._directory.founding(self._start)
 
-    def episode(self, at: Moment, *, line: int) -> list[Entry]:
+    def episode(self, at: Moment, *, line: int) -> list[WrittenEvent]:
         """Never nothing. *line* says how much of the history is written."""
         if self._agenda and self._agenda[0][0] <= at:
             return self._agenda.pop(0)[1](at)
@@ -53,7 +53,7 @@ class Days:
             return self._arrival(at)
         return self._chance.pick(self._choices)(at) or self._roles.some(at)
 
-    def _arrival(self, at: Moment) -> list[Entry]:
+    def _arrival(self, at: Moment) -> list[WrittenEvent]:
         entries = self._comings.newcomer(at)
         arrived, members = len(self._people.known), self._community.members
         share = arrived / members * ALL_HAVE_ARRIVED if arrived < members else 1

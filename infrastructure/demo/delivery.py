@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
 from temple_ledger.infrastructure.demo.clock import HOUR, SECOND, Moment
-from temple_ledger.infrastructure.demo.event_writer import Entry
+from temple_ledger.infrastructure.demo.event_writer import WrittenEvent
 from temple_ledger.infrastructure.demo.randomness import Chance
 
 
-class Delivery:
+class DemoDelivery:
     """Holds each line until it is due; takes no more of them than there are to be."""
 
     def __init__(self, chance: Chance, *, lines: int, late_share: float, duplicate_share: float) -> None:
@@ -25,7 +25,7 @@ class Delivery:
     def room(self) -> int:
         return self._lines - self.taken
 
-    def take(self, entries: Sequence[Entry]) -> None:
+    def take(self, entries: Sequence[WrittenEvent]) -> None:
         if len(entries) > self.room:
             entries = entries[: self.room]
         spare = self.room - len(entries)
@@ -47,7 +47,7 @@ class Delivery:
         while self._held:
             yield heappop(self._held)[2]
 
-    def _late_one(self, entries: Sequence[Entry]) -> int | None:
+    def _late_one(self, entries: Sequence[WrittenEvent]) -> int | None:
         """Which entry is to stand behind the last, which is of the same member: late beyond doubt."""
         if not entries or entries[0].user_id != entries[-1].user_id:
             return None

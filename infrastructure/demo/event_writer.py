@@ -3,37 +3,37 @@
 from typing import NamedTuple
 
 from temple_ledger.infrastructure.demo.clock import Moment, iso
-from temple_ledger.infrastructure.demo.population import Member
+from temple_ledger.infrastructure.demo.population import DemoMember
 from temple_ledger.infrastructure.demo.randomness import Chance
 
 
-class Entry(NamedTuple):
+class WrittenEvent(NamedTuple):
     at: Moment
     user_id: str
     line: str
 
 
-class Pen:
+class EventWriter:
     def __init__(self, chance: Chance) -> None:
         self._bits = chance.bits
 
     def write(
         self,
-        member: Member,
+        member: DemoMember,
         at: Moment,
         event_type: str,
         action: str,
         target: str | None = None,
         metadata: str = "null",
         source: str = "discord",
-    ) -> Entry:
+    ) -> WrittenEvent:
         """*metadata* is JSON already; nothing in the other fields needs escaping, by their making.
 
         A json.dumps for each event would halve the speed.
         """
         member.last = at
         aim = "null" if target is None else f'"{target}"'
-        return Entry(
+        return WrittenEvent(
             at,
             member.id,
             f'{{"event_id":"{self._uuid()}","timestamp":"{iso(at)}","event_type":"{event_type}",'

@@ -22,34 +22,35 @@ NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class DemoRole:
     id: str
     name: str
     bit: int
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
+class DemoTier:
     """What is paid for; Patreon's bot hands out the role of the same name."""
 
     id: str
     name: str
     amount_cents: int
-    role: Role
+    role: DemoRole
 
 
-class Guild:
+class DemoGuild:
     def __init__(self, chance: Chance, *, members: int, start: Moment) -> None:
         size = min(len(NAMES), FEWEST_ROLES + members // 250)
-        self.roles = [Role(snowflake(start, chance), name, 1 << i) for i, name in enumerate(NAMES[:size])]
+        self.roles = [DemoRole(snowflake(start, chance), name, 1 << i) for i, name in enumerate(NAMES[:size])]
         tiers = [("9100001", 300), ("9100002", 700), ("9100003", 1500), ("9100004", 5000)]
         self.tiers = [
-            Tier(number, role.name, cents, role) for (number, cents), role in zip(tiers, self.roles[2:6], strict=True)
+            DemoTier(number, role.name, cents, role)
+            for (number, cents), role in zip(tiers, self.roles[2:6], strict=True)
         ]
         self.bots = [snowflake(start, chance) for _ in range(3)]
         self.handed_out = _by_popularity(self.roles[6:])
 
 
-def _by_popularity(roles: list[Role]) -> list[Role]:
+def _by_popularity(roles: list[DemoRole]) -> list[DemoRole]:
     """Each role as often as its share of the grants demands: a drawing from this list is Zipf's."""
     return [role for rank, role in enumerate(roles, start=1) for _ in range(max(1, 96 // rank))]

@@ -8,7 +8,7 @@ from typing import TextIO
 from temple_ledger.infrastructure.demo.clock import DAY, HOUR, after, moment
 from temple_ledger.infrastructure.demo.community import Community
 from temple_ledger.infrastructure.demo.days import Days
-from temple_ledger.infrastructure.demo.delivery import Delivery
+from temple_ledger.infrastructure.demo.delivery import DemoDelivery
 from temple_ledger.infrastructure.demo.malformed import sprinkled
 from temple_ledger.infrastructure.demo.randomness import Chance
 from temple_ledger.infrastructure.demo.rhythm import Rhythm
@@ -20,7 +20,7 @@ def generate(community: Community) -> Iterator[str]:
     """JSON lines without their ends; what it holds grows with the members, not with the events."""
     chance = Chance(Random(community.seed))
     days = Days(chance, community)
-    delivery = Delivery(
+    delivery = DemoDelivery(
         chance,
         lines=community.events,
         late_share=community.late_share,

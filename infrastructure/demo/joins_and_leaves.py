@@ -1,8 +1,8 @@
 """Members join, sometimes twice within a blink; they leave or are made to; a few come back."""
 
 from temple_ledger.infrastructure.demo.clock import HOUR, MINUTE, Moment, after
-from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
-from temple_ledger.infrastructure.demo.population import Member, Population
+from temple_ledger.infrastructure.demo.event_writer import EventWriter, WrittenEvent
+from temple_ledger.infrastructure.demo.population import DemoMember, Population
 from temple_ledger.infrastructure.demo.randomness import Chance
 from temple_ledger.infrastructure.demo.role_changes import RoleChanges
 from temple_ledger.infrastructure.demo.snowflake import snowflake
@@ -13,23 +13,23 @@ BURST = 400_000
 
 
 class Comings:
-    def __init__(self, chance: Chance, pen: Pen, people: Population, roles: RoleChanges) -> None:
+    def __init__(self, chance: Chance, pen: EventWriter, people: Population, roles: RoleChanges) -> None:
         self._chance = chance
         self._pen = pen
         self._people = people
         self._roles = roles
 
-    def newcomer(self, at: Moment) -> list[Entry]:
+    def newcomer(self, at: Moment) -> list[WrittenEvent]:
         member = self._people.newcomer(at)
         joins = self._joins(member, at, NEW)
         return joins + self._roles.first(member, joins[-1].at)
 
-    def repeated_join(self, at: Moment) -> list[Entry]:
+    def repeated_join(self, at: Moment) -> list[WrittenEvent]:
         """Of somebody who never left: Discord sends those too."""
         member = self._people.anyone(at)
         return [] if member is None else [self._join(member, at, NEW)]
 
-    def leave(self, at: Moment) -> list[Entry]:
+    def leave(self, at: Moment) -> list[WrittenEvent]:
         member = self._people.anyone(at)
         if member is None:
             return []
@@ -41,7 +41,7 @@ class Comings:
             self._people.coming_back.append(member)
         return [left]
 
-    def rejoin(self, at: Moment) -> list[Entry]:
+    def rejoin(self, at: Moment) -> list[WrittenEvent]:
         member = self._people.departed_one(at)
         if member is None:
             return []
@@ -49,12 +49,12 @@ class Comings:
             return [self._roles.return_of(member, at)]
         return self._back(member, at)
 
-    def _back(self, member: Member, at: Moment) -> list[Entry]:
+    def _back(self, member: DemoMember, at: Moment) -> list[WrittenEvent]:
         member.present = True
         joins = self._joins(member, at, REJOINED)
         return joins + self._roles.first(member, joins[-1].at)
 
-    def _joins(self, member: Member, at: Moment, metadata: str) -> list[Entry]:
+    def _joins(self, member: DemoMember, at: Moment, metadata: str) -> list[WrittenEvent]:
         """One, or two or three of them, each with a slightly different time."""
         joins = [self._join(member, at, metadata)]
         if self._chance.likely(0.12):
@@ -63,12 +63,12 @@ class Comings:
                 joins.append(self._join(member, at, metadata))
         return joins
 
-    def _join(self, member: Member, at: Moment, metadata: str) -> Entry:
+    def _join(self, member: DemoMember, at: Moment, metadata: str) -> WrittenEvent:
         return self._pen.write(
             member, at, "discord_join", "joined", None, metadata if self._chance.likely(0.8) else "null"
         )
 
-    def _left(self, member: Member, at: Moment) -> Entry:
+    def _left(self, member: DemoMember, at: Moment) -> WrittenEvent:
         member.present, member.roles = False, 0
         return self._pen.write(member, at, "discord_leave", "left", None, self._circumstances(at))
 

@@ -1,7 +1,7 @@
 """What moves no role and no tier: markings of inactivity, and events no version of the ledger knows yet."""
 
 from temple_ledger.infrastructure.demo.clock import Moment, after
-from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
+from temple_ledger.infrastructure.demo.event_writer import EventWriter, WrittenEvent
 from temple_ledger.infrastructure.demo.population import Population
 from temple_ledger.infrastructure.demo.randomness import Chance
 from temple_ledger.infrastructure.demo.role_changes import RoleChanges
@@ -16,13 +16,13 @@ UNKNOWN = (
 
 
 class Asides:
-    def __init__(self, chance: Chance, pen: Pen, people: Population, roles: RoleChanges) -> None:
+    def __init__(self, chance: Chance, pen: EventWriter, people: Population, roles: RoleChanges) -> None:
         self._chance = chance
         self._pen = pen
         self._people = people
         self._roles = roles
 
-    def marking(self, at: Moment) -> list[Entry]:
+    def marking(self, at: Moment) -> list[WrittenEvent]:
         """Some of those marked show up soon after, which undoes it."""
         member = self._people.quiet_one(at, days=14)
         if member is None:
@@ -33,7 +33,7 @@ class Asides:
             return [marked]
         return [marked, self._roles.one(member, after(at, self._chance.by_and_by()))]
 
-    def unknown(self, at: Moment) -> list[Entry]:
+    def unknown(self, at: Moment) -> list[WrittenEvent]:
         member = self._people.busy_one(at)
         if member is None:
             return []

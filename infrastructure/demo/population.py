@@ -11,7 +11,7 @@ _TRIES = 8
 
 
 @dataclass(slots=True, eq=False)
-class Member:
+class DemoMember:
     """A Discord account, or a patron without one, or the guild itself: whoever an event can be about."""
 
     id: str
@@ -32,26 +32,26 @@ class Population:
         self._chance = chance
         self._size = size
         self.staff = [self._account(start) for _ in range(min(size, 40, 3 + size // 500))]
-        self.known: list[Member] = []
+        self.known: list[DemoMember] = []
         self._others = size - len(self.staff)
         self._stride = _stride(self._others)
-        self.coming_back: list[Member] = []
+        self.coming_back: list[DemoMember] = []
         self._patreon_ids = 4_000_000
 
     @property
-    def owner(self) -> Member:
+    def owner(self) -> DemoMember:
         return self.staff[0]
 
-    def newcomer(self, at: Moment) -> Member:
+    def newcomer(self, at: Moment) -> DemoMember:
         known = self.known
         member = self.staff[len(known)] if len(known) < len(self.staff) else self._account(at)
         known.append(member)
         return member
 
-    def is_staff(self, member: Member) -> bool:
+    def is_staff(self, member: DemoMember) -> bool:
         return member in self.staff
 
-    def busy_one(self, at: Moment) -> Member | None:
+    def busy_one(self, at: Moment) -> DemoMember | None:
         """Whom things keep happening to; None if a few tries find nobody present and free by then."""
         for _ in range(_TRIES):
             # Whoever has not arrived yet is stood in for by one who has, another one as the guild grows.
@@ -60,7 +60,7 @@ class Population:
                 return member
         return None
 
-    def anyone(self, at: Moment) -> Member | None:
+    def anyone(self, at: Moment) -> DemoMember | None:
         """Any member but the staff, or None as above."""
         staff = len(self.staff)
         if len(self.known) <= staff:
@@ -71,11 +71,11 @@ class Population:
                 return member
         return None
 
-    def quiet_one(self, at: Moment, days: int) -> Member | None:
+    def quiet_one(self, at: Moment, days: int) -> DemoMember | None:
         member = self.anyone(at)
         return member if member is not None and member.last + days * DAY < at else None
 
-    def departed_one(self, at: Moment) -> Member | None:
+    def departed_one(self, at: Moment) -> DemoMember | None:
         """One of those who will come back."""
         if not self.coming_back:
             return None
@@ -96,10 +96,10 @@ class Population:
         staff = len(self.staff)
         return rank if rank < staff else staff + (rank - staff) * self._stride % self._others
 
-    def _account(self, at: Moment) -> Member:
+    def _account(self, at: Moment) -> DemoMember:
         """Made on some day between Discord's first year and this moment."""
         made = DISCORD_EPOCH + int((at - DISCORD_EPOCH) * self._chance.draw())
-        return Member(snowflake(made, self._chance))
+        return DemoMember(snowflake(made, self._chance))
 
 
 def _stride(size: int) -> int:

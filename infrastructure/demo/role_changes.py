@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from temple_ledger.infrastructure.demo.clock import Moment, after
-from temple_ledger.infrastructure.demo.event_writer import Entry, Pen
-from temple_ledger.infrastructure.demo.guild import MEMBER, PATREON_BOT, STEWARD, Guild, Role
-from temple_ledger.infrastructure.demo.population import Member, Population
+from temple_ledger.infrastructure.demo.event_writer import EventWriter, WrittenEvent
+from temple_ledger.infrastructure.demo.guild import MEMBER, PATREON_BOT, STEWARD, DemoGuild, DemoRole
+from temple_ledger.infrastructure.demo.population import DemoMember, Population
 from temple_ledger.infrastructure.demo.randomness import Chance
 from temple_ledger.infrastructure.demo.snowflake import snowflake
 
@@ -18,13 +18,13 @@ UNATTRIBUTED = ("null", "{}", '{"cause":"unknown"}', '{"found_by":"snapshot"}')
 
 
 class RoleChanges:
-    def __init__(self, chance: Chance, pen: Pen, guild: Guild, people: Population) -> None:
+    def __init__(self, chance: Chance, pen: EventWriter, guild: DemoGuild, people: Population) -> None:
         self._chance = chance
         self._pen = pen
         self._guild = guild
         self._people = people
 
-    def some(self, at: Moment) -> list[Entry]:
+    def some(self, at: Moment) -> list[WrittenEvent]:
         """One change, or a few of one member within some hours."""
         member = self._people.busy_one(at)
         if member is None:
@@ -35,7 +35,7 @@ class RoleChanges:
             changes.append(self.one(member, at))
         return changes
 
-    def one(self, member: Member, at: Moment) -> Entry:
+    def one(self, member: DemoMember, at: Moment) -> WrittenEvent:
         """Mostly a change of what is; now and then a grant of a held role, or the removal of one not held."""
         role = self._chance.pick(self._guild.handed_out)
         held = bool(member.roles & role.bit)
@@ -44,9 +44,9 @@ class RoleChanges:
             return self._give(member, at, role, self._actor(member))
         return self._take(member, at, role, self._actor(member))
 
-    def first(self, member: Member, at: Moment) -> list[Entry]:
+    def first(self, member: DemoMember, at: Moment) -> list[WrittenEvent]:
         """What a member who joined is given: nearly always the role of all members."""
-        given: list[Entry] = []
+        given: list[WrittenEvent] = []
         if self._chance.likely(0.94):
             at = after(at, self._chance.shortly())
             given.append(self._give(member, at, self._guild.roles[MEMBER], self._guild.bots[0], SCREENING))
@@ -58,9 +58,11 @@ class RoleChanges:
             given.append(self._give(member, at, self._chance.pick(self._guild.handed_out), member.id, ONBOARDING))
         return given
 
-    def of_tier(self, member: Member, at: Moment, before: Role | None, now: Role | None) -> list[Entry]:
+    def of_tier(
+        self, member: DemoMember, at: Moment, before: DemoRole | None, now: DemoRole | None
+    ) -> list[WrittenEvent]:
         """What Patreon's bot does about it some minutes later: one call for each role."""
-        changes: list[Entry] = []
+        changes: list[WrittenEvent] = []
         if before is not now and before is not None and member.roles & before.bit:
             at = after(at, self._chance.shortly())
             changes.append(self._take(member, at, before, PATREON_BOT, PLEDGE))
@@ -69,17 +71,17 @@ class RoleChanges:
             changes.append(self._give(member, at, now, PATREON_BOT, PLEDGE))
         return changes
 
-    def return_of(self, member: Member, at: Moment) -> Entry:
+    def return_of(self, member: DemoMember, at: Moment) -> WrittenEvent:
         """A role given to one who had left, without a join that anybody saw."""
         member.present = True
         return self._give(member, at, self._guild.roles[MEMBER], self._guild.bots[0], SCREENING)
 
-    def _of_one_never_free(self, at: Moment) -> Entry:
+    def _of_one_never_free(self, at: Moment) -> WrittenEvent:
         """In a guild of few members with many events all may be in the middle of something."""
         member = self._people.known[0]
         return self.one(member, Moment(max(at, member.last + 1000)))
 
-    def _actor(self, member: Member) -> str | None:
+    def _actor(self, member: DemoMember) -> str | None:
         draw = self._chance.draw()
         if draw < BY_STAFF:
             return self._chance.pick(self._people.staff).id
@@ -88,15 +90,15 @@ class RoleChanges:
         return member.id if draw < BY_THEMSELVES else None
 
     def _give(
-        self, member: Member, at: Moment, role: Role, by: str | None, reasons: Sequence[str] = GIVEN_FOR
-    ) -> Entry:
+        self, member: DemoMember, at: Moment, role: DemoRole, by: str | None, reasons: Sequence[str] = GIVEN_FOR
+    ) -> WrittenEvent:
         member.roles |= role.bit
         metadata = self._attribution("granted_by", by, at, reasons)
         return self._pen.write(member, at, "discord_role_change", "added", role.id, metadata)
 
     def _take(
-        self, member: Member, at: Moment, role: Role, by: str | None, reasons: Sequence[str] = TAKEN_FOR
-    ) -> Entry:
+        self, member: DemoMember, at: Moment, role: DemoRole, by: str | None, reasons: Sequence[str] = TAKEN_FOR
+    ) -> WrittenEvent:
         member.roles &= ~role.bit
         metadata = self._attribution("removed_by", by, at, reasons)
         return self._pen.write(member, at, "discord_role_change", "removed", role.id, metadata)

@@ -10,7 +10,7 @@ import stamina
 from psycopg.pq import TransactionStatus
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import Database, Role, passes
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
 
 Result = TypeVar("Result")
 
@@ -39,7 +39,7 @@ class Connections:
     this any more.
     """
 
-    def __init__(self, database: Database, role: Role, *, application: str = "temple library") -> None:
+    def __init__(self, database: Database, role: DatabaseRole, *, application: str = "temple library") -> None:
         self._database = database
         self._role = role
         self._application = application

@@ -18,9 +18,9 @@ from eventsourcing.persistence import (
 from temple_ledger.domain.errors import EventConflict
 from temple_ledger.domain.log_entry import LogEntry, entry_of_line
 from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
-from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.eventsourcing_adapter.connections import Connections
 from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_errors
@@ -28,7 +28,7 @@ from temple_ledger.infrastructure.eventsourcing_adapter.mapper import RowNotific
 from temple_ledger.infrastructure.eventsourcing_adapter.notifications import member_notifications, notifications
 from temple_ledger.infrastructure.eventsourcing_adapter.subscription import LogSubscription
 from temple_ledger.infrastructure.log.comparison import as_json, compare
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.log.safety import require_safe_log
 
@@ -47,12 +47,12 @@ class LogRecorder(ApplicationRecorder):
         """Raises OperationalError without a database; ProgrammingError for one of another version, or one in
         which reading would lose events."""
         self.database = database
-        self._appending = Connections(database, Role.APPEND)
-        self._announcer = Announcer(database)
+        self._appending = Connections(database, DatabaseRole.APPEND)
+        self._notifier = Notifier(database)
         self._reader: tuple[psycopg.Connection[Any], GapReader] | None = None
         # one connection: what a GapReader has proved holds for its own
         with library_errors():
-            self._reading = PatientConnection(database, Role.READ, application="temple library")
+            self._reading = RetryingConnection(database, DatabaseRole.READ, application="temple library")
             try:
                 self._reading.run(_READING, self._gap_reader)
             except BaseException:
@@ -76,7 +76,7 @@ class LogRecorder(ApplicationRecorder):
         with library_errors():
             entries = [_entry_of(each) for each in stored_events]
             positions = self._appending.run(lambda connection: _append(connection, entries))
-        self._announcer.announce()
+        self._notifier.notify()
         return positions
 
     def select_events(
@@ -123,7 +123,7 @@ class LogRecorder(ApplicationRecorder):
         return LogSubscription(self, gt=gt, topics=topics)
 
     def close(self) -> None:
-        self._announcer.close()
+        self._notifier.close()
         self._reading.close()
         self._appending.close()
 

@@ -12,7 +12,7 @@ from eventsourcing.persistence import ListenNotifySubscription, ShutDown
 
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.connection import Role, passes
+from temple_ledger.infrastructure.database.connection import DatabaseRole, passes
 from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_errors
 from temple_ledger.infrastructure.eventsourcing_adapter.notifications import notifications
 from temple_ledger.infrastructure.log.reader import PAGE, GapReader
@@ -66,7 +66,7 @@ class LogSubscription(ListenNotifySubscription["LogRecorder"]):
         away_since: float | None = None
         while not self._has_been_stopped:
             try:
-                with self._recorder.database.connect(Role.READ, application="temple library") as connection:
+                with self._recorder.database.connect(DatabaseRole.READ, application="temple library") as connection:
                     require_safe_log(connection)
                     reader = GapReader(connection)
                     while not self._has_been_stopped:

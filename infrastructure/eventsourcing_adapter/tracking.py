@@ -7,7 +7,7 @@ from typing import ClassVar, Final, LiteralString
 import psycopg
 from eventsourcing.persistence import IntegrityError, ProgrammingError, Tracking, TrackingRecorder
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.eventsourcing_adapter.connections import Connections
 from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_errors
@@ -46,7 +46,7 @@ class CheckpointTrackingRecorder(TrackingRecorder):
     def __init__(self, database: Database, *, name: str = "notification") -> None:
         self.database = database
         self.name = name
-        self._connections = Connections(database, Role.PROJECT)
+        self._connections = Connections(database, DatabaseRole.PROJECT)
 
     def create_tables(self) -> None:
         """The library's CREATE_TABLE=no leaves this out, where only migrations may create."""
@@ -54,7 +54,7 @@ class CheckpointTrackingRecorder(TrackingRecorder):
             return
         with (
             library_errors(),
-            self.database.connect(Role.OWNER, application="temple library") as connection,
+            self.database.connect(DatabaseRole.OWNER, application="temple library") as connection,
             connection.transaction(),
         ):
             connection.execute("select pg_advisory_xact_lock(%s)", (_CREATE_LOCK,))

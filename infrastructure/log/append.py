@@ -10,11 +10,11 @@ import psycopg
 from temple_ledger.domain.errors import DatabaseUnavailable, EventConflict
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.database.retrying import PATIENCE_SECONDS, PatientConnection
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.retrying import PATIENCE_SECONDS, RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.log.comparison import Found, as_json, compare
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.comparison import LoggedEvent, as_json, compare
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.refusal import REFUSALS, refusal
 
 _WHAT: Final = "appending"
@@ -39,14 +39,14 @@ class LogAppender:
         self,
         database: Database,
         *,
-        announcer: Announcer | None = None,
+        notifier: Notifier | None = None,
         application: str = "temple append",
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        """Without an *announcer*, readers find the events when they poll. Raises DatabaseUnavailable."""
-        self._announcer = announcer
-        self._connection = PatientConnection(
-            database, Role.APPEND, application=application, patience_seconds=patience_seconds
+        """Without an *notifier*, readers find the events when they poll. Raises DatabaseUnavailable."""
+        self._notifier = notifier
+        self._connection = RetryingConnection(
+            database, DatabaseRole.APPEND, application=application, patience_seconds=patience_seconds
         )
 
     def __enter__(self) -> Self:
@@ -65,7 +65,7 @@ class LogAppender:
         the log can hold, DatabaseUnavailable when it is not known whether the event is there."""
         position = self._connection.run(_WHAT, lambda connection: _insert(connection, entry))
         if position is not None:
-            self._announce()
+            self._notify()
             return Appended(position, True)
         found = _reported(entry, self._look_up([entry])[0])
         if isinstance(found, EventConflict):
@@ -83,10 +83,10 @@ class LogAppender:
             return []
         added = self._connection.run(_WHAT, lambda connection: _insert_many(connection, entries))
         if added:
-            self._announce()
+            self._notify()
         return _outcomes(entries, added, self._look_up)
 
-    def _look_up(self, entries: Sequence[LogEntry]) -> dict[int, Found]:
+    def _look_up(self, entries: Sequence[LogEntry]) -> dict[int, LoggedEvent]:
         """Of events that the insert has passed over, so that they are there and visible."""
         found = self._connection.run(_WHAT, lambda connection: compare(connection, entries))
         if len(found) < len(entries):
@@ -95,9 +95,9 @@ class LogAppender:
             )
         return found
 
-    def _announce(self) -> None:
-        if self._announcer is not None:
-            self._announcer.announce()
+    def _notify(self) -> None:
+        if self._notifier is not None:
+            self._notifier.notify()
 
 
 def append_within(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) -> list[Appended | EventConflict]:
@@ -112,7 +112,7 @@ def append_within(connection: psycopg.Connection[Any], entries: Sequence[LogEntr
 def _outcomes(
     entries: Sequence[LogEntry],
     added: Mapping[UUID, Position],
-    look_up: Callable[[Sequence[LogEntry]], Mapping[int, Found]],
+    look_up: Callable[[Sequence[LogEntry]], Mapping[int, LoggedEvent]],
 ) -> list[Appended | EventConflict]:
     """What became of each; what was not *added* has to be looked up in the log, by its place."""
     new = dict(added)
@@ -126,7 +126,7 @@ def _outcomes(
     ]
 
 
-def _reported(entry: LogEntry, found: Found) -> Appended | EventConflict:
+def _reported(entry: LogEntry, found: LoggedEvent) -> Appended | EventConflict:
     return Appended(found.position, False) if found.same else EventConflict(str(entry.event_id), found.position)
 
 

@@ -12,19 +12,19 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.refusal import refusal
 
 
-class Found(NamedTuple):
+class LoggedEvent(NamedTuple):
     """What the log holds under an event_id; `same` when instant, columns and jsonb are equal."""
 
     position: Position
     same: bool
 
 
-def compare(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) -> dict[int, Found]:
+def compare(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) -> dict[int, LoggedEvent]:
     """By index in *entries*, for those whose event_id is in the log. Raises psycopg.Error."""
     if not entries:
         return {}
     rows = connection.execute(statement("log_compare"), {"entries": as_json(entries)}, prepare=True)
-    return {place - 1: Found(Position(position), same) for place, position, same in rows}
+    return {place - 1: LoggedEvent(Position(position), same) for place, position, same in rows}
 
 
 def as_json(entries: Sequence[LogEntry]) -> str:

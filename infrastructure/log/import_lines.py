@@ -21,12 +21,12 @@ from typing import BinaryIO, Final
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.log.import_chunk import Chunk
-from temple_ledger.infrastructure.log.import_store import Stored, Storing
+from temple_ledger.infrastructure.log.import_store import ChunkStore, StoredChunk
 from temple_ledger.infrastructure.log.lines import MAX_LINE_BYTES, numbered_lines
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.rejects import RejectsFile
 
 FIRST_LINES: Final = 5_000
@@ -80,7 +80,7 @@ def import_lines(
     *,
     rejects: Path | None = None,
     progress: Callable[[Imported], None] | None = None,
-    announcer: Announcer | None = None,
+    notifier: Notifier | None = None,
     catalogue: Catalogue = CATALOGUE,
     most_lines: int = MOST_LINES,
 ) -> Imported:
@@ -97,18 +97,18 @@ def import_lines(
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         kept = stack.enter_context(RejectsFile(rejects))
-        connection = stack.enter_context(PatientConnection(database, Role.APPEND, application="temple import"))
+        connection = stack.enter_context(RetryingConnection(database, DatabaseRole.APPEND, application="temple import"))
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="import")
         stack.callback(thread.shutdown, cancel_futures=True)
-        storing = Storing(connection)
-        under_way: deque[tuple[Chunk, int, Future[Stored]]] = deque()
+        storing = ChunkStore(connection)
+        under_way: deque[tuple[Chunk, int, Future[StoredChunk]]] = deque()
 
-        def put(chunk: Chunk) -> Stored:
+        def put(chunk: Chunk) -> StoredChunk:
             started = perf_counter()
             stored = storing.store(chunk)
             pace.stored(chunk, perf_counter() - started)
-            if announcer is not None and stored.added:
-                announcer.announce()
+            if notifier is not None and stored.added:
+                notifier.notify()
             return stored
 
         def finish() -> Imported:
@@ -148,7 +148,7 @@ def _chunks(source: BinaryIO, pace: _Pace, catalogue: Catalogue) -> Iterator[tup
         yield chunk, read_bytes
 
 
-def _sum(before: Imported, chunk: Chunk, stored: Stored, read_bytes: int) -> Imported:
+def _sum(before: Imported, chunk: Chunk, stored: StoredChunk, read_bytes: int) -> Imported:
     return Imported(
         read=before.read + len(chunk),
         added=before.added + stored.added,

@@ -9,9 +9,9 @@ import psycopg
 from temple_ledger.domain.errors import DatabaseUnavailable, EventConflict, InvalidEvent
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.log.comparison import Found, compare
+from temple_ledger.infrastructure.log.comparison import LoggedEvent, compare
 from temple_ledger.infrastructure.log.import_chunk import Chunk
 from temple_ledger.infrastructure.log.refusal import REFUSALS, refusal
 from temple_ledger.infrastructure.log.rejects import Reject
@@ -20,7 +20,7 @@ Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredChunk:
     """What became of a chunk's entries; `first` and `last` are positions of what was added."""
 
     added: int = 0
@@ -30,8 +30,8 @@ class Stored:
     first: Position | None = None
     last: Position | None = None
 
-    def __add__(self, later: "Stored") -> "Stored":
-        return Stored(
+    def __add__(self, later: "StoredChunk") -> "StoredChunk":
+        return StoredChunk(
             self.added + later.added,
             self.duplicates + later.duplicates,
             self.conflicts + later.conflicts,
@@ -41,7 +41,7 @@ class Stored:
         )
 
 
-class Storing:
+class ChunkStore:
     """Chunks into the log, one after the other.
 
     Which events are there is asked before a chunk is copied, so that duplicates draw no positions. Asking costs an
@@ -49,18 +49,18 @@ class Storing:
     refuses one. So an import draws positions in vain for one chunk at most.
     """
 
-    def __init__(self, connection: PatientConnection) -> None:
+    def __init__(self, connection: RetryingConnection) -> None:
         self._connection = connection
         self._asks = True
         self._was_refused = False
 
-    def store(self, chunk: Chunk) -> Stored:
+    def store(self, chunk: Chunk) -> StoredChunk:
         """Appends what is new, in order; what only the database refuses is found by halves.
 
         Raises DatabaseUnavailable.
         """
         if not chunk.numbers:
-            return Stored()
+            return StoredChunk()
         try:
             stored = self._connection.run(
                 "importing",
@@ -69,13 +69,13 @@ class Storing:
             )
         except InvalidEvent as error:
             if len(chunk.numbers) == 1:
-                return Stored(refused=(Reject(chunk.numbers[0], error.reason, chunk.texts[0]),))
+                return StoredChunk(refused=(Reject(chunk.numbers[0], error.reason, chunk.texts[0]),))
             before, after = chunk.halves()
             return self.store(before) + self.store(after)
         self._asks = self._was_refused or stored.added < len(chunk.numbers)
         return stored
 
-    def _in_one_transaction(self, connection: Connection, chunk: Chunk) -> Stored:
+    def _in_one_transaction(self, connection: Connection, chunk: Chunk) -> StoredChunk:
         try:
             with connection.transaction():
                 new = chunk.new(_positions(connection, chunk.event_ids) if self._asks else ())
@@ -94,11 +94,11 @@ class Storing:
         except REFUSALS as error:
             raise refusal(error) from None
         conflicts = tuple(_conflicts(chunk, rest, entries, found))
-        return Stored(len(new), len(rest) - len(conflicts), conflicts, (), first, last)
+        return StoredChunk(len(new), len(rest) - len(conflicts), conflicts, (), first, last)
 
 
 def _conflicts(
-    chunk: Chunk, indexes: Sequence[int], entries: Sequence[LogEntry], found: Mapping[int, Found]
+    chunk: Chunk, indexes: Sequence[int], entries: Sequence[LogEntry], found: Mapping[int, LoggedEvent]
 ) -> Iterator[Reject]:
     if len(found) < len(entries):
         raise DatabaseUnavailable("importing: an event that was in the log is not there any more; run: temple doctor")

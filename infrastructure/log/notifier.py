@@ -1,4 +1,4 @@
-"""Telling readers that there may be more."""
+"""Notifying readers that there may be more."""
 
 import threading
 from types import TracebackType
@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import psycopg
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 
 EVERY_SECONDS: Final = 0.025
@@ -15,7 +15,7 @@ AFTER_ERROR_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 2.0
 
 
-class Announcer:
+class Notifier:
     """Wakes readers after appends, many appends at a time; one for all appenders of a process.
 
     NOTIFY within an append would make all commits wait for one another. So it is a transaction of its own, on a
@@ -23,10 +23,12 @@ class Announcer:
     meanwhile. It is a hint: what goes wrong here is forgotten, and readers poll.
     """
 
-    def __init__(self, database: Database, *, every_seconds: float = EVERY_SECONDS, notify: str = "log_notify") -> None:
-        """*notify* names the statement, so that other tables than the log can have readers that wait."""
+    def __init__(
+        self, database: Database, *, every_seconds: float = EVERY_SECONDS, statement_name: str = "log_notify"
+    ) -> None:
+        """*statement_name* is that of the NOTIFY, so that other tables than the log can have readers that wait."""
         self._database = database
-        self._statement = notify
+        self._statement = statement_name
         self._every_seconds = every_seconds
         self._due = threading.Event()
         self._closing = threading.Event()
@@ -42,7 +44,7 @@ class Announcer:
     ) -> None:
         self.close()
 
-    def announce(self) -> None:
+    def notify(self) -> None:
         """After the commit. Does not wait, and does not fail."""
         self._due.set()
         if self._thread is None:
@@ -66,16 +68,16 @@ class Announcer:
             self._due.wait()
             # before the NOTIFY: what is committed after it asks for another one
             self._due.clear()
-            self._closing.wait(self._every_seconds if self._notify() else AFTER_ERROR_SECONDS)
+            self._closing.wait(self._every_seconds if self._send() else AFTER_ERROR_SECONDS)
         if self._due.is_set():
-            self._notify()
+            self._send()
         if self._connection is not None:
             self._connection.close()
 
-    def _notify(self) -> bool:
+    def _send(self) -> bool:
         try:
             if self._connection is None or self._connection.closed:
-                self._connection = self._database.connect(Role.APPEND, application="temple announce")
+                self._connection = self._database.connect(DatabaseRole.APPEND, application="temple notify")
                 # losing a hint in a crash loses nothing: it need not wait for the disk
                 self._connection.execute("set synchronous_commit = off")
             self._connection.execute(statement(self._statement))

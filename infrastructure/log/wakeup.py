@@ -11,7 +11,7 @@ import psycopg
 from psycopg.pq.abc import PGconn
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 
 REOPEN_SECONDS: Final = 1.0
@@ -28,7 +28,7 @@ class Wakeup:
         self,
         database: Database,
         *,
-        role: Role = Role.READ,
+        role: DatabaseRole = DatabaseRole.READ,
         application: str = "temple wakeup",
         listen: str = "log_listen",
     ) -> None:

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final
 
-from temple_ledger.infrastructure.database.connection import Role, database_errors
+from temple_ledger.infrastructure.database.connection import DatabaseRole, database_errors
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes.metrics_server import Measured
 from temple_ledger.infrastructure.processes.reconcile_schedule import reconciling
-from temple_ledger.infrastructure.read_models.runner.runner import Runner, Unwatched, Watcher
+from temple_ledger.infrastructure.read_models.runner.runner import NullWatcher, Runner, Watcher
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.terminal.progress import Bar, bar
 from temple_ledger.infrastructure.terminal.session import Session
@@ -113,7 +113,7 @@ def fold(
         _progress(session, wanted) if until_caught_up else _none() as bar_,
         Wakeup(session.database) as wakeup,
     ):
-        watcher = _Watcher(bar_, measured.runner if measured is not None else Unwatched())
+        watcher = _Watcher(bar_, measured.runner if measured is not None else NullWatcher())
         wake = _TellingWake(session, wakeup)
         database = session.database if measured is None else measured.database
         runner = Runner(database, wanted, wake, watcher=watcher, catalogue=catalogue())
@@ -209,7 +209,7 @@ class _TellingWake:
 def _progress(session: Session, projections: list[Projection]) -> Iterator[Bar]:
     """Counts what is in the log beyond the checkpoints by their positions, which may skip numbers."""
     with (
-        session.database.connect(Role.READ, application="temple progress") as connection,
+        session.database.connect(DatabaseRole.READ, application="temple progress") as connection,
         database_errors("looking at the log"),
     ):
         row = connection.execute("select coalesce(max(id), 0) from webhook_audit_log").fetchone()

@@ -20,7 +20,7 @@ POLL_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True)
-class Present:
+class RunningProcess:
     """A command that runs; the lock on *file* ends with it, however it ends."""
 
     what: str
@@ -52,7 +52,7 @@ class Present:
 
 
 @contextmanager
-def present(home: Path, what: str) -> Iterator[None]:
+def announce_running(home: Path, what: str) -> Iterator[None]:
     """Known as running while the block lasts, but not where the state directory can not be written."""
     try:
         folder = private_folder(home, FOLDER)
@@ -74,16 +74,16 @@ def present(home: Path, what: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def everybody(home: Path) -> list[Present]:
+def running_processes(home: Path) -> list[RunningProcess]:
     """Who is present, this process apart; what killed ones left is removed."""
-    found: list[Present] = []
+    found: list[RunningProcess] = []
     for file in sorted((home / FOLDER).glob("*.json")):
         if not _is_held(file):
             file.unlink(missing_ok=True)
             continue
         with suppress(OSError, ValueError, KeyError, TypeError):
             said = json.loads(file.read_bytes())
-            each = Present(str(said["what"]), int(said["pid"]), str(said["host"]), file)
+            each = RunningProcess(str(said["what"]), int(said["pid"]), str(said["host"]), file)
             if not each.is_here or each.pid != os.getpid():
                 found.append(each)
     return found

@@ -12,19 +12,19 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from temple_ledger.domain.errors import LedgerError, Refused
-from temple_ledger.infrastructure.ingestion.inbox.failure import blame
+from temple_ledger.infrastructure.ingestion.inbox.failure import describe_failure
 from temple_ledger.infrastructure.ingestion.inbox.retention import keep_pruning
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.ingestion.webhooks.app import Receiving, receiver_app
-from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Door
-from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import Writer
+from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import InboxWriter
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
 from temple_ledger.infrastructure.processes.sources import translators
 from temple_ledger.infrastructure.settings import Settings
-from temple_ledger.infrastructure.sources.patreon.factory import looking_again
-from temple_ledger.infrastructure.sources.patreon.webhook import patreon_door
+from temple_ledger.infrastructure.sources.patreon.factory import rechecking
+from temple_ledger.infrastructure.sources.patreon.webhook import patreon_endpoint
 from temple_ledger.infrastructure.terminal.session import Session
 
 END_SECONDS: Final = 10.0
@@ -52,10 +52,10 @@ def receiving(
     door = listening(settings.receive_host if host is None else host, settings.receive_port if port is None else port)
     with ExitStack() as stack:
         stack.callback(door.close)
-        announcer = stack.enter_context(Announcer(database, notify="inbox_notify"))
+        notifier = stack.enter_context(Notifier(database, statement_name="inbox_notify"))
         wakes = stack.enter_context(translated(session))
         stack.enter_context(_pruned(session))
-        writer = Writer(database, kept=lambda: _tell([*wakes, announcer.announce]))
+        writer = InboxWriter(database, kept=lambda: _tell([*wakes, notifier.notify]))
         stack.callback(writer.close)
         writer.start()
         shared = Receiving(writer)
@@ -70,12 +70,12 @@ def paths(settings: Settings) -> list[str]:
     return [door.path for door in _doors(settings)]
 
 
-def _doors(settings: Settings) -> Sequence[Door]:
+def _doors(settings: Settings) -> Sequence[Endpoint]:
     if not settings.patreon_secrets:
         raise Refused(
             "there is no secret to verify deliveries with; set TEMPLE_PATREON_SECRETS, or put it into a secret file"
         )
-    return [patreon_door(campaign, secrets) for campaign, secrets in settings.patreon_secrets.items()]
+    return [patreon_endpoint(campaign, secrets) for campaign, secrets in settings.patreon_secrets.items()]
 
 
 def _tell(wakes: Sequence[Callable[[], None]]) -> None:
@@ -92,13 +92,13 @@ def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
     ours = translators(session.settings)
     stop = threading.Event()
     with ExitStack() as stack:
-        announcer = stack.enter_context(Announcer(session.database))
-        steps = [stack.enter_context(Translating(session.database, each, announcer=announcer)) for each in ours]
+        notifier = stack.enter_context(Notifier(session.database))
+        steps = [stack.enter_context(TranslationWorker(session.database, each, notifier=notifier)) for each in ours]
         threads = [
             threading.Thread(target=_run, args=(step, each.source, stop), name=f"translate {each.source}", daemon=True)
             for step, each in zip(steps, ours, strict=True)
         ]
-        stack.enter_context(looking_again(session.database, session.settings))
+        stack.enter_context(rechecking(session.database, session.settings))
         for thread in threads:
             thread.start()
         try:
@@ -110,13 +110,13 @@ def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
                 thread.join(END_SECONDS)
 
 
-def _run(translating: Translating, source: str, stop: threading.Event) -> None:
+def _run(worker: TranslationWorker, source: str, stop: threading.Event) -> None:
     """Deliveries are taken in all the same, and wait, while they can not be translated."""
     while not stop.is_set():
         try:
-            translating.run(stop)
+            worker.run(stop)
         except Exception as error:  # noqa: BLE001 -- the cause may be mended while we run, or by the next migration
-            reason = str(error) if isinstance(error, LedgerError) else blame(error)
+            reason = str(error) if isinstance(error, LedgerError) else describe_failure(error)
             log.error("not translating", source=source, reason=reason, again_in_seconds=AGAIN_SECONDS)
             stop.wait(AGAIN_SECONDS)
 

@@ -11,7 +11,7 @@ _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
-class Moment:
+class AsOf:
     """What occurred by `as_of`, as far as it was recorded by `known_at`; None sets no limit."""
 
     as_of: datetime | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 
 Connection = psycopg.Connection[Any]
 
@@ -18,7 +18,7 @@ def snapshot(database: Database) -> Iterator[Connection]:
     Raises DatabaseUnavailable; SchemaMismatch where our tables are not there yet.
     """
     with (
-        database.connect(Role.READ, application="temple read", autocommit=False) as connection,
+        database.connect(DatabaseRole.READ, application="temple read", autocommit=False) as connection,
         database_errors("reading"),
     ):
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

@@ -17,7 +17,7 @@ LAST: Final = Position(2**63 - 1)
 
 
 @dataclass(frozen=True)
-class Picked:
+class EventFilter:
     """Those that fit everything that is given. `targets` are alternatives; `until` is included."""
 
     user_id: str | None = None
@@ -32,7 +32,7 @@ class Picked:
         return {**asdict(self), "targets": None if self.targets is None else list(self.targets)}
 
 
-ALL: Final = Picked()
+ALL: Final = EventFilter()
 
 
 class Skip(NamedTuple):
@@ -42,7 +42,7 @@ class Skip(NamedTuple):
     skipped_at: datetime
 
 
-class Shown(NamedTuple):
+class ShownEvent(NamedTuple):
     """One event with what became of it; `processed_at` is when the projection `members` first folded it."""
 
     event: Recorded
@@ -50,20 +50,20 @@ class Shown(NamedTuple):
     skips: Sequence[Skip]
 
 
-def newest(connection: Connection, picked: Picked, *, upto: Position = LAST, limit: int) -> list[Recorded]:
+def newest(connection: Connection, picked: EventFilter, *, upto: Position = LAST, limit: int) -> list[Recorded]:
     """The last *limit* of them, by position."""
     found = _listed(connection, "read_events_newest", {**picked.parameters(), "upto": upto, "limit": limit})
     return found[::-1]
 
 
 def following(
-    connection: Connection, picked: Picked, *, after: Position, upto: Position = LAST, limit: int
+    connection: Connection, picked: EventFilter, *, after: Position, upto: Position = LAST, limit: int
 ) -> list[Recorded]:
     """The first *limit* of them above *after*, by position."""
     return _listed(connection, "read_events", {**picked.parameters(), "after": after, "upto": upto, "limit": limit})
 
 
-def shown(connection: Connection, which: Position | UUID) -> Shown:
+def shown(connection: Connection, which: Position | UUID) -> ShownEvent:
     """By position or event_id. Raises UnknownName, for a position with those next to it."""
     event_id, position = (which, None) if isinstance(which, UUID) else (None, which)
     row = connection.execute(statement("read_event"), {"position": position, "event_id": event_id}).fetchone()
@@ -71,7 +71,7 @@ def shown(connection: Connection, which: Position | UUID) -> Shown:
         raise UnknownName("event", str(which), () if position is None else _near(connection, position))
     event = Recorded._make(row[:-1])
     skips = connection.execute(statement("read_event_skips"), {"position": event.position})
-    return Shown(event, row[-1], [Skip(*each) for each in skips])
+    return ShownEvent(event, row[-1], [Skip(*each) for each in skips])
 
 
 def _listed(connection: Connection, name: str, parameters: dict[str, Any]) -> list[Recorded]:

@@ -16,7 +16,7 @@ class _Said(NamedTuple):
     many: str
 
 
-class InPeople:
+class ImpactSummary:
     """Counts differences as they come, and tells what it means to put the folded rows in place."""
 
     def __init__(self, directory: RoleDirectory) -> None:
@@ -33,8 +33,8 @@ class InPeople:
         ]
 
 
-def told_in_people(drifts: Iterable[Drift], directory: RoleDirectory) -> list[str]:
-    told = InPeople(directory)
+def describe_in_people(drifts: Iterable[Drift], directory: RoleDirectory) -> list[str]:
+    told = ImpactSummary(directory)
     for drift in drifts:
         told.count(drift)
     return told.sentences()

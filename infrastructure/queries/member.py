@@ -13,7 +13,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import member_events
-from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.difference import named
@@ -35,7 +35,7 @@ class HeldRole(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Member:
+class MemberOverview:
     """`roles` by when they were granted. `status` is None where its stored row is missing."""
 
     user_id: str
@@ -62,7 +62,7 @@ class MemberThen(NamedTuple):
     """
 
     user_id: str
-    member: Member | None
+    member: MemberOverview | None
     events: Sequence[Recorded]
     parked_at: Position | None = None
     error: str | None = None
@@ -75,16 +75,16 @@ class MemberThen(NamedTuple):
         return [event for event in self.events if event.position < self.parked_at]
 
 
-def member_of(user_id: str, rows: Rows) -> Member | None:
+def member_of(user_id: str, rows: Rows) -> MemberOverview | None:
     status, roles = rows.get(STATUS.name, ()), rows.get(ROLES.name, ())
     if not status and not roles:
         return None
     values: dict[str, Any] = named(STATUS, status[0] if status else (None,) * len(STATUS.columns))
     held = sorted((HeldRole(*row) for row in roles), key=lambda each: (each.granted_at, each.role))
-    return Member(user_id=user_id, roles=tuple(held), **values)
+    return MemberOverview(user_id=user_id, roles=tuple(held), **values)
 
 
-def stored_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, Member]:
+def stored_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, MemberOverview]:
     """Those of *user_ids* that have rows, in this order."""
     stored = PostgresTransaction(connection).stored(members, user_ids)
     found = ((user_id, member_of(user_id, rows)) for user_id, (rows, _) in stored.items())
@@ -93,7 +93,7 @@ def stored_members(connection: Connection, user_ids: Sequence[str]) -> dict[str,
 
 def list_members(
     connection: Connection, *, status: str | None, role: str | None, after: str, limit: int
-) -> list[Member]:
+) -> list[MemberOverview]:
     """As they are stored, by id; *role* is an id."""
     picked = {"status": status, "role": role, "after": after, "limit": limit}
     user_ids = [user_id for (user_id,) in connection.execute(statement("read_member_list"), picked)]
@@ -101,7 +101,7 @@ def list_members(
 
 
 def members_then(
-    connection: Connection, user_ids: Sequence[str], moment: Moment, catalogue: Catalogue = CATALOGUE
+    connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue = CATALOGUE
 ) -> Iterator[MemberThen]:
     """In the order of the ids' bytes; whoever has no event at that moment is left out."""
     fold = Fold(members, catalogue)
@@ -116,7 +116,7 @@ def members_then(
             yield MemberThen(user_id, member, events, folded.parked_at, folded.error)
 
 
-def member_history(connection: Connection, user_id: str, moment: Moment) -> list[Recorded]:
+def member_history(connection: Connection, user_id: str, moment: AsOf) -> list[Recorded]:
     """Every event of the member, by (timestamp, position), also those that no fold reads."""
     found = connection.execute(
         statement("read_member_history"),

@@ -10,7 +10,7 @@ from temple_ledger.domain.errors import UnknownName
 from temple_ledger.infrastructure.database.statements import statement
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """`details` depends on the kind; of a repair, it has the rows before and after."""
 
     id: int
@@ -24,16 +24,16 @@ class Entry(NamedTuple):
 
 def operations(
     connection: psycopg.Connection[Any], *, projection: str | None = None, limit: int = 20
-) -> Sequence[Entry]:
+) -> Sequence[JournalEntry]:
     """The newest first."""
     wanted = {"projection": projection, "id": None, "limit": limit}
-    return [Entry(*row) for row in connection.execute(statement("read_operations"), wanted)]
+    return [JournalEntry(*row) for row in connection.execute(statement("read_operations"), wanted)]
 
 
-def operation(connection: psycopg.Connection[Any], number: int) -> Entry:
+def operation(connection: psycopg.Connection[Any], number: int) -> JournalEntry:
     """Raises UnknownName."""
     wanted = {"projection": None, "id": number, "limit": 1}
     row = connection.execute(statement("read_operations"), wanted).fetchone()
     if row is None:
         raise UnknownName("operation", str(number))
-    return Entry(*row)
+    return JournalEntry(*row)

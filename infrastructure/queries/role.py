@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.queries.as_of import Moment
+from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.member import HeldRole, members_then
-from temple_ledger.projections.explain import effects
+from temple_ledger.projections.explain import steps
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.members import ROLES, members
 
@@ -20,17 +20,17 @@ class Holder(NamedTuple):
     held: HeldRole
 
 
-class Change(StrEnum):
+class RoleStep(StrEnum):
     GRANTED = "granted"
     RENEWED = "renewed"
     ENDED = "ended"
 
 
-class RoleChange(NamedTuple):
+class RoleHistoryStep(NamedTuple):
     """What *event* did to a member's holding of the role; `granted_by` of the grant, None where it ended."""
 
     user_id: str
-    change: Change
+    change: RoleStep
     granted_by: str | None
     event: Recorded
 
@@ -46,9 +46,7 @@ def holder_counts(connection: Connection) -> Mapping[str, int]:
     return dict(connection.execute(statement("read_role_counts")).fetchall())
 
 
-def holders_then(
-    connection: Connection, role: str, moment: Moment, catalogue: Catalogue = CATALOGUE
-) -> Sequence[Holder]:
+def holders_then(connection: Connection, role: str, moment: AsOf, catalogue: Catalogue = CATALOGUE) -> Sequence[Holder]:
     """As the log says, by when the role was granted."""
     found = (
         Holder(then.user_id, held)
@@ -59,8 +57,8 @@ def holders_then(
 
 
 def role_history(
-    connection: Connection, role: str, moment: Moment, catalogue: Catalogue = CATALOGUE
-) -> Sequence[RoleChange]:
+    connection: Connection, role: str, moment: AsOf, catalogue: Catalogue = CATALOGUE
+) -> Sequence[RoleHistoryStep]:
     """Each grant and each end of the role, by (timestamp, position): leaving the guild ends it too."""
     fold = Fold(members, catalogue)
     found = [
@@ -71,18 +69,18 @@ def role_history(
     return sorted(found, key=lambda change: (change.event.occurred_at, change.event.position))
 
 
-def _changes(fold: Fold[Any], user_id: str, role: str, events: Sequence[Recorded]) -> Iterator[RoleChange]:
+def _changes(fold: Fold[Any], user_id: str, role: str, events: Sequence[Recorded]) -> Iterator[RoleHistoryStep]:
     before: HeldRole | None = None
-    for effect in effects(fold, events):
+    for effect in steps(fold, events):
         held = effect.rows.get(ROLES.name, ())
         now = next((HeldRole(*row) for row in held if row[0] == role), None)
         if now != before:
-            change = Change.ENDED if now is None else Change.GRANTED if before is None else Change.RENEWED
-            yield RoleChange(user_id, change, None if now is None else now.granted_by, effect.event)
+            change = RoleStep.ENDED if now is None else RoleStep.GRANTED if before is None else RoleStep.RENEWED
+            yield RoleHistoryStep(user_id, change, None if now is None else now.granted_by, effect.event)
         before = now
 
 
-def _candidates(connection: Connection, role: str, moment: Moment) -> Sequence[str]:
+def _candidates(connection: Connection, role: str, moment: AsOf) -> Sequence[str]:
     found = connection.execute(
         statement("read_role_candidates"), {"role": role, "as_of": moment.as_of, "known_at": moment.known_at}
     )

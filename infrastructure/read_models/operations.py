@@ -16,7 +16,7 @@ from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.batches import in_pages
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
@@ -59,7 +59,7 @@ class Parked:
 def operation(database: Database, projection: str) -> Iterator[tuple[PostgresTransaction, Checkpoint]]:
     """A transaction that holds the projection's checkpoint: the runner waits, whatever it remembered is void after."""
     with (
-        database.connect(Role.PROJECT, application="temple operation") as connection,
+        database.connect(DatabaseRole.PROJECT, application="temple operation") as connection,
         connection.transaction(),
     ):
         transaction = PostgresTransaction(connection)

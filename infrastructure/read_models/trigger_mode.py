@@ -17,7 +17,7 @@ import psycopg
 from temple_ledger.domain.errors import Refused, SchemaMismatch, UnknownName
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.canon import is_installed
-from temple_ledger.infrastructure.database.connection import Database, Role, passes
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Blocker
 from temple_ledger.infrastructure.log.settled import settled_head
@@ -162,7 +162,7 @@ def trigger_status(connection: Connection) -> TriggerStatus:
 
 
 def _owner(database: Database) -> Connection:
-    connection = database.connect(Role.OWNER, application="temple trigger")
+    connection = database.connect(DatabaseRole.OWNER, application="temple trigger")
     # every statement has to see what was committed while the one before it waited
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     return connection
@@ -202,7 +202,7 @@ def _blockers(connection: Connection) -> str:
 
 def _catch_up(database: Database, deadline: float) -> None:
     """Leaves little to be folded while nobody appends. Beside a runner that folds the same, they take turns."""
-    with database.connect(Role.PROJECT, application="temple trigger") as connection:
+    with database.connect(DatabaseRole.PROJECT, application="temple trigger") as connection:
         processor = processor_of(members, transactions(connection))
         reached = _checkpoint(connection, lock=False).position
         while (left := _count(connection, reached, _head(connection))) > FEW_EVENTS:

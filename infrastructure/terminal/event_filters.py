@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from temple_ledger.infrastructure.queries.events import Picked
+from temple_ledger.infrastructure.queries.events import EventFilter
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.terminal.times import BEGINNING, END
 
@@ -45,8 +45,8 @@ def picked_of(
     target: str | None,
     since: datetime | None,
     until: datetime | None,
-) -> Picked:
+) -> EventFilter:
     if event_type is not None and action is None and "/" in event_type:
         event_type, _, action = event_type.partition("/")
     targets = None if target is None else (target, *(each.role for each in directory.called(target)))
-    return Picked(user_id, event_type, action, source, targets, since, until)
+    return EventFilter(user_id, event_type, action, source, targets, since, until)

@@ -19,7 +19,7 @@ from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.settled import settled_head
@@ -33,7 +33,7 @@ from temple_ledger.projections.processor import CAUGHT_UP, Projection, Step, pro
 from temple_ledger.projections.tables import Row
 
 
-class Ledger:
+class LedgerScenario:
     """A ledger of one test. `batch` is how many events are folded together at most."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Ledger:
 
     def catch_up(self) -> Mapping[str, Step]:
         """Folds all that is in the log, with new processors, as after a restart; the last step of each projection."""
-        with self.database.connect(Role.PROJECT) as connection:
+        with self.database.connect(DatabaseRole.PROJECT) as connection:
             upto = settled_head(connection)
             last: dict[str, Step] = {}
             for projection in self.projections:
@@ -81,7 +81,7 @@ class Ledger:
     def rows(self, projection: MemberProjection[Any], table: str, user_id: str) -> list[Row]:
         """As they are stored, without user_id and stamp."""
         declared = next(each for each in projection.tables if each.name == table)
-        with self.database.connect(Role.READ) as connection:
+        with self.database.connect(DatabaseRole.READ) as connection:
             found = connection.execute(tables.read_statement(declared), {"user_ids": [user_id]})
             return [tuple(row) for _, *row in found]
 

@@ -42,15 +42,15 @@ if TYPE_CHECKING:
     from temple_ledger.domain.log_entry import LogEntry, entry_of_event
     from temple_ledger.domain.position import Position
     from temple_ledger.domain.recorded import Recorded
-    from temple_ledger.infrastructure.database.connection import Database, Role
-    from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, Stored, digest_of
-    from temple_ledger.infrastructure.ingestion.inbox.store import keep
+    from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+    from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, InboxDelivery, digest_of
+    from temple_ledger.infrastructure.ingestion.inbox.store import store
     from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
-    from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+    from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
-    from temple_ledger.infrastructure.log.notifier import Announcer
+    from temple_ledger.infrastructure.log.notifier import Notifier
     from temple_ledger.infrastructure.settings import Settings
-    from temple_ledger.infrastructure.testing.ledger import Ledger
+    from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
     from temple_ledger.projections.histories import (
         at,
@@ -105,15 +105,15 @@ _HOMES: Final = {
     "domain.log_entry": ("LogEntry", "entry_of_event"),
     "domain.position": ("Position",),
     "domain.recorded": ("Recorded",),
-    "infrastructure.database.connection": ("Database", "Role"),
-    "infrastructure.ingestion.inbox.delivery": ("Delivery", "Stored", "digest_of"),
-    "infrastructure.ingestion.inbox.store": ("keep",),
+    "infrastructure.database.connection": ("Database", "DatabaseRole"),
+    "infrastructure.ingestion.inbox.delivery": ("Delivery", "InboxDelivery", "digest_of"),
+    "infrastructure.ingestion.inbox.store": ("store",),
     "infrastructure.ingestion.inbox.translator": ("Outcome", "Translation", "Translator"),
-    "infrastructure.ingestion.inbox.worker": ("Translating",),
+    "infrastructure.ingestion.inbox.worker": ("TranslationWorker",),
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
-    "infrastructure.log.notifier": ("Announcer",),
+    "infrastructure.log.notifier": ("Notifier",),
     "infrastructure.settings": ("Settings",),
-    "infrastructure.testing.ledger": ("Ledger",),
+    "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
     "projections.histories": (
         "at",
@@ -138,21 +138,22 @@ _HOMES: Final = {
 _MODULES: Final = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Announcer",
     "Appended",
     "Catalogue",
     "Column",
     "ColumnType",
     "Database",
+    "DatabaseRole",
     "DatabaseUnavailable",
     "Delivery",
     "Event",
     "EventConflict",
     "EventType",
+    "InboxDelivery",
     "Increments",
     "InvalidEvent",
-    "Ledger",
     "LedgerError",
+    "LedgerScenario",
     "LogAppender",
     "LogEntry",
     "MarkedInactive",
@@ -164,13 +165,13 @@ __all__ = [
     "MembershipEnded",
     "MembershipEvent",
     "MembershipStarted",
+    "Notifier",
     "Outcome",
     "PlatformUnavailable",
     "Position",
     "ProjectionMisdeclared",
     "Recorded",
     "Refused",
-    "Role",
     "RoleAdded",
     "RoleCreated",
     "RoleDeleted",
@@ -182,11 +183,10 @@ __all__ = [
     "Settings",
     "Shape",
     "Specification",
-    "Stored",
     "Table",
     "Tally",
-    "Translating",
     "Translation",
+    "TranslationWorker",
     "Translator",
     "UndecodableEvent",
     "UnknownEvent",
@@ -201,13 +201,13 @@ __all__ = [
     "ended",
     "entry_of_event",
     "joined",
-    "keep",
     "left",
     "marked_inactive",
     "members",
     "pledged",
     "role_added",
     "role_removed",
+    "store",
 ]
 
 

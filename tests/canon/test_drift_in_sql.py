@@ -7,14 +7,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, transactions
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.histories import at, joined, left, marked_inactive, pledged, role_added, role_removed
 from temple_ledger.projections.members import members
@@ -116,13 +116,13 @@ UNSEEN = {
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
+def ledger(database: Database) -> LedgerScenario:
     """Four members; cat is parked."""
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     ledger.given(joined("ada", at(1)), joined("bob", at(1)), role_added("ada", "Oracle", at(2), by="mod"))
     ledger.given(role_added("ada", "Seeker", at(3)), pledged("ada", "silver", at(4)), left("bob", at(3)))
     ledger.given(marked_inactive("eve", at(1)), joined("cat", at(1)))
-    with database.connect(Role.APPEND) as append:
+    with database.connect(DatabaseRole.APPEND) as append:
         append.execute(
             "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, source)"
             " values (gen_random_uuid(), '2026-01-02Z', 'discord_role_change', 'cat', 'added', '', 'elsewhere')"
@@ -133,21 +133,21 @@ def ledger(database: Database) -> Ledger:
 
 
 def everything(database: Database) -> Members:
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         return stored(read, EVERYBODY)
 
 
 def sorted_drift(database: Database) -> list[tuple[Any, ...]]:
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         return sorted(drift(read), key=lambda row: [each or "" for each in row])
 
 
 @pytest.mark.parametrize("what", PLANTED)
-def test_drift_is_found_named_and_undone(ledger: Ledger, what: str) -> None:
+def test_drift_is_found_named_and_undone(ledger: LedgerScenario, what: str) -> None:
     plant, named = PLANTED[what]
     before = everything(ledger.database)
     assert sorted_drift(ledger.database) == []
-    with ledger.database.connect(Role.PROJECT) as project:
+    with ledger.database.connect(DatabaseRole.PROJECT) as project:
         project.execute(plant.encode())
         assert sorted_drift(ledger.database) == sorted(named, key=lambda row: [each or "" for each in row])
         project.execute(REBUILD)
@@ -159,11 +159,13 @@ def test_drift_is_found_named_and_undone(ledger: Ledger, what: str) -> None:
 
 @pytest.mark.parametrize("with_trigger", [False, True])
 @pytest.mark.parametrize("what", UNSEEN)
-def test_what_later_events_go_on_from_is_put_right_as_well(ledger: Ledger, what: str, with_trigger: bool) -> None:
+def test_what_later_events_go_on_from_is_put_right_as_well(
+    ledger: LedgerScenario, what: str, with_trigger: bool
+) -> None:
     before = everything(ledger.database)
     if with_trigger:
         enable(ledger.database)
-    with ledger.database.connect(Role.PROJECT) as project:
+    with ledger.database.connect(DatabaseRole.PROJECT) as project:
         project.execute(UNSEEN[what].encode())
         assert everything(ledger.database) != before or "too many" in what
         project.execute(REBUILD)
@@ -186,27 +188,27 @@ NO_STATE = {
 
 
 @pytest.mark.parametrize("what", NO_STATE)
-def test_the_trigger_goes_on_from_no_rows_that_can_not_be(ledger: Ledger, what: str) -> None:
+def test_the_trigger_goes_on_from_no_rows_that_can_not_be(ledger: LedgerScenario, what: str) -> None:
     """As the runner does: it folds the member from the log instead, and puts it right by that."""
     enable(ledger.database)
-    with ledger.database.connect(Role.PROJECT) as project:
+    with ledger.database.connect(DatabaseRole.PROJECT) as project:
         project.execute(NO_STATE[what].encode())
     ledger.when(role_removed("ada", "Oracle", at(20)))
-    with ledger.database.connect(Role.READ) as read:
+    with ledger.database.connect(DatabaseRole.READ) as read:
         assert stored(read, ["ada"]) == by_python(read, ["ada"])
         assert drift(read) == []
 
 
-def test_a_rebuild_counts_as_an_attempt_of_whoever_stays_parked(ledger: Ledger) -> None:
-    with ledger.database.connect(Role.PROJECT) as project:
+def test_a_rebuild_counts_as_an_attempt_of_whoever_stays_parked(ledger: LedgerScenario) -> None:
+    with ledger.database.connect(DatabaseRole.PROJECT) as project:
         project.execute(REBUILD)
         ((attempts,),) = project.execute("select attempts from projection_failure").fetchall()
     assert attempts == 2
 
 
-def test_an_empty_table_is_filled_and_only_what_differs_is_written(ledger: Ledger) -> None:
+def test_an_empty_table_is_filled_and_only_what_differs_is_written(ledger: LedgerScenario) -> None:
     before = everything(ledger.database)
-    with ledger.database.connect(Role.PROJECT) as project:
+    with ledger.database.connect(DatabaseRole.PROJECT) as project:
         for table in (ROLES, STATUS, "projection_frontier", "projection_failure"):
             project.execute(f"delete from {table}".encode())
         project.execute(REBUILD)
@@ -226,9 +228,9 @@ def test_an_empty_table_is_filled_and_only_what_differs_is_written(ledger: Ledge
     ]
 
 
-def test_what_a_runner_remembered_is_void_after_a_rebuild(ledger: Ledger) -> None:
+def test_what_a_runner_remembered_is_void_after_a_rebuild(ledger: LedgerScenario) -> None:
     """Otherwise the drift that it had read would come back with the next event."""
-    with ledger.database.connect(Role.PROJECT) as project:
+    with ledger.database.connect(DatabaseRole.PROJECT) as project:
         processor = processor_of(members, transactions(project))
         project.execute(f"delete from {ROLES} where user_id = 'ada' and role = 'Oracle'".encode())
         for hour, role in ((20, "One"), (21, "Two")):
@@ -240,7 +242,7 @@ def test_what_a_runner_remembered_is_void_after_a_rebuild(ledger: Ledger) -> Non
         assert drift(project) == []
 
 
-def test_both_functions_read_one_snapshot_while_everything_else_goes_on(ledger: Ledger) -> None:
+def test_both_functions_read_one_snapshot_while_everything_else_goes_on(ledger: LedgerScenario) -> None:
     database = ledger.database
     stop = threading.Event()
 
@@ -256,7 +258,7 @@ def test_both_functions_read_one_snapshot_while_everything_else_goes_on(ledger: 
         for thread in threads:
             thread.start()
         try:
-            with database.connect(Role.READ) as read:
+            with database.connect(DatabaseRole.READ) as read:
                 found = [drift(read) for _ in range(40)]
         finally:
             stop.set()
@@ -265,12 +267,12 @@ def test_both_functions_read_one_snapshot_while_everything_else_goes_on(ledger: 
             for thread in threads:
                 thread.join(20)
     assert found == [[]] * 40
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         kinds = read.execute("select distinct provolatile from pg_proc where proname = any(%s)", (list(VALIDATE),))
         assert kinds.fetchall() == [("s",)], "only stable functions share their caller's snapshot"
 
 
-def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: Ledger) -> None:
+def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: LedgerScenario) -> None:
     database = ledger.database
     enable(database)
     stop = threading.Event()
@@ -284,7 +286,7 @@ def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: Le
     thread = threading.Thread(target=append)
     thread.start()
     try:
-        with database.connect(Role.PROJECT) as project:
+        with database.connect(DatabaseRole.PROJECT) as project:
             for _ in range(15):
                 project.execute(f"update {STATUS} set patreon_tier = 'drift' where user_id < '4'".encode())
                 project.execute(REBUILD)
@@ -292,19 +294,19 @@ def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: Le
         stop.set()
         thread.join(20)
     assert verify(database, members).ok
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         everybody = [str(number) for number in range(7)]
         assert stored(read, everybody) == by_python(read, everybody)
 
 
-def test_with_the_trigger_on_whoever_rebuilds_or_repairs_waits_for_open_appends(ledger: Ledger) -> None:
+def test_with_the_trigger_on_whoever_rebuilds_or_repairs_waits_for_open_appends(ledger: LedgerScenario) -> None:
     """They may have read what is about to be changed."""
     database = ledger.database
     enable(database)
     with (
-        database.connect(Role.APPEND) as append,
+        database.connect(DatabaseRole.APPEND) as append,
         append.transaction(),
-        database.connect(Role.PROJECT) as project,
+        database.connect(DatabaseRole.PROJECT) as project,
     ):
         append.execute(
             "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
@@ -318,15 +320,15 @@ def test_with_the_trigger_on_whoever_rebuilds_or_repairs_waits_for_open_appends(
     assert verify(database, members).ok
 
 
-def test_a_rebuild_needs_the_right_role_the_right_rules_and_a_snapshot_of_its_own(ledger: Ledger) -> None:
+def test_a_rebuild_needs_the_right_role_the_right_rules_and_a_snapshot_of_its_own(ledger: LedgerScenario) -> None:
     database = ledger.database
-    with database.connect(Role.READ) as read, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with database.connect(DatabaseRole.READ) as read, pytest.raises(psycopg.errors.InsufficientPrivilege):
         read.execute(REBUILD)
-    with database.connect(Role.PROJECT, autocommit=False) as project:
+    with database.connect(DatabaseRole.PROJECT, autocommit=False) as project:
         project.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         with pytest.raises(psycopg.errors.FeatureNotSupported):
             project.execute(REBUILD)
-    with database.connect(Role.PROJECT) as project:
+    with database.connect(DatabaseRole.PROJECT) as project:
         project.execute("update projection_checkpoint set version = 9 where projection = 'members'")
         for question in (REBUILD, *(f"select * from {function}()" for function in VALIDATE)):
             with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
@@ -335,7 +337,7 @@ def test_a_rebuild_needs_the_right_role_the_right_rules_and_a_snapshot_of_its_ow
 
 def test_a_rebuild_in_sql_does_not_search_row_by_row_what_is_believed_to_be_empty(database: Database) -> None:
     """As it is after a table was emptied, looked at and filled again; a time-out says so before minutes have passed."""
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute(
             "insert into webhook_audit_log (event_id, event_type, user_id, action, target, source)"
             " select gen_random_uuid(), 'discord_role_change', 'u' || n, 'added', 'Oracle', 'test'"
@@ -357,5 +359,5 @@ def test_a_rebuild_in_sql_does_not_search_row_by_row_what_is_believed_to_be_empt
             owner.execute(f"insert into {table} ({columns}) select {values} from generate_series(1, 20000) n".encode())
         owner.execute("set statement_timeout = '5s'")
         owner.execute(REBUILD)
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert drift(read) == []

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from temple_ledger.domain.errors import UndecodableEvent
 from temple_ledger.domain.recorded import decode_metadata
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.members import members
 from tests.canon.drawn import EVENTS, example, insert
 from tests.canon.folds import by_python, by_sql, drift, slowly, stored
@@ -19,7 +19,7 @@ SETTINGS = settings(max_examples=200, deadline=None, suppress_health_check=[Heal
 
 
 def test_all_folds_give_the_same_rows_at_any_position(database: Database) -> None:
-    with database.connect(Role.APPEND) as append, database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.READ) as read:
 
         @SETTINGS
         @given(EVENTS, st.integers(0, 39))
@@ -35,8 +35,8 @@ def test_all_folds_give_the_same_rows_at_any_position(database: Database) -> Non
         holds()
 
     # and all at once, against what the runner made of it
-    Ledger(database).catch_up()
-    with database.connect(Role.READ) as read:
+    LedgerScenario(database).catch_up()
+    with database.connect(DatabaseRole.READ) as read:
         assert drift(read) == []
         everybody = [user_id for (user_id,) in read.execute("select distinct user_id from webhook_audit_log")]
         assert by_sql(read, everybody) == stored(read, everybody) == by_python(read, everybody)
@@ -44,7 +44,7 @@ def test_all_folds_give_the_same_rows_at_any_position(database: Database) -> Non
 
 
 def test_skipped_positions_are_left_out(database: Database) -> None:
-    with database.connect(Role.APPEND) as append, database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.OWNER) as owner:
 
         @settings(SETTINGS, max_examples=40)
         @given(EVENTS, st.sets(st.integers(0, 39), max_size=6))
@@ -65,7 +65,7 @@ def test_skipped_positions_are_left_out(database: Database) -> None:
 
 def test_the_order_is_that_of_timestamp_and_position_wherever_an_event_stands(database: Database) -> None:
     """The cases that the canon's own query gets wrong."""
-    with database.connect(Role.APPEND) as append, database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.READ) as read:
         for user_id, events in HISTORIES.items():
             for action, target, when, by in events:
                 append.execute(
@@ -135,7 +135,7 @@ def readable_in_python(metadata: str) -> bool:
 
 
 def test_sql_can_read_the_metadata_that_python_can_read(database: Database) -> None:
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         found = read.execute(
             "select each::text, metadata_readable(each) from unnest(%s::jsonb[]) as each", (PAYLOADS,)
         ).fetchall()

@@ -7,7 +7,7 @@ import pytest
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused, SchemaMismatch
 from temple_ledger.infrastructure.database import canon
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.read_models.trigger_mode import enable, trigger_status
@@ -16,20 +16,20 @@ from temple_ledger.projections.members import members
 
 
 def another_text(database: Database) -> None:
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("update ledger_canon set checksum = 'that of another version'")
         owner.execute("drop function validate_ledger_consistency()")
 
 
 def test_it_is_installed_when_its_text_is_another_and_only_then(database: Database) -> None:
-    with database.connect(Role.OWNER) as owner, owner.transaction():
+    with database.connect(DatabaseRole.OWNER) as owner, owner.transaction():
         assert canon.is_installed(owner)
         assert not canon.install(owner)
     another_text(database)
     with pytest.raises(SchemaMismatch, match="temple db migrate"):
         enable(database)
     bring_up_to_date(database)
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert canon.is_installed(read)
         assert read.execute("select * from validate_ledger_consistency()").fetchall() == []
 
@@ -38,14 +38,14 @@ def test_it_is_replaced_while_the_trigger_is_on(database: Database) -> None:
     enable(database)
     another_text(database)
     bring_up_to_date(database)
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert trigger_status(read).problem is None
 
 
 def test_it_is_not_replaced_under_rows_of_another_version(database: Database) -> None:
     enable(database)
     another_text(database)
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("update projection_checkpoint set version = 9 where projection = 'members'")
     with pytest.raises(Refused, match="temple trigger disable"):
         bring_up_to_date(database)
@@ -60,12 +60,12 @@ def test_psql_alone_can_install_it_as_often_as_one_likes(database: Database, ser
             check=False,
         )
         assert done.returncode == 0, done.stderr
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert read.execute("select * from validate_member_status_consistency()").fetchall() == []
 
 
 def test_it_has_the_rules_of_the_projection(database: Database) -> None:
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert read.execute("select members_rules_version()").fetchone() == (members.version,)
         names = [(each.event_type, each.action) for each in CATALOGUE]
         names += [("discord_leave", "joined"), ("discord_boost", "started"), ("discord_role_change", "")]

@@ -11,7 +11,7 @@ import pytest
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.read_models.runner.transaction import read_che
 from temple_ledger.infrastructure.read_models.trigger_mode import TriggerStatus, disable, enable, trigger_status
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges, repair
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
@@ -35,12 +35,12 @@ SWITCHES = 5
 
 
 def status(database: Database) -> TriggerStatus:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         return trigger_status(connection)
 
 
 def scalar(database: Database, query: str) -> int:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         row = connection.execute(query.encode()).fetchone()
     assert row is not None
     return int(row[0])
@@ -89,10 +89,10 @@ def test_back_and_forth_under_load_nothing_is_lost_and_nothing_is_doubled(databa
             wakeup.wake()
             threads[0].join(30)
     assert not any(thread.is_alive() for thread in threads)
-    Ledger(database).catch_up()
+    LedgerScenario(database).catch_up()
     for projection in (members, activity):
         assert verify(database, projection).ok
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert drift(read) == []
     in_log = scalar(database, "select count(*) from webhook_audit_log")
     journaled = scalar(database, "select sum(events) from projection_batch where projection = 'members'")
@@ -103,13 +103,13 @@ def test_back_and_forth_under_load_nothing_is_lost_and_nothing_is_doubled(databa
     )
     assert in_log == sum(appended) == journaled
     assert 0 < by_trigger < in_log
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert altered_ranges(read, "members", Position(2**62)) == []
     assert positions == sorted(positions)
 
 
 def test_whoever_keeps_the_rows_is_said(database: Database) -> None:
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     ledger.given(joined("ada", at(1)))
     before = status(database)
     assert (before.on, before.enabled, before.since_position, before.events, before.problem) == (
@@ -122,16 +122,16 @@ def test_whoever_keeps_the_rows_is_said(database: Database) -> None:
     assert there.since is not None
     assert disable(database, reason="a test").events == 1
     assert not status(database).on
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         found = read.execute("select kind, reason, details -> 'position' from ledger_operation order by id").fetchall()
     assert found == [("trigger enable", "a test", 1), ("trigger disable", "a test", 2)]
 
 
 def test_with_the_trigger_on_nothing_lags_and_nothing_is_missing(database: Database) -> None:
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     enable(database)
     ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)))
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         found = projection_status(read, {"members": members}, "members")
         triggers = read.execute(statement("doctor_other_triggers")).fetchall()
     assert (found.state, found.position, found.lag_events, found.next_command) == ("trigger", 2, 0, None)
@@ -142,11 +142,11 @@ def test_with_the_trigger_on_nothing_lags_and_nothing_is_missing(database: Datab
 
 
 def test_processed_at_is_recorded_at_for_what_the_trigger_folded_also_afterwards(database: Database) -> None:
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     ledger.given(joined("ada", at(1)))
     enable(database)
     ledger.when(role_added("ada", "Oracle", at(2)), left("ada", at(3)))
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         trail = "select id from webhook_audit_trail where processed_at = recorded_at order by id"
         assert read.execute(trail).fetchall() == [(2,), (3,)]
         disable(database)
@@ -157,7 +157,7 @@ def test_processed_at_is_recorded_at_for_what_the_trigger_folded_also_afterwards
 
 
 def test_what_was_not_folded_yet_is_folded_before_the_trigger_takes_over(database: Database) -> None:
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     for number in range(30):
         ledger.given(*[joined(f"{number}-{who}", at(who)) for who in range(40)])
     assert enable(database).position == 1_200
@@ -165,7 +165,7 @@ def test_what_was_not_folded_yet_is_folded_before_the_trigger_takes_over(databas
 
 
 def test_an_open_transaction_is_waited_for_and_named(database: Database) -> None:
-    with database.connect(Role.APPEND) as slow:
+    with database.connect(DatabaseRole.APPEND) as slow:
         with slow.transaction():
             slow.execute(
                 "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
@@ -173,7 +173,7 @@ def test_an_open_transaction_is_waited_for_and_named(database: Database) -> None
             )
             with pytest.raises(Refused, match=f"pid {slow.info.backend_pid}"):
                 enable(database, patience_seconds=0.6)
-            with database.connect(Role.APPEND) as other:
+            with database.connect(DatabaseRole.APPEND) as other:
                 # whoever appends is not held up by a switch that gave up
                 other.execute(
                     "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
@@ -202,7 +202,7 @@ def test_it_is_not_switched_on_where_the_rows_are_not_those_of_the_log(
 
 
 def test_it_is_not_switched_on_for_rows_of_another_version(database: Database) -> None:
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("update projection_checkpoint set version = 9 where projection = 'members'")
     with pytest.raises(Refused, match="temple replay members"):
         enable(database)
@@ -214,19 +214,19 @@ def test_there_is_never_a_second_maintainer(database: Database) -> None:
     for state in (ProjectionState.PAUSED, ProjectionState.RUNNING):
         with pytest.raises(Refused, match="temple trigger disable"):
             operations.set_state(database, "members", state)
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
             owner.execute("update projection_checkpoint set state = 'running' where projection = 'members'")
         owner.execute("drop trigger trigger_sync_current_roles on webhook_audit_log")
         assert status(database).problem is not None
     disable(database)
-    with database.connect(Role.OWNER) as owner, pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+    with database.connect(DatabaseRole.OWNER) as owner, pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
         owner.execute("update projection_checkpoint set state = 'trigger' where projection = 'members'")
 
 
 def test_the_trigger_also_fires_where_ordinary_ones_do_not(database: Database) -> None:
     enable(database)
-    with database.connect(Role.LOGIN) as login:
+    with database.connect(DatabaseRole.LOGIN) as login:
         login.execute("set session_replication_role = replica")
         login.execute(
             "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
@@ -237,7 +237,7 @@ def test_the_trigger_also_fires_where_ordinary_ones_do_not(database: Database) -
 
 def test_the_appending_role_may_not_touch_what_the_trigger_writes(database: Database) -> None:
     enable(database)
-    with database.connect(Role.APPEND) as append:
+    with database.connect(DatabaseRole.APPEND) as append:
         for attempt in (
             "update temple_member_status set status = 'active'",
             "delete from trigger_member",
@@ -250,13 +250,13 @@ def test_the_appending_role_may_not_touch_what_the_trigger_writes(database: Data
 
 
 def test_verify_repair_and_replay_work_with_the_trigger_on(database: Database) -> None:
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     enable(database)
     ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)), role_removed("ada", "Oracle", at(1)))
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert read_checkpoints(read)["members"].position == 3
     for put_right in ("repair", "replay"):
-        with database.connect(Role.PROJECT) as project:
+        with database.connect(DatabaseRole.PROJECT) as project:
             project.execute("update temple_member_status set status = 'departed'")
         verified = verify(database, members)
         assert (verified.position, verified.drifted, verified.miscounted) == (3, ["ada"], False)
@@ -278,8 +278,8 @@ def test_verify_repair_and_replay_work_with_the_trigger_on(database: Database) -
 def test_it_is_switched_off_and_on_beside_whoever_reads_for_long(database: Database, table: str) -> None:
     """Such as a dump or a full verify: what is read is held to the end of the transaction."""
     enable(database)
-    Ledger(database).given(joined("ada", at(1)))
-    with database.connect(Role.READ, autocommit=False) as reader:
+    LedgerScenario(database).given(joined("ada", at(1)))
+    with database.connect(DatabaseRole.READ, autocommit=False) as reader:
         reader.execute(f"select count(*) from {table}".encode())
         disable(database, patience_seconds=1)
         assert not status(database).on
@@ -291,29 +291,29 @@ def test_it_is_switched_off_and_on_beside_whoever_reads_for_long(database: Datab
     "gone", ["drop trigger {} on webhook_audit_log", "alter table webhook_audit_log disable trigger {}"]
 )
 def test_what_came_while_the_trigger_was_gone_is_folded_by_the_runner(database: Database, gone: str) -> None:
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     ledger.given(joined("ada", at(1)))
     enable(database)
     ledger.given(joined("bob", at(1)), role_added("ada", "Oracle", at(2)))
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute(gone.format("trigger_sync_current_roles").encode())
     ledger.given(joined("eve", at(2)), role_added("ada", "Seeker", at(3)))
     switched = disable(database)
     assert (switched.position, switched.again) == (1, True)
     ledger.then_roles("ada", ["Oracle", "Seeker"])
     ledger.then_status("eve", "active")
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert altered_ranges(read, "members", Position(5)) == []
 
 
 def test_a_replay_with_the_trigger_on_counts_no_position_that_is_undecided(database: Database) -> None:
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     enable(database)
     ledger.given(joined("bob", at(1)))
     with Rebuild(database, members) as replay:
         replay.fold()
         shown = replay.compare()
-        with database.connect(Role.APPEND, autocommit=False) as slow:
+        with database.connect(DatabaseRole.APPEND, autocommit=False) as slow:
             slow.execute(
                 "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
                 " values (gen_random_uuid(), 'something', 'else', 'happened', 'test')"
@@ -323,16 +323,16 @@ def test_a_replay_with_the_trigger_on_counts_no_position_that_is_undecided(datab
             slow.commit()
     disable(database)
     assert verify(database, members).ok
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert altered_ranges(read, "members", Position(3)) == []
 
 
 def test_rows_of_other_rules_than_the_trigger_has_are_not_put_in_place(database: Database) -> None:
     enable(database)
-    Ledger(database).given(joined("ada", at(1)))
+    LedgerScenario(database).given(joined("ada", at(1)))
     newer = copy(members)
     newer.version = members.version + 1
     with pytest.raises(Refused, match="temple trigger disable"):
         rebuild(database, newer)
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         assert read_checkpoints(read)["members"].version == members.version

@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result, _NamedTextIOWrapper
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.commands.trigger import command
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import joined
 
 
@@ -38,7 +38,7 @@ def status() -> dict[str, Any]:
 
 
 def test_it_is_switched_on_and_off_and_says_from_where(database_of_the_test: Database) -> None:
-    ledger = Ledger(database_of_the_test)
+    ledger = LedgerScenario(database_of_the_test)
     ledger.given(joined("ada"))
     assert status()["kept_by"] == "runner"
     enabled = typed("enable", "--yes", "--reason", "a test")
@@ -74,7 +74,7 @@ def test_what_can_not_be_done_is_refused(database_of_the_test: Database) -> None
 
 def test_a_problem_is_said_and_ends_with_3(database_of_the_test: Database) -> None:
     typed("enable", "--yes")
-    with database_of_the_test.connect(Role.OWNER) as owner:
+    with database_of_the_test.connect(DatabaseRole.OWNER) as owner:
         owner.execute("alter table webhook_audit_log disable trigger trigger_sync_current_roles")
     found = typed("status")
     assert found.return_value == ExitCode.FOUND

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.events import MembershipStarted, RoleAdded
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.trigger_mode import disable, enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import ended, joined, left, marked_inactive, pledged, role_added
 from temple_ledger.projections.members import members
 from tests.canon.drawn import EVENTS, Row, copy, example, insert
@@ -33,7 +33,7 @@ STEPS = st.lists(
 
 def test_rows_are_the_fold_after_every_append(database: Database) -> None:
     enable(database)
-    with database.connect(Role.APPEND) as append, database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.READ) as read:
 
         @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(EVENTS, STEPS)
@@ -83,11 +83,11 @@ STORED: dict[str, list[Callable[[str], Event]]] = {
 
 def test_what_is_stored_is_said_in_events_that_give_it_again(database: Database) -> None:
     """All at one time, so that only their own order tells them apart."""
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     enable(database)
     for user_id, events in STORED.items():
         ledger.given(*[event(user_id) for event in events])
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         there = stored(read, list(STORED))
         assert there == by_python(read, list(STORED))
         assert snapshot_by_sql(read, list(STORED))[:2] == there[:2]
@@ -95,8 +95,8 @@ def test_what_is_stored_is_said_in_events_that_give_it_again(database: Database)
 
 def test_trigger_and_runner_take_turns_and_the_rows_are_the_fold(database: Database) -> None:
     """Each goes on from what the other one left, parked members and frontiers included."""
-    ledger = Ledger(database)
-    with database.connect(Role.APPEND) as append, database.connect(Role.READ) as read:
+    ledger = LedgerScenario(database)
+    with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.READ) as read:
 
         @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(EVENTS, st.integers(0, 40), st.integers(0, 40), st.booleans())

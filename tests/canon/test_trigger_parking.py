@@ -5,12 +5,12 @@ from typing import Any
 
 import psycopg
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, role_added
 from temple_ledger.projections.members import members
 from tests.canon.folds import by_python, drift, stored
@@ -68,21 +68,21 @@ GOOD: dict[str, dict[str, Any]] = {
 
 def append(database: Database, **different: Any) -> int:
     """Past every check of ours."""
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         row = connection.execute(INSERT, {**ROW, **different}).fetchone()
         assert row is not None
         return int(row[0])
 
 
-def run_as_before(database: Database) -> Ledger:
-    ledger = Ledger(database)
+def run_as_before(database: Database) -> LedgerScenario:
+    ledger = LedgerScenario(database)
     ledger.given(joined("ada", at(1)), role_added("ada", "Seeker", at(2)), joined("bob", at(1)))
     ledger.catch_up()
     return ledger
 
 
 def errors(database: Database) -> list[tuple[int, str, str]]:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         return [(each.position, each.user_id, each.error) for each in parked(connection, projection="members")]
 
 
@@ -92,15 +92,15 @@ def test_the_trigger_parks_and_folds_what_the_runner_does(databases: tuple[Datab
     rows = []
     enable(databases[0])
     for database in databases:
-        with database.connect(Role.APPEND) as connection:
+        with database.connect(DatabaseRole.APPEND) as connection:
             for when, different in ((1, {"target": "Before"}), (5, None), (6, {"target": "After"})):
                 for name, case in cases.items():
                     row = {**ROW, "timestamp": f"2026-01-01T{when:02}:00Z", "user_id": name}
                     if name or different is None:
                         connection.execute(INSERT, row | (case if different is None else different))
         if database is databases[1]:
-            Ledger(database).catch_up()
-        with database.connect(Role.READ) as read:
+            LedgerScenario(database).catch_up()
+        with database.connect(DatabaseRole.READ) as read:
             rows.append(stored(read, list(cases)))
             assert rows[-1] == by_python(read, list(cases))
             assert drift(read) == []
@@ -118,7 +118,7 @@ def test_a_parked_member_waits_until_a_retry_or_a_skip(database: Database) -> No
     ledger.when(role_added("ada", "Oracle", at(6)), role_added("ada", "Late", at(0)))
     assert errors(database) == [(position, "ada", "target is missing; discord_role_change/added needs one")]
     ledger.then_roles("ada", ["Seeker"])
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         (failure,) = parked(connection, projection="members")
     assert failure.waiting == 3
     (again,) = retry(database, members, [failure])
@@ -147,7 +147,7 @@ def test_of_two_events_at_one_time_the_smaller_position_counts_first_though_it_i
 ) -> None:
     run_as_before(database)
     enable(database)
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         draw_positions(owner, "ada", {"action": "removed", "target": "Tie"}, {"action": "added", "target": "Tie"})
         assert ("ada", "Tie") not in stored(owner, ["ada"]).roles
         assert stored(owner, ["ada"]) == by_python(owner, ["ada"])
@@ -156,7 +156,7 @@ def test_of_two_events_at_one_time_the_smaller_position_counts_first_though_it_i
 def test_a_bad_event_before_a_folded_one_takes_that_one_back(database: Database) -> None:
     run_as_before(database)
     enable(database)
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         draw_positions(owner, "ada", {"target": "Taken back"}, {"target": ""})
         assert ("ada", "Taken back") not in stored(owner, ["ada"]).roles
         assert stored(owner, ["ada"]) == by_python(owner, ["ada"])
@@ -165,7 +165,7 @@ def test_a_bad_event_before_a_folded_one_takes_that_one_back(database: Database)
 def test_a_good_event_before_a_bad_one_is_folded_while_the_member_is_parked(database: Database) -> None:
     run_as_before(database)
     enable(database)
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         draw_positions(owner, "ada", {"target": ""}, {"target": "Before"})
         assert ("ada", "Before") in stored(owner, ["ada"]).roles
         assert stored(owner, ["ada"]) == by_python(owner, ["ada"])
@@ -174,7 +174,7 @@ def test_a_good_event_before_a_bad_one_is_folded_while_the_member_is_parked(data
 def test_of_two_bad_events_the_first_by_position_parks(database: Database) -> None:
     run_as_before(database)
     enable(database)
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         draw_positions(owner, "ada", {"target": ""}, {"target": None})
         assert stored(owner, ["ada"]) == by_python(owner, ["ada"])
 
@@ -182,7 +182,7 @@ def test_of_two_bad_events_the_first_by_position_parks(database: Database) -> No
 def test_an_error_that_nobody_foresaw_parks_the_one_member_and_is_tried_again(database: Database) -> None:
     ledger = run_as_before(database)
     enable(database)
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("alter table temple_member_status add constraint unforeseen check (user_id <> 'eve') not valid")
         ledger.when(joined("eve", at(1)), joined("fay", at(1)))
         ((_, user_id, error),) = errors(database)
@@ -199,7 +199,7 @@ def test_an_error_that_nobody_foresaw_parks_the_one_member_and_is_tried_again(da
 def test_when_not_even_parking_works_the_append_is_kept_all_the_same(database: Database) -> None:
     ledger = run_as_before(database)
     enable(database)
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("alter table trigger_member rename to somewhere_else")
         owner.execute("alter table projection_failure rename to not_there")
         (position,) = ledger.when(joined("eve", at(1)))
@@ -213,7 +213,10 @@ def test_when_not_even_parking_works_the_append_is_kept_all_the_same(database: D
 def test_in_another_isolation_level_a_member_is_folded_or_parked_and_never_wrong(database: Database) -> None:
     ledger = run_as_before(database)
     enable(database)
-    with database.connect(Role.APPEND, autocommit=False) as careful, database.connect(Role.READ) as read:
+    with (
+        database.connect(DatabaseRole.APPEND, autocommit=False) as careful,
+        database.connect(DatabaseRole.READ) as read,
+    ):
         careful.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         careful.execute(INSERT, {**ROW, "target": "Alone"})
         careful.commit()
@@ -241,17 +244,17 @@ def test_in_another_isolation_level_a_member_is_folded_or_parked_and_never_wrong
 def test_in_another_isolation_level_an_operation_meanwhile_parks_the_member(database: Database) -> None:
     run_as_before(database)
     enable(database)
-    with database.connect(Role.APPEND, autocommit=False) as careful:
+    with database.connect(DatabaseRole.APPEND, autocommit=False) as careful:
         careful.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         careful.execute("select 1 from webhook_audit_log")
-        with database.connect(Role.PROJECT) as project:
+        with database.connect(DatabaseRole.PROJECT) as project:
             project.execute("delete from discord_user_current_roles")
             project.execute("call rebuild_derived_state_from_audit()")
         careful.execute(INSERT, {**ROW, "target": "Beside"})
         careful.commit()
     ((_, user_id, _),) = errors(database)
     assert user_id == "ada"
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         failures = parked(connection, projection="members")
     assert not retry(database, members, failures)
     assert verify(database, members).ok

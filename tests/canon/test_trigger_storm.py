@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.operations import parked, retry
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
@@ -114,7 +114,7 @@ WAYS: Sequence[Way] = (one, one, one, one_and_a_nap, many, some_statements, roll
 
 def append(database: Database, seed: int, ways: Sequence[Way], met: list[str]) -> None:
     dice = random.Random(seed)
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         for _ in range(TRANSACTIONS):
             way = dice.choice(ways)
             try:
@@ -127,7 +127,7 @@ def append(database: Database, seed: int, ways: Sequence[Way], met: list[str]) -
 
 def storm(database: Database, *more: Sequence[Way]) -> list[str]:
     """The SQLSTATEs of what the appenders met."""
-    with database.connect(Role.LOGIN) as login:
+    with database.connect(DatabaseRole.LOGIN) as login:
         login.execute(f"alter database {login.info.dbname} set deadlock_timeout = '20ms'".encode())
     seed, met = random.randrange(10_000), list[str]()
     ways = [*more, *[WAYS] * (APPENDERS - len(more))]
@@ -144,7 +144,7 @@ def storm(database: Database, *more: Sequence[Way]) -> list[str]:
 
 
 def then_the_rows_are_the_fold(database: Database) -> None:
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         there = stored(read, MEMBERS)
         assert there == by_python(read, MEMBERS)
         assert (there.roles, there.statuses) == slowly(read, MEMBERS, there.parked)
@@ -163,7 +163,7 @@ def test_in_a_storm_with_other_isolation_levels_the_rows_are_the_fold_after_a_re
     enable(database)
     met = storm(database, (carefully,), (carefully, one))
     assert set(met) <= {"40P01"}
-    with database.connect(Role.READ) as read:
+    with database.connect(DatabaseRole.READ) as read:
         failures = parked(read, projection="members")
     assert not retry(database, members, failures)
     then_the_rows_are_the_fold(database)

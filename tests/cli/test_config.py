@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.observability.redaction import scrubbed
 from tests.cli.conftest import Typed
 
@@ -105,6 +105,6 @@ def test_the_operator_of_temple_toml_enters_the_operations_journal(
 ) -> None:
     (tmp_path / "temple.toml").write_text('operator = "the night shift"\n')
     assert spawn("projection", "pause", "members", "--reason", "a test").wait(60) == 0
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         who = connection.execute("select performed_by from ledger_operation").fetchall()
     assert who == [("the night shift",)]

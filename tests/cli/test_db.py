@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.terminal.dsn import psql_environment, shown
 from tests.cli.conftest import Typed
@@ -34,7 +34,7 @@ def test_migrate_says_what_it_did_and_then_that_nothing_is_left(temple: Typed, e
 
 
 def test_a_database_newer_than_the_code_is_refused_with_one_sentence(temple: Typed, database: Database) -> None:
-    with database.connect(Role.LOGIN) as connection:
+    with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("insert into ledger_migration (number, name, checksum) values (999, '0999_later', 'x')")
     for command in (["db", "migrate"], ["db", "status"], ["status"], ["run", "--until-caught-up"]):
         ended = temple(*command)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from tests.cli.conftest import Typed
 
@@ -33,7 +33,7 @@ def database(server: EmbeddedServer) -> Iterator[Database]:
 
 @pytest.fixture
 def canon(database: Database) -> Iterator[psycopg.Connection]:
-    with database.connect(Role.LOGIN) as connection:
+    with database.connect(DatabaseRole.LOGIN) as connection:
         yield connection
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.observability.doctor.finding import Outcome
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.observability.doctor.finding import CheckOutcome
 from temple_ledger.infrastructure.observability.doctor.machine import check_secrets, check_state_dir
 from tests.cli.conftest import Typed
 
@@ -30,7 +30,7 @@ def checks(temple: Typed, code: int) -> dict[str, dict[str, Any]]:
 def durable(database: Database) -> Iterator[Database]:
     """The server of the tests gives up durability, which the doctor rightly calls a failure."""
     settings = ("fsync", "full_page_writes", "synchronous_commit")
-    with database.connect(Role.LOGIN) as connection:
+    with database.connect(DatabaseRole.LOGIN) as connection:
         for name in settings:
             connection.execute(f"alter system set {name} = on")
         until(connection, "on")
@@ -73,7 +73,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("check", BROKEN)
 def test_what_is_broken_fails_its_check_and_ends_with_3(temple: Typed, durable: Database, check: str) -> None:
-    with durable.connect(Role.LOGIN) as connection:
+    with durable.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(BROKEN[check])
     found = checks(temple, 3)
     assert found[check]["outcome"] == "fail"
@@ -81,7 +81,7 @@ def test_what_is_broken_fails_its_check_and_ends_with_3(temple: Typed, durable: 
 
 
 def test_a_trigger_that_is_enabled_for_ordinary_sessions_only_is_not_enough(temple: Typed, durable: Database) -> None:
-    with durable.connect(Role.LOGIN) as connection:
+    with durable.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("alter table webhook_audit_log enable trigger webhook_audit_log_is_append_only")
     assert checks(temple, 3)["gap proof"]["outcome"] == "fail"
 
@@ -98,25 +98,25 @@ WARNED = {
 
 @pytest.mark.parametrize("check", WARNED)
 def test_what_may_be_meant_is_only_warned_of(temple: Typed, durable: Database, check: str) -> None:
-    with durable.connect(Role.LOGIN) as connection:
+    with durable.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(WARNED[check])
     assert checks(temple, 0)[check]["outcome"] == "warn"
 
 
 def test_trying_what_is_refused_changes_nothing(temple: Typed, database: Database) -> None:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(
             "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
             " values (gen_random_uuid(), 'a', 'b', 'c', 'd')"
         )
-    with database.connect(Role.LOGIN) as connection:
+    with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("alter table webhook_audit_log disable trigger webhook_audit_log_is_append_only")
         checks(temple, 3)
         assert connection.execute("select source from webhook_audit_log").fetchall() == [("d",)]
 
 
 def test_a_busy_log_is_not_held_up_for_the_sake_of_a_check(temple: Typed, durable: Database) -> None:
-    with durable.connect(Role.LOGIN, autocommit=False) as busy:
+    with durable.connect(DatabaseRole.LOGIN, autocommit=False) as busy:
         busy.execute("lock table webhook_audit_log in row exclusive mode")
         assert checks(temple, 0)["append-only"]["outcome"] == "warn"
 
@@ -136,21 +136,21 @@ def test_where_there_is_no_ledger_yet_none_is_made(temple: Typed, home: Path) ->
 
 def test_a_state_directory_that_others_can_read_fails(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    assert check_state_dir(tmp_path).outcome is Outcome.FAIL
+    assert check_state_dir(tmp_path).outcome is CheckOutcome.FAIL
     tmp_path.chmod(0o710)
-    assert check_state_dir(tmp_path).outcome is Outcome.OK
-    assert check_state_dir(tmp_path / "nothing").outcome is Outcome.OK
+    assert check_state_dir(tmp_path).outcome is CheckOutcome.OK
+    assert check_state_dir(tmp_path / "nothing").outcome is CheckOutcome.OK
 
 
 def test_a_secret_that_everybody_can_read_is_warned_of(tmp_path: Path) -> None:
     file = tmp_path / "temple_database_url"
     file.touch(0o600)
-    assert check_secrets([file]).outcome is Outcome.OK
+    assert check_secrets([file]).outcome is CheckOutcome.OK
     file.chmod(0o644)
     passable = all(folder.stat().st_mode & 0o001 for folder in file.resolve().parents)
-    assert check_secrets([file]).outcome is (Outcome.WARN if passable else Outcome.OK)
+    assert check_secrets([file]).outcome is (CheckOutcome.WARN if passable else CheckOutcome.OK)
     tmp_path.chmod(0o700)
-    assert check_secrets([file]).outcome is Outcome.OK
+    assert check_secrets([file]).outcome is CheckOutcome.OK
 
 
 def test_each_line_says_the_outcome_first_and_the_advice_below(temple: Typed) -> None:
@@ -169,7 +169,7 @@ def test_differences_that_a_verify_left_are_a_failure_and_an_old_verify_is_warne
     assert not [name for name in checks(temple, 0) if name.startswith("verified")]
     temple("verify", "--full")
     assert checks(temple, 0)["verified members"]["outcome"] == "ok"
-    with durable.connect(Role.LOGIN) as connection:
+    with durable.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("update verification set finished_at = now() - interval '1 hour'")
         assert checks(temple, 0)["verified members"]["outcome"] == "warn"
         connection.execute("update verification set drifts = 3 where projection = 'members'")
@@ -180,7 +180,7 @@ def test_differences_that_a_verify_left_are_a_failure_and_an_old_verify_is_warne
 def test_in_trigger_mode_a_server_that_does_not_time_functions_is_warned_of(temple: Typed, durable: Database) -> None:
     temple("trigger", "enable", "--yes")
     assert "trigger durations" not in checks(temple, 0)
-    with durable.connect(Role.LOGIN) as connection:
+    with durable.connect(DatabaseRole.LOGIN) as connection:
         name = connection.info.dbname
         connection.execute(f"alter database {name} set track_functions = none")
     assert checks(temple, 0)["trigger durations"]["outcome"] == "warn"

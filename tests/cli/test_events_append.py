@@ -5,7 +5,7 @@ import json
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from tests.cli.conftest import Typed
 from tests.log.builders import line
 from tests.queries.builders import role_created
@@ -59,7 +59,7 @@ def test_the_same_event_id_with_another_content_is_refused(temple: Typed) -> Non
 
 
 def test_a_role_may_be_given_by_its_name_and_is_stored_by_its_id(temple: Typed, database: Database) -> None:
-    Ledger(database).given(role_created("400000000000000001", "Oracle"))
+    LedgerScenario(database).given(role_created("400000000000000001", "Oracle"))
     ended = temple(*GRANT, "--target", "oracle")
     assert "oracle is role 400000000000000001" in ended.stderr
     assert temple("events", "show", "2", "--json").data["target"] == "400000000000000001"

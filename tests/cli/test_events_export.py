@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, pledged, role_added
 from tests.cli.conftest import Ended, Typed
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     found.given(
         joined("ada", at(1)),
         role_added("ada", "Oracle", at(2)),
@@ -28,7 +28,7 @@ def exported(ended: Ended) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
-def test_each_event_is_a_line_with_the_logs_columns(temple: Typed, ledger: Ledger) -> None:
+def test_each_event_is_a_line_with_the_logs_columns(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.catch_up()
     ended = temple("events", "export")
     assert ended.code == 0
@@ -43,7 +43,7 @@ def test_each_event_is_a_line_with_the_logs_columns(temple: Typed, ledger: Ledge
     assert "4 events exported in" in ended.stderr
 
 
-def test_importing_an_export_adds_nothing(temple: Typed, ledger: Ledger, tmp_path: Path) -> None:
+def test_importing_an_export_adds_nothing(temple: Typed, ledger: LedgerScenario, tmp_path: Path) -> None:
     file = tmp_path / "backup.jsonl"
     assert f"4 events exported to {file}" in temple("events", "export", "-o", str(file)).stderr
     assert "0 added, 4 duplicates" in temple("events", "import", str(file)).stdout
@@ -60,13 +60,13 @@ def test_importing_an_export_adds_nothing(temple: Typed, ledger: Ledger, tmp_pat
     ],
 )
 def test_a_part_of_the_log_is_exported(
-    temple: Typed, ledger: Ledger, arguments: tuple[str, ...], positions: list[int]
+    temple: Typed, ledger: LedgerScenario, arguments: tuple[str, ...], positions: list[int]
 ) -> None:
     assert [event["id"] for event in exported(temple("events", "export", *arguments))] == positions
 
 
 def test_a_file_that_can_not_be_written_is_one_sentence_and_leaves_nothing(
-    temple: Typed, ledger: Ledger, tmp_path: Path
+    temple: Typed, ledger: LedgerScenario, tmp_path: Path
 ) -> None:
     ended = temple("events", "export", "-o", str(tmp_path / "nowhere" / "backup.jsonl"))
     assert ended.code == 1

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.demo import Community, write_history
 from tests.cli.conftest import Typed
 from tests.log.builders import as_lines, line
 
 
 def in_log(database: Database) -> int:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         row = connection.execute("select count(*) from webhook_audit_log").fetchone()
         assert row is not None
         return int(row[0])

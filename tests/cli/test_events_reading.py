@@ -9,8 +9,8 @@ from typing import IO
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, pledged, role_added
 from tests.cli.conftest import Typed
 from tests.log.builders import INSERT
@@ -21,8 +21,8 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     found.given(
         role_created(ORACLE, "Oracle"),
         joined("ada", at(1)),
@@ -51,18 +51,18 @@ def ledger(database: Database) -> Ledger:
     ],
 )
 def test_list_picks_by_everything_that_is_given(
-    temple: Typed, ledger: Ledger, arguments: tuple[str, ...], positions: list[int]
+    temple: Typed, ledger: LedgerScenario, arguments: tuple[str, ...], positions: list[int]
 ) -> None:
     assert [event["id"] for event in temple("events", "list", *arguments, "--json").data] == positions
 
 
-def test_list_shows_roles_by_name_and_fits_100_columns(temple: Typed, ledger: Ledger) -> None:
+def test_list_shows_roles_by_name_and_fits_100_columns(temple: Typed, ledger: LedgerScenario) -> None:
     lines = temple("events", "list").stdout.splitlines()
     assert lines[3].split()[-2:] == ["ada", "Oracle"]
     assert max(map(len, lines)) <= 100
 
 
-def test_an_event_is_json_with_the_logs_column_names(temple: Typed, ledger: Ledger) -> None:
+def test_an_event_is_json_with_the_logs_column_names(temple: Typed, ledger: LedgerScenario) -> None:
     (event,) = temple("events", "list", "--type", "discord_role_change", "--json").data
     assert event.keys() == {
         "id",
@@ -79,7 +79,7 @@ def test_an_event_is_json_with_the_logs_column_names(temple: Typed, ledger: Ledg
     assert event["metadata"] == {"granted_by": "eve"}
 
 
-def test_show_takes_a_position_or_an_event_id(temple: Typed, ledger: Ledger) -> None:
+def test_show_takes_a_position_or_an_event_id(temple: Typed, ledger: LedgerScenario) -> None:
     by_position = temple("events", "show", "3", "--json").data
     assert temple("events", "show", by_position["event_id"], "--json").data == by_position
     assert by_position["processed_at"] is None
@@ -87,7 +87,7 @@ def test_show_takes_a_position_or_an_event_id(temple: Typed, ledger: Ledger) -> 
     assert temple("events", "show", "3", "--json").data["processed_at"] is not None
 
 
-def test_show_says_that_an_event_is_parked(temple: Typed, ledger: Ledger) -> None:
+def test_show_says_that_an_event_is_parked(temple: Typed, ledger: LedgerScenario) -> None:
     position = unfoldable(ledger.database, "ada", at(4))
     ledger.catch_up()
     assert "parked by members: target is missing" in temple("events", "show", str(position)).stdout
@@ -97,15 +97,15 @@ def test_show_says_that_an_event_is_parked(temple: Typed, ledger: Ledger) -> Non
 @pytest.mark.parametrize(
     ("which", "code"), [("99", 1), ("6f3f35e0-7518-4c02-9361-52ec287ce600", 1), ("abc", 2), ("-1", 2), ("0", 2)]
 )
-def test_what_is_no_event_is_one_sentence(temple: Typed, ledger: Ledger, which: str, code: int) -> None:
+def test_what_is_no_event_is_one_sentence(temple: Typed, ledger: LedgerScenario, which: str, code: int) -> None:
     ended = temple("events", "show", which)
     assert (ended.code, ended.stdout) == (code, "")
     assert "Traceback" not in ended.stderr
 
 
-def test_a_payload_that_python_can_not_decode_is_shown_all_the_same(temple: Typed, ledger: Ledger) -> None:
+def test_a_payload_that_python_can_not_decode_is_shown_all_the_same(temple: Typed, ledger: LedgerScenario) -> None:
     digits = "9" * 5_000
-    with ledger.database.connect(Role.APPEND) as connection:
+    with ledger.database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(
             "insert into webhook_audit_log"
             " (event_id, timestamp, event_type, user_id, action, metadata, source) values"
@@ -120,7 +120,7 @@ def test_a_payload_that_python_can_not_decode_is_shown_all_the_same(temple: Type
     assert temple("member", "history", "cleo").code == 0
 
 
-def test_tail_shows_the_end_of_the_log_a_line_for_each_event(temple: Typed, ledger: Ledger) -> None:
+def test_tail_shows_the_end_of_the_log_a_line_for_each_event(temple: Typed, ledger: LedgerScenario) -> None:
     lines = temple("events", "tail", "-n", "2").stdout.splitlines()
     assert [each.split()[0] for each in lines] == ["4", "5"]
     objects = [json.loads(each) for each in temple("events", "tail", "-n", "2", "--json").stdout.splitlines()]
@@ -150,7 +150,7 @@ class Following:
         return [json.loads(self._lines.get(timeout=60))["id"] for _ in range(number)]
 
 
-def test_following_shows_new_events_as_they_come(temple: Typed, ledger: Ledger, spawn: Spawn) -> None:
+def test_following_shows_new_events_as_they_come(temple: Typed, ledger: LedgerScenario, spawn: Spawn) -> None:
     tail = Following(spawn("events", "tail", "-f", "-n", "1", "--json", "--type", "discord_join"))
     assert tail.positions(1) == [4]
     ledger.when(role_added("bob", ORACLE, at(5)), joined("cleo", at(6)))
@@ -158,9 +158,9 @@ def test_following_shows_new_events_as_they_come(temple: Typed, ledger: Ledger, 
 
 
 def test_following_waits_behind_an_open_transaction_and_then_shows_each_event_once(
-    ledger: Ledger, spawn: Spawn
+    ledger: LedgerScenario, spawn: Spawn
 ) -> None:
-    with ledger.database.connect(Role.APPEND, autocommit=False) as open_one:
+    with ledger.database.connect(DatabaseRole.APPEND, autocommit=False) as open_one:
         # position 6 is drawn, and not committed
         open_one.execute(INSERT, {"user_id": "slow"})
         ledger.when(joined("quick", at(6)))
@@ -171,7 +171,7 @@ def test_following_waits_behind_an_open_transaction_and_then_shows_each_event_on
     assert tail.positions(2) == [6, 7]
 
 
-def test_a_reader_that_leaves_is_no_failure(ledger: Ledger, spawn: Spawn) -> None:
+def test_a_reader_that_leaves_is_no_failure(ledger: LedgerScenario, spawn: Spawn) -> None:
     ledger.when(*(joined(f"member {number}", at(number)) for number in range(50)))
     process = spawn("events", "tail", "-n", "9999", "--json")
     assert process.stdout is not None

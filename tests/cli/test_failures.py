@@ -3,22 +3,22 @@
 import pytest
 
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, left, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import unfoldable
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     found.given(joined("ada", at(1)), joined("bob", at(1)))
     return found
 
 
 @pytest.fixture
-def position(ledger: Ledger) -> Position:
+def position(ledger: LedgerScenario) -> Position:
     """Of an event that parked ada, behind which another one waits."""
     found = unfoldable(ledger.database, "ada", at(2))
     ledger.when(role_added("ada", "Oracle", at(3)))
@@ -26,7 +26,7 @@ def position(ledger: Ledger) -> Position:
     return found
 
 
-def test_list_says_where_nothing_is_parked(temple: Typed, ledger: Ledger) -> None:
+def test_list_says_where_nothing_is_parked(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("failures", "list")
     assert (ended.code, ended.stdout) == (0, "nothing is parked\n")
 
@@ -38,7 +38,7 @@ def test_list_has_member_position_error_and_how_many_events_wait(temple: Typed, 
     assert failure["waiting"] == 2
 
 
-def test_list_takes_a_member_and_a_projection(temple: Typed, ledger: Ledger, position: Position) -> None:
+def test_list_takes_a_member_and_a_projection(temple: Typed, ledger: LedgerScenario, position: Position) -> None:
     assert temple("failures", "list", "bob", "--json").data == []
     assert temple("failures", "list", "--projection", "activity", "--json").data == []
     assert len(temple("failures", "list", "ada", "--projection", "members", "--json").data) == 1
@@ -66,9 +66,9 @@ def test_retry_that_fails_again_exits_1_and_says_why(temple: Typed, position: Po
 
 
 def test_retry_after_the_cause_is_gone_folds_the_member_with_what_waited(
-    temple: Typed, ledger: Ledger, position: Position
+    temple: Typed, ledger: LedgerScenario, position: Position
 ) -> None:
-    with ledger.database.connect(Role.PROJECT) as connection:
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(
             "insert into skipped_position (projection, position, user_id, skipped_by, reason)"
             " values ('members', %s, 'ada', 'eve', 'the cause, mended')",
@@ -96,7 +96,7 @@ def test_skip_needs_a_reason(temple: Typed, position: Position) -> None:
 
 
 def test_skip_leaves_the_event_out_for_good_and_keeps_who_and_why(
-    temple: Typed, ledger: Ledger, position: Position
+    temple: Typed, ledger: LedgerScenario, position: Position
 ) -> None:
     ended = temple("failures", "skip", str(position), "--reason", "a broken bot", TEMPLE_OPERATOR="eve")
     assert ended.code == 0
@@ -109,7 +109,7 @@ def test_skip_leaves_the_event_out_for_good_and_keeps_who_and_why(
     assert temple("member", "show", "ada", "--as-of", "2026-02-01", "--json").data["total_roles_count"] == 1
 
 
-def test_skip_asks_which_projection_where_several_have_parked_it(temple: Typed, ledger: Ledger) -> None:
+def test_skip_asks_which_projection_where_several_have_parked_it(temple: Typed, ledger: LedgerScenario) -> None:
     position = str(unfoldable(ledger.database, "ada", "infinity"))
     ledger.catch_up()
     refused = temple("failures", "skip", position, "--reason", "no such time")
@@ -121,7 +121,7 @@ def test_skip_asks_which_projection_where_several_have_parked_it(temple: Typed, 
 
 
 def test_skip_of_one_of_two_bad_events_leaves_the_member_parked_at_the_other(
-    temple: Typed, ledger: Ledger, position: Position
+    temple: Typed, ledger: LedgerScenario, position: Position
 ) -> None:
     other = unfoldable(ledger.database, "ada", at(4))
     ledger.when(left("ada", at(5)))

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from tests.cli.conftest import Typed
 from tests.inbox.builders import Bells, delivery, kept, rows
 
@@ -20,8 +20,8 @@ def some(database: Database) -> Database:
     """One translated, one set aside, one that can not be read, one failed, one waiting."""
     Bells.table(database)
     kept(database, *(delivery(each) for each in ("ada", "test", "?", "eve!")))
-    with Translating(database, Bells()) as translating:
-        translating.step()
+    with TranslationWorker(database, Bells()) as worker:
+        worker.step()
     kept(database, delivery(SECRETIVE, kind="rung loudly"))
     return database
 
@@ -64,7 +64,7 @@ def test_no_body_steers_the_terminal_or_ends_the_command(temple: Typed, database
 
 
 def test_who_only_reads_the_ledger_can_not_read_bodies(some: Database) -> None:
-    with some.connect(Role.READ) as connection, pytest.raises(Exception, match="permission denied"):
+    with some.connect(DatabaseRole.READ) as connection, pytest.raises(Exception, match="permission denied"):
         connection.execute("select body from inbox")
 
 
@@ -73,14 +73,14 @@ def test_a_failed_delivery_is_translated_again_once_its_cause_is_mended(temple: 
     ended = temple("inbox", "retry", number)
     assert (ended.code, ended.stdout) == (0, "1 delivery waiting again\n")
 
-    with Translating(some, Bells()) as translating:
-        translating.step()
+    with TranslationWorker(some, Bells()) as worker:
+        worker.step()
     assert rows(some, "state")[3] == "failed", "the cause is still there"
     assert temple("inbox", "retry", number).code == 0
-    with Translating(some, Bells(refused="nothing")) as translating:
-        translating.step()
+    with TranslationWorker(some, Bells(refused="nothing")) as worker:
+        worker.step()
     assert rows(some, "state, note")[3] == ("translated", None)
-    with some.connect(Role.LOGIN) as connection:
+    with some.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("update inbox set state = 'failed' where id = %s", [number])
     assert temple("inbox", "retry", "--all", "--source", "bells").stdout == "1 delivery waiting again\n"
     assert temple("inbox", "retry", "--all", "--source", "gongs").stdout == "0 deliveries waiting again\n"
@@ -111,7 +111,7 @@ def test_what_somebody_has_looked_at_is_trouble_no_more(temple: Typed, some: Dat
 
 
 def test_what_was_translated_is_pruned_when_it_is_old_and_what_was_not_never(temple: Typed, some: Database) -> None:
-    with some.connect(Role.LOGIN) as connection:
+    with some.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("update inbox set received_at = %s", [datetime.now(UTC) - timedelta(days=40)])
         connection.execute("update inbox set last_received_at = received_at")
     ended = temple("inbox", "prune", "--older-than-days", "30", "--dry-run")
@@ -123,14 +123,17 @@ def test_what_was_translated_is_pruned_when_it_is_old_and_what_was_not_never(tem
 
 
 def test_what_still_comes_again_is_not_pruned_yet(temple: Typed, some: Database) -> None:
-    with some.connect(Role.LOGIN) as connection:
+    with some.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("update inbox set received_at = now() - interval '40 days', last_received_at = now()")
     assert temple("inbox", "prune", "--older-than-days", "30").stdout.startswith("0 deliveries")
 
 
 @pytest.mark.parametrize("state", ["waiting", "failed"])
 def test_not_even_by_hand_is_an_untranslated_delivery_deleted(some: Database, state: str) -> None:
-    with some.connect(Role.APPEND) as connection, pytest.raises(Exception, match="was not translated: it is kept"):
+    with (
+        some.connect(DatabaseRole.APPEND) as connection,
+        pytest.raises(Exception, match="was not translated: it is kept"),
+    ):
         connection.execute("delete from inbox where state = %s", [state])
 
 

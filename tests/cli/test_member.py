@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, left, pledged, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered, now, role_created, unfoldable
@@ -15,8 +15,8 @@ ORACLE = "400000000000000001"
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     found.given(
         role_created(ORACLE, "Oracle"),
         joined(ADA, at(1)),
@@ -27,7 +27,7 @@ def ledger(database: Database) -> Ledger:
     return found
 
 
-def test_show_says_what_the_tables_say_with_roles_by_name(temple: Typed, ledger: Ledger) -> None:
+def test_show_says_what_the_tables_say_with_roles_by_name(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("member", "show", ADA)
     assert ended.code == 0
     assert "active" in ended.stdout
@@ -36,7 +36,7 @@ def test_show_says_what_the_tables_say_with_roles_by_name(temple: Typed, ledger:
     assert ORACLE not in ended.stdout
 
 
-def test_json_of_a_member_has_these_keys_and_ids_are_strings(temple: Typed, ledger: Ledger) -> None:
+def test_json_of_a_member_has_these_keys_and_ids_are_strings(temple: Typed, ledger: LedgerScenario) -> None:
     assert temple("member", "show", ADA, "--json").data == {
         "user_id": ADA,
         "status": "active",
@@ -48,32 +48,32 @@ def test_json_of_a_member_has_these_keys_and_ids_are_strings(temple: Typed, ledg
     }
 
 
-def test_show_as_of_a_time_is_folded_from_the_log(temple: Typed, ledger: Ledger) -> None:
+def test_show_as_of_a_time_is_folded_from_the_log(temple: Typed, ledger: LedgerScenario) -> None:
     then = temple("member", "show", ADA, "--as-of", "2026-01-01T02:00:00Z", "--json").data
     assert (then["patreon_tier"], [held["role"] for held in then["roles"]]) == (None, [ORACLE])
     before = temple("member", "show", ADA, "--as-of", "2025-12-31", "--json")
     assert (before.code, before.data) == (0, None)
 
 
-def test_a_date_means_its_whole_day(temple: Typed, ledger: Ledger) -> None:
+def test_a_date_means_its_whole_day(temple: Typed, ledger: LedgerScenario) -> None:
     assert temple("member", "show", ADA, "--as-of", "2026-01-01", "--json").data["patreon_tier"] == "Gold"
 
 
-def test_show_as_known_then_leaves_out_what_was_recorded_later(temple: Typed, ledger: Ledger) -> None:
+def test_show_as_known_then_leaves_out_what_was_recorded_later(temple: Typed, ledger: LedgerScenario) -> None:
     before = now(ledger.database).isoformat()
     ledger.when(left(ADA, at(4)))
     assert temple("member", "show", ADA, "--known-at", before, "--json").data["status"] == "active"
     assert temple("member", "show", ADA, "--as-of", "2026-02-01", "--json").data["status"] == "departed"
 
 
-def test_show_tells_what_is_not_folded_yet(temple: Typed, ledger: Ledger) -> None:
+def test_show_tells_what_is_not_folded_yet(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.when(left(ADA, at(4)))
     ended = temple("member", "show", ADA)
     assert "active" in ended.stdout
     assert "1 event of this member not folded yet; run: temple run --until-caught-up" in ended.stderr
 
 
-def test_show_tells_that_a_member_is_parked(temple: Typed, ledger: Ledger) -> None:
+def test_show_tells_that_a_member_is_parked(temple: Typed, ledger: LedgerScenario) -> None:
     position = unfoldable(ledger.database, ADA, at(4))
     ledger.catch_up()
     ended = temple("member", "show", ADA)
@@ -81,27 +81,27 @@ def test_show_tells_that_a_member_is_parked(temple: Typed, ledger: Ledger) -> No
     assert f"temple failures show {position}" in ended.stderr
 
 
-def test_a_patron_without_a_discord_account_is_a_member(temple: Typed, ledger: Ledger) -> None:
+def test_a_patron_without_a_discord_account_is_a_member(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.when(pledged("patreon:7", "Gold", at(5)))
     ledger.catch_up()
     assert temple("member", "show", "patreon:7", "--json").data["patreon_tier"] == "Gold"
 
 
 @pytest.mark.parametrize("verb", ["show", "history", "explain"])
-def test_an_unknown_member_is_a_sentence_with_near_ids(temple: Typed, ledger: Ledger, verb: str) -> None:
+def test_an_unknown_member_is_a_sentence_with_near_ids(temple: Typed, ledger: LedgerScenario, verb: str) -> None:
     ended = temple("member", verb, "500000000000000009")
     assert (ended.code, ended.stdout) == (1, "")
     assert ended.stderr == f"temple: no member '500000000000000009'; did you mean {ADA}?\n"
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-01T02:00:00", "2026-13-01"])
-def test_a_time_that_is_none_is_a_usage_error_that_shows_one(temple: Typed, ledger: Ledger, text: str) -> None:
+def test_a_time_that_is_none_is_a_usage_error_that_shows_one(temple: Typed, ledger: LedgerScenario, text: str) -> None:
     ended = temple("member", "show", ADA, "--as-of", text)
     assert ended.code == 2
     assert "write 2026-03-01T18:00:00Z, or a date such as 2026-03-01" in " ".join(ended.stderr.split())
 
 
-def test_history_has_every_event_by_when_it_happened(temple: Typed, ledger: Ledger) -> None:
+def test_history_has_every_event_by_when_it_happened(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.when(joined(ADA, at(0)))
     events = temple("member", "history", ADA, "--json").data
     assert [(each["event_type"], each["action"]) for each in events] == [
@@ -115,14 +115,16 @@ def test_history_has_every_event_by_when_it_happened(temple: Typed, ledger: Ledg
     assert events[2]["metadata"] == {"granted_by": "eve"}
 
 
-def test_history_shows_roles_by_name_and_who_granted_them(temple: Typed, ledger: Ledger) -> None:
+def test_history_shows_roles_by_name_and_who_granted_them(temple: Typed, ledger: LedgerScenario) -> None:
     lines = temple("member", "history", ADA).stdout.splitlines()
     (granted,) = [line for line in lines if "discord_role_change" in line]
     assert "Oracle" in granted
     assert "eve" in granted
 
 
-def test_history_marks_the_event_that_parked_the_member_and_those_that_wait(temple: Typed, ledger: Ledger) -> None:
+def test_history_marks_the_event_that_parked_the_member_and_those_that_wait(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
     unfoldable(ledger.database, ADA, at(4))
     ledger.when(left(ADA, at(5)))
     ledger.catch_up()
@@ -135,7 +137,7 @@ def cause(causes: list[dict[str, Any]], table: str, column: str) -> dict[str, An
     return found
 
 
-def test_explain_names_the_event_behind_each_value(temple: Typed, ledger: Ledger) -> None:
+def test_explain_names_the_event_behind_each_value(temple: Typed, ledger: LedgerScenario) -> None:
     causes = temple("member", "explain", ADA, "--json").data
     tier = cause(causes, "temple_member_status", "patreon_tier")
     assert (tier["value"], tier["event"]["event_type"]) == ("Gold", "patreon_membership")
@@ -144,26 +146,26 @@ def test_explain_names_the_event_behind_each_value(temple: Typed, ledger: Ledger
     assert granted["event"]["action"] == "added"
 
 
-def test_explain_as_of_a_time_explains_the_rows_of_then(temple: Typed, ledger: Ledger) -> None:
+def test_explain_as_of_a_time_explains_the_rows_of_then(temple: Typed, ledger: LedgerScenario) -> None:
     causes = temple("member", "explain", ADA, "--as-of", "2026-01-01T01:00:00Z", "--json").data
     assert {each["table"] for each in causes} == {"temple_member_status"}
     assert cause(causes, "temple_member_status", "status")["event"]["event_type"] == "discord_join"
 
 
-def test_explain_shows_a_grant_on_a_line_with_its_event(temple: Typed, ledger: Ledger) -> None:
+def test_explain_shows_a_grant_on_a_line_with_its_event(temple: Typed, ledger: LedgerScenario) -> None:
     stdout = temple("member", "explain", ADA).stdout
     (line,) = [line for line in stdout.splitlines() if line.startswith("Oracle")]
     assert "eve" in line
     assert "discord_role_change/added" in line
 
 
-def test_explain_tells_when_the_stored_rows_are_other_than_the_log_says(temple: Typed, ledger: Ledger) -> None:
+def test_explain_tells_when_the_stored_rows_are_other_than_the_log_says(temple: Typed, ledger: LedgerScenario) -> None:
     assert "verify" not in temple("member", "explain", ADA).stderr
     altered(ledger.database, "update temple_member_status set patreon_tier = 'Silver'")
     assert "other than the log says; run: temple verify --full" in temple("member", "explain", ADA).stderr
 
 
-def test_list_is_by_id_and_says_how_to_go_on(temple: Typed, ledger: Ledger) -> None:
+def test_list_is_by_id_and_says_how_to_go_on(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.when(joined("bob", at(5)), joined("cleo", at(5)), left("cleo", at(6)))
     ledger.catch_up()
     first = temple("member", "list", "--limit", "1", "--json")
@@ -174,7 +176,7 @@ def test_list_is_by_id_and_says_how_to_go_on(temple: Typed, ledger: Ledger) -> N
     assert rest.stderr == ""
 
 
-def test_list_takes_a_status_and_a_role_by_name(temple: Typed, ledger: Ledger) -> None:
+def test_list_takes_a_status_and_a_role_by_name(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.when(joined("bob", at(5)), left("bob", at(6)))
     ledger.catch_up()
     assert [each["user_id"] for each in temple("member", "list", "--status", "departed", "--json").data] == ["bob"]
@@ -183,6 +185,6 @@ def test_list_takes_a_status_and_a_role_by_name(temple: Typed, ledger: Ledger) -
     assert temple("member", "list", "--status", "gone").code == 2
 
 
-def test_a_table_fits_a_terminal_of_100_columns(temple: Typed, ledger: Ledger) -> None:
+def test_a_table_fits_a_terminal_of_100_columns(temple: Typed, ledger: LedgerScenario) -> None:
     for arguments in (("show", ADA), ("history", ADA), ("explain", ADA), ("list",)):
         assert max(map(len, temple("member", *arguments).stdout.splitlines())) <= 100, arguments

@@ -3,14 +3,14 @@
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined
 from tests.cli.conftest import Typed
 
 
 @pytest.fixture
-def ledger(database: Database, temple: Typed) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database, temple: Typed) -> LedgerScenario:
+    found = LedgerScenario(database)
     found.given(joined("ada", at(1)))
     found.catch_up()
     temple("projection", "pause", "members", "--reason", "a restore", TEMPLE_OPERATOR="eve")
@@ -19,7 +19,7 @@ def ledger(database: Database, temple: Typed) -> Ledger:
     return found
 
 
-def test_list_has_the_newest_first_with_who_and_why(temple: Typed, ledger: Ledger) -> None:
+def test_list_has_the_newest_first_with_who_and_why(temple: Typed, ledger: LedgerScenario) -> None:
     listed = temple("operations", "list", "--json").data
     assert [(each["kind"], each["projection"]) for each in listed] == [
         ("replay", "activity"),
@@ -30,15 +30,15 @@ def test_list_has_the_newest_first_with_who_and_why(temple: Typed, ledger: Ledge
     assert "a restore" in temple("operations", "list").stdout
 
 
-def test_list_can_be_narrowed_to_a_projection_and_a_number(temple: Typed, ledger: Ledger) -> None:
+def test_list_can_be_narrowed_to_a_projection_and_a_number(temple: Typed, ledger: LedgerScenario) -> None:
     listed = temple("operations", "list", "--projection", "members", "--limit", "1", "--json").data
     assert [each["kind"] for each in listed] == ["resume"]
 
 
-def test_show_has_the_details(temple: Typed, ledger: Ledger) -> None:
+def test_show_has_the_details(temple: Typed, ledger: LedgerScenario) -> None:
     assert temple("operations", "show", "1", "--json").data["details"] == {"before": "running"}
 
 
-def test_an_unknown_number_is_a_sentence(temple: Typed, ledger: Ledger) -> None:
+def test_an_unknown_number_is_a_sentence(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("operations", "show", "99")
     assert (ended.code, ended.stderr) == (1, "temple: no operation '99'\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.webhooks.server import listening
 from tests.cli.conftest import Typed
 from tests.webhooks.builders import VECTOR, rows, signed
@@ -103,7 +103,7 @@ def test_a_port_that_is_taken_is_one_sentence(temple: Typed) -> None:
 
 
 def test_a_database_without_our_tables_is_told_at_once(temple: Typed, database: Database) -> None:
-    with database.connect(Role.LOGIN) as connection:
+    with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("delete from ledger_migration where number = 9")
     ended = temple("receive", "--port", "0", "--metrics-port", "0", TEMPLE_PATREON_SECRETS=ONE)
     assert ended.code == 5

@@ -10,10 +10,10 @@ from time import monotonic
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.processes.reconcile_schedule import Schedule
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, role_added
 from tests.cli.conftest import ROOT, Typed
 from tests.cli.test_run import line_of
@@ -24,8 +24,8 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     for number in range(12):
         found.given(joined(f"m{number:02}", at(1)), role_added(f"m{number:02}", "Oracle", at(2)))
     found.catch_up()
@@ -38,18 +38,20 @@ def gateway() -> Iterator[Gateway]:
         yield listening
 
 
-def drift(ledger: Ledger, members: int) -> None:
+def drift(ledger: LedgerScenario, members: int) -> None:
     altered(ledger.database, f"update temple_member_status set patreon_tier = 'Gold' where user_id < 'm{members:02}'")
 
 
-def test_what_agrees_is_a_sentence_for_each_projection(temple: Typed, ledger: Ledger) -> None:
+def test_what_agrees_is_a_sentence_for_each_projection(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("reconcile")
     assert ended.code == 0
     assert ended.stdout.splitlines()[0] == "members: agrees with the log at position 24 (since last, 12 compared)"
     assert ended.stderr == ""
 
 
-def test_little_is_repaired_written_down_and_told(temple: Typed, ledger: Ledger, gateway: Gateway, home: Path) -> None:
+def test_little_is_repaired_written_down_and_told(
+    temple: Typed, ledger: LedgerScenario, gateway: Gateway, home: Path
+) -> None:
     drift(ledger, 2)
     ended = temple("reconcile", TEMPLE_PUSHGATEWAY=gateway.url)
     assert ended.code == 0
@@ -63,7 +65,9 @@ def test_little_is_repaired_written_down_and_told(temple: Typed, ledger: Ledger,
     assert "ledger_consistency_check_failures 0.0\n" in body
 
 
-def test_much_is_left_to_people_and_exits_3(temple: Typed, ledger: Ledger, gateway: Gateway, tmp_path: Path) -> None:
+def test_much_is_left_to_people_and_exits_3(
+    temple: Typed, ledger: LedgerScenario, gateway: Gateway, tmp_path: Path
+) -> None:
     drift(ledger, 11)
     details = tmp_path / "issues"
     ended = temple("reconcile", "--full", "--pushgateway", gateway.url, "--details", str(details))
@@ -74,13 +78,13 @@ def test_much_is_left_to_people_and_exits_3(temple: Typed, ledger: Ledger, gatew
     assert temple("reconcile", "--repair-below", "12").code == 0
 
 
-def test_a_setting_says_how_much_is_little(temple: Typed, ledger: Ledger) -> None:
+def test_a_setting_says_how_much_is_little(temple: Typed, ledger: LedgerScenario) -> None:
     drift(ledger, 2)
     assert temple("reconcile", TEMPLE_RECONCILE_REPAIR_BELOW="2").code == 3
     assert temple("reconcile", "--json", TEMPLE_RECONCILE_REPAIR_BELOW="3").data["repaired"] == 2
 
 
-def test_a_gateway_that_is_away_stops_nothing_and_exits_4(temple: Typed, ledger: Ledger) -> None:
+def test_a_gateway_that_is_away_stops_nothing_and_exits_4(temple: Typed, ledger: LedgerScenario) -> None:
     drift(ledger, 1)
     ended = temple("reconcile", "--pushgateway", "http://127.0.0.1:9")
     assert ended.code == 4
@@ -88,7 +92,7 @@ def test_a_gateway_that_is_away_stops_nothing_and_exits_4(temple: Typed, ledger:
     ledger.then_verified()
 
 
-def test_details_that_can_not_be_written_stop_nothing(temple: Typed, ledger: Ledger, tmp_path: Path) -> None:
+def test_details_that_can_not_be_written_stop_nothing(temple: Typed, ledger: LedgerScenario, tmp_path: Path) -> None:
     drift(ledger, 1)
     ended = temple("reconcile", "--details", str(tmp_path / "missing" / "issues"))
     assert ended.code == 0
@@ -96,16 +100,18 @@ def test_details_that_can_not_be_written_stop_nothing(temple: Typed, ledger: Led
     ledger.then_verified()
 
 
-def test_rows_of_another_version_are_an_issue_too(temple: Typed, ledger: Ledger) -> None:
+def test_rows_of_another_version_are_an_issue_too(temple: Typed, ledger: LedgerScenario) -> None:
     altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'members'")
     ended = temple("reconcile")
     assert ended.code == 3
     assert "members: not verified" in ended.stdout
 
 
-def test_a_runner_reconciles_what_it_leads_on_its_own_schedule(temple: Typed, ledger: Ledger, spawn: Spawn) -> None:
+def test_a_runner_reconciles_what_it_leads_on_its_own_schedule(
+    temple: Typed, ledger: LedgerScenario, spawn: Spawn
+) -> None:
     drift(ledger, 3)
-    with ledger.database.connect(Role.PROJECT) as connection:
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         Lease().take(connection, ["activity"])
         process = spawn("run", TEMPLE_RECONCILE_EVERY_SECONDS="0.5")
         assert json.loads(line_of(process, '"reconciled"'))["repaired"] == 3
@@ -118,9 +124,9 @@ def test_a_runner_reconciles_what_it_leads_on_its_own_schedule(temple: Typed, le
 
 
 def test_a_reconciliation_that_fails_is_logged_and_the_runner_goes_on(
-    temple: Typed, ledger: Ledger, spawn: Spawn
+    temple: Typed, ledger: LedgerScenario, spawn: Spawn
 ) -> None:
-    with ledger.database.connect(Role.OWNER) as connection:
+    with ledger.database.connect(DatabaseRole.OWNER) as connection:
         connection.execute("revoke all on verification from temple_project")
     process = spawn("run", TEMPLE_RECONCILE_EVERY_SECONDS="0.1")
     assert '"reconciliation failed"' in line_of(process, "reconciliation")
@@ -128,9 +134,12 @@ def test_a_reconciliation_that_fails_is_logged_and_the_runner_goes_on(
     assert temple("projection", "wait", "members", "--timeout", "30").code == 0
 
 
-def test_a_reconciliation_at_work_does_not_delay_the_end(ledger: Ledger, environment: dict[str, str]) -> None:
+def test_a_reconciliation_at_work_does_not_delay_the_end(ledger: LedgerScenario, environment: dict[str, str]) -> None:
     schedule = Schedule(0.01, lambda: ["members"], {**os.environ, "PYTHONPATH": str(ROOT), **environment})
-    with ledger.database.connect(Role.LOGIN, autocommit=False) as holder, ledger.database.connect(Role.READ) as watcher:
+    with (
+        ledger.database.connect(DatabaseRole.LOGIN, autocommit=False) as holder,
+        ledger.database.connect(DatabaseRole.READ) as watcher,
+    ):
         holder.execute("lock table verification_round in access exclusive mode")
         schedule.begin()
         waiting = "select count(*) from pg_locks where not granted and relation = 'verification_round'::regclass"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, role_added
 from temple_ledger.projections.members import members
 from tests.cli.conftest import ROOT, Typed
@@ -20,8 +20,8 @@ ORACLE = "400000000000000001"
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     found.given(role_created(ORACLE, "Oracle"))
     for name in ("ada", "bob", "cleo"):
         found.given(joined(name, at(1)), role_added(name, ORACLE, at(2)))
@@ -31,7 +31,7 @@ def ledger(database: Database) -> Ledger:
     return found
 
 
-def test_a_dry_run_tells_the_difference_in_people_and_changes_nothing(temple: Typed, ledger: Ledger) -> None:
+def test_a_dry_run_tells_the_difference_in_people_and_changes_nothing(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("replay", "--dry-run")
     assert ended.code == 0
     assert "members: 6 events folded up to position 7 in " in ended.stdout
@@ -43,38 +43,38 @@ def test_a_dry_run_tells_the_difference_in_people_and_changes_nothing(temple: Ty
     assert temple("verify").code == 3
 
 
-def test_with_yes_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: Ledger) -> None:
+def test_with_yes_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("replay", "--yes", "--reason", "a hand was too quick")
     assert ended.code == 0
     assert "members: in place, at position 7" in ended.stdout
     assert temple("verify").code == 0
-    with ledger.database.connect(Role.READ) as connection:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         journal = connection.execute("select kind, projection, reason from ledger_operation order by id").fetchall()
     assert journal == [(("replay", name, "a hand was too quick")) for name in ("members", "activity")]
 
 
-def test_where_nobody_can_be_asked_it_refuses_and_names_the_flag(temple: Typed, ledger: Ledger) -> None:
+def test_where_nobody_can_be_asked_it_refuses_and_names_the_flag(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("replay")
     assert (ended.code, ended.stdout) == (5, "")
     assert "add --yes" in ended.stderr
     assert temple("verify").code == 3
 
 
-def test_only_the_named_projections_are_replayed(temple: Typed, ledger: Ledger) -> None:
+def test_only_the_named_projections_are_replayed(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("replay", "activity", "--yes")
     assert ended.stdout.startswith("activity: ")
     assert "members" not in ended.stdout
     assert temple("verify").code == 3
 
 
-def test_rows_of_another_version_are_of_this_one_afterwards(temple: Typed, ledger: Ledger) -> None:
+def test_rows_of_another_version_are_of_this_one_afterwards(temple: Typed, ledger: LedgerScenario) -> None:
     altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'members'")
     assert temple("replay", "members", "--yes").code == 0
     assert temple("projection", "show", "members", "--json").data["state"] == "running"
     assert temple("verify", "members").code == 0
 
 
-def test_json_has_the_counts_and_the_differences(temple: Typed, ledger: Ledger) -> None:
+def test_json_has_the_counts_and_the_differences(temple: Typed, ledger: LedgerScenario) -> None:
     (members,) = temple("replay", "members", "--dry-run", "--json").data
     assert (members["members"], members["changed_members"], members["changes"]) == (3, 3, 3)
     assert members["applied"] is None
@@ -82,12 +82,14 @@ def test_json_has_the_counts_and_the_differences(temple: Typed, ledger: Ledger) 
     assert len(members["differences"]) == 3
 
 
-def test_what_can_not_be_folded_is_told_with_the_next_command(temple: Typed, ledger: Ledger) -> None:
+def test_what_can_not_be_folded_is_told_with_the_next_command(temple: Typed, ledger: LedgerScenario) -> None:
     unfoldable(ledger.database, "ada", at(3))
     assert "members: 1 event can not be folded; see: temple failures list" in temple("replay", "--yes").stderr
 
 
-def test_where_more_would_change_than_allowed_it_is_refused_and_nothing_changes(temple: Typed, ledger: Ledger) -> None:
+def test_where_more_would_change_than_allowed_it_is_refused_and_nothing_changes(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
     names = [f"member {number}" for number in range(20)]
     ledger.when(*(joined(name, at(3)) for name in names))
     ledger.catch_up()
@@ -105,14 +107,14 @@ def test_a_share_that_is_none_is_a_usage_error(temple: Typed, share: str) -> Non
     assert temple("replay", "--yes", f"--max-change={share}").code == 2
 
 
-def test_while_another_replay_is_going_on_it_is_refused(temple: Typed, ledger: Ledger) -> None:
+def test_while_another_replay_is_going_on_it_is_refused(temple: Typed, ledger: LedgerScenario) -> None:
     with Rebuild(ledger.database, members):
         refused = temple("replay", "members", "--yes")
     assert refused.code == 5
     assert "a replay of members is going on" in refused.stderr
 
 
-def test_a_replay_that_ended_early_is_gone_on_with_or_cleared_up(temple: Typed, ledger: Ledger) -> None:
+def test_a_replay_that_ended_early_is_gone_on_with_or_cleared_up(temple: Typed, ledger: LedgerScenario) -> None:
     with Rebuild(ledger.database, members) as ended_early:
         ended_early.fold()
     assert temple("replay", "members", "--abort").stdout == "members: cleared up\n"
@@ -123,12 +125,12 @@ def test_a_replay_that_ended_early_is_gone_on_with_or_cleared_up(temple: Typed, 
     assert temple("verify", "members").code == 0
 
 
-def test_several_workers_put_the_same_in_place(temple: Typed, ledger: Ledger) -> None:
+def test_several_workers_put_the_same_in_place(temple: Typed, ledger: LedgerScenario) -> None:
     assert temple("replay", "--yes", "--workers", "2").code == 0
     assert temple("verify").code == 0
 
 
-def test_an_unknown_projection_is_a_sentence_with_the_names(temple: Typed, ledger: Ledger) -> None:
+def test_an_unknown_projection_is_a_sentence_with_the_names(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("replay", "membres", "--yes")
     assert (ended.code, ended.stderr) == (1, "temple: no projection 'membres'; did you mean members?\n")
 
@@ -136,7 +138,7 @@ def test_an_unknown_projection_is_a_sentence_with_the_names(temple: Typed, ledge
 @pytest.mark.parametrize(("answer", "code", "verified"), [("n", 1, 3), ("y", 0, 0)])
 def test_on_a_terminal_it_shows_the_difference_and_asks(
     temple: Typed,
-    ledger: Ledger,
+    ledger: LedgerScenario,
     environment: Mapping[str, str],
     tmp_path: Path,
     answer: str,

@@ -3,7 +3,7 @@
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
 from tests.cli.conftest import Typed
 from tests.queries.builders import now, role_created, role_deleted
@@ -12,8 +12,8 @@ ORACLE, SEEKER = "400000000000000001", "400000000000000002"
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     found.given(
         role_created(ORACLE, "Oracle"),
         role_created(SEEKER, "Seeker"),
@@ -26,7 +26,7 @@ def ledger(database: Database) -> Ledger:
     return found
 
 
-def test_list_has_every_role_that_has_a_name_or_is_held(temple: Typed, ledger: Ledger) -> None:
+def test_list_has_every_role_that_has_a_name_or_is_held(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.when(role_added("ada", "unnamed", at(4)), role_deleted(SEEKER, at(5)))
     ledger.catch_up()
     assert temple("role", "list", "--json").data == [
@@ -37,24 +37,24 @@ def test_list_has_every_role_that_has_a_name_or_is_held(temple: Typed, ledger: L
 
 
 @pytest.mark.parametrize("role", [ORACLE, "Oracle", "oracle"])
-def test_members_takes_the_id_or_the_name_in_any_case(temple: Typed, ledger: Ledger, role: str) -> None:
+def test_members_takes_the_id_or_the_name_in_any_case(temple: Typed, ledger: LedgerScenario, role: str) -> None:
     (holder,) = temple("role", "members", role, "--json").data
     assert (holder["user_id"], holder["granted_by"], holder["role"]) == ("ada", "eve", ORACLE)
 
 
-def test_members_as_of_a_time_includes_those_who_left_since(temple: Typed, ledger: Ledger) -> None:
+def test_members_as_of_a_time_includes_those_who_left_since(temple: Typed, ledger: LedgerScenario) -> None:
     then = temple("role", "members", "Oracle", "--as-of", "2026-01-31", "--json").data
     assert [holder["user_id"] for holder in then] == ["ada", "bob"]
 
 
-def test_members_as_known_then_leaves_out_what_was_recorded_later(temple: Typed, ledger: Ledger) -> None:
+def test_members_as_known_then_leaves_out_what_was_recorded_later(temple: Typed, ledger: LedgerScenario) -> None:
     before = now(ledger.database).isoformat()
     ledger.when(role_added("cleo", ORACLE, at(4)))
     known = temple("role", "members", "Oracle", "--known-at", before, "--json").data
     assert [holder["user_id"] for holder in known] == ["ada"]
 
 
-def test_history_says_who_granted_and_that_leaving_ended_it(temple: Typed, ledger: Ledger) -> None:
+def test_history_says_who_granted_and_that_leaving_ended_it(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.when(role_removed("ada", ORACLE, at(5)))
     changes = temple("role", "history", "Oracle", "--json").data
     assert [(each["user_id"], each["change"], each["granted_by"]) for each in changes] == [
@@ -66,14 +66,14 @@ def test_history_says_who_granted_and_that_leaving_ended_it(temple: Typed, ledge
     assert changes[-1]["event"]["event_type"] == "discord_leave"
 
 
-def test_history_shows_the_newest_and_says_that_there_are_more(temple: Typed, ledger: Ledger) -> None:
+def test_history_shows_the_newest_and_says_that_there_are_more(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("role", "history", "Oracle", "--limit", "1")
     assert "ended" in ended.stdout
     assert "granted " not in ended.stdout.splitlines()[1]
     assert "1 change of Oracle of 3; --limit shows more" in ended.stderr
 
 
-def test_diff_says_who_gained_and_who_lost_it_between_two_times(temple: Typed, ledger: Ledger) -> None:
+def test_diff_says_who_gained_and_who_lost_it_between_two_times(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.when(role_added("cleo", ORACLE, at(24 * 20), by="mod"))
     found = temple("role", "diff", "Oracle", "--between", "2026-01-03", "2026-03-01", "--json").data
     assert [(each["user_id"], each["granted_by"]) for each in found["gained"]] == [("cleo", "mod")]
@@ -83,13 +83,13 @@ def test_diff_says_who_gained_and_who_lost_it_between_two_times(temple: Typed, l
     assert "1 member gained Oracle and 1 lost it between 2026-01-03T23:59:59.999999+00:00 and" in ended.stderr
 
 
-def test_diff_leaves_out_who_gained_and_lost_it_in_between(temple: Typed, ledger: Ledger) -> None:
+def test_diff_leaves_out_who_gained_and_lost_it_in_between(temple: Typed, ledger: LedgerScenario) -> None:
     found = temple("role", "diff", "Oracle", "--between", "2025-12-01", "2026-03-01", "--json").data
     assert [each["user_id"] for each in found["gained"]] == ["ada"]
     assert found["lost"] == []
 
 
-def test_diff_as_known_then_leaves_out_what_was_recorded_later(temple: Typed, ledger: Ledger) -> None:
+def test_diff_as_known_then_leaves_out_what_was_recorded_later(temple: Typed, ledger: LedgerScenario) -> None:
     before = now(ledger.database).isoformat()
     ledger.when(role_added("cleo", ORACLE, at(4)))
     between = ("--between", "2025-12-01", "2026-01-20", "--known-at", before)
@@ -97,18 +97,18 @@ def test_diff_as_known_then_leaves_out_what_was_recorded_later(temple: Typed, le
     assert [each["user_id"] for each in found["gained"]] == ["ada", "bob"]
 
 
-def test_diff_takes_the_earlier_time_first(temple: Typed, ledger: Ledger) -> None:
+def test_diff_takes_the_earlier_time_first(temple: Typed, ledger: LedgerScenario) -> None:
     assert temple("role", "diff", "Oracle", "--between", "2026-03-01", "2026-01-03").code == 2
 
 
-def test_a_name_that_two_roles_share_asks_for_the_id(temple: Typed, ledger: Ledger) -> None:
+def test_a_name_that_two_roles_share_asks_for_the_id(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.when(role_created("400000000000000003", "oracle", at(9)))
     ended = temple("role", "members", "ORACLE")
     assert ended.code == 1
     assert f"2 roles are called 'ORACLE': {ORACLE}, 400000000000000003; give the id" in ended.stderr
 
 
-def test_an_unknown_role_is_a_sentence_with_near_names(temple: Typed, ledger: Ledger) -> None:
+def test_an_unknown_role_is_a_sentence_with_near_names(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("role", "members", "Orcale")
     assert (ended.code, ended.stdout) == (1, "")
     assert ended.stderr == "temple: no role 'Orcale'; did you mean Oracle?\n"

@@ -8,10 +8,10 @@ from time import monotonic
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered, unfoldable
@@ -20,39 +20,39 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     found.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)), joined("bob", at(3)))
     return found
 
 
-def test_until_caught_up_folds_what_is_in_the_log_and_says_so(temple: Typed, ledger: Ledger) -> None:
+def test_until_caught_up_folds_what_is_in_the_log_and_says_so(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("run", "--until-caught-up")
     assert ended.code == 0
     assert "caught up, members at position 3 and activity at position 3: 6 events folded in" in ended.stdout
     ledger.then_roles("ada", ["Oracle"])
 
 
-def test_a_second_time_there_is_nothing_to_fold(temple: Typed, ledger: Ledger) -> None:
+def test_a_second_time_there_is_nothing_to_fold(temple: Typed, ledger: LedgerScenario) -> None:
     temple("run", "--until-caught-up")
     ended = temple("run", "--until-caught-up")
     assert (ended.code, "0 events folded" in ended.stdout) == (0, True)
 
 
-def test_only_the_named_projections_are_run(temple: Typed, ledger: Ledger) -> None:
+def test_only_the_named_projections_are_run(temple: Typed, ledger: LedgerScenario) -> None:
     assert temple("run", "--until-caught-up", "activity").code == 0
     states = temple("projection", "list", "--json").data
     assert {each["name"]: each["position"] for each in states} == {"members": 0, "activity": 3}
 
 
-def test_parked_members_are_told_with_the_next_command(temple: Typed, ledger: Ledger) -> None:
+def test_parked_members_are_told_with_the_next_command(temple: Typed, ledger: LedgerScenario) -> None:
     unfoldable(ledger.database, "bob", at(4))
     ended = temple("run", "--until-caught-up")
     assert ended.code == 0
     assert "1 event could not be folded and parked; see: temple failures list" in ended.stderr
 
 
-def test_a_projection_that_stands_still_is_not_waited_for_and_exits_1(temple: Typed, ledger: Ledger) -> None:
+def test_a_projection_that_stands_still_is_not_waited_for_and_exits_1(temple: Typed, ledger: LedgerScenario) -> None:
     temple("projection", "pause", "members", "--reason", "a restore")
     altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'activity'")
     ended = temple("run", "--until-caught-up")
@@ -61,7 +61,7 @@ def test_a_projection_that_stands_still_is_not_waited_for_and_exits_1(temple: Ty
     assert "activity stands still (needs replay); run: temple replay activity" in ended.stderr
 
 
-def test_what_the_trigger_keeps_does_not_stand_still(temple: Typed, ledger: Ledger) -> None:
+def test_what_the_trigger_keeps_does_not_stand_still(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.catch_up()
     enable(ledger.database)
     ended = temple("run", "--until-caught-up")
@@ -71,9 +71,9 @@ def test_what_the_trigger_keeps_does_not_stand_still(temple: Typed, ledger: Ledg
 
 
 def test_while_another_runner_leads_it_says_so_and_waits_for_its_position(
-    temple: Typed, ledger: Ledger, spawn: Spawn
+    temple: Typed, ledger: LedgerScenario, spawn: Spawn
 ) -> None:
-    with ledger.database.connect(Role.PROJECT) as connection:
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         lease = Lease()
         lease.take(connection, ["members", "activity"])
         process = spawn("run", "--until-caught-up")
@@ -87,7 +87,7 @@ def test_while_another_runner_leads_it_says_so_and_waits_for_its_position(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_a_daemon_end_with_0_and_give_back_its_leases(
-    temple: Typed, ledger: Ledger, spawn: Spawn, number: signal.Signals
+    temple: Typed, ledger: LedgerScenario, spawn: Spawn, number: signal.Signals
 ) -> None:
     process = spawn("run")
     assert temple("projection", "wait", "members", "--timeout", "60").code == 0
@@ -96,11 +96,11 @@ def test_a_signal_lets_a_daemon_end_with_0_and_give_back_its_leases(
     assert process.returncode == 0, stderr
     assert "ended after the batch at hand; 6 events folded" in stderr
     assert "Traceback" not in stderr
-    with ledger.database.connect(Role.READ) as connection:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select * from projection_lease").fetchall() == []
 
 
-def test_a_daemon_folds_what_comes_after_it_began(temple: Typed, ledger: Ledger, spawn: Spawn) -> None:
+def test_a_daemon_folds_what_comes_after_it_began(temple: Typed, ledger: LedgerScenario, spawn: Spawn) -> None:
     spawn("run")
     assert temple("projection", "wait", "members", "--timeout", "60").code == 0
     appended = temple("events", "append", "--type", "discord_leave/left", "--user", "ada", "--json").data
@@ -109,13 +109,13 @@ def test_a_daemon_folds_what_comes_after_it_began(temple: Typed, ledger: Ledger,
     assert temple("member", "show", "ada", "--json").data["status"] == "departed"
 
 
-def test_an_unknown_projection_is_a_sentence_with_near_names(temple: Typed, ledger: Ledger) -> None:
+def test_an_unknown_projection_is_a_sentence_with_near_names(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("run", "membres")
     assert (ended.code, ended.stderr) == (1, "temple: no projection 'membres'; did you mean members?\n")
 
 
-def test_a_log_that_is_not_safe_to_read_is_refused_with_5(temple: Typed, ledger: Ledger) -> None:
-    with ledger.database.connect(Role.OWNER) as connection:
+def test_a_log_that_is_not_safe_to_read_is_refused_with_5(temple: Typed, ledger: LedgerScenario) -> None:
+    with ledger.database.connect(DatabaseRole.OWNER) as connection:
         connection.execute("alter sequence webhook_audit_log_id_seq cache 20")
     ended = temple("run", "--until-caught-up")
     assert ended.code == 5

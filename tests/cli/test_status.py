@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from tests.cli.conftest import Typed
 
 
@@ -23,12 +23,12 @@ def folded(temple: Typed, tmp_path: Path) -> Typed:
 
 
 def owner(database: Database, statement: str) -> None:
-    with database.connect(Role.LOGIN) as connection:
+    with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(statement)
 
 
 def number(database: Database, question: str) -> int:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         row = connection.execute(question).fetchone()
         assert row is not None
         return int(row[0])
@@ -101,7 +101,7 @@ def test_each_trouble_comes_with_the_command_to_type(folded: Typed, database: Da
 
 
 def test_a_prepared_transaction_that_holds_readers_up_is_named(temple: Typed, database: Database) -> None:
-    with database.connect(Role.LOGIN, autocommit=False) as connection:
+    with database.connect(DatabaseRole.LOGIN, autocommit=False) as connection:
         connection.execute("create table somebodys (id integer)")
         connection.execute("prepare transaction 'left behind'")
         try:

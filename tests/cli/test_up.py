@@ -11,10 +11,10 @@ from typing import IO
 import psycopg
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.embedded_postgres.place import removed
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
-from temple_ledger.infrastructure.processes.running import everybody, present
+from temple_ledger.infrastructure.processes.running import announce_running, running_processes
 from tests.cli.conftest import Typed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -33,7 +33,7 @@ def until(stream: IO[str] | None, beginning: str) -> list[str]:
 
 
 def events(database: Database) -> int:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         row = connection.execute("select count(*) from webhook_audit_log").fetchone()
         assert row is not None
         return int(row[0])
@@ -140,13 +140,13 @@ def test_what_was_killed_is_not_taken_for_running(spawn: Spawn, temple: Typed, h
     until(up.stdout, "ready")
     up.kill()
     up.wait(60)
-    assert everybody(home) == []
+    assert running_processes(home) == []
     assert list((home / "running").iterdir()) == []
 
 
 def test_who_runs_does_not_see_itself_and_goes_when_it_ends(home: Path) -> None:
-    with present(home, "run"):
-        assert everybody(home) == []
+    with announce_running(home, "run"):
+        assert running_processes(home) == []
         assert home.stat().st_mode & 0o077 == 0
     assert list((home / "running").iterdir()) == []
 
@@ -154,8 +154,8 @@ def test_who_runs_does_not_see_itself_and_goes_when_it_ends(home: Path) -> None:
 def test_a_state_directory_that_can_not_be_written_stops_nobody(tmp_path: Path) -> None:
     file = tmp_path / "a file"
     file.touch()
-    with present(file / "home", "run"):
-        assert everybody(file / "home") == []
+    with announce_running(file / "home", "run"):
+        assert running_processes(file / "home") == []
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_interrupted_on_its_way_it_keeps_whole_lines_and_says_how_to_get_the_res
 ) -> None:
     up = spawn("up", "--demo", "--members", "1000", "--events", "300000")
     until(up.stdout, "migrations")
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         while connection.execute("select exists (select from webhook_audit_log)").fetchone() == (False,):
             connection.execute("select pg_sleep(0.02)")
     up.send_signal(signal.SIGINT)

@@ -7,7 +7,7 @@ import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.copying import copy_rows
 from temple_ledger.projections.tables import Column, ColumnType
 
@@ -41,7 +41,7 @@ ROWS = st.tuples(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROWS, max_size=30))
 def test_rows_come_back_as_they_were_copied(database: Database, rows: list[tuple[object, ...]]) -> None:
-    with database.connect(Role.LOGIN) as connection, connection.transaction(force_rollback=True):
+    with database.connect(DatabaseRole.LOGIN) as connection, connection.transaction(force_rollback=True):
         connection.execute(TABLE)
         copy_rows(connection, "copied", COLUMNS, rows)
         assert _all(connection) == rows
@@ -49,7 +49,7 @@ def test_rows_come_back_as_they_were_copied(database: Database, rows: list[tuple
 
 def test_a_time_keeps_its_instant_whatever_its_offset(database: Database) -> None:
     at = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=-5, minutes=-30)))
-    with database.connect(Role.LOGIN) as connection, connection.transaction(force_rollback=True):
+    with database.connect(DatabaseRole.LOGIN) as connection, connection.transaction(force_rollback=True):
         connection.execute(TABLE)
         copy_rows(connection, "copied", COLUMNS, [("a", None, 1, Decimal("1.5"), True, at, date(2026, 1, 1))])
         ((_, _, _, _, _, found, _),) = _all(connection)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from temple_ledger.domain.errors import SchemaMismatch
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.migrations import Migration, migrate, packaged, pending, require_current
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
@@ -42,7 +42,7 @@ def test_several_at_once_apply_each_migration_once(empty: Database) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
-    with empty.connect(Role.READ) as connection:
+    with empty.connect(DatabaseRole.READ) as connection:
         require_current(connection)
 
 
@@ -50,7 +50,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: Database) -> None:
     broken = Migration(900, "0900_broken", b"create table half (id integer); select 1/0")
     with pytest.raises(psycopg.errors.DivisionByZero):
         migrate(empty, [*packaged(), broken])
-    with empty.connect(Role.READ) as connection:
+    with empty.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select to_regclass('half')").fetchone() == (None,)
         assert pending(connection) == []
 
@@ -63,15 +63,15 @@ def test_a_database_newer_than_the_code_is_refused(empty: Database) -> None:
 
 def test_a_database_behind_the_code_is_not_worked_on(empty: Database) -> None:
     migrate(empty, packaged()[:-1])
-    with empty.connect(Role.LOGIN) as connection, pytest.raises(SchemaMismatch, match="temple db migrate"):
+    with empty.connect(DatabaseRole.LOGIN) as connection, pytest.raises(SchemaMismatch, match="temple db migrate"):
         require_current(connection)
 
 
 def test_only_those_who_stage_imports_may_make_temporary_tables(empty: Database) -> None:
     migrate(empty)
-    with empty.connect(Role.APPEND) as connection:
+    with empty.connect(DatabaseRole.APPEND) as connection:
         connection.execute("create temporary table staged (id integer)")
-    with empty.connect(Role.READ) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with empty.connect(DatabaseRole.READ) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("create temporary table mine (id integer)")
 
 
@@ -83,7 +83,7 @@ def test_an_edited_migration_is_refused(empty: Database) -> None:
 
 
 def test_the_canons_tables_have_the_canons_columns(database: Database) -> None:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         found = connection.execute(
             """
             select table_name, column_name, data_type, character_maximum_length

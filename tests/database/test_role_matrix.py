@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import joined
 
 INSERT = (
@@ -17,7 +17,7 @@ APPEND_ONLY = psycopg.errors.RestrictViolation
 INSERT_ID = INSERT.replace("(event_id,", "(id, event_id,").replace("values (", "overriding system value values (1, ")
 INSERT_TIME = INSERT.replace("(event_id,", "(recorded_at, event_id,").replace("values (", "values (now(), ")
 
-WRITERS = [Role.APPEND, Role.PROJECT, Role.READ]
+WRITERS = [DatabaseRole.APPEND, DatabaseRole.PROJECT, DatabaseRole.READ]
 REFUSED = [
     *((role, statement, PRIVILEGE) for role in WRITERS for statement in (
         "update webhook_audit_log set source = 'y'",
@@ -35,43 +35,43 @@ REFUSED = [
         "update ledger_operation set reason = 'forged'",
         "delete from skipped_position",
     )),
-    *((role, INSERT, PRIVILEGE) for role in (Role.PROJECT, Role.READ)),
-    (Role.APPEND, INSERT_ID, PRIVILEGE),
-    (Role.APPEND, INSERT_TIME, PRIVILEGE),
-    (Role.APPEND, "delete from discord_user_current_roles", PRIVILEGE),
-    (Role.APPEND, "update projection_checkpoint set position = 0", PRIVILEGE),
-    (Role.READ, "delete from temple_member_status", PRIVILEGE),
-    *((role, statement, APPEND_ONLY) for role in (Role.OWNER, Role.LOGIN) for statement in (
+    *((role, INSERT, PRIVILEGE) for role in (DatabaseRole.PROJECT, DatabaseRole.READ)),
+    (DatabaseRole.APPEND, INSERT_ID, PRIVILEGE),
+    (DatabaseRole.APPEND, INSERT_TIME, PRIVILEGE),
+    (DatabaseRole.APPEND, "delete from discord_user_current_roles", PRIVILEGE),
+    (DatabaseRole.APPEND, "update projection_checkpoint set position = 0", PRIVILEGE),
+    (DatabaseRole.READ, "delete from temple_member_status", PRIVILEGE),
+    *((role, statement, APPEND_ONLY) for role in (DatabaseRole.OWNER, DatabaseRole.LOGIN) for statement in (
         "update webhook_audit_log set source = 'y'",
         "delete from webhook_audit_log",
         "truncate webhook_audit_log",
         "set session_replication_role = replica; delete from webhook_audit_log",
-    ) if not (role is Role.OWNER and "replica" in statement)),
+    ) if not (role is DatabaseRole.OWNER and "replica" in statement)),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("role", "statement", "error"), REFUSED)
 def test_what_a_role_may_not_do_is_refused(
-    database: Database, role: Role, statement: str, error: type[psycopg.Error]
+    database: Database, role: DatabaseRole, statement: str, error: type[psycopg.Error]
 ) -> None:
-    Ledger(database).given(joined("ada"))
+    LedgerScenario(database).given(joined("ada"))
     with database.connect(role) as connection, pytest.raises(error):
         connection.execute(statement.encode())
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select count(*) from webhook_audit_log").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(
     ("role", "statement"),
     [
-        (Role.APPEND, INSERT),
-        (Role.APPEND, "select count(*) from webhook_audit_log"),
-        (Role.PROJECT, "delete from discord_user_current_roles"),
-        (Role.PROJECT, "update projection_checkpoint set position = position"),
-        (Role.READ, "select * from webhook_audit_trail"),
-        (Role.READ, "select * from discord_user_current_roles_named"),
+        (DatabaseRole.APPEND, INSERT),
+        (DatabaseRole.APPEND, "select count(*) from webhook_audit_log"),
+        (DatabaseRole.PROJECT, "delete from discord_user_current_roles"),
+        (DatabaseRole.PROJECT, "update projection_checkpoint set position = position"),
+        (DatabaseRole.READ, "select * from webhook_audit_trail"),
+        (DatabaseRole.READ, "select * from discord_user_current_roles_named"),
     ],
 )
-def test_what_a_role_needs_it_may_do(database: Database, role: Role, statement: str) -> None:
+def test_what_a_role_needs_it_may_do(database: Database, role: DatabaseRole, statement: str) -> None:
     with database.connect(role) as connection:
         connection.execute(statement.encode())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.observability.metrics.disk import DiskCollector
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
 from tests.monitoring.test_metrics import Measured, ledger, measured
@@ -89,7 +89,7 @@ def test_each_alert_has_a_severity_numbers_and_a_runbook(rule: dict[str, Any]) -
 
 def _token_refused(measured: Measured) -> None:
     """What is told of a token is told where there is one."""
-    with measured.database.connect(Role.APPEND) as connection:
+    with measured.database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(TOKEN)
 
 

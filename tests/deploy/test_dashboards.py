@@ -26,14 +26,14 @@ import yaml
 
 from temple_ledger.deploy.grafana.board import text_of
 from temple_ledger.deploy.grafana.boards import BOARDS
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import role_added
 from tests.cli.conftest import ROOT
 from tests.copies import Copies
@@ -140,9 +140,9 @@ def demo(server: EmbeddedServer, copies: Copies, tmp_path_factory: pytest.TempPa
         _line(runner, "ready")
         metrics = ReceiverMetrics(registry := new_registry(), ("patreon",))
         receiver = stack.enter_context(exposed(registry, "127.0.0.1", 0))
-        with database.connect(Role.APPEND) as connection:
+        with database.connect(DatabaseRole.APPEND) as connection:
             body = b"{}"
-            keep(connection, [Delivery("patreon", "test", body, digest_of(b"test", body), datetime.now(UTC))])
+            store(connection, [Delivery("patreon", "test", body, digest_of(b"test", body), datetime.now(UTC))])
         prometheus = None
         if shutil.which("prometheus") is not None:
             prometheus = _prometheus(stack, folder, [port, receiver])
@@ -194,7 +194,7 @@ def _prometheus(stack: ExitStack, folder: Path, ports: list[int]) -> str:
 
 def _work_until_seen(demo: Demo, metrics: ReceiverMetrics) -> None:
     """New events, late ones too, until each rate is known and the first verify was seen."""
-    ledger, pause = Ledger(demo.database), threading.Event()
+    ledger, pause = LedgerScenario(demo.database), threading.Event()
     deadline = time.monotonic() + (60 if EVENTS < LARGE else 600)
     seen = [
         f"rate(webhook_processing_duration_seconds_count{{projection='members'}}[{RATE_INTERVAL}]) > 0",
@@ -255,7 +255,7 @@ def test_every_alert_can_be_asked_and_none_of_them_fires_on_a_sound_ledger(demo:
 
 @pytest.mark.parametrize("text", targets("rawSql"))
 def test_every_sql_runs_as_the_read_only_role_within_a_second(demo: Demo, text: str) -> None:
-    with demo.database.connect(Role.READ) as connection:
+    with demo.database.connect(DatabaseRole.READ) as connection:
         connection.execute("set default_transaction_read_only = on")
         connection.execute("set statement_timeout = '1s'")
         started = time.monotonic()

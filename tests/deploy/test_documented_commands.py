@@ -23,10 +23,10 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from temple_ledger import cli
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.ingestion.inbox.store import store
 from tests.copies import Copies
 from tests.deploy.documented import ROOT, Shown, documents, shown_in
 from tests.queries.builders import altered, unfoldable
@@ -100,9 +100,9 @@ def demo(server: EmbeddedServer, copies: Copies) -> Iterator[str]:
     assert up.exit_code == 0, up.output
     assert unfoldable(database, MEMBER, "2026-11-01T00:00:00+00:00") == PARKED
     assert CliRunner().invoke(cli.temple, ["run", "--until-caught-up"], env=environment).exit_code == 0
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         body = b"{}"
-        keep(connection, [Delivery("patreon", "members:update", body, digest_of(b"", body), datetime.now(UTC))])
+        store(connection, [Delivery("patreon", "members:update", body, digest_of(b"", body), datetime.now(UTC))])
     yield name
     copies.drop(name)
 
@@ -190,7 +190,7 @@ def test_after_an_erasure_no_table_holds_the_person(page: dict[str, str], server
     for shown in shown_in(ROOT / "docs" / "runbooks" / "erasing-a-person.md"):
         if reason_not_to_type(shown) is None:
             typed(shown, page)
-    with Database(page["TEMPLE_DATABASE_URL"]).connect(Role.LOGIN) as connection:
+    with Database(page["TEMPLE_DATABASE_URL"]).connect(DatabaseRole.LOGIN) as connection:
         tables = [name for (name,) in connection.execute("select tablename from pg_tables where schemaname = 'public'")]
         assert "webhook_audit_log" in tables
         for table in tables:

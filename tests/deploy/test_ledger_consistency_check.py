@@ -10,7 +10,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.terminal.dsn import psql_environment
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, role_added
 from tests.gateway import Gateway, listening_gateway
 from tests.queries.builders import altered
@@ -41,8 +41,8 @@ class Check:
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     for number in range(12):
         found.given(joined(f"m{number:02}", at(1)), role_added(f"m{number:02}", "Oracle", at(2)))
     found.catch_up()
@@ -50,7 +50,7 @@ def ledger(database: Database) -> Ledger:
 
 
 @pytest.fixture
-def check(server: EmbeddedServer, ledger: Ledger, tmp_path: Path) -> Iterator[Check]:
+def check(server: EmbeddedServer, ledger: LedgerScenario, tmp_path: Path) -> Iterator[Check]:
     variables, rest = psql_environment(ledger.database.dsn)
     wheel = str(server.client_binary("psql").parent)
     environment = {**variables, "PATH": f"{wheel}:{os.environ['PATH']}", "HOME": str(tmp_path)}
@@ -74,7 +74,7 @@ def test_where_all_agrees_it_says_so_and_tells_0(check: Check) -> None:
     assert not check.log.exists()
 
 
-def test_little_is_written_down_and_repaired(check: Check, ledger: Ledger) -> None:
+def test_little_is_written_down_and_repaired(check: Check, ledger: LedgerScenario) -> None:
     altered(ledger.database, "delete from discord_user_current_roles where user_id < 'm03'")
     altered(ledger.database, "update temple_member_status set status = 'departed' where user_id = 'm05'")
     ended = check()
@@ -86,7 +86,7 @@ def test_little_is_written_down_and_repaired(check: Check, ledger: Ledger) -> No
     ledger.then_verified()
 
 
-def test_much_is_left_to_people_and_exits_3(check: Check, ledger: Ledger) -> None:
+def test_much_is_left_to_people_and_exits_3(check: Check, ledger: LedgerScenario) -> None:
     altered(ledger.database, "delete from discord_user_current_roles")
     ended = check()
     assert ended.returncode == 3
@@ -95,7 +95,7 @@ def test_much_is_left_to_people_and_exits_3(check: Check, ledger: Ledger) -> Non
     assert check(REPAIR_BELOW="13").returncode == 0
 
 
-def test_a_log_that_can_not_be_written_stops_nothing(check: Check, ledger: Ledger) -> None:
+def test_a_log_that_can_not_be_written_stops_nothing(check: Check, ledger: LedgerScenario) -> None:
     altered(ledger.database, "delete from discord_user_current_roles where user_id = 'm03'")
     ended = check(LOG=str(check.log / "nowhere"))
     assert ended.returncode == 0

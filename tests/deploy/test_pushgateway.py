@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple
 from tests.monitoring.scraping import Scrape
@@ -40,7 +40,7 @@ def gateway() -> Iterator[str]:
         process.wait(30)
 
 
-def test_issues_that_are_left_and_then_repaired_are_told(temple: Typed, ledger: Ledger, gateway: str) -> None:
+def test_issues_that_are_left_and_then_repaired_are_told(temple: Typed, ledger: LedgerScenario, gateway: str) -> None:
     ledger.given(joined("bob", at(1)), role_added("bob", "Oracle", at(2)))
     ledger.catch_up()
     altered(ledger.database, "delete from discord_user_current_roles")

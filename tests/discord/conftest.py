@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.sources.discord.catch_up import CaughtUp
 from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
 from temple_ledger.infrastructure.sources.discord.gateway import Collector
@@ -58,7 +58,7 @@ class Running:
             threading.Event().wait(0.01)
 
     def ask(self, query: str) -> list[Any]:
-        with self.database.connect(Role.APPEND) as connection:
+        with self.database.connect(DatabaseRole.APPEND) as connection:
             return connection.execute(query.encode()).fetchall()
 
 
@@ -128,5 +128,5 @@ def fake(guild: TrueGuild) -> Iterator[FakeDiscord]:
 
 @pytest.fixture
 def asked(database: Database) -> Iterator[psycopg.Connection[Any]]:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         yield connection

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from tests.cli.conftest import Typed, environment, home, spawn, temple  # noqa: F401 -- fixtures
 from tests.discord.test_listening import people
 from tests.fakes.discord_guild import TrueGuild
@@ -134,13 +134,13 @@ def test_sigterm_ends_the_listener_with_everything_kept(
     assert process.returncode == 0, said
     assert "frames kept" in said
     assert fake.close_codes == [1000]
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select how from discord_session").fetchall() == [("stopped",)]
 
 
 def until_kept(database: Database, kind: str) -> None:
     deadline = time.monotonic() + 20
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         while connection.execute("select from inbox where kind = %s", (kind,)).fetchone() is None:
             assert time.monotonic() < deadline
             threading.Event().wait(0.02)

@@ -7,16 +7,16 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from temple_ledger.infrastructure.sources.discord.change import Change, id_of
+from temple_ledger.infrastructure.sources.discord.change import GuildChange, id_of
 from temple_ledger.infrastructure.sources.discord.inference import Conclusion, alternating, conclude
-from temple_ledger.infrastructure.sources.discord.model import Attribution, Direction, Feed, Member, Seen
+from temple_ledger.infrastructure.sources.discord.model import Attribution, Direction, FeedState, GuildMember, Sighting
 from temple_ledger.infrastructure.sources.discord.snowflake import first_of
 
 GUILD, ADA, BOB = "1", "500", "600"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 JOINED = NOON - timedelta(days=9)
-LIVE = Feed("s1", NOON - timedelta(hours=1))
-SESSION_BEFORE = Feed("s2", NOON - timedelta(seconds=20))
+LIVE = FeedState("s1", NOON - timedelta(hours=1))
+SESSION_BEFORE = FeedState("s2", NOON - timedelta(seconds=20))
 """Somebody was away until twenty seconds before noon."""
 
 
@@ -27,16 +27,16 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def member(*roles: str, last: float = -3600) -> Member:
-    return Member(ADA, True, True, JOINED, frozenset(roles), at(last), at(last))
+def member(*roles: str, last: float = -3600) -> GuildMember:
+    return GuildMember(ADA, True, True, JOINED, frozenset(roles), at(last), at(last))
 
 
-def frame(*roles: str, when: float = 0, joined_at: datetime | None = JOINED, arrives: bool = False) -> Seen:
-    return Seen(at(when), f"frame:s1:{when}", True, joined_at, frozenset(roles), arrives=arrives)
+def frame(*roles: str, when: float = 0, joined_at: datetime | None = JOINED, arrives: bool = False) -> Sighting:
+    return Sighting(at(when), f"frame:s1:{when}", True, joined_at, frozenset(roles), arrives=arrives)
 
 
-def gone(when: float = 0, *, snapshot: str | None = None) -> Seen:
-    return Seen(at(when), f"frame:s1:{when}", present=False, snapshot=snapshot)
+def gone(when: float = 0, *, snapshot: str | None = None) -> Sighting:
+    return Sighting(at(when), f"frame:s1:{when}", present=False, snapshot=snapshot)
 
 
 def entry(direction: Direction, role: str, when: float, *, heard: bool = True, session: str = "s1") -> Attribution:
@@ -50,7 +50,7 @@ def told(found: Conclusion) -> list[tuple[str, str, str | None]]:
     return [(each.kind, each.role, None if each.by is None else each.by.actor) for each in found.changes]
 
 
-def concluded(before: Member, seen: Seen, *entries: Attribution, feed: Feed = LIVE) -> Conclusion:
+def concluded(before: GuildMember, seen: Sighting, *entries: Attribution, feed: FeedState = LIVE) -> Conclusion:
     return conclude(GUILD, before, seen, entries, feed=feed)
 
 
@@ -133,7 +133,7 @@ def test_state_is_the_truth_where_entries_say_otherwise() -> None:
 
 
 def test_somebody_never_heard_of_joined_when_discord_says() -> None:
-    found = concluded(Member(ADA), frame("a"))
+    found = concluded(GuildMember(ADA), frame("a"))
     assert told(found) == [("join", "", None), ("add", "a", None)]
     assert [each.at for each in found.changes] == [JOINED, NOON]
     assert found.changes[0].key == f"join:{GUILD}:{ADA}:2026-02-20T12:00:00+00:00"
@@ -256,13 +256,13 @@ SETS = st.sets(st.sampled_from("abcd"))
 @settings(max_examples=500, deadline=None)
 @given(SETS, SETS, ENTRIES, st.sampled_from([LIVE, SESSION_BEFORE]), st.sampled_from(["stays", "gone", "again", "new"]))
 def test_whatever_entries_say_the_changes_lead_from_what_was_known_to_what_is_seen(
-    known: set[str], seen: set[str], drawn: list[tuple[Direction, str, int, bool, str]], feed: Feed, stay: str
+    known: set[str], seen: set[str], drawn: list[tuple[Direction, str, int, bool, str]], feed: FeedState, stay: str
 ) -> None:
     entries = [
         entry(direction, "" if direction == "leave" else role, when, heard=heard, session=session)
         for direction, role, when, heard, session in drawn
     ]
-    before = Member(ADA) if stay == "new" else member(*known)
+    before = GuildMember(ADA) if stay == "new" else member(*known)
     sight = gone() if stay == "gone" else frame(*seen, joined_at=at(-100) if stay == "again" else JOINED)
     found = concluded(before, sight, *entries, feed=feed)
     roles, present = set(before.roles), before.present
@@ -278,7 +278,7 @@ def test_whatever_entries_say_the_changes_lead_from_what_was_known_to_what_is_se
         assert of_role == sorted(set(of_role))
 
 
-def _after(change: Change, roles: set[str], present: bool) -> tuple[set[str], bool]:
+def _after(change: GuildChange, roles: set[str], present: bool) -> tuple[set[str], bool]:
     """Raises AssertionError for a change that changes nothing."""
     match change.kind:
         case "join":

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, OtherGuild
 from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
 from temple_ledger.infrastructure.sources.discord.listener import FATAL, Listener
 from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 from temple_ledger.infrastructure.sources.discord.sessions import feed_state, gateway_sessions
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from tests.discord.conftest import Running, running
 from tests.fakes.discord_guild import Dispatch, TrueGuild
 from tests.fakes.fake_discord import AUDIT_LOG, MEMBERS, FakeDiscord
@@ -30,7 +30,7 @@ def people(guild: TrueGuild, number: int, *, roles: int = 0) -> list[str]:
 
 
 def then_equal(listening: Running, guild: TrueGuild) -> None:
-    ledger = Ledger(listening.database)
+    ledger = LedgerScenario(listening.database)
     ledger.catch_up()
     ledger.then_verified()
     rows = listening.ask("select user_id, array_agg(role) from discord_user_current_roles group by user_id")
@@ -68,7 +68,7 @@ def test_it_starts_from_everybody_and_goes_on_with_frames(
     assert listening.listened is not None
     assert listening.listened.lost == 0
     assert fake.close_codes == [1000]
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         assert [each.how for each in gateway_sessions(connection, 5)] == ["stopped"]
 
 
@@ -89,7 +89,7 @@ def test_a_resumed_session_is_told_again_and_kept_once(database: Database, guild
         listening.until_translated(lambda kinds: kinds.get("RESUMED") == 2)
         then_equal(listening, guild)
         assert listening.kinds()["GUILD_MEMBER_UPDATE"] == 3
-        with database.connect(Role.READ) as connection:
+        with database.connect(DatabaseRole.READ) as connection:
             sessions = gateway_sessions(connection, 5)
         assert [(each.resumed, each.ended_at) for each in sessions] == [(2, None)]
     assert len(listening.caught_up) == 1
@@ -117,7 +117,7 @@ def test_what_a_lost_session_did_not_tell_is_found(database: Database, guild: Tr
             f"where event_type = 'discord_role_change' and user_id = '{ada}' order by timestamp"
         )
         assert toggles == [("added", True), ("removed", True)]
-        with database.connect(Role.READ) as connection:
+        with database.connect(DatabaseRole.READ) as connection:
             sessions = gateway_sessions(connection, 5)
             assert feed_state(connection).sessions_today == 2
         assert [each.how for each in sessions] == [None, "not resumed"]
@@ -152,7 +152,7 @@ def test_a_snapshot_waits_for_frames_that_the_database_has_not_taken_in_yet(
     frames = WaitingFrames()
     with running(database, fake, frames=frames) as listening:
         listening.until(lambda: fake.was_asked(MEMBERS), "a snapshot is taken")
-        with database.connect(Role.OWNER, autocommit=False) as slow:
+        with database.connect(DatabaseRole.OWNER, autocommit=False) as slow:
             slow.execute("lock table inbox in share row exclusive mode")
             came = frames.came
             now(guild)
@@ -217,7 +217,7 @@ def test_a_burst_is_kept_in_order_also_when_the_database_goes_away_meanwhile(
             change = {"remove": [oracle]} if number % 2 else {"add": [oracle]}
             burst += guild.change_roles(ada, **change, logged=False)
         fake.flood(burst[:250])
-        with database.connect(Role.LOGIN) as admin:
+        with database.connect(DatabaseRole.LOGIN) as admin:
             admin.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity "
                 "where datname = current_database() and pid <> pg_backend_pid()"
@@ -300,7 +300,7 @@ def test_it_ends_when_no_more_frames_fit_and_keeps_those_that_did(
     ada, *_ = people(guild, 1)
     with running(database, fake, frames=frames) as listening:
         listening.until_caught_up()
-        with database.connect(Role.LOGIN, autocommit=False) as blocker:
+        with database.connect(DatabaseRole.LOGIN, autocommit=False) as blocker:
             blocker.execute("lock table inbox in access exclusive mode")
             now(guild)
             for number in range(20):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.sources.discord.backfill import backfill
 from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable
@@ -18,7 +18,7 @@ from tests.killed import Moment, run_killed
 
 @pytest.fixture
 def world(database: Database) -> Iterator[World]:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         made = World(database, connection, new_guild(5, ["Oracle", "Seeker", "Acolyte"]))
         oracle, seeker, _ = made.guild.roles
         for number in range(6):
@@ -67,7 +67,7 @@ def test_differences_have_a_class_and_names_are_part_of_them(world: World) -> No
     drifted(world)
     world.read_back()
     snapshot_id = world.snapshot()
-    with world.database.connect(Role.READ) as connection:
+    with world.database.connect(DatabaseRole.READ) as connection:
         taken = read_snapshot(connection, snapshot_id)
         rows = rows_of(list(all_findings(connection, snapshot_id)))
     assert taken.complete
@@ -105,7 +105,7 @@ def test_killed_anywhere_backfill_and_snapshot_lose_and_double_nothing(world: Wo
 
 def again(world: World) -> None:
     other = World(world.database, world._connection, world.guild)
-    with world.database.connect(Role.APPEND) as connection:
+    with world.database.connect(DatabaseRole.APPEND) as connection:
         other._connection = connection
         other.catch_up()
 
@@ -131,10 +131,10 @@ def test_a_page_that_fails_leaves_nothing_that_is_applied(world: World) -> None:
 
     with pytest.raises(DiscordUnavailable):
         asyncio.run(take_snapshot(world.database, Failing(world.guild), world.guild.id))
-    with world.database.connect(Role.READ) as connection:
+    with world.database.connect(DatabaseRole.READ) as connection:
         rows = connection.execute("select id from snapshot where not complete").fetchall()
     [(snapshot_id,)] = rows
-    with pytest.raises(Held):
+    with pytest.raises(HeldBack):
         apply_discord_snapshot(world.database, snapshot_id, by="a test", confirmed=True)
 
 
@@ -146,7 +146,7 @@ def test_an_empty_list_of_roles_is_not_believed(world: World) -> None:
             return []
 
     world.rest = NoRoles(world.guild)
-    with pytest.raises(Held, match="no roles came"):
+    with pytest.raises(HeldBack, match="no roles came"):
         world.apply(world.snapshot())
 
 

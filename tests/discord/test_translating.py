@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
-from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.sources.discord import translator
 from temple_ledger.infrastructure.sources.discord.change import id_of
 from tests.discord.world import World, new_guild
@@ -18,7 +18,7 @@ from tests.killed import Moment, run_killed
 
 @pytest.fixture
 def world(database: Database) -> Iterator[World]:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         made = World(database, connection, new_guild(3, ["Oracle", "Seeker"]))
         made.guild.wait(60)
         made.line.open()
@@ -36,13 +36,13 @@ def someone(world: World) -> str:
 
 
 def rows(world: World, query: str) -> list[Any]:
-    with world.database.connect(Role.APPEND) as connection:
+    with world.database.connect(DatabaseRole.APPEND) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
 def put(world: World, body: bytes, kind: str = "GUILD_MEMBER_UPDATE") -> tuple[str, str | None]:
-    with world.database.connect(Role.APPEND) as connection:
-        [kept] = keep(connection, [Delivery("discord", kind, body, body[:30] + b"#", world.guild.now, "x")])
+    with world.database.connect(DatabaseRole.APPEND) as connection:
+        [kept] = store(connection, [Delivery("discord", kind, body, body[:30] + b"#", world.guild.now, "x")])
     world.drain()
     [found] = rows(world, f"select state, note from inbox where id = {kept.id}")
     return found[0], found[1]

@@ -10,9 +10,9 @@ from uuid import UUID
 import psycopg
 
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
-from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
+from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot
 from temple_ledger.infrastructure.sources.discord.backfill import backfill
 from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
@@ -46,7 +46,7 @@ class Told(NamedTuple):
 
 def emptied(database: Database) -> None:
     """Everything but the log, which nobody empties: users of another example have other ids."""
-    with database.connect(Role.LOGIN) as connection:
+    with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(f"truncate {TABLES}".encode())
         connection.execute(
             "update discord_feed set session = null, whole_since = null, last_received_at = null, read_back_to = null"
@@ -60,16 +60,16 @@ class World:
         self.line = Line(connection, guild)
         self.rest = GuildRest(guild)
         self._connection = connection
-        self._translating = Translating(database, DiscordTranslator(), clock=lambda: guild.now, batch=7)
+        self._worker = TranslationWorker(database, DiscordTranslator(), clock=lambda: guild.now, batch=7)
 
     def close(self) -> None:
-        self._translating.close()
+        self._worker.close()
 
     def step(self) -> None:
-        self._translating.step()
+        self._worker.step()
 
     def drain(self) -> None:
-        while (stepped := self._translating.step()).deliveries or stepped.events or not stepped.drained:
+        while (stepped := self._worker.step()).deliveries or stepped.events or not stepped.drained:
             assert not stepped.failed, self.notes()
             assert not stepped.conflicts, self.notes()
 
@@ -82,13 +82,13 @@ class World:
     def snapshot(self) -> UUID:
         return asyncio.run(take_snapshot(self.database, self.rest, self.guild.id, clock=lambda: self.guild.now))
 
-    def apply(self, snapshot_id: UUID) -> Applied:
+    def apply(self, snapshot_id: UUID) -> AppliedSnapshot:
         self.drain()
         applied = apply_discord_snapshot(self.database, snapshot_id, by="a test", confirmed=True, chunk=2)
         assert not applied.conflicts
         return applied
 
-    def catch_up(self, between: Callable[[], None] = lambda: None) -> Applied:
+    def catch_up(self, between: Callable[[], None] = lambda: None) -> AppliedSnapshot:
         """What the listener does when a session begins; *between*: what happens while it looks at the snapshot."""
         self.read_back()
         self.drain()

@@ -9,7 +9,7 @@ from eventsourcing.persistence import StoredEvent
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.events import MemberJoined, RoleAdded
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.eventsourcing_adapter.mapper import EventMapper
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -49,20 +49,20 @@ INSERT = (
 def insert_undecodable(database: Database, user_id: str) -> int:
     """A granted role whose metadata is valid for PostgreSQL, and too much for Python."""
     row = entry(role_added(user_id, "Oracle"))._replace(metadata='{"n": ' + "1" * 5000 + "}")
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         inserted = connection.execute(INSERT, row._asdict()).fetchone()
     assert inserted is not None
     return int(inserted[0])
 
 
 def positions(database: Database) -> Sequence[int]:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         return [row[0] for row in connection.execute("select id from webhook_audit_log order by id")]
 
 
 def cut_connections(database: Database) -> None:
     """As a server that restarts does, for those of the library."""
-    with database.connect(Role.LOGIN) as admin:
+    with database.connect(DatabaseRole.LOGIN) as admin:
         admin.execute(
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
             "where datname = current_database() and application_name = 'temple library'"

@@ -12,10 +12,10 @@ from eventsourcing.projection import ProjectionRunner
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.events import MemberJoined, MemberLeft, MembershipChanged, RoleAdded, RoleRemoved
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.eventsourcing_adapter.application import TempleLedger
 from temple_ledger.infrastructure.eventsourcing_adapter.projection import ProjectionCheckpoint, under_the_library
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
@@ -27,8 +27,8 @@ Runner = ProjectionRunner[TempleLedger, ProjectionCheckpoint]
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    return Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    return LedgerScenario(database)
 
 
 def running(declared: Projection, database: Database) -> Runner:
@@ -69,7 +69,7 @@ def history(seed: int, length: int) -> Sequence[Event]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_rows_are_those_of_our_runner(database: Database, ledger: Ledger, seed: int) -> None:
+def test_the_rows_are_those_of_our_runner(database: Database, ledger: LedgerScenario, seed: int) -> None:
     """Our verify folds the whole log, as our runner does, and compares; it counts what was passed, too."""
     events = history(seed, 120)
     ledger.given(*events[:60])
@@ -83,20 +83,20 @@ def test_the_rows_are_those_of_our_runner(database: Database, ledger: Ledger, se
     ledger.then_verified()
 
 
-def test_each_event_is_a_transaction_of_its_own(database: Database, ledger: Ledger) -> None:
+def test_each_event_is_a_transaction_of_its_own(database: Database, ledger: LedgerScenario) -> None:
     ledger.given(joined("ada"), role_added("ada", "Oracle"), joined("grace"))
 
     with running(members, database) as runner:
         wait_for(runner)
 
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         journal = connection.execute(
             "select last_position, events from projection_batch where projection = 'members' order by 1"
         ).fetchall()
     assert journal == [(1, 1), (2, 1), (3, 1)]
 
 
-def test_the_librarys_runner_and_ours_may_take_turns(database: Database, ledger: Ledger) -> None:
+def test_the_librarys_runner_and_ours_may_take_turns(database: Database, ledger: LedgerScenario) -> None:
     ledger.given(joined("ada"))
     ledger.catch_up()
     ledger.given(role_added("ada", "Oracle"))
@@ -108,7 +108,7 @@ def test_the_librarys_runner_and_ours_may_take_turns(database: Database, ledger:
     ledger.then_roles("ada", ["Oracle", "Seeker"])
 
 
-def test_the_librarys_runner_and_ours_may_even_run_at_once(database: Database, ledger: Ledger) -> None:
+def test_the_librarys_runner_and_ours_may_even_run_at_once(database: Database, ledger: LedgerScenario) -> None:
     with ExitStack() as stack:
         runners = [stack.enter_context(running(members, database)) for _ in range(2)]
         for event in history(7, 60):
@@ -121,7 +121,7 @@ def test_the_librarys_runner_and_ours_may_even_run_at_once(database: Database, l
 
 
 def test_a_member_whose_event_can_not_be_folded_is_parked_and_the_others_go_on(
-    database: Database, ledger: Ledger
+    database: Database, ledger: LedgerScenario
 ) -> None:
     position = insert_undecodable(database, "ada")
     ledger.given(joined("grace"))
@@ -129,7 +129,7 @@ def test_a_member_whose_event_can_not_be_folded_is_parked_and_the_others_go_on(
     with running(members, database) as runner:
         wait_for(runner)
 
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         parked = connection.execute("select user_id, position from projection_failure").fetchall()
     assert parked == [("ada", position)]
     ledger.then_status("grace", "active")
@@ -140,9 +140,9 @@ def test_a_member_whose_event_can_not_be_folded_is_parked_and_the_others_go_on(
     [("state = 'paused'", "paused"), ("version = version + 1", "needs replay")],
 )
 def test_a_projection_that_may_not_go_on_stops_the_runner_with_a_sentence(
-    database: Database, ledger: Ledger, change: str, reason: str
+    database: Database, ledger: LedgerScenario, change: str, reason: str
 ) -> None:
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(f"update projection_checkpoint set {change} where projection = 'members'")
     ledger.given(joined("ada"))
 

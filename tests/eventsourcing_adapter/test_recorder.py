@@ -15,7 +15,7 @@ from eventsourcing.persistence import (
     Tracking,
 )
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.eventsourcing_adapter.builders import (
     INSERT,
@@ -144,7 +144,7 @@ def test_notifications_end_before_a_position_that_may_still_be_filled(
 ) -> None:
     recorder.insert_events(stored(joined("ada")))
 
-    with database.connect(Role.APPEND) as writer, writer.transaction():
+    with database.connect(DatabaseRole.APPEND) as writer, writer.transaction():
         writer.execute(INSERT, entry(joined("slow"))._asdict())
         recorder.insert_events(stored(joined("grace")))
 
@@ -156,7 +156,7 @@ def test_notifications_end_before_a_position_that_may_still_be_filled(
 
 
 def test_notifications_pass_a_position_that_was_rolled_back(database: Database, recorder: LogRecorder) -> None:
-    with database.connect(Role.APPEND) as writer, writer.transaction(force_rollback=True):
+    with database.connect(DatabaseRole.APPEND) as writer, writer.transaction(force_rollback=True):
         writer.execute(INSERT, entry(joined("ghost"))._asdict())
         recorder.insert_events(stored(joined("ada")))
 
@@ -200,7 +200,7 @@ def test_reading_and_appending_go_on_after_their_connections_were_cut(
 
 
 def test_a_log_whose_reading_would_lose_events_is_refused(database: Database) -> None:
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("alter sequence webhook_audit_log_id_seq cache 10")
 
     with pytest.raises(ProgrammingError):

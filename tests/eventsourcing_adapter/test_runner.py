@@ -21,7 +21,7 @@ from eventsourcing.projection import (
 )
 
 from temple_ledger.domain.events import MemberJoined, RoleAdded
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.eventsourcing_adapter.application import TempleLedger
 from temple_ledger.infrastructure.eventsourcing_adapter.mapper import UndecodableRow
 from temple_ledger.infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
@@ -118,7 +118,7 @@ def running(projection: type[Projection[Seen]], env: dict[str, str]) -> Projecti
 def append_at_random(database: Database, seed: int) -> None:
     """Transactions of one to four events that take their time; a quarter of them is rolled back."""
     chance = random.Random(seed)
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         for number in range(TRANSACTIONS):
             with connection.transaction(force_rollback=chance.random() < 0.25):
                 for event_number in range(chance.randint(1, 4)):

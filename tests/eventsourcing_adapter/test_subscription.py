@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 from eventsourcing.persistence import ApplicationRecorder, PersistenceError, Subscription
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.eventsourcing_adapter.builders import INSERT, cut_connections, entry, joined, role_added, stored
 
@@ -53,7 +53,7 @@ def test_it_yields_only_its_topics_however_rare_they_are(recorder: LogRecorder) 
 
 
 def test_it_waits_for_a_position_that_may_still_be_filled(database: Database, recorder: LogRecorder) -> None:
-    with recorder.subscribe() as subscription, database.connect(Role.APPEND) as writer:
+    with recorder.subscribe() as subscription, database.connect(DatabaseRole.APPEND) as writer:
         with writer.transaction():
             writer.execute(INSERT, entry(joined("slow"))._asdict())
             recorder.insert_events(stored(joined("quick")))
@@ -61,12 +61,12 @@ def test_it_waits_for_a_position_that_may_still_be_filled(database: Database, re
 
 
 def test_it_does_not_wait_for_a_transaction_that_appends_nothing(database: Database, recorder: LogRecorder) -> None:
-    with database.connect(Role.APPEND) as ghost, ghost.transaction(force_rollback=True):
+    with database.connect(DatabaseRole.APPEND) as ghost, ghost.transaction(force_rollback=True):
         ghost.execute(INSERT, entry(joined("ghost"))._asdict())
     (position,) = recorder.insert_events(stored(joined("ada")))
 
     with (
-        database.connect(Role.APPEND) as idle,
+        database.connect(DatabaseRole.APPEND) as idle,
         idle.transaction(),
         recorder.subscribe() as subscription,
     ):
@@ -108,7 +108,7 @@ def test_stopping_ends_a_subscription_that_nobody_reads(recorder: LogRecorder) -
 
 
 def test_an_error_that_lasts_is_raised_where_the_events_are_read(database: Database, recorder: LogRecorder) -> None:
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("revoke select on webhook_audit_log from temple_read")
 
     with recorder.subscribe() as subscription, pytest.raises(PersistenceError):

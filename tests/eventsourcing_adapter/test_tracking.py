@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from eventsourcing.persistence import IntegrityError, ProgrammingError, Tracking
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
 from tests.eventsourcing_adapter.builders import cut_connections
 from tests.eventsourcing_adapter.shipped import persistence as shipped
@@ -104,7 +104,7 @@ def test_views_of_other_names_track_apart(database: Database, view: EventCounter
 
 
 def test_a_tracking_never_meets_the_checkpoint_of_a_projection_of_ours(database: Database) -> None:
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(
             "insert into projection_checkpoint (projection, version, position) values ('members', 1, 3) "
             "on conflict (projection) do update set position = 3"

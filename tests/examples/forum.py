@@ -11,16 +11,16 @@ import psycopg
 from temple_ledger import (
     Delivery,
     Event,
+    InboxDelivery,
     LogEntry,
     Outcome,
     RoleAdded,
     RoleRemoved,
     Settings,
-    Stored,
     Translation,
     digest_of,
     entry_of_event,
-    keep,
+    store,
 )
 
 SOURCE = "forum"
@@ -35,13 +35,13 @@ TABLE = """
 
 def receive(connection: psycopg.Connection[Any], kind: str, body: bytes, now: datetime) -> None:
     """What came over the wire, verified; commits as *connection* does. Only after that the forum is told 200."""
-    keep(connection, [Delivery(SOURCE, kind, body, digest_of(kind.encode(), body), received_at=now)])
+    store(connection, [Delivery(SOURCE, kind, body, digest_of(kind.encode(), body), received_at=now)])
 
 
 class ForumTranslator:
     source = SOURCE
 
-    def translate(self, connection: psycopg.Connection[Any], delivery: Stored) -> Translation:
+    def translate(self, connection: psycopg.Connection[Any], delivery: InboxDelivery) -> Translation:
         if delivery.kind != "badges":
             return Translation(state=Outcome.SET_ASIDE, note="not about badges")
         try:
@@ -73,7 +73,7 @@ def _before(connection: psycopg.Connection[Any], member: str) -> tuple[list[str]
     return (row[0], row[1]) if row else ([], 0)
 
 
-def _difference(member: str, before: Sequence[str], now: Sequence[str], delivery: Stored) -> Iterator[Event]:
+def _difference(member: str, before: Sequence[str], now: Sequence[str], delivery: InboxDelivery) -> Iterator[Event]:
     for badge in now:
         if badge not in before:
             yield RoleAdded(user_id=member, occurred_at=delivery.received_at, source=SOURCE, role=badge)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.ingestion.inbox.worker import Stepped, Translating
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.ingestion.inbox.worker import Stepped, TranslationWorker
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.processes import sources as registry
 from temple_ledger.infrastructure.processes.sources import TranslatorMisdeclared, translators
 from temple_ledger.infrastructure.settings import Settings
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at
 from tests.examples.forum import TABLE, ForumTranslator, receive
 from tests.examples.shop import Order, tell
@@ -30,7 +30,7 @@ def test_an_order_that_is_told_again_adds_nothing(database: Database) -> None:
     with LogAppender(database) as appender:
         assert tell(ORDERS, appender) == (2, [])
         assert tell([*ORDERS, Order("A-3", "ada", "Seeker", at(3))], appender) == (1, [])
-    ledger = Ledger(database)
+    ledger = LedgerScenario(database)
     ledger.then_roles("ada", ["Oracle", "Seeker"])
 
 
@@ -43,15 +43,15 @@ def test_an_order_that_is_told_otherwise_is_a_conflict_and_the_others_count(data
 
 
 @pytest.fixture
-def forum(database: Database) -> Iterator[Translating]:
-    with database.connect(Role.LOGIN) as connection:
+def forum(database: Database) -> Iterator[TranslationWorker]:
+    with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(TABLE)
-    with Translating(database, ForumTranslator()) as translating:
-        yield translating
+    with TranslationWorker(database, ForumTranslator()) as worker:
+        yield worker
 
 
 def told(database: Database, *bodies: bytes, kind: str = "badges") -> None:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         for minute, body in enumerate(bodies):
             receive(connection, kind, body, at(minute))
 
@@ -60,22 +60,22 @@ def badges(member: str, *held: str, seen: int = 0) -> bytes:
     return json.dumps({"member": member, "badges": held, "seen": seen}).encode()
 
 
-def test_a_difference_becomes_an_event_and_the_same_again_none(database: Database, forum: Translating) -> None:
+def test_a_difference_becomes_an_event_and_the_same_again_none(database: Database, forum: TranslationWorker) -> None:
     told(
         database, badges("ada", "Oracle"), badges("ada", "Oracle", "Seeker"), badges("ada", "Oracle", "Seeker", seen=1)
     )
     assert forum.step() == Stepped(deliveries=3, events=2, drained=True)
-    Ledger(database).then_roles("ada", ["Oracle", "Seeker"])
+    LedgerScenario(database).then_roles("ada", ["Oracle", "Seeker"])
     assert rows(database, "note") == [None, None, "nothing new"]
 
 
-def test_a_badge_that_is_lost_and_won_again_is_three_events(database: Database, forum: Translating) -> None:
+def test_a_badge_that_is_lost_and_won_again_is_three_events(database: Database, forum: TranslationWorker) -> None:
     told(database, badges("ada", "Oracle"), badges("ada"), badges("ada", "Oracle", seen=1))
     assert forum.step() == Stepped(deliveries=3, events=3, drained=True)
-    Ledger(database).then_roles("ada", ["Oracle"])
+    LedgerScenario(database).then_roles("ada", ["Oracle"])
 
 
-def test_what_is_not_about_badges_or_not_to_be_read_is_kept(database: Database, forum: Translating) -> None:
+def test_what_is_not_about_badges_or_not_to_be_read_is_kept(database: Database, forum: TranslationWorker) -> None:
     told(database, b"hello", kind="ping")
     told(database, b"hello", b'{"member": 7}', badges("x" * 200, "Oracle"), badges("bob", "Oracle"))
     assert forum.step() == Stepped(deliveries=5, events=1, failed=1, drained=True)

@@ -5,12 +5,12 @@ import pytest
 from temple_ledger.domain.errors import ProjectionMisdeclared, SchemaMismatch
 from temple_ledger.domain.events import RoleAdded
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.read_models.operations import parked, retry
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.drift import Drift
 from temple_ledger.projections.histories import at, joined, role_added
 from temple_ledger.projections.member_projection import MemberProjection
@@ -29,14 +29,14 @@ def test_every_grant_counts() -> None:
 
 @pytest.mark.parametrize("batch", [1, 2, 1_000])
 def test_rows_are_stored_whatever_the_batches(database: Database, batch: int) -> None:
-    ledger = Ledger(database, projections=[grants, joins], batch=batch)
+    ledger = LedgerScenario(database, projections=[grants, joins], batch=batch)
     ledger.given(joined("ada", at(0)), role_added("ada", "Oracle", at(5)), role_added("ada", "Seeker", at(4)))
     ledger.when(role_added("ada", "Oracle", at(3)), role_added("bob", "Oracle", at(1)))
     ledger.then_rows(grants, GRANTS.name, "ada", [("Oracle", 2, at(5)), ("Seeker", 1, at(4))])
 
 
 def test_rows_of_another_version_stay_until_a_replay(database: Database) -> None:
-    ledger = Ledger(database, projections=[grants])
+    ledger = LedgerScenario(database, projections=[grants])
     ledger.given(role_added("ada", "Oracle", at(1)), role_added("ada", "Oracle", at(2)))
     ledger.catch_up()
     newer = _once_is_enough()
@@ -44,7 +44,7 @@ def test_rows_of_another_version_stay_until_a_replay(database: Database) -> None
     assert unverified is not None
     assert "temple replay grants" in unverified
     with pytest.raises(AssertionError, match="needs replay"):
-        Ledger(database, projections=[newer]).catch_up()
+        LedgerScenario(database, projections=[newer]).catch_up()
     assert ledger.rows(grants, GRANTS.name, "ada") == [("Oracle", 2, at(2))]
     shown: list[Drift] = []
     assert rebuild(database, newer, each=shown.append, agreed=lambda _: False) is None
@@ -56,7 +56,7 @@ def test_rows_of_another_version_stay_until_a_replay(database: Database) -> None
 
 
 def test_a_table_of_that_name_with_another_shape_is_refused(database: Database) -> None:
-    with database.connect(Role.OWNER) as connection:
+    with database.connect(DatabaseRole.OWNER) as connection:
         connection.execute("create table example_grants (user_id varchar(100), role text, times integer)")
     with pytest.raises(SchemaMismatch, match="example_grants"):
         bring_up_to_date(database, [grants])
@@ -79,7 +79,7 @@ def test_names_that_are_no_names_are_refused(name: str) -> None:
 
 def test_a_value_that_no_column_holds_parks_the_member(database: Database) -> None:
     narrow = _narrow()
-    ledger = Ledger(database, projections=[narrow])
+    ledger = LedgerScenario(database, projections=[narrow])
     ledger.when(role_added("ada", "Oracle", at(1)), role_added("ada", "A very long name", at(2)))
     ledger.then_rows(narrow, "example_narrow", "ada", [("Oracle",)])
     assert verify(database, narrow).parked == 1
@@ -113,27 +113,27 @@ def _narrow() -> MemberProjection[tuple[str, ...]]:
 
 
 def test_a_checkpoint_set_back_counts_nothing_twice(database: Database) -> None:
-    ledger = Ledger(database, projections=[grants, joins])
+    ledger = LedgerScenario(database, projections=[grants, joins])
     ledger.given(role_added("ada", "Oracle", at(1)), role_added("bob", "Oracle", at(2)))
     ledger.catch_up()
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute("update projection_checkpoint set position = position - 1, passed = passed - 1")
     ledger.then_rows(grants, GRANTS.name, "bob", [("Oracle", 1, at(2))])
 
 
 def test_a_parked_event_of_a_tally_is_counted_once_however_it_is_freed(database: Database) -> None:
     strict = _strict()
-    ledger = Ledger(database, projections=[strict])
+    ledger = LedgerScenario(database, projections=[strict])
     ledger.when(role_added("ada", "Oracle", at(1)), role_added("ada", "bad", at(2)))
     ledger.catch_up()
     ledger.then_verified()
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         failures = parked(connection, projection="strict")
     mended = _strict(bad="")
     assert verify(database, mended).ok, "a parked event is no drift"
     assert retry(database, mended, failures) == []
     assert retry(database, mended, failures) == []
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select role, times from example_strict order by role").fetchall() == [
             ("Oracle", 1),
             ("bad", 1),

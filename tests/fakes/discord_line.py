@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
-from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.sources.discord.frames import delivery_of, frame_of
 from temple_ledger.infrastructure.sources.discord.rest import Counted
 from tests.fakes.discord_guild import ENTRY, Dispatch, TrueGuild
@@ -45,7 +45,7 @@ class Line:
     def resume(self, frames: int) -> None:
         """The last *frames* again, as after a RESUME, and then the rest."""
         if self._sent and not self.away:
-            keep(self._connection, self._sent[-frames:])
+            store(self._connection, self._sent[-frames:])
             self._arrive(Dispatch("RESUMED", {}))
 
     def send(self, dispatches: Sequence[Dispatch], *, entries: str = "after") -> bool:
@@ -82,7 +82,7 @@ class Line:
         assert frame is not None
         delivery = delivery_of(frame, text, self.session, self.guild.now)
         self._sent.append(delivery)
-        keep(self._connection, [delivery])
+        store(self._connection, [delivery])
 
 
 class GuildRest:

@@ -10,9 +10,9 @@ from uuid import NAMESPACE_URL, uuid5
 import psycopg
 
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, Stored
-from temple_ledger.infrastructure.ingestion.inbox.store import Kept, keep
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, InboxDelivery
+from temple_ledger.infrastructure.ingestion.inbox.store import StoredDelivery, store
 from temple_ledger.infrastructure.ingestion.inbox.worker import Outcome, Translation
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -23,13 +23,13 @@ def delivery(body: str, *, source: str = "bells", kind: str = "rung", minute: in
     return Delivery(source, kind, raw, sha256(raw).digest(), NOON + timedelta(minutes=minute))
 
 
-def kept(database: Database, *deliveries: Delivery) -> list[Kept]:
-    with database.connect(Role.APPEND) as connection:
-        return keep(connection, deliveries)
+def kept(database: Database, *deliveries: Delivery) -> list[StoredDelivery]:
+    with database.connect(DatabaseRole.APPEND) as connection:
+        return store(connection, deliveries)
 
 
 def rows(database: Database, columns: str = "id, state, note, repeats") -> list[Any]:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         found = connection.execute(f"select {columns} from inbox order by id".encode()).fetchall()
     return [row[0] if len(row) == 1 else row for row in found]
 
@@ -47,11 +47,11 @@ class Bells:
 
     @staticmethod
     def table(database: Database) -> None:
-        with database.connect(Role.LOGIN) as connection:
+        with database.connect(DatabaseRole.LOGIN) as connection:
             connection.execute("create table bell (who text primary key, times integer not null)")
             connection.execute("grant select, insert, update on bell to temple_append")
 
-    def translate(self, connection: psycopg.Connection[Any], delivery: Stored) -> Translation:
+    def translate(self, connection: psycopg.Connection[Any], delivery: InboxDelivery) -> Translation:
         who = delivery.body.decode()
         if who == "test":
             return Translation(state=Outcome.SET_ASIDE, note="a test")

@@ -7,8 +7,8 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.ingestion.inbox.store import Kept, keep
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.ingestion.inbox.store import StoredDelivery, store
 from tests.inbox.builders import NOON, delivery, kept, rows
 
 
@@ -29,14 +29,14 @@ def test_a_delivery_that_comes_again_is_counted_and_not_kept_twice(database: Dat
         (False, True),
     ]
     assert rows(database, "body, repeats, extract(minute from last_received_at)::int") == [(b"a", 2, 9), (b"b", 1, 0)]
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select source, received, repeats from inbox_source").fetchall() == [("bells", 5, 3)]
 
 
 def test_writers_at_once_keep_each_delivery_once_count_all_and_lock_nobody_out_for_ever(database: Database) -> None:
     numbers = list(range(20))
 
-    def write(seed: int) -> list[Kept]:
+    def write(seed: int) -> list[StoredDelivery]:
         mine = random.Random(seed).sample(numbers, len(numbers))
         return kept(database, *[delivery(f"{each}", source=f"bells{each % 2}") for each in mine])
 
@@ -44,7 +44,7 @@ def test_writers_at_once_keep_each_delivery_once_count_all_and_lock_nobody_out_f
         done = list(pool.map(write, range(16)))
     assert sum(not each.repeated for written in done for each in written) == 20
     assert sorted(rows(database, "repeats")) == [15] * 20
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         found = connection.execute("select received, repeats from inbox_source order by source").fetchall()
     assert found == [(160, 150), (160, 150)]
 
@@ -52,24 +52,24 @@ def test_writers_at_once_keep_each_delivery_once_count_all_and_lock_nobody_out_f
 def test_of_one_source_a_smaller_id_was_committed_earlier(database: Database) -> None:
     """A writer that draws its ids and dawdles holds up the others of its source, and of no other one."""
     kept(database, delivery("first"), delivery("other", source="gongs"))
-    with database.connect(Role.APPEND, autocommit=False) as slow:
-        keep(slow, [delivery("slow")])
+    with database.connect(DatabaseRole.APPEND, autocommit=False) as slow:
+        store(slow, [delivery("slow")])
         assert kept(database, delivery("of another source", source="gongs"))
-        with database.connect(Role.APPEND) as quick:
+        with database.connect(DatabaseRole.APPEND) as quick:
             quick.execute("set lock_timeout = '50ms'")
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                keep(quick, [delivery("quick")])
+                store(quick, [delivery("quick")])
 
 
 def test_what_is_kept_is_never_altered(database: Database) -> None:
     kept(database, delivery("a"))
     for statement in ("update inbox set body = ''", "update inbox set received_at = now()", "truncate inbox"):
-        with database.connect(Role.APPEND) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with database.connect(DatabaseRole.APPEND) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement.encode())
 
 
-@pytest.mark.parametrize("role", [Role.READ, Role.PROJECT])
-def test_who_only_reads_sees_everything_but_bodies_and_changes_nothing(database: Database, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.READ, DatabaseRole.PROJECT])
+def test_who_only_reads_sees_everything_but_bodies_and_changes_nothing(database: Database, role: DatabaseRole) -> None:
     kept(database, delivery("a"))
     with database.connect(role) as connection:
         assert connection.execute("select id, kind, size, state from inbox").fetchone() is not None

@@ -11,9 +11,9 @@ import pytest
 
 from temple_ledger.domain.errors import DatabaseUnavailable, InvalidEvent
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.ingestion.inbox.delivery import Stored
-from temple_ledger.infrastructure.ingestion.inbox.worker import Stepped, Translating, Translation
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.ingestion.inbox.delivery import InboxDelivery
+from temple_ledger.infrastructure.ingestion.inbox.worker import Stepped, Translation, TranslationWorker
 from temple_ledger.infrastructure.log.append import LogAppender
 from tests.inbox.builders import NOON, Bells, delivery, kept, rows, rung
 from tests.killed import Moment, run_killed
@@ -28,18 +28,18 @@ def bells(database: Database) -> Database:
 
 
 def step(database: Database, translator: Bells | None = None, **named: Any) -> Stepped:
-    with Translating(database, translator or Bells(), **named) as translating:
-        return translating.step()
+    with TranslationWorker(database, translator or Bells(), **named) as worker:
+        return worker.step()
 
 
 def known(database: Database) -> dict[str, int]:
     """What the translator remembers: who rang, and how often."""
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         return dict(connection.execute("select who, times from bell").fetchall())
 
 
 def counted(database: Database) -> Any:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         return connection.execute("select deliveries, events, conflicts, failures from translator").fetchone()
 
 
@@ -71,10 +71,10 @@ def test_the_note_of_a_failed_delivery_says_where_and_never_what_was_in_it(bells
 
 def test_a_batch_is_no_longer_than_it_may_be(bells: Database) -> None:
     kept(bells, *[delivery(f"{number}") for number in range(5)])
-    with Translating(bells, Bells(), batch=2) as translating:
-        assert translating.step() == Stepped(deliveries=2, events=2)
-        assert translating.step() == Stepped(deliveries=2, events=2)
-        assert translating.step() == Stepped(deliveries=1, events=1, drained=True)
+    with TranslationWorker(bells, Bells(), batch=2) as worker:
+        assert worker.step() == Stepped(deliveries=2, events=2)
+        assert worker.step() == Stepped(deliveries=2, events=2)
+        assert worker.step() == Stepped(deliveries=1, events=1, drained=True)
 
 
 def test_each_source_has_its_own_translator(bells: Database) -> None:
@@ -102,13 +102,13 @@ def test_what_time_alone_makes_due_is_appended_once_nothing_waits(bells: Databas
     kept(bells, *[delivery(f"{number}") for number in range(3)])
     now = NOON
     clocks = Bells(due_at=[(NOON, "tower"), (NOON + timedelta(hours=1), "station")])
-    with Translating(bells, clocks, batch=3, clock=lambda: now) as translating:
+    with TranslationWorker(bells, clocks, batch=3, clock=lambda: now) as worker:
         # the batch was full: there may be more, which could change what is due
-        assert translating.step() == Stepped(deliveries=3, events=3)
-        assert translating.step() == Stepped(events=1, drained=True)
-        assert translating.step() == Stepped(drained=True)
+        assert worker.step() == Stepped(deliveries=3, events=3)
+        assert worker.step() == Stepped(events=1, drained=True)
+        assert worker.step() == Stepped(drained=True)
         now += timedelta(hours=1)
-        assert translating.step() == Stepped(events=1, drained=True)
+        assert worker.step() == Stepped(events=1, drained=True)
     assert log_rows(bells, "user_id") == ["0", "1", "2", "tower", "station"]
 
 
@@ -122,7 +122,7 @@ def test_a_failure_of_what_is_due_keeps_no_delivery_from_being_translated(bells:
 
 
 def test_a_delivery_is_not_blamed_for_what_would_fail_for_all(bells: Database) -> None:
-    with bells.connect(Role.LOGIN) as connection:
+    with bells.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("drop table bell")
     kept(bells, delivery("ada"))
     with pytest.raises(Exception, match="tables are missing"):
@@ -136,7 +136,7 @@ class Interrupted(Bells):
 
     met: list[str] = field(default_factory=list)
 
-    def translate(self, connection: psycopg.Connection[Any], delivery: Stored) -> Translation:
+    def translate(self, connection: psycopg.Connection[Any], delivery: InboxDelivery) -> Translation:
         if not self.met and delivery.body == b"bob":
             self.met.append("once")
             raise psycopg.errors.DeadlockDetected
@@ -153,7 +153,7 @@ def test_while_one_translates_a_source_another_leaves_it_alone(bells: Database) 
     kept(bells, delivery("ada"))
     step(bells)
     kept(bells, delivery("bob"))
-    with bells.connect(Role.APPEND, autocommit=False) as first:
+    with bells.connect(DatabaseRole.APPEND, autocommit=False) as first:
         first.execute("select from translator where source = 'bells' for update")
         assert step(bells) == Stepped(elsewhere=True)
     assert step(bells).deliveries == 1
@@ -172,8 +172,8 @@ def test_many_translators_at_once_translate_each_delivery_once(bells: Database) 
 
 
 def _drain(database: Database) -> None:
-    with Translating(database, Bells(), batch=3) as translating:
-        while not (stepped := translating.step()).drained or stepped.elsewhere:
+    with TranslationWorker(database, Bells(), batch=3) as worker:
+        while not (stepped := worker.step()).drained or stepped.elsewhere:
             pass
 
 
@@ -208,15 +208,15 @@ def _require_agreement(database: Database) -> None:
 
 def test_run_is_woken_by_a_delivery_and_ends_when_it_is_told(bells: Database) -> None:
     stop = threading.Event()
-    with Translating(bells, Bells()) as translating:
-        thread = threading.Thread(target=translating.run, args=(stop,))
+    with TranslationWorker(bells, Bells()) as worker:
+        thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
         for who in ("ada", "bob"):
             kept(bells, delivery(who))
-            translating.wake()
+            worker.wake()
             _wait_for_event(bells, who)
         stop.set()
-        translating.wake()
+        worker.wake()
         thread.join(5)
         assert not thread.is_alive()
 
@@ -225,16 +225,16 @@ def test_run_outlives_the_databases_absence(bells: Database) -> None:
     stop = threading.Event()
     with faulty_wire(bells) as wire:
         wire.cut()
-        with Translating(wire.database, Bells(), patience_seconds=0.1) as translating:
+        with TranslationWorker(wire.database, Bells(), patience_seconds=0.1) as worker:
             with pytest.raises(DatabaseUnavailable):
-                translating.step()
-            thread = threading.Thread(target=translating.run, args=(stop,))
+                worker.step()
+            thread = threading.Thread(target=worker.run, args=(stop,))
             thread.start()
             kept(bells, delivery("ada"))
             wire.mend()
             _wait_for_event(bells, "ada")
             stop.set()
-            translating.wake()
+            worker.wake()
             thread.join(5)
             assert not thread.is_alive()
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -53,6 +53,6 @@ def as_lines(*objects: dict[str, Any]) -> bytes:
 
 def rows(database: Database, columns: str = "id") -> list[Any]:
     """Of the whole log, by position; single values where one column is asked for."""
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         found = connection.execute(f"select {columns} from webhook_audit_log order by id".encode()).fetchall()
     return [row[0] if len(row) == 1 else row for row in found]

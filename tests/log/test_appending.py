@@ -11,7 +11,7 @@ import pytest
 
 from temple_ledger.domain.errors import DatabaseUnavailable, EventConflict, InvalidEvent
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from tests.log.builders import INSERT, NOON, joined, rows
 from tests.log.faulty_wire import faulty_wire
@@ -159,7 +159,7 @@ def test_a_lost_answer_to_many_ends_as_one_event_each(database: Database) -> Non
 
 def test_a_lost_connection_is_opened_again(database: Database, appender: LogAppender) -> None:
     appender.append(joined("ada"))
-    with database.connect(Role.LOGIN) as admin:
+    with database.connect(DatabaseRole.LOGIN) as admin:
         admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where application_name = 'temple append' and datname = current_database()"
@@ -183,7 +183,7 @@ def test_a_database_that_was_never_there_is_told_at_once(database: Database) -> 
 
 
 def test_an_append_waits_for_no_other(database: Database, appender: LogAppender) -> None:
-    with database.connect(Role.APPEND, autocommit=False) as other:
+    with database.connect(DatabaseRole.APPEND, autocommit=False) as other:
         other.execute(INSERT, {"user_id": "slow"})
         assert appender.append(joined("ada")).added
         other.rollback()
@@ -193,7 +193,7 @@ def test_two_that_append_one_event_at_once_agree(database: Database, appender: L
     """The second waits until the first has decided."""
     entry = joined("ada")
     outcomes: list[Appended] = []
-    with database.connect(Role.APPEND, autocommit=False) as first:
+    with database.connect(DatabaseRole.APPEND, autocommit=False) as first:
         first.execute(
             "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source)"
             " values (%s, %s, %s, %s, %s, %s)",
@@ -229,7 +229,7 @@ def test_deadlocked_appenders_both_succeed(database: Database) -> None:
 
 def wait_for_a_lock(database: Database) -> None:
     """Until some backend of this database waits for another one."""
-    with database.connect(Role.LOGIN) as admin:
+    with database.connect(DatabaseRole.LOGIN) as admin:
         for _ in range(500):
             waiting = admin.execute(
                 "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
@@ -243,5 +243,5 @@ def wait_for_a_lock(database: Database) -> None:
 def test_the_log_can_not_be_changed_by_whoever_appends(database: Database, appender: LogAppender) -> None:
     appender.append(joined("ada"))
     for attempt in ("update webhook_audit_log set user_id = 'eve'", "delete from webhook_audit_log"):
-        with database.connect(Role.APPEND) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with database.connect(DatabaseRole.APPEND) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(attempt.encode())

@@ -7,12 +7,12 @@ import psycopg
 import pytest
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 
 
 def test_closing_waits_for_whoever_is_at_work_and_lets_nobody_begin(database: Database) -> None:
-    connection = PatientConnection(database, Role.READ, application="a test")
+    connection = RetryingConnection(database, DatabaseRole.READ, application="a test")
     begun, counted = threading.Event(), []
 
     def work(opened: psycopg.Connection[Any]) -> int:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.export import Selection, exported_lines
 from temple_ledger.infrastructure.log.import_lines import import_lines
 from tests.log.builders import NOON, as_lines, line, rows
@@ -20,7 +20,7 @@ CONTENT = "event_id, timestamp, event_type, user_id, action, target, metadata, s
 
 @pytest.fixture
 def reading(database: Database) -> Iterator[psycopg.Connection[Any]]:
-    with database.connect(Role.READ) as opened:
+    with database.connect(DatabaseRole.READ) as opened:
         yield opened
 
 
@@ -45,7 +45,7 @@ def test_a_line_has_the_columns_of_the_log(database: Database, reading: psycopg.
 
 def test_an_event_that_was_folded_says_when(database: Database, reading: psycopg.Connection[Any]) -> None:
     fill(database, line("ada"), line("grace"))
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(
             "insert into projection_batch (projection, last_position, events, committed_at)"
             " values ('members', 1, 1, '2026-01-02 13:00:00+00')"
@@ -74,7 +74,7 @@ def test_an_export_makes_the_same_log_elsewhere(database: Database, reading: psy
     fill(database, *(line(f"member-{number}", metadata={"n": number}) for number in range(50)))
     before = rows(database, CONTENT)
     text = "".join(f"{each}\n" for each in exported_lines(reading, at_a_time=7)).encode()
-    with database.connect(Role.LOGIN) as admin:
+    with database.connect(DatabaseRole.LOGIN) as admin:
         # as if it were another ledger: what the log refuses, its owner may switch off
         admin.execute("alter table webhook_audit_log disable trigger webhook_audit_log_is_append_only")
         admin.execute("truncate webhook_audit_log")
@@ -85,7 +85,7 @@ def test_an_export_makes_the_same_log_elsewhere(database: Database, reading: psy
 def test_a_time_that_no_line_can_hold_is_shown_and_refused(
     database: Database, reading: psycopg.Connection[Any]
 ) -> None:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(
             "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source)"
             " values (gen_random_uuid(), 'infinity', 'discord_join', 'ada', 'joined', 'discord')"

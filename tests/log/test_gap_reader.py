@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.reader import GapReader
 from tests.log.builders import INSERT, rows
 
@@ -31,7 +31,7 @@ class Watched(psycopg.Cursor[Any]):
 
 @pytest.fixture
 def connection(database: Database) -> Iterator[Connection]:
-    with database.connect(Role.PROJECT) as opened:
+    with database.connect(DatabaseRole.PROJECT) as opened:
         yield opened
 
 
@@ -43,7 +43,7 @@ def reader(connection: Connection) -> GapReader:
 @contextmanager
 def appending(database: Database) -> Iterator[Connection]:
     """A transaction that is still open; rolled back at the end unless it was ended before."""
-    opened = database.connect(Role.APPEND, autocommit=False)
+    opened = database.connect(DatabaseRole.APPEND, autocommit=False)
     try:
         yield opened
     finally:
@@ -58,7 +58,7 @@ def insert(connection: Connection, user_id: str = "ada") -> int:
 
 
 def committed(database: Database, number: int = 1) -> list[int]:
-    with database.connect(Role.APPEND) as opened:
+    with database.connect(DatabaseRole.APPEND) as opened:
         return [insert(opened) for _ in range(number)]
 
 
@@ -168,7 +168,7 @@ def test_what_was_filled_passes_while_a_later_gap_is_waited_for(database: Databa
 
 def test_a_transaction_that_appends_nothing_blocks_nothing(database: Database, reader: GapReader) -> None:
     """However long it runs and whatever else it writes; nor does one on the log of another database."""
-    with database.connect(Role.PROJECT, autocommit=False) as long:
+    with database.connect(DatabaseRole.PROJECT, autocommit=False) as long:
         long.execute("select count(*) from webhook_audit_log")
         long.execute("insert into ledger_operation (kind, performed_by) values ('replay', 'ada')")
         with appending(database) as gone:
@@ -180,12 +180,12 @@ def test_a_transaction_that_appends_nothing_blocks_nothing(database: Database, r
 def test_an_appender_in_another_database_blocks_nothing(
     database: Database, reader: GapReader, connection: Connection
 ) -> None:
-    with database.connect(Role.LOGIN) as admin:
+    with database.connect(DatabaseRole.LOGIN) as admin:
         name = f"{admin.info.dbname}_other"
         admin.execute(f"create database {name}".encode())
     other = Database(database.dsn.replace(connection.info.dbname, name))
     try:
-        with other.connect(Role.LOGIN, autocommit=False) as elsewhere:
+        with other.connect(DatabaseRole.LOGIN, autocommit=False) as elsewhere:
             elsewhere.execute("create table webhook_audit_log (id bigint)")
             elsewhere.execute("insert into webhook_audit_log values (1)")
             with appending(database) as gone:
@@ -193,7 +193,7 @@ def test_an_appender_in_another_database_blocks_nothing(
             after = committed(database)[0]
             assert reader.look(START).settled == after
     finally:
-        with database.connect(Role.LOGIN) as admin:
+        with database.connect(DatabaseRole.LOGIN) as admin:
             admin.execute(f"drop database {name} with (force)".encode())
 
 
@@ -225,7 +225,7 @@ def test_a_prepared_transaction_is_waited_for_until_it_is_ended(
 
 def test_a_transaction_that_locked_the_table_first_is_waited_for(database: Database, reader: GapReader) -> None:
     """A stronger lock does not stand in for the one that an insert takes."""
-    with database.connect(Role.OWNER, autocommit=False) as owner:
+    with database.connect(DatabaseRole.OWNER, autocommit=False) as owner:
         owner.execute("lock table webhook_audit_log in share row exclusive mode")
         with appending(database) as gone:
             gone.execute("set lock_timeout = '100ms'")
@@ -336,7 +336,7 @@ def test_a_long_log_that_nobody_writes_to_is_settled_at_once_with_its_gaps(
 
 def test_a_reader_takes_no_connection_whose_statements_share_a_snapshot(database: Database) -> None:
     with (
-        database.connect(Role.PROJECT, autocommit=False) as connection,
+        database.connect(DatabaseRole.PROJECT, autocommit=False) as connection,
         pytest.raises(ValueError, match="autocommit"),
     ):
         GapReader(connection)

@@ -11,10 +11,10 @@ import pytest
 
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.log_entry import entry_of_line
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from tests.log.builders import as_lines, line, rows
 from tests.log.faulty_wire import faulty_wire
@@ -213,7 +213,7 @@ def test_rejects_are_in_the_order_of_the_lines_and_for_their_owner_only(database
 
 def test_what_only_the_database_refuses_is_rejected_too(database: Database, tmp_path: Path) -> None:
     """A rule that this code does not know, found by halves."""
-    with database.connect(Role.OWNER) as owner:
+    with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("alter table webhook_audit_log add constraint no_mallory check (user_id <> 'mallory')")
     rejects = tmp_path / "rejects.jsonl"
     names = ["ada", "mallory", "grace", "mary", "mallory"]
@@ -299,7 +299,7 @@ def test_a_database_that_is_not_there_is_told(database: Database) -> None:
 
 
 def test_an_import_is_announced(database: Database) -> None:
-    with Wakeup(database) as wakeup, Announcer(database) as announcer:
+    with Wakeup(database) as wakeup, Notifier(database) as notifier:
         assert wakeup.wait(0)
-        imported(database, as_lines(line()), announcer=announcer)
+        imported(database, as_lines(line()), notifier=notifier)
         assert wakeup.wait(20)

@@ -11,7 +11,7 @@ from temple_ledger.domain.errors import UndecodableEvent
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.position import START, Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.reader import events, member_events
 from tests.log.builders import NOON, joined, rows
@@ -21,7 +21,7 @@ ALL = Position(2**62)
 
 @pytest.fixture
 def reading(database: Database) -> Iterator[psycopg.Connection[Any]]:
-    with database.connect(Role.PROJECT) as opened:
+    with database.connect(DatabaseRole.PROJECT) as opened:
         yield opened
 
 
@@ -32,7 +32,7 @@ def append(database: Database, *entries: LogEntry) -> None:
 
 def insert_at(database: Database, timestamp: str, user_id: str = "ada") -> None:
     """Times and payloads that our appender refuses, and another one may have stored."""
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(
             "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, metadata, source)"
             " values (gen_random_uuid(), %s, 'discord_join', %s, 'joined', %s, 'discord')",

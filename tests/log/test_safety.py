@@ -5,7 +5,7 @@ import os
 import pytest
 
 from temple_ledger.domain.errors import UnsafeLog
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.migrations import migrate
 from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
 from temple_ledger.infrastructure.log.safety import require_safe_log, violations
@@ -78,49 +78,49 @@ BROKEN = {
 @pytest.fixture
 def log(database: Database) -> Database:
     """With three events, which the sequence can be compared to."""
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         for _ in range(3):
             connection.execute(INSERT, {"user_id": "ada"})
     return database
 
 
-@pytest.mark.parametrize("role", [Role.APPEND, Role.PROJECT, Role.READ])
-def test_a_log_as_it_was_migrated_is_safe(log: Database, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.APPEND, DatabaseRole.PROJECT, DatabaseRole.READ])
+def test_a_log_as_it_was_migrated_is_safe(log: Database, role: DatabaseRole) -> None:
     with log.connect(role) as connection:
         require_safe_log(connection)
 
 
 def test_an_empty_log_is_safe(database: Database) -> None:
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         require_safe_log(connection)
 
 
 def test_a_gap_at_the_end_is_safe(log: Database) -> None:
-    with log.connect(Role.APPEND, autocommit=False) as connection:
+    with log.connect(DatabaseRole.APPEND, autocommit=False) as connection:
         connection.execute(INSERT, {"user_id": "ada"})
         connection.rollback()
-    with log.connect(Role.PROJECT) as connection:
+    with log.connect(DatabaseRole.PROJECT) as connection:
         require_safe_log(connection)
 
 
 @pytest.mark.parametrize(("change", "said"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_log_is_refused_when(log: Database, change: str, said: str) -> None:
-    with log.connect(Role.OWNER) as owner:
+    with log.connect(DatabaseRole.OWNER) as owner:
         owner.execute(change.encode())
-    with log.connect(Role.PROJECT) as connection, pytest.raises(UnsafeLog, match=r"^[^\n]+$") as refused:
+    with log.connect(DatabaseRole.PROJECT) as connection, pytest.raises(UnsafeLog, match=r"^[^\n]+$") as refused:
         require_safe_log(connection)
     assert said in str(refused.value)
 
 
 def test_a_member_of_the_owner_may_draw_numbers(log: Database) -> None:
     """It could become the owner anyway; the login that migrates is one."""
-    with log.connect(Role.LOGIN) as admin, admin.transaction(force_rollback=True):
+    with log.connect(DatabaseRole.LOGIN) as admin, admin.transaction(force_rollback=True):
         admin.execute("create role temple_migrator in role temple_owner")
         require_safe_log(admin)
 
 
 def test_a_log_that_a_subscription_fills_is_refused(log: Database) -> None:
-    with log.connect(Role.LOGIN) as admin, admin.transaction(force_rollback=True):
+    with log.connect(DatabaseRole.LOGIN) as admin, admin.transaction(force_rollback=True):
         admin.execute(
             "create subscription elsewhere connection 'host=/nowhere' publication facts with (connect = false)"
         )
@@ -143,7 +143,7 @@ def test_a_standby_is_refused() -> None:
         os.chown(signal, owner.st_uid, owner.st_gid)
         server.start()
         with (
-            Database(server.dsn()).connect(Role.PROJECT) as connection,
+            Database(server.dsn()).connect(DatabaseRole.PROJECT) as connection,
             pytest.raises(UnsafeLog, match="connect to the primary"),
         ):
             require_safe_log(connection)

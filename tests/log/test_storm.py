@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.reader import GapReader, events
 from tests.log.builders import INSERT, rows
 
@@ -80,14 +80,14 @@ WAYS: tuple[Callable[[Connection, random.Random, str], None], ...] = (
 def append_until(stop: threading.Event, database: Database, number: int, seed: int) -> None:
     dice = random.Random(seed * 100 + number)
     ways = (*WAYS, prepared) if number < 2 else WAYS
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         while not stop.is_set():
             dice.choice(ways)(connection, dice, f"member-{number}")
 
 
 def read_until(stop: threading.Event, database: Database, seen: list[int]) -> None:
     """As the runner reads: look, then take what is settled; after the storm, to the end."""
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         reader = GapReader(connection, page=50)
         after = START
         while True:
@@ -102,7 +102,7 @@ def read_until(stop: threading.Event, database: Database, seen: list[int]) -> No
 
 
 def read_naively_until(stop: threading.Event, database: Database, seen: list[int]) -> None:
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         after = START
         while not stop.is_set():
             page = events(connection, after, Position(2**62), 1_000)
@@ -157,7 +157,7 @@ def test_backends_that_are_killed_leave_gaps_that_pass(database: Database) -> No
     reader = threading.Thread(target=read_until, args=(over, database, seen))
     for thread in [*threads, reader]:
         thread.start()
-    with database.connect(Role.LOGIN) as admin:
+    with database.connect(DatabaseRole.LOGIN) as admin:
         for _ in range(20):
             nap(admin, dice, 0.1)
             admin.execute(

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from tests.log.builders import joined, rows
 from tests.log.faulty_wire import faulty_wire
@@ -31,8 +31,8 @@ def wakeup(database: Database) -> Iterator[Wakeup]:
 
 
 @pytest.fixture
-def announcer(database: Database) -> Iterator[Announcer]:
-    with Announcer(database) as opened:
+def notifier(database: Database) -> Iterator[Notifier]:
+    with Notifier(database) as opened:
         yield opened
 
 
@@ -40,9 +40,9 @@ def notifications(connection: psycopg.Connection[Any], seconds: float) -> int:
     return len(list(connection.notifies(timeout=seconds)))
 
 
-def test_an_append_ends_a_wait(database: Database, wakeup: Wakeup, announcer: Announcer) -> None:
+def test_an_append_ends_a_wait(database: Database, wakeup: Wakeup, notifier: Notifier) -> None:
     started = time.monotonic()
-    with LogAppender(database, announcer=announcer) as appender:
+    with LogAppender(database, notifier=notifier) as appender:
         appender.append(joined("ada"))
     assert wakeup.wait(LONG)
     assert time.monotonic() - started < SOON
@@ -61,11 +61,11 @@ def test_a_new_listener_looks_first(database: Database) -> None:
 
 
 def test_many_appends_are_announced_together(database: Database) -> None:
-    with database.connect(Role.READ) as listener:
+    with database.connect(DatabaseRole.READ) as listener:
         listener.execute("listen temple_log")
         with (
-            Announcer(database, every_seconds=0.5) as announcer,
-            LogAppender(database, announcer=announcer) as appender,
+            Notifier(database, every_seconds=0.5) as notifier,
+            LogAppender(database, notifier=notifier) as appender,
         ):
             for number in range(50):
                 appender.append(joined(f"member-{number}"))
@@ -73,46 +73,46 @@ def test_many_appends_are_announced_together(database: Database) -> None:
 
 
 def test_what_came_after_an_announcement_is_announced_too(database: Database) -> None:
-    with database.connect(Role.READ) as listener, Announcer(database, every_seconds=0.05) as announcer:
+    with database.connect(DatabaseRole.READ) as listener, Notifier(database, every_seconds=0.05) as notifier:
         listener.execute("listen temple_log")
         for _ in range(3):
-            announcer.announce()
+            notifier.notify()
             assert list(listener.notifies(timeout=SOON, stop_after=1))
 
 
-def test_an_append_that_adds_nothing_is_not_announced(database: Database, announcer: Announcer) -> None:
+def test_an_append_that_adds_nothing_is_not_announced(database: Database, notifier: Notifier) -> None:
     entry = joined("ada")
     with LogAppender(database) as appender:
         appender.append(entry)
-    with database.connect(Role.READ) as listener:
+    with database.connect(DatabaseRole.READ) as listener:
         listener.execute("listen temple_log")
-        with LogAppender(database, announcer=announcer) as appender:
+        with LogAppender(database, notifier=notifier) as appender:
             appender.append(entry)
         assert notifications(listener, 0.2) == 0
 
 
-def test_an_announcer_without_a_database_fails_no_append(database: Database) -> None:
+def test_a_notifier_without_a_database_fails_no_append(database: Database) -> None:
     with faulty_wire(database) as wire:
         wire.cut()
         with (
-            Announcer(wire.database) as announcer,
-            LogAppender(database, announcer=announcer) as appender,
+            Notifier(wire.database) as notifier,
+            LogAppender(database, notifier=notifier) as appender,
         ):
             assert appender.append(joined("ada")).added
             assert appender.append(joined("grace")).added
     assert rows(database, "user_id") == ["ada", "grace"]
 
 
-def test_an_announcer_whose_connection_is_lost_opens_another(database: Database, wakeup: Wakeup) -> None:
-    with Announcer(database) as announcer:
-        announcer.announce()
+def test_a_notifier_whose_connection_is_lost_opens_another(database: Database, wakeup: Wakeup) -> None:
+    with Notifier(database) as notifier:
+        notifier.notify()
         assert wakeup.wait(LONG)
-        end_connections_of(database, "temple announce")
+        end_connections_of(database, "temple notify")
         deadline = time.monotonic() + LONG
-        announcer.announce()
+        notifier.notify()
         while not wakeup.wait(0.1):
             assert time.monotonic() < deadline
-            announcer.announce()
+            notifier.notify()
 
 
 def test_a_call_from_another_thread_ends_a_wait(wakeup: Wakeup) -> None:
@@ -149,8 +149,8 @@ def test_a_lost_connection_ends_the_wait_and_is_opened_again(database: Database,
     end_connections_of(database, "temple wakeup")
     assert wakeup.wait(LONG), "a notification may have been lost with it"
     assert wakeup.wait(LONG), "opened again, and nobody told what came in between"
-    with Announcer(database) as announcer:
-        announcer.announce()
+    with Notifier(database) as notifier:
+        notifier.notify()
         assert wakeup.wait(LONG)
 
 
@@ -171,7 +171,7 @@ def test_a_closed_wakeup_can_still_be_called(wakeup: Wakeup) -> None:
 
 
 def end_connections_of(database: Database, application: str) -> None:
-    with database.connect(Role.LOGIN) as admin:
+    with database.connect(DatabaseRole.LOGIN) as admin:
         found = admin.execute(
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
             " where application_name = %s and datname = current_database()",

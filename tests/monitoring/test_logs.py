@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.projections.histories import at
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
@@ -51,7 +51,7 @@ def test_nothing_that_was_planted_comes_out_again(
     port = free_port()
     process = spawn("--log-level", "debug", "run", "--metrics-port", str(port), **secrets)
     said.append(line_of(process, "Ctrl-C ends it"))
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(PLANT.encode())
     unfoldable(database, "bob", at(1))
     typed("projection", "wait", "members", "--timeout", "60")
@@ -66,7 +66,7 @@ def test_nothing_that_was_planted_comes_out_again(
     said.append(get(port, Authorization=f"Bearer {TOKEN}")[1])
     said.append(get(port, Authorization=f"Bearer {EMAIL}")[1])
     terminate = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'temple run'"
-    with database.connect(Role.LOGIN) as connection:
+    with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(terminate)
     said.append(line_of(process, "database error, trying again"))
     process.terminate()

@@ -10,11 +10,11 @@ from prometheus_client import CollectorRegistry
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.observability.metrics.event_totals import EventTotals
-from temple_ledger.infrastructure.observability.metrics.kept import Kept
+from temple_ledger.infrastructure.observability.metrics.kept import Cached
 from temple_ledger.infrastructure.observability.metrics.labels import OTHER
 from temple_ledger.infrastructure.observability.metrics.latency import BUCKETS, Latencies
 from temple_ledger.infrastructure.observability.metrics.ledger import LedgerCollector
@@ -27,7 +27,7 @@ from temple_ledger.infrastructure.processes.readings import readings
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.reconcile import reconcile
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.histories import at, joined, pledged, role_added
 from temple_ledger.projections.members import members
@@ -77,8 +77,8 @@ class Measured:
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    found = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    found = LedgerScenario(database)
     found.given(
         role_created("900000000000000001", "Oracle"),
         joined("100000000000000001", at(1)),
@@ -89,7 +89,7 @@ def ledger(database: Database) -> Ledger:
 
 
 @pytest.fixture
-def measured(ledger: Ledger) -> Iterator[Measured]:
+def measured(ledger: LedgerScenario) -> Iterator[Measured]:
     found = Measured(ledger.database)
     yield found
     found.collector.close()
@@ -170,7 +170,7 @@ def test_drift_is_told_by_table_and_counted_until_a_verify_finds_none(measured: 
 def test_a_database_that_does_not_answer_takes_only_its_own_figures_away(measured: Measured) -> None:
     measured.collector._deadline_seconds = 0.2
     measured.runner.beat()
-    with measured.database.connect(Role.OWNER, autocommit=False) as connection:
+    with measured.database.connect(DatabaseRole.OWNER, autocommit=False) as connection:
         connection.execute("lock table projection_checkpoint")
         started = time.monotonic()
         said = measured.scrape()
@@ -189,11 +189,11 @@ def test_a_database_that_is_away_is_told_at_once() -> None:
     assert time.monotonic() - started < 2
 
 
-def test_events_of_recent_hours_are_counted_at_once_and_old_ones_after_a_while(ledger: Ledger) -> None:
-    kept: Kept[object] = Kept()
+def test_events_of_recent_hours_are_counted_at_once_and_old_ones_after_a_while(ledger: LedgerScenario) -> None:
+    kept: Cached[object] = Cached()
     totals = EventTotals(NAMES, kept=kept)  # type: ignore[arg-type]
     ledger.catch_up()
-    with ledger.database.connect(Role.READ) as connection:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         assert events(totals, connection, "discord_join") == 1
         ledger.given(joined("bob", now()), joined("cid", at(1)))
         ledger.catch_up()
@@ -202,20 +202,20 @@ def test_events_of_recent_hours_are_counted_at_once_and_old_ones_after_a_while(l
         assert events(totals, connection, "discord_join") == 3
 
 
-def test_a_total_never_falls_though_a_replay_takes_events_back(ledger: Ledger) -> None:
+def test_a_total_never_falls_though_a_replay_takes_events_back(ledger: LedgerScenario) -> None:
     totals = EventTotals(NAMES)
     ledger.given(joined("bob", now()))
     ledger.catch_up()
-    with ledger.database.connect(Role.READ) as connection:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         before = events(totals, connection, "discord_join")
         altered(ledger.database, "delete from webhook_activity_hourly")
         assert events(totals, connection, "discord_join") == before
 
 
-def test_roles_beyond_the_bound_are_one_series(ledger: Ledger) -> None:
+def test_roles_beyond_the_bound_are_one_series(ledger: LedgerScenario) -> None:
     ledger.given(*(role_added(f"m{number}", f"role {number % 5}", at(4)) for number in range(20)))
     ledger.catch_up()
-    with ledger.database.connect(Role.READ) as connection:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         (family,) = RoleCounts(most=3)(connection)
     found = {sample.labels["role"]: sample.value for sample in family.samples}
     assert len(found) == 4
@@ -224,7 +224,7 @@ def test_roles_beyond_the_bound_are_one_series(ledger: Ledger) -> None:
 
 def test_a_dear_answer_is_kept_for_a_hundred_times_what_it_took() -> None:
     clock = Clock()
-    kept: Kept[int] = Kept(seconds=60, clock=clock)
+    kept: Cached[int] = Cached(seconds=60, clock=clock)
     answers = iter(range(100))
 
     def dear() -> int:
@@ -305,7 +305,7 @@ class Clock:
 
 
 def altered_log(database: Database, statement: str) -> None:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(statement.encode())
 
 
@@ -318,7 +318,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def test_in_trigger_mode_the_trigger_is_timed_and_nothing_is_unprocessed(measured: Measured, ledger: Ledger) -> None:
+def test_in_trigger_mode_the_trigger_is_timed_and_nothing_is_unprocessed(
+    measured: Measured, ledger: LedgerScenario
+) -> None:
     measured.catch_up()
     enable(measured.database, reason="a test")
     ledger.given(joined("bob", at(6)))

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from temple_ledger.infrastructure.database.connection import Role
-from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
+from temple_ledger.infrastructure.database.connection import DatabaseRole
+from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot, apply_snapshot
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, rows_of
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.recheck import Watching, look_again, looking
@@ -42,7 +42,7 @@ class Source:
 
         return asyncio.run(run())
 
-    def applies(self, snapshot_id: UUID, *, confirmed: bool = True) -> Applied:
+    def applies(self, snapshot_id: UUID, *, confirmed: bool = True) -> AppliedSnapshot:
         return apply_snapshot(
             self.feed.database, PatreonSettling(), snapshot_id, by="a test", confirmed=confirmed, chunk=3
         )
@@ -54,7 +54,7 @@ class Source:
         return self.found(snapshot_id)
 
     def found(self, snapshot_id: UUID) -> list[dict[str, Any]]:
-        with self.feed.database.connect(Role.READ) as connection:
+        with self.feed.database.connect(DatabaseRole.READ) as connection:
             return rows_of(list(all_findings(connection, snapshot_id)))
 
     def looks_again(self, asked: dict[str, datetime] | None = None) -> int:

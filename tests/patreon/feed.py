@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from temple_ledger.infrastructure.ingestion.inbox.store import keep
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.inbox.store import store
+from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
 from tests.patreon.bodies import START, encoded, member_document
 
@@ -27,10 +27,10 @@ class Feed:
     def __init__(self, database: Database, *, asks: bool = False) -> None:
         self.database = database
         self.now = START
-        self._translating = Translating(database, PatreonTranslator(asks=asks), clock=lambda: self.now)
+        self._worker = TranslationWorker(database, PatreonTranslator(asks=asks), clock=lambda: self.now)
 
     def close(self) -> None:
-        self._translating.close()
+        self._worker.close()
 
     def later(self, **units: float) -> None:
         self.now += timedelta(**units)
@@ -46,11 +46,11 @@ class Feed:
         body = document if isinstance(document, bytes) else encoded(document)
         digest = digest_of(kind.encode(), body + json.dumps(details).encode() if details else body)
         delivery = Delivery("patreon", kind, body, digest, self.now, "main", details)
-        with self.database.connect(Role.APPEND) as connection, connection.transaction():
-            keep(connection, [delivery])
+        with self.database.connect(DatabaseRole.APPEND) as connection, connection.transaction():
+            store(connection, [delivery])
 
     def translates(self) -> None:
-        while not self._translating.step().drained:
+        while not self._worker.step().drained:
             pass
 
     def update(self, *tiers: tuple[str, str, int], **said: Any) -> None:
@@ -58,21 +58,21 @@ class Feed:
 
     def told(self) -> list[Told]:
         """All that the log says, in its order."""
-        with self.database.connect(Role.READ) as connection:
+        with self.database.connect(DatabaseRole.READ) as connection:
             rows = connection.execute("select user_id, action, target from webhook_audit_log order by id")
             return [Told(*row) for row in rows]
 
     def metadata(self) -> list[dict[str, Any]]:
-        with self.database.connect(Role.READ) as connection:
+        with self.database.connect(DatabaseRole.READ) as connection:
             return [row[0] for row in connection.execute("select metadata from webhook_audit_log order by id")]
 
     def times(self) -> list[datetime]:
-        with self.database.connect(Role.READ) as connection:
+        with self.database.connect(DatabaseRole.READ) as connection:
             return [row[0] for row in connection.execute("select timestamp from webhook_audit_log order by id")]
 
     def outcomes(self) -> list[tuple[str, str | None]]:
         """State and note of each delivery."""
-        with self.database.connect(Role.READ) as connection:
+        with self.database.connect(DatabaseRole.READ) as connection:
             return [(row[0], row[1]) for row in connection.execute("select state, note from inbox order by id")]
 
     def then_told(self, expected: Sequence[tuple[str, str, str | None]]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from temple_ledger.infrastructure.sources.patreon.membership import NOT_SAID, Membership, Tier
 from temple_ledger.infrastructure.sources.patreon.membership_json import said_as_json, said_of_json
-from temple_ledger.infrastructure.sources.patreon.strict_json import MAX_DEPTH, Unreadable, read_json
+from temple_ledger.infrastructure.sources.patreon.strict_json import MAX_DEPTH, UnreadableBody, read_json
 from temple_ledger.infrastructure.sources.patreon.webhook_body import Aside, Described, read_body
 from tests.patreon.bodies import (
     ACOLYTE,
@@ -151,7 +151,7 @@ def test_the_sum_ever_paid_has_an_older_name() -> None:
     ],
 )
 def test_what_no_database_keeps_and_no_sender_means_is_not_read(raw: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableBody):
         read_json(raw)
 
 
@@ -161,7 +161,7 @@ def test_what_is_odd_and_harmless_is_read(raw: bytes) -> None:
 
 
 def test_the_message_never_repeats_the_body() -> None:
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnreadableBody) as caught:
         read_json(b'{"email": "iris@example.org", "email": "iris@example.org"}')
     assert "iris" not in str(caught.value)
 
@@ -213,7 +213,7 @@ def test_anything_anywhere_is_read_set_aside_or_refused(path: str, value: Any) -
     """Never another error: a body is a stranger's."""
     try:
         found = read_body("members:update", json.dumps(changed(path, value)).encode())
-    except Unreadable:
+    except UnreadableBody:
         return
     if isinstance(found, Described):
         assert said_of_json(json.loads(json.dumps(said_as_json(found.membership)))).member_id
@@ -221,7 +221,7 @@ def test_anything_anywhere_is_read_set_aside_or_refused(path: str, value: Any) -
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_set_aside_or_refused(raw: bytes) -> None:
-    with contextlib.suppress(Unreadable):
+    with contextlib.suppress(UnreadableBody):
         read_body("members:update", raw)
 
 

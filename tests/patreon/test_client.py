@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import pytest
 
 from temple_ledger.domain.errors import PlatformUnavailable, Refused
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.sources.patreon.client import MOST_ATTEMPTS, PatreonClient
 from temple_ledger.infrastructure.sources.patreon.paging import Page, Read, read_members
-from temple_ledger.infrastructure.sources.patreon.rate_limit import Pace
+from temple_ledger.infrastructure.sources.patreon.rate_limit import RateLimit
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
 from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.patreon.bodies import ACOLYTE, DISCORD, MEMBER, member_document
@@ -57,7 +57,7 @@ async def client(patreon: FakePatreon, clock: Clock, access: Any = None) -> Asyn
     made = PatreonClient(
         access or Given1(),
         url=patreon.url,
-        pace=Pace(clock.monotonic, clock.sleep),
+        pace=RateLimit(clock.monotonic, clock.sleep),
         sleep=clock.sleep,
         clock=clock.now,
     )
@@ -187,7 +187,7 @@ def test_an_answer_that_is_no_document_is_a_sentence(patreon: FakePatreon, clock
 
 
 def test_requests_keep_to_the_limits(clock: Clock) -> None:
-    pace = Pace(clock.monotonic, clock.sleep, limits=((5, 2.0), (9, 60.0)))
+    pace = RateLimit(clock.monotonic, clock.sleep, limits=((5, 2.0), (9, 60.0)))
     times = []
 
     async def run() -> None:
@@ -222,7 +222,7 @@ def refreshes(patreon: FakePatreon) -> int:
 
 
 def stored(database: Database) -> tuple[str, str] | None:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         return connection.execute("select access_token, refresh_token from patreon_token").fetchone()
 
 

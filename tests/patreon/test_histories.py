@@ -14,10 +14,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from temple_ledger.infrastructure.ingestion.inbox.store import keep
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.ingestion.inbox.store import store
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from tests.fakes.patreon import FakePatreon, Oddities
 from tests.fakes.patreon_sender import Sender
 from tests.killed import run_killed
@@ -83,7 +83,7 @@ class Story:
 
     def told(self) -> dict[str, list[Held]]:
         found: dict[str, list[Held]] = {}
-        with self.feed.database.connect(Role.READ) as connection:
+        with self.feed.database.connect(DatabaseRole.READ) as connection:
             rows = connection.execute(
                 "select user_id, metadata ->> 'standing', target from webhook_audit_log order by id"
             )
@@ -152,7 +152,7 @@ class Story:
             self.feed.translates()
 
     def _is_due(self) -> bool:
-        with self.feed.database.connect(Role.READ) as connection:
+        with self.feed.database.connect(DatabaseRole.READ) as connection:
             found = connection.execute("select from patreon_member where look_again_at <= %s", [self.feed.now])
             return found.rowcount > 0
 
@@ -161,8 +161,8 @@ class Story:
             return False
         digest = digest_of(trigger.encode(), body)
         delivery = Delivery("patreon", trigger, body, digest, self.feed.now, "main")
-        with self.feed.database.connect(Role.APPEND) as connection, connection.transaction():
-            keep(connection, [delivery])
+        with self.feed.database.connect(DatabaseRole.APPEND) as connection, connection.transaction():
+            store(connection, [delivery])
         return True
 
 
@@ -179,9 +179,9 @@ def story(database: Database, patreon: FakePatreon, *, asks: bool, kills: bool =
 def then_equal_to_the_truth(told: Story) -> None:
     expected = {user_id: held for user_id, held in told.truth.held().items() if held != NOTHING}
     assert {user_id: held[-1] for user_id, held in told.told().items() if held[-1] != NOTHING} == expected
-    ledger = Ledger(told.feed.database)
+    ledger = LedgerScenario(told.feed.database)
     ledger.catch_up()
-    with told.feed.database.connect(Role.READ) as connection:
+    with told.feed.database.connect(DatabaseRole.READ) as connection:
         rows = connection.execute(
             "select user_id, patreon_tier from temple_member_status where patreon_tier is not null"
         )

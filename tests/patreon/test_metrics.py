@@ -1,13 +1,13 @@
 """What Prometheus is told of Patreon."""
 
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.sources.patreon.metrics import patreon_doubts as reading
 from tests.patreon.bodies import ACOLYTE, FREE, at
 from tests.patreon.feed import Feed
 
 
 def told(feed: Feed) -> dict[tuple[str, str], float]:
-    with feed.database.connect(Role.READ) as connection:
+    with feed.database.connect(DatabaseRole.READ) as connection:
         return {
             (sample.name, "".join(sample.labels.values())): sample.value
             for metric in reading(connection)
@@ -22,7 +22,7 @@ def test_doubts_are_told(asking: Feed) -> None:
 
 
 def test_a_refused_refresh_is_told_without_the_token(feed: Feed) -> None:
-    with feed.database.connect(Role.APPEND) as connection:
+    with feed.database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(
             "insert into patreon_token "
             "values ('creator', 'access', 'refresh', '', now(), now(), to_timestamp(60), now())"

@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.sources.patreon.webhooks import kept_webhooks
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401
 from tests.fakes.patreon import FakePatreon
@@ -104,11 +104,11 @@ def test_a_paused_webhook_is_found_and_kept(typed: Typed, patreon: FakePatreon, 
     )
     ended = typed("webhooks", "--json")
     assert (ended.code, ended.data[0]["paused"], ended.data[0]["failures"]) == (3, True, 7)
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         assert [each.last_attempted_at for each in kept_webhooks(connection)] == [START]
     patreon.webhooks.clear()
     assert typed("webhooks").code == 0
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         assert kept_webhooks(connection) == []
 
 
@@ -132,9 +132,9 @@ def test_status_tells_of_a_paused_webhook_and_of_doubts_that_nobody_settles(
 
 
 @pytest.fixture
-def community(feed: Feed) -> Ledger:
+def community(feed: Feed) -> LedgerScenario:
     """DISCORD pays for Acolyte and has not its role; OTHER_DISCORD has it and pays for Novice."""
-    ledger = Ledger(feed.database)
+    ledger = LedgerScenario(feed.database)
     ledger.given(
         role_created(ACOLYTE_ROLE, "Temple Acolyte", START),
         role_created(NOVICE_ROLE, "Temple Novice", START),
@@ -153,7 +153,7 @@ def community(feed: Feed) -> Ledger:
 
 def test_drift_is_who_pays_without_the_role_and_who_holds_it_without_paying(
     temple: Typed,  # noqa: F811
-    community: Ledger,
+    community: LedgerScenario,
 ) -> None:
     ended = temple("drift", "--json")
     assert ended.code == 3
@@ -164,14 +164,14 @@ def test_drift_is_who_pays_without_the_role_and_who_holds_it_without_paying(
     assert "1 patron with a Discord account not seen in the guild" in ended.stderr
 
 
-def test_no_drift_is_no_drift(temple: Typed, community: Ledger) -> None:  # noqa: F811
+def test_no_drift_is_no_drift(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
     assert temple("drift", "--role", "Temple Novice").code == 0
 
 
 @pytest.mark.parametrize("tier", ["Acolyte", ACOLYTE[0], "acolyte"])
 def test_the_roles_of_the_settings_count_before_those_of_patreon(
     temple: Typed,  # noqa: F811
-    community: Ledger,
+    community: LedgerScenario,
     tier: str,
 ) -> None:
     ended = temple("drift", "--json", TEMPLE_TIER_ROLES=f"{tier}=Temple Novice")
@@ -180,7 +180,7 @@ def test_the_roles_of_the_settings_count_before_those_of_patreon(
     ]
 
 
-def test_a_role_that_nobody_knows_is_a_sentence(temple: Typed, community: Ledger) -> None:  # noqa: F811
+def test_a_role_that_nobody_knows_is_a_sentence(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
     ended = temple("drift", TEMPLE_TIER_ROLES="Acolyte=Tempel Acolyte")
     assert ended.code == 1
     assert "did you mean Temple Acolyte" in ended.stderr
@@ -190,7 +190,7 @@ def test_without_any_role_of_a_tier_it_is_refused(temple: Typed, database: Datab
     assert temple("drift").code == 5
 
 
-def test_a_tier_that_has_no_role_is_named(temple: Typed, community: Ledger, feed: Feed) -> None:  # noqa: F811
+def test_a_tier_that_has_no_role_is_named(temple: Typed, community: LedgerScenario, feed: Feed) -> None:  # noqa: F811
     feed.update(("9100009", "Patron Saint", 90_000), member="saint", user="9", discord="700000000000000009")
     community.catch_up()
     assert "no role is known for tier Patron Saint, which 1 member pay for" in temple("drift").stderr

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from tests.cli.conftest import Typed, environment, home, spawn, temple  # noqa: F401
 from tests.fakes.patreon import FakePatreon
@@ -64,7 +64,7 @@ def receiver(spawn: Spawn, patreon: FakePatreon) -> Receiver:  # noqa: F811
 @pytest.fixture
 def log(database: Database) -> Iterator[Callable[[int], list[Any]]]:
     """So many events, once they are there."""
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         connection.execute(statement("log_listen"))
 
         def events(number: int) -> list[Any]:

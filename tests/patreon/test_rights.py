@@ -3,19 +3,19 @@
 import psycopg
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 
 TABLES = ("patreon_member", "patreon_link", "patreon_person", "patreon_tier", "patreon_webhook")
 
 
-@pytest.mark.parametrize("role", [Role.APPEND, Role.PROJECT, Role.READ])
-def test_everybody_reads_what_is_known_and_how_the_token_is(database: Database, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.APPEND, DatabaseRole.PROJECT, DatabaseRole.READ])
+def test_everybody_reads_what_is_known_and_how_the_token_is(database: Database, role: DatabaseRole) -> None:
     with database.connect(role) as connection:
         for table in (*TABLES, "patreon_token_state"):
             connection.execute(f"select * from {table}".encode())
 
 
-@pytest.mark.parametrize("role", [Role.PROJECT, Role.READ])
+@pytest.mark.parametrize("role", [DatabaseRole.PROJECT, DatabaseRole.READ])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -24,11 +24,11 @@ def test_everybody_reads_what_is_known_and_how_the_token_is(database: Database, 
         "update patreon_token set access_token = 'mine'",
     ],
 )
-def test_only_who_appends_writes_and_sees_tokens(database: Database, role: Role, statement: str) -> None:
+def test_only_who_appends_writes_and_sees_tokens(database: Database, role: DatabaseRole, statement: str) -> None:
     with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.encode())
 
 
 def test_no_role_forgets_a_token(database: Database) -> None:
-    with database.connect(Role.APPEND) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with database.connect(DatabaseRole.APPEND) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("delete from patreon_token")

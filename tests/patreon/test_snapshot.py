@@ -9,12 +9,12 @@ import pytest
 from temple_ledger.domain.errors import PlatformUnavailable
 from temple_ledger.domain.events import MembershipStarted
 from temple_ledger.domain.log_entry import entry_of_event
-from temple_ledger.infrastructure.database.connection import Role
-from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied
-from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+from temple_ledger.infrastructure.database.connection import DatabaseRole
+from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot
+from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import read_snapshot
 from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from tests.fakes.patreon import FakePatreon
 from tests.patreon.asking import Source
 from tests.patreon.bodies import (
@@ -112,7 +112,7 @@ def test_an_incomplete_snapshot_ends_nobody_and_is_not_applied(source: Source) -
     source.patreon.oddities.hides = 1
     snapshot_id = source.takes()
     assert classes(source.found(snapshot_id)) == [("unknown to us", OTHER_DISCORD, None, "Novice")]
-    with pytest.raises(Held, match="not complete"):
+    with pytest.raises(HeldBack, match="not complete"):
         source.applies(snapshot_id)
 
 
@@ -123,7 +123,7 @@ def test_patreon_away_in_the_middle_leaves_nothing_to_apply(source: Source) -> N
     source.patreon.oddities.after_page = lambda number: source.patreon.fails(403)
     with pytest.raises(PlatformUnavailable):
         source.takes()
-    with source.feed.database.connect(Role.READ) as connection:
+    with source.feed.database.connect(DatabaseRole.READ) as connection:
         (snapshot_id,) = connection.execute("select id from snapshot").fetchone() or (None,)
         assert read_snapshot(connection, snapshot_id).complete is False
 
@@ -132,7 +132,7 @@ def test_many_who_would_lose_hold_it_back(source: Source) -> None:
     for number in range(30):
         source.feed.update(ACOLYTE, member=f"member-{number}", user=str(number + 1), discord=str(number + 100))
     snapshot_id = source.takes()
-    with pytest.raises(Held, match="30 of 30"):
+    with pytest.raises(HeldBack, match="30 of 30"):
         source.applies(snapshot_id, confirmed=False)
     assert source.applies(snapshot_id).events == 30
 
@@ -141,7 +141,7 @@ def test_applying_twice_tells_once(source: Source) -> None:
     source.patreon.put(member_document(ACOLYTE))
     snapshot_id = source.takes()
     assert source.applies(snapshot_id).events == 1
-    assert source.applies(snapshot_id) == Applied(0, 0, 0, before=True)
+    assert source.applies(snapshot_id) == AppliedSnapshot(0, 0, 0, before=True)
 
 
 def test_whoever_was_heard_of_since_is_left_alone(source: Source) -> None:
@@ -176,7 +176,7 @@ def test_what_was_read_shows_later_which_body_is_old(source: Source) -> None:
 
 def test_what_somebody_else_told_the_log_counts(source: Source) -> None:
     """An import from before this translator: the same is not told again, and what is gone ends."""
-    ledger = Ledger(source.feed.database)
+    ledger = LedgerScenario(source.feed.database)
     for user_id, tier in ((DISCORD, "Acolyte"), (OTHER_DISCORD, "Oracle")):
         started = MembershipStarted(user_id=user_id, occurred_at=START, source="patreon", tier=tier)
         ledger.append([entry_of_event(started, event_id=uuid4())])
@@ -187,7 +187,7 @@ def test_what_somebody_else_told_the_log_counts(source: Source) -> None:
 
 
 def test_only_some_campaigns_say_nothing_of_what_others_told(source: Source) -> None:
-    ledger = Ledger(source.feed.database)
+    ledger = LedgerScenario(source.feed.database)
     started = MembershipStarted(user_id=DISCORD, occurred_at=START, source="patreon", tier="Acolyte")
     ledger.append([entry_of_event(started, event_id=uuid4())])
     ledger.catch_up()
@@ -198,7 +198,7 @@ def test_only_some_campaigns_say_nothing_of_what_others_told(source: Source) -> 
 def test_a_tier_that_somebody_appended_by_hand_is_put_right(source: Source) -> None:
     source.feed.update(ACOLYTE)
     source.patreon.put(member_document(ACOLYTE))
-    ledger = Ledger(source.feed.database)
+    ledger = LedgerScenario(source.feed.database)
     by_hand = MembershipStarted(user_id=DISCORD, occurred_at=at(days=1), source="manual", tier="Oracle")
     ledger.append([entry_of_event(by_hand, event_id=uuid4())])
     ledger.catch_up()
@@ -212,7 +212,7 @@ def test_a_snapshot_killed_between_two_chunks_goes_on(source: Source) -> None:
     for number in range(8):
         source.patreon.put(member_document(ACOLYTE, member=f"member-{number}", user=str(number + 1), discord=None))
     snapshot_id = source.takes()
-    with source.feed.database.connect(Role.APPEND) as connection:
+    with source.feed.database.connect(DatabaseRole.APPEND) as connection:
         from temple_ledger.infrastructure.ingestion.snapshots.apply import _chunk
 
         _chunk(connection, PatreonSettling(), read_snapshot(connection, snapshot_id), 3)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Role
+from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.sources.patreon.translator import GONE, asked_details
 from tests.patreon.bodies import (
     ACOLYTE,
@@ -409,7 +409,7 @@ def test_what_describes_no_membership_is_kept_and_tells_nothing(
 def test_no_name_and_no_address_leaves_the_inbox(feed: Feed) -> None:
     feed.update(ACOLYTE)
     feed.update(status="former_patron", noise="Iris Novák called", discord=None)
-    with feed.database.connect(Role.READ) as connection:
+    with feed.database.connect(DatabaseRole.READ) as connection:
         tables = ("webhook_audit_log", "patreon_member", "patreon_link", "patreon_person", "patreon_tier")
         kept = [
             str(row)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from temple_ledger.domain.events import RoleCreated, RoleDeleted, RoleRenamed
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.projections.histories import DAY_ONE
 
 UNFOLDABLE = """
@@ -28,7 +28,7 @@ def role_deleted(role: str, when: datetime = DAY_ONE) -> RoleDeleted:
 
 def unfoldable(database: Database, user_id: str, when: datetime | str) -> Position:
     """A row that our own append would refuse: a role added, but which?"""
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         row = connection.execute(UNFOLDABLE, (when, user_id)).fetchone()
         assert row is not None
         return Position(row[0])
@@ -36,13 +36,13 @@ def unfoldable(database: Database, user_id: str, when: datetime | str) -> Positi
 
 def altered(database: Database, statement: str) -> None:
     """What somebody with too many rights does to a derived table by hand."""
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(statement.encode())
 
 
 def now(database: Database) -> datetime:
     """By the clock that says when events were recorded."""
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         row = connection.execute("select clock_timestamp()").fetchone()
         assert row is not None
         found: datetime = row[0]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from temple_ledger.domain.errors import InvalidEvent
-from temple_ledger.infrastructure.queries.as_of import Moment, beginning, end
+from temple_ledger.infrastructure.queries.as_of import AsOf, beginning, end
 
 
 def test_a_date_is_its_first_microsecond_where_something_begins() -> None:
@@ -29,5 +29,5 @@ def test_a_time_that_is_not_certain_is_refused(text: str) -> None:
 
 
 def test_a_moment_reads_as_a_sentence_goes_on() -> None:
-    assert str(Moment()) == "now"
-    assert str(Moment(as_of=beginning("2026-03-01"))) == "as of 2026-03-01T00:00:00.000000+00:00"
+    assert str(AsOf()) == "now"
+    assert str(AsOf(as_of=beginning("2026-03-01"))) == "as of 2026-03-01T00:00:00.000000+00:00"

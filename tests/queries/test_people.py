@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from temple_ledger.infrastructure.queries.in_people import told_in_people
+from temple_ledger.infrastructure.queries.in_people import describe_in_people
 from temple_ledger.infrastructure.queries.role_directory import NamedRole, RoleDirectory
 from temple_ledger.projections.drift import Drift, DriftKind
 
@@ -23,7 +23,7 @@ def test_stored_roles_that_the_log_does_not_have_are_lost_and_the_others_gained(
         *(role_drift(str(number), DriftKind.MISSING) for number in range(20, 23)),
         role_drift("40", DriftKind.DIFFERENT, "granted_at"),
     ]
-    assert told_in_people(drifts, DIRECTORY) == [
+    assert describe_in_people(drifts, DIRECTORY) == [
         "17 members lose Oracle",
         "3 members gain Oracle",
         "1 member keeps Oracle with another granted_at",
@@ -37,7 +37,7 @@ def test_a_change_of_status_or_tier_says_from_what_to_what() -> None:
         status_drift("bob", "patreon_tier", None, "Gold"),
         status_drift("bob", "last_activity", 1, 2),
     ]
-    assert told_in_people(drifts, DIRECTORY) == [
+    assert describe_in_people(drifts, DIRECTORY) == [
         "2 members change status from departed to active",
         "1 member changes patreon_tier from none to Gold",
         "1 member changes last_activity",
@@ -47,4 +47,4 @@ def test_a_change_of_status_or_tier_says_from_what_to_what() -> None:
 def test_other_tables_are_told_by_their_rows() -> None:
     key = {"hour": "12", "event_type": "discord_join", "action": "joined", "source": "discord"}
     drift = Drift("activity", DriftKind.DIFFERENT, "webhook_activity_hourly", None, key, "events", 1, 2)
-    assert told_in_people([drift], DIRECTORY) == ["1 count of webhook_activity_hourly changes events"]
+    assert describe_in_people([drift], DIRECTORY) == ["1 count of webhook_activity_hourly changes events"]

@@ -3,7 +3,7 @@
 import pytest
 
 from temple_ledger.domain.errors import UnknownName
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.queries import projection_status as reading
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import (
@@ -13,7 +13,7 @@ from temple_ledger.infrastructure.queries.projection_status import (
 )
 from temple_ledger.infrastructure.read_models.operations import set_state
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.histories import at, joined
@@ -29,7 +29,7 @@ def status_of(database: Database, name: str, installed: dict[str, Projection] = 
         return projection_status(connection, installed, name)
 
 
-def test_what_is_not_folded_yet_is_the_lag(ledger: Ledger) -> None:
+def test_what_is_not_folded_yet_is_the_lag(ledger: LedgerScenario) -> None:
     ledger.given(joined("ada", at(1)), joined("bob", at(2)))
     behind = status_of(ledger.database, "members")
     assert (behind.state, behind.position, behind.lag_events) == ("running", 0, 2)
@@ -39,7 +39,9 @@ def test_what_is_not_folded_yet_is_the_lag(ledger: Ledger) -> None:
     assert (there.lag_events, there.lag_seconds, there.lag, there.passed) == (0, 0, "none", 2)
 
 
-def test_a_great_lag_is_not_counted_but_told_by_positions(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_great_lag_is_not_counted_but_told_by_positions(
+    ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
     positions = ledger.given(*(joined(f"member {number}", at(number)) for number in range(5)))
     monkeypatch.setattr(reading, "COUNTED_LAG", 2)
     assert status_of(ledger.database, "members").lag_events == positions[-1]
@@ -77,14 +79,14 @@ def test_a_projection_of_another_installation_is_shown_as_not_installed(database
 
 def test_the_leader_is_whoever_holds_the_lease_and_is_alive(database: Database) -> None:
     lease = Lease()
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         lease.take(connection, ["members"])
         assert status_of(database, "members").leader == lease.description
         assert status_of(database, "activity").leader is None
 
 
 def test_the_librarys_tracking_is_no_projection_of_ours(database: Database) -> None:
-    with database.connect(Role.PROJECT) as connection:
+    with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute("insert into projection_checkpoint (projection, version) values ('tracking:a:b', 0)")
     with snapshot(database) as connection:
         assert [each.name for each in projection_statuses(connection, INSTALLED)] == ["members", "activity"]

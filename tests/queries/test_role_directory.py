@@ -12,7 +12,7 @@ from temple_ledger.infrastructure.queries.role_directory import (
     read_directory,
     require_role,
 )
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, role_added, role_removed
 from tests.queries.builders import role_created, role_deleted, role_renamed
 
@@ -55,7 +55,7 @@ def test_a_name_that_may_be_two_roles_is_answered_with_their_ids() -> None:
         DIRECTORY.find("SEEKER")
 
 
-def test_the_directory_has_the_newest_name_and_the_last_one_of_a_deleted_role(ledger: Ledger) -> None:
+def test_the_directory_has_the_newest_name_and_the_last_one_of_a_deleted_role(ledger: LedgerScenario) -> None:
     ledger.given(
         role_created("1", "Acolyte", at(1)),
         role_renamed("1", "Oracle", at(2)),
@@ -67,7 +67,7 @@ def test_the_directory_has_the_newest_name_and_the_last_one_of_a_deleted_role(le
     assert list(found) == [NamedRole("1", "Oracle", False), NamedRole("2", "Seeker", True)]
 
 
-def test_a_role_that_has_no_name_but_was_once_given_is_known(ledger: Ledger) -> None:
+def test_a_role_that_has_no_name_but_was_once_given_is_known(ledger: LedgerScenario) -> None:
     ledger.given(joined("ada"), role_added("ada", "400"), role_removed("ada", "400", at(1)))
     with snapshot(ledger.database) as connection:
         assert require_role(connection, read_directory(connection), "400") == "400"

@@ -11,7 +11,7 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models.operations import parked, skip
@@ -21,7 +21,7 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.drift import Drift, DriftKind
 from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
@@ -36,15 +36,15 @@ BOTH: list[Projection] = [members, activity]
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    ledger = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    ledger = LedgerScenario(database)
     for number in range(30):
         history(ledger, f"m{number:02}")
     ledger.catch_up()
     return ledger
 
 
-def history(ledger: Ledger, member: str) -> None:
+def history(ledger: LedgerScenario, member: str) -> None:
     ledger.given(
         joined(member, at(1)),
         role_added(member, "Oracle", at(5), by="mod"),
@@ -54,14 +54,14 @@ def history(ledger: Ledger, member: str) -> None:
     )
 
 
-def alter(ledger: Ledger, statement: str) -> None:
+def alter(ledger: LedgerScenario, statement: str) -> None:
     """Somebody with rights, and without a reason."""
-    with ledger.database.connect(Role.PROJECT) as connection:
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(statement.encode())
 
 
-def nothing_is_left(ledger: Ledger) -> None:
-    with ledger.database.connect(Role.READ) as connection:
+def nothing_is_left(ledger: LedgerScenario) -> None:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         for table in (
             "projection_rebuild",
             "projection_rebuild_range",
@@ -74,7 +74,7 @@ def nothing_is_left(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_rebuilding_what_is_right_changes_nothing(ledger: Ledger, workers: int) -> None:
+def test_rebuilding_what_is_right_changes_nothing(ledger: LedgerScenario, workers: int) -> None:
     for projection in BOTH:
         found: list[Drift] = []
         applied = rebuild(ledger.database, projection, workers=workers, each=found.append)
@@ -96,7 +96,7 @@ def test_rebuilding_what_is_right_changes_nothing(ledger: Ledger, workers: int) 
         ("insert into temple_member_status (user_id) values ('nobody')", DriftKind.TOO_MANY),
     ],
 )
-def test_drift_is_shown_and_undone(ledger: Ledger, statement: str, kind: DriftKind) -> None:
+def test_drift_is_shown_and_undone(ledger: LedgerScenario, statement: str, kind: DriftKind) -> None:
     alter(ledger, statement)
     found: list[Drift] = []
     applied = rebuild(ledger.database, members, each=found.append)
@@ -106,14 +106,14 @@ def test_drift_is_shown_and_undone(ledger: Ledger, statement: str, kind: DriftKi
     ledger.then_verified()
 
 
-def test_what_was_refused_changes_nothing(ledger: Ledger) -> None:
+def test_what_was_refused_changes_nothing(ledger: LedgerScenario) -> None:
     alter(ledger, "delete from discord_user_current_roles")
     assert rebuild(ledger.database, members, agreed=lambda shown: False) is None
     assert not verify(ledger.database, members).ok
     nothing_is_left(ledger)
 
 
-def test_more_members_than_allowed_are_not_changed(ledger: Ledger) -> None:
+def test_more_members_than_allowed_are_not_changed(ledger: LedgerScenario) -> None:
     alter(ledger, "delete from discord_user_current_roles")
     with pytest.raises(Refused, match="30 of 30 members"):
         rebuild(ledger.database, members)
@@ -121,7 +121,7 @@ def test_more_members_than_allowed_are_not_changed(ledger: Ledger) -> None:
     ledger.then_verified()
 
 
-def test_a_member_whose_change_was_not_shown_counts_against_the_limit(ledger: Ledger) -> None:
+def test_a_member_whose_change_was_not_shown_counts_against_the_limit(ledger: LedgerScenario) -> None:
     with Rebuild(ledger.database, members) as replay:
         replay.fold()
         shown = replay.compare()
@@ -133,7 +133,7 @@ def test_a_member_whose_change_was_not_shown_counts_against_the_limit(ledger: Le
             replay.apply(shown)
 
 
-def test_a_lost_position_of_the_runner_is_put_right(ledger: Ledger) -> None:
+def test_a_lost_position_of_the_runner_is_put_right(ledger: LedgerScenario) -> None:
     for altered in ("position = 20, passed = 20", "position = 1000000"):
         alter(ledger, f"update projection_checkpoint set {altered} where projection = 'members'")
         assert rebuild(ledger.database, members, limit=NO_LIMIT) is not None
@@ -141,28 +141,28 @@ def test_a_lost_position_of_the_runner_is_put_right(ledger: Ledger) -> None:
         ledger.then_roles("ada", ["Oracle"])
 
 
-def test_a_second_rebuild_at_the_same_time_is_refused(ledger: Ledger) -> None:
+def test_a_second_rebuild_at_the_same_time_is_refused(ledger: LedgerScenario) -> None:
     with Rebuild(ledger.database, members) as replay:
         with pytest.raises(Refused, match="is going on"):
             Rebuild(ledger.database, members)
         with (
-            ledger.database.connect(Role.PROJECT) as connection,
+            ledger.database.connect(DatabaseRole.PROJECT) as connection,
             pytest.raises(Refused, match="still going on"),
         ):
             notes.abort(connection, members)
         replay.clear()
 
 
-def test_an_aborted_rebuild_leaves_nothing(ledger: Ledger) -> None:
+def test_an_aborted_rebuild_leaves_nothing(ledger: LedgerScenario) -> None:
     with Rebuild(ledger.database, members) as replay:
         replay.fold()
-    with ledger.database.connect(Role.PROJECT) as connection:
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         assert notes.abort(connection, members)
         assert not notes.abort(connection, members)
     nothing_is_left(ledger)
 
 
-def test_a_rebuild_goes_on_where_it_was(ledger: Ledger) -> None:
+def test_a_rebuild_goes_on_where_it_was(ledger: LedgerScenario) -> None:
     with Rebuild(ledger.database, members) as replay:
         replay.fold()
     history(ledger, "new")
@@ -177,7 +177,9 @@ def test_a_rebuild_goes_on_where_it_was(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("projection", [members, activity], ids=lambda each: each.name)
-def test_killed_at_any_exchange_a_rebuild_ends_right(ledger: Ledger, moment: Moment, projection: Projection) -> None:
+def test_killed_at_any_exchange_a_rebuild_ends_right(
+    ledger: LedgerScenario, moment: Moment, projection: Projection
+) -> None:
     def work() -> None:
         rebuild(ledger.database, projection, limit=NO_LIMIT)
 
@@ -201,7 +203,7 @@ def test_killed_at_any_exchange_a_rebuild_ends_right(ledger: Ledger, moment: Mom
 
 
 @pytest.fixture
-def daemon(ledger: Ledger) -> Iterator[None]:
+def daemon(ledger: LedgerScenario) -> Iterator[None]:
     with Wakeup(ledger.database) as wakeup:
         runner = Runner(ledger.database, BOTH, wakeup)
         thread = threading.Thread(target=runner.run)
@@ -215,7 +217,7 @@ def daemon(ledger: Ledger) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("daemon")
-def test_events_that_arrive_in_every_phase_are_in_the_rows(ledger: Ledger) -> None:
+def test_events_that_arrive_in_every_phase_are_in_the_rows(ledger: LedgerScenario) -> None:
     for projection in BOTH:
         with Rebuild(ledger.database, projection) as replay:
             history(ledger, f"{projection.name} a")
@@ -232,8 +234,8 @@ def test_events_that_arrive_in_every_phase_are_in_the_rows(ledger: Ledger) -> No
     ledger.then_verified()
 
 
-def test_what_is_skipped_while_a_rebuild_goes_on_is_not_undone_by_it(ledger: Ledger) -> None:
-    with ledger.database.connect(Role.APPEND) as connection:
+def test_what_is_skipped_while_a_rebuild_goes_on_is_not_undone_by_it(ledger: LedgerScenario) -> None:
+    with ledger.database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(
             "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
             "values (gen_random_uuid(), '2026-01-02Z', 'discord_role_change', 'm03', 'added', 'elsewhere')"
@@ -241,7 +243,7 @@ def test_what_is_skipped_while_a_rebuild_goes_on_is_not_undone_by_it(ledger: Led
     ledger.catch_up()
     with Rebuild(ledger.database, members) as replay:
         replay.fold()
-        with ledger.database.connect(Role.READ) as connection:
+        with ledger.database.connect(DatabaseRole.READ) as connection:
             (failure,) = parked(connection, projection="members")
         skip(ledger.database, members, failure, reason="a test")
         with pytest.raises(Refused, match="begins anew"):
@@ -251,10 +253,10 @@ def test_what_is_skipped_while_a_rebuild_goes_on_is_not_undone_by_it(ledger: Led
     ledger.then_roles("m03", ["Herald", "Seeker"])
 
 
-def test_a_rebuild_does_not_wait_for_a_dump(ledger: Ledger) -> None:
+def test_a_rebuild_does_not_wait_for_a_dump(ledger: LedgerScenario) -> None:
     """A dump holds every table to its end, those beside the live ones too."""
     alter(ledger, "delete from discord_user_current_roles where user_id = 'm03'")
-    with ledger.database.connect(Role.READ, autocommit=False) as dump:
+    with ledger.database.connect(DatabaseRole.READ, autocommit=False) as dump:
         dump.execute("select count(*) from rebuild_discord_user_current_roles")
         dump.execute("select count(*) from rebuild_temple_member_status")
         with Rebuild(ledger.database, members) as replay:
@@ -265,19 +267,19 @@ def test_a_rebuild_does_not_wait_for_a_dump(ledger: Ledger) -> None:
     nothing_is_left(ledger)
 
 
-def test_a_connection_that_only_has_the_number_of_a_dead_one_is_no_rebuild(ledger: Ledger) -> None:
+def test_a_connection_that_only_has_the_number_of_a_dead_one_is_no_rebuild(ledger: LedgerScenario) -> None:
     with Rebuild(ledger.database, members) as replay:
         replay.fold()
-    with ledger.database.connect(Role.READ, application="temple run") as other:
+    with ledger.database.connect(DatabaseRole.READ, application="temple run") as other:
         alter(ledger, f"update projection_rebuild set backend_pid = {other.info.backend_pid}")
         with Rebuild(ledger.database, members) as again:
             assert again.resumed
 
 
-def begun(ledger: Ledger) -> Rebuild:
+def begun(ledger: LedgerScenario) -> Rebuild:
     """A rebuild with something to do for two workers, however small the log."""
     replay = Rebuild(ledger.database, members)
-    with ledger.database.connect(Role.PROJECT) as connection:
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         for number, after, upto in ((0, None, "m15"), (1, "m15", None)):
             bounds = {"projection": "members", "number": number, "after_user": after, "upto_user": upto}
             connection.execute(statement("rebuild_range_create"), bounds)
@@ -285,16 +287,16 @@ def begun(ledger: Ledger) -> Rebuild:
 
 
 @contextmanager
-def nothing_can_be_written(ledger: Ledger) -> Iterator[None]:
-    with ledger.database.connect(Role.OWNER, autocommit=False) as holder:
+def nothing_can_be_written(ledger: LedgerScenario) -> Iterator[None]:
+    with ledger.database.connect(DatabaseRole.OWNER, autocommit=False) as holder:
         holder.execute("lock table rebuild_temple_member_status in share mode")
         yield
 
 
-def both_wait(ledger: Ledger) -> list[int]:
+def both_wait(ledger: LedgerScenario) -> list[int]:
     """The backends of the two workers, once they stand before the table that is held."""
     waiting = "select pid from pg_locks where not granted and relation = 'rebuild_temple_member_status'::regclass"
-    with ledger.database.connect(Role.READ) as connection:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         for _ in range(1_000):
             found = [pid for (pid,) in connection.execute(waiting)]
             if len(found) == 2:
@@ -303,7 +305,7 @@ def both_wait(ledger: Ledger) -> list[int]:
     raise AssertionError("the workers did not come to their work")
 
 
-def test_workers_end_with_the_rebuild_that_was_killed(ledger: Ledger) -> None:
+def test_workers_end_with_the_rebuild_that_was_killed(ledger: LedgerScenario) -> None:
     """They would keep the next one from beginning, for as long as they work."""
     begin, may_fold = os.pipe()
     child = os.fork()
@@ -319,8 +321,8 @@ def test_workers_end_with_the_rebuild_that_was_killed(ledger: Ledger) -> None:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         for _ in range(200):
-            with ledger.database.connect(Role.READ) as connection:
-                if not any(each.alive for each in notes.going(connection)):
+            with ledger.database.connect(DatabaseRole.READ) as connection:
+                if not any(each.alive for each in notes.running_rebuilds(connection)):
                     break
             time.sleep(0.01)
         else:
@@ -329,9 +331,11 @@ def test_workers_end_with_the_rebuild_that_was_killed(ledger: Ledger) -> None:
     ledger.then_verified()
 
 
-def test_a_worker_that_loses_its_connection_is_one_sentence(ledger: Ledger, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_that_loses_its_connection_is_one_sentence(
+    ledger: LedgerScenario, capfd: pytest.CaptureFixture[str]
+) -> None:
     def cut() -> None:
-        with ledger.database.connect(Role.LOGIN) as connection:
+        with ledger.database.connect(DatabaseRole.LOGIN) as connection:
             for pid in both_wait(ledger):
                 connection.execute("select pg_terminate_backend(%s)", (pid,))
 
@@ -348,10 +352,10 @@ def test_a_worker_that_loses_its_connection_is_one_sentence(ledger: Ledger, capf
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_can_not_be_written_ends_the_fold_while_the_log_is_still_being_sent(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, workers: int
+    ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setattr(folding, "MEMBERS_AT_A_TIME", 5)
-    with begun(ledger) as replay, ledger.database.connect(Role.OWNER) as owner:
+    with begun(ledger) as replay, ledger.database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("revoke insert on rebuild_temple_member_status from temple_project")
         error = raised_by(lambda: replay.fold(workers=workers))
         assert isinstance(error, InsufficientPrivilege if workers == 1 else DatabaseUnavailable)
@@ -361,16 +365,16 @@ def test_what_can_not_be_written_ends_the_fold_while_the_log_is_still_being_sent
     nothing_is_left(ledger)
 
 
-def test_a_person_can_interrupt_the_fold(ledger: Ledger) -> None:
+def test_a_person_can_interrupt_the_fold(ledger: LedgerScenario) -> None:
     error = raised_by(lambda: rebuild(ledger.database, interrupted_at("m07")))
     assert isinstance(error, KeyboardInterrupt)
     rebuild(ledger.database, members)
     ledger.then_verified()
 
 
-def test_the_first_rebuild_counts_whoever_gets_rows(ledger: Ledger) -> None:
+def test_the_first_rebuild_counts_whoever_gets_rows(ledger: LedgerScenario) -> None:
     ledger.when(role_added("parked", "x" * 100, at(1)))
-    with ledger.database.connect(Role.APPEND) as connection:
+    with ledger.database.connect(DatabaseRole.APPEND) as connection:
         connection.execute(
             "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
             "values (gen_random_uuid(), 'infinity', 'discord_join', 'nobody', 'joined', 'test')"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from temple_ledger.domain.log_entry import NAMESPACE, LogEntry
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
@@ -110,7 +110,7 @@ def _play(database: Database, entries: list[LogEntry], steps: list[tuple[str, in
     """Appends the entries in pieces with duplicates, folding in between; the position of each."""
     positions: dict[UUID, Position] = {}
     waiting = list(entries)
-    with LogAppender(database) as appender, database.connect(Role.PROJECT) as connection:
+    with LogAppender(database) as appender, database.connect(DatabaseRole.PROJECT) as connection:
         processor = processor_of(members, transactions(connection))
         for step, number in [*steps, ("append", len(entries)), ("fold", 1_000)]:
             if step == "restart":
@@ -132,7 +132,7 @@ def _play(database: Database, entries: list[LogEntry], steps: list[tuple[str, in
 
 
 def _stored(database: Database, prefix: str) -> dict[str, dict[Any, Any]]:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         roles = connection.execute(
             f"select user_id, role, granted_at, granted_by from {ROLES.name} where user_id like %s",
             (prefix + "%",),

@@ -8,7 +8,7 @@ import pytest
 
 from temple_ledger.domain.log_entry import entry_of
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.read_models.member_log.member_stream import member_histories, member_stream
 from temple_ledger.projections.fold import Fold
@@ -38,7 +38,7 @@ def reading(database: Database) -> Iterator[psycopg.Connection[Any]]:
                 "source": "test",
             }
             appender.append(entry_of(columns))
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         yield connection
 
 

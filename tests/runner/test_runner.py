@@ -11,16 +11,16 @@ from contextlib import contextmanager
 import pytest
 
 from temple_ledger.domain.errors import DatabaseUnavailable, UnsafeLog
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import PAGE
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models import operations
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
-from temple_ledger.infrastructure.read_models.runner.runner import Runner, Unwatched
+from temple_ledger.infrastructure.read_models.runner.runner import NullWatcher, Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
@@ -60,18 +60,18 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def position(database: Database, projection: str = "members") -> int:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         return read_checkpoints(connection)[projection].position
 
 
 def head(database: Database) -> int:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         row = connection.execute("select coalesce(max(id), 0) from webhook_audit_log").fetchone()
         assert row is not None
         return int(row[0])
 
 
-def history(ledger: Ledger, number: int) -> None:
+def history(ledger: LedgerScenario, number: int) -> None:
     """Twenty events of four members, some of them late."""
     for who in range(4):
         member = f"{number}-{who}"
@@ -84,14 +84,14 @@ def history(ledger: Ledger, number: int) -> None:
         )
 
 
-def test_catching_up_ends_with_every_event_folded(ledger: Ledger) -> None:
+def test_catching_up_ends_with_every_event_folded(ledger: LedgerScenario) -> None:
     history(ledger, 1)
     catch_up(ledger.database)
     assert position(ledger.database) == head(ledger.database)
     ledger.then_verified()
 
 
-def test_a_daemon_folds_what_is_appended_while_it_runs(ledger: Ledger) -> None:
+def test_a_daemon_folds_what_is_appended_while_it_runs(ledger: LedgerScenario) -> None:
     with running(ledger.database):
         for number in range(3):
             history(ledger, number)
@@ -99,9 +99,9 @@ def test_a_daemon_folds_what_is_appended_while_it_runs(ledger: Ledger) -> None:
         ledger.then_verified()
 
 
-def test_a_projection_that_is_far_behind_holds_up_no_other_one(ledger: Ledger) -> None:
+def test_a_projection_that_is_far_behind_holds_up_no_other_one(ledger: LedgerScenario) -> None:
     """Also when it has to go through more of the log than is looked at in one go."""
-    with ledger.database.connect(Role.LOGIN) as connection:
+    with ledger.database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(
             "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
             "select gen_random_uuid(), now(), 'discord_ping', 'ada', 'sent', 'discord' from generate_series(1, %s)",
@@ -112,7 +112,7 @@ def test_a_projection_that_is_far_behind_holds_up_no_other_one(ledger: Ledger) -
     ledger.given(joined("newest", at(20)))
     steps: list[tuple[str, int]] = []
 
-    class Watching(Unwatched):
+    class Watching(NullWatcher):
         def stepped(self, projection: str, step: Step, seconds: float) -> None:
             steps.append((projection, step.position))
 
@@ -122,29 +122,29 @@ def test_a_projection_that_is_far_behind_holds_up_no_other_one(ledger: Ledger) -
     assert ("members", head(ledger.database)) in steps[:2]
 
 
-def test_of_two_runners_one_leads_and_each_event_is_folded_once(ledger: Ledger) -> None:
+def test_of_two_runners_one_leads_and_each_event_is_folded_once(ledger: LedgerScenario) -> None:
     with running(ledger.database), running(ledger.database) as second:
         wait_until(lambda: len(second.led_by_others) == 2 or not second.led_by_others)
         for number in range(5):
             history(ledger, number)
         wait_until(lambda: position(ledger.database) == head(ledger.database))
     ledger.then_verified()
-    with ledger.database.connect(Role.READ) as connection:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         assert connection.execute(
             "select sum(events) from projection_batch where projection = 'members'"
         ).fetchone() == (100,)
 
 
-def test_a_stopped_runner_gives_its_leases_back(ledger: Ledger) -> None:
+def test_a_stopped_runner_gives_its_leases_back(ledger: LedgerScenario) -> None:
     with running(ledger.database):
         wait_until(lambda: _leases(ledger.database) == 2)
     assert _leases(ledger.database) == 0
 
 
-def test_a_frozen_leader_is_replaced_and_what_it_still_tries_is_void(ledger: Ledger) -> None:
+def test_a_frozen_leader_is_replaced_and_what_it_still_tries_is_void(ledger: LedgerScenario) -> None:
     history(ledger, 1)
     frozen = Lease(seconds=0.5)
-    with ledger.database.connect(Role.PROJECT) as connection:
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         assert frozen.take(connection, ["members", "activity"]) == {"members": None, "activity": None}
         with running(ledger.database):
             wait_until(lambda: position(ledger.database) == head(ledger.database))
@@ -152,8 +152,8 @@ def test_a_frozen_leader_is_replaced_and_what_it_still_tries_is_void(ledger: Led
         ledger.then_verified()
 
 
-def test_a_position_rolled_back_is_no_obstacle(ledger: Ledger) -> None:
-    with ledger.database.connect(Role.APPEND) as connection, connection.transaction(force_rollback=True):
+def test_a_position_rolled_back_is_no_obstacle(ledger: LedgerScenario) -> None:
+    with ledger.database.connect(DatabaseRole.APPEND) as connection, connection.transaction(force_rollback=True):
         connection.execute(
             "insert into webhook_audit_log (event_id, event_type, user_id, action, source) "
             "select gen_random_uuid(), 'x', 'x', 'x', 'x' from generate_series(1, 50)"
@@ -164,7 +164,7 @@ def test_a_position_rolled_back_is_no_obstacle(ledger: Ledger) -> None:
     assert position(ledger.database) == head(ledger.database)
 
 
-def test_a_paused_projection_stands_still_and_the_others_go_on(ledger: Ledger) -> None:
+def test_a_paused_projection_stands_still_and_the_others_go_on(ledger: LedgerScenario) -> None:
     operations.set_state(ledger.database, "members", ProjectionState.PAUSED, reason="looking into it")
     history(ledger, 1)
     catch_up(ledger.database)
@@ -175,7 +175,7 @@ def test_a_paused_projection_stands_still_and_the_others_go_on(ledger: Ledger) -
     ledger.then_verified()
 
 
-def test_a_pause_reaches_a_running_daemon(ledger: Ledger) -> None:
+def test_a_pause_reaches_a_running_daemon(ledger: LedgerScenario) -> None:
     with running(ledger.database):
         wait_until(lambda: _leases(ledger.database) == 2)
         operations.set_state(ledger.database, "members", ProjectionState.PAUSED)
@@ -186,11 +186,11 @@ def test_a_pause_reaches_a_running_daemon(ledger: Ledger) -> None:
         wait_until(lambda: position(ledger.database, "members") == head(ledger.database))
 
 
-def test_a_repair_between_two_batches_does_not_come_undone(ledger: Ledger) -> None:
+def test_a_repair_between_two_batches_does_not_come_undone(ledger: LedgerScenario) -> None:
     ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)))
     with running(ledger.database):
         wait_until(lambda: position(ledger.database) == head(ledger.database))
-        with ledger.database.connect(Role.PROJECT) as connection:
+        with ledger.database.connect(DatabaseRole.PROJECT) as connection:
             connection.execute("update discord_user_current_roles set role = 'Forged' where user_id = 'ada'")
         assert not verify(ledger.database, members).ok
         with operations.operation(ledger.database, "members") as (transaction, checkpoint):
@@ -202,12 +202,12 @@ def test_a_repair_between_two_batches_does_not_come_undone(ledger: Ledger) -> No
     ledger.then_roles("ada", ["Oracle", "Seeker"])
 
 
-def test_a_runner_whose_first_question_is_cut_off_says_so_in_a_sentence(ledger: Ledger) -> None:
-    with ledger.database.connect(Role.OWNER) as owner, ThreadPoolExecutor(1) as thread:
+def test_a_runner_whose_first_question_is_cut_off_says_so_in_a_sentence(ledger: LedgerScenario) -> None:
+    with ledger.database.connect(DatabaseRole.OWNER) as owner, ThreadPoolExecutor(1) as thread:
         owner.autocommit = False
         owner.execute("lock table webhook_audit_log")
         asking = thread.submit(catch_up, ledger.database)
-        with ledger.database.connect(Role.LOGIN) as admin:
+        with ledger.database.connect(DatabaseRole.LOGIN) as admin:
             wait_until(
                 lambda: bool(
                     admin.execute(
@@ -219,13 +219,13 @@ def test_a_runner_whose_first_question_is_cut_off_says_so_in_a_sentence(ledger: 
         assert isinstance(asking.exception(20), DatabaseUnavailable)
 
 
-def test_a_runner_recovers_from_losing_its_connection(ledger: Ledger) -> None:
+def test_a_runner_recovers_from_losing_its_connection(ledger: LedgerScenario) -> None:
     with running(ledger.database):
         history(ledger, 0)
         wait_until(lambda: position(ledger.database) == head(ledger.database))
         for number in range(1, 5):
             history(ledger, number)
-            with ledger.database.connect(Role.LOGIN) as admin:
+            with ledger.database.connect(DatabaseRole.LOGIN) as admin:
                 admin.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity "
                     "where datname = current_database() and pid <> pg_backend_pid()"
@@ -234,15 +234,15 @@ def test_a_runner_recovers_from_losing_its_connection(ledger: Ledger) -> None:
     ledger.then_verified()
 
 
-def test_a_log_that_can_not_be_read_safely_is_refused(ledger: Ledger) -> None:
-    with ledger.database.connect(Role.OWNER) as connection:
+def test_a_log_that_can_not_be_read_safely_is_refused(ledger: LedgerScenario) -> None:
+    with ledger.database.connect(DatabaseRole.OWNER) as connection:
         connection.execute("alter sequence webhook_audit_log_id_seq cache 20")
     with pytest.raises(UnsafeLog):
         catch_up(ledger.database)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_at_any_exchange_rows_and_checkpoint_agree(ledger: Ledger, moment: Moment) -> None:
+def test_killed_at_any_exchange_rows_and_checkpoint_agree(ledger: LedgerScenario, moment: Moment) -> None:
     for exchange in range(1, 400):
         history(ledger, exchange)
         killed = run_killed(lambda: catch_up(ledger.database), at=exchange, moment=moment)
@@ -257,7 +257,7 @@ def test_killed_at_any_exchange_rows_and_checkpoint_agree(ledger: Ledger, moment
     assert position(ledger.database) == head(ledger.database)
 
 
-def test_a_killed_leader_is_replaced_within_seconds(ledger: Ledger) -> None:
+def test_a_killed_leader_is_replaced_within_seconds(ledger: LedgerScenario) -> None:
     child = os.fork()
     if child == 0:
         try:
@@ -281,14 +281,14 @@ def test_a_killed_leader_is_replaced_within_seconds(ledger: Ledger) -> None:
 
 
 def _leases(database: Database) -> int:
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         row = connection.execute("select count(*) from projection_lease").fetchone()
         assert row is not None
         return int(row[0])
 
 
-def test_the_journal_of_batches_keeps_one_row_a_minute_after_an_hour(ledger: Ledger) -> None:
-    with ledger.database.connect(Role.PROJECT) as connection:
+def test_the_journal_of_batches_keeps_one_row_a_minute_after_an_hour(ledger: LedgerScenario) -> None:
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(
             """
             insert into projection_batch

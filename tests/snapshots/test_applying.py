@@ -10,10 +10,10 @@ import pytest
 
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
-from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
-from temple_ledger.infrastructure.ingestion.snapshots.guard import Held, most_at_risk
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot, apply_snapshot
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, FoundDifference
+from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack, most_at_risk
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import (
     Snapshot,
     all_findings,
@@ -22,7 +22,7 @@ from temple_ledger.infrastructure.ingestion.snapshots.snapshot import (
     snapshots,
 )
 from temple_ledger.infrastructure.ingestion.snapshots.take import KEPT, Taking
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, left
 
 STARTED = datetime(2026, 3, 1, tzinfo=UTC)
@@ -34,12 +34,16 @@ def joined_entry(user_id: str) -> LogEntry:
 
 def unknown(user_id: str) -> Finding:
     entries = (joined_entry(user_id),)
-    return Finding(user_id, {"joined": True}, (Found(Difference.UNKNOWN, "presence", None, "present", entries),))
+    return Finding(
+        user_id, {"joined": True}, (FoundDifference(Difference.UNKNOWN, "presence", None, "present", entries),)
+    )
 
 
 def gone(user_id: str) -> Finding:
     entry = entry_of_event(left(user_id, at(2)), event_id=UUID(int=int(user_id)))
-    return Finding(user_id, None, (Found(Difference.OURS_ONLY, "presence", "present", None, (entry,)),), loses=True)
+    return Finding(
+        user_id, None, (FoundDifference(Difference.OURS_ONLY, "presence", "present", None, (entry,)),), loses=True
+    )
 
 
 class Settled:
@@ -62,20 +66,20 @@ class Settled:
 
 def taken(database: Database, *findings: Finding, known: int = 100, complete: bool = True) -> UUID:
     snapshot_id = uuid4()
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         taking = Taking(connection, "discord", snapshot_id, STARTED)
         taking.keep(findings)
         taking.finish(at(9), members=known, known=known, complete=complete, note=None if complete else "a page failed")
     return snapshot_id
 
 
-def applied(database: Database, snapshot_id: UUID, settled: Settled, *, confirmed: bool = False) -> Applied:
+def applied(database: Database, snapshot_id: UUID, settled: Settled, *, confirmed: bool = False) -> AppliedSnapshot:
     return apply_snapshot(database, settled, snapshot_id, by="ada", confirmed=confirmed, chunk=2)
 
 
 def test_findings_are_kept_in_order_and_counted_by_class(database: Database) -> None:
     snapshot_id = taken(database, unknown("1"), gone("2"), unknown("3"))
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         found = read_snapshot(connection, snapshot_id)
         assert list(all_findings(connection, snapshot_id, page=2)) == [unknown("1"), gone("2"), unknown("3")]
     assert (found.differences, found.at_risk) == ({"unknown to us": 2, "in our ledger only": 1}, 1)
@@ -85,12 +89,12 @@ def test_findings_are_kept_in_order_and_counted_by_class(database: Database) -> 
 def test_applying_appends_in_chunks_and_a_second_time_does_nothing(database: Database) -> None:
     snapshot_id = taken(database, *[unknown(str(number)) for number in range(1, 6)])
     settled = Settled()
-    assert applied(database, snapshot_id, settled) == Applied(5, 5, 0, before=False)
+    assert applied(database, snapshot_id, settled) == AppliedSnapshot(5, 5, 0, before=False)
     assert settled.seen == ["1", "2", "3", "4", "5"]
-    assert applied(database, snapshot_id, settled) == Applied(0, 0, 0, before=True)
+    assert applied(database, snapshot_id, settled) == AppliedSnapshot(0, 0, 0, before=True)
     assert len(settled.seen) == 5
-    Ledger(database).then_status("3", "active")
-    with database.connect(Role.READ) as connection:
+    LedgerScenario(database).then_status("3", "active")
+    with database.connect(DatabaseRole.READ) as connection:
         assert read_snapshot(connection, snapshot_id).applied_by == "ada"
 
 
@@ -106,13 +110,13 @@ def test_one_that_was_cut_short_goes_on_where_it_was(database: Database) -> None
 def test_an_incomplete_snapshot_is_never_applied(database: Database) -> None:
     snapshot_id = taken(database, unknown("1"), complete=False)
     for confirmed in (False, True):
-        with pytest.raises(Held, match="a page failed") as held:
+        with pytest.raises(HeldBack, match="a page failed") as held:
             applied(database, snapshot_id, Settled(), confirmed=confirmed)
         assert not held.value.confirmable
     unfinished = uuid4()
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         Taking(connection, "discord", unfinished, STARTED).keep([unknown("1")])
-    with pytest.raises(Held):
+    with pytest.raises(HeldBack):
         applied(database, unfinished, Settled())
 
 
@@ -121,7 +125,7 @@ def test_five_percent_may_be_lost_and_never_more_than_twenty(database: Database,
     assert most_at_risk(known) == most
     few = taken(database, *[gone(str(number)) for number in range(1, most + 1)], known=known)
     many = taken(database, *[gone(str(number)) for number in range(1, most + 2)], known=known)
-    with pytest.raises(Held, match="--confirm") as held:
+    with pytest.raises(HeldBack, match="--confirm") as held:
         applied(database, many, Settled())
     assert held.value.confirmable
     assert applied(database, few, Settled()).events == most
@@ -129,8 +133,8 @@ def test_five_percent_may_be_lost_and_never_more_than_twenty(database: Database,
 
 
 def test_what_the_log_has_with_another_content_is_counted(database: Database) -> None:
-    Ledger(database).append([joined_entry("1")._replace(source="elsewhere")])
-    assert applied(database, taken(database, unknown("1")), Settled()) == Applied(0, 1, 1, before=False)
+    LedgerScenario(database).append([joined_entry("1")._replace(source="elsewhere")])
+    assert applied(database, taken(database, unknown("1")), Settled()) == AppliedSnapshot(0, 1, 1, before=False)
 
 
 def test_a_snapshot_that_is_not_there_is_said_to_be_so(database: Database) -> None:
@@ -140,9 +144,9 @@ def test_a_snapshot_that_is_not_there_is_said_to_be_so(database: Database) -> No
 
 def test_old_snapshots_are_forgotten_with_their_findings(database: Database) -> None:
     for number in range(KEPT + 2):
-        with database.connect(Role.APPEND) as connection:
+        with database.connect(DatabaseRole.APPEND) as connection:
             Taking(connection, "discord", uuid4(), at(number)).keep([unknown("1")])
-    with database.connect(Role.READ) as connection:
+    with database.connect(DatabaseRole.READ) as connection:
         assert len(snapshots(connection, "discord", 100)) == KEPT
         assert connection.execute("select count(*) from snapshot_finding").fetchone() == (KEPT,)
 

@@ -10,13 +10,17 @@ from typing import Any, ClassVar
 import pytest
 
 from temple_ledger.domain.errors import Refused
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.reconcile import reconcile
 from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges, repair
 from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
-from temple_ledger.infrastructure.read_models.verification.stored_results import kept, kept_result, rounds
-from temple_ledger.infrastructure.testing.ledger import Ledger
+from temple_ledger.infrastructure.read_models.verification.stored_results import (
+    rounds,
+    stored_verification,
+    stored_verifications,
+)
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.drift import DriftKind
 from temple_ledger.projections.histories import at, joined, role_added
@@ -30,8 +34,8 @@ BOTH: list[Projection] = [members, activity]
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    ledger = Ledger(database)
+def ledger(database: Database) -> LedgerScenario:
+    ledger = LedgerScenario(database)
     for number in range(30):
         member = f"m{number:02}"
         ledger.given(joined(member, at(1)), role_added(member, "Oracle", at(2), by="mod"))
@@ -39,7 +43,7 @@ def ledger(database: Database) -> Ledger:
     return ledger
 
 
-def alter(ledger: Ledger, statement: str, role: Role = Role.PROJECT) -> None:
+def alter(ledger: LedgerScenario, statement: str, role: DatabaseRole = DatabaseRole.PROJECT) -> None:
     with ledger.database.connect(role) as connection:
         connection.execute(statement.encode())
 
@@ -58,7 +62,7 @@ PLANTED = [
 
 @pytest.mark.parametrize(("statement", "kind", "user_id", "column"), PLANTED)
 def test_a_full_verify_names_the_drift_and_repair_undoes_just_it(
-    ledger: Ledger, statement: str, kind: DriftKind, user_id: str, column: str | None
+    ledger: LedgerScenario, statement: str, kind: DriftKind, user_id: str, column: str | None
 ) -> None:
     alter(ledger, statement)
     verified = verify(ledger.database, members)
@@ -66,7 +70,7 @@ def test_a_full_verify_names_the_drift_and_repair_undoes_just_it(
     repaired = repair(ledger.database, members, verified, reason="a test")
     assert (repaired.members, repaired.changes) == (1, 1)
     ledger.then_verified()
-    with ledger.database.connect(Role.READ) as connection:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         kind_, reason, details = connection.execute(
             "select kind, reason, details from ledger_operation"
         ).fetchone() or (
@@ -80,7 +84,7 @@ def test_a_full_verify_names_the_drift_and_repair_undoes_just_it(
 
 @pytest.mark.parametrize(("statement", "kind", "user_id", "column"), PLANTED)
 def test_the_rolling_share_comes_to_everybody(
-    ledger: Ledger, statement: str, kind: DriftKind, user_id: str, column: str | None
+    ledger: LedgerScenario, statement: str, kind: DriftKind, user_id: str, column: str | None
 ) -> None:
     assert reconcile(ledger.database, BOTH).issues == 0
     alter(ledger, statement)
@@ -90,7 +94,7 @@ def test_the_rolling_share_comes_to_everybody(
     assert [(drift.kind, drift.user_id, drift.column) for drift in since.verified.listed] == [(kind, user_id, column)]
 
 
-def test_the_rolling_share_comes_to_whoever_is_in_the_roles_alone(ledger: Ledger) -> None:
+def test_the_rolling_share_comes_to_whoever_is_in_the_roles_alone(ledger: LedgerScenario) -> None:
     """Also where everybody before them holds many roles."""
     for number in range(50):
         ledger.given(*[role_added(f"r{number:02}", f"Role {role}", at(2)) for role in range(6)])
@@ -102,7 +106,7 @@ def test_the_rolling_share_comes_to_whoever_is_in_the_roles_alone(ledger: Ledger
     assert [drift.user_id for drift in since.verified.listed] == ["r45 made up"]
 
 
-def test_touched_members_are_compared_however_small_the_budget(ledger: Ledger) -> None:
+def test_touched_members_are_compared_however_small_the_budget(ledger: LedgerScenario) -> None:
     reconcile(ledger.database, BOTH)
     ledger.given(role_added("m07", "Seeker", at(3)))
     ledger.catch_up()
@@ -113,22 +117,22 @@ def test_touched_members_are_compared_however_small_the_budget(ledger: Ledger) -
     assert not since.completed
 
 
-def test_a_round_goes_on_where_the_budget_ended(ledger: Ledger) -> None:
+def test_a_round_goes_on_where_the_budget_ended(ledger: LedgerScenario) -> None:
     ticks = iter([0.0, 0.5, 2.0])
     first = verify_since_last(ledger.database, members, budget_seconds=1, clock=lambda: next(ticks, 9.0))
     assert first.completed or first.round.next_user == "m29"
 
 
-def test_what_is_not_repaired_is_found_again(ledger: Ledger) -> None:
+def test_what_is_not_repaired_is_found_again(ledger: LedgerScenario) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     alter(ledger, "update webhook_activity_hourly set events = events + 1 where event_type = 'discord_join'")
     for _ in range(3):
         assert reconcile(ledger.database, BOTH, repair_below=0, budget_seconds=0).left == 2 or _ == 0
-    with ledger.database.connect(Role.READ) as connection:
-        assert kept(connection, "members")[0].drifts == 1
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        assert stored_verifications(connection, "members")[0].drifts == 1
 
 
-def test_more_than_a_report_lists_is_found_again_whole(ledger: Ledger) -> None:
+def test_more_than_a_report_lists_is_found_again_whole(ledger: LedgerScenario) -> None:
     alter(
         ledger,
         "insert into temple_member_status (user_id) select 'made up ' || n from generate_series(1, 1100) as n",
@@ -138,7 +142,7 @@ def test_more_than_a_report_lists_is_found_again_whole(ledger: Ledger) -> None:
         assert reconciled.issues == 1100
 
 
-def test_counts_that_drifted_are_found_and_repaired_by_key(ledger: Ledger) -> None:
+def test_counts_that_drifted_are_found_and_repaired_by_key(ledger: LedgerScenario) -> None:
     alter(ledger, "update webhook_activity_hourly set events = events + 5 where event_type = 'discord_join'")
     alter(ledger, "delete from webhook_activity_hourly where event_type = 'discord_role_change'")
     since = verify_since_last(ledger.database, activity)
@@ -148,7 +152,7 @@ def test_counts_that_drifted_are_found_and_repaired_by_key(ledger: Ledger) -> No
 
 
 @pytest.mark.parametrize("altered", ["position = 10", "position = 10, passed = 10", "position = 99999", "passed = 3"])
-def test_an_altered_checkpoint_is_found_and_repaired(ledger: Ledger, altered: str) -> None:
+def test_an_altered_checkpoint_is_found_and_repaired(ledger: LedgerScenario, altered: str) -> None:
     alter(ledger, f"update projection_checkpoint set {altered} where projection = 'members'")
     verified = verify(ledger.database, members)
     assert not verified.ok
@@ -157,13 +161,13 @@ def test_an_altered_checkpoint_is_found_and_repaired(ledger: Ledger, altered: st
     ledger.then_roles("ada", ["Oracle"])
 
 
-def test_an_event_removed_from_the_log_is_found_and_located_and_not_repaired(ledger: Ledger) -> None:
+def test_an_event_removed_from_the_log_is_found_and_located_and_not_repaired(ledger: LedgerScenario) -> None:
     alter(
         ledger,
         "alter table webhook_audit_log disable trigger all; "
         "delete from webhook_audit_log where user_id = 'm03' and action = 'joined'; "
         "alter table webhook_audit_log enable always trigger webhook_audit_log_is_append_only",
-        Role.LOGIN,
+        DatabaseRole.LOGIN,
     )
     verified = verify(ledger.database, members)
     assert verified.miscounted
@@ -172,11 +176,11 @@ def test_an_event_removed_from_the_log_is_found_and_located_and_not_repaired(led
     assert repaired.count is None
     assert "the log has 59 events, 60 were folded" in repaired.altered[0]
     assert verify(ledger.database, members).miscounted
-    with ledger.database.connect(Role.READ) as connection:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
         assert altered_ranges(connection, "members", verified.position) == repaired.altered
 
 
-def test_above_the_cap_nothing_is_repaired(ledger: Ledger) -> None:
+def test_above_the_cap_nothing_is_repaired(ledger: LedgerScenario) -> None:
     alter(ledger, "delete from discord_user_current_roles")
     verified = verify(ledger.database, members)
     with pytest.raises(Refused, match="30 members"):
@@ -208,7 +212,9 @@ def gateway() -> Any:
     server.server_close()
 
 
-def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(ledger: Ledger, gateway: str, tmp_path: Path) -> None:
+def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(
+    ledger: LedgerScenario, gateway: str, tmp_path: Path
+) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     result = reconcile(ledger.database, BOTH, full=True, pushgateway=gateway, details=tmp_path / "issues.log")
     assert (result.issues, result.left, result.repaired, result.push_error) == (1, 0, 1, None)
@@ -218,7 +224,7 @@ def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(ledger: Ledger
     ledger.then_verified()
 
 
-def test_reconciling_leaves_many_issues_to_people(ledger: Ledger, gateway: str) -> None:
+def test_reconciling_leaves_many_issues_to_people(ledger: LedgerScenario, gateway: str) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id < 'm10'")
     result = reconcile(ledger.database, BOTH, full=True, pushgateway=gateway)
     assert (result.issues, result.left, result.repaired) == (10, 10, 0)
@@ -226,26 +232,26 @@ def test_reconciling_leaves_many_issues_to_people(ledger: Ledger, gateway: str) 
     assert not verify(ledger.database, members).ok
 
 
-def test_a_gateway_that_is_away_is_said_and_stops_nothing(ledger: Ledger) -> None:
+def test_a_gateway_that_is_away_is_said_and_stops_nothing(ledger: LedgerScenario) -> None:
     result = reconcile(ledger.database, BOTH, pushgateway="http://127.0.0.1:9")
     assert result.left == 0
     assert result.push_error is not None
 
 
-def test_results_are_kept_and_say_when_everybody_was_covered(ledger: Ledger) -> None:
+def test_results_are_kept_and_say_when_everybody_was_covered(ledger: LedgerScenario) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     reconcile(ledger.database, BOTH, repair_below=0)
-    with ledger.database.connect(Role.READ) as connection:
-        newest = kept(connection, "members")[0]
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        newest = stored_verifications(connection, "members")[0]
         assert (newest.kind, newest.drifts, newest.listed) == ("since last", 1, None)
-        listed = kept_result(connection, newest.id).listed
+        listed = stored_verification(connection, newest.id).listed
         assert listed is not None
         assert listed[0]["stored"] == "Gold"
         assert all(each.completed_at is not None for each in rounds(connection, ["members", "activity"]))
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: Ledger, moment: Moment) -> None:
+def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: LedgerScenario, moment: Moment) -> None:
     def work() -> None:
         repair(ledger.database, members, verify(ledger.database, members), reason="a test")
 
@@ -263,7 +269,7 @@ def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: Ledger, moment: Mo
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_reconciliation_killed_anywhere_leaves_it_to_the_next_one(ledger: Ledger, moment: Moment) -> None:
+def test_a_reconciliation_killed_anywhere_leaves_it_to_the_next_one(ledger: LedgerScenario, moment: Moment) -> None:
     def ritual() -> None:
         reconcile(ledger.database, BOTH, budget_seconds=60)
 
@@ -281,7 +287,7 @@ def test_a_reconciliation_killed_anywhere_leaves_it_to_the_next_one(ledger: Ledg
     ledger.then_verified()
 
 
-def test_details_that_can_not_be_written_are_said_and_stop_nothing(ledger: Ledger, tmp_path: Path) -> None:
+def test_details_that_can_not_be_written_are_said_and_stop_nothing(ledger: LedgerScenario, tmp_path: Path) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     (tmp_path / "file").touch()
     result = reconcile(ledger.database, BOTH, details=tmp_path / "file" / "details.jsonl")
@@ -290,7 +296,7 @@ def test_details_that_can_not_be_written_are_said_and_stop_nothing(ledger: Ledge
     ledger.then_verified()
 
 
-def test_a_batch_after_a_checkpoint_set_back_does_not_accuse_the_log(ledger: Ledger) -> None:
+def test_a_batch_after_a_checkpoint_set_back_does_not_accuse_the_log(ledger: LedgerScenario) -> None:
     alter(ledger, "update projection_checkpoint set position = 30 where projection = 'members'")
     ledger.given(role_added("m07", "Seeker", at(3)))
     ledger.catch_up()
@@ -301,6 +307,6 @@ def test_a_batch_after_a_checkpoint_set_back_does_not_accuse_the_log(ledger: Led
 
 
 @pytest.mark.parametrize("verifying", [verify, verify_since_last])
-def test_a_person_can_interrupt_a_verify(ledger: Ledger, verifying: Callable[..., object]) -> None:
+def test_a_person_can_interrupt_a_verify(ledger: LedgerScenario, verifying: Callable[..., object]) -> None:
     assert isinstance(raised_by(lambda: verifying(ledger.database, interrupted_at("m07"))), KeyboardInterrupt)
     ledger.then_verified()

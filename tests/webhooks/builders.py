@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.webhooks.app import Receiving, receiver_app
 from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import FailureLimit
-from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import Writer
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import InboxWriter
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
-from temple_ledger.infrastructure.sources.patreon.webhook import patreon_door, signature
+from temple_ledger.infrastructure.sources.patreon.webhook import patreon_endpoint, signature
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 
 SECRET = "temple-ledger-test-secret"
@@ -39,7 +39,7 @@ class Answer:
 @dataclass
 class Receiver:
     server: Server
-    writer: Writer
+    writer: InboxWriter
     answered: list[tuple[str, int]] = field(default_factory=list)
 
     def send(
@@ -82,17 +82,17 @@ def signed(body: bytes, secret: str = SECRET, trigger: str = "members:update") -
 def receiver(
     database: Database, *, answer_seconds: float = 5.0, proxies: str = "", **receiving: Any
 ) -> Iterator[Receiver]:
-    writer = Writer(database, answer_seconds=answer_seconds, away_seconds=0.0)
+    writer = InboxWriter(database, answer_seconds=answer_seconds, away_seconds=0.0)
     answered: list[tuple[str, int]] = []
     doors = [
-        patreon_door(
+        patreon_endpoint(
             "main",
             [
                 CampaignSecret(secret=SecretStr(SECRET)),
                 CampaignSecret(secret=SecretStr(OLD_SECRET), until=NOW + timedelta(hours=1)),
             ],
         ),
-        patreon_door("second", [CampaignSecret(secret=SecretStr(OTHER_SECRET))]),
+        patreon_endpoint("second", [CampaignSecret(secret=SecretStr(OTHER_SECRET))]),
     ]
     receiving.setdefault("clock", lambda: NOW)
     receiving.setdefault("failures", FailureLimit(burst=1_000))
@@ -106,6 +106,6 @@ def receiver(
 
 
 def rows(database: Database, columns: str = "kind, origin, body, repeats") -> list[Any]:
-    with database.connect(Role.APPEND) as connection:
+    with database.connect(DatabaseRole.APPEND) as connection:
         found = connection.execute(f"select {columns} from inbox order by id".encode()).fetchall()
     return [row[0] if len(row) == 1 else row for row in found]

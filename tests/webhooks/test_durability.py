@@ -9,8 +9,8 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from temple_ledger.infrastructure.ingestion.inbox.store import Kept
-from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import NotKept, Writer
+from temple_ledger.infrastructure.ingestion.inbox.store import StoredDelivery
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import InboxWriter, NotStored
 from tests.killed import Moment, run_killed
 from tests.log.faulty_wire import faulty_wire
 from tests.webhooks.builders import NOW, VECTOR, receiver, rows, signed
@@ -112,10 +112,10 @@ def test_whenever_a_receiver_is_killed_what_it_had_answered_with_200_is_there_on
 def test_a_delivery_that_was_committed_and_not_answered_is_a_repeat_when_it_comes_again(database: Database) -> None:
     def work() -> None:
         async def send() -> None:
-            await writer.keep(delivery(1))
+            await writer.store(delivery(1))
             os._exit(1)  # an answer after all: the test fails
 
-        writer = Writer(database, kept=lambda: os.kill(os.getpid(), 9))
+        writer = InboxWriter(database, kept=lambda: os.kill(os.getpid(), 9))
         writer.start()
         asyncio.run(send())
 
@@ -146,14 +146,14 @@ def test_what_was_answered_while_the_receiver_was_told_to_end_is_kept(database: 
 
 
 def test_a_delivery_that_the_database_can_not_hold_does_not_keep_others_out(database: Database) -> None:
-    async def send() -> list[Kept | BaseException]:
+    async def send() -> list[StoredDelivery | BaseException]:
         given = [delivery(1), delivery(2, kind="a\0b"), delivery(3)]
-        return list(await asyncio.gather(*map(writer.keep, given), return_exceptions=True))
+        return list(await asyncio.gather(*map(writer.store, given), return_exceptions=True))
 
-    writer = Writer(database)
+    writer = InboxWriter(database)
 
     # before it starts, so that all are kept in one round
-    async def all_at_once() -> list[Kept | BaseException]:
+    async def all_at_once() -> list[StoredDelivery | BaseException]:
         sending = asyncio.create_task(send())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -162,18 +162,18 @@ def test_a_delivery_that_the_database_can_not_hold_does_not_keep_others_out(data
 
     found = asyncio.run(all_at_once())
     writer.close()
-    assert [isinstance(each, Kept) for each in found] == [True, False, True]
-    assert isinstance(found[1], NotKept)
+    assert [isinstance(each, StoredDelivery) for each in found] == [True, False, True]
+    assert isinstance(found[1], NotStored)
     assert rows(database, "body") == [body(1), body(3)]
 
 
 def test_more_than_can_wait_is_sent_away_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("temple_ledger.infrastructure.ingestion.webhooks.inbox_writer.MOST_WAITING", 2)
 
-    async def send() -> list[Kept | BaseException]:
-        return list(await asyncio.gather(*(writer.keep(delivery(each)) for each in range(3)), return_exceptions=True))
+    async def send() -> list[StoredDelivery | BaseException]:
+        return list(await asyncio.gather(*(writer.store(delivery(each)) for each in range(3)), return_exceptions=True))
 
-    writer = Writer(database, answer_seconds=0.1)
+    writer = InboxWriter(database, answer_seconds=0.1)
     found = asyncio.run(send())
     assert [str(each) for each in found] == ["the database did not answer in time"] * 2 + ["too much waits to be kept"]
 

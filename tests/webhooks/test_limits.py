@@ -10,7 +10,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.ingestion.webhooks.app import MOST_BYTES
 from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import FailureLimit
-from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import PunctualProtocol
+from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import DeadlineProtocol
 from tests.webhooks.builders import PATH, Receiver, receiver, rows, signed
 
 CHUNKED = b"%x\r\n%s\r\n"
@@ -91,7 +91,7 @@ SLOW = {
 def test_who_does_not_come_to_the_end_of_a_request_is_cut_off(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PunctualProtocol, "request_seconds", 0.3)
+    monkeypatch.setattr(DeadlineProtocol, "request_seconds", 0.3)
     with receiver(database) as ours:
         for what, sent in SLOW.items():
             started = time.monotonic()
@@ -105,7 +105,7 @@ def test_who_does_not_come_to_the_end_of_a_request_is_cut_off(
 
 
 def test_a_drop_now_and_then_does_not_extend_the_deadline(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PunctualProtocol, "request_seconds", 0.3)
+    monkeypatch.setattr(DeadlineProtocol, "request_seconds", 0.3)
     with receiver(database) as ours, ours.wire() as wire:
         started = time.monotonic()
         wire.sendall(head("Content-Length: 100000"))
@@ -125,7 +125,7 @@ def test_a_drop_now_and_then_does_not_extend_the_deadline(database: Database, mo
 def test_a_connection_that_is_kept_alive_between_requests_is_not_cut_off(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PunctualProtocol, "request_seconds", 0.5)
+    monkeypatch.setattr(DeadlineProtocol, "request_seconds", 0.5)
     with receiver(database) as ours, ours.wire() as wire:
         wire.sendall(head(method="HEAD"))
         assert code(wire.recv(1000)) == 200
@@ -140,7 +140,7 @@ def test_a_connection_that_is_kept_alive_between_requests_is_not_cut_off(
 def test_when_too_many_are_connected_the_next_one_is_told_to_come_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PunctualProtocol, "most_connections", 2)
+    monkeypatch.setattr(DeadlineProtocol, "most_connections", 2)
     with receiver(database) as ours:
         idle = [ours.wire() for _ in range(2)]
         for wire in idle:

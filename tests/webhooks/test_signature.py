@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.sources.patreon.webhook import patreon_door, signature
+from temple_ledger.infrastructure.sources.patreon.webhook import patreon_endpoint, signature
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 from tests.webhooks.builders import NOW, OLD_SECRET, OTHER_SECRET, SECRET, VECTOR, receiver, rows, signed
 
@@ -30,11 +30,11 @@ def test_where_python_has_no_md5_it_says_so_and_does_not_start(monkeypatch: pyte
 
     monkeypatch.setattr("hmac.digest", refuse)
     with pytest.raises(Refused, match="FIPS"):
-        patreon_door("main", [CampaignSecret(secret=SecretStr(SECRET))])
+        patreon_endpoint("main", [CampaignSecret(secret=SecretStr(SECRET))])
 
 
 def test_signatures_are_compared_in_constant_time_only() -> None:
-    source = Path(patreon_door.__code__.co_filename).read_text(encoding="utf-8")
+    source = Path(patreon_endpoint.__code__.co_filename).read_text(encoding="utf-8")
     assert source.count("compare_digest(") == 1
     assert not re.search(r"signature\([^)]*\)\s*(==|!=|in)\s", source)
 

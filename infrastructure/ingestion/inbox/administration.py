@@ -9,7 +9,7 @@ import psycopg
 
 from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.ingestion.inbox.delivery import State
+from temple_ledger.infrastructure.ingestion.inbox.delivery import DeliveryState
 from temple_ledger.infrastructure.ingestion.inbox.failure import LONGEST_NOTE
 
 Connection = psycopg.Connection[Any]
@@ -23,7 +23,7 @@ class Listed(NamedTuple):
     kind: str
     origin: str | None
     received_at: datetime
-    state: State
+    state: DeliveryState
     size: int
     repeats: int
     last_received_at: datetime
@@ -38,7 +38,7 @@ class Chosen(NamedTuple):
 
     source: str | None = None
     kind: str | None = None
-    state: State | None = None
+    state: DeliveryState | None = None
     since: datetime | None = None
 
 
@@ -65,7 +65,7 @@ def body(connection: Connection, number: int) -> bytes:
     return bytes(row[0])
 
 
-def retry(connection: Connection, numbers: Sequence[int], *, state: State = State.FAILED) -> int:
+def retry(connection: Connection, numbers: Sequence[int], *, state: DeliveryState = DeliveryState.FAILED) -> int:
     """These back to waiting, or none of them; how many. Raises UnknownName, and Refused for one in another state."""
     wanted = {"ids": list(numbers), "state": state.value, "source": None, "kind": None}
     return _all_or_none(connection, numbers, "inbox_retry", wanted, f"not {state}")
@@ -89,7 +89,11 @@ def _all_or_none(
 
 
 def retry_all(
-    connection: Connection, *, state: State = State.FAILED, source: str | None = None, kind: str | None = None
+    connection: Connection,
+    *,
+    state: DeliveryState = DeliveryState.FAILED,
+    source: str | None = None,
+    kind: str | None = None,
 ) -> int:
     """How many are waiting again."""
     wanted = {"ids": None, "state": state.value, "source": source, "kind": kind}
@@ -98,4 +102,4 @@ def retry_all(
 
 def _listed(row: tuple[Any, ...]) -> Listed:
     found = Listed(*row)
-    return found._replace(state=State(row[5]), digest=row[11].hex(), details=json.loads(row[12]))
+    return found._replace(state=DeliveryState(row[5]), digest=row[11].hex(), details=json.loads(row[12]))

@@ -12,7 +12,7 @@ MAX_KIND: Final = 100
 MAX_ORIGIN: Final = 200
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """Where a delivery stands. Waiting and failed ones are never pruned."""
 
     WAITING = "waiting"
@@ -41,7 +41,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Stored(Delivery):
+class InboxDelivery(Delivery):
     """As it is read back; ids of one source grow in the order in which deliveries were kept."""
 
     id: int = field(kw_only=True)

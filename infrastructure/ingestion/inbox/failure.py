@@ -13,7 +13,7 @@ LONGEST_NOTE: Final = 500
 _OTHERS: Final = sys.stdlib_module_names | {"psycopg", "psycopg_binary", "pydantic"}
 
 
-def is_the_delivery(error: Exception) -> bool:
+def is_delivery_fault(error: Exception) -> bool:
     """False where every other delivery would have failed too, or this one will do when it is tried again."""
     if isinstance(error, DatabaseUnavailable | SchemaMismatch | MemoryError) or passes(error):
         return False
@@ -22,7 +22,7 @@ def is_the_delivery(error: Exception) -> bool:
     return True
 
 
-def blame(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """What failed, and where in the code: never the message, which may repeat the body."""
     what = type(error).__name__
     if isinstance(error, psycopg.Error):

@@ -8,7 +8,7 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 
 BATCH: Final = 1_000
@@ -40,7 +40,7 @@ def keep_pruning(database: Database, keep_days: int, stop: threading.Event) -> N
         pause = EVERY_SECONDS
         try:
             with (
-                database.connect(Role.APPEND, application="temple inbox prune") as connection,
+                database.connect(DatabaseRole.APPEND, application="temple inbox prune") as connection,
                 database_errors("pruning the inbox"),
             ):
                 pruned = prune(connection, before=datetime.now(UTC) - timedelta(days=keep_days))

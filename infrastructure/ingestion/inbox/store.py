@@ -10,14 +10,14 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 
 
-class Kept(NamedTuple):
+class StoredDelivery(NamedTuple):
     """Where the delivery is. `repeated` when the inbox had it already, or had it twice within one call."""
 
     id: int
     repeated: bool
 
 
-def keep(connection: psycopg.Connection[Any], deliveries: Sequence[Delivery]) -> list[Kept]:
+def store(connection: psycopg.Connection[Any], deliveries: Sequence[Delivery]) -> list[StoredDelivery]:
     """One statement, and one more for the first delivery of a source; in the order of *deliveries*.
 
     The caller commits, soon: until then nobody else keeps deliveries of these sources. Raises psycopg.Error; the same
@@ -33,7 +33,7 @@ def keep(connection: psycopg.Connection[Any], deliveries: Sequence[Delivery]) ->
     if len(found) != len(deliveries):
         # in an older snapshot of the database, a source that came since is not there
         raise psycopg.errors.SerializationFailure("a source is new; try again, in a transaction that is read committed")
-    return [Kept(*row) for row in found]
+    return [StoredDelivery(*row) for row in found]
 
 
 def _columns(deliveries: Sequence[Delivery]) -> dict[str, list[Any]]:

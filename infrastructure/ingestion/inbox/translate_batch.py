@@ -12,8 +12,8 @@ import structlog
 from temple_ledger.domain.errors import EventConflict
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.ingestion.inbox.delivery import State, Stored
-from temple_ledger.infrastructure.ingestion.inbox.failure import LONGEST_NOTE, blame, is_the_delivery
+from temple_ledger.infrastructure.ingestion.inbox.delivery import DeliveryState, InboxDelivery
+from temple_ledger.infrastructure.ingestion.inbox.failure import LONGEST_NOTE, describe_failure, is_delivery_fault
 from temple_ledger.infrastructure.ingestion.inbox.translator import Translation, Translator
 from temple_ledger.infrastructure.log.append import append_within
 
@@ -38,7 +38,7 @@ class Stepped(NamedTuple):
 
 class Marked(NamedTuple):
     id: int
-    state: State
+    state: DeliveryState
     note: str | None
 
 
@@ -59,7 +59,7 @@ def translate_batch(connection: Connection, translator: Translator, *, limit: in
         with connection.transaction():
             return _step(connection, translator, limit, now, _all_at_once)
     except Exception as error:
-        if not is_the_delivery(error):
+        if not is_delivery_fault(error):
             raise
     with connection.transaction():
         return _step(connection, translator, limit, now, _one_by_one)
@@ -73,7 +73,7 @@ def _step(connection: Connection, translator: Translator, limit: int, now: datet
     ).fetchall()
     drained = len(rows) < limit
     done: _Done = work(connection, translator, rows, now if drained else None)
-    failed = sum(mark.state is State.FAILED for mark in done.marks)
+    failed = sum(mark.state is DeliveryState.FAILED for mark in done.marks)
     if done.marks or done.events or done.conflicts:
         _write(connection, translator.source, done, failed)
     return Stepped(len(done.marks), done.events, failed, done.conflicts, drained)
@@ -115,10 +115,12 @@ def _one_by_one(
                 translation = translator.translate(connection, _stored(translator.source, row))
                 outcomes = iter(append_within(connection, translation.entries))
         except Exception as error:
-            if not is_the_delivery(error):
+            if not is_delivery_fault(error):
                 raise
-            done.marks.append(Marked(row[0], State.FAILED, blame(error)))
-            log.error("delivery not translated", source=translator.source, delivery=row[0], reason=blame(error))
+            done.marks.append(Marked(row[0], DeliveryState.FAILED, describe_failure(error)))
+            log.error(
+                "delivery not translated", source=translator.source, delivery=row[0], reason=describe_failure(error)
+            )
             continue
         done.marks.append(_marked(row[0], translation, _conflicts(outcomes, translation.entries, done)))
     if now is not None:
@@ -132,16 +134,16 @@ def _due(connection: Connection, translator: Translator, now: datetime, done: _D
             due = translator.due(connection, now)
             outcomes = iter(append_within(connection, due))
     except Exception as error:
-        if not is_the_delivery(error):
+        if not is_delivery_fault(error):
             raise
-        log.error("what is due could not be derived", source=translator.source, reason=blame(error))
+        log.error("what is due could not be derived", source=translator.source, reason=describe_failure(error))
         return
     _report(_conflicts(outcomes, due, done))
 
 
-def _stored(source: str, row: tuple[Any, ...]) -> Stored:
+def _stored(source: str, row: tuple[Any, ...]) -> InboxDelivery:
     id_, kind, body, digest, received_at, origin, details = row
-    return Stored(source, kind, body, digest, received_at, origin, json.loads(details), id=id_)
+    return InboxDelivery(source, kind, body, digest, received_at, origin, json.loads(details), id=id_)
 
 
 def _conflicts(outcomes: Iterator[Any], entries: Sequence[LogEntry], done: _Done) -> list[EventConflict]:
@@ -157,7 +159,7 @@ def _marked(id_: int, translation: Translation, conflicts: Sequence[EventConflic
     notes = [translation.note] if translation.note else []
     notes += [f"event_id {each.event_id} is in the log with another content" for each in conflicts]
     _report(conflicts)
-    return Marked(id_, State(translation.state.value), "; ".join(notes)[:LONGEST_NOTE] or None)
+    return Marked(id_, DeliveryState(translation.state.value), "; ".join(notes)[:LONGEST_NOTE] or None)
 
 
 def _report(conflicts: Sequence[EventConflict]) -> None:

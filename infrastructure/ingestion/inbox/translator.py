@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import psycopg
 
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.infrastructure.ingestion.inbox.delivery import State, Stored
+from temple_ledger.infrastructure.ingestion.inbox.delivery import DeliveryState, InboxDelivery
 
 
 class Outcome(StrEnum):
@@ -18,9 +18,9 @@ class Outcome(StrEnum):
     SET_ASIDE: kept, and nothing derived (tests, unknown kinds). UNPARSEABLE: verified, and yet not to be read.
     """
 
-    TRANSLATED = State.TRANSLATED.value
-    SET_ASIDE = State.SET_ASIDE.value
-    UNPARSEABLE = State.UNPARSEABLE.value
+    TRANSLATED = DeliveryState.TRANSLATED.value
+    SET_ASIDE = DeliveryState.SET_ASIDE.value
+    UNPARSEABLE = DeliveryState.UNPARSEABLE.value
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Translator(Protocol):
     @property
     def source(self) -> str: ...
 
-    def translate(self, connection: psycopg.Connection[Any], delivery: Stored) -> Translation:
+    def translate(self, connection: psycopg.Connection[Any], delivery: InboxDelivery) -> Translation:
         """Once a delivery, in the order of ids. What it raises sets the delivery to failed, and the next ones go on;
         errors of the database that pass let the whole batch be tried again."""
         ...

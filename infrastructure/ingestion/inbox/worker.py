@@ -14,15 +14,15 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.translate_batch import Stepped as Stepped
 from temple_ledger.infrastructure.ingestion.inbox.translate_batch import translate_batch
 from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome as Outcome
 from temple_ledger.infrastructure.ingestion.inbox.translator import Translation as Translation
 from temple_ledger.infrastructure.ingestion.inbox.translator import Translator as Translator
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 
 BATCH: Final = 200
@@ -39,7 +39,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Translating:
+class TranslationWorker:
     """Translates one source. Of several for one source, in any number of processes, one works and the others wait."""
 
     def __init__(
@@ -47,19 +47,19 @@ class Translating:
         database: Database,
         translator: Translator,
         *,
-        announcer: Announcer | None = None,
+        notifier: Notifier | None = None,
         clock: Callable[[], datetime] = _now,
         batch: int = BATCH,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        """Connects when it steps. Without an *announcer*, readers of the log find the events when they poll."""
+        """Connects when it steps. Without an *notifier*, readers of the log find the events when they poll."""
         self._database = database
         self._translator = translator
-        self._announcer = announcer
+        self._notifier = notifier
         self._clock = clock
         self._limit = batch
         self._patience_seconds = patience_seconds
-        self._connection: PatientConnection | None = None
+        self._connection: RetryingConnection | None = None
         self._wakeup = Wakeup(database, application="temple inbox wakeup", listen="inbox_listen")
 
     def __enter__(self) -> Self:
@@ -88,8 +88,8 @@ class Translating:
             _WHAT,
             lambda connection: translate_batch(connection, self._translator, limit=self._limit, now=self._clock()),
         )
-        if stepped.events and self._announcer is not None:
-            self._announcer.announce()
+        if stepped.events and self._notifier is not None:
+            self._notifier.notify()
         return stepped
 
     def run(self, stop: threading.Event) -> None:
@@ -123,9 +123,12 @@ class Translating:
         found = connection.execute(statement("inbox_any_waiting"), {"source": self._translator.source}, prepare=True)
         return found.fetchone() == (True,)
 
-    def _session(self) -> PatientConnection:
+    def _session(self) -> RetryingConnection:
         if self._connection is None:
-            self._connection = PatientConnection(
-                self._database, Role.APPEND, application="temple translate", patience_seconds=self._patience_seconds
+            self._connection = RetryingConnection(
+                self._database,
+                DatabaseRole.APPEND,
+                application="temple translate",
+                patience_seconds=self._patience_seconds,
             )
         return self._connection

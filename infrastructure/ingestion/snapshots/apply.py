@@ -9,14 +9,14 @@ import psycopg
 
 from temple_ledger.domain.errors import EventConflict
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding
 from temple_ledger.infrastructure.ingestion.snapshots.guard import require_safe
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, open_findings, read_snapshot
 from temple_ledger.infrastructure.log.append import append_within
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 
 CHUNK: Final = 500
 
@@ -38,7 +38,7 @@ class Settling(Protocol):
         ...
 
 
-class Applied(NamedTuple):
+class AppliedSnapshot(NamedTuple):
     """`before`: it had been applied before, and nothing was left to do."""
 
     events: int
@@ -54,15 +54,15 @@ def apply_snapshot(
     *,
     by: str,
     confirmed: bool = False,
-    announcer: Announcer | None = None,
+    notifier: Notifier | None = None,
     chunk: int = CHUNK,
-) -> Applied:
+) -> AppliedSnapshot:
     """Appends what is missing, in chunks; one that was cut short goes on where it was.
 
     Raises Held (nothing was done), UnknownName, DatabaseUnavailable.
     """
-    total = Applied(0, 0, 0, before=False)
-    with PatientConnection(database, Role.APPEND, application="temple snapshot") as patient:
+    total = AppliedSnapshot(0, 0, 0, before=False)
+    with RetryingConnection(database, DatabaseRole.APPEND, application="temple snapshot") as patient:
         snapshot = patient.run("reading the snapshot", lambda connection: read_snapshot(connection, snapshot_id))
         if snapshot.applied_at is not None:
             return total._replace(before=True)
@@ -70,11 +70,11 @@ def apply_snapshot(
         while (
             done := patient.run("applying", lambda connection: _chunk(connection, settling, snapshot, chunk))
         ) is not None:
-            total = Applied(
+            total = AppliedSnapshot(
                 total.events + done.events, total.members + done.members, total.conflicts + done.conflicts, before=False
             )
-            if done.events and announcer is not None:
-                announcer.announce()
+            if done.events and notifier is not None:
+                notifier.notify()
         patient.run(
             "applying",
             lambda connection: connection.execute(
@@ -90,7 +90,9 @@ def hold_translator(connection: psycopg.Connection[Any], source: str) -> None:
     connection.execute(statement("translator_take"), {"source": source})
 
 
-def _chunk(connection: psycopg.Connection[Any], settling: Settling, snapshot: Snapshot, limit: int) -> Applied | None:
+def _chunk(
+    connection: psycopg.Connection[Any], settling: Settling, snapshot: Snapshot, limit: int
+) -> AppliedSnapshot | None:
     with connection.transaction():
         hold_translator(connection, settling.source)
         found = open_findings(connection, snapshot.id, limit)
@@ -103,4 +105,4 @@ def _chunk(connection: psycopg.Connection[Any], settling: Settling, snapshot: Sn
         )
     conflicts = sum(isinstance(each, EventConflict) for each in outcomes)
     added = sum(not isinstance(each, EventConflict) and each.added for each in outcomes)
-    return Applied(added, len(found), conflicts, before=False)
+    return AppliedSnapshot(added, len(found), conflicts, before=False)

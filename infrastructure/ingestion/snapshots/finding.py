@@ -20,7 +20,7 @@ class Difference(StrEnum):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundDifference:
     """One difference, as texts for people, and the events that would be appended for it, as the log would keep them."""
 
     kind: Difference
@@ -40,7 +40,7 @@ class Finding:
 
     user_id: str
     observed: Mapping[str, Any] | None
-    differences: Sequence[Found]
+    differences: Sequence[FoundDifference]
     loses: bool = False
 
 
@@ -57,9 +57,9 @@ def differences_as_json(finding: Finding) -> list[dict[str, Any]]:
     ]
 
 
-def differences_from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[Found, ...]:
+def differences_from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[FoundDifference, ...]:
     return tuple(
-        Found(
+        FoundDifference(
             Difference(each["class"]),
             each["field"],
             each["ours"],

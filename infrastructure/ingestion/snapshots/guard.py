@@ -9,7 +9,7 @@ MOST_SHARE: Final = 0.05
 MOST_MEMBERS: Final = 20
 
 
-class Held(Refused):
+class HeldBack(Refused):
     """A snapshot that is not applied. `confirmable`: a person who has looked at it may say otherwise."""
 
     def __init__(self, sentence: str, *, confirmable: bool) -> None:
@@ -25,14 +25,14 @@ def most_at_risk(known: int) -> int:
 def require_safe(snapshot: Snapshot, *, confirmed: bool) -> None:
     """Raises Held."""
     if not snapshot.complete:
-        raise Held(
+        raise HeldBack(
             f"snapshot {snapshot.id} is not complete{f' ({snapshot.note})' if snapshot.note else ''}: "
             "nothing is concluded from it; take another one",
             confirmable=False,
         )
     most = most_at_risk(snapshot.known)
     if snapshot.at_risk > most and not confirmed:
-        raise Held(
+        raise HeldBack(
             f"{snapshot.at_risk:,} of {snapshot.known:,} members would depart or lose something, "
             f"and without a word of yours at most {most:,} may; look at the differences, then add --confirm",
             confirmable=True,

@@ -22,9 +22,9 @@ from starlette.types import Receive, Scope, Send
 
 from temple_ledger.infrastructure.ingestion.inbox.delivery import MAX_KIND, Delivery, digest_of
 from temple_ledger.infrastructure.ingestion.webhooks.body import Gone, TooLarge, read_body
-from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Door, Headers
+from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint, Headers
 from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import FailureLimit
-from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import NotKept, Writer
+from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import InboxWriter, NotStored
 
 MOST_BYTES: Final = 256 * 1024
 RETRY_AFTER_SECONDS: Final = 30
@@ -48,14 +48,14 @@ def _nobody(source: str, code: int, seconds: float) -> None:
 class Receiving:
     """What all doors share."""
 
-    writer: Writer
+    writer: InboxWriter
     most_bytes: int = MOST_BYTES
     answered: Answered = _nobody
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     failures: FailureLimit = field(default_factory=FailureLimit)
 
 
-def receiver_app(doors: Sequence[Door], receiving: Receiving) -> Starlette:
+def receiver_app(doors: Sequence[Endpoint], receiving: Receiving) -> Starlette:
     app = Starlette(
         routes=[
             *(Route(door.path, _Entrance(door, receiving)) for door in doors),
@@ -71,7 +71,7 @@ def receiver_app(doors: Sequence[Door], receiving: Receiving) -> Starlette:
 class _Entrance:
     """An ASGI application, so that nothing reads the body before its size is known."""
 
-    def __init__(self, door: Door, receiving: Receiving) -> None:
+    def __init__(self, door: Endpoint, receiving: Receiving) -> None:
         self._door = door
         self._receiving = receiving
 
@@ -124,8 +124,8 @@ class _Entrance:
             origin=self._door.name,
         )
         try:
-            await self._receiving.writer.keep(delivery)
-        except NotKept:
+            await self._receiving.writer.store(delivery)
+        except NotStored:
             return _come_again()
         return Response(status_code=200)
 
@@ -147,12 +147,12 @@ async def _healthz(_: Request) -> Response:
     return Response("ok\n", media_type="text/plain")
 
 
-def _readyz(writer: Writer) -> Callable[[Request], object]:
+def _readyz(writer: InboxWriter) -> Callable[[Request], object]:
     async def readyz(_: Request) -> Response:
         """What comes in now would be kept."""
         try:
-            await writer.ask()
-        except NotKept:
+            await writer.ping()
+        except NotStored:
             return Response("no\n", status_code=503, media_type="text/plain")
         return Response("ok\n", media_type="text/plain")
 

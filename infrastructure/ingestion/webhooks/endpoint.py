@@ -12,7 +12,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True)
-class Door:
+class Endpoint:
     """`verified`: whether the body comes, at that time, from whom it should; `plausible`: whether it may, by the
     headers alone. `kind` names the trigger, which the signature may not cover."""
 

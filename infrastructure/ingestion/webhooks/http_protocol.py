@@ -13,7 +13,7 @@ _COME_AGAIN: Final = (
 )
 
 
-class PunctualProtocol(H11Protocol):
+class DeadlineProtocol(H11Protocol):
     """uvicorn's, with a deadline for headers and body together: who has not sent them by then is cut off.
 
     uvicorn itself waits without end for the rest of a request, and of too many connections it says nothing of coming

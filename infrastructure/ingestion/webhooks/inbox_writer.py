@@ -1,7 +1,7 @@
 """One writer for all requests: what came in meanwhile is kept in one transaction, and then all are answered.
 
 A commit a delivery would wait for the disk once each; so they share. The writer is a thread with a connection of its
-own, since `keep` is what everybody uses.
+own, since `store` is what everybody uses.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.database.abort import cut
-from temple_ledger.infrastructure.database.connection import Database, Role, passes
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
-from temple_ledger.infrastructure.ingestion.inbox.store import Kept, keep
+from temple_ledger.infrastructure.ingestion.inbox.store import StoredDelivery, store
 
 MOST_A_ROUND: Final = 200
 MOST_BYTES_A_ROUND: Final = 8 * 2**20
@@ -31,18 +31,18 @@ AWAY_SECONDS: Final = 0.5
 log = structlog.get_logger("temple.receive")
 
 
-class NotKept(LedgerError):
+class NotStored(LedgerError):
     """Not known to be in the inbox: the sender has to come again."""
 
 
 class _Waiting(NamedTuple):
     delivery: Delivery | None
     """None: only whether the database answers."""
-    answer: "asyncio.Future[Kept | None]"
+    answer: "asyncio.Future[StoredDelivery | None]"
     size: int
 
 
-class Writer:
+class InboxWriter:
     """Keeps deliveries; each call returns once its delivery is committed."""
 
     def __init__(
@@ -81,22 +81,22 @@ class Writer:
             self._cut()
             self._thread.join(self._answer_seconds)
 
-    async def keep(self, delivery: Delivery) -> Kept:
-        """Raises NotKept: at once when too many wait, in the end when the database did not answer in time."""
+    async def store(self, delivery: Delivery) -> StoredDelivery:
+        """Raises NotStored: at once when too many wait, in the end when the database did not answer in time."""
         kept = await self._answered(delivery, len(delivery.body))
         if kept is None:
-            raise NotKept("nobody knows what became of it")
+            raise NotStored("nobody knows what became of it")
         return kept
 
-    async def ask(self) -> None:
-        """Returns when the writer works and the database answers. Raises NotKept."""
+    async def ping(self) -> None:
+        """Returns when the writer works and the database answers. Raises NotStored."""
         await self._answered(None, 0)
 
-    async def _answered(self, delivery: Delivery | None, size: int) -> Kept | None:
-        answer: asyncio.Future[Kept | None] = asyncio.get_running_loop().create_future()
+    async def _answered(self, delivery: Delivery | None, size: int) -> StoredDelivery | None:
+        answer: asyncio.Future[StoredDelivery | None] = asyncio.get_running_loop().create_future()
         with self._some:
             if self._closing or len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES_WAITING:
-                raise NotKept("too much waits to be kept")
+                raise NotStored("too much waits to be kept")
             self._waiting.append(_Waiting(delivery, answer, size))
             self._bytes += size
             self._some.notify()
@@ -105,7 +105,7 @@ class Writer:
                 return await answer
         except TimeoutError:
             self._cut_if_stuck()
-            raise NotKept("the database did not answer in time") from None
+            raise NotStored("the database did not answer in time") from None
 
     def _run(self) -> None:
         while batch := self._next():
@@ -130,7 +130,7 @@ class Writer:
             self._bytes -= size
             return batch
 
-    def _round(self, deliveries: Sequence[Delivery]) -> list[Kept | Exception]:
+    def _round(self, deliveries: Sequence[Delivery]) -> list[StoredDelivery | Exception]:
         """Once more on a new connection when it was lost: the same deliveries again are at worst repeats."""
         if time.monotonic() < self._away_until:
             raise DatabaseUnavailable("the database was away a moment ago")
@@ -146,18 +146,18 @@ class Writer:
             self._drop()
         return self._keep(deliveries)
 
-    def _keep(self, deliveries: Sequence[Delivery]) -> list[Kept | Exception]:
+    def _keep(self, deliveries: Sequence[Delivery]) -> list[StoredDelivery | Exception]:
         connection = self._opened()
         if not deliveries:
             connection.execute("select")
             return []
-        found = keep(connection, deliveries)
+        found = store(connection, deliveries)
         self._kept()
         return list(found)
 
-    def _one_by_one(self, deliveries: Sequence[Delivery]) -> list[Kept | Exception]:
+    def _one_by_one(self, deliveries: Sequence[Delivery]) -> list[StoredDelivery | Exception]:
         """The database can not hold one of them: not the fault of the others."""
-        found: list[Kept | Exception] = []
+        found: list[StoredDelivery | Exception] = []
         for each in deliveries:
             try:
                 found += self._keep([each])
@@ -165,9 +165,11 @@ class Writer:
                 found.append(error)
         return found
 
-    def _resolve(self, batch: Sequence[_Waiting], kept: Sequence[Kept | Exception]) -> None:
+    def _resolve(self, batch: Sequence[_Waiting], kept: Sequence[StoredDelivery | Exception]) -> None:
         left = iter(kept)
-        results: list[Kept | Exception | None] = [None if each.delivery is None else next(left) for each in batch]
+        results: list[StoredDelivery | Exception | None] = [
+            None if each.delivery is None else next(left) for each in batch
+        ]
         for refused in results:
             if isinstance(refused, Exception):
                 log.error("delivery not kept", reason=_reason(refused))
@@ -182,7 +184,7 @@ class Writer:
 
     def _opened(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            opened = self._database.connect(Role.APPEND, application="temple receive")
+            opened = self._database.connect(DatabaseRole.APPEND, application="temple receive")
             with self._holding:
                 self._connection = opened
         return self._connection
@@ -206,17 +208,17 @@ class Writer:
                 cut(self._connection)
 
 
-def _answer(batch: Sequence[_Waiting], results: Sequence[Kept | Exception | None]) -> None:
+def _answer(batch: Sequence[_Waiting], results: Sequence[StoredDelivery | Exception | None]) -> None:
     with suppress(RuntimeError):  # nobody is left who could be answered
         batch[0].answer.get_loop().call_soon_threadsafe(_set, batch, results)
 
 
-def _set(batch: Sequence[_Waiting], results: Sequence[Kept | Exception | None]) -> None:
+def _set(batch: Sequence[_Waiting], results: Sequence[StoredDelivery | Exception | None]) -> None:
     for each, result in zip(batch, results, strict=True):
         if each.answer.done():
             continue  # it took too long: the sender comes again, and is told that it is a repeat
         if isinstance(result, Exception):
-            each.answer.set_exception(NotKept(_reason(result)))
+            each.answer.set_exception(NotStored(_reason(result)))
         else:
             each.answer.set_result(result)
 

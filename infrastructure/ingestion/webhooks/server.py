@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import PunctualProtocol
+from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import DeadlineProtocol
 
 KEEP_ALIVE_SECONDS: Final = 15
 STOP_SECONDS: Final = 12
@@ -32,7 +32,7 @@ class Server:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http=PunctualProtocol,
+                http=DeadlineProtocol,
                 ws="none",
                 lifespan="off",
                 loop="asyncio",

@@ -7,11 +7,11 @@ import psycopg
 from psycopg.rows import dict_row
 
 from temple_ledger.domain.errors import LedgerError, SchemaMismatch
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.safety import violations
-from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
 CHANGES: Final = (
     ("update", "update webhook_audit_log set source = source where false"),
@@ -24,7 +24,7 @@ BUSY_MS: Final = 200
 """How long an attempt may wait for its lock, since appends wait behind it."""
 
 
-def check_migrations(connection: psycopg.Connection[Any]) -> Finding:
+def check_migrations(connection: psycopg.Connection[Any]) -> Check:
     try:
         waiting = pending(connection)
     except SchemaMismatch as error:
@@ -35,17 +35,17 @@ def check_migrations(connection: psycopg.Connection[Any]) -> Finding:
     return ok("migrations", f"{len(applied(connection))} applied, none to apply")
 
 
-def check_log(database: Database) -> Iterator[Finding]:
+def check_log(database: Database) -> Iterator[Check]:
     yield _refusals(database)
     yield from _rights(database)
     yield from _proof(database)
     yield _trigger(database)
 
 
-def _refusals(database: Database) -> Finding:
+def _refusals(database: Database) -> Check:
     """Tried, not looked up: as each role, the owner included."""
     done, untried = [], []
-    for role in (Role.OWNER, Role.APPEND, Role.PROJECT, Role.READ):
+    for role in (DatabaseRole.OWNER, DatabaseRole.APPEND, DatabaseRole.PROJECT, DatabaseRole.READ):
         with database.connect(role, application="temple doctor") as connection:
             connection.execute("select set_config('lock_timeout', %s, false)", (f"{BUSY_MS}ms",))
             for what, attempt in CHANGES:
@@ -65,9 +65,9 @@ def _refusals(database: Database) -> Finding:
     return ok(check, "update, delete and truncate are refused to all four roles")
 
 
-def _rights(database: Database) -> Iterator[Finding]:
+def _rights(database: Database) -> Iterator[Check]:
     """What is refused to one role and another may do."""
-    with database.connect(Role.READ, application="temple doctor") as connection:
+    with database.connect(DatabaseRole.READ, application="temple doctor") as connection:
         rows = connection.execute(statement("doctor_rights")).fetchall()
     wrong = [f"{role} may {what}" for role, what, allowed, wanted in rows if allowed and not wanted]
     lacking = [f"{role} may not {what}" for role, what, allowed, wanted in rows if wanted and not allowed]
@@ -77,9 +77,9 @@ def _rights(database: Database) -> Iterator[Finding]:
         yield ok("roles", "each of temple_append, temple_project and temple_read may do what it needs, and no more")
 
 
-def _proof(database: Database) -> Iterator[Finding]:
+def _proof(database: Database) -> Iterator[Check]:
     with (
-        database.connect(Role.PROJECT, application="temple doctor") as connection,
+        database.connect(DatabaseRole.PROJECT, application="temple doctor") as connection,
         connection.cursor(row_factory=dict_row) as cursor,
     ):
         found = cursor.execute(statement("log_conditions")).fetchone()
@@ -91,8 +91,8 @@ def _proof(database: Database) -> Iterator[Finding]:
         yield ok("gap proof", "every condition holds: no reader passes an event that is still to be committed")
 
 
-def _trigger(database: Database) -> Finding:
-    with database.connect(Role.READ, application="temple doctor") as connection:
+def _trigger(database: Database) -> Check:
+    with database.connect(DatabaseRole.READ, application="temple doctor") as connection:
         others = [name for (name,) in connection.execute(statement("doctor_other_triggers"))]
     if others:
         return warn(
@@ -103,9 +103,9 @@ def _trigger(database: Database) -> Finding:
     return ok("triggers", "only ours on the log, and always enabled")
 
 
-def reachable(database: Database) -> Finding:
+def reachable(database: Database) -> Check:
     try:
-        with database.connect(Role.LOGIN, application="temple doctor"):
+        with database.connect(DatabaseRole.LOGIN, application="temple doctor"):
             return ok("database", database.name)
     except LedgerError as error:
         return fail("database", str(error), "start it, or mend TEMPLE_DATABASE_URL")

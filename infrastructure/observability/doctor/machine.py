@@ -11,7 +11,7 @@ from typing import Final
 
 import psycopg
 
-from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
 OLDEST_PYTHON: Final = (3, 11)
 LIBRARIES: Final = ("click", "eventsourcing", "psycopg", "pydantic", "rich", "structlog")
@@ -19,14 +19,14 @@ LITTLE_SPACE: Final = 2_000_000_000
 NO_SPACE: Final = 200_000_000
 
 
-def check_python() -> Finding:
+def check_python() -> Check:
     found = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}, {sys.executable}"
     if sys.version_info < OLDEST_PYTHON:
         return fail("python", found, "use Python 3.11 or newer")
     return ok("python", found)
 
 
-def check_libraries() -> Finding:
+def check_libraries() -> Check:
     found, missing = [], []
     for name in LIBRARIES:
         try:
@@ -45,7 +45,7 @@ def check_libraries() -> Finding:
     return ok("libraries", said)
 
 
-def check_state_dir(home: Path) -> Finding:
+def check_state_dir(home: Path) -> Check:
     if not home.exists():
         return ok("state directory", f"{home}: not made yet")
     status = home.stat()
@@ -62,7 +62,7 @@ def check_state_dir(home: Path) -> Finding:
     return ok("state directory", f"{home}, {mode:04o}")
 
 
-def check_space(folders: Iterable[Path]) -> Iterator[Finding]:
+def check_space(folders: Iterable[Path]) -> Iterator[Check]:
     """Of the file systems that the folders are on, or will be."""
     seen: set[int] = set()
     for folder in folders:
@@ -81,7 +81,7 @@ def check_space(folders: Iterable[Path]) -> Iterator[Finding]:
             yield ok("disk space", said)
 
 
-def check_secrets(files: Iterable[Path]) -> Finding:
+def check_secrets(files: Iterable[Path]) -> Check:
     """Files that hold a secret are for their owner, or a group of theirs."""
     kept = list(files)
     opened = [f"{file} ({stat.S_IMODE(file.stat().st_mode):04o})" for file in kept if _is_open(file)]

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, projection_statuses
 from temple_ledger.projections.registry import installed
 
 
-def check_projections(database: Database) -> Iterator[Finding]:
+def check_projections(database: Database) -> Iterator[Check]:
     try:
         known = installed()
     except ProjectionMisdeclared as error:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
-from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
 OLDEST: Final = 150_000
 CLOCK_WARN_SECONDS: Final = 1.0
@@ -15,7 +15,7 @@ CLOCK_FAIL_SECONDS: Final = 30.0
 Connection = psycopg.Connection[Any]
 
 
-def check_server(connection: Connection) -> Iterator[Finding]:
+def check_server(connection: Connection) -> Iterator[Check]:
     yield _version(connection)
     yield _durability(connection)
     yield _checksums(connection)
@@ -23,14 +23,14 @@ def check_server(connection: Connection) -> Iterator[Finding]:
     yield _clock(connection)
 
 
-def _version(connection: Connection) -> Finding:
+def _version(connection: Connection) -> Check:
     found = f"PostgreSQL {_setting(connection, 'server_version')}"
     if connection.info.server_version < OLDEST:
         return fail("server version", found, "upgrade to PostgreSQL 15 or newer")
     return ok("server version", found)
 
 
-def _durability(connection: Connection) -> Finding:
+def _durability(connection: Connection) -> Check:
     names = ("fsync", "full_page_writes", "synchronous_commit")
     settings = {name: _setting(connection, name) for name in names}
     said = ", ".join(f"{name} {value}" for name, value in settings.items())
@@ -45,20 +45,20 @@ def _durability(connection: Connection) -> Finding:
     return ok("durability", said)
 
 
-def _checksums(connection: Connection) -> Finding:
+def _checksums(connection: Connection) -> Check:
     if _setting(connection, "data_checksums") == "on":
         return ok("data checksums", "on")
     return warn("data checksums", "off", "stop the server and run pg_checksums --enable: a rotten page goes unnoticed")
 
 
-def _encoding(connection: Connection) -> Finding:
+def _encoding(connection: Connection) -> Check:
     encoding = _setting(connection, "server_encoding")
     if encoding == "UTF8":
         return ok("encoding", encoding)
     return fail("encoding", encoding, "use a database in UTF8: names in other scripts can not be kept")
 
 
-def _clock(connection: Connection) -> Finding:
+def _clock(connection: Connection) -> Check:
     before = datetime.now(UTC)
     row = connection.execute("select clock_timestamp()").fetchone()
     after = datetime.now(UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.observability.doctor.finding import Finding, fail, ok, warn
+from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.read_models.verification.stored_results import latest
 from temple_ledger.projections.checkpoint import ProjectionState
@@ -15,7 +15,7 @@ OVERDUE: Final = timedelta(minutes=45)
 """A runner verifies every 15 minutes."""
 
 
-def check_verifying(database: Database) -> Iterator[Finding]:
+def check_verifying(database: Database) -> Iterator[Check]:
     with snapshot(database) as connection:
         for found in latest(connection, list(installed())):
             check = f"verified {found.projection}"
@@ -31,7 +31,7 @@ def check_verifying(database: Database) -> Iterator[Finding]:
         yield from _counted_functions(connection)
 
 
-def _counted_functions(connection: Connection) -> Iterator[Finding]:
+def _counted_functions(connection: Connection) -> Iterator[Check]:
     """In trigger mode the trigger's own time is known only if the server counts it."""
     row = connection.execute(
         "select current_setting('track_functions') from projection_checkpoint where state = %s",

@@ -8,7 +8,7 @@ from typing import Final
 from prometheus_client.core import Metric
 
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.observability.metrics.kept import Kept
+from temple_ledger.infrastructure.observability.metrics.kept import Cached
 from temple_ledger.infrastructure.observability.metrics.labels import OTHER
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter
 
@@ -26,11 +26,11 @@ class EventTotals:
         self,
         known: Iterable[tuple[str, str]],
         *,
-        kept: Kept[tuple[datetime, Totals]] | None = None,
+        kept: Cached[tuple[datetime, Totals]] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._known = frozenset(known)
-        self._kept = Kept() if kept is None else kept
+        self._kept = Cached() if kept is None else kept
         self._clock = clock
         self._at_least: Totals = Counter()
 

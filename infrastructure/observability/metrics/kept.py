@@ -11,7 +11,7 @@ SHARE: Final = 0.01
 """Of one processor of the server: an answer that took a second is kept for a hundred."""
 
 
-class Kept(Generic[Answer]):
+class Cached(Generic[Answer]):
     def __init__(
         self,
         *,

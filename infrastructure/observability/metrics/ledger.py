@@ -15,7 +15,7 @@ import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.observability.metrics.latency import Latencies
 
 Connection = psycopg.Connection[Any]
@@ -111,7 +111,7 @@ class LedgerCollector:
 
     def _opened(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = self._database.connect(Role.READ, application="temple metrics")
+            self._connection = self._database.connect(DatabaseRole.READ, application="temple metrics")
             self._connection.execute(
                 "select set_config('statement_timeout', %s, false)", (f"{STATEMENT_MILLISECONDS}ms",)
             )

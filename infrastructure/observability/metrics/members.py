@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client.core import Metric
 
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.observability.metrics.kept import Kept
+from temple_ledger.infrastructure.observability.metrics.kept import Cached
 from temple_ledger.infrastructure.observability.metrics.labels import OTHER
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
 
@@ -15,8 +15,8 @@ PATRONS: Final = "patrons"
 
 
 class MembersByStatus:
-    def __init__(self, kept: Kept[dict[str, int]] | None = None) -> None:
-        self._kept = Kept() if kept is None else kept
+    def __init__(self, kept: Cached[dict[str, int]] | None = None) -> None:
+        self._kept = Cached() if kept is None else kept
 
     def __call__(self, connection: Connection) -> Iterator[Metric]:
         counts = dict(self._kept(lambda: dict(connection.execute(statement("status_members")).fetchall())))

@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client.core import Metric
 
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.observability.metrics.kept import Kept
+from temple_ledger.infrastructure.observability.metrics.kept import Cached
 from temple_ledger.infrastructure.observability.metrics.labels import OTHER
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
@@ -18,8 +18,8 @@ Held = list[tuple[str, int]]
 
 
 class RoleCounts:
-    def __init__(self, kept: Kept[tuple[Held, RoleDirectory]] | None = None, *, most: int = MOST_ROLES) -> None:
-        self._kept = Kept() if kept is None else kept
+    def __init__(self, kept: Cached[tuple[Held, RoleDirectory]] | None = None, *, most: int = MOST_ROLES) -> None:
+        self._kept = Cached() if kept is None else kept
         self._most = most
 
     def __call__(self, connection: Connection) -> Iterator[Metric]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from prometheus_client.core import Metric
 
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.observability.metrics.kept import Kept
+from temple_ledger.infrastructure.observability.metrics.kept import Cached
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
 
 MOST: Final = 60
@@ -16,8 +16,8 @@ Rows = list[tuple[Any, ...]]
 
 
 class Storage:
-    def __init__(self, kept: Kept[tuple[Rows, Rows, int]] | None = None) -> None:
-        self._kept = Kept() if kept is None else kept
+    def __init__(self, kept: Cached[tuple[Rows, Rows, int]] | None = None) -> None:
+        self._kept = Cached() if kept is None else kept
 
     def __call__(self, connection: Connection) -> Iterator[Metric]:
         found, indexes, database = self._kept(lambda: self._ask(connection))

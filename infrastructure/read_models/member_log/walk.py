@@ -13,11 +13,11 @@ from psycopg import sql
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
 from temple_ledger.infrastructure.read_models.member_log.member_stream import member_stream
-from temple_ledger.projections.batch import Stored, without
+from temple_ledger.projections.batch import StoredRows, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.tables import Row
@@ -32,7 +32,7 @@ class Walked(NamedTuple, Generic[State]):
 
     user_id: str
     folded: Folded[State]
-    stored: Stored
+    stored: StoredRows
 
 
 class Snapshot(NamedTuple):
@@ -45,8 +45,8 @@ class Snapshot(NamedTuple):
 @contextmanager
 def one_snapshot(database: Database, *, application: str) -> Iterator[Snapshot]:
     with (
-        database.connect(Role.READ, application=application, autocommit=False) as tables,
-        database.connect(Role.READ, application=application, autocommit=False) as log,
+        database.connect(DatabaseRole.READ, application=application, autocommit=False) as tables,
+        database.connect(DatabaseRole.READ, application=application, autocommit=False) as log,
     ):
         for connection in (tables, log):
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -92,7 +92,7 @@ def _walk(
         stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
         place = frontiers.take(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None
-        yield Walked(user_id, fold.whole_of_known(events), Stored(stored, frontier))
+        yield Walked(user_id, fold.whole_of_known(events), StoredRows(stored, frontier))
 
 
 class _Grouped:

@@ -19,12 +19,12 @@ from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.read_models.rebuild.compare import (
     MEMBERS_AT_A_TIME,
-    Shown,
+    ShownDifference,
     changed_members,
     drifts_of,
     rebuilt_rows,
 )
-from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Piece, put_counts
+from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted, require_same_left_out
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import key_names, value_names
 from temple_ledger.infrastructure.read_models.runner.journal import believed_position
@@ -63,7 +63,7 @@ USUAL: Final = Limit()
 
 
 @dataclass(frozen=True)
-class Applied:
+class AppliedRebuild:
     position: Position
     changed_members: int
 
@@ -73,10 +73,10 @@ def apply_members(
     projection: MemberProjection[Any],
     catalogue: Catalogue,
     position: Position,
-    shown: Shown,
+    shown: ShownDifference,
     limit: Limit,
     reason: str | None,
-) -> Applied:
+) -> AppliedRebuild:
     """Raises Refused when more members than *limit* would change, counting those whose change was not shown."""
     passed = _count_log(connection, position)
     with connection.transaction():
@@ -104,10 +104,12 @@ def apply_members(
         connection.execute(statement("rebuild_failure_put"), {"projection": projection.name})
         passed += _count_log(connection, upto, after=position)
         _finish(connection, projection, checkpoint, upto, passed, 0, number, reason)
-    return Applied(upto, number)
+    return AppliedRebuild(upto, number)
 
 
-def apply_counts(connection: Connection, tally: Tally, position: Position, shown: Shown, reason: str | None) -> Applied:
+def apply_counts(
+    connection: Connection, tally: Tally, position: Position, shown: ShownDifference, reason: str | None
+) -> AppliedRebuild:
     passed = _count_log(connection, position)
     before = counted(connection, tally)
     with connection.transaction():
@@ -122,7 +124,7 @@ def apply_counts(connection: Connection, tally: Tally, position: Position, shown
         connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
         passed += _count_log(connection, upto, after=position)
         _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, reason)
-    return Applied(upto, 0)
+    return AppliedRebuild(upto, 0)
 
 
 def _fold_anew(
@@ -131,7 +133,7 @@ def _fold_anew(
     catalogue: Catalogue,
     user_ids: Sequence[str],
     upto: Position,
-    shown: Shown,
+    shown: ShownDifference,
 ) -> int:
     """Members with newer events: folded again into the shadow tables. How many change that were not shown."""
     stored = tables.rows_of_members(connection, projection.tables, user_ids)
@@ -141,7 +143,7 @@ def _fold_anew(
             (list(user_ids),),
         )
     connection.execute(statement("rebuild_forget_members"), {"projection": projection.name, "user_ids": list(user_ids)})
-    piece, unseen = Piece(), 0
+    piece, unseen = FoldedChunk(), 0
     for user_id, folded, events in fold_members(connection, projection, catalogue, user_ids, upto):
         piece.add(user_id, folded, events)
         if user_id not in shown.members and drifts_of(projection, user_id, stored[user_id], folded.rows):
@@ -151,7 +153,7 @@ def _fold_anew(
 
 
 def _count_changed(
-    connection: Connection, projection: MemberProjection[Any], user_ids: Sequence[str], shown: Shown
+    connection: Connection, projection: MemberProjection[Any], user_ids: Sequence[str], shown: ShownDifference
 ) -> int:
     changed = 0
     for page in in_pages(user_ids, MEMBERS_AT_A_TIME):

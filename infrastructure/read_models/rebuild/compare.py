@@ -31,7 +31,7 @@ Each = Callable[[Drift], None]
 
 
 @dataclass
-class Shown:
+class ShownDifference:
     """The difference between the tables that are read and the rebuilt ones, as it was when it was looked at:
     under this epoch, at this position of the checkpoint.
 
@@ -69,12 +69,14 @@ def compare_members(
     checkpoint: Checkpoint,
     position: Position,
     each: Each,
-) -> Shown:
+) -> ShownDifference:
     """The shadow tables have *position*; members with newer events are folded up to the checkpoint here.
 
     Within a transaction whose snapshot decides what is seen.
     """
-    shown = Shown(checkpoint.epoch, checkpoint.position, stored_members=_stored_members(connection, projection))
+    shown = ShownDifference(
+        checkpoint.epoch, checkpoint.position, stored_members=_stored_members(connection, projection)
+    )
     if shown.stored_members == 0:
         shown.new_members = counted(connection, projection)
         shown.changes = shown.new_members
@@ -95,8 +97,8 @@ def compare_members(
 
 def compare_counts(
     connection: Connection, tally: Tally, checkpoint: Checkpoint, position: Position, each: Each
-) -> Shown:
-    shown = Shown(checkpoint.epoch, checkpoint.position)
+) -> ShownDifference:
+    shown = ShownDifference(checkpoint.epoch, checkpoint.position)
     stored = stored_counts(connection, tally.table)
     rebuilt = stored_counts(connection, shadow_of(tally.table))
     skipped = PostgresTransaction(connection).exceptions(tally.name).skipped

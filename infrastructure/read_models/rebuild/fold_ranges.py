@@ -12,7 +12,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass
-class Piece:
+class FoldedChunk:
     """Members that are folded and not written yet."""
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
@@ -77,8 +77,8 @@ def range_folder(
 ) -> Iterator["RangeFolder"]:
     """*claimed_by* is the database's process that holds the claim."""
     with (
-        database.connect(Role.READ, application="temple replay") as reading,
-        database.connect(Role.PROJECT, application="temple replay") as writing,
+        database.connect(DatabaseRole.READ, application="temple replay") as reading,
+        database.connect(DatabaseRole.PROJECT, application="temple replay") as writing,
     ):
         reading.execute("set work_mem = '128MB'")
         # what a crash would lose, it would lose with the shadow tables
@@ -113,9 +113,9 @@ class RangeFolder:
 
     def _fold(self, projection: MemberProjection[Any], part: Range, mark: "_Mark") -> None:
         fold = Fold(projection, self.catalogue)
-        piece, user_id = Piece(), part.done_user
+        piece, user_id = FoldedChunk(), part.done_user
 
-        def put(piece: Piece, user_id: str | None, done: bool) -> None:
+        def put(piece: FoldedChunk, user_id: str | None, done: bool) -> None:
             with self.writing.transaction():
                 piece.put(self.writing, projection)
                 mark.move(done=done, members=piece.members, events=piece.events, user=user_id, counted=piece.there)
@@ -128,7 +128,7 @@ class RangeFolder:
                 piece.add(user_id, fold.whole_of_known(without(self.skipped, found)), len(found))
                 if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
                     put_behind(piece, user_id, False)
-                    piece = Piece()
+                    piece = FoldedChunk()
             put_behind(piece, user_id, True)
 
     def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
@@ -144,7 +144,9 @@ class RangeFolder:
 
 
 @contextmanager
-def _one_behind(put: Callable[[Piece, str | None, bool], None]) -> Iterator[Callable[[Piece, str | None, bool], None]]:
+def _one_behind(
+    put: Callable[[FoldedChunk, str | None, bool], None],
+) -> Iterator[Callable[[FoldedChunk, str | None, bool], None]]:
     """Puts a piece while the next one is folded: the database writes beside our work. Never more than one waits.
 
     What putting raises comes out of the next call, or of the end of the block.
@@ -156,7 +158,7 @@ def _one_behind(put: Callable[[Piece, str | None, bool], None]) -> Iterator[Call
             while waiting:
                 waiting.pop().result()
 
-        def put_behind(piece: Piece, user_id: str | None, done: bool) -> None:
+        def put_behind(piece: FoldedChunk, user_id: str | None, done: bool) -> None:
             settle()
             waiting.append(thread.submit(put, piece, user_id, done))
 

@@ -19,7 +19,7 @@ Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
-class Claimed:
+class Claim:
     """The rebuild is ours. `resumed` says that an earlier one had been killed and its rows are used."""
 
     position: Position
@@ -41,7 +41,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Going:
+class RunningRebuild:
     """A rebuild as others see it."""
 
     projection: str
@@ -55,7 +55,7 @@ class Going:
     ranges_done: int
 
 
-def claim(connection: Connection, projection: Projection) -> Claimed:
+def claim(connection: Connection, projection: Projection) -> Claim:
     """Takes the rebuild of this projection for as long as *connection* lives.
 
     Raises Refused when somebody else is at it, or the log stays undecided.
@@ -74,7 +74,7 @@ def claim(connection: Connection, projection: Projection) -> Claimed:
                 )
             if version == projection.version and exceptions == left_out:
                 connection.execute(statement("rebuild_take_over"), {"projection": projection.name})
-                return Claimed(Position(position), True)
+                return Claim(Position(position), True)
             clear(connection, projection)
         else:
             clear(connection, projection)
@@ -87,7 +87,7 @@ def claim(connection: Connection, projection: Projection) -> Claimed:
                 "exceptions": left_out,
             },
         )
-        return Claimed(head, False)
+        return Claim(head, False)
 
 
 def abort(connection: Connection, projection: Projection) -> bool:
@@ -115,9 +115,9 @@ def counted(connection: Connection, projection: Projection) -> int:
     return int(row[0]) if row is not None else 0
 
 
-def going(connection: Connection) -> Sequence[Going]:
+def running_rebuilds(connection: Connection) -> Sequence[RunningRebuild]:
     return [
-        Going(projection, version, Position(position), *rest)
+        RunningRebuild(projection, version, Position(position), *rest)
         for projection, version, position, *rest in connection.execute(statement("rebuild_going"))
     ]
 

@@ -17,10 +17,21 @@ import psycopg
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, UnknownName
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
-from temple_ledger.infrastructure.read_models.rebuild.apply import USUAL, Applied, Limit, apply_counts, apply_members
-from temple_ledger.infrastructure.read_models.rebuild.compare import Each, Shown, compare_counts, compare_members
+from temple_ledger.infrastructure.read_models.rebuild.apply import (
+    USUAL,
+    AppliedRebuild,
+    Limit,
+    apply_counts,
+    apply_members,
+)
+from temple_ledger.infrastructure.read_models.rebuild.compare import (
+    Each,
+    ShownDifference,
+    compare_counts,
+    compare_members,
+)
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress, RangeFolder, range_folder
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
@@ -57,7 +68,7 @@ class Rebuild:
         self._database = database
         self._projection = projection
         self._catalogue = catalogue
-        self._connection = database.connect(Role.PROJECT, application="temple replay")
+        self._connection = database.connect(DatabaseRole.PROJECT, application="temple replay")
         self._backend_pid = self._connection.info.backend_pid
         try:
             claimed = notes.claim(self._connection, projection)
@@ -91,10 +102,10 @@ class Rebuild:
         after = self._done()
         return Folding(after[0] - before[0], after[1] - before[1], time.perf_counter() - started)
 
-    def compare(self, each: Each = lambda drift: None) -> Shown:
+    def compare(self, each: Each = lambda drift: None) -> ShownDifference:
         """The difference to the tables that are read; *each* is given every row of it."""
         self._let_the_runner_catch_up()
-        with self._database.connect(Role.READ, application="temple replay", autocommit=False) as connection:
+        with self._database.connect(DatabaseRole.READ, application="temple replay", autocommit=False) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.execute("set local work_mem = '64MB'")
             checkpoint = self._checkpoint(connection)
@@ -102,7 +113,7 @@ class Rebuild:
                 return compare_counts(connection, self._projection, checkpoint, self.position, each)
             return compare_members(connection, self._projection, self._catalogue, checkpoint, self.position, each)
 
-    def apply(self, shown: Shown, *, limit: Limit = USUAL, reason: str | None = None) -> Applied:
+    def apply(self, shown: ShownDifference, *, limit: Limit = USUAL, reason: str | None = None) -> AppliedRebuild:
         """Puts it in place, and clears up. Raises Refused when *limit* does not allow it; nothing is changed then."""
         if isinstance(self._projection, Tally):
             applied = apply_counts(self._connection, self._projection, self.position, shown, reason)
@@ -208,8 +219,8 @@ def rebuild(
     reason: str | None = None,
     catalogue: Catalogue = CATALOGUE,
     each: Each = lambda drift: None,
-    agreed: Callable[[Shown], bool] = lambda shown: True,
-) -> Applied | None:
+    agreed: Callable[[ShownDifference], bool] = lambda shown: True,
+) -> AppliedRebuild | None:
     """All of it; None when *agreed*, shown the difference, said no."""
     with Rebuild(database, projection, catalogue=catalogue) as replay:
         replay.fold(workers=workers)

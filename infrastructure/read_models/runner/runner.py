@@ -11,7 +11,7 @@ import structlog
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors, passes
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
@@ -20,7 +20,7 @@ from temple_ledger.infrastructure.read_models.runner.journal import committed_po
 from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.projections.checkpoint import ProjectionState
-from temple_ledger.projections.pace import Pace
+from temple_ledger.projections.pace import BatchPace
 from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, Step, may_fold, processor_of
 
 QUICK_POLL_SECONDS: Final = 0.01
@@ -58,7 +58,7 @@ class Watcher(Protocol):
         """It came round, whether there was anything to fold or not."""
 
 
-class Unwatched:
+class NullWatcher:
     def stepped(self, projection: str, step: Step, seconds: float) -> None:
         pass
 
@@ -76,13 +76,13 @@ class Unwatched:
 
 
 @dataclass
-class _Led:
+class _Leading:
     """A projection that this runner leads."""
 
     processor: Processor
     position: Position
-    pace: Pace = field(default_factory=Pace)
-    stands: str | None = None
+    pace: BatchPace = field(default_factory=BatchPace)
+    idle_reason: str | None = None
 
     @property
     def name(self) -> str:
@@ -123,13 +123,13 @@ class Runner:
         self._database = database
         self._projections = {projection.name: projection for projection in projections}
         self._wake = wake
-        self._watcher = watcher or Unwatched()
+        self._watcher = watcher or NullWatcher()
         self._catalogue = catalogue
         self._lease = lease or Lease()
         self._connection: psycopg.Connection[Any] | None = None
         self._reader: GapReader | None = None
-        self._led: dict[str, _Led] = {}
-        self._paces: dict[str, Pace] = {}
+        self._led: dict[str, _Leading] = {}
+        self._paces: dict[str, BatchPace] = {}
         self._others: dict[str, str] = {}
         self._settled = START
         self._look: Look | None = None
@@ -187,7 +187,7 @@ class Runner:
         self._keep_leases()
         if self._refresh():
             self._read_states()
-        running = [led for led in self._led.values() if led.stands is None]
+        running = [led for led in self._led.values() if led.idle_reason is None]
         if any(led.position >= self._settled for led in running):
             self._look_ahead()
         worked = False
@@ -198,7 +198,7 @@ class Runner:
             self._session().execute(statement("journal_merge"))
         return worked
 
-    def _step(self, led: _Led) -> bool:
+    def _step(self, led: _Leading) -> bool:
         started = time.perf_counter()
         try:
             step = led.processor.step(upto=self._settled, limit=led.pace.limit)
@@ -221,7 +221,7 @@ class Runner:
             led.position = max(step.position, self._settled)
             return False
         if step.idle is not None:
-            led.stands, led.position = step.idle, step.position
+            led.idle_reason, led.position = step.idle, step.position
             return False
         led.position = step.position
         led.pace.after(step.events, seconds)
@@ -236,13 +236,13 @@ class Runner:
         self._watcher.stepped(led.name, step, seconds)
         return True
 
-    def _fail(self, led: _Led, error: Exception) -> None:
+    def _fail(self, led: _Leading, error: Exception) -> None:
         """A step that can not succeed stops its projection, and no other one."""
         reason = f"{type(error).__name__}: {error}" if not isinstance(error, LedgerError) else str(error)
         if isinstance(error, psycopg.Error):
             reason = f"the database refused its rows (SQLSTATE {error.sqlstate})"
         log.error("projection failed", projection=led.name, reason=reason)
-        led.stands = ProjectionState.FAILED.value
+        led.idle_reason = ProjectionState.FAILED.value
         self._watcher.failed(led.name)
         self._session().execute(
             statement("checkpoint_fail"),
@@ -282,22 +282,22 @@ class Runner:
         opener = transactions(self._session(), self._lease.holder)
         processor = processor_of(self._projections[name], opener, catalogue=self._catalogue)
         checkpoint = read_checkpoints(self._session())[name]
-        pace = self._paces.setdefault(name, Pace())
-        led = _Led(processor, checkpoint.position, pace, may_fold(processor.projection, checkpoint))
-        if led.stands is None:
+        pace = self._paces.setdefault(name, BatchPace())
+        led = _Leading(processor, checkpoint.position, pace, may_fold(processor.projection, checkpoint))
+        if led.idle_reason is None:
             # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
             # position that somebody set by hand proves nothing, so the journal has to say the same
-            running = any(each.stands is None for each in self._led.values())
+            running = any(each.idle_reason is None for each in self._led.values())
             proven = min(checkpoint.position, committed_position(self._session(), name))
             self._settled = max(self._settled, proven) if running else proven
         self._led[name] = led
-        log.info("leads", projection=name, position=checkpoint.position, stands=led.stands)
+        log.info("leads", projection=name, position=checkpoint.position, idle_reason=led.idle_reason)
 
     def _read_states(self) -> None:
         for name, checkpoint in read_checkpoints(self._session()).items():
             led = self._led.get(name)
             if led is not None:
-                led.stands = may_fold(led.processor.projection, checkpoint)
+                led.idle_reason = may_fold(led.processor.projection, checkpoint)
                 if checkpoint.position < led.position and checkpoint.position < self._settled:
                     led.position = checkpoint.position
 
@@ -336,7 +336,7 @@ class Runner:
         if self._connection is not None and not self._connection.closed:
             return
         self._drop()
-        connection = self._database.connect(Role.PROJECT, application="temple run")
+        connection = self._database.connect(DatabaseRole.PROJECT, application="temple run")
         try:
             require_current(connection)
             require_safe_log(connection)

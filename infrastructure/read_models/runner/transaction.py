@@ -14,7 +14,7 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.member_log.member_stream import member_histories
-from temple_ledger.projections.batch import Exceptions, Failure, Stored, without
+from temple_ledger.projections.batch import Exceptions, Failure, StoredRows, without
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.fold import Fold, Frontier
@@ -78,10 +78,10 @@ class PostgresTransaction:
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         return events(self.connection, after=after, upto=upto, limit=limit)
 
-    def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, Stored]:
+    def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         rows = tables.rows_of_members(self.connection, projection.tables, user_ids)
         frontiers = self._frontiers(projection.name, user_ids)
-        return {user_id: Stored(found, frontiers.get(user_id)) for user_id, found in rows.items()}
+        return {user_id: StoredRows(found, frontiers.get(user_id)) for user_id, found in rows.items()}
 
     def _frontiers(self, projection: str, user_ids: Sequence[str]) -> Mapping[str, Frontier]:
         found = self.connection.execute(

@@ -12,7 +12,7 @@ from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
 from temple_ledger.projections.drift import Drift
-from temple_ledger.projections.explain import Effect, effects
+from temple_ledger.projections.explain import ExplainedStep, steps
 from temple_ledger.projections.fold import Fold, in_fold_order
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -50,13 +50,13 @@ def events_behind(
         histories = PostgresTransaction(connection).histories(fold, page, upto)
         for user_id, events in histories.items():
             folded = before_parked(events, parked.get(user_id))
-            told = list(effects(fold, in_fold_order(folded) or ()))
+            told = list(steps(fold, in_fold_order(folded) or ()))
             for number in of_member[user_id]:
                 found[number] = _changing(projection, drifts[number], told)
     return [found.get(number, ()) for number in range(len(drifts))]
 
 
-def _changing(projection: MemberProjection[Any], drift: Drift, told: Sequence[Effect]) -> Sequence[Recorded]:
+def _changing(projection: MemberProjection[Any], drift: Drift, told: Sequence[ExplainedStep]) -> Sequence[Recorded]:
     values = [None, *(_value(projection, drift, effect.rows) for effect in told)]
     changed = [effect.event for effect, (was, now) in zip(told, pairwise(values), strict=True) if was != now]
     return changed[-MOST_EVENTS:]

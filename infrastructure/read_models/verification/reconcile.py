@@ -17,7 +17,7 @@ from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.repair import repair
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, verify_since_last
-from temple_ledger.infrastructure.read_models.verification.stored_results import keep
+from temple_ledger.infrastructure.read_models.verification.stored_results import store
 from temple_ledger.projections.processor import Projection
 
 REPAIR_BELOW: Final = 10
@@ -88,10 +88,10 @@ def look(
     started_at = clock()
     if full:
         verified = verify(database, projection, catalogue=catalogue)
-        keep(database, verified, started_at)
+        store(database, verified, started_at)
         return verified
     since = verify_since_last(database, projection, budget_seconds=budget_seconds, catalogue=catalogue)
-    keep(database, since.verified, started_at, next_round=since.round, completed=since.completed)
+    store(database, since.verified, started_at, next_round=since.round, completed=since.completed)
     return since.verified
 
 

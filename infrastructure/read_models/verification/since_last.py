@@ -15,7 +15,7 @@ from temple_ledger.domain.position import START, Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.read_ahead import read_ahead
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, members_touched
@@ -72,7 +72,7 @@ def verify_since_last(
 ) -> SinceLast:
     """All touched members, however long that takes, then others until *budget_seconds* are over. Reads only."""
     deadline = clock() + budget_seconds
-    with database.connect(Role.READ, application="temple verify", autocommit=False) as connection:
+    with database.connect(DatabaseRole.READ, application="temple verify", autocommit=False) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         checkpoint = checkpoint_of(connection, projection)
         last = read_round(connection, projection.name)

@@ -10,7 +10,7 @@ import psycopg
 
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import START
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.verification.result import Kind, Verified
 from temple_ledger.infrastructure.read_models.verification.since_last import Round, read_round
@@ -19,7 +19,7 @@ Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredVerification:
     """A result; `listed` holds the first thousand differences as JSON says them, None in a list of results."""
 
     id: int
@@ -38,7 +38,7 @@ class Kept:
     listed: list[dict[str, Any]] | None = None
 
 
-def keep(
+def store(
     database: Database,
     verified: Verified,
     started_at: datetime,
@@ -50,7 +50,7 @@ def keep(
     if verified.unverified is not None:
         return None
     full = verified.kind is Kind.FULL
-    with database.connect(Role.PROJECT, application="temple verify") as connection, connection.transaction():
+    with database.connect(DatabaseRole.PROJECT, application="temple verify") as connection, connection.transaction():
         row = connection.execute(
             statement("verification_keep"),
             {
@@ -80,22 +80,24 @@ def keep(
     return int(row[0]) if row is not None else None
 
 
-def kept(connection: Connection, projection: str | None = None, *, limit: int = 20) -> Sequence[Kept]:
+def stored_verifications(
+    connection: Connection, projection: str | None = None, *, limit: int = 20
+) -> Sequence[StoredVerification]:
     """The newest first."""
     found = connection.execute(statement("verification_list"), {"projection": projection, "limit": limit})
-    return [Kept(*row) for row in found]
+    return [StoredVerification(*row) for row in found]
 
 
-def latest(connection: Connection, projections: Sequence[str]) -> Sequence[Kept]:
+def latest(connection: Connection, projections: Sequence[str]) -> Sequence[StoredVerification]:
     """Of each of these that was ever verified."""
-    return [found for name in projections for found in kept(connection, name, limit=1)]
+    return [found for name in projections for found in stored_verifications(connection, name, limit=1)]
 
 
-def kept_result(connection: Connection, number: int) -> Kept:
+def stored_verification(connection: Connection, number: int) -> StoredVerification:
     row = connection.execute(statement("verification_show"), {"id": number}).fetchone()
     if row is None:
         raise UnknownName("result of a verify", str(number))
-    return Kept(*row)
+    return StoredVerification(*row)
 
 
 def rounds(connection: Connection, projections: Sequence[str]) -> Sequence[Round]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from temple_ledger.infrastructure.sources.discord.frames import Unreadable, snowflake
+from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame, snowflake
 from temple_ledger.infrastructure.sources.discord.model import Attribution, Direction
 from temple_ledger.infrastructure.sources.discord.snowflake import drawn_at, is_snowflake
 
@@ -67,7 +67,7 @@ def _roles(entry: Mapping[str, Any]) -> Iterator[tuple[Direction, str]]:
             continue
         roles = change.get("new_value")
         if not isinstance(roles, list):
-            raise Unreadable("changes.new_value is no list")
+            raise UnreadableFrame("changes.new_value is no list")
         found.update(dict.fromkeys((direction, snowflake(role, "id")) for role in roles if isinstance(role, Mapping)))
     yield from found
 

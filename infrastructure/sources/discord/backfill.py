@@ -6,16 +6,16 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from temple_ledger.infrastructure.database.connection import Database, Role
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.in_thread import in_thread
-from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.snapshots.apply import hold_translator
 from temple_ledger.infrastructure.log.append import append_within
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.sources.discord.audit_log import attributions_of
 from temple_ledger.infrastructure.sources.discord.change import SOURCE
-from temple_ledger.infrastructure.sources.discord.frames import Unreadable
+from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame
 from temple_ledger.infrastructure.sources.discord.model import Attribution
 from temple_ledger.infrastructure.sources.discord.rest import AUDIT_PAGE, Rest
 from temple_ledger.infrastructure.sources.discord.snowflake import drawn_at, first_of
@@ -50,7 +50,7 @@ async def backfill(
     rest: Rest,
     guild: str,
     *,
-    announcer: Announcer | None = None,
+    notifier: Notifier | None = None,
     since: datetime | None = None,
     clock: Callable[[], datetime] = now,
 ) -> ReadBack:
@@ -58,7 +58,7 @@ async def backfill(
 
     Raises DiscordUnavailable, DiscordRefuses and DatabaseUnavailable; what was read by then is kept.
     """
-    with PatientConnection(database, Role.APPEND, application="temple discord backfill") as patient:
+    with RetryingConnection(database, DatabaseRole.APPEND, application="temple discord backfill") as patient:
         after = await in_thread(patient.run, "backfill", lambda connection: _start(connection, clock(), since))
         begun = drawn_at(after)
         total = ReadBack(0, 0, 0, begun)
@@ -69,8 +69,8 @@ async def backfill(
                 lambda connection, page=page: _keep(connection, page),
             )
             total = ReadBack(total.entries + len(page), total.explains + explained, total.events + events, begun)
-            if events and announcer is not None:
-                announcer.announce()
+            if events and notifier is not None:
+                notifier.notify()
             last = str(page[-1]["id"])
             if int(last) <= int(after):
                 break
@@ -106,5 +106,5 @@ def _keep(connection: Connection, page: Sequence[Mapping[str, Any]]) -> tuple[in
 def _told(entry: Mapping[str, Any]) -> Sequence[Attribution]:
     try:
         return attributions_of(entry)
-    except Unreadable:
+    except UnreadableFrame:
         return ()

@@ -12,14 +12,14 @@ from uuid import UUID
 
 import psycopg
 
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.in_thread import in_thread
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
-from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied
-from temple_ledger.infrastructure.ingestion.snapshots.guard import Held
+from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
+from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot
+from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, read_snapshot
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.sources.discord.backfill import ReadBack, backfill, now
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses
 from temple_ledger.infrastructure.sources.discord.rest import Rest
@@ -37,8 +37,8 @@ class CaughtUp(NamedTuple):
 
     read_back: ReadBack | None
     snapshot: Snapshot
-    applied: Applied | None
-    held: Held | None = None
+    applied: AppliedSnapshot | None
+    held: HeldBack | None = None
     refused: str | None = None
 
 
@@ -50,7 +50,7 @@ async def catch_up(
     open_gate: Callable[[], None],
     kept: Callable[[], Awaitable[None]],
     by: str,
-    announcer: Announcer | None = None,
+    notifier: Notifier | None = None,
     settle_seconds: float = SETTLE_SECONDS,
     clock: Callable[[], datetime] = now,
 ) -> CaughtUp:
@@ -60,7 +60,7 @@ async def catch_up(
     """
     read_back, refused = None, None
     try:
-        read_back = await backfill(database, rest, guild, announcer=announcer, clock=clock)
+        read_back = await backfill(database, rest, guild, notifier=notifier, clock=clock)
     except DiscordRefuses as error:
         # who did it stays unknown; what happened is told by frames and snapshots all the same
         refused = str(error)
@@ -76,8 +76,8 @@ async def catch_up(
         await asyncio.sleep(settle_seconds)
         await translated(database, kept)
     try:
-        applied = await in_thread(apply_discord_snapshot, database, snapshot_id, by=by, announcer=announcer)
-    except Held as held:
+        applied = await in_thread(apply_discord_snapshot, database, snapshot_id, by=by, notifier=notifier)
+    except HeldBack as held:
         return CaughtUp(read_back, snapshot, None, held, refused)
     return CaughtUp(read_back, snapshot, applied, None, refused)
 
@@ -90,12 +90,12 @@ async def translated(database: Database, kept: Callable[[], Awaitable[None]]) ->
         await asyncio.sleep(POLL_SECONDS)
 
 
-def translate_all(database: Database, announcer: Announcer | None = None) -> None:
+def translate_all(database: Database, notifier: Notifier | None = None) -> None:
     """Where no listener does it. Raises DatabaseUnavailable."""
-    with Translating(database, DiscordTranslator(), announcer=announcer) as translating:
+    with TranslationWorker(database, DiscordTranslator(), notifier=notifier) as worker:
         head = _head(database)
         while head and _waits(database, head):
-            translating.step()
+            worker.step()
 
 
 def _read(database: Database, snapshot_id: UUID) -> Snapshot:
@@ -119,6 +119,6 @@ def _waits(database: Database, upto: int) -> bool:
 def _asked(database: Database, ask: Callable[[psycopg.Connection[Any]], Any]) -> Any:
     with (
         database_errors("looking at the inbox"),
-        database.connect(Role.READ, application="temple discord") as connection,
+        database.connect(DatabaseRole.READ, application="temple discord") as connection,
     ):
         return ask(connection)

@@ -23,7 +23,7 @@ def id_of(key: str) -> UUID:
     return uuid5(NAMESPACE, f"discord:{key}")
 
 
-class Change(NamedTuple):
+class GuildChange(NamedTuple):
     """`by` is the entry that explains it. `notes` are further keys of the metadata."""
 
     user_id: str
@@ -39,12 +39,12 @@ class Change(NamedTuple):
         return id_of(self.key)
 
 
-def entry_of_change(change: Change) -> LogEntry:
+def entry_of_change(change: GuildChange) -> LogEntry:
     event, notes = _event(change)
     return entry_of_event(event, event_id=change.event_id, notes={**notes, **change.notes})
 
 
-def attributed_later(change: Change, attribution: Attribution) -> Change:
+def attributed_later(change: GuildChange, attribution: Attribution) -> GuildChange:
     """The same change again, at the same time, with the one who did it: an event is never edited."""
     return change._replace(
         key=key_of_attribution(attribution), by=attribution, notes={"attributes": str(change.event_id)}
@@ -56,7 +56,7 @@ def key_of_attribution(attribution: Attribution) -> str:
     return f"audit:{attribution.entry_id}:{what}"
 
 
-def _event(change: Change) -> tuple[Event, dict[str, Any]]:
+def _event(change: GuildChange) -> tuple[Event, dict[str, Any]]:
     by = change.by
     notes: dict[str, Any] = {} if by is None else {"audit_entry": by.entry_id, "audited_at": format_instant(by.at)}
     actor, reason = (None, None) if by is None else (by.actor, by.reason)

@@ -9,10 +9,10 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
-from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
 from temple_ledger.infrastructure.sources.discord.sessions import STOPPED, end_sessions, note_sessions
 
@@ -42,8 +42,8 @@ class FrameWriter(threading.Thread):
         kept: Callable[[int], None],
     ) -> None:
         super().__init__(name="discord frames", daemon=True)
-        self._patient = PatientConnection(
-            database, Role.APPEND, application="temple discord listen", patience_seconds=PATIENCE_SECONDS
+        self._patient = RetryingConnection(
+            database, DatabaseRole.APPEND, application="temple discord listen", patience_seconds=PATIENCE_SECONDS
         )
         self._frames = frames
         self._before_begin = before_begin
@@ -120,5 +120,5 @@ class FrameWriter(threading.Thread):
 
 def _kept(connection: psycopg.Connection[Any], round_: Sequence[Delivery]) -> None:
     with connection.transaction():
-        keep(connection, round_)
+        store(connection, round_)
         note_sessions(connection, round_)

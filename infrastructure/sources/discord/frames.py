@@ -32,7 +32,7 @@ WANTED: Final = frozenset(
 """The dispatches that are kept."""
 
 
-class Unreadable(ValueError):
+class UnreadableFrame(ValueError):
     """A frame that is not what Discord documents. The message names the field, never its value."""
 
 
@@ -47,12 +47,12 @@ def frame_of(text: str | bytes) -> Frame | None:
     try:
         value = from_json(text)
     except ValueError:
-        raise Unreadable("not JSON") from None
+        raise UnreadableFrame("not JSON") from None
     if not isinstance(value, dict) or value.get("op") != 0:
         return None
     kind, sequence, data = value.get("t"), value.get("s"), value.get("d")
     if not isinstance(kind, str) or not isinstance(sequence, int):
-        raise Unreadable("a dispatch without t or s")
+        raise UnreadableFrame("a dispatch without t or s")
     return Frame(kind, sequence, data if isinstance(data, dict) else {})
 
 
@@ -75,7 +75,7 @@ def snowflake(data: Mapping[str, Any], *path: str) -> str:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     if not is_snowflake(value):
-        raise Unreadable(f"{'.'.join(path)} is no id")
+        raise UnreadableFrame(f"{'.'.join(path)} is no id")
     return str(value)
 
 
@@ -83,5 +83,5 @@ def snowflakes(data: Mapping[str, Any], name: str) -> frozenset[str]:
     """Raises Unreadable."""
     value = data.get(name)
     if not isinstance(value, list) or not all(map(is_snowflake, value)):
-        raise Unreadable(f"{name} is no list of ids")
+        raise UnreadableFrame(f"{name} is no list of ids")
     return frozenset(value)

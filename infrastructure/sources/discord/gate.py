@@ -4,17 +4,17 @@ import threading
 
 import structlog
 
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
+from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 
 log = structlog.get_logger("temple.discord")
 
 
-class GatedTranslating(threading.Thread):
+class GatedWorker(threading.Thread):
     """Translates while the gate is open; it is closed at first."""
 
-    def __init__(self, translating: Translating) -> None:
+    def __init__(self, worker: TranslationWorker) -> None:
         super().__init__(name="discord translating", daemon=True)
-        self._translating = translating
+        self._worker = worker
         self._open = threading.Event()
         self._pause = threading.Event()
         self._busy = threading.Lock()
@@ -33,7 +33,7 @@ class GatedTranslating(threading.Thread):
                 if not self._open.is_set() or self._ended:
                     continue
                 try:
-                    self._translating.run(self._pause)
+                    self._worker.run(self._pause)
                 except Exception as error:  # noqa: BLE001 -- told by whoever waits for it
                     log.error("translating ended", reason=f"{type(error).__name__}: {error}")
                     self.failure = error
@@ -53,7 +53,7 @@ class GatedTranslating(threading.Thread):
             self._closing = True
             self._open.clear()
             self._pause.set()
-        self._translating.wake()
+        self._worker.wake()
         with self._busy, self._guard:
             self._closing = False
 
@@ -61,6 +61,6 @@ class GatedTranslating(threading.Thread):
         self._ended = True
         self._pause.set()
         self._open.set()
-        self._translating.wake()
+        self._worker.wake()
         if self.is_alive():
             self.join()

@@ -13,7 +13,7 @@ import discord
 import structlog
 
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
-from temple_ledger.infrastructure.sources.discord.frames import WANTED, Unreadable, delivery_of, frame_of
+from temple_ledger.infrastructure.sources.discord.frames import WANTED, UnreadableFrame, delivery_of, frame_of
 
 log = structlog.get_logger("temple.discord")
 
@@ -46,7 +46,7 @@ class Collector(discord.Client):
     def _collect(self, text: str | bytes) -> None:
         try:
             frame = frame_of(text)
-        except Unreadable as error:
+        except UnreadableFrame as error:
             log.warning("a frame that is not what Discord documents", reason=str(error))
             return
         if frame is None or frame.kind not in WANTED:

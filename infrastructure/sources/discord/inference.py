@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from temple_ledger.infrastructure.sources.discord.change import Change, Kind, key_of_attribution
-from temple_ledger.infrastructure.sources.discord.model import Attribution, Feed, Member, Seen
+from temple_ledger.infrastructure.sources.discord.change import GuildChange, Kind, key_of_attribution
+from temple_ledger.infrastructure.sources.discord.model import Attribution, FeedState, GuildMember, Sighting
 from temple_ledger.infrastructure.sources.discord.snowflake import by_number
 
 WINDOW: Final = timedelta(seconds=30)
@@ -43,31 +43,31 @@ class Conclusion:
     `used` are explained changes' entries, which explain nothing else.
     """
 
-    member: Member
-    changes: Sequence[Change] = ()
+    member: GuildMember
+    changes: Sequence[GuildChange] = ()
     without_effect: Sequence[Attribution] = ()
 
     @property
-    def used(self) -> list[tuple[Attribution, Change]]:
+    def used(self) -> list[tuple[Attribution, GuildChange]]:
         return [(change.by, change) for change in self.changes if change.by is not None]
 
 
 def conclude(
     guild: str,
-    member: Member,
-    seen: Seen,
+    member: GuildMember,
+    seen: Sighting,
     attributions: Iterable[Attribution] = (),
     *,
-    feed: Feed = Feed(),  # noqa: B008 -- frozen
+    feed: FeedState = FeedState(),  # noqa: B008 -- frozen
     deleted: Mapping[str, datetime] | None = None,
 ) -> Conclusion:
     """*attributions* are those of this member that nothing has used; *deleted* says when roles were deleted."""
     if is_out_of_date(member, seen):
         return Conclusion(_sighted(member, seen))
-    return _Story(guild, member, seen, attributions, feed, deleted or {}).told()
+    return _Inference(guild, member, seen, attributions, feed, deleted or {}).told()
 
 
-def is_out_of_date(member: Member, seen: Seen) -> bool:
+def is_out_of_date(member: GuildMember, seen: Sighting) -> bool:
     """A frame about a stay that has ended since. A snapshot is never one: it is compared when it is taken."""
     if seen.snapshot is not None or not seen.present or not member.known:
         return False
@@ -107,24 +107,24 @@ def is_within_window(attribution: Attribution, received_at: datetime) -> bool:
     return attribution.came_at - WINDOW <= received_at <= latest_frame(attribution)
 
 
-def _sighted(member: Member, seen: Seen) -> Member:
+def _sighted(member: GuildMember, seen: Sighting) -> GuildMember:
     if seen.snapshot is not None:
         return member
     return replace(member, known=True, seen_at=max(seen.at, member.seen_at or seen.at))
 
 
-def _observed(member: Member, seen: Seen) -> datetime:
+def _observed(member: GuildMember, seen: Sighting) -> datetime:
     return max(seen.at, member.observed_at or seen.at)
 
 
-class _Story:
+class _Inference:
     def __init__(
         self,
         guild: str,
-        member: Member,
-        seen: Seen,
+        member: GuildMember,
+        seen: Sighting,
         attributions: Iterable[Attribution],
-        feed: Feed,
+        feed: FeedState,
         deleted: Mapping[str, datetime],
     ) -> None:
         self._guild = guild
@@ -133,7 +133,7 @@ class _Story:
         self._open = sorted(attributions, key=lambda each: by_number(each.entry_id))
         self._feed = feed
         self._deleted = deleted
-        self._changes: list[Change] = []
+        self._changes: list[GuildChange] = []
         self._roles = member.roles
         self._last = member.last_event_at
 
@@ -176,13 +176,13 @@ class _Story:
         at = seen.at if not seen.present else (seen.joined_at or seen.at) - TICK
         if by is not None and (self._is_lost(by) or seen.snapshot is not None):
             at = min(by.at, at)
-        self._tell([Change(member.user_id, "leave", at, self._leave_key(), by=by, notes=self._notes(how=True))])
+        self._tell([GuildChange(member.user_id, "leave", at, self._leave_key(), by=by, notes=self._notes(how=True))])
         self._roles = frozenset()
 
     def _stay_begins(self) -> None:
         seen = self._seen
         at = seen.at if seen.joined_at is None else min(seen.joined_at, seen.at)
-        self._tell([Change(self._member.user_id, "join", at, self._join_key(), notes=self._notes())])
+        self._tell([GuildChange(self._member.user_id, "join", at, self._join_key(), notes=self._notes())])
         self._roles = frozenset()
 
     def _roles_are(self, wanted: frozenset[str]) -> None:
@@ -198,7 +198,7 @@ class _Story:
         )
         self._roles = wanted
 
-    def _role_told(self, role: str, wanted: bool, told: Sequence[Attribution]) -> list[Change]:
+    def _role_told(self, role: str, wanted: bool, told: Sequence[Attribution]) -> list[GuildChange]:
         if role in self._deleted:
             return self._role_ended(role, [each for each in told if self._tells(each)])
         held = role in self._roles
@@ -213,7 +213,7 @@ class _Story:
         if steps:
             return changes[:-1]
         key = f"{self._seen.key}:{direction}:{role}"
-        return [Change(self._member.user_id, direction, self._seen.at, key, role, notes=self._notes())]
+        return [GuildChange(self._member.user_id, direction, self._seen.at, key, role, notes=self._notes())]
 
     def _fresh(self, direction: Kind, told: Sequence[Attribution]) -> Attribution | None:
         """Whose frame this is: rather of an entry that came with it than of one whose frame would be that late."""
@@ -224,7 +224,7 @@ class _Story:
         ]
         return min(found, key=lambda each: abs(self._seen.at - each.came_at) > WINDOW, default=None)
 
-    def _role_ended(self, role: str, told: Sequence[Attribution]) -> list[Change]:
+    def _role_ended(self, role: str, told: Sequence[Attribution]) -> list[GuildChange]:
         """By the end of the stay, which no event of its own tells, or by the end of the role.
 
         No state says what came of the last entries, so only those count that are newer than what is known.
@@ -238,10 +238,10 @@ class _Story:
             changes.append(role_deleted(self._guild, self._member.user_id, role, ends))
         return changes
 
-    def _step(self, by: Attribution) -> Change:
+    def _step(self, by: Attribution) -> GuildChange:
         kind: Kind = "add" if by.direction == "add" else "remove"
         at = min(by.at, self._seen.at)
-        return Change(self._member.user_id, kind, at, key_of_attribution(by), by.role, by=by, notes=self._notes())
+        return GuildChange(self._member.user_id, kind, at, key_of_attribution(by), by.role, by=by, notes=self._notes())
 
     def _who_ended_it(self, until: datetime) -> Attribution | None:
         for each in self._of_stay(self._member.joined_at, until):
@@ -292,11 +292,11 @@ class _Story:
             if (each.entry_id, each.direction, each.role) not in used and before - each.came_at > WINDOW:
                 yield each
 
-    def _tell(self, changes: Iterable[Change]) -> None:
+    def _tell(self, changes: Iterable[GuildChange]) -> None:
         """Later than all that was told before; of one role, one after the other."""
         earliest = None if self._last is None else self._last + TICK
         next_of: dict[str, datetime] = {}
-        told: list[Change] = []
+        told: list[GuildChange] = []
         for change in changes:
             floor = next_of.get(change.role, earliest)
             at = change.at if floor is None else max(change.at, floor)
@@ -327,9 +327,11 @@ class _Story:
         return f"join:{self._guild}:{member.user_id}:{_second(seen.joined_at)}"
 
 
-def role_deleted(guild: str, user_id: str, role: str, at: datetime) -> Change:
+def role_deleted(guild: str, user_id: str, role: str, at: datetime) -> GuildChange:
     """What the end of a role is for one who holds it."""
-    return Change(user_id, "remove", at, f"role_delete:{guild}:{role}:{user_id}", role, notes={"how": "role deleted"})
+    return GuildChange(
+        user_id, "remove", at, f"role_delete:{guild}:{role}:{user_id}", role, notes={"how": "role deleted"}
+    )
 
 
 def _second(moment: datetime) -> str:

@@ -11,17 +11,17 @@ import discord
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.in_thread import in_thread
-from temple_ledger.infrastructure.ingestion.inbox.worker import Translating
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.backfill import now
 from temple_ledger.infrastructure.sources.discord.catch_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable, OtherGuild
 from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
 from temple_ledger.infrastructure.sources.discord.frame_writer import FrameWriter
-from temple_ledger.infrastructure.sources.discord.gate import GatedTranslating
+from temple_ledger.infrastructure.sources.discord.gate import GatedWorker
 from temple_ledger.infrastructure.sources.discord.gateway import Collector
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
@@ -94,17 +94,17 @@ class Listener:
         Raises DiscordUnavailable before the first connection, DiscordRefuses, OtherGuild and DatabaseUnavailable.
         """
         with (
-            Announcer(self._database) as announcer,
-            Translating(self._database, DiscordTranslator(), announcer=announcer, clock=self._clock) as translating,
+            Notifier(self._database) as notifier,
+            TranslationWorker(self._database, DiscordTranslator(), notifier=notifier, clock=self._clock) as worker,
         ):
-            gate = GatedTranslating(translating)
+            gate = GatedWorker(worker)
             gate.start()
             try:
-                return asyncio.run(self._listen(gate, translating, announcer))
+                return asyncio.run(self._listen(gate, worker, notifier))
             finally:
                 gate.end()
 
-    async def _listen(self, gate: GatedTranslating, translating: Translating, announcer: Announcer) -> Listened:
+    async def _listen(self, gate: GatedWorker, worker: TranslationWorker, notifier: Notifier) -> Listened:
         loop = asyncio.get_running_loop()
         begun, stop = asyncio.Event(), asyncio.Event()
 
@@ -127,12 +127,12 @@ class Listener:
             self._frames,
             before_begin=gate.close,
             begun=lambda: begins(gate.closings),
-            kept=lambda _: translating.wake(),
+            kept=lambda _: worker.wake(),
         )
         writer.start()
         client = Collector(self._frames.put, clock=self._clock)
         try:
-            await self._until_stopped(client, gate, writer, announcer, begun, stop)
+            await self._until_stopped(client, gate, writer, notifier, begun, stop)
         finally:
             await client.close()
             await asyncio.to_thread(writer.finish)
@@ -143,9 +143,9 @@ class Listener:
     async def _until_stopped(
         self,
         client: Collector,
-        gate: GatedTranslating,
+        gate: GatedWorker,
         writer: FrameWriter,
-        announcer: Announcer,
+        notifier: Notifier,
         begun: asyncio.Event,
         stop: asyncio.Event,
     ) -> None:
@@ -156,7 +156,7 @@ class Listener:
         self._say(f"listening to guild {guild}")
         tasks = [
             asyncio.create_task(_connect(client)),
-            asyncio.create_task(self._catch_up(rest, guild, gate, writer, announcer, begun)),
+            asyncio.create_task(self._catch_up(rest, guild, gate, writer, notifier, begun)),
             asyncio.create_task(self._watch(gate)),
             asyncio.create_task(stop.wait()),
         ]
@@ -172,9 +172,9 @@ class Listener:
         self,
         rest: Rest,
         guild: str,
-        gate: GatedTranslating,
+        gate: GatedWorker,
         writer: FrameWriter,
-        announcer: Announcer,
+        notifier: Notifier,
         begun: asyncio.Event,
     ) -> None:
         """Once for each session, and again where it failed. Another session that begins meanwhile begins it anew: the
@@ -195,7 +195,7 @@ class Listener:
                             open_gate=lambda closings=closings: gate.open(closings),  # type: ignore[misc]
                             kept=lambda: self._kept(writer),
                             by=BY,
-                            announcer=announcer,
+                            notifier=notifier,
                             settle_seconds=self._settle_seconds,
                             clock=self._clock,
                         ),
@@ -215,7 +215,7 @@ class Listener:
         while writer.done < came:  # noqa: ASYNC110 -- it is a thread
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _watch(self, gate: GatedTranslating) -> None:
+    async def _watch(self, gate: GatedWorker) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if gate.failure is not None:
@@ -249,7 +249,7 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
     def claimed(guild: str | None) -> str | None:
         with (
             database_errors("looking for the guild"),
-            database.connect(Role.APPEND, application="temple discord") as connection,
+            database.connect(DatabaseRole.APPEND, application="temple discord") as connection,
         ):
             if guild is None:
                 return observed.surroundings(connection).guild

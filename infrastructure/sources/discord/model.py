@@ -8,7 +8,7 @@ Direction = Literal["add", "remove", "leave", "delete"]
 
 
 @dataclass(frozen=True)
-class Member:
+class GuildMember:
     """What the source last said. Of somebody we never heard of, nothing is `known`.
 
     `joined_at` is when the stay began that goes on, or the last one. `last_event_at` is the time of the last event that
@@ -26,7 +26,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Sighting:
     """The full state of a member at one moment, as a frame or a snapshot has it.
 
     `key` tells this sight from every other one; `snapshot` is the snapshot's id, None of a frame. `arrives`: the frame
@@ -67,7 +67,7 @@ class Attribution:
         return self.heard_at or self.at
 
 
-class Feed(NamedTuple):
+class FeedState(NamedTuple):
     """The session that goes on, and since when no frame of the guild is missing; None before there was one."""
 
     session: str | None = None

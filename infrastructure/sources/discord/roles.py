@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from temple_ledger.domain.events import RoleCreated, RoleDeleted, RoleRenamed
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
 from temple_ledger.infrastructure.sources.discord.change import SOURCE, id_of
-from temple_ledger.infrastructure.sources.discord.frames import Unreadable, snowflake
+from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame, snowflake
 from temple_ledger.infrastructure.sources.discord.model import Attribution
 from temple_ledger.infrastructure.sources.discord.snowflake import drawn_at
 
@@ -18,7 +18,7 @@ GUILD: Final = "guild"
 LONGEST_NAME: Final = 100
 
 
-class NamedRole(NamedTuple):
+class GuildRole(NamedTuple):
     role: str
     name: str
     deleted_at: datetime | None = None
@@ -28,26 +28,26 @@ class NamedRole(NamedTuple):
 class Renewed:
     """The roles that are other than they were known, and the events of that."""
 
-    roles: tuple[NamedRole, ...] = ()
+    roles: tuple[GuildRole, ...] = ()
     entries: tuple[LogEntry, ...] = ()
 
     def __add__(self, later: "Renewed") -> "Renewed":
         return Renewed(self.roles + later.roles, self.entries + later.entries)
 
 
-def role_of(data: Mapping[str, Any]) -> NamedRole:
+def role_of(data: Mapping[str, Any]) -> GuildRole:
     """Raises Unreadable."""
     name = data.get("name")
     if not isinstance(name, str):
-        raise Unreadable("role.name is no text")
+        raise UnreadableFrame("role.name is no text")
     cleaned = name.replace("\x00", "").encode("utf-8", "replace").decode()
-    return NamedRole(snowflake(data, "id"), cleaned[:LONGEST_NAME])
+    return GuildRole(snowflake(data, "id"), cleaned[:LONGEST_NAME])
 
 
 def renewed(
     guild: str,
-    known: Mapping[str, NamedRole],
-    told: Iterable[NamedRole],
+    known: Mapping[str, GuildRole],
+    told: Iterable[GuildRole],
     *,
     at: datetime,
     key: str,
@@ -63,7 +63,7 @@ def renewed(
 
 def deleted(
     guild: str,
-    known: NamedRole | None,
+    known: GuildRole | None,
     role: str,
     *,
     at: datetime,
@@ -76,13 +76,13 @@ def deleted(
     event = RoleDeleted(user_id=GUILD, occurred_at=at, source=SOURCE, role=role, name=name or None)
     told = {} if by is None else {"audit_entry": by.entry_id, **({} if by.actor is None else {"by": by.actor})}
     entry = entry_of_event(event, event_id=id_of(f"role_delete:{guild}:{role}"), notes={**told, **(notes or {})})
-    return Renewed((NamedRole(role, name, at),), (entry,))
+    return Renewed((GuildRole(role, name, at),), (entry,))
 
 
 def _one(
     guild: str,
-    known: NamedRole | None,
-    role: NamedRole,
+    known: GuildRole | None,
+    role: GuildRole,
     at: datetime,
     key: str,
     notes: Mapping[str, Any] | None,

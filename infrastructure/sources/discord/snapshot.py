@@ -12,25 +12,25 @@ import psycopg
 
 from temple_ledger.domain.instant import format_instant, parse_instant
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.in_thread import in_thread
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.ingestion.snapshots.apply import Applied, apply_snapshot
-from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
+from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot, apply_snapshot
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, FoundDifference
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, read_snapshot
 from temple_ledger.infrastructure.ingestion.snapshots.take import Taking
-from temple_ledger.infrastructure.log.notifier import Announcer
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.sources.discord import roles as directory
 from temple_ledger.infrastructure.sources.discord import store as observed
-from temple_ledger.infrastructure.sources.discord.change import SOURCE, Change, entry_of_change
+from temple_ledger.infrastructure.sources.discord.change import SOURCE, GuildChange, entry_of_change
 from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable
-from temple_ledger.infrastructure.sources.discord.frames import Unreadable, snowflake
+from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame, snowflake
 from temple_ledger.infrastructure.sources.discord.inference import CLOSED_AFTER, Conclusion, conclude
-from temple_ledger.infrastructure.sources.discord.model import Member, Seen
+from temple_ledger.infrastructure.sources.discord.model import GuildMember, Sighting
 from temple_ledger.infrastructure.sources.discord.rest import PAGE, Rest
-from temple_ledger.infrastructure.sources.discord.roles import GUILD, NamedRole, Renewed, renewed, role_of
+from temple_ledger.infrastructure.sources.discord.roles import GUILD, GuildRole, Renewed, renewed, role_of
 from temple_ledger.infrastructure.sources.discord.snowflake import by_number
-from temple_ledger.infrastructure.sources.discord.store import Known, Surroundings
+from temple_ledger.infrastructure.sources.discord.store import MemberRecord, Surroundings
 from temple_ledger.infrastructure.sources.discord.translator import seen_in
 
 Connection = psycopg.Connection[Any]
@@ -52,7 +52,7 @@ async def take_snapshot(database: Database, rest: Rest, guild: str, *, clock: Cl
     """
     with (
         database_errors("taking a snapshot"),
-        database.connect(Role.APPEND, application="temple discord snapshot") as connection,
+        database.connect(DatabaseRole.APPEND, application="temple discord snapshot") as connection,
     ):
         counted = await rest.counted(guild)
         comparing = await in_thread(_Comparing, connection, guild, await rest.roles(guild), clock)
@@ -70,16 +70,16 @@ def apply_discord_snapshot(
     *,
     by: str,
     confirmed: bool = False,
-    announcer: Announcer | None = None,
+    notifier: Notifier | None = None,
     chunk: int = 500,
-) -> Applied:
+) -> AppliedSnapshot:
     """What waits in the inbox has to be translated by then. Raises what `apply_snapshot` raises."""
     applied = apply_snapshot(
-        database, DiscordSettling(), snapshot_id, by=by, confirmed=confirmed, announcer=announcer, chunk=chunk
+        database, DiscordSettling(), snapshot_id, by=by, confirmed=confirmed, notifier=notifier, chunk=chunk
     )
     with (
         database_errors("applying a snapshot"),
-        database.connect(Role.APPEND, application="temple discord snapshot") as connection,
+        database.connect(DatabaseRole.APPEND, application="temple discord snapshot") as connection,
     ):
         started_at = read_snapshot(connection, snapshot_id).started_at
         connection.execute(statement("discord_caught_up"), {"at": started_at, "before": started_at - CLOSED_AFTER})
@@ -97,7 +97,7 @@ class DiscordSettling:
         for finding in findings:
             if finding.user_id == GUILD and finding.observed is not None:
                 at = parse_instant(finding.observed["at"])
-                roles = [NamedRole(each["id"], each["name"]) for each in finding.observed["roles"]]
+                roles = [GuildRole(each["id"], each["name"]) for each in finding.observed["roles"]]
                 told = _roles_told(connection, around.guild or "", roles, at, snapshot.id)
                 observed.keep_roles(connection, told.roles)
                 entries += told.entries
@@ -138,7 +138,7 @@ class _Comparing:
         at = self._clock()
         try:
             theirs = {snowflake(each, "user", "id"): self._seen(each, at) for each in page}
-        except Unreadable as error:
+        except UnreadableFrame as error:
             raise DiscordUnavailable(f"a page of members is not what Discord documents: {error}") from None
         # rows at a boundary may come twice
         new = {user_id: seen for user_id, seen in theirs.items() if by_number(user_id) > by_number(self._last)}
@@ -164,11 +164,11 @@ class _Comparing:
             return f"{self._members:,} members came, and Discord counts about {counted:,}"
         return "no roles came, and there were some" if self._no_roles else None
 
-    def _seen(self, member: Mapping[str, Any], at: datetime) -> Seen:
+    def _seen(self, member: Mapping[str, Any], at: datetime) -> Sighting:
         return seen_in(member, at, _key(self.id, snowflake(member, "user", "id")), snapshot=str(self.id))
 
-    def _unseen(self, user_id: str, at: datetime) -> Seen:
-        return Seen(at, _key(self.id, user_id), present=False, snapshot=str(self.id))
+    def _unseen(self, user_id: str, at: datetime) -> Sighting:
+        return Sighting(at, _key(self.id, user_id), present=False, snapshot=str(self.id))
 
     def _ours(self, after: str, upto: str | None, limit: int | None) -> list[str]:
         rows = self._connection.execute(
@@ -176,7 +176,7 @@ class _Comparing:
         )
         return [row[0] for row in rows]
 
-    def _compare(self, user_ids: Sequence[str], seen: Mapping[str, Seen], at: datetime) -> None:
+    def _compare(self, user_ids: Sequence[str], seen: Mapping[str, Sighting], at: datetime) -> None:
         for start in range(0, len(user_ids), PAGE):
             some = user_ids[start : start + PAGE]
             known = observed.known_members(self._connection, some)
@@ -184,7 +184,7 @@ class _Comparing:
                 list(self._findings([(known[each], seen.get(each) or self._unseen(each, at)) for each in some]))
             )
 
-    def _findings(self, pairs: Sequence[tuple[Known, Seen]]) -> Iterator[Finding]:
+    def _findings(self, pairs: Sequence[tuple[MemberRecord, Sighting]]) -> Iterator[Finding]:
         for known, seen in pairs:
             before = known.member
             observed_before = (before.present, before.roles, before.joined_at)
@@ -199,7 +199,7 @@ class _Comparing:
                     self._loses(before, seen),
                 )
 
-    def _loses(self, before: Member, seen: Seen) -> bool:
+    def _loses(self, before: GuildMember, seen: Sighting) -> bool:
         return before.present and (not seen.present or not before.roles - self._deleted_before <= (seen.roles or set()))
 
     def _compare_roles(self, guild: str, roles: Sequence[Mapping[str, Any]], at: datetime) -> Mapping[str, datetime]:
@@ -217,14 +217,14 @@ class _Comparing:
         return {role.role: role.deleted_at for role in found.roles if role.deleted_at is not None}
 
 
-def _concluded(around: Surroundings, known: Known, seen: Seen) -> Conclusion:
+def _concluded(around: Surroundings, known: MemberRecord, seen: Sighting) -> Conclusion:
     return conclude(
         around.guild or "", known.member, seen, known.attributions, feed=around.feed, deleted=around.deleted
     )
 
 
 def _roles_told(
-    connection: Connection, guild: str, told: Sequence[NamedRole], at: datetime, snapshot_id: UUID
+    connection: Connection, guild: str, told: Sequence[GuildRole], at: datetime, snapshot_id: UUID
 ) -> Renewed:
     """The list is all of them: what is not in it was deleted, when and by whom an entry may say."""
     known = observed.known_roles(connection)
@@ -238,11 +238,11 @@ def _roles_told(
     return found
 
 
-def _seen(finding: Finding, snapshot: Snapshot) -> Seen:
+def _seen(finding: Finding, snapshot: Snapshot) -> Sighting:
     key, snapshot_id = _key(snapshot.id, finding.user_id), str(snapshot.id)
     stored = finding.observed
     if stored is None:
-        return Seen(snapshot.finished_at or snapshot.started_at, key, present=False, snapshot=snapshot_id)
+        return Sighting(snapshot.finished_at or snapshot.started_at, key, present=False, snapshot=snapshot_id)
     return seen_in(stored, parse_instant(stored["at"]), key, snapshot=snapshot_id)
 
 
@@ -250,7 +250,7 @@ def _key(snapshot_id: UUID, user_id: str) -> str:
     return f"reconcile:{snapshot_id}:{user_id}"
 
 
-def _as_json(seen: Seen) -> Mapping[str, Any] | None:
+def _as_json(seen: Sighting) -> Mapping[str, Any] | None:
     if not seen.present:
         return None
     return {
@@ -260,7 +260,7 @@ def _as_json(seen: Seen) -> Mapping[str, Any] | None:
     }
 
 
-def _differences(before: Member, seen: Seen, changes: Sequence[Change]) -> Iterator[Found]:
+def _differences(before: GuildMember, seen: Sighting, changes: Sequence[GuildChange]) -> Iterator[FoundDifference]:
     """One for the stay, one for each role."""
     kind = Difference.UNKNOWN if not before.known else Difference.MISSED if seen.present else Difference.OURS_ONLY
     fields: dict[str, list[LogEntry]] = {}
@@ -273,7 +273,7 @@ def _differences(before: Member, seen: Seen, changes: Sequence[Change]) -> Itera
             if field == "member"
             else ("held" if role in before.roles else None, "held" if role in (seen.roles or ()) else None)
         )
-        yield Found(kind, field, ours, theirs, tuple(entries))
+        yield FoundDifference(kind, field, ours, theirs, tuple(entries))
 
 
 def _stay(present: bool, joined_at: datetime | None) -> str | None:
@@ -282,14 +282,14 @@ def _stay(present: bool, joined_at: datetime | None) -> str | None:
     return "present" if joined_at is None else f"since {joined_at:%Y-%m-%d %H:%M:%S}"
 
 
-def _role_difference(known: NamedRole | None, role: NamedRole, entry: LogEntry) -> Found:
+def _role_difference(known: GuildRole | None, role: GuildRole, entry: LogEntry) -> FoundDifference:
     gone = role.deleted_at is not None
     kind = Difference.OURS_ONLY if gone else Difference.UNKNOWN if known is None else Difference.MISSED
-    return Found(
+    return FoundDifference(
         kind, f"role {role.role}", None if known is None else known.name, None if gone else role.name, (entry,)
     )
 
 
-def _was_heard_since(member: Member, moment: datetime) -> bool:
+def _was_heard_since(member: GuildMember, moment: datetime) -> bool:
     """A frame tells more than a row that may be older."""
     return member.seen_at is not None and member.seen_at >= moment

@@ -11,18 +11,18 @@ import psycopg
 
 from temple_ledger.domain.instant import format_instant, parse_instant
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.sources.discord.change import Change
+from temple_ledger.infrastructure.sources.discord.change import GuildChange
 from temple_ledger.infrastructure.sources.discord.inference import WINDOW, Conclusion, latest_frame
-from temple_ledger.infrastructure.sources.discord.model import Attribution, Feed, Member
-from temple_ledger.infrastructure.sources.discord.roles import NamedRole
+from temple_ledger.infrastructure.sources.discord.model import Attribution, FeedState, GuildMember
+from temple_ledger.infrastructure.sources.discord.roles import GuildRole
 
 Connection = psycopg.Connection[Any]
 
 
-class Known(NamedTuple):
+class MemberRecord(NamedTuple):
     """A member, and the entries about them that nothing has used."""
 
-    member: Member
+    member: GuildMember
     attributions: Sequence[Attribution] = ()
 
 
@@ -30,24 +30,24 @@ class Surroundings(NamedTuple):
     """What a conclusion about any member needs: the guild (None before there is one), the feed, the deleted roles."""
 
     guild: str | None
-    feed: Feed
+    feed: FeedState
     deleted: Mapping[str, datetime]
 
 
 def surroundings(connection: Connection) -> Surroundings:
     row = connection.execute(statement("discord_surroundings"), prepare=True).fetchone()
-    return Surroundings(None, Feed(), {}) if row is None else _surroundings(*row)
+    return Surroundings(None, FeedState(), {}) if row is None else _surroundings(*row)
 
 
-def around_member(connection: Connection, user_id: str) -> tuple[Surroundings, Known]:
+def around_member(connection: Connection, user_id: str) -> tuple[Surroundings, MemberRecord]:
     """Both in one round trip."""
     row = connection.execute(statement("discord_around_member"), {"user_id": user_id}, prepare=True).fetchone()
     if row is None:
-        return Surroundings(None, Feed(), {}), Known(Member(user_id))
+        return Surroundings(None, FeedState(), {}), MemberRecord(GuildMember(user_id))
     return _surroundings(*row[:4]), _known(user_id, *row[4:])
 
 
-def known_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, Known]:
+def known_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, MemberRecord]:
     """Of each of them, also of those that nobody heard of."""
     rows = connection.execute(statement("discord_known"), {"user_ids": list(user_ids)}, prepare=True)
     return {user_id: _known(user_id, *row) for user_id, *row in rows}
@@ -66,7 +66,7 @@ def keep_conclusions(
         _remember(connection, [change for each in conclusions for change in each.changes], received_at)
 
 
-def keep_members(connection: Connection, members: Sequence[Member]) -> None:
+def keep_members(connection: Connection, members: Sequence[GuildMember]) -> None:
     rows = json.dumps([_member_row(each) for each in members])
     connection.execute(statement("discord_member_keep"), {"members": rows}, prepare=True)
 
@@ -101,7 +101,7 @@ def keep_attributions(connection: Connection, attributions: Sequence[Attribution
     ]
 
 
-def take_change(connection: Connection, attribution: Attribution) -> Change | None:
+def take_change(connection: Connection, attribution: Attribution) -> GuildChange | None:
     """The change that this entry explains and that nobody explained; it is not there any more then.
 
     Its frame came when it happened, or as late as the entry did: a RESUME delays the one, or both.
@@ -125,7 +125,7 @@ def take_change(connection: Connection, attribution: Attribution) -> Change | No
     kind = attribution.direction
     if kind == "delete":
         return None
-    return Change(attribution.user_id, kind, at, key, attribution.role)
+    return GuildChange(attribution.user_id, kind, at, key, attribution.role)
 
 
 def use_attributions(connection: Connection, used: Sequence[tuple[Attribution, UUID]]) -> None:
@@ -134,16 +134,16 @@ def use_attributions(connection: Connection, used: Sequence[tuple[Attribution, U
         connection.execute(statement("discord_attribution_use"), values)
 
 
-def holders(connection: Connection, role: str, limit: int) -> list[Member]:
+def holders(connection: Connection, role: str, limit: int) -> list[GuildMember]:
     rows = connection.execute(statement("discord_role_holders"), {"roles": [role], "limit": limit})
-    return [Member(row[0], True, row[1], row[2], frozenset(row[3]), *row[4:]) for row in rows]
+    return [GuildMember(row[0], True, row[1], row[2], frozenset(row[3]), *row[4:]) for row in rows]
 
 
-def known_roles(connection: Connection) -> dict[str, NamedRole]:
-    return {row[0]: NamedRole(*row) for row in connection.execute(statement("discord_roles"), prepare=True)}
+def known_roles(connection: Connection) -> dict[str, GuildRole]:
+    return {row[0]: GuildRole(*row) for row in connection.execute(statement("discord_roles"), prepare=True)}
 
 
-def keep_roles(connection: Connection, roles: Iterable[NamedRole]) -> None:
+def keep_roles(connection: Connection, roles: Iterable[GuildRole]) -> None:
     for role in roles:
         connection.execute(
             statement("discord_role_keep"), {"role_id": role.role, "name": role.name, "deleted_at": role.deleted_at}
@@ -167,7 +167,7 @@ def _surroundings(
     guild: str | None, session: str | None, whole_since: datetime | None, deleted: Mapping[str, str] | None
 ) -> Surroundings:
     ended = {role: parse_instant(at) for role, at in (deleted or {}).items()}
-    return Surroundings(guild, Feed(session, whole_since), ended)
+    return Surroundings(guild, FeedState(session, whole_since), ended)
 
 
 def _known(
@@ -180,16 +180,16 @@ def _known(
     seen_at: datetime | None,
     observed_at: datetime | None,
     attributions: Sequence[Mapping[str, Any]] | None,
-) -> Known:
+) -> MemberRecord:
     member = (
-        Member(user_id, True, present, joined_at, frozenset(roles or ()), last_event_at, seen_at, observed_at)
+        GuildMember(user_id, True, present, joined_at, frozenset(roles or ()), last_event_at, seen_at, observed_at)
         if known
-        else Member(user_id)
+        else GuildMember(user_id)
     )
-    return Known(member, [_attribution(user_id, each) for each in attributions or ()])
+    return MemberRecord(member, [_attribution(user_id, each) for each in attributions or ()])
 
 
-def _member_row(member: Member) -> dict[str, Any]:
+def _member_row(member: GuildMember) -> dict[str, Any]:
     return {
         "user_id": member.user_id,
         "present": member.present,
@@ -213,7 +213,7 @@ def _keys(attributions: Sequence[Attribution]) -> dict[str, Any]:
     }
 
 
-def _remember(connection: Connection, changes: Sequence[Change], received_at: datetime) -> None:
+def _remember(connection: Connection, changes: Sequence[GuildChange], received_at: datetime) -> None:
     unexplained = [each for each in changes if each.by is None and _may_be_explained(each)]
     if unexplained:
         connection.execute(
@@ -230,7 +230,7 @@ def _remember(connection: Connection, changes: Sequence[Change], received_at: da
         )
 
 
-def _may_be_explained(change: Change) -> bool:
+def _may_be_explained(change: GuildChange) -> bool:
     """Joins have no entry, and what ends with a role has none of its own."""
     return change.kind == "leave" or (change.kind != "join" and "how" not in change.notes)
 

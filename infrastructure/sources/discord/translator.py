@@ -11,29 +11,29 @@ from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import parse_instant
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.ingestion.inbox.delivery import Stored
+from temple_ledger.infrastructure.ingestion.inbox.delivery import InboxDelivery
 from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation
 from temple_ledger.infrastructure.sources.discord import roles as directory
 from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.audit_log import attributions_of
-from temple_ledger.infrastructure.sources.discord.change import SOURCE, Change, attributed_later, entry_of_change
-from temple_ledger.infrastructure.sources.discord.frames import Frame, Unreadable, frame_of, snowflake, snowflakes
+from temple_ledger.infrastructure.sources.discord.change import SOURCE, GuildChange, attributed_later, entry_of_change
+from temple_ledger.infrastructure.sources.discord.frames import Frame, UnreadableFrame, frame_of, snowflake, snowflakes
 from temple_ledger.infrastructure.sources.discord.inference import TICK, conclude, role_deleted
-from temple_ledger.infrastructure.sources.discord.model import Attribution, Member, Seen
+from temple_ledger.infrastructure.sources.discord.model import Attribution, GuildMember, Sighting
 from temple_ledger.infrastructure.sources.discord.roles import Renewed, renewed, role_of
-from temple_ledger.infrastructure.sources.discord.store import Known, Surroundings
+from temple_ledger.infrastructure.sources.discord.store import MemberRecord, Surroundings
 
 Connection = psycopg.Connection[Any]
 
 
-class Told(NamedTuple):
+class FrameContext(NamedTuple):
     """A frame, and what was known before it; `known` of the member that it is about, if it is about one."""
 
     connection: Connection
     around: Surroundings
-    known: Known | None
+    known: MemberRecord | None
     frame: Frame
-    delivery: Stored
+    delivery: InboxDelivery
 
     @property
     def guild(self) -> str:
@@ -48,7 +48,7 @@ class Told(NamedTuple):
         return self.delivery.received_at
 
 
-Said = Callable[[Told], Sequence[LogEntry]]
+FrameRule = Callable[[FrameContext], Sequence[LogEntry]]
 """What one kind of frame comes to."""
 
 ENDED_AT_ONCE: Final = 10_000
@@ -66,10 +66,10 @@ class DiscordTranslator:
 
     source: Final = SOURCE
 
-    def translate(self, connection: Connection, delivery: Stored) -> Translation:
+    def translate(self, connection: Connection, delivery: InboxDelivery) -> Translation:
         try:
             return self._translated(connection, delivery)
-        except (Unreadable, InvalidEvent) as error:
+        except (UnreadableFrame, InvalidEvent) as error:
             reason = error.reason if isinstance(error, InvalidEvent) else str(error)
             return Translation(state=Outcome.UNPARSEABLE, note=reason)
 
@@ -87,7 +87,7 @@ class DiscordTranslator:
                 break
         return entries
 
-    def _translated(self, connection: Connection, delivery: Stored) -> Translation:
+    def _translated(self, connection: Connection, delivery: InboxDelivery) -> Translation:
         frame = frame_of(delivery.body)
         if frame is None:
             return Translation(state=Outcome.SET_ASIDE, note="no dispatch")
@@ -96,7 +96,7 @@ class DiscordTranslator:
             return Translation()
         if frame.kind in _NOTHING:
             return Translation()
-        said = _SAID.get(frame.kind)
+        said = _FRAME_RULES.get(frame.kind)
         if said is None:
             return Translation(state=Outcome.SET_ASIDE, note="a kind that nothing is derived from")
         guild = snowflake(frame.data, "id" if frame.kind == "GUILD_CREATE" else "guild_id")
@@ -109,12 +109,12 @@ class DiscordTranslator:
             around = around._replace(guild=observed.claim_guild(connection, guild, delivery.received_at))
         if guild != around.guild:
             return Translation(state=Outcome.SET_ASIDE, note="of another guild than this ledger's")
-        return Translation(said(Told(connection, around, known, frame, delivery)))
+        return Translation(said(FrameContext(connection, around, known, frame, delivery)))
 
 
-def seen_in(data: Mapping[str, Any], at: datetime, key: str, *, snapshot: str | None = None) -> Seen:
+def seen_in(data: Mapping[str, Any], at: datetime, key: str, *, snapshot: str | None = None) -> Sighting:
     """A member object, as frames and REST have it. Raises Unreadable."""
-    return Seen(at, key, True, joined_at_of(data), snowflakes(data, "roles"), snapshot)
+    return Sighting(at, key, True, joined_at_of(data), snowflakes(data, "roles"), snapshot)
 
 
 def joined_at_of(data: Mapping[str, Any]) -> datetime | None:
@@ -125,36 +125,36 @@ def joined_at_of(data: Mapping[str, Any]) -> datetime | None:
     try:
         return parse_instant(text)
     except InvalidEvent:
-        raise Unreadable("joined_at is no time") from None
+        raise UnreadableFrame("joined_at is no time") from None
 
 
 def _begins(connection: Connection, session: str | None, at: datetime) -> None:
     connection.execute(statement("discord_feed_begun"), {"session": session, "at": at})
 
 
-def _observe(told: Told, known: Known, seen: Seen) -> Sequence[LogEntry]:
+def _observe(told: FrameContext, known: MemberRecord, seen: Sighting) -> Sequence[LogEntry]:
     around = told.around
     concluded = conclude(told.guild, known.member, seen, known.attributions, feed=around.feed, deleted=around.deleted)
     observed.keep_conclusions(told.connection, [concluded], received_at=told.at)
     return [entry_of_change(change) for change in concluded.changes]
 
 
-def _member_is(told: Told) -> Sequence[LogEntry]:
+def _member_is(told: FrameContext) -> Sequence[LogEntry]:
     if told.known is None:
         return ()
     seen = seen_in(told.frame.data, told.at, told.key)
     return _observe(told, told.known, replace(seen, arrives=told.frame.kind == "GUILD_MEMBER_ADD"))
 
 
-def _member_is_gone(told: Told) -> Sequence[LogEntry]:
+def _member_is_gone(told: FrameContext) -> Sequence[LogEntry]:
     banned = told.frame.kind == "GUILD_BAN_ADD"
     if told.known is None or (banned and not told.known.member.present):
         # a ban of somebody who is no member, or whose leave was told already
         return ()
-    return _observe(told, told.known, Seen(told.at, told.key, present=False, how="ban" if banned else None))
+    return _observe(told, told.known, Sighting(told.at, told.key, present=False, how="ban" if banned else None))
 
 
-def _audited(told: Told) -> Sequence[LogEntry]:
+def _audited(told: FrameContext) -> Sequence[LogEntry]:
     entries = attributions_of(told.frame.data, heard_at=told.at, session=told.delivery.origin)
     return explain(told.connection, entries)
 
@@ -171,7 +171,7 @@ def explain(connection: Connection, told: Sequence[Attribution]) -> list[LogEntr
     return entries
 
 
-def _guild_is(told: Told) -> Sequence[LogEntry]:
+def _guild_is(told: FrameContext) -> Sequence[LogEntry]:
     """Sent when a session begins, and when the guild is back after an outage: what was in between is not told."""
     _begins(told.connection, None, told.at)
     listed = told.frame.data.get("roles")
@@ -188,7 +188,7 @@ def _guild_is(told: Told) -> Sequence[LogEntry]:
     return _keep_roles(told.connection, found)
 
 
-def _role_is(told: Told) -> Sequence[LogEntry]:
+def _role_is(told: FrameContext) -> Sequence[LogEntry]:
     listed = told.frame.data.get("role")
     role = role_of(listed if isinstance(listed, Mapping) else {})
     if role.role in told.around.deleted:
@@ -198,7 +198,7 @@ def _role_is(told: Told) -> Sequence[LogEntry]:
     return _keep_roles(told.connection, renewed(told.guild, known, [role], at=told.at, key=told.key))
 
 
-def _role_is_gone(told: Told) -> Sequence[LogEntry]:
+def _role_is_gone(told: FrameContext) -> Sequence[LogEntry]:
     role = snowflake(told.frame.data, "role_id")
     known = observed.known_roles(told.connection).get(role)
     by = observed.deletion_of(told.connection, role)
@@ -227,12 +227,12 @@ def _end_for_holders(connection: Connection, guild: str, role: str, deleted_at: 
     return [entry_of_change(change) for change in changes]
 
 
-def _ended(guild: str, member: Member, role: str, deleted_at: datetime) -> Change:
+def _ended(guild: str, member: GuildMember, role: str, deleted_at: datetime) -> GuildChange:
     change = role_deleted(guild, member.user_id, role, deleted_at)
     return change if member.last_event_at is None else change._replace(at=max(change.at, member.last_event_at + TICK))
 
 
-_SAID: Final[Mapping[str, Said]] = {
+_FRAME_RULES: Final[Mapping[str, FrameRule]] = {
     "GUILD_CREATE": _guild_is,
     "GUILD_MEMBER_ADD": _member_is,
     "GUILD_MEMBER_UPDATE": _member_is,

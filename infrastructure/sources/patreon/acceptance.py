@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from temple_ledger.infrastructure.sources.patreon.entitlement import holding_of
+from temple_ledger.infrastructure.sources.patreon.entitlement import entitlement_of
 from temple_ledger.infrastructure.sources.patreon.membership import (
     ACTIVE,
     DECLINED,
@@ -22,8 +22,15 @@ from temple_ledger.infrastructure.sources.patreon.membership import (
     Tier,
     said,
 )
-from temple_ledger.infrastructure.sources.patreon.model import Cause, Doubt, Link, Member, Standing, user_of
-from temple_ledger.infrastructure.sources.patreon.recency import Order, order_of
+from temple_ledger.infrastructure.sources.patreon.model import (
+    Cause,
+    Doubt,
+    Link,
+    MembershipState,
+    PaymentStatus,
+    user_of,
+)
+from temple_ledger.infrastructure.sources.patreon.recency import Recency, recency_of
 
 LOOK_AGAIN_AFTER: Final = timedelta(minutes=5)
 """What Patreon says during a billing run lasts for minutes, mostly."""
@@ -33,7 +40,7 @@ GIVE_UP_AFTER: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class Telling:
+class Provenance:
     """How we came to know. `at`: when it was received, or asked for.
 
     `read`: it is Patreon's answer to a question of ours, and no retry of something older. `deleted`: it says that the
@@ -47,34 +54,36 @@ class Telling:
     delivery: int | None = None
 
 
-class Judged(NamedTuple):
+class Decision(NamedTuple):
     """The state from now on. `note` says why nothing, or not all, was taken over."""
 
-    member: Member
+    member: MembershipState
     link: Link | None
     note: str | None = None
     set_aside: bool = False
 
 
-def judge(known: Member | None, link: Link | None, told: Membership, telling: Telling, user_id: str) -> Judged:
+def decide(
+    known: MembershipState | None, link: Link | None, told: Membership, telling: Provenance, user_id: str
+) -> Decision:
     """*user_id* is the Patreon account whose membership it is, and *link* what is known of it."""
     if known is None:
         heard = _heard(_unknown(told.member_id, user_id, telling.at), told, telling)
-        return Judged(heard, _linked(link, told, telling, user_id))
-    order = Order.LATER if telling.read else order_of(told, known)
+        return Decision(heard, _linked(link, told, telling, user_id))
+    order = Recency.LATER if telling.read else recency_of(told, known)
     heard = _heard(known, told, telling)
     why = _why_not(known, heard, order, telling)
     if why is not None:
         # an answer, or a deletion, that can not be right as it is asks for another look
         member = _to_ask_now(known, telling) if telling.read or telling.deleted else known
-        return Judged(member, link, why, set_aside=True)
+        return Decision(member, link, why, set_aside=True)
     return _judge_heard(known, link, heard, _linked(link, told, telling, user_id), order, telling)
 
 
-def _why_not(known: Member, heard: Member, order: Order, telling: Telling) -> str | None:
+def _why_not(known: MembershipState, heard: MembershipState, order: Recency, telling: Provenance) -> str | None:
     if telling.read and _is_outrun(known, telling):
         return "something newer came while it was read"
-    if order is Order.EARLIER:
+    if order is Recency.EARLIER:
         return "stale: older than what is known"
     if _contradicts_itself(heard, telling):
         return "a deletion of somebody who is a patron still"
@@ -82,17 +91,24 @@ def _why_not(known: Member, heard: Member, order: Order, telling: Telling) -> st
 
 
 def _judge_heard(
-    known: Member, link: Link | None, heard: Member, linked: Link | None, order: Order, telling: Telling
-) -> Judged:
+    known: MembershipState,
+    link: Link | None,
+    heard: MembershipState,
+    linked: Link | None,
+    order: Recency,
+    telling: Provenance,
+) -> Decision:
     if _loses_though_active(known, heard):
         return _judge_loss(known, heard, link, linked, telling)
-    if order is Order.SAME and telling.asks:
+    if order is Recency.SAME and telling.asks:
         if _matters(known, link, heard, linked):
-            return Judged(_doubted(known, Cause.ORDER, telling, telling.at), link, "to be asked: it may be an old one")
+            return Decision(
+                _doubted(known, Cause.ORDER, telling, telling.at), link, "to be asked: it may be an old one"
+            )
         if known.doubt is not None and known.doubt.cause is Cause.ORDER:
             # nothing new, and what is to be asked stays so
-            return Judged(replace(heard, doubt=known.doubt), linked)
-    return Judged(heard, linked)
+            return Decision(replace(heard, doubt=known.doubt), linked)
+    return Decision(heard, linked)
 
 
 def named(told: Membership, tiers: Mapping[str, Tier]) -> Membership:
@@ -109,13 +125,13 @@ def _named(tier: Tier, known: Tier | None) -> Tier:
     return Tier(tier.id, tier.title or known.title, amount, tier.roles or known.roles)
 
 
-def _unknown(member_id: str, patreon_id: str, at: datetime) -> Member:
-    return Member(member_id, patreon_id, at)
+def _unknown(member_id: str, patreon_id: str, at: datetime) -> MembershipState:
+    return MembershipState(member_id, patreon_id, at)
 
 
-def _heard(known: Member, told: Membership, telling: Telling) -> Member:
+def _heard(known: MembershipState, told: Membership, telling: Provenance) -> MembershipState:
     """As *told* says; what it leaves out stays as it was known."""
-    return Member(
+    return MembershipState(
         member_id=known.member_id,
         patreon_id=known.patreon_id,
         changed_at=telling.at if telling.read else max(known.changed_at, telling.at),
@@ -133,7 +149,7 @@ def _heard(known: Member, told: Membership, telling: Telling) -> Member:
     )
 
 
-def _linked(link: Link | None, told: Membership, telling: Telling, patreon_id: str) -> Link | None:
+def _linked(link: Link | None, told: Membership, telling: Provenance, patreon_id: str) -> Link | None:
     if isinstance(told.discord_id, NotSaid) or (link is not None and link.said_at > telling.at):
         return link
     if link is not None and link.discord_id == told.discord_id:
@@ -141,32 +157,35 @@ def _linked(link: Link | None, told: Membership, telling: Telling, patreon_id: s
     return Link(patreon_id, told.discord_id, telling.at)
 
 
-def _is_outrun(known: Member, telling: Telling) -> bool:
+def _is_outrun(known: MembershipState, telling: Provenance) -> bool:
     doubted = known.doubt is not None and known.doubt.cause is Cause.ORDER and known.doubt.since > telling.at
     return doubted or known.changed_at > telling.at
 
 
-def _contradicts_itself(heard: Member, telling: Telling) -> bool:
+def _contradicts_itself(heard: MembershipState, telling: Provenance) -> bool:
     """Patreon deletes only memberships without a payment; and the trigger, which says so, is not signed."""
     still = (
-        heard.status in (ACTIVE, DECLINED) or holding_of(replace(heard, deleted=False)).standing is not Standing.NONE
+        heard.status in (ACTIVE, DECLINED)
+        or entitlement_of(replace(heard, deleted=False)).standing is not PaymentStatus.NONE
     )
     return telling.deleted and not telling.read and still
 
 
-def _to_ask_now(known: Member, telling: Telling) -> Member:
+def _to_ask_now(known: MembershipState, telling: Provenance) -> MembershipState:
     """Somebody who asks will find it; without such a one there is nothing to note."""
     return _doubted(known, Cause.ORDER, telling, telling.at) if telling.asks else known
 
 
-def _loses_though_active(known: Member, heard: Member) -> bool:
+def _loses_though_active(known: MembershipState, heard: MembershipState) -> bool:
     """That no paid tier is left, and no money, while the patron is active. A pledge without a tier is no loss."""
     if heard.deleted or heard.status != ACTIVE:
         return False
-    return holding_of(known).tier is not None and holding_of(heard).standing is Standing.NONE
+    return entitlement_of(known).tier is not None and entitlement_of(heard).standing is PaymentStatus.NONE
 
 
-def _judge_loss(known: Member, heard: Member, link: Link | None, linked: Link | None, telling: Telling) -> Judged:
+def _judge_loss(
+    known: MembershipState, heard: MembershipState, link: Link | None, linked: Link | None, telling: Provenance
+) -> Decision:
     """Believed when it is still said some minutes after it was said first; until then nothing of consequence is.
 
     Where somebody asks, it is for the answer to say so, as long as there is one.
@@ -174,10 +193,10 @@ def _judge_loss(known: Member, heard: Member, link: Link | None, linked: Link | 
     doubt = known.doubt
     delay = LOOK_AGAIN_AFTER if telling.read or not telling.asks else LOOK_AGAIN_AFTER + GIVE_UP_AFTER
     if doubt is not None and doubt.cause is Cause.LOSS and telling.at >= doubt.since + delay:
-        return Judged(heard, linked)
+        return Decision(heard, linked)
     kept = replace(heard, tiers=known.tiers, entitled_cents=known.entitled_cents)
     again = telling.at + LOOK_AGAIN_AFTER
-    return Judged(
+    return Decision(
         _doubted(kept, Cause.LOSS, telling, again, before=doubt),
         link,
         "an active patron without a paid tier: to be looked at again",
@@ -185,8 +204,8 @@ def _judge_loss(known: Member, heard: Member, link: Link | None, linked: Link | 
 
 
 def _doubted(
-    member: Member, cause: Cause, telling: Telling, look_again_at: datetime, before: Doubt | None = None
-) -> Member:
+    member: MembershipState, cause: Cause, telling: Provenance, look_again_at: datetime, before: Doubt | None = None
+) -> MembershipState:
     """The first doubt of its cause counts for the time."""
     before = before or member.doubt
     if before is not None and before.cause is cause:
@@ -194,7 +213,7 @@ def _doubted(
     return replace(member, doubt=Doubt(cause, telling.at, look_again_at, telling.delivery))
 
 
-def _matters(known: Member, link: Link | None, heard: Member, linked: Link | None) -> bool:
+def _matters(known: MembershipState, link: Link | None, heard: MembershipState, linked: Link | None) -> bool:
     """Whether the log would be told something."""
-    before, after = holding_of(known).key, holding_of(heard).key
+    before, after = entitlement_of(known).key, entitlement_of(heard).key
     return before != after or user_of(known.patreon_id, link) != user_of(heard.patreon_id, linked)

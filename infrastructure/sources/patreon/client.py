@@ -18,8 +18,8 @@ from yarl import URL
 
 from temple_ledger.domain.errors import PlatformUnavailable
 from temple_ledger.infrastructure.sources.patreon.document import Document, document_of
-from temple_ledger.infrastructure.sources.patreon.rate_limit import Pace
-from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable, read_json
+from temple_ledger.infrastructure.sources.patreon.rate_limit import RateLimit
+from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody, read_json
 from temple_ledger.infrastructure.version import version
 
 API: Final = "/api/oauth2/v2"
@@ -65,13 +65,13 @@ class PatreonClient:
         access: Access,
         *,
         url: str,
-        pace: Pace | None = None,
+        pace: RateLimit | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._access = access
         self._url = url.rstrip("/")
-        self._pace = pace or Pace(time.monotonic, sleep)
+        self._pace = pace or RateLimit(time.monotonic, sleep)
         self._sleep = sleep
         self.clock = clock
         self._session: aiohttp.ClientSession | None = None
@@ -113,7 +113,7 @@ class PatreonClient:
         answer = await self._get(path, query)
         try:
             return document_of(read_json(answer.body))
-        except Unreadable as error:
+        except UnreadableBody as error:
             raise PlatformUnavailable(f"Patreon's answer can not be read: {error}") from None
 
     async def _get(self, path: str, query: Mapping[str, str], gone: Sequence[int] = ()) -> Answer:
@@ -182,7 +182,7 @@ def _told_to_wait(answer: Answer) -> float | None:
         try:
             errors = read_json(answer.body)["errors"]
             said = errors[0]["retry_after_seconds"]
-        except (Unreadable, KeyError, IndexError, TypeError):
+        except (UnreadableBody, KeyError, IndexError, TypeError):
             said = None  # every attribute is optional, and the edge answers in HTML
     try:
         seconds = float(answer.retry_after if said is None else said)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import parse_instant
 from temple_ledger.infrastructure.sources.patreon.membership import NOT_SAID, Membership, NotSaid, Tier
-from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable
+from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody
 
 Json = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ class Document(NamedTuple):
 def document_of(value: object) -> Document:
     """Raises Unreadable for what is no document at all."""
     if not isinstance(value, dict) or "data" not in value:
-        raise Unreadable("not a JSON:API document: it has no data")
+        raise UnreadableBody("not a JSON:API document: it has no data")
     listed = value.get("included")
     included: dict[tuple[str, str], Json] = {}
     for each in listed if isinstance(listed, list) else ():
@@ -51,7 +51,7 @@ def membership_of(resource: object, included: Mapping[tuple[str, str], Json]) ->
     """Raises Unreadable for a resource that is no member with an id."""
     key = _reference(resource)
     if key is None or key[0] != "member":
-        raise Unreadable("not a member with an id")
+        raise UnreadableBody("not a member with an id")
     attributes = _object(resource, "attributes")
     patreon_id = _related_one(resource, "user", "user")
     return Membership(

@@ -4,59 +4,61 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from temple_ledger.infrastructure.sources.patreon.membership import ACTIVE, DECLINED, Tier
-from temple_ledger.infrastructure.sources.patreon.model import Member, Standing
+from temple_ledger.infrastructure.sources.patreon.model import MembershipState, PaymentStatus
 
 
-class Holding(NamedTuple):
+class Entitlement(NamedTuple):
     """`tier` is the best paid one; `member` the membership that it, or the standing, comes from."""
 
-    standing: Standing
+    standing: PaymentStatus
     tier: Tier | None
-    member: Member | None
+    member: MembershipState | None
 
     @property
-    def key(self) -> tuple[Standing, str | None]:
+    def key(self) -> tuple[PaymentStatus, str | None]:
         """What makes two of them different: a tier that gets another title or price is the same tier."""
         return self.standing, None if self.tier is None else self.tier.id
 
 
-NOTHING = Holding(Standing.NONE, None, None)
+NOTHING = Entitlement(PaymentStatus.NONE, None, None)
 
 
-def holding_of(member: Member) -> Holding:
+def entitlement_of(member: MembershipState) -> Entitlement:
     """What somebody is entitled to, whatever the status of the charge: that is how Patreon wants it read.
 
     Each campaign has a free tier, which costs nothing and is no paid tier. A pledge without a tier pays all the same.
     """
     if member.deleted:
-        return Holding(Standing.NONE, None, member)
+        return Entitlement(PaymentStatus.NONE, None, member)
     tier = max(paid_tiers(member), key=lambda each: (each.amount_cents or 0, each.id), default=None)
     if member.status == DECLINED:
-        return Holding(Standing.DECLINED, tier, member)
+        return Entitlement(PaymentStatus.DECLINED, tier, member)
     pays = tier is not None or (member.status == ACTIVE and (member.entitled_cents or 0) > 0)
-    return Holding(Standing.PAYING if pays else Standing.NONE, tier, member)
+    return Entitlement(PaymentStatus.PAYING if pays else PaymentStatus.NONE, tier, member)
 
 
-def paid_tiers(member: Member) -> Iterable[Tier]:
+def paid_tiers(member: MembershipState) -> Iterable[Tier]:
     """Of a tier whose price nobody told us, the amount that the patron is entitled to decides."""
     worth = 1 if member.entitled_cents is None else member.entitled_cents
     return (tier for tier in member.tiers if (worth if tier.amount_cents is None else tier.amount_cents) > 0)
 
 
-def best(holdings: Iterable[Holding]) -> Holding:
+def best(holdings: Iterable[Entitlement]) -> Entitlement:
     """Of several memberships of one person the best tier counts, and whoever pays for one is no declined patron."""
     found = list(holdings)
     if not found:
         return NOTHING
     standings = {each.standing for each in found}
-    standing = next(each for each in (Standing.PAYING, Standing.DECLINED, Standing.NONE) if each in standings)
+    standing = next(
+        each for each in (PaymentStatus.PAYING, PaymentStatus.DECLINED, PaymentStatus.NONE) if each in standings
+    )
     first = max(found, key=lambda each: (*_worth(each.tier), each.standing is standing, _newest(each)))
-    return Holding(standing, first.tier, first.member)
+    return Entitlement(standing, first.tier, first.member)
 
 
 def _worth(tier: Tier | None) -> tuple[int, str]:
     return (-1, "") if tier is None else (tier.amount_cents or 0, tier.id)
 
 
-def _newest(holding: Holding) -> float:
+def _newest(holding: Entitlement) -> float:
     return 0.0 if holding.member is None else holding.member.changed_at.timestamp()

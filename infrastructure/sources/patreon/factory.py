@@ -33,7 +33,7 @@ def client(database: Database, settings: Settings) -> PatreonClient:
 
 
 @contextmanager
-def looking_again(database: Database, settings: Settings) -> Iterator[None]:
+def rechecking(database: Database, settings: Settings) -> Iterator[None]:
     """In a thread, while the block lasts; nobody, where there is no token."""
     if not asks(settings):
         yield

@@ -20,9 +20,9 @@ from temple_ledger.domain.events import (
 )
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
-from temple_ledger.infrastructure.sources.patreon.entitlement import Holding
+from temple_ledger.infrastructure.sources.patreon.entitlement import Entitlement
 from temple_ledger.infrastructure.sources.patreon.membership import Tier
-from temple_ledger.infrastructure.sources.patreon.model import Person, Standing
+from temple_ledger.infrastructure.sources.patreon.model import PaymentStatus, PublishedTier
 
 SOURCE: Final = "patreon"
 MAX_TIER: Final = 50
@@ -30,9 +30,9 @@ NAMESPACE: Final = UUID("0c1d7f52-3f0c-5b1e-9a55-6f1d6a0c9e37")
 """Of the event ids of memberships."""
 
 
-def change(
-    before: Person | None, user_id: str, now: Holding, at: datetime, reconciled: UUID | None = None
-) -> tuple[LogEntry, Person] | None:
+def membership_event(
+    before: PublishedTier | None, user_id: str, now: Entitlement, at: datetime, reconciled: UUID | None = None
+) -> tuple[LogEntry, PublishedTier] | None:
     """None where the log was told so already. *at*: when we heard it; *reconciled* is the snapshot that found it."""
     if not _differs(before, now):
         return None
@@ -43,7 +43,7 @@ def change(
     notes = _notes(now) | ({} if reconciled is None else {"reconciled": str(reconciled)})
     entry = entry_of_event(event, event_id=transition_id, notes=notes)
     tier_id = None if now.tier is None else now.tier.id
-    return entry, Person(user_id, now.standing, tier_id, tier, transition_id, entry.timestamp)
+    return entry, PublishedTier(user_id, now.standing, tier_id, tier, transition_id, entry.timestamp)
 
 
 def title_of(tier: Tier) -> str:
@@ -51,9 +51,9 @@ def title_of(tier: Tier) -> str:
     return (tier.title or tier.id)[:MAX_TIER].rstrip()
 
 
-def _differs(before: Person | None, now: Holding) -> bool:
+def _differs(before: PublishedTier | None, now: Entitlement) -> bool:
     if before is None:
-        return now.standing is not Standing.NONE
+        return now.standing is not PaymentStatus.NONE
     if (before.standing, before.tier_id) == now.key:
         return False
     if before.tier_id is None and before.tier is not None and now.tier is not None:
@@ -62,26 +62,26 @@ def _differs(before: Person | None, now: Holding) -> bool:
     return True
 
 
-def _kind(before: Person | None, now: Holding) -> type[MembershipEvent]:
-    was = Standing.NONE if before is None else before.standing
+def _kind(before: PublishedTier | None, now: Entitlement) -> type[MembershipEvent]:
+    was = PaymentStatus.NONE if before is None else before.standing
     match was, now.standing:
-        case _, Standing.NONE:
+        case _, PaymentStatus.NONE:
             return MembershipEnded
-        case Standing.NONE | Standing.PAYING, Standing.DECLINED:
+        case PaymentStatus.NONE | PaymentStatus.PAYING, PaymentStatus.DECLINED:
             return MembershipDeclined
-        case Standing.NONE, Standing.PAYING:
+        case PaymentStatus.NONE, PaymentStatus.PAYING:
             return MembershipStarted
         case _:
             return MembershipChanged
 
 
-def _transition(before: Person | None, user_id: str, now: Holding) -> UUID:
+def _transition(before: PublishedTier | None, user_id: str, now: Entitlement) -> UUID:
     """From what was told last to what is told now. So A, B, A, B are four events, and the same one again is none."""
     previous = uuid5(NAMESPACE, user_id) if before is None else before.transition_id
     return uuid5(previous, json.dumps([user_id, *now.key]))
 
 
-def _notes(now: Holding) -> dict[str, Any]:
+def _notes(now: Entitlement) -> dict[str, Any]:
     """Ids, numbers and states only: never a name of a person."""
     notes: dict[str, Any] = {"standing": now.standing.value}
     if now.tier is not None:

@@ -27,7 +27,7 @@ class Doubt:
 
 
 @dataclass(frozen=True)
-class Member:
+class MembershipState:
     """The last observed state of one membership. `changed_at`: when we heard it."""
 
     member_id: str
@@ -55,7 +55,7 @@ class Link(NamedTuple):
     said_at: datetime
 
 
-class Standing(StrEnum):
+class PaymentStatus(StrEnum):
     """DECLINED: the last charge failed, and the patron may still be entitled to a tier for a time of grace."""
 
     NONE = "none"
@@ -63,11 +63,11 @@ class Standing(StrEnum):
     DECLINED = "declined"
 
 
-class Person(NamedTuple):
+class PublishedTier(NamedTuple):
     """What the log was last told of a member; `tier` is the title that it was told, `transition_id` the event."""
 
     user_id: str
-    standing: Standing
+    standing: PaymentStatus
     tier_id: str | None
     tier: str | None
     transition_id: UUID

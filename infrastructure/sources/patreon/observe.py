@@ -10,44 +10,44 @@ import psycopg
 
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.sources.patreon import store as states
-from temple_ledger.infrastructure.sources.patreon.acceptance import Judged, Telling, judge, named
-from temple_ledger.infrastructure.sources.patreon.entitlement import best, holding_of
+from temple_ledger.infrastructure.sources.patreon.acceptance import Decision, Provenance, decide, named
+from temple_ledger.infrastructure.sources.patreon.entitlement import best, entitlement_of
 from temple_ledger.infrastructure.sources.patreon.membership import Membership, NotSaid
-from temple_ledger.infrastructure.sources.patreon.membership_event import change
-from temple_ledger.infrastructure.sources.patreon.model import Link, Member, Person, user_of
+from temple_ledger.infrastructure.sources.patreon.membership_event import membership_event
+from temple_ledger.infrastructure.sources.patreon.model import Link, MembershipState, PublishedTier, user_of
 
 Connection = psycopg.Connection[Any]
 NOBODY: Final[Mapping[str, datetime]] = {}
 
 
-class Word(NamedTuple):
+class Report(NamedTuple):
     """What was told of one membership, and how."""
 
     told: Membership
-    telling: Telling
+    telling: Provenance
 
 
-class Seen(NamedTuple):
+class DecidedReport(NamedTuple):
     """A word beside what was known before it. `judged` None: nobody knows whose membership it is."""
 
-    word: Word
-    known: Member | None
+    word: Report
+    known: MembershipState | None
     link: Link | None
-    judged: Judged | None
+    judged: Decision | None
 
 
 class Observed(NamedTuple):
     """`seen` is what became of each word, in their order; `entries` are what the log is to be told, and `before` what
     it had been told until then, by member of the ledger."""
 
-    seen: Sequence[Seen]
+    seen: Sequence[DecidedReport]
     entries: Sequence[LogEntry]
-    before: Mapping[str, Person]
+    before: Mapping[str, PublishedTier]
 
 
 def observe(
     connection: Connection,
-    words: Sequence[Word],
+    words: Sequence[Report],
     *,
     also: Mapping[str, datetime] = NOBODY,
     reconciled: UUID | None = None,
@@ -71,61 +71,61 @@ def observe(
     return _told(connection, seen, touched, reconciled, ask_log)
 
 
-def _judged(connection: Connection, words: Sequence[Word]) -> list[Seen]:
+def _judged(connection: Connection, words: Sequence[Report]) -> list[DecidedReport]:
     members = states.members(connection, [word.told.member_id for word in words])
     owners = {word.told.member_id: _owner(word.told, members.get(word.told.member_id)) for word in words}
     links = states.links(connection, {owner for owner in owners.values() if owner is not None})
     tiers = states.tiers(connection, set(_unnamed(words)))
-    seen: list[Seen] = []
+    seen: list[DecidedReport] = []
     for word in words:
         known, owner = members.get(word.told.member_id), owners[word.told.member_id]
         if owner is None:
-            seen.append(Seen(word, known, None, None))
+            seen.append(DecidedReport(word, known, None, None))
             continue
-        judged = judge(known, links.get(owner), named(word.told, tiers), word.telling, owner)
-        seen.append(Seen(word, known, links.get(owner), judged))
+        judged = decide(known, links.get(owner), named(word.told, tiers), word.telling, owner)
+        seen.append(DecidedReport(word, known, links.get(owner), judged))
         if judged.link is not None:
             links[owner] = judged.link
     return seen
 
 
-def _owner(told: Membership, known: Member | None) -> str | None:
+def _owner(told: Membership, known: MembershipState | None) -> str | None:
     """The Patreon account. A membership never goes over to another one."""
     if known is not None:
         return known.patreon_id if told.patreon_id in (known.patreon_id, NotSaid.NOT_SAID) else None
     return None if isinstance(told.patreon_id, NotSaid) else told.patreon_id
 
 
-def _unnamed(words: Sequence[Word]) -> Iterable[str]:
+def _unnamed(words: Sequence[Report]) -> Iterable[str]:
     for word in words:
         if not isinstance(word.told.tiers, NotSaid):
             yield from (tier.id for tier in word.told.tiers if tier.title is None or tier.amount_cents is None)
 
 
-def _save(connection: Connection, seen: Sequence[Seen]) -> None:
+def _save(connection: Connection, seen: Sequence[DecidedReport]) -> None:
     found = [(each, each.judged) for each in seen if each.judged is not None]
     states.save_members(connection, [judged.member for each, judged in found if not _as_before(each.known, judged)])
     links = {judged.link.patreon_id: judged.link for each, judged in found if judged.link not in (None, each.link)}
     states.save_links(connection, links.values())
 
 
-def _as_before(known: Member | None, judged: Judged) -> bool:
+def _as_before(known: MembershipState | None, judged: Decision) -> bool:
     return known is not None and replace(judged.member, changed_at=known.changed_at) == known
 
 
-def _touched(each: Seen, always: bool) -> set[str]:
+def _touched(each: DecidedReport, always: bool) -> set[str]:
     """The members of the ledger for whom something may be different."""
     if each.judged is None:
         return set()
     owner = each.judged.member.patreon_id
     users = {user_of(owner, each.link), user_of(owner, each.judged.link)}
-    same = each.known is not None and holding_of(each.known).key == holding_of(each.judged.member).key
+    same = each.known is not None and entitlement_of(each.known).key == entitlement_of(each.judged.member).key
     return set() if same and len(users) == 1 and not always else users
 
 
 def _told(
     connection: Connection,
-    seen: Sequence[Seen],
+    seen: Sequence[DecidedReport],
     touched: Mapping[str, datetime],
     reconciled: UUID | None,
     ask_log: bool,
@@ -133,10 +133,10 @@ def _told(
     memberships = states.members_of(connection, touched)
     before = states.persons(connection, touched, ask_log=ask_log)
     entries: list[LogEntry] = []
-    persons: list[Person] = []
+    persons: list[PublishedTier] = []
     for user_id, at in sorted(touched.items()):
-        holding = best(holding_of(member) for member in memberships.get(user_id, ()))
-        changed = change(before.get(user_id), user_id, holding, at, reconciled)
+        holding = best(entitlement_of(member) for member in memberships.get(user_id, ()))
+        changed = membership_event(before.get(user_id), user_id, holding, at, reconciled)
         if changed is not None:
             entries.append(changed[0])
             persons.append(changed[1])

@@ -13,7 +13,7 @@ from temple_ledger.domain.errors import PlatformUnavailable
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.document import Document, membership_of, tiers_in
 from temple_ledger.infrastructure.sources.patreon.membership import Membership, Tier
-from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable
+from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody
 
 MOST_PAGES: Final = 100_000
 
@@ -58,7 +58,7 @@ def _read(seen: int, total: int | None, *, ended: bool) -> Read:
 def _page(document: Document, asked_at: datetime) -> Page:
     try:
         memberships = [membership_of(each, document.included) for each in document.rows]
-    except Unreadable as error:
+    except UnreadableBody as error:
         raise PlatformUnavailable(f"a row of Patreon's list can not be read: {error}") from None
     return Page(memberships, tuple(tiers_in(document.included)), asked_at)
 

@@ -11,7 +11,7 @@ from typing import Final
 LIMITS: Final[Sequence[tuple[int, float]]] = ((50, 2.0), (90, 60.0))
 
 
-class Pace:
+class RateLimit:
     """*monotonic* is in seconds; both are arguments so that tests need no patience."""
 
     def __init__(

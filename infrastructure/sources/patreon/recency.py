@@ -10,12 +10,12 @@ from enum import Enum
 from typing import TypeVar
 
 from temple_ledger.infrastructure.sources.patreon.membership import TAKEN_BACK, Membership, NotSaid, Value
-from temple_ledger.infrastructure.sources.patreon.model import Member
+from temple_ledger.infrastructure.sources.patreon.model import MembershipState
 
 Sign = TypeVar("Sign", int, datetime)
 
 
-class Order(Enum):
+class Recency(Enum):
     """SAME: nothing in them shows which was first."""
 
     EARLIER = "earlier"
@@ -23,7 +23,7 @@ class Order(Enum):
     LATER = "later"
 
 
-def order_of(told: Membership, known: Member) -> Order:
+def recency_of(told: Membership, known: MembershipState) -> Recency:
     """Of what is told beside what is known. Dates say it first; the sum only where they are the same."""
     dates = {
         _beside(_value(told.charged_at), known.charged_at),
@@ -31,41 +31,41 @@ def order_of(told: Membership, known: Member) -> Order:
         _of_never_charged(told, known),
     }
     found = _of(dates)
-    return found if found is not Order.SAME else _of({_of_taking_back(told, known), _of_sum(told, known)})
+    return found if found is not Recency.SAME else _of({_of_taking_back(told, known), _of_sum(told, known)})
 
 
-def _of(signs: set[Order]) -> Order:
-    return next((each for each in (Order.EARLIER, Order.LATER) if each in signs), Order.SAME)
+def _of(signs: set[Recency]) -> Recency:
+    return next((each for each in (Recency.EARLIER, Recency.LATER) if each in signs), Recency.SAME)
 
 
-def _of_sum(told: Membership, known: Member) -> Order:
+def _of_sum(told: Membership, known: MembershipState) -> Recency:
     if told.charge_status in TAKEN_BACK:
-        return Order.SAME
+        return Recency.SAME
     return _beside(_value(told.lifetime_cents), known.lifetime_cents)
 
 
-def _of_never_charged(told: Membership, known: Member) -> Order:
+def _of_never_charged(told: Membership, known: MembershipState) -> Recency:
     """Nobody who was charged once was never charged; a membership that was deleted begins anew."""
     never = told.charged_at is None and told.charge_status is None
-    return Order.EARLIER if never and known.charged_at is not None and not known.deleted else Order.SAME
+    return Recency.EARLIER if never and known.charged_at is not None and not known.deleted else Recency.SAME
 
 
-def _of_taking_back(told: Membership, known: Member) -> Order:
+def _of_taking_back(told: Membership, known: MembershipState) -> Recency:
     """A charge is paid first and taken back later; only another charge follows after that."""
     if isinstance(told.charge_status, NotSaid) or _value(told.charged_at) != known.charged_at:
-        return Order.SAME
+        return Recency.SAME
     before, after = known.charge_status in TAKEN_BACK, told.charge_status in TAKEN_BACK
     if before == after:
-        return Order.SAME
-    return Order.LATER if after else Order.EARLIER
+        return Recency.SAME
+    return Recency.LATER if after else Recency.EARLIER
 
 
-def _beside(told: Sign | None, known: Sign | None) -> Order:
+def _beside(told: Sign | None, known: Sign | None) -> Recency:
     if told is None or told == known:
-        return Order.SAME
+        return Recency.SAME
     if known is None:
-        return Order.LATER
-    return Order.LATER if told > known else Order.EARLIER
+        return Recency.LATER
+    return Recency.LATER if told > known else Recency.EARLIER
 
 
 def _value(told: Value | NotSaid | None) -> Value | None:

@@ -17,11 +17,11 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.errors import LedgerError, PlatformUnavailable
-from temple_ledger.infrastructure.database.connection import Database, Role
-from temple_ledger.infrastructure.database.retrying import PatientConnection
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
-from temple_ledger.infrastructure.ingestion.inbox.store import keep
+from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.membership_event import SOURCE
 from temple_ledger.infrastructure.sources.patreon.translator import GONE, READ, asked_details
@@ -40,7 +40,7 @@ log = structlog.get_logger("temple.patreon")
 
 
 async def look_again(
-    connection: PatientConnection, client: PatreonClient, asked: dict[str, datetime], *, limit: int = AT_ONCE
+    connection: RetryingConnection, client: PatreonClient, asked: dict[str, datetime], *, limit: int = AT_ONCE
 ) -> int:
     """Asks for those that are due and were not asked for a moment ago; how many. *asked* remembers them.
 
@@ -90,7 +90,7 @@ class LookingAgain:
         self._database = database
         self._make_client = make_client
         self._asked: dict[str, datetime] = {}
-        self._connection: PatientConnection | None = None
+        self._connection: RetryingConnection | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="look again at patreon", daemon=True)
 
@@ -145,14 +145,14 @@ class LookingAgain:
         await asyncio.to_thread(self._stop.wait, seconds)
 
 
-def looking(database: Database) -> PatientConnection:
+def looking(database: Database) -> RetryingConnection:
     """What `look_again` works on. Raises DatabaseUnavailable."""
-    return PatientConnection(
-        database, Role.APPEND, application="temple patreon look again", patience_seconds=PATIENCE_SECONDS
+    return RetryingConnection(
+        database, DatabaseRole.APPEND, application="temple patreon look again", patience_seconds=PATIENCE_SECONDS
     )
 
 
-def _due(connection: PatientConnection, now: datetime, limit: int) -> list[str]:
+def _due(connection: RetryingConnection, now: datetime, limit: int) -> list[str]:
     values = {"now": now, "limit": limit}
     return connection.run(
         "looking again", lambda opened: [row[0] for row in opened.execute(statement("patreon_look_again"), values)]
@@ -168,10 +168,10 @@ def _delivery(member_id: str, answer: bytes | None, asked_at: datetime, now: dat
     return Delivery(SOURCE, kind, body, digest, now, None, details)
 
 
-def _keep(connection: PatientConnection, delivery: Delivery) -> None:
+def _keep(connection: RetryingConnection, delivery: Delivery) -> None:
     def work(opened: psycopg.Connection[Any]) -> None:
         with opened.transaction():
-            keep(opened, [delivery])
+            store(opened, [delivery])
             opened.execute(statement("inbox_notify"))
 
     connection.run("keeping what Patreon answered", work)

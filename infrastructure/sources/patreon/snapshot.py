@@ -13,22 +13,22 @@ import psycopg
 
 from temple_ledger.domain.instant import format_instant, parse_instant
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.snapshots.apply import hold_translator
-from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, Found
+from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, FoundDifference
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot
 from temple_ledger.infrastructure.ingestion.snapshots.take import Taking
 from temple_ledger.infrastructure.sources.patreon import store as states
-from temple_ledger.infrastructure.sources.patreon.acceptance import Telling, judge, named
+from temple_ledger.infrastructure.sources.patreon.acceptance import Provenance, decide, named
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.describe import of_member, of_person
-from temple_ledger.infrastructure.sources.patreon.entitlement import holding_of
+from temple_ledger.infrastructure.sources.patreon.entitlement import entitlement_of
 from temple_ledger.infrastructure.sources.patreon.membership import Membership, NotSaid
 from temple_ledger.infrastructure.sources.patreon.membership_event import SOURCE
 from temple_ledger.infrastructure.sources.patreon.membership_json import said_as_json, said_of_json
-from temple_ledger.infrastructure.sources.patreon.model import Person, Standing, user_of
-from temple_ledger.infrastructure.sources.patreon.observe import Observed, Seen, Word, observe
+from temple_ledger.infrastructure.sources.patreon.model import PaymentStatus, PublishedTier, user_of
+from temple_ledger.infrastructure.sources.patreon.observe import DecidedReport, Observed, Report, observe
 from temple_ledger.infrastructure.sources.patreon.paging import Page, read_members
 
 Connection = psycopg.Connection[Any]
@@ -60,7 +60,7 @@ async def take_snapshot(
     """
     with (
         database_errors("taking a snapshot"),
-        database.connect(Role.APPEND, application="temple patreon snapshot") as connection,
+        database.connect(DatabaseRole.APPEND, application="temple patreon snapshot") as connection,
     ):
         comparing = _Comparing(connection, clock())
         missing: list[str] = []
@@ -78,7 +78,7 @@ class PatreonSettling:
     source: Final = SOURCE
 
     def settle(self, connection: Connection, snapshot: Snapshot, findings: Sequence[Finding]) -> Sequence[LogEntry]:
-        words: list[Word] = []
+        words: list[Report] = []
         also: dict[str, datetime] = {}
         for finding in findings:
             stored = finding.observed or {}
@@ -161,7 +161,7 @@ def _row(told: Membership, campaign: str, asked_at: datetime) -> dict[str, Any] 
         return None
     if isinstance(told.campaign_id, NotSaid):
         told = told.in_campaign(campaign)
-    member = judge(None, None, told, Telling(asked_at, read=True), str(told.patreon_id)).member
+    member = decide(None, None, told, Provenance(asked_at, read=True), str(told.patreon_id)).member
     discord_said = not isinstance(told.discord_id, NotSaid)
     return {
         **states.row_of_member(member),
@@ -172,23 +172,23 @@ def _row(told: Membership, campaign: str, asked_at: datetime) -> dict[str, Any] 
     }
 
 
-def _word(told: Membership, at: datetime) -> Word:
-    return Word(told, Telling(at, read=True, asks=True))
+def _word(told: Membership, at: datetime) -> Report:
+    return Report(told, Provenance(at, read=True, asks=True))
 
 
-def _gone(member_id: str, at: datetime) -> Word:
-    return Word(Membership(member_id, tiers=(), entitled_cents=0), Telling(at, read=True, deleted=True, asks=True))
+def _gone(member_id: str, at: datetime) -> Report:
+    return Report(Membership(member_id, tiers=(), entitled_cents=0), Provenance(at, read=True, deleted=True, asks=True))
 
 
-def _word_of(candidate: Candidate, started_at: datetime) -> Word:
+def _word_of(candidate: Candidate, started_at: datetime) -> Report:
     if candidate.said is None or candidate.asked_at is None:
         return _gone(candidate.member_id or "", started_at)
     return _word(said_of_json(candidate.said), candidate.asked_at)
 
 
-def _found(observed: Observed, after: Mapping[str, Person], also: Mapping[str, datetime]) -> Iterator[Finding]:
+def _found(observed: Observed, after: Mapping[str, PublishedTier], also: Mapping[str, datetime]) -> Iterator[Finding]:
     """One for each member of the ledger whom something is about."""
-    by_user: dict[str, list[Seen]] = {}
+    by_user: dict[str, list[DecidedReport]] = {}
     for each in observed.seen:
         if each.judged is not None and not each.judged.set_aside:
             by_user.setdefault(user_of(each.judged.member.patreon_id, each.judged.link), []).append(each)
@@ -203,13 +203,13 @@ def _found(observed: Observed, after: Mapping[str, Person], also: Mapping[str, d
             yield Finding(user_id, stored, tuple(map(_without_event, seen)))
             continue
         now = after[user_id]
-        only_ours = now.standing is Standing.NONE and all(each.word.telling.deleted for each in seen)
+        only_ours = now.standing is PaymentStatus.NONE and all(each.word.telling.deleted for each in seen)
         kind = Difference.UNKNOWN if before is None else Difference.OURS_ONLY if only_ours else Difference.MISSED
-        found = Found(kind, "membership", of_person(before), of_person(now), (entry,))
+        found = FoundDifference(kind, "membership", of_person(before), of_person(now), (entry,))
         yield Finding(user_id, stored, (found,), loses=user_id not in moved and _loses(before, now))
 
 
-def _stored(seen: Sequence[Seen]) -> dict[str, Any]:
+def _stored(seen: Sequence[DecidedReport]) -> dict[str, Any]:
     read = [word for word, *_ in seen if not word.telling.deleted]
     return {
         "members": [{"at": format_instant(word.telling.at), "said": said_as_json(word.told)} for word in read],
@@ -217,19 +217,19 @@ def _stored(seen: Sequence[Seen]) -> dict[str, Any]:
     }
 
 
-def _without_event(seen: Seen) -> Found:
+def _without_event(seen: DecidedReport) -> FoundDifference:
     """Known otherwise, and nothing for the log to be told: another one counts, or it is to be looked at again."""
-    ours = None if seen.known is None else of_member(holding_of(seen.known))
+    ours = None if seen.known is None else of_member(entitlement_of(seen.known))
     word = seen.word.told
-    theirs = None if seen.word.telling.deleted or seen.judged is None else of_member(holding_of(seen.judged.member))
+    theirs = None if seen.word.telling.deleted or seen.judged is None else of_member(entitlement_of(seen.judged.member))
     doubted = seen.judged is not None and seen.judged.member.doubt is not None
     kind = Difference.UNKNOWN if seen.known is None else Difference.MISSED
-    return Found(kind, f"membership {word.member_id}", ours, "to be looked at again" if doubted else theirs)
+    return FoundDifference(kind, f"membership {word.member_id}", ours, "to be looked at again" if doubted else theirs)
 
 
-def _loses(before: Person | None, now: Person) -> bool:
+def _loses(before: PublishedTier | None, now: PublishedTier) -> bool:
     if before is None:
         return False
     return (before.tier is not None and now.tier is None) or (
-        before.standing is not Standing.NONE and now.standing is Standing.NONE
+        before.standing is not PaymentStatus.NONE and now.standing is PaymentStatus.NONE
     )

@@ -10,15 +10,15 @@ from uuid import UUID
 import psycopg
 
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.sources.patreon.entitlement import holding_of
+from temple_ledger.infrastructure.sources.patreon.entitlement import entitlement_of
 from temple_ledger.infrastructure.sources.patreon.membership import Tier
 from temple_ledger.infrastructure.sources.patreon.model import (
     Cause,
     Doubt,
     Link,
-    Member,
-    Person,
-    Standing,
+    MembershipState,
+    PaymentStatus,
+    PublishedTier,
     tiers_as_json,
     tiers_of_json,
 )
@@ -43,14 +43,14 @@ _COLUMNS: Final = (
 )
 
 
-def members(connection: Connection, member_ids: Collection[str]) -> dict[str, Member]:
+def members(connection: Connection, member_ids: Collection[str]) -> dict[str, MembershipState]:
     rows = connection.execute(statement("patreon_members"), {"member_ids": list(member_ids)}, prepare=True)
     return {row[0]: _member(row) for row in rows}
 
 
-def members_of(connection: Connection, user_ids: Collection[str]) -> Mapping[str, Sequence[Member]]:
+def members_of(connection: Connection, user_ids: Collection[str]) -> Mapping[str, Sequence[MembershipState]]:
     """The memberships of each of these members of the ledger."""
-    found: dict[str, list[Member]] = defaultdict(list)
+    found: dict[str, list[MembershipState]] = defaultdict(list)
     rows = connection.execute(statement("patreon_members_of"), {"user_ids": list(user_ids)}, prepare=True)
     for user_id, *row in rows:
         found[user_id].append(_member(row))
@@ -67,7 +67,7 @@ def tiers(connection: Connection, tier_ids: Collection[str]) -> dict[str, Tier]:
     return {row[0]: Tier(row[0], row[1], row[2], tuple(row[3])) for row in rows}
 
 
-def persons(connection: Connection, user_ids: Collection[str], *, ask_log: bool = False) -> dict[str, Person]:
+def persons(connection: Connection, user_ids: Collection[str], *, ask_log: bool = False) -> dict[str, PublishedTier]:
     """What the log was told last. *ask_log*: what it says itself, whoever told it."""
     values = {"user_ids": list(user_ids), "ask_log": ask_log}
     rows = connection.execute(statement("patreon_persons"), values, prepare=True)
@@ -75,7 +75,7 @@ def persons(connection: Connection, user_ids: Collection[str], *, ask_log: bool 
     return {each.user_id: each for each in found if each is not None}
 
 
-def save_members(connection: Connection, rows: Iterable[Member]) -> None:
+def save_members(connection: Connection, rows: Iterable[MembershipState]) -> None:
     _save(connection, "patreon_members_save", map(row_of_member, rows))
 
 
@@ -83,7 +83,7 @@ def save_links(connection: Connection, rows: Iterable[Link]) -> None:
     _save(connection, "patreon_links_save", (row._asdict() for row in rows))
 
 
-def save_persons(connection: Connection, rows: Iterable[Person]) -> None:
+def save_persons(connection: Connection, rows: Iterable[PublishedTier]) -> None:
     _save(connection, "patreon_persons_save", (row._asdict() for row in rows))
 
 
@@ -130,16 +130,18 @@ def _plain(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _member(row: Sequence[Any]) -> Member:
+def _member(row: Sequence[Any]) -> MembershipState:
     """A row of patreon_members, whose columns are the fields of a member, and then the doubt."""
     values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=False))
     cause, since, look_again_at, delivery = row[len(_COLUMNS) :]
     values["tiers"] = tiers_of_json(values["tiers"])
-    return Member(**values, doubt=None if cause is None else Doubt(Cause(cause), since, look_again_at, delivery))
+    return MembershipState(
+        **values, doubt=None if cause is None else Doubt(Cause(cause), since, look_again_at, delivery)
+    )
 
 
-def row_of_member(member: Member) -> dict[str, Any]:
-    holding = holding_of(member)
+def row_of_member(member: MembershipState) -> dict[str, Any]:
+    holding = entitlement_of(member)
     doubt = member.doubt
     return {
         **{name: value for name, value in vars(member).items() if name not in ("tiers", "doubt")},
@@ -153,28 +155,28 @@ def row_of_member(member: Member) -> dict[str, Any]:
     }
 
 
-def _person(row: Sequence[Any]) -> Person | None:
+def _person(row: Sequence[Any]) -> PublishedTier | None:
     user_id, standing, tier_id, tier, transition_id, told_at, *last = row
     event_id = last[0]
     if event_id is None or event_id == transition_id:
         return (
             None
             if transition_id is None
-            else Person(user_id, Standing(standing), tier_id, tier, transition_id, told_at)
+            else PublishedTier(user_id, PaymentStatus(standing), tier_id, tier, transition_id, told_at)
         )
     _, action, target, last_tier_id, last_standing, timestamp = last
     # the chain of ids goes on from what the log has
-    return Person(user_id, _standing(action, target, last_standing), last_tier_id, target, event_id, timestamp)
+    return PublishedTier(user_id, _standing(action, target, last_standing), last_tier_id, target, event_id, timestamp)
 
 
-def _standing(action: str, target: str | None, noted: str | None) -> Standing:
+def _standing(action: str, target: str | None, noted: str | None) -> PaymentStatus:
     """Of an event that somebody else may have appended."""
-    if noted in list(Standing):
-        return Standing(noted)
+    if noted in list(PaymentStatus):
+        return PaymentStatus(noted)
     match action:
         case "ended":
-            return Standing.NONE
+            return PaymentStatus.NONE
         case "declined":
-            return Standing.DECLINED
+            return PaymentStatus.DECLINED
         case _:
-            return Standing.NONE if target is None else Standing.PAYING
+            return PaymentStatus.NONE if target is None else PaymentStatus.PAYING

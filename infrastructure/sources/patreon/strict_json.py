@@ -16,7 +16,7 @@ MAX_DIGITS: Final = 18
 """Of a whole number: what a bigint holds."""
 
 
-class Unreadable(LedgerError):
+class UnreadableBody(LedgerError):
     """Not JSON that we read. The message never repeats the text."""
 
 
@@ -25,13 +25,13 @@ def read_json(raw: bytes) -> Any:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Unreadable(f"not UTF-8 (byte {error.start + 1})") from None
+        raise UnreadableBody(f"not UTF-8 (byte {error.start + 1})") from None
     if text.startswith("\ufeff"):
-        raise Unreadable("begins with a byte order mark")
+        raise UnreadableBody("begins with a byte order mark")
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise Unreadable(f"not JSON: {error.msg} at character {error.pos + 1}") from None
+        raise UnreadableBody(f"not JSON: {error.msg} at character {error.pos + 1}") from None
     except RecursionError:
         raise _too_deep() from None
     _check(value)
@@ -63,25 +63,25 @@ def _within(value: object) -> Iterable[object]:
 
 def _check_text(text: str) -> None:
     if "\x00" in text:
-        raise Unreadable("a string with a NUL character")
+        raise UnreadableBody("a string with a NUL character")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise Unreadable("half of a character (a lone surrogate)")
+        raise UnreadableBody("half of a character (a lone surrogate)")
 
 
-def _too_deep() -> Unreadable:
-    return Unreadable(f"nested deeper than {MAX_DEPTH} levels")
+def _too_deep() -> UnreadableBody:
+    return UnreadableBody(f"nested deeper than {MAX_DEPTH} levels")
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise Unreadable("an object with one key twice")
+        raise UnreadableBody("an object with one key twice")
     return found
 
 
 def _whole(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_DIGITS:
-        raise Unreadable(f"a number of more than {MAX_DIGITS} digits")
+        raise UnreadableBody(f"a number of more than {MAX_DIGITS} digits")
     return int(digits)
 
 
@@ -89,11 +89,11 @@ def _fraction(digits: str) -> Decimal:
     try:
         return Decimal(digits)
     except InvalidOperation:
-        raise Unreadable("a number out of range") from None
+        raise UnreadableBody("a number out of range") from None
 
 
 def _constant(name: str) -> NoReturn:
-    raise Unreadable(f"{name}, which is not JSON")
+    raise UnreadableBody(f"{name}, which is not JSON")
 
 
 _DECODER: Final = json.JSONDecoder(

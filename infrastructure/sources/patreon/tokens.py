@@ -17,11 +17,11 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.errors import PlatformUnavailable, Refused
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.in_thread import in_thread
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.sources.patreon.client import limited, new_session
-from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable, read_json
+from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody, read_json
 
 TOKEN: Final = "/api/oauth2/token"  # noqa: S105 -- an address
 NAME: Final = "creator"
@@ -152,7 +152,7 @@ class Tokens:
                 return await in_thread(self._keep, connection, answer)
 
     def _connected(self) -> psycopg.Connection[Any]:
-        return self._database.connect(Role.APPEND, application="temple patreon token", autocommit=True)
+        return self._database.connect(DatabaseRole.APPEND, application="temple patreon token", autocommit=True)
 
     def _hold(self, connection: psycopg.Connection[Any]) -> Pair:
         # the request to Patreon goes out while the row is held
@@ -203,7 +203,7 @@ class Tokens:
 def _tokens_of(body: bytes) -> dict[str, Any]:
     try:
         answer = read_json(body)
-    except Unreadable:
+    except UnreadableBody:
         answer = None
     if not isinstance(answer, dict) or not all(
         isinstance(answer.get(name), str) and answer[name] for name in ("access_token", "refresh_token")

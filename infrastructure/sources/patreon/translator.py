@@ -11,14 +11,14 @@ from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import format_instant, parse_instant
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.ingestion.inbox.delivery import Stored
+from temple_ledger.infrastructure.ingestion.inbox.delivery import InboxDelivery
 from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation
 from temple_ledger.infrastructure.sources.patreon import store as states
-from temple_ledger.infrastructure.sources.patreon.acceptance import GIVE_UP_AFTER, Telling
+from temple_ledger.infrastructure.sources.patreon.acceptance import GIVE_UP_AFTER, Provenance
 from temple_ledger.infrastructure.sources.patreon.membership import Membership
 from temple_ledger.infrastructure.sources.patreon.membership_event import SOURCE
-from temple_ledger.infrastructure.sources.patreon.observe import Word, observe
-from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable
+from temple_ledger.infrastructure.sources.patreon.observe import Report, observe
+from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody
 from temple_ledger.infrastructure.sources.patreon.webhook_body import DELETED, Aside, Described, read_body
 
 Connection = psycopg.Connection[Any]
@@ -40,7 +40,7 @@ class PatreonTranslator:
     def __init__(self, *, asks: bool) -> None:
         self._asks = asks
 
-    def translate(self, connection: Connection, delivery: Stored) -> Translation:
+    def translate(self, connection: Connection, delivery: InboxDelivery) -> Translation:
         return _translate(connection, delivery, asks=self._asks)
 
     def due(self, connection: Connection, now: datetime) -> Sequence[LogEntry]:
@@ -57,16 +57,16 @@ class PatreonTranslator:
         return entries
 
 
-def _translate(connection: Connection, delivery: Stored, *, asks: bool) -> Translation:
+def _translate(connection: Connection, delivery: InboxDelivery, *, asks: bool) -> Translation:
     try:
         described = _described(delivery)
-    except Unreadable as error:
+    except UnreadableBody as error:
         return Translation((), Outcome.UNPARSEABLE, str(error))
     if isinstance(described, Aside):
         return Translation((), Outcome.SET_ASIDE, described.note)
     states.learn(connection, described.tiers, delivery.received_at)
     telling = _telling(delivery, asks=asks)
-    observed = observe(connection, [Word(described.membership, telling)])
+    observed = observe(connection, [Report(described.membership, telling)])
     judged = observed.seen[0].judged
     if judged is None:
         return Translation((), Outcome.SET_ASIDE, "whose membership it is, it does not say")
@@ -74,15 +74,15 @@ def _translate(connection: Connection, delivery: Stored, *, asks: bool) -> Trans
     return Translation(observed.entries, outcome, judged.note)
 
 
-def _described(delivery: Stored) -> Described | Aside:
+def _described(delivery: InboxDelivery) -> Described | Aside:
     if ASKED_AT in delivery.details and delivery.kind == GONE:
         return Described(Membership(delivery.details["member_id"], tiers=(), entitled_cents=0), ())
     return read_body(delivery.kind, delivery.body)
 
 
-def _telling(delivery: Stored, *, asks: bool) -> Telling:
+def _telling(delivery: InboxDelivery, *, asks: bool) -> Provenance:
     asked_at = _asked_at(delivery.details)
-    return Telling(
+    return Provenance(
         at=asked_at or delivery.received_at,
         read=asked_at is not None,
         deleted=delivery.kind == (DELETED if asked_at is None else GONE),
@@ -103,9 +103,9 @@ def asked_details(asked_at: datetime, member_id: str) -> dict[str, str]:
     return {ASKED_AT: format_instant(asked_at), "member_id": member_id}
 
 
-def _deliveries(connection: Connection, ids: Sequence[int]) -> list[Stored]:
+def _deliveries(connection: Connection, ids: Sequence[int]) -> list[InboxDelivery]:
     rows = connection.execute(statement("patreon_doubted_deliveries"), {"ids": list(ids)})
     return [
-        Stored(SOURCE, kind, body, digest, received_at, origin, json.loads(details), id=id_)
+        InboxDelivery(SOURCE, kind, body, digest, received_at, origin, json.loads(details), id=id_)
         for id_, kind, body, digest, received_at, origin, details in rows
     ]

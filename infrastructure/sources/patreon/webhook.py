@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from temple_ledger.domain.errors import Refused
-from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Door, Headers, values
+from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint, Headers, values
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 
 SOURCE: Final = "patreon"
@@ -20,7 +20,7 @@ TRIGGER: Final = b"x-patreon-event"
 _SIGNATURE: Final = re.compile(rb"[0-9a-f]{32}")
 
 
-def patreon_door(campaign: str, secrets: Sequence[CampaignSecret]) -> Door:
+def patreon_endpoint(campaign: str, secrets: Sequence[CampaignSecret]) -> Endpoint:
     """Raises Refused where this Python has no MD5, as under FIPS."""
     keys = [(each.secret.get_secret_value().encode(), each.until) for each in secrets]
     try:
@@ -36,7 +36,7 @@ def patreon_door(campaign: str, secrets: Sequence[CampaignSecret]) -> Door:
         fits = [hmac.compare_digest(signature(key, body), given) for key, until in keys if until is None or now < until]
         return any(fits)
 
-    return Door(SOURCE, campaign, verified, lambda headers: _given(headers) is not None, _trigger)
+    return Endpoint(SOURCE, campaign, verified, lambda headers: _given(headers) is not None, _trigger)
 
 
 def signature(secret: bytes, body: bytes) -> bytes:

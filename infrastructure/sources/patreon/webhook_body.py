@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from temple_ledger.infrastructure.sources.patreon.document import document_of, membership_of, tiers_in
 from temple_ledger.infrastructure.sources.patreon.membership import Membership, Tier
-from temple_ledger.infrastructure.sources.patreon.strict_json import Unreadable, read_json
+from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody, read_json
 
 MEMBER_TRIGGERS: Final = "members:"
 DELETED: Final = "members:delete"
@@ -32,7 +32,7 @@ def read_body(kind: str, raw: bytes) -> Described | Aside:
     document = document_of(read_json(raw))
     resource = document.data
     if not isinstance(resource, dict):
-        raise Unreadable("its data is no object")
+        raise UnreadableBody("its data is no object")
     aside = _aside(kind, resource.get("type"), resource.get("id"))
     if aside is not None:
         return aside
@@ -45,7 +45,7 @@ def _aside(kind: str, type_: object, id_: object) -> Aside | None:
     if type_ == "pledge":
         return Aside("of Patreon's first API, without tiers: make a webhook of the second")
     if type_ != "member":
-        raise Unreadable("its data is neither a member, nor a post, nor a pledge")
+        raise UnreadableBody("its data is neither a member, nor a post, nor a pledge")
     if id_ is None:
         return Aside("a test from Patreon's portal: it describes nobody")
     if not kind.startswith(MEMBER_TRIGGERS):

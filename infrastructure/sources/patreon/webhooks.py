@@ -9,7 +9,7 @@ import psycopg
 
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import parse_instant
-from temple_ledger.infrastructure.database.connection import Database, Role, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.document import Document
@@ -36,7 +36,7 @@ async def read_webhooks(database: Database, client: PatreonClient) -> list[Webho
     found = _webhooks(await client.webhooks(), datetime.now(UTC))
     with (
         database_errors("keeping the state of webhooks"),
-        database.connect(Role.APPEND, application="temple patreon webhooks") as connection,
+        database.connect(DatabaseRole.APPEND, application="temple patreon webhooks") as connection,
     ):
         rows = json.dumps([each._asdict() for each in found], default=str)
         connection.execute(statement("patreon_webhooks_replace"), {"rows": rows})
