@@ -13,11 +13,12 @@ from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
-from temple_ledger.infrastructure.processes.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
-from temple_ledger.infrastructure.processes.running import announce_running
 from temple_ledger.infrastructure.processes.webhook_receiver import paths, receiving
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.running import announce_running
+from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 
 POLL_SECONDS = 0.2
 
@@ -65,9 +66,9 @@ def command(session: Session, host: str | None, port: int | None, metrics_port: 
             for path in where:
                 click.echo(f"listening on {server.url}{path}")
             session.say(f"keeping what comes in {session.database.name}; Ctrl-C ends it")
-            tell_service_manager("READY=1")
+            notify_service_manager("READY=1")
             alive = _wait(stop, server)
-            tell_service_manager("STOPPING=1")
+            notify_service_manager("STOPPING=1")
     if not alive:
         session.say("the server ended by itself")
         return ExitCode.FAILED

@@ -12,11 +12,11 @@ from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.commands.db import database_status
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
-from temple_ledger.infrastructure.processes.running import running_processes
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.infrastructure.sources.patreon.health import PatreonHealth, patreon_health
+from temple_ledger.infrastructure.terminal.running import running_processes
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import installed
@@ -91,11 +91,11 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
     if not watch:
         show(_look(session))
         return
-    from temple_ledger.infrastructure.processes.foreground import stopped_by_signals
+    from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 
     ended = Event()
     with stopped_by_signals() as stop:
-        stop.tells(ended.set)
+        stop.calls(ended.set)
         while not ended.is_set():
             screen = _look_whatever_comes(session)
             if not as_json:

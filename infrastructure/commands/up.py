@@ -15,21 +15,17 @@ from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
-from temple_ledger.infrastructure.processes.foreground import (
-    Folded,
-    Stop,
-    fold,
-    stopped_by_signals,
-    tell_service_manager,
-)
+from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
-from temple_ledger.infrastructure.processes.running import announce_running, running_processes
 from temple_ledger.infrastructure.processes.webhook_receiver import paths, receiving, translated
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
+from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.registry import installed
 
@@ -93,9 +89,9 @@ def command(
             return ExitCode.OK
         with _receiver(session, measured):
             click.echo("ready: new events are folded as they come; Ctrl-C ends this")
-            tell_service_manager("READY=1")
+            notify_service_manager("READY=1")
             folded = fold(session, wanted, stop, measured=measured)
-        tell_service_manager("STOPPING=1")
+        notify_service_manager("STOPPING=1")
         click.echo(f"ended; {_events(folded)} since it was ready")
     return ExitCode.OK
 
