@@ -1,20 +1,26 @@
 """What is asked of the ledger at each scrape, cheapest first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+import psycopg
+import structlog
+from prometheus_client.core import Metric
 
 from temple_ledger.infrastructure.observability.metrics.event_totals import EventTotals
 from temple_ledger.infrastructure.observability.metrics.inbox import Inbox
-from temple_ledger.infrastructure.observability.metrics.ledger import Reading
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, Reading
 from temple_ledger.infrastructure.observability.metrics.members import MembersByStatus
-from temple_ledger.infrastructure.observability.metrics.platforms import discord_sessions, patreon_webhooks
 from temple_ledger.infrastructure.observability.metrics.projections import Projections
 from temple_ledger.infrastructure.observability.metrics.rebuilds import rebuilds
 from temple_ledger.infrastructure.observability.metrics.roles import RoleCounts
 from temple_ledger.infrastructure.observability.metrics.storage import Storage
 from temple_ledger.infrastructure.observability.metrics.trigger import trigger_durations
 from temple_ledger.infrastructure.observability.metrics.verifying import Verifications
-from temple_ledger.infrastructure.sources.patreon.metrics import patreon_doubts
+from temple_ledger.infrastructure.processes.sources import installed_sources, reason_of
+from temple_ledger.infrastructure.sources.source import Source
 from temple_ledger.projections.processor import Projection
+
+log = structlog.get_logger("temple.metrics")
 
 
 def readings(
@@ -28,11 +34,43 @@ def readings(
         ("verifying", Verifications(known)),
         ("rebuilds", rebuilds),
         ("inbox", Inbox()),
-        ("patreon doubts", patreon_doubts),
-        ("discord", discord_sessions),
-        ("patreon", patreon_webhooks),
+        *_of_sources(),
         ("trigger", trigger_durations),
         ("members", MembersByStatus()),
         ("roles", RoleCounts()),
         ("storage", Storage()),
     )
+
+
+def _of_sources() -> Iterator[tuple[str, Reading]]:
+    for source in installed_sources().sources:
+        try:
+            found = dict(source.readings())
+        except Exception as error:  # noqa: BLE001 -- a source's own code: the other figures are there all the same
+            log.error("a source has no metrics", source=source.name, reason=reason_of(error))
+            continue
+        for name, reading in found.items():
+            yield name, _Guarded(source, name, reading)
+
+
+class _Guarded:
+    """A reading of a source, which spoils no figure but its own: by what it raises, or by a name of somebody else's."""
+
+    def __init__(self, source: Source, name: str, reading: Reading) -> None:
+        self._source = source.name
+        self._prefix = f"ledger_{source.name.replace('-', '_')}_"
+        self._name = name
+        self._reading = reading
+
+    def __call__(self, connection: Connection) -> Iterable[Metric]:
+        try:
+            found = list(self._reading(connection))
+        except psycopg.Error:
+            raise  # whoever asks all of them sees to it
+        except Exception as error:  # noqa: BLE001 -- as above
+            log.warning("a figure could not be read", figure=self._name, source=self._source, reason=reason_of(error))
+            return []
+        for metric in found:
+            if not metric.name.startswith(self._prefix):
+                log.warning("a metric has a wrong name", metric=metric.name, source=self._source, begin=self._prefix)
+        return [metric for metric in found if metric.name.startswith(self._prefix)]

@@ -12,7 +12,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.ingestion.inbox.worker import Stepped, TranslationWorker
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.processes import sources as registry
-from temple_ledger.infrastructure.processes.sources import TranslatorMisdeclared, translators
+from temple_ledger.infrastructure.processes.sources import TRANSLATORS, translators
 from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at
@@ -82,30 +82,33 @@ def test_what_is_not_about_badges_or_not_to_be_read_is_kept(database: Database, 
     assert rows(database, "state") == ["set_aside", "unparseable", "unparseable", "failed", "translated"]
 
 
-def points(*given: tuple[str, str]) -> EntryPoints:
-    return EntryPoints(EntryPoint(name, value, registry.GROUP) for name, value in given)
+def install(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """As if a package were installed that has this entry point."""
+    found = EntryPoints([EntryPoint(name, value, TRANSLATORS)])
+    monkeypatch.setattr(registry, "entry_points", lambda group: found.select(group=group))
 
 
 def test_a_translator_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = points(("forum", "tests.examples.forum:forum_translator"))
-    monkeypatch.setattr(registry, "entry_points", lambda group: found)
-    assert "forum" in [each.source for each in translators(Settings())]
+    install(monkeypatch, "forum", "tests.examples.forum:forum_translator")
+    assert "forum" in [each.source for each in translators(Settings()).made]
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "reason"),
     [
-        ("forum", "tests.examples.nowhere:forum_translator", "can not be made: ModuleNotFoundError"),
-        ("forum", "tests.examples.forum:SOURCE", "can not be made: TypeError"),
-        ("board", "tests.examples.forum:forum_translator", "declared for source board translates forum"),
+        ("forum", "tests.examples.nowhere:forum_translator", "cannot make its translator: ModuleNotFoundError"),
+        ("forum", "tests.examples.forum:SOURCE", "cannot make its translator: TypeError"),
+        ("board", "tests.examples.forum:forum_translator", "source board has a translator of source forum"),
     ],
 )
-def test_an_entry_point_that_is_no_translator_is_told(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+def test_an_entry_point_that_is_no_translator_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
 ) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: points((name, value)))
-    with pytest.raises(TranslatorMisdeclared, match=re.escape(told)):
-        translators(Settings())
+    monkeypatch.setenv("TEMPLE_PATREON_SECRETS", "0123456789abcdef0123456789abcdef")
+    install(monkeypatch, name, value)
+    found = translators(Settings())
+    assert [each.source for each in found.made] == ["patreon"]
+    assert reason in str(found.failed[name])
 
 
 def test_the_page_shows_code_that_these_tests_run() -> None:

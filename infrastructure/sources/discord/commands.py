@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
+from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
@@ -60,13 +61,13 @@ def listen(session: Session) -> int:
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
-    token, settings = _token(session), session.settings
+    token, settings = _token(session), session.settings.of(DiscordSettings)
     with stopped_by_signals() as stop, _told(session) as ended:
         _check(session)
         listener = Listener(session.database, token, guild=settings.discord_guild, say=session.say)
         stop.calls(listener.stop)
         with (
-            announce_running(settings.home, "discord listen"),
+            announce_running(session.settings.home, "discord listen"),
             pointed_at(settings.discord_api_url, settings.discord_gateway_url),
         ):
             notify_service_manager("READY=1")
@@ -252,7 +253,7 @@ def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> R
     from temple_ledger.infrastructure.sources.discord.listener import guild_of
     from temple_ledger.infrastructure.sources.discord.rest import logged_in, pointed_at
 
-    token, settings = _token(session), session.settings
+    token, settings = _token(session), session.settings.of(DiscordSettings)
     _check(session)
 
     async def asked() -> Result:
@@ -270,7 +271,7 @@ def _check(session: Session) -> None:
 
 
 def _token(session: Session) -> str:
-    token = session.settings.discord_token
+    token = session.settings.of(DiscordSettings).discord_token
     if token is None:
         raise Refused("there is no token of a Discord bot: set TEMPLE_DISCORD_TOKEN, or a secret file of that name")
     return token.get_secret_value()
