@@ -16,7 +16,7 @@ class _SourceVerb(Verb):
     def load(self) -> click.Command:
         try:
             return super().load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SourceMisdeclared(self.source, f"has a command that cannot be loaded: {reason_of(error)}") from error
 
 

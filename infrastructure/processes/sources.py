@@ -59,7 +59,7 @@ class SourceMisdeclared(LedgerError):
 
 @dataclass(frozen=True)
 class Installed:
-    """By name. `failed` are those that could not be loaded, with the reason."""
+    """The built-in ones first. `failed` are those that could not be loaded, with the reason."""
 
     sources: Sequence[Source]
     failed: Sequence[SourceMisdeclared]
@@ -87,7 +87,7 @@ def declared_sources() -> Installed:
             sources[name] = load()
         except SourceMisdeclared as error:
             failed.append(error)
-    return Installed([sources[name] for name in sorted(sources)], failed)
+    return Installed(list(sources.values()), failed)
 
 
 def installed_sources() -> Installed:
@@ -111,14 +111,26 @@ def installed_sources() -> Installed:
 
 
 def translators(settings: "Settings") -> "Parts[Translator]":
-    """Those that the settings ask for, by source."""
+    """Those that the settings ask for."""
     found = _parts("its translator", lambda source: [(source.name, source.translator(settings))], _translates)
     return Parts([translator for _, translator in found.made if translator is not None], found.failed)
 
 
 def endpoints(settings: "Settings") -> "Parts[Endpoint]":
-    """Those that the settings ask for, by source."""
-    return _parts("its endpoints", lambda source: source.endpoints(settings), _checked_endpoint)
+    """Those that the settings ask for."""
+    taken: set[str] = set()
+
+    def check(source: Source, endpoint: "Endpoint") -> None:
+        """The path says whose it is, and is there once."""
+        if endpoint.source != source.name or not ENDPOINT.fullmatch(endpoint.name) or endpoint.path in taken:
+            raise SourceMisdeclared(
+                source.name,
+                f"has an endpoint at {endpoint.path}: each of its paths is /hooks/{source.name}/ and a name of its "
+                "own, of lower-case letters, digits, - and _",
+            )
+        taken.add(endpoint.path)
+
+    return _parts("its endpoints", lambda source: source.endpoints(settings), check)
 
 
 def workers(session: "Session", *, own_processes: bool) -> "Parts[Worker]":
@@ -127,7 +139,7 @@ def workers(session: "Session", *, own_processes: bool) -> "Parts[Worker]":
     return Parts([each for each in found.made if own_processes or not each.own_process], found.failed)
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """One line, for somebody who did not write that package."""
     return str(error) if isinstance(error, LedgerError) else scrubbed(f"{type(error).__name__}: {error}")
 
@@ -154,15 +166,6 @@ def _translates(source: Source, part: "tuple[str, Translator | None]") -> None:
         raise SourceMisdeclared(source.name, f"has a translator of source {translator.source}")
 
 
-def _checked_endpoint(source: Source, endpoint: "Endpoint") -> None:
-    if endpoint.source != source.name or not ENDPOINT.fullmatch(endpoint.name):
-        raise SourceMisdeclared(
-            source.name,
-            f"has an endpoint at {endpoint.path}; its path is /hooks/{source.name}/ and a name of lower-case letters, "
-            "digits, - and _",
-        )
-
-
 def _declarations() -> Iterator[tuple[str, Callable[[], Source]]]:
     for name, place in BUILT_IN.items():
         yield name, partial(_loaded, EntryPoint(name, place, GROUP))
@@ -176,10 +179,12 @@ def _loaded(point: EntryPoint) -> Source:
     """Raises SourceMisdeclared."""
     try:
         source = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SourceMisdeclared(point.name, f"cannot be loaded: {reason_of(error)}") from error
     if not isinstance(source, Source):
-        raise SourceMisdeclared(point.name, f"cannot be loaded: {point.value} is a {type(source).__name__}, no Source")
+        raise SourceMisdeclared(
+            point.name, f"cannot be loaded: {point.value} is of type {type(source).__name__}, not a Source"
+        )
     if not NAME.fullmatch(point.name) or point.name in RESERVED:
         raise SourceMisdeclared(point.name, "needs another name: lower-case letters, digits and _, and none of ours")
     if getattr(source, "name", None) != point.name:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
 from importlib import import_module
 
 import click
@@ -50,10 +49,6 @@ class LazyGroup(click.Group):
         self._find_added = added
         self._added_to = added_to
 
-    @cached_property
-    def _added(self) -> AddedVerbs:
-        return self._find_added()
-
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for section in self._shown().values() for name in section]
 
@@ -62,11 +57,14 @@ class LazyGroup(click.Group):
         return None if verb is None else verb.load()
 
     def _verb(self, name: str) -> Verb | None:
-        return self._own.get(name) or self._added.shown.get(name) or self._added.hidden.get(name)
+        if name in self._own:
+            return self._own[name]
+        added = self._find_added()
+        return added.shown.get(name) or added.hidden.get(name)
 
     def _shown(self) -> Mapping[str, Mapping[str, Verb]]:
         """By heading; a verb of our own is not replaced."""
-        more = {name: verb for name, verb in self._added.shown.items() if name not in self._own}
+        more = {name: verb for name, verb in self._find_added().shown.items() if name not in self._own}
         return {
             heading: {**verbs, **more} if heading == self._added_to else verbs
             for heading, verbs in self._sections.items()

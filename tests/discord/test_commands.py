@@ -117,6 +117,43 @@ def test_the_token_is_never_shown(temple: Typed) -> None:  # noqa: F811
 
 
 @pytest.mark.usefixtures("bot")
+def test_up_listens_where_a_token_is_set(
+    spawn: Callable[..., "subprocess.Popen[str]"],  # noqa: F811
+    database: Database,
+    guild: TrueGuild,
+    fake: FakeDiscord,
+) -> None:
+    ada, *_ = people(guild, 2)
+    process = spawn("up", TEMPLE_RECONCILE_EVERY_SECONDS="0")
+    until_kept(database, "READY")
+    guild.now = datetime.now(UTC)
+    fake.dispatch(*guild.rename(ada, "last words"))
+    until_kept(database, "GUILD_MEMBER_UPDATE")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert f"listening to guild {guild.id}" in errors
+    assert fake.close_codes == [1000]
+    with database.connect(DatabaseRole.READ) as connection:
+        assert connection.execute("select how from discord_session").fetchall() == [("stopped",)]
+
+
+@pytest.mark.usefixtures("bot")
+def test_up_goes_on_without_discord_where_discord_refuses(
+    spawn: Callable[..., "subprocess.Popen[str]"],  # noqa: F811
+) -> None:
+    process = spawn("up", TEMPLE_DISCORD_TOKEN="another", TEMPLE_RECONCILE_EVERY_SECONDS="0")
+    assert process.stderr is not None
+    refused = next(line for line in process.stderr if "not listening to Discord" in line)
+    assert "Discord does not accept the token" in refused
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "ready: new events are folded" in printed
+
+
+@pytest.mark.usefixtures("bot")
 def test_sigterm_ends_the_listener_with_everything_kept(
     spawn: Callable[..., "subprocess.Popen[str]"],  # noqa: F811
     database: Database,
