@@ -1,8 +1,8 @@
 """What is asked of the ledger at each scrape, cheapest first."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
-import psycopg
 import structlog
 from prometheus_client.core import Metric
 
@@ -16,8 +16,7 @@ from temple_ledger.infrastructure.observability.metrics.roles import RoleCounts
 from temple_ledger.infrastructure.observability.metrics.storage import Storage
 from temple_ledger.infrastructure.observability.metrics.trigger import trigger_durations
 from temple_ledger.infrastructure.observability.metrics.verifying import Verifications
-from temple_ledger.infrastructure.processes.sources import installed_sources, reason_of
-from temple_ledger.infrastructure.sources.source import Source
+from temple_ledger.infrastructure.processes.sources import SourceMisdeclared, installed_sources, reason_of
 from temple_ledger.projections.processor import Projection
 
 log = structlog.get_logger("temple.metrics")
@@ -50,27 +49,14 @@ def _of_sources() -> Iterator[tuple[str, Reading]]:
             log.error("a source has no metrics", source=source.name, reason=reason_of(error))
             continue
         for name, reading in found.items():
-            yield name, _Guarded(source, name, reading)
+            yield name, partial(_own_metrics, source.name, reading)
 
 
-class _Guarded:
-    """A reading of a source, which spoils no figure but its own: by what it raises, or by a name of somebody else's."""
-
-    def __init__(self, source: Source, name: str, reading: Reading) -> None:
-        self._source = source.name
-        self._prefix = f"ledger_{source.name.replace('-', '_')}_"
-        self._name = name
-        self._reading = reading
-
-    def __call__(self, connection: Connection) -> Iterable[Metric]:
-        try:
-            found = list(self._reading(connection))
-        except psycopg.Error:
-            raise  # whoever asks all of them sees to it
-        except Exception as error:  # noqa: BLE001 -- as above
-            log.warning("a figure could not be read", figure=self._name, source=self._source, reason=reason_of(error))
-            return []
-        for metric in found:
-            if not metric.name.startswith(self._prefix):
-                log.warning("a metric has a wrong name", metric=metric.name, source=self._source, begin=self._prefix)
-        return [metric for metric in found if metric.name.startswith(self._prefix)]
+def _own_metrics(source: str, reading: Reading, connection: Connection) -> Sequence[Metric]:
+    """Raises SourceMisdeclared for a name that may be another's: a scrape with one name twice is refused whole."""
+    found = list(reading(connection))
+    prefix = f"ledger_{source.replace('-', '_')}_"
+    for metric in found:
+        if not metric.name.startswith(prefix):
+            raise SourceMisdeclared(source, f"has a metric {metric.name}; its name has to begin with {prefix}")
+    return found

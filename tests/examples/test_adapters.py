@@ -17,10 +17,12 @@ from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at
 from tests.examples.forum import TABLE, ForumTranslator, receive
+from tests.examples.installing import SHOP
 from tests.examples.shop import Order, tell
 from tests.inbox.builders import rows
 
 ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "writing-an-adapter.md"
 
 ORDERS = [Order("A-1", "ada", "Oracle", at(1)), Order("A-2", "bob", "Oracle", at(2))]
@@ -112,8 +114,15 @@ def test_an_entry_point_that_is_no_translator_stops_no_other(
 
 
 def test_the_page_shows_code_that_these_tests_run() -> None:
-    examples = {name: (ROOT / "tests" / "examples" / f"{name}.py").read_text("utf-8") for name in ("shop", "forum")}
+    files = [HERE / "shop.py", HERE / "forum.py", *sorted((SHOP / "temple_shop").glob("[a-z]*.py"))]
+    examples = {file: file.read_text("utf-8") for file in files}
     blocks = re.findall(r"```python\n(.*?)\n```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     shown = [[name for name, code in examples.items() if block.strip() in code] for block in blocks]
     assert [] not in shown
     assert {name for names in shown for name in names} == set(examples)
+
+
+def test_the_page_declares_the_shop_as_its_package_does() -> None:
+    blocks = re.findall(r"```toml\n(.*?)\n```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (declared,) = [block for block in blocks if "temple_shop" in block]
+    assert declared in (SHOP / "pyproject.toml").read_text("utf-8")

@@ -16,13 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.observability.metrics.ledger import LedgerCollector
+from temple_ledger.infrastructure.processes.readings import readings
 from tests.cli.conftest import ROOT, Typed, environment, home, spawn, temple  # noqa: F401 -- fixtures
 from tests.cli.test_receive import free_port
 from tests.cli.test_up import until
 from tests.examples.installing import SHOP, install_entry_point, install_wheel
-from tests.monitoring.scraping import Scrape
+from tests.monitoring.scraping import Scrape, scrape
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 SECRET = "a-secret-of-the-shop"
@@ -243,25 +247,51 @@ def test_what_a_source_raises_stops_no_other(
     assert shows in status.stdout + up.stderr
 
 
+READS = SOURCE + (
+    "    def readings(self):\n        return {'broken': self.read}\n\n"
+    "    def read(self, connection):\n        from prometheus_client.core import GaugeMetricFamily\n"
+    "        yield GaugeMetricFamily('METRIC', 'says', value=1)\n        THEN\n\nbroken = Broken()\n"
+)
+
+
 @pytest.mark.parametrize(
-    ("method", "shows"),
+    ("metric", "then", "complete"),
     [
-        ("endpoints", "cannot make its endpoints: ValueError: it is broken"),
-        ("translator", "cannot make its translator: ValueError: it is broken"),
-        ("workers", "cannot make its workers: ValueError: it is broken"),
+        ("ledger_broken_things", "", True),
+        ("ledger_lag_events", "", False),
+        ("ledger_broken_things", "raise ValueError('it is broken')", False),
+        ("ledger_broken_things", "connection.execute('select * from nowhere')", False),
     ],
 )
+def test_a_metric_that_fails_or_has_the_name_of_another_is_left_out_alone(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str, then: str, complete: bool
+) -> None:
+    code = READS.replace("METRIC", metric).replace("THEN", then)
+    folder = install_entry_point(tmp_path / "site", "broken", "broken_source:broken", code)
+    registry = CollectorRegistry()
+    with on_the_path(folder, monkeypatch):
+        registry.register(LedgerCollector(database, readings([], [])))
+        with capture_logs() as logged:
+            seen = scrape(registry)
+    assert seen.names() >= {"ledger_database_bytes", "ledger_patreon_doubts"}
+    assert seen("ledger_metrics_complete") == float(complete)
+    assert seen(metric) == (1.0 if complete else None)
+    assert [each["figure"] for each in logged] == ([] if complete else ["broken"])
+
+
 def test_a_source_without_what_it_should_have_leaves_the_receiver_to_the_others(
     spawn: Spawn,  # noqa: F811
     environment: dict[str, str],  # noqa: F811
     site: Path,
     tmp_path: Path,
-    method: str,
-    shows: str,
 ) -> None:
-    folder = install_entry_point(tmp_path / "site", "broken", "broken_source:broken", METHOD.format(method))
+    parts = {"endpoints": "its endpoints", "translator": "its translator", "workers": "its workers"}
+    code = SOURCE + "".join(f"    def {each}(self, *_):\n        raise ValueError('it is broken')\n" for each in parts)
+    folder = install_entry_point(tmp_path / "site", "broken", "broken_source:broken", f"{code}\nbroken = Broken()\n")
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(site), str(folder)])
     process = spawn("receive", "--port", "0", "--metrics-port", "0", TEMPLE_SHOP_SECRET=SECRET)
     assert process.stdout is not None
     assert post(process.stdout.readline().removeprefix("listening on ").strip(), order()) == 200
-    assert f"source broken {shows}; the other sources go on" in end(process)
+    errors = end(process)
+    for part in parts.values():
+        assert f"source broken cannot make {part}: ValueError: it is broken; the other sources go on" in errors

@@ -1,5 +1,6 @@
 """`temple patreon …`, as typed."""
 
+import re
 from datetime import timedelta
 from functools import partial
 
@@ -151,7 +152,7 @@ def community(feed: Feed) -> LedgerScenario:
     return ledger
 
 
-def test_drift_is_who_pays_without_the_role_and_who_holds_it_without_paying(
+def test_mismatches_are_who_pays_without_the_role_and_who_holds_it_without_paying(
     temple: Typed,  # noqa: F811
     community: LedgerScenario,
 ) -> None:
@@ -164,8 +165,19 @@ def test_drift_is_who_pays_without_the_role_and_who_holds_it_without_paying(
     assert "1 patron with a Discord account not seen in the guild" in ended.stderr
 
 
-def test_no_drift_is_no_drift(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
+def test_a_role_that_everybody_holds_who_pays_has_no_mismatch(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
     assert temple("patreon", "mismatches", "--role", "Temple Novice").code == 0
+
+
+def test_the_old_verb_does_the_same_and_says_what_it_is_called_now(
+    temple: Typed,  # noqa: F811
+    community: LedgerScenario,
+) -> None:
+    new, old = temple("patreon", "mismatches", "--json"), temple("drift", "--json")
+    assert (old.code, old.stdout) == (new.code, new.stdout) != (0, "")
+    assert old.stderr.splitlines()[0].startswith("temple: `temple drift` is now called `temple patreon mismatches`")
+    assert temple("drift", "--role", "Temple Novice").code == 0
+    assert "drift" not in re.findall(r"^  (\w+) ", temple("--help").stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("tier", ["Acolyte", ACOLYTE[0], "acolyte"])
