@@ -5,6 +5,7 @@ higher version and an upcaster from each older one; rows are never edited.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Final
@@ -141,12 +142,13 @@ class EventType:
             raise UndecodableEvent(f"{self.name}: {type(error).__name__}: {error}") from error
 
     def _upcast(self, recorded: Recorded) -> tuple[str | None, Mapping[str, Any]]:
-        if recorded.metadata_text is None:
-            metadata: Mapping[str, Any] = {}
-        elif self.reads_metadata or VERSION_KEY in recorded.metadata_text:
+        metadata: Mapping[str, Any] = {}
+        if self.reads_metadata:
             metadata = recorded.metadata
-        else:
-            return recorded.target, {}
+        elif recorded.metadata_text is not None and VERSION_KEY in recorded.metadata_text:
+            # nobody looks at the rest: where it cannot be read, that is no matter
+            with suppress(UndecodableEvent):
+                metadata = recorded.metadata
         shape = Shape(recorded.target, metadata)
         written = metadata.get(VERSION_KEY, 1)
         if not isinstance(written, int) or isinstance(written, bool) or not 1 <= written <= self.version:
