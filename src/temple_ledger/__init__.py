@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from temple_ledger.domain.errors import (
         DatabaseUnavailable,
         EventConflict,
+        EventMisdeclared,
         InvalidEvent,
         LedgerError,
         PlatformUnavailable,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         UnknownName,
         UnsafeLog,
     )
-    from temple_ledger.domain.event import Event, UnknownEvent
+    from temple_ledger.domain.event import Event, Payload, Target, UnknownEvent
     from temple_ledger.domain.events import (
         MarkedInactive,
         MemberJoined,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     )
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members
+    from temple_ledger.projections.row import MaxLength, Row, projection
     from temple_ledger.projections.specification import Specification
     from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
     from temple_ledger.projections.tally import Increments, Tally
@@ -79,6 +81,7 @@ _HOMES: Final = {
     "domain.errors": (
         "DatabaseUnavailable",
         "EventConflict",
+        "EventMisdeclared",
         "InvalidEvent",
         "LedgerError",
         "PlatformUnavailable",
@@ -89,7 +92,7 @@ _HOMES: Final = {
         "UnknownName",
         "UnsafeLog",
     ),
-    "domain.event": ("Event", "UnknownEvent"),
+    "domain.event": ("Event", "Payload", "Target", "UnknownEvent"),
     "domain.events": (
         "MarkedInactive",
         "MemberJoined",
@@ -137,6 +140,7 @@ _HOMES: Final = {
     ),
     "projections.member_projection": ("MemberProjection",),
     "projections.members": ("members",),
+    "projections.row": ("MaxLength", "Row", "projection"),
     "projections.specification": ("Specification",),
     "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
@@ -157,6 +161,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "EventConflict",
+    "EventMisdeclared",
     "EventType",
     "Health",
     "InboxDelivery",
@@ -167,6 +172,7 @@ __all__ = [
     "LogAppender",
     "LogEntry",
     "MarkedInactive",
+    "MaxLength",
     "MemberJoined",
     "MemberLeft",
     "MemberProjection",
@@ -177,6 +183,7 @@ __all__ = [
     "MembershipStarted",
     "Notifier",
     "Outcome",
+    "Payload",
     "PlatformUnavailable",
     "Position",
     "ProjectionMisdeclared",
@@ -188,6 +195,7 @@ __all__ = [
     "RoleEvent",
     "RoleRemoved",
     "RoleRenamed",
+    "Row",
     "Rows",
     "SchemaMismatch",
     "Session",
@@ -198,6 +206,7 @@ __all__ = [
     "Specification",
     "Table",
     "Tally",
+    "Target",
     "Translation",
     "TranslationWorker",
     "Translator",
@@ -221,6 +230,7 @@ __all__ = [
     "marked_inactive",
     "members",
     "pledged",
+    "projection",
     "role_added",
     "role_removed",
     "store",
