@@ -169,9 +169,10 @@ def _translates(source: Source, part: "tuple[str, Translator | None]") -> None:
 def _declarations() -> Iterator[tuple[str, Callable[[], Source]]]:
     for name, place in BUILT_IN.items():
         yield name, partial(_loaded, EntryPoint(name, place, GROUP))
-    for point in sorted(entry_points(group=GROUP)):
+    points = entry_points()  # once: it reads a file of each installed package
+    for point in sorted(points.select(group=GROUP)):
         yield point.name, partial(_loaded, point)
-    for point in sorted(entry_points(group=TRANSLATORS)):
+    for point in sorted(points.select(group=TRANSLATORS)):
         yield point.name, partial(_TranslatorOnly, point)
 
 

@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.processes.sources import workers
+from temple_ledger.infrastructure.settings import load_settings
+from temple_ledger.infrastructure.terminal.session import Session
 from tests.cli.conftest import Typed, environment, home, spawn, temple  # noqa: F401 -- fixtures
 from tests.discord.test_listening import people
 from tests.fakes.discord_guild import TrueGuild
@@ -114,6 +117,14 @@ def test_another_guild_and_no_token_are_refused(temple: Typed, guild: TrueGuild)
 def test_the_token_is_never_shown(temple: Typed) -> None:  # noqa: F811
     shown = temple("config", "show", TEMPLE_DISCORD_TOKEN="very-secret-token")
     assert "very-secret-token" not in shown.stdout + shown.stderr
+
+
+def test_the_listener_is_no_worker_of_the_receiver(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
+    monkeypatch.setenv("TEMPLE_DATABASE_URL", database.dsn)
+    monkeypatch.setenv("TEMPLE_DISCORD_TOKEN", "a-token")
+    session = Session({}, load_settings)
+    assert [each.name for each in workers(session, own_processes=False).made] == []
+    assert [each.name for each in workers(session, own_processes=True).made] == ["listening to Discord"]
 
 
 @pytest.mark.usefixtures("bot")

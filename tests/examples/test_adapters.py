@@ -87,7 +87,7 @@ def test_what_is_not_about_badges_or_not_to_be_read_is_kept(database: Database, 
 def install(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """As if a package were installed that has this entry point."""
     found = EntryPoints([EntryPoint(name, value, TRANSLATORS)])
-    monkeypatch.setattr(registry, "entry_points", lambda group: found.select(group=group))
+    monkeypatch.setattr(registry, "entry_points", lambda: found)
 
 
 def test_a_translator_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from structlog.testing import capture_logs
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.observability.metrics.ledger import LedgerCollector
 from temple_ledger.infrastructure.processes.readings import readings
+from temple_ledger.infrastructure.processes.sources import RESERVED
 from tests.cli.conftest import ROOT, Typed, environment, home, spawn, temple  # noqa: F401 -- fixtures
 from tests.cli.test_receive import free_port
 from tests.cli.test_up import until
@@ -164,7 +165,10 @@ def test_the_command_line_has_its_verb_its_settings_and_its_troubles(
     status = temple("status", "--json").data
     assert {"what": "the shop has no table yet", "next": "temple shop install"} in status["troubles"]
     temple("shop", "install")
-    assert temple("status", "--json").data["shop"] == {"paid": 0, "refunded": 0}
+    data = temple("status", "--json").data
+    assert data["shop"] == {"paid": 0, "refunded": 0}
+    # no source can take a key of ours
+    assert set(data) - {"patreon", "shop"} <= RESERVED
 
 
 @pytest.mark.usefixtures("shop")

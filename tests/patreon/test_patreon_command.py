@@ -129,7 +129,7 @@ def test_status_tells_of_a_paused_webhook_and_of_doubts_that_nobody_settles(
     assert temple("status", "--json").data["patreon"]["losses"] == 1
 
 
-# drift
+# mismatches
 
 
 @pytest.fixture
