@@ -50,14 +50,14 @@ def test_a_great_lag_is_not_counted_but_told_by_positions(
 def test_rows_of_another_version_need_a_replay(database: Database) -> None:
     newer: MemberProjection[object] = MemberProjection(
         "members",
-        version=2,
+        version=members.version + 1,
         tables=members.tables,
         initial=object,
         rows=lambda _: {},
         state=lambda _: object(),
     )
     found = status_of(database, "members", {"members": newer})
-    assert (found.state, found.version, found.code_version) == ("needs replay", 1, 2)
+    assert (found.state, found.version, found.code_version) == ("needs replay", members.version, members.version + 1)
     assert found.next_command == "temple replay members"
 
 
