@@ -86,7 +86,7 @@ if [ "$issues" -gt 0 ]; then
             echo "the repair failed" >&2
         fi
     else
-        echo "too many to repair unasked (fewer than $REPAIR_BELOW)"
+        echo "automatic repair is limited to fewer than $REPAIR_BELOW; run: temple repair"
     fi
 else
     echo "the tables agree with the log"

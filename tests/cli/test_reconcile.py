@@ -72,7 +72,7 @@ def test_much_is_left_to_people_and_exits_3(
     details = tmp_path / "issues"
     ended = temple("reconcile", "--full", "--pushgateway", gateway.url, "--details", str(details))
     assert ended.code == 3
-    assert "11 issues are too many to repair unasked (fewer than 10)" in ended.stdout
+    assert "11 differences found. Automatic repair is limited to 9; run: temple repair" in ended.stdout
     assert len(details.read_text().splitlines()) == 11
     assert "ledger_consistency_check_failures 11.0\n" in gateway.taken[0][1]
     assert temple("reconcile", "--repair-below", "12").code == 0
