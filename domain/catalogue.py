@@ -1,6 +1,6 @@
 """Which row of the log is which event: stable names on one side, classes on the other.
 
-A stored event keeps the name and shape that it was written with. Where a shape changes, the catalogue's entry gets a
+A stored event has the name and shape that it was written with. If a shape changes, the catalogue's entry gets a
 higher version and an upcaster from each older one; rows are never edited.
 """
 
@@ -18,7 +18,7 @@ from temple_ledger.domain.plain_events import PlainFields, plain_decoder, plain_
 from temple_ledger.domain.recorded import Recorded
 
 VERSION_KEY: Final = "event_version"
-"""The key in metadata that says in which version a row was written; absent means 1."""
+"""The key in metadata with the version in which a row was written; absent means 1."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,19 @@ class EventType:
 
     @cached_property
     def _plain(self) -> PlainFields | None:
-        """None where decoding a row takes more than to look how long its texts are."""
+        """None if decoding a row needs more than the lengths of its texts."""
         return plain_fields(self.model) if self.version == 1 else None
 
     @cached_property
     def decode(self) -> Callable[[Recorded], Event]:
-        """Gives the event of a row. Raises UndecodableEvent, with the field and the reason.
+        """Returns the event of a row. Raises UndecodableEvent, with the field and the reason.
 
-        Made once for each type: of a rebuild's time, looking these things up again for each row was a part.
+        Made once for each type: a lookup for each row showed in the time of a rebuild.
         """
         return self._checked if self._plain is None else plain_decoder(self.model, self._plain, self._checked)
 
     def surely_decodes(self, target: str | None, metadata: object) -> bool:
-        """Whether it can be seen at once that a row with these decodes, whose other columns are valid."""
+        """Whether a row with these, whose other columns are valid, certainly decodes; seen without decoding it."""
         return self._plain is not None and self._plain.fit(target, metadata)
 
     def _checked(self, recorded: Recorded) -> Event:
@@ -133,7 +133,7 @@ _COLUMN_OF_FIELD: Final = {
 
 
 class Catalogue:
-    """Every event type that this ledger knows, by name and by class."""
+    """Every known event type, by name and by class."""
 
     def __init__(self, types: Iterable[EventType]) -> None:
         self._by_name: dict[tuple[str, str], EventType] = {}
@@ -158,7 +158,7 @@ class Catalogue:
         return self._by_model[model]
 
     def decode(self, recorded: Recorded) -> Event:
-        """UnknownEvent for what is not in the catalogue. Raises UndecodableEvent."""
+        """An UnknownEvent if the type is not in the catalogue. Raises UndecodableEvent."""
         known = self._by_name.get((recorded.event_type, recorded.action))
         if known is not None:
             return known.decode(recorded)
@@ -190,4 +190,4 @@ CATALOGUE: Final = Catalogue(
         EventType("discord_role", "deleted", events.RoleDeleted),
     )
 )
-"""What Temple Ledger itself knows (source: the table of events in docs/events.md)."""
+"""The built-in event types; docs/events.md has the same table."""

@@ -23,8 +23,8 @@ Tier = Annotated[str, StringConstraints(max_length=50)]
 class Event(BaseModel):
     """A fact about one member, past tense, never edited.
 
-    `position` is None until the log has given one. `target_field` names the field that the log keeps in its column
-    `target`; `metadata_fields` those that it keeps in `metadata`, where only a non-empty string counts.
+    `position` is None until the log has given one. `target_field` names the field that the log stores in its column
+    `target`; `metadata_fields` those that it stores in `metadata`, where only a non-empty string counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,7 +49,7 @@ class Event(BaseModel):
 
 
 class UnknownEvent(Event):
-    """A row that the catalogue does not know: kept for a later version to read, ignored by folds."""
+    """A row whose type is not in the catalogue: ignored by folds, and left in the log for a later version."""
 
     event_type: str
     action: str

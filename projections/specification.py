@@ -79,7 +79,7 @@ class Specification(Generic[State]):
             if user_id not in grouped:
                 continue
             known[user_id] = known_of(self._fold, stored)
-            assert known[user_id] is not None, "these rows can not be turned back into a state"
+            assert known[user_id] is not None, "these rows cannot be turned back into a state"
             events = {user_id: grouped[user_id]}
             done = fold_batch(self._fold, events, known, lambda _: EMPTY, self._histories(start + len(batch)))
             stored = StoredRows(done.members[user_id].rows, done.members[user_id].frontier)

@@ -133,7 +133,7 @@ def data(session: Session, compared: VerificationReport) -> dict[str, Any]:
 
 
 def _kept(session: Session, keep_it: Callable[[], int | None]) -> int | None:
-    """What was found is told even where it can not be kept: by a login that may only read, or on a standby."""
+    """What was found is told even where it cannot be kept: by a login that may only read, or on a standby."""
     try:
         with database_errors("saving the result"):
             return keep_it()

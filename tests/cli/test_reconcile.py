@@ -96,7 +96,7 @@ def test_details_that_can_not_be_written_stop_nothing(temple: Typed, ledger: Led
     drift(ledger, 1)
     ended = temple("reconcile", "--details", str(tmp_path / "missing" / "issues"))
     assert ended.code == 0
-    assert "can not be written to" in ended.stderr
+    assert "cannot be written to" in ended.stderr
     ledger.then_verified()
 
 

@@ -89,7 +89,7 @@ def test_what_the_log_lost_can_not_be_repaired_and_is_told(temple: Typed, ledger
         connection.execute("delete from webhook_audit_log where id = 2")
     ended = temple("repair", "members", "--apply", "--reason", "a test")
     assert ended.code == 3
-    told = "members: can not be repaired: between positions 1 and 6 the log has 5 events, 6 were folded"
+    told = "members: cannot be repaired: between positions 1 and 6 the log has 5 events, 6 were folded"
     assert told in ended.stdout
 
 

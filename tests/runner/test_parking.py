@@ -1,4 +1,4 @@
-"""A member whose event can not be folded is parked; nothing else stops."""
+"""A member whose event cannot be folded is parked; nothing else stops."""
 
 import psycopg
 import pytest
@@ -33,8 +33,8 @@ def insert(
         (None, "{}", "2026-01-02Z", "target is missing"),
         ("", "{}", "2026-01-02Z", "target is missing"),
         ("Oracle", '{"granted_by": "' + "x" * 101 + '"}', "2026-01-02Z", "101 characters"),
-        ("Oracle", '{"n": ' + "1" * 5000 + "}", "2026-01-02Z", "metadata can not be decoded"),
-        ("Oracle", '{"n": ' + "[" * 1000 + "]" * 1000 + "}", "2026-01-02Z", "metadata can not be decoded"),
+        ("Oracle", '{"n": ' + "1" * 5000 + "}", "2026-01-02Z", "metadata cannot be decoded"),
+        ("Oracle", '{"n": ' + "[" * 1000 + "]" * 1000 + "}", "2026-01-02Z", "metadata cannot be decoded"),
         ("Oracle", "{}", "infinity", "outside the years"),
         ("Oracle", "{}", "0044-03-15 BC", "outside the years"),
     ],
