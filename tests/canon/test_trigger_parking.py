@@ -11,8 +11,8 @@ from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
 from temple_ledger.projections.members import members
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.canon.folds import by_python, drift, stored
 
 INSERT = """

@@ -14,7 +14,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.processes.reconcile_schedule import Schedule
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import ROOT, Typed
 from tests.cli.test_run import line_of
 from tests.gateway import Gateway, listening_gateway

@@ -12,7 +12,7 @@ from temple_ledger.domain.events import MemberJoined, MemberLeft, RoleAdded
 from temple_ledger.domain.log_entry import entry_of_event, recorded_of
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.histories import at
+from temple_ledger.projections.testing.histories import at
 
 
 def recorded(event_type: str, action: str, target: str | None = None, metadata: str | None = None) -> Recorded:

@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.processes import sources as registry
 from temple_ledger.infrastructure.processes.sources import TranslatorMisdeclared, translators
 from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at
+from temple_ledger.projections.testing.histories import at
 from tests.examples.forum import TABLE, ForumTranslator, receive
 from tests.examples.shop import Order, append_orders
 from tests.inbox.builders import rows

@@ -16,10 +16,10 @@ from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
-from temple_ledger.projections.histories import at, joined
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.testing.histories import at, joined
 
 INSTALLED: dict[str, Projection] = {members.name: members, activity.name: activity}
 

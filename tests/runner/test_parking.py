@@ -7,8 +7,8 @@ from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
-from temple_ledger.projections.histories import at, joined, left, role_added
 from temple_ledger.projections.members import members
+from temple_ledger.projections.testing.histories import at, joined, left, role_added
 
 INSERT = """
     insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source)
