@@ -140,14 +140,14 @@ class MemberProcessor(Generic[State]):
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
             self._remember_only_if(transaction, checkpoint)
+            # until the commit is certain, nothing that was remembered can be relied on: a rule may have changed it
+            seen, self._seen = self._seen, None
             position = events[-1].position
             batch = self._fold(transaction, events, position)
             transaction.write(self.projection.tables, batch.changes)
             transaction.move_frontiers(name, {user_id: each.frontier for user_id, each in batch.members.items()})
             transaction.park(name, batch.failures)
             transaction.advance(checkpoint, to=position, passed=len(events))
-            # until the commit is certain, nothing that was remembered can be relied on
-            seen, self._seen = self._seen, None
         self._seen = None if seen is None else (seen[0], position)
         self._keep(batch)
         return Step(position, len(events), batch.changes.count(), batch.refolded, tuple(batch.failures))
