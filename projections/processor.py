@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Generic, Protocol
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
@@ -186,7 +187,8 @@ class MemberProcessor(Generic[State]):
         for user_id, member in batch.members.items():
             self._members.pop(user_id, None)
             self._members[user_id] = member
-        for user_id in list(self._members)[: max(0, len(self._members) - self._members_kept)]:
+        too_many = max(0, len(self._members) - self._members_kept)
+        for user_id in list(islice(self._members, too_many)):
             del self._members[user_id]
         if batch.failures:
             self._exceptions = self._exceptions.also_parked(batch.failures)
