@@ -20,7 +20,7 @@ STORED = {
 """Columns, tables, metrics and event types: names that the user gave, or that are stored."""
 MAY_NAME_THEM = (
     *("infrastructure/sources/discord/", "infrastructure/sources/patreon/"),
-    *("infrastructure/demo/", "projections/histories.py", "domain/"),
+    *("infrastructure/demo/", "projections/testing/histories.py", "domain/"),
 )
 """Their own folders, the demo, the histories of tests, and the events themselves. (A patron has a Discord account:
 that Patreon's code speaks of it is no import, which the contracts forbid.)"""
