@@ -16,6 +16,11 @@ def test_a_name_is_unique_in_all_folders() -> None:
     assert all(statement(file.stem) == file.read_bytes() for file in FILES)
 
 
+def test_which_timestamps_python_can_hold_is_said_by_the_view_log_row_alone() -> None:
+    guarded = re.compile(r"'0*1-01-01|'9999-12-31|'10000-01-01")
+    assert [file.stem for file in FILES if guarded.search(file.read_text())] == []
+
+
 def test_every_statement_is_used() -> None:
     code = "\n".join(file.read_text() for file in (ROOT / "infrastructure").rglob("*.py"))
     quoted = set(re.findall(r'"([a-z_]+)"', code))
