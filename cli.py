@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.terminal.errors import ending_of
 from temple_ledger.infrastructure.terminal.lazy import LazyGroup, Verb
 
@@ -129,7 +130,7 @@ def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_
 def _settings(flags: Mapping[str, Any]) -> "Settings":
     """Loaded by the first command that needs them, and not for --help. From then on there are logs."""
     from temple_ledger.infrastructure.observability.logging import log_to_stderr
-    from temple_ledger.infrastructure.settings import SettingsInvalid, load_settings
+    from temple_ledger.infrastructure.settings import load_settings
 
     try:
         settings = load_settings(flags)

@@ -21,17 +21,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 from temple_ledger.infrastructure.sources.patreon.tier_roles import listed, tier_roles_of
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import Campaigns, campaigns_of
 
 FILE: Final = "temple.toml"
 PREFIX: Final = "TEMPLE_"
-
-
-class SettingsInvalid(LedgerError):
-    pass
 
 
 class Settings(BaseSettings):

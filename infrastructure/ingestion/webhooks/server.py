@@ -9,16 +9,12 @@ from typing import Final, Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.errors import CannotListen
 from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import DeadlineProtocol
 
 KEEP_ALIVE_SECONDS: Final = 15
 STOP_SECONDS: Final = 12
 BACKLOG: Final = 2048
-
-
-class CannotListen(LedgerError):
-    pass
 
 
 class Server:
@@ -83,7 +79,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as error:
-        raise CannotListen(f"can not listen on {host}: {error.strerror}") from None
+        raise CannotListen(f"cannot listen on {host}: {error.strerror}") from None
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -91,5 +87,5 @@ def listening(host: str, port: int) -> socket.socket:
         bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
-        raise CannotListen(f"can not listen on {host}:{port}: {error.strerror}") from None
+        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from None
     return bound
