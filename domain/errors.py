@@ -1,7 +1,7 @@
 """Every error of ours, in one tree. What never leaves its own room is declared there, below one of these.
 
 LedgerError
-├── InvalidEvent             a fact that the log does not take, with the reason
+├── InvalidEvent             a fact that the log does not accept, with the reason
 │   └── UndecodableEvent     the same, found in a row that is in the log already
 ├── EventConflict            an event_id that is in the log with another content
 ├── UnknownName              a projection, member, role or position that is not there
@@ -9,7 +9,7 @@ LedgerError
 ├── SettingsInvalid          a setting that cannot be what it is, or a file of settings that cannot be read
 ├── UnreadableDelivery       what a source sent is not what it documents
 ├── DatabaseUnavailable      no connection, or lost while we worked
-├── PlatformUnavailable      Discord or Patreon did not answer, or not as it says it does
+├── PlatformUnavailable      Discord or Patreon did not answer, or not as documented
 ├── PlatformRefuses          Discord or Patreon answered no: first somebody has to change something there
 ├── CannotListen             an address that is not this machine's, or a port that is taken
 ├── StillRunning             a process of ours that did not end when it was asked to
@@ -33,7 +33,7 @@ class LedgerError(Exception):
 
 
 class InvalidEvent(LedgerError):
-    """A fact that the log does not take. `reason` reads well after "line 7: "."""
+    """A fact that the log does not accept. `reason` reads well after "line 7: "."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
