@@ -13,6 +13,7 @@ from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
@@ -80,9 +81,9 @@ def range_folder(
         database.connect(DatabaseRole.READ, application="temple replay") as reading,
         database.connect(DatabaseRole.PROJECT, application="temple replay") as writing,
     ):
-        reading.execute("set work_mem = '128MB'")
+        set_for_session(reading, "work_mem", "128MB")
         # what a crash would lose, it would lose with the shadow tables
-        writing.execute("set synchronous_commit = off")
+        set_for_session(writing, "synchronous_commit", "off")
         skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
         yield RangeFolder(reading, writing, projection, catalogue, upto, progress, claimed_by, skipped)
 

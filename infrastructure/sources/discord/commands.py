@@ -1,8 +1,7 @@
 """`temple discord`: listen, backfill, snapshot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -62,7 +61,7 @@ def listen(session: Session) -> int:
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
     token, settings = _token(session), session.settings.of(DiscordSettings)
-    with stopped_by_signals() as stop, _told(session) as ended:
+    with stopped_by_signals() as stop:
         _check(session)
         listener = Listener(session.database, token, guild=settings.discord_guild, say=session.say)
         stop.calls(listener.stop)
@@ -80,7 +79,6 @@ def listen(session: Session) -> int:
             )
             return ExitCode.FAILED
         return ExitCode.OK
-    return ended.code
 
 
 @command.command("backfill")
@@ -113,9 +111,8 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
         with Notifier(session.database) as notifier:
             return await backfill(session.database, rest, guild, notifier=notifier, since=since)
 
-    with _told(session) as ended:
-        print_fields(_asked(session, work)._asdict(), as_json=as_json)
-    return ended.code
+    print_fields(_asked(session, work)._asdict(), as_json=as_json)
+    return ExitCode.OK
 
 
 @command.command("snapshot")
@@ -142,29 +139,27 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
     from temple_ledger.infrastructure.sources.discord.catch_up import translate_all
     from temple_ledger.infrastructure.sources.discord.rest import Rest
 
-    with _told(session) as ended:
-        with Notifier(session.database) as notifier:
+    with Notifier(session.database) as notifier:
 
-            async def work(rest: Rest, guild: str) -> UUID:
-                return await _taken(session, rest, guild, notifier)
+        async def work(rest: Rest, guild: str) -> UUID:
+            return await _taken(session, rest, guild, notifier)
 
-            snapshot_id = _asked(session, work)
-            if apply:
-                translate_all(session.database, notifier)
-                outcome = _applied(session, snapshot_id, confirmed=confirm, notifier=notifier)
-            else:
-                outcome = {"applied": False}
-        with reading(session.database) as connection:
-            taken = read_snapshot(connection, snapshot_id)
-            findings = list(islice(all_findings(connection, snapshot_id), limit or None))
-            directory = read_directory(connection)
-        _show(session, taken, findings, directory, outcome, as_json=as_json)
-        if outcome.get("held"):
-            raise Refused(str(outcome["held"]))
-        if not taken.complete:
-            raise Refused(f"the snapshot is not complete: {taken.note}; take another one")
-        return ExitCode.OK if apply or not taken.differences else ExitCode.FOUND
-    return ended.code
+        snapshot_id = _asked(session, work)
+        if apply:
+            translate_all(session.database, notifier)
+            outcome = _applied(session, snapshot_id, confirmed=confirm, notifier=notifier)
+        else:
+            outcome = {"applied": False}
+    with reading(session.database) as connection:
+        taken = read_snapshot(connection, snapshot_id)
+        findings = list(islice(all_findings(connection, snapshot_id), limit or None))
+        directory = read_directory(connection)
+    _show(session, taken, findings, directory, outcome, as_json=as_json)
+    if outcome.get("held"):
+        raise Refused(str(outcome["held"]))
+    if not taken.complete:
+        raise Refused(f"the snapshot is not complete: {taken.note}; take another one")
+    return ExitCode.OK if apply or not taken.differences else ExitCode.FOUND
 
 
 async def _taken(session: Session, rest: Any, guild: str, notifier: Notifier) -> UUID:
@@ -195,7 +190,7 @@ def _is_listening(session: Session) -> bool:
 
 
 def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, notifier: Notifier) -> dict[str, Any]:
-    from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
+    from temple_ledger.domain.errors import HeldBack
     from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot
 
     try:
@@ -227,26 +222,6 @@ def _show(
 def _named(row: dict[str, Any], directory: RoleDirectory) -> dict[str, Any]:
     kind, _, role = row["field"].partition(" ")
     return {**row, "field": f"role {directory.label(role)}"} if kind == "role" else row
-
-
-class _Ended:
-    code: int = ExitCode.OK
-
-
-@contextmanager
-def _told(session: Session) -> Iterator[_Ended]:
-    """What Discord says no to is one sentence and a number; what else goes wrong is told by whoever tells it always."""
-    from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
-
-    ended = _Ended()
-    try:
-        yield ended
-    except DiscordUnavailable as error:
-        session.say(f"temple: {error}")
-        ended.code = ExitCode.UNREACHABLE
-    except DiscordRefuses as error:
-        session.say(f"temple: {error}")
-        ended.code = ExitCode.FAILED
 
 
 def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> Result:

@@ -9,10 +9,9 @@ from uuid import UUID
 
 import click
 
-from temple_ledger.domain.errors import DatabaseUnavailable, Refused
+from temple_ledger.domain.errors import DatabaseUnavailable, HeldBack, Refused
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.ingestion.snapshots.apply import apply_snapshot
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
