@@ -13,10 +13,10 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.drift import Drift, member_drift, tally_drift
 from temple_ledger.projections.member_projection import MemberProjection
@@ -101,7 +101,7 @@ def compare_counts(
     shown = ShownDifference(checkpoint.epoch, checkpoint.position)
     stored = stored_counts(connection, tally.table)
     rebuilt = stored_counts(connection, shadow_of(tally.table))
-    skipped = PostgresTransaction(connection).exceptions(tally.name).skipped
+    skipped = read_exceptions(connection, tally.name).skipped
     newer = recount(connection, tally, after=position, upto=checkpoint.position, skipped=skipped)
     for key, number in newer.increments.items():
         rebuilt[key] = rebuilt.get(key, 0) + number

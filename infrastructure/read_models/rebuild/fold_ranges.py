@@ -16,11 +16,11 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.member_stream import member_stream
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import Failure, TallyBatch, count_batch, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
 from temple_ledger.projections.member_projection import MemberProjection
@@ -83,7 +83,7 @@ def range_folder(
         reading.execute("set work_mem = '128MB'")
         # what a crash would lose, it would lose with the shadow tables
         writing.execute("set synchronous_commit = off")
-        skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
+        skipped = read_exceptions(reading, projection.name).skipped
         yield RangeFolder(reading, writing, projection, catalogue, upto, progress, claimed_by, skipped)
 
 

@@ -11,8 +11,8 @@ from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.processor import Projection
 
 Connection = psycopg.Connection[Any]
@@ -152,5 +152,5 @@ def require_same_left_out(connection: Connection, projection: Projection) -> Non
 
 def _left_out(connection: Connection, projection: Projection) -> str:
     """What a rebuild leaves out, in a word that changes whenever that does."""
-    skipped = PostgresTransaction(connection).exceptions(projection.name).skipped
+    skipped = read_exceptions(connection, projection.name).skipped
     return ",".join(map(str, sorted(skipped)))

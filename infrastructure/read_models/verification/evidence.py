@@ -9,8 +9,9 @@ from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.batches import in_pages
-from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
-from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked, histories
+from temple_ledger.infrastructure.read_models.runner.transaction import Connection
 from temple_ledger.projections.drift import Drift
 from temple_ledger.projections.explain import ExplainedStep, steps
 from temple_ledger.projections.fold import Fold, in_fold_order
@@ -41,14 +42,13 @@ def events_behind(
     if isinstance(projection, Tally):
         return [() for _ in drifts]
     fold: Fold[Any] = Fold(projection, catalogue)
-    parked = PostgresTransaction(connection).exceptions(projection.name).parked
+    parked = read_exceptions(connection, projection.name).parked
     of_member: dict[str, list[int]] = defaultdict(list)
     for number, drift in enumerate(drifts):
         of_member[drift.user_id or ""].append(number)
     found: dict[int, Sequence[Recorded]] = {}
     for page in in_pages(of_member, MEMBERS_AT_A_TIME):
-        histories = PostgresTransaction(connection).histories(fold, page, upto)
-        for user_id, events in histories.items():
+        for user_id, events in histories(connection, fold, page, upto).items():
             folded = before_parked(events, parked.get(user_id))
             told = list(steps(fold, in_fold_order(folded) or ()))
             for number in of_member[user_id]:

@@ -8,12 +8,12 @@ from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
 from temple_ledger.infrastructure.read_models.member_log.walk import Snapshot, one_snapshot, walk
 from temple_ledger.infrastructure.read_models.runner.transaction import (
     Connection,
-    PostgresTransaction,
     read_checkpoints,
 )
 from temple_ledger.infrastructure.read_models.verification.result import Verified
@@ -48,7 +48,7 @@ def verify(
             # what is folded as it is appended is not counted, and can not be passed over
             verified.passed = verified.in_log
         verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
-        exceptions = PostgresTransaction(snapshot.tables).exceptions(projection.name)
+        exceptions = read_exceptions(snapshot.tables, projection.name)
         verified.parked = len(exceptions.parked_positions)
         if isinstance(projection, Tally):
             verify_counts(

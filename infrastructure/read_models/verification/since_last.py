@@ -18,9 +18,10 @@ from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.read_ahead import read_ahead
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, members_touched
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, histories, members_touched
 from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
-from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from temple_ledger.infrastructure.read_models.runner.transaction import Connection
 from temple_ledger.infrastructure.read_models.verification.full import (
     ahead_of_log,
     checkpoint_of,
@@ -80,7 +81,7 @@ def verify_since_last(
         verified.unverified = why_not(projection, checkpoint)
         if verified.unverified is not None:
             return SinceLast(verified, last, False)
-        exceptions = PostgresTransaction(connection).exceptions(projection.name)
+        exceptions = read_exceptions(connection, projection.name)
         verified.parked = len(exceptions.parked_positions)
         verified.ahead = ahead_of_log(connection, checkpoint)
         still_open = _still_open(connection, projection.name)
@@ -135,7 +136,7 @@ class _Looking:
     def read(self, user_ids: Sequence[str]) -> _Found:
         return _Found(
             tables.rows_of_members(self.connection, self.fold.projection.tables, user_ids),
-            PostgresTransaction(self.connection).histories(self.fold, user_ids, self.position),
+            histories(self.connection, self.fold, user_ids, self.position),
         )
 
     def compare(self, user_ids: Sequence[str], found: _Found) -> None:
