@@ -136,9 +136,6 @@ def _settings(flags: Mapping[str, Any]) -> "Settings":
     except SettingsInvalid as error:
         raise click.UsageError(str(error), click.get_current_context().find_root()) from error
     log_to_stderr(settings.log_level)
-    if settings.operator is not None:
-        # the operations journal asks the environment
-        os.environ["TEMPLE_OPERATOR"] = settings.operator
     return settings
 
 

@@ -77,6 +77,7 @@ def command(
         repair_below=session.settings.reconcile_repair_below if repair_below is None else repair_below,
         pushgateway=pushgateway or session.settings.pushgateway,
         details=_writable(session, details),
+        by=session.operator,
         catalogue=catalogue(),
     )
     if as_json:

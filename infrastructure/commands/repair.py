@@ -109,6 +109,7 @@ def _apply(session: Session, each: _Repair, reason: str, max_members: int) -> No
         session.database,
         projection,
         each.before.verified,
+        by=session.operator,
         reason=reason,
         most_members=max_members,
         catalogue=catalogue(),

@@ -11,6 +11,7 @@ from temple_ledger.infrastructure.read_models import trigger_mode
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import catalogue
 
 reason_option = click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
 
@@ -47,7 +48,7 @@ def enable(session: Session, yes: bool, reason: str | None) -> None:
         click.confirm(
             "Appends will fold their events themselves and wait for one another. Go on?", abort=True, err=True
         )
-    switched = trigger_mode.enable(session.database, reason=reason)
+    switched = trigger_mode.enable(session.database, by=session.operator, catalogue=catalogue(), reason=reason)
     click.echo(f"the trigger keeps members from position {switched.position + 1} on")
 
 
@@ -63,7 +64,7 @@ def disable(session: Session, reason: str | None) -> None:
     \b
     Exit codes: 0 it is off; 5 it was off already, or somebody holds the log.
     """
-    switched = trigger_mode.disable(session.database, reason=reason)
+    switched = trigger_mode.disable(session.database, by=session.operator, reason=reason)
     if switched.again:
         click.echo(
             "the trigger had been dropped or disabled by somebody: "

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from itertools import groupby, starmap
 from typing import Any, Final, NamedTuple
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
@@ -102,7 +102,7 @@ def list_members(
 
 
 def members_then(
-    connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue = CATALOGUE
+    connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue
 ) -> Iterator[MemberThen]:
     """In the order of the ids' bytes; whoever has no event at that moment is left out."""
     fold = Fold(members, catalogue)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         RoleRemoved,
         RoleRenamed,
     )
-    from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+    from temple_ledger.domain.log_entry import LogEntry
     from temple_ledger.domain.position import Position
     from temple_ledger.domain.recorded import Recorded
     from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.settings import Settings
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
+    from temple_ledger.projections.author import entry_of_event
     from temple_ledger.projections.histories import (
         at,
         changed_tier,
@@ -102,7 +103,7 @@ _HOMES: Final = {
         "RoleRemoved",
         "RoleRenamed",
     ),
-    "domain.log_entry": ("LogEntry", "entry_of_event"),
+    "domain.log_entry": ("LogEntry",),
     "domain.position": ("Position",),
     "domain.recorded": ("Recorded",),
     "infrastructure.database.connection": ("Database", "DatabaseRole"),
@@ -115,6 +116,7 @@ _HOMES: Final = {
     "infrastructure.settings": ("Settings",),
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
+    "projections.author": ("entry_of_event",),
     "projections.histories": (
         "at",
         "changed_tier",

@@ -8,6 +8,7 @@ from time import monotonic
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
@@ -63,7 +64,7 @@ def test_a_projection_that_stands_still_is_not_waited_for_and_exits_1(temple: Ty
 
 def test_what_the_trigger_keeps_does_not_stand_still(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.catch_up()
-    enable(ledger.database)
+    enable(ledger.database, catalogue=CATALOGUE, by="ada")
     ended = temple("run", "--until-caught-up")
     assert ended.code == 0
     assert "members is kept by the trigger" in ended.stderr

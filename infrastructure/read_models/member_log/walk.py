@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, NamedTuple
 import psycopg
 from psycopg import sql
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -64,7 +64,7 @@ def walk(
     upto: Position,
     skipped: frozenset[Position],
     parked: Mapping[str, Position] = MappingProxyType({}),
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> Generator[Walked[State], None, None]:
     """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)

@@ -75,6 +75,7 @@ def apply_members(
     position: Position,
     shown: ShownDifference,
     limit: Limit,
+    by: str,
     reason: str | None,
 ) -> AppliedRebuild:
     """Raises Refused when more members than *limit* would change, counting those whose change was not shown."""
@@ -103,12 +104,12 @@ def apply_members(
             connection.execute(statement(name), {"projection": projection.name, "user_ids": only})
         connection.execute(statement("rebuild_failure_put"), {"projection": projection.name})
         passed += _count_log(connection, upto, after=position)
-        _finish(connection, projection, checkpoint, upto, passed, 0, number, reason)
+        _finish(connection, projection, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)
 
 
 def apply_counts(
-    connection: Connection, tally: Tally, position: Position, shown: ShownDifference, reason: str | None
+    connection: Connection, tally: Tally, position: Position, shown: ShownDifference, by: str, reason: str | None
 ) -> AppliedRebuild:
     passed = _count_log(connection, position)
     before = counted(connection, tally)
@@ -123,7 +124,7 @@ def apply_counts(
         _put(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
         passed += _count_log(connection, upto, after=position)
-        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, reason)
+        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, by, reason)
     return AppliedRebuild(upto, 0)
 
 
@@ -232,6 +233,7 @@ def _finish(
     passed: int,
     counted: int,
     changed: int,
+    by: str,
     reason: str | None,
 ) -> None:
     if before.state is ProjectionState.TRIGGER:
@@ -244,7 +246,7 @@ def _finish(
         "after": {"position": position, "version": projection.version, "passed": passed},
         "changed": changed,
     }
-    record(connection, "replay", projection.name, reason=reason, details=details)
+    record(connection, "replay", projection.name, by=by, reason=reason, details=details)
 
 
 def _move_checkpoint(

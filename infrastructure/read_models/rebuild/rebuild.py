@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import psycopg
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -64,7 +64,7 @@ class Rebuild:
     Raises Refused at once when somebody else is at it.
     """
 
-    def __init__(self, database: Database, projection: Projection, *, catalogue: Catalogue = CATALOGUE) -> None:
+    def __init__(self, database: Database, projection: Projection, *, catalogue: Catalogue) -> None:
         self._database = database
         self._projection = projection
         self._catalogue = catalogue
@@ -113,13 +113,15 @@ class Rebuild:
                 return compare_counts(connection, self._projection, checkpoint, self.position, each)
             return compare_members(connection, self._projection, self._catalogue, checkpoint, self.position, each)
 
-    def apply(self, shown: ShownDifference, *, limit: Limit = USUAL, reason: str | None = None) -> AppliedRebuild:
+    def apply(
+        self, shown: ShownDifference, *, by: str, limit: Limit = USUAL, reason: str | None = None
+    ) -> AppliedRebuild:
         """Puts it in place, and clears up. Raises Refused when *limit* does not allow it; nothing is changed then."""
         if isinstance(self._projection, Tally):
-            applied = apply_counts(self._connection, self._projection, self.position, shown, reason)
+            applied = apply_counts(self._connection, self._projection, self.position, shown, by, reason)
         else:
             applied = apply_members(
-                self._connection, self._projection, self._catalogue, self.position, shown, limit, reason
+                self._connection, self._projection, self._catalogue, self.position, shown, limit, by, reason
             )
         self.clear()
         return applied
@@ -214,10 +216,11 @@ def rebuild(
     database: Database,
     projection: Projection,
     *,
+    by: str,
+    catalogue: Catalogue,
     workers: int = 1,
     limit: Limit = USUAL,
     reason: str | None = None,
-    catalogue: Catalogue = CATALOGUE,
     each: Each = lambda drift: None,
     agreed: Callable[[ShownDifference], bool] = lambda shown: True,
 ) -> AppliedRebuild | None:
@@ -228,4 +231,4 @@ def rebuild(
         if not agreed(shown):
             replay.clear()
             return None
-        return replay.apply(shown, limit=limit, reason=reason)
+        return replay.apply(shown, by=by, limit=limit, reason=reason)

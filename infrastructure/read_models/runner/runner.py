@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import psycopg
 import structlog
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes
@@ -117,7 +117,7 @@ class Runner:
         wake: Wake,
         *,
         watcher: Watcher | None = None,
-        catalogue: Catalogue = CATALOGUE,
+        catalogue: Catalogue,
         lease: Lease | None = None,
     ) -> None:
         self._database = database

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.batches import in_pages
@@ -32,7 +32,7 @@ def events_behind(
     drifts: Sequence[Drift],
     upto: Position,
     *,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> list[Sequence[Recorded]]:
     """For each drift the events, in the order of the fold, that made the value what the log says.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database
@@ -32,7 +32,7 @@ def verify(
     database: Database,
     projection: Projection,
     *,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
     progress: Progress = lambda done: None,
 ) -> Verified:
     """Reads only, while everything else goes on."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.database.connection import Database
@@ -44,12 +44,13 @@ def reconcile(
     database: Database,
     projections: Sequence[Projection],
     *,
+    by: str,
+    catalogue: Catalogue,
     full: bool = False,
     budget_seconds: float = DEFAULT_BUDGET_SECONDS,
     repair_below: int = REPAIR_BELOW,
     pushgateway: str | None = None,
     details: Path | None = None,
-    catalogue: Catalogue = CATALOGUE,
     clock: Clock = lambda: datetime.now(UTC),
 ) -> Reconciled:
     """*repair_below* 0 repairs nothing. *details* is a file of JSON lines that is appended to."""
@@ -66,7 +67,7 @@ def reconcile(
     if 0 < result.issues < repair_below:
         for projection, verified in zip(projections, result.found, strict=True):
             if not verified.ok:
-                _repair(database, projection, verified, result, catalogue)
+                _repair(database, projection, verified, result, by, catalogue)
         again = [look(database, each, full, budget_seconds, catalogue, clock) for each in projections]
         result.left = sum(map(issues_of, again))
     elif result.issues:
@@ -140,10 +141,10 @@ def push(pushgateway: str, result: Reconciled) -> str | None:
 
 
 def _repair(
-    database: Database, projection: Projection, verified: Verified, result: Reconciled, catalogue: Catalogue
+    database: Database, projection: Projection, verified: Verified, result: Reconciled, by: str, catalogue: Catalogue
 ) -> None:
     try:
-        repaired = repair(database, projection, verified, reason="reconciliation", catalogue=catalogue)
+        repaired = repair(database, projection, verified, by=by, reason="reconciliation", catalogue=catalogue)
     except LedgerError as error:
         result.sentences.append(str(error))
         return

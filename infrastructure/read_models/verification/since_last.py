@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg import sql
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import START, Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
@@ -68,7 +68,7 @@ def verify_since_last(
     projection: Projection,
     *,
     budget_seconds: float = DEFAULT_BUDGET_SECONDS,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
     clock: Callable[[], float] = time.monotonic,
 ) -> SinceLast:
     """All touched members, however long that takes, then others until *budget_seconds* are over. Reads only."""
