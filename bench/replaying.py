@@ -7,8 +7,9 @@ from time import perf_counter
 
 from bench.apart import peak_mebibytes
 from temple_ledger.domain.catalogue import CATALOGUE
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models.member_log.walk import snapshot_connection
 from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
@@ -64,7 +65,8 @@ def verify_in_full(dsn: str) -> Compared:
     verified = verify(database, members, catalogue=CATALOGUE)
     seconds = perf_counter() - started
     assert verified.ok, verified
-    store(database, verified, began)
+    with database.connect(DatabaseRole.PROJECT) as connection:
+        store(connection, verified, began)
     return Compared(seconds, verified.members, peak_mebibytes())
 
 
@@ -78,7 +80,8 @@ def fold_newer(dsn: str) -> None:
 def verify_touched(dsn: str) -> Compared:
     """Just those with events since the last one: no time is given to others."""
     started = perf_counter()
-    done = verify_since_last(Database(dsn), members, budget_seconds=0, catalogue=CATALOGUE)
+    with snapshot_connection(Database(dsn), application="bench") as connection:
+        done = verify_since_last(connection, members, budget_seconds=0, catalogue=CATALOGUE)
     seconds = perf_counter() - started
     assert done.verified.ok, done.verified
     return Compared(seconds, done.verified.touched, peak_mebibytes())

@@ -10,11 +10,11 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import at, joined, role_added
 from temple_ledger.projections.members import members
 from tests.canon.folds import by_python, drift, stored
+from tests.verification.builders import since_last
 
 INSERT = """
     insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source)
@@ -234,7 +234,7 @@ def test_in_another_isolation_level_a_member_is_folded_or_parked_and_never_wrong
         assert "REPEATABLE READ" in error
         verified = verify(database, members, catalogue=CATALOGUE)
         assert (verified.drifted, verified.parked) == ([], 1)
-        assert verify_since_last(database, members, catalogue=CATALOGUE).verified.drifted == []
+        assert since_last(database, members).verified.drifted == []
         assert ("bob", "Alone") in stored(read, ["bob"]).roles
 
         ledger.when(role_added("ada", "Next", at(9)))

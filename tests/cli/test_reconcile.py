@@ -72,7 +72,7 @@ def test_much_is_left_to_people_and_exits_3(
     details = tmp_path / "issues"
     ended = temple("reconcile", "--full", "--pushgateway", gateway.url, "--details", str(details))
     assert ended.code == 3
-    assert "11 issues are too many to repair unasked (fewer than 10)" in ended.stdout
+    assert "11 issues found; automatic repair is limited to 9; run: temple repair" in ended.stdout
     assert len(details.read_text().splitlines()) == 11
     assert "ledger_consistency_check_failures 11.0\n" in gateway.taken[0][1]
     assert temple("reconcile", "--repair-below", "12").code == 0
@@ -88,7 +88,7 @@ def test_a_gateway_that_is_away_stops_nothing_and_exits_4(temple: Typed, ledger:
     drift(ledger, 1)
     ended = temple("reconcile", "--pushgateway", "http://127.0.0.1:9")
     assert ended.code == 4
-    assert "the Pushgateway did not take the result" in ended.stderr
+    assert "the Pushgateway did not accept the result" in ended.stderr
     ledger.then_verified()
 
 
@@ -96,7 +96,7 @@ def test_details_that_can_not_be_written_stop_nothing(temple: Typed, ledger: Led
     drift(ledger, 1)
     ended = temple("reconcile", "--details", str(tmp_path / "missing" / "issues"))
     assert ended.code == 0
-    assert "can not be written to" in ended.stderr
+    assert "cannot be written to" in ended.stderr
     ledger.then_verified()
 
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +16,6 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.reconcile import reconcile
 from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges, repair
-from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
 from temple_ledger.infrastructure.read_models.verification.stored_results import (
     rounds,
     stored_verification,
@@ -30,6 +30,7 @@ from temple_ledger.projections.processor import Projection
 from tests.ending import raised_by
 from tests.interrupted import interrupted_at
 from tests.killed import Moment, run_killed
+from tests.verification.builders import since_last
 
 BOTH: list[Projection] = [members, activity]
 
@@ -89,7 +90,7 @@ def test_the_rolling_share_comes_to_everybody(
 ) -> None:
     assert reconcile(ledger.database, BOTH, catalogue=CATALOGUE, by="ada").issues == 0
     alter(ledger, statement)
-    since = verify_since_last(ledger.database, members, catalogue=CATALOGUE)
+    since = since_last(ledger.database, members)
     assert since.verified.touched == 0
     assert since.completed
     assert [(drift.kind, drift.user_id, drift.column) for drift in since.verified.listed] == [(kind, user_id, column)]
@@ -102,7 +103,7 @@ def test_the_rolling_share_comes_to_whoever_is_in_the_roles_alone(ledger: Ledger
     ledger.catch_up()
     reconcile(ledger.database, BOTH, catalogue=CATALOGUE, by="ada")
     alter(ledger, "insert into discord_user_current_roles values ('r45 made up', 'Oracle', now(), null)")
-    since = verify_since_last(ledger.database, members, catalogue=CATALOGUE)
+    since = since_last(ledger.database, members)
     assert since.completed
     assert [drift.user_id for drift in since.verified.listed] == ["r45 made up"]
 
@@ -112,7 +113,7 @@ def test_touched_members_are_compared_however_small_the_budget(ledger: LedgerSce
     ledger.given(role_added("m07", "Seeker", at(3)))
     ledger.catch_up()
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold'")
-    since = verify_since_last(ledger.database, members, budget_seconds=0, catalogue=CATALOGUE)
+    since = since_last(ledger.database, members, budget_seconds=0)
     assert (since.verified.touched, since.verified.members) == (1, 1)
     assert [drift.user_id for drift in since.verified.listed] == ["m07"]
     assert not since.completed
@@ -120,9 +121,7 @@ def test_touched_members_are_compared_however_small_the_budget(ledger: LedgerSce
 
 def test_a_round_goes_on_where_the_budget_ended(ledger: LedgerScenario) -> None:
     ticks = iter([0.0, 0.5, 2.0])
-    first = verify_since_last(
-        ledger.database, members, budget_seconds=1, clock=lambda: next(ticks, 9.0), catalogue=CATALOGUE
-    )
+    first = since_last(ledger.database, members, budget_seconds=1, clock=lambda: next(ticks, 9.0))
     assert first.completed or first.round.next_user == "m29"
 
 
@@ -151,7 +150,7 @@ def test_more_than_a_report_lists_is_found_again_whole(ledger: LedgerScenario) -
 def test_counts_that_drifted_are_found_and_repaired_by_key(ledger: LedgerScenario) -> None:
     alter(ledger, "update webhook_activity_hourly set events = events + 5 where event_type = 'discord_join'")
     alter(ledger, "delete from webhook_activity_hourly where event_type = 'discord_role_change'")
-    since = verify_since_last(ledger.database, activity, catalogue=CATALOGUE)
+    since = since_last(ledger.database, activity)
     assert since.verified.drifts == 2
     assert (
         repair(ledger.database, activity, since.verified, reason="a test", catalogue=CATALOGUE, by="ada").changes == 2
@@ -331,9 +330,7 @@ def test_a_batch_after_a_checkpoint_set_back_does_not_accuse_the_log(ledger: Led
     ledger.then_verified()
 
 
-@pytest.mark.parametrize("verifying", [verify, verify_since_last])
+@pytest.mark.parametrize("verifying", [partial(verify, catalogue=CATALOGUE), since_last])
 def test_a_person_can_interrupt_a_verify(ledger: LedgerScenario, verifying: Callable[..., object]) -> None:
-    assert isinstance(
-        raised_by(lambda: verifying(ledger.database, interrupted_at("m07"), catalogue=CATALOGUE)), KeyboardInterrupt
-    )
+    assert isinstance(raised_by(lambda: verifying(ledger.database, interrupted_at("m07"))), KeyboardInterrupt)
     ledger.then_verified()

@@ -1,7 +1,7 @@
 """Every member of the log, one by one, beside the rows that are stored: in constant memory, in one snapshot."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
@@ -42,19 +42,27 @@ class Snapshot(NamedTuple):
     tables: Connection
 
 
+def snapshot_connection(database: Database, *, application: str) -> Connection:
+    """Each of its transactions sees one state of the database."""
+    connection = database.connect(DatabaseRole.READ, application=application, autocommit=False)
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    return connection
+
+
 @contextmanager
-def one_snapshot(database: Database, *, application: str) -> Iterator[Snapshot]:
-    with (
-        database.connect(DatabaseRole.READ, application=application, autocommit=False) as tables,
-        database.connect(DatabaseRole.READ, application=application, autocommit=False) as log,
-    ):
-        for connection in (tables, log):
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+def one_snapshot(log: Connection, tables: Connection) -> Iterator[Snapshot]:
+    """A transaction on both, which are idle snapshot connections; it ends with the block."""
+    try:
         row = tables.execute("select pg_export_snapshot()").fetchone()
         exported = row[0] if row is not None else ""
         log.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(exported)))
         log.execute("set local work_mem = '128MB'")
         yield Snapshot(log, tables)
+    finally:
+        for connection in (log, tables):
+            # one that is broken has no transaction left to end
+            with suppress(psycopg.Error):
+                connection.rollback()
 
 
 def walk(

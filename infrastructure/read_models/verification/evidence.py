@@ -50,15 +50,15 @@ def events_behind(
     for page in in_pages(of_member, MEMBERS_AT_A_TIME):
         for user_id, events in histories(connection, fold, page, upto).items():
             folded = before_parked(events, parked.get(user_id))
-            told = list(steps(fold, in_fold_order(folded) or ()))
+            taken = list(steps(fold, in_fold_order(folded) or ()))
             for number in of_member[user_id]:
-                found[number] = _changing(projection, drifts[number], told)
+                found[number] = _changing(projection, drifts[number], taken)
     return [found.get(number, ()) for number in range(len(drifts))]
 
 
-def _changing(projection: MemberProjection[Any], drift: Drift, told: Sequence[ExplainedStep]) -> Sequence[Recorded]:
-    values = [None, *(_value(projection, drift, effect.rows) for effect in told)]
-    changed = [effect.event for effect, (was, now) in zip(told, pairwise(values), strict=True) if was != now]
+def _changing(projection: MemberProjection[Any], drift: Drift, taken: Sequence[ExplainedStep]) -> Sequence[Recorded]:
+    values = [None, *(_value(projection, drift, step.rows) for step in taken)]
+    changed = [step.event for step, (was, now) in zip(taken, pairwise(values), strict=True) if was != now]
     return changed[-MOST_EVENTS:]
 
 
