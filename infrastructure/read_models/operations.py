@@ -28,7 +28,7 @@ from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 
 MEMBERS_AT_A_TIME: Final = 200
-"""Folded between two statements: an open transaction that says nothing for long is ended by the database."""
+"""Folded between two statements: an open transaction that is idle for long is ended by the database."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def record(
     reason: str | None,
     details: Mapping[str, Any],
 ) -> int:
-    """The number of the entry in the operations journal. *by* is who says so; the database adds the login."""
+    """The number of the entry in the operations journal. *by* is who says they did it; the database adds the login."""
     row = connection.execute(
         statement("operation_record"),
         {
@@ -90,7 +90,9 @@ def set_state(
     """Pause or resume; the checkpoint as it was before."""
     with operation(database, projection) as (transaction, checkpoint):
         if checkpoint.state is ProjectionState.TRIGGER:
-            raise Refused(f"{projection} is kept by the trigger, which does not pause; run: temple trigger disable")
+            raise Refused(
+                f"{projection} is maintained by the trigger, which does not pause; run: temple trigger disable"
+            )
         transaction.connection.execute(
             statement("checkpoint_set_state"),
             {"projection": projection, "state": state.value, "reason": reason},

@@ -1,7 +1,7 @@
-"""Trigger mode: the database itself keeps the rows of `members`, in the transaction of each append.
+"""Trigger mode: the database itself maintains the rows of `members`, in the transaction of each append.
 
-Who keeps them is switched at an exact position: for a moment nobody appends, whoever kept the rows is brought to
-the head of the log, and from the next position on the other one keeps them. Never both, and never nobody.
+Who maintains them is switched at an exact position: for a moment nobody appends, whoever maintained the rows is
+brought to the head of the log, and from the next position on the other one does. Never both, and never nobody.
 """
 
 import random
@@ -44,13 +44,13 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class Switched:
-    """Everything up to `position` was kept by one of them, everything after it is by the other."""
+    """Everything up to `position` was folded by one of them, everything after it is by the other."""
 
     position: Position
     events: int
     """By enable: folded while nobody appended. By disable: appended while the trigger was on."""
     again: bool = False
-    """By disable: somebody had taken the trigger away, so a runner folds all that came since it was switched on."""
+    """By disable: the trigger was gone, so a runner folds all that came since it was switched on."""
 
 
 Switch = Callable[[Connection, Checkpoint], Switched]
@@ -74,11 +74,11 @@ class TriggerStatus:
 
     @property
     def problem(self) -> str | None:
-        """What keeps the rows from being kept; None when all is well."""
+        """Why the rows are not maintained as they should be; None when all is well."""
         if self.on and not self.enabled:
-            return "nobody keeps the rows: somebody dropped or disabled the trigger; run: temple trigger disable"
+            return "nobody maintains the rows: somebody dropped or disabled the trigger; run: temple trigger disable"
         if self.enabled and not self.on:
-            return "the trigger is there, and a runner keeps the rows too; drop the trigger"
+            return "the trigger is there, and a runner maintains the rows too; drop the trigger"
         if not self.current:
             return "the functions in the database are not those of this code; run: temple db migrate"
         return None
@@ -92,7 +92,7 @@ def enable(
     reason: str | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> Switched:
-    """Raises Refused when no runner keeps `members` now, or when open transactions or too many events stand in the
+    """Raises Refused when no runner maintains `members` now, or when open transactions or too many events stand in the
     way for all of the patience."""
     deadline = time.monotonic() + patience_seconds
 
@@ -152,7 +152,7 @@ def disable(
 
 
 def _take_back(connection: Connection, before: Checkpoint, by: str, reason: str | None) -> Switched:
-    """Since when nobody kept the rows is not known: what was folded already comes late then, which does no harm."""
+    """Since when nobody maintained the rows is unknown: what is folded twice counts as late, which does no harm."""
     _place(connection, before, ProjectionState.RUNNING, before.position, before.passed)
     connection.execute(statement("trigger_close_period"), {"position": before.position})
     connection.execute(statement("trigger_forget_members"))
@@ -275,7 +275,7 @@ def _count(connection: Connection, after: Position, upto: Position) -> int:
 
 def _require_running(checkpoint: Checkpoint) -> None:
     if checkpoint.state is ProjectionState.TRIGGER:
-        raise Refused(f"the trigger is on already, and keeps {NAME}")
+        raise Refused(f"the trigger is on already, and maintains {NAME}")
     standing = may_fold(members, checkpoint)
     if standing is not None:
         todo = f"temple replay {NAME}" if standing == NEEDS_REPLAY else f"temple projection resume {NAME}"
@@ -284,4 +284,4 @@ def _require_running(checkpoint: Checkpoint) -> None:
 
 def _require_trigger(checkpoint: Checkpoint) -> None:
     if checkpoint.state is not ProjectionState.TRIGGER:
-        raise Refused(f"the trigger is off already, a runner keeps {NAME}")
+        raise Refused(f"the trigger is off already, a runner maintains {NAME}")

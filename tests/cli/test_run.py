@@ -67,7 +67,7 @@ def test_what_the_trigger_keeps_does_not_stand_still(temple: Typed, ledger: Ledg
     enable(ledger.database, catalogue=CATALOGUE, by="ada")
     ended = temple("run", "--until-caught-up")
     assert ended.code == 0
-    assert "members is kept by the trigger" in ended.stderr
+    assert "members is maintained by the trigger" in ended.stderr
     assert "None" not in ended.stderr
 
 
@@ -76,7 +76,7 @@ def test_while_another_runner_leads_it_says_so_and_waits_for_its_position(
 ) -> None:
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         lease = Lease()
-        lease.take(connection, ["members", "activity"])
+        lease.acquire(connection, ["members", "activity"])
         process = spawn("run", "--until-caught-up")
         assert "this one takes over when it ends" in line_of(process, "another runner leads")
         assert process.poll() is None

@@ -80,7 +80,7 @@ def test_a_projection_of_another_installation_is_shown_as_not_installed(database
 def test_the_leader_is_whoever_holds_the_lease_and_is_alive(database: Database) -> None:
     lease = Lease()
     with database.connect(DatabaseRole.PROJECT) as connection:
-        lease.take(connection, ["members"])
+        lease.acquire(connection, ["members"])
         assert status_of(database, "members").leader == lease.description
         assert status_of(database, "activity").leader is None
 

@@ -249,7 +249,7 @@ def test_what_is_skipped_while_a_rebuild_goes_on_is_not_undone_by_it(ledger: Led
         with ledger.database.connect(DatabaseRole.READ) as connection:
             (failure,) = parked(connection, projection="members")
         skip(ledger.database, members, failure, reason="a test", catalogue=CATALOGUE, by="ada")
-        with pytest.raises(Refused, match="begins anew"):
+        with pytest.raises(Refused, match="starts from the beginning"):
             replay.apply(replay.compare(), by="ada")
     assert rebuild(ledger.database, members, catalogue=CATALOGUE, by="ada") is not None
     ledger.when(role_added("m03", "Herald", at(60)))

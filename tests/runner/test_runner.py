@@ -148,7 +148,7 @@ def test_a_frozen_leader_is_replaced_and_what_it_still_tries_is_void(ledger: Led
     history(ledger, 1)
     frozen = Lease(seconds=0.5)
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
-        assert frozen.take(connection, ["members", "activity"]) == {"members": None, "activity": None}
+        assert frozen.acquire(connection, ["members", "activity"]) == {"members": None, "activity": None}
         with running(ledger.database):
             wait_until(lambda: position(ledger.database) == head(ledger.database))
             assert frozen.renew(connection) == frozenset()

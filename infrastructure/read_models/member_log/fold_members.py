@@ -55,8 +55,8 @@ def fold_histories(
 ) -> Iterator[tuple[str, Folded[Any], int]]:
     """The same, where their histories have been read; of those in *parked*, what came before that position."""
     for user_id in user_ids:
-        known = before_parked(of_members.get(user_id, ()), parked.get(user_id))
-        yield user_id, fold.whole_of_known(known), len(known)
+        folded = before_parked(of_members.get(user_id, ()), parked.get(user_id))
+        yield user_id, fold.whole_of_known(folded), len(folded)
 
 
 def before_parked(events: Sequence[Recorded], parked_at: Position | None) -> Sequence[Recorded]:

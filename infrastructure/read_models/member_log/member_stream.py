@@ -29,7 +29,7 @@ def member_stream(
 ) -> Generator[tuple[str, list[Recorded]], None, None]:
     """The known events of each member in (after_user, upto_user], by user_id; those of one in no certain order.
 
-    The database walks the log and sends while the caller works. The connection is taken until the last member was
+    The database walks the log and sends while the caller works. The connection is busy until the last member was
     read; whoever stops early has to close this, or even the connection's own end waits for ever.
     """
     bounds = [sql.SQL("id <= %(upto)s")]
@@ -71,7 +71,7 @@ def _recorded(_: object) -> Callable[[Sequence[Any]], Recorded]:
 
 
 def _any_of(names: Iterable[tuple[str, str]]) -> sql.Composable:
-    """Rows under one of these names, said so that the database need not look it up for each row."""
+    """Rows under one of these names, written so that the database need not look it up for each row."""
     actions: dict[str, list[str]] = {}
     for event_type, action in sorted(names):
         actions.setdefault(event_type, []).append(action)

@@ -96,15 +96,15 @@ def _walk(
     frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)))
     sides = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
-        events = before_parked(without(skipped, log.take(user_id)), parked.get(user_id))
-        stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
-        place = frontiers.take(user_id)
+        events = before_parked(without(skipped, log.rows_of(user_id)), parked.get(user_id))
+        stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.rows_of(user_id))}
+        place = frontiers.rows_of(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None
         yield Walked(user_id, fold.whole_of_known(events), StoredRows(stored, frontier))
 
 
 class _Grouped:
-    """A stream of (user_id, rows), ordered by user_id, taken when its user comes."""
+    """A stream of (user_id, rows), ordered by user_id, read when its user comes."""
 
     def __init__(self, groups: Iterator[tuple[str, Sequence[Any]]]) -> None:
         self._groups = groups
@@ -115,7 +115,7 @@ class _Grouped:
     def _step(self) -> None:
         self.next, self._rows = next(self._groups, (None, ()))
 
-    def take(self, user_id: str) -> Sequence[Any]:
+    def rows_of(self, user_id: str) -> Sequence[Any]:
         if self.next != user_id:
             return ()
         rows = self._rows

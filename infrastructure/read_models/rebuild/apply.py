@@ -36,9 +36,9 @@ from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Tally
 
 FEW_MEMBERS: Final = 10
-"""So many may always change: of a small community, a share says little."""
+"""So many may always change: in a small community, a share means little."""
 FOLDED_AT_A_TIME: Final = 200
-"""Folded between two statements: an open transaction that says nothing for long is ended by the database."""
+"""Folded between two statements: an open transaction that is idle for long is ended by the database."""
 
 Connection = psycopg.Connection[Any]
 
@@ -274,7 +274,7 @@ def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) ->
     """The trigger would go on by the rules that it has. Raises Refused."""
     if checkpoint.state is ProjectionState.TRIGGER and checkpoint.version != projection.version:
         raise Refused(
-            f"the trigger keeps rows of version {checkpoint.version} of {projection.name}, this code has version "
+            f"the trigger maintains rows of version {checkpoint.version} of {projection.name}, this code has version "
             f"{projection.version}; with the version before, run: temple trigger disable; then migrate and replay"
         )
 

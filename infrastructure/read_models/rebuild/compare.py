@@ -52,7 +52,7 @@ class ShownDifference:
         """How many members get other rows."""
         return len(self.members) + self.new_members
 
-    def take(self, user_id: str, drifts: Sequence[Drift], each: Each) -> None:
+    def add(self, user_id: str, drifts: Sequence[Drift], each: Each) -> None:
         if not drifts:
             self.moved.add(user_id)
             return
@@ -87,11 +87,11 @@ def compare_members(
         stored = tables.rows_of_members(connection, projection.tables, page)
         rebuilt = rebuilt_rows(connection, projection, page)
         for user_id in page:
-            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]), each)
+            shown.add(user_id, drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]), each)
     for page in in_pages(sorted(touched), MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)
         for user_id, folded, _ in fold_members(connection, projection, catalogue, page, checkpoint.position):
-            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], folded.rows), each)
+            shown.add(user_id, drifts_of(projection, user_id, stored[user_id], folded.rows), each)
     return shown
 
 

@@ -32,7 +32,7 @@ MEMBERS_AT_A_TIME: Final = 5_000
 EVENTS_AT_A_TIME: Final = 50_000
 
 Progress = Callable[[int, int], None]
-"""Told how many members and events were folded since it was told last."""
+"""Called with how many members and events were folded since the last call."""
 
 
 @dataclass

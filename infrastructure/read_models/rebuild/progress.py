@@ -20,7 +20,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """The rebuild is ours. `resumed` says that an earlier one had been killed and its rows are used."""
+    """The rebuild is ours. `resumed`: an earlier one had been killed, and its rows are used."""
 
     position: Position
     resumed: bool
@@ -56,7 +56,7 @@ class RunningRebuild:
 
 
 def claim(connection: Connection, projection: Projection) -> Claim:
-    """Takes the rebuild of this projection for as long as *connection* lives.
+    """Claims the rebuild of this projection for as long as *connection* lives.
 
     Raises Refused when somebody else is at it, or the log stays undecided.
     """
@@ -146,7 +146,8 @@ def require_same_left_out(connection: Connection, projection: Projection) -> Non
     row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
     if row is None or row[2] != _left_out(connection, projection):
         raise Refused(
-            f"what {projection.name} leaves out was changed while it was rebuilt; run the replay again, it begins anew"
+            f"what {projection.name} leaves out was changed while it was rebuilt; run the replay again, "
+            "it starts from the beginning"
         )
 
 

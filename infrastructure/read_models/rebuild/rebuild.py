@@ -132,7 +132,7 @@ class Rebuild:
             clear(self._connection, self._projection)
 
     def _fold_in_processes(self, left: Sequence[notes.Range], workers: int, progress: Progress) -> None:
-        """Each worker takes the next range as it becomes free; how far they are is read from the notes."""
+        """Each worker claims the next free range; how far they are is read from the notes."""
         fork = multiprocessing.get_context("fork")
         queue: Any = fork.SimpleQueue()
         for part in [*left, *[None] * workers]:
@@ -141,12 +141,12 @@ class Rebuild:
         try:
             for process in processes:
                 process.start()
-            told = self._done()
+            reported = self._done()
             while alive := [process.sentinel for process in processes if process.is_alive()]:
                 wait(alive, timeout=PROGRESS_SECONDS)
                 done = self._done()
-                progress(done[0] - told[0], done[1] - told[1])
-                told = done
+                progress(done[0] - reported[0], done[1] - reported[1])
+                reported = done
         finally:
             for process in processes:
                 if process.is_alive():
@@ -205,7 +205,7 @@ class Rebuild:
 
 
 def _end_with_parent() -> None:
-    """A worker that outlived a killed replay would keep the next one from beginning."""
+    """A worker that outlived a killed replay would block the next one."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -224,7 +224,7 @@ def rebuild(
     each: Each = lambda drift: None,
     agreed: Callable[[ShownDifference], bool] = lambda shown: True,
 ) -> AppliedRebuild | None:
-    """All of it; None when *agreed*, shown the difference, said no."""
+    """All of it; None when *agreed*, shown the difference, is false."""
     with Rebuild(database, projection, catalogue=catalogue) as replay:
         replay.fold(workers=workers)
         shown = replay.compare(each)

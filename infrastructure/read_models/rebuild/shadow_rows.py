@@ -35,7 +35,7 @@ def clear(connection: Connection, projection: Projection) -> None:
 
 
 def _empty(connection: Connection, shadows: Sequence[sql.Identifier]) -> None:
-    """Truncated, unless somebody reads there: a dump holds every table, for as long as it takes."""
+    """Truncated, unless somebody reads there: a dump holds every table, while it runs."""
     try:
         with connection.transaction():
             connection.execute("select set_config('lock_timeout', %s, true)", (TRUNCATE_WAITS,))

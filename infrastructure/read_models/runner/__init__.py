@@ -1,1 +1,1 @@
-"""What keeps the read models: checkpoints, batches, leases, replay, verification."""
+"""What keeps read models up to date: checkpoints, batches, leases."""

@@ -133,7 +133,9 @@ class PostgresTransaction:
             },
         ).fetchone()
         if row != (1,):
-            raise StaleCheckpoint(f"the checkpoint of {before.projection} was moved by somebody else; nothing was kept")
+            raise StaleCheckpoint(
+                f"the checkpoint of {before.projection} was moved by somebody else; nothing was stored"
+            )
 
 
 def transactions(connection: Connection, holder: UUID | None = None) -> OpenTransaction:

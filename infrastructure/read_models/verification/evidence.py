@@ -36,7 +36,7 @@ def events_behind(
 ) -> list[Sequence[Recorded]]:
     """For each drift the events, in the order of the fold, that made the value what the log says.
 
-    None where the log never said anything of it: a row that somebody made up. None of a tally either, whose counts
+    None where no event of the log is about it: a row that somebody made up. None of a tally either, whose counts
     are of many events.
     """
     if isinstance(projection, Tally):
@@ -50,15 +50,17 @@ def events_behind(
     for page in in_pages(of_member, MEMBERS_AT_A_TIME):
         for user_id, events in histories(connection, fold, page, upto).items():
             folded = before_parked(events, parked.get(user_id))
-            taken = list(steps(fold, in_fold_order(folded) or ()))
+            explained = list(steps(fold, in_fold_order(folded) or ()))
             for number in of_member[user_id]:
-                found[number] = _changing(projection, drifts[number], taken)
+                found[number] = _changing(projection, drifts[number], explained)
     return [found.get(number, ()) for number in range(len(drifts))]
 
 
-def _changing(projection: MemberProjection[Any], drift: Drift, taken: Sequence[ExplainedStep]) -> Sequence[Recorded]:
-    values = [None, *(_value(projection, drift, step.rows) for step in taken)]
-    changed = [step.event for step, (was, now) in zip(taken, pairwise(values), strict=True) if was != now]
+def _changing(
+    projection: MemberProjection[Any], drift: Drift, explained: Sequence[ExplainedStep]
+) -> Sequence[Recorded]:
+    values = [None, *(_value(projection, drift, step.rows) for step in explained)]
+    changed = [step.event for step, (was, now) in zip(explained, pairwise(values), strict=True) if was != now]
     return changed[-MOST_EVENTS:]
 
 

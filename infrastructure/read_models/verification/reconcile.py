@@ -78,7 +78,7 @@ def reconcile(
 
 
 def _compare(verifier: Verifier, projection: Projection, *, full: bool, budget_seconds: float) -> VerificationReport:
-    """Raises what kept the result from being stored: the next one would not know where to go on."""
+    """Raises the error where the result was not stored: the next one would start from the wrong place."""
     report = verifier.full(projection) if full else verifier.since_last(projection, budget_seconds=budget_seconds)
     if report.not_stored is not None:
         raise report.not_stored

@@ -1,4 +1,4 @@
-"""Repair: only what drifted is folded again and put in place; a plan until somebody says apply."""
+"""Repair: only what drifted is folded again and put in place; only a plan until it is applied."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

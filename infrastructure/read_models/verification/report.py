@@ -118,7 +118,7 @@ class Verifier:
             report.events = events_behind(connection, projection, drifts, verified.position, catalogue=self._catalogue)
 
     def _store(self, report: VerificationReport, started_at: datetime) -> None:
-        """What was found stays known even where it cannot be stored: by a login that may only read, on a standby."""
+        """A login that may only read, or a standby, cannot store it: the report then says why."""
         try:
             with database_errors("storing the result"):
                 report.number = store(self._results, report.verified, started_at, since=report.since)

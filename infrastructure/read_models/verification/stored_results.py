@@ -19,7 +19,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class StoredVerification:
-    """A result; `listed` holds the first thousand differences as JSON says them, None in a list of results."""
+    """A result; `listed` holds the first thousand differences as JSON has them, None in a list of results."""
 
     id: int
     projection: str
