@@ -20,7 +20,8 @@ def entry_of_event(
 ) -> LogEntry:
     """The row that stores *event*; *notes* are further keys of its metadata, which no fold reads.
 
-    Raises KeyError for a class that is not in the catalogue, InvalidEvent for notes that the log does not accept.
+    Raises EventMisdeclared for a class that names no type and is in no catalogue; InvalidEvent for notes or values
+    that the log does not accept, or that would not read back equal.
     """
     return log_entry.entry_of_event(event, event_id=event_id, notes=notes, catalogue=catalogue_or_installed(catalogue))
 

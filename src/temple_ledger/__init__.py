@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from temple_ledger.domain.errors import (
         DatabaseUnavailable,
         EventConflict,
+        EventMisdeclared,
         InvalidEvent,
         LedgerError,
         PlatformUnavailable,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         UnknownName,
         UnsafeLog,
     )
-    from temple_ledger.domain.event import Event, UnknownEvent
+    from temple_ledger.domain.event import Event, Payload, Target, UnknownEvent
     from temple_ledger.domain.events import (
         MarkedInactive,
         MemberJoined,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     )
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members
+    from temple_ledger.projections.row import MaxLength, Row, projection
     from temple_ledger.projections.specification import Specification
     from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
     from temple_ledger.projections.tally import Increments, Tally
@@ -76,6 +78,7 @@ _HOMES: Final = {
     "domain.errors": (
         "DatabaseUnavailable",
         "EventConflict",
+        "EventMisdeclared",
         "InvalidEvent",
         "LedgerError",
         "PlatformUnavailable",
@@ -86,7 +89,7 @@ _HOMES: Final = {
         "UnknownName",
         "UnsafeLog",
     ),
-    "domain.event": ("Event", "UnknownEvent"),
+    "domain.event": ("Event", "Payload", "Target", "UnknownEvent"),
     "domain.events": (
         "MarkedInactive",
         "MemberJoined",
@@ -131,6 +134,7 @@ _HOMES: Final = {
     ),
     "projections.member_projection": ("MemberProjection",),
     "projections.members": ("members",),
+    "projections.row": ("MaxLength", "Row", "projection"),
     "projections.specification": ("Specification",),
     "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
@@ -150,6 +154,7 @@ __all__ = [
     "Delivery",
     "Event",
     "EventConflict",
+    "EventMisdeclared",
     "EventType",
     "InboxDelivery",
     "Increments",
@@ -159,6 +164,7 @@ __all__ = [
     "LogAppender",
     "LogEntry",
     "MarkedInactive",
+    "MaxLength",
     "MemberJoined",
     "MemberLeft",
     "MemberProjection",
@@ -169,6 +175,7 @@ __all__ = [
     "MembershipStarted",
     "Notifier",
     "Outcome",
+    "Payload",
     "PlatformUnavailable",
     "Position",
     "ProjectionMisdeclared",
@@ -180,6 +187,7 @@ __all__ = [
     "RoleEvent",
     "RoleRemoved",
     "RoleRenamed",
+    "Row",
     "Rows",
     "SchemaMismatch",
     "Settings",
@@ -187,6 +195,7 @@ __all__ = [
     "Specification",
     "Table",
     "Tally",
+    "Target",
     "Translation",
     "TranslationWorker",
     "Translator",
@@ -207,6 +216,7 @@ __all__ = [
     "marked_inactive",
     "members",
     "pledged",
+    "projection",
     "role_added",
     "role_removed",
     "store",
