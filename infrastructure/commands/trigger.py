@@ -87,7 +87,8 @@ def status(session: Session, as_json: bool) -> int:
     Example:
       temple trigger status --json
     \b
-    Exit codes: 0 all is well; 3 nobody or more than one maintains the rows, or its functions are of another version.
+    Exit codes: 0 all is well; 3 nobody or more than one maintains the rows, or its functions are of
+    another version.
     """
     with snapshot(session.database) as connection:
         found = trigger_mode.trigger_status(connection)
