@@ -18,9 +18,9 @@ from temple_ledger.infrastructure.eventsourcing_adapter.projection import Projec
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections import registry
 from temple_ledger.projections.built_in import BUILT_IN
-from temple_ledger.projections.histories import at, joined
 from temple_ledger.projections.members import Member, members
-from temple_ledger.projections.specification import Specification
+from temple_ledger.projections.testing.histories import at, joined
+from temple_ledger.projections.testing.specification import Specification
 from tests.cli.conftest import Typed
 from tests.examples.tavern import TABS, DrinkServed, tabs
 from tests.log.builders import as_lines, line

@@ -99,7 +99,7 @@ def test_what_discord_says_no_to_is_one_sentence(temple: Typed, verb: str) -> No
     assert ended.stderr.strip().endswith("Discord does not accept the token: set TEMPLE_DISCORD_TOKEN to the bot's")
     away = temple("discord", verb, TEMPLE_DISCORD_API_URL="http://127.0.0.1:9")
     assert away.code == 4
-    assert "can not reach Discord" in away.stderr
+    assert "cannot reach Discord" in away.stderr
 
 
 @pytest.mark.usefixtures("bot")

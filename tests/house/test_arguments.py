@@ -14,7 +14,7 @@ AUTHORS_SURFACE: Final = {
     "infrastructure/eventsourcing_adapter/projection.py",
     "infrastructure/testing/ledger.py",
     "projections/author.py",
-    "projections/specification.py",
+    "projections/testing/specification.py",
 }
 """Here `catalogue` may be left out, which means: the installed one."""
 

@@ -12,8 +12,8 @@ from temple_ledger.infrastructure.read_models.verification.reconcile import reco
 from temple_ledger.infrastructure.read_models.verification.report import Verifier
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.built_in import BUILT_IN
-from temple_ledger.projections.histories import at, joined, role_added
 from temple_ledger.projections.members import members
+from temple_ledger.projections.testing.histories import at, joined, role_added
 
 
 @dataclass(frozen=True)

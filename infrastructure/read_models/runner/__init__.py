@@ -1,1 +1,1 @@
-"""What keeps read models up to date: checkpoints, batches, leases."""
+"""The loop that folds new events: its lease, the transaction of a step, the batch journal."""

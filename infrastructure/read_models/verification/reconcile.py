@@ -90,9 +90,9 @@ def _issues(reports: Iterable[VerificationReport]) -> int:
 
 
 def _too_many(issues: int, repair_below: int) -> str:
-    found = "1 issue" if issues == 1 else f"{issues:,} issues"
+    found = "1 difference" if issues == 1 else f"{issues:,} differences"
     limit = f"is limited to {repair_below - 1:,}" if repair_below > 1 else "is switched off"
-    return f"{found} found; automatic repair {limit}; run: temple repair"
+    return f"{found} found. Automatic repair {limit}; run: temple repair"
 
 
 def write_details(path: Path, found: Iterable[Verified], now: datetime) -> None:
