@@ -150,9 +150,6 @@ def _settings(flags: Mapping[str, Any]) -> "Settings":
     log_to_stderr(settings.log_level)
     for failed in installed.failed:
         click.echo(f"temple: {failed}; everything else goes on", err=True)
-    if settings.operator is not None:
-        # the operations journal asks the environment
-        os.environ["TEMPLE_OPERATOR"] = settings.operator
     return settings
 
 

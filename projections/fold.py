@@ -10,7 +10,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, cast
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import InvalidEvent, LedgerError
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
@@ -55,7 +55,7 @@ NOBODY: Final[Folded[Any]] = Folded(None, None, {})
 class Fold(Generic[State]):
     """A projection bound to the catalogue that decodes its events."""
 
-    def __init__(self, projection: MemberProjection[State], catalogue: Catalogue = CATALOGUE) -> None:
+    def __init__(self, projection: MemberProjection[State], catalogue: Catalogue) -> None:
         """Raises EventMisdeclared for a rule about an event that has no name, ProjectionMisdeclared for its rows."""
         self.projection = projection
         types = [catalogue.type_of(model) for model in projection.steps]

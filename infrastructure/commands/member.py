@@ -22,8 +22,8 @@ from temple_ledger.infrastructure.queries.member import (
     waiting_events,
 )
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory, require_role
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
@@ -96,7 +96,7 @@ def history(session: Session, user_id: str, as_of: datetime | None, known_at: da
         require_member(connection, user_id)
         directory = read_directory(connection)
         events = member_history(connection, user_id, AsOf(as_of, known_at))
-        skipped = PostgresTransaction(connection).exceptions(members.name).skipped
+        skipped = read_exceptions(connection, members.name).skipped
         failures = parked(connection, projection=members.name, user_id=user_id)
     if as_json:
         print_json([event_data(event) for event in events])

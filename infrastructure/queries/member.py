@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from itertools import groupby, starmap
 from typing import Any, Final, NamedTuple
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import member_events
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.difference import named
 from temple_ledger.projections.fold import Fold
@@ -101,11 +102,11 @@ def list_members(
 
 
 def members_then(
-    connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue = CATALOGUE
+    connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue
 ) -> Iterator[MemberThen]:
     """In the order of the ids' bytes; whoever has no event at that moment is left out."""
     fold = Fold(members, catalogue)
-    skipped = PostgresTransaction(connection).exceptions(members.name).skipped
+    skipped = read_exceptions(connection, members.name).skipped
     for start in range(0, len(user_ids), MEMBERS_AT_A_TIME):
         some = user_ids[start : start + MEMBERS_AT_A_TIME]
         every = member_events(connection, some, LAST, until=moment.as_of, recorded_until=moment.known_at)

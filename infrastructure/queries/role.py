@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf
@@ -46,7 +46,7 @@ def holder_counts(connection: Connection) -> Mapping[str, int]:
     return dict(connection.execute(statement("read_role_counts")).fetchall())
 
 
-def holders_then(connection: Connection, role: str, moment: AsOf, catalogue: Catalogue = CATALOGUE) -> Sequence[Holder]:
+def holders_then(connection: Connection, role: str, moment: AsOf, catalogue: Catalogue) -> Sequence[Holder]:
     """As the log says, by when the role was granted."""
     found = (
         Holder(then.user_id, held)
@@ -56,9 +56,7 @@ def holders_then(connection: Connection, role: str, moment: AsOf, catalogue: Cat
     return sorted(found, key=lambda holder: (holder.held.granted_at, holder.user_id))
 
 
-def role_history(
-    connection: Connection, role: str, moment: AsOf, catalogue: Catalogue = CATALOGUE
-) -> Sequence[RoleHistoryStep]:
+def role_history(connection: Connection, role: str, moment: AsOf, catalogue: Catalogue) -> Sequence[RoleHistoryStep]:
     """Each grant and each end of the role, by (timestamp, position): leaving the guild ends it too."""
     fold = Fold(members, catalogue)
     found = [

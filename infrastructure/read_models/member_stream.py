@@ -28,7 +28,7 @@ def member_stream(
 ) -> Generator[tuple[str, list[Recorded]], None, None]:
     """The known events of each member in (after_user, upto_user], by user_id; those of one in no certain order.
 
-    The database walks the log and sends while the caller works. The connection is taken until the last member was
+    The database walks the log and sends while the caller works. The connection is busy until the last member was
     read; whoever stops early has to close this, or even the connection's own end waits for ever.
     """
     query = known_events_by_member(

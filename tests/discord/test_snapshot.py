@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import HeldBack
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
@@ -69,7 +70,7 @@ def test_differences_have_a_class_and_names_are_part_of_them(world: World) -> No
     snapshot_id = world.snapshot()
     with world.database.connect(DatabaseRole.READ) as connection:
         taken = read_snapshot(connection, snapshot_id)
-        rows = rows_of(list(all_findings(connection, snapshot_id)))
+        rows = rows_of(list(all_findings(connection, snapshot_id, catalogue=CATALOGUE)))
     assert taken.complete
     fields = {(row["class"], row["field"].split()[0], row["ours"] is None, row["theirs"] is None) for row in rows}
     assert {

@@ -71,7 +71,9 @@ class Measured:
 
     def catch_up(self) -> None:
         with Wakeup(self.database) as wakeup:
-            Runner(self.timed, [members, activity], wakeup, watcher=self.runner).run(until_caught_up=True)
+            Runner(self.timed, [members, activity], wakeup, watcher=self.runner, catalogue=CATALOGUE).run(
+                until_caught_up=True
+            )
 
     def scrape(self) -> Scrape:
         return scrape(self.registry)
@@ -98,7 +100,7 @@ def measured(ledger: LedgerScenario) -> Iterator[Measured]:
 
 def test_every_name_of_the_canon_is_there_after_a_verify(measured: Measured) -> None:
     measured.catch_up()
-    reconcile(measured.database, [members, activity])
+    reconcile(measured.database, [members, activity], catalogue=CATALOGUE, by="ada")
     said = measured.scrape()
     assert said("ledger_metrics_complete") == 1
     assert [name for name in CANON if name not in said.names()] == []
@@ -129,7 +131,7 @@ def test_before_anything_is_folded_all_of_it_is_unprocessed_and_ages(measured: M
 
 def test_no_label_says_who_it_is_about(measured: Measured) -> None:
     measured.catch_up()
-    reconcile(measured.database, [members, activity])
+    reconcile(measured.database, [members, activity], catalogue=CATALOGUE, by="ada")
     text = measured.scrape().text
     assert "100000000000000001" not in text
     assert "patreon:7" not in text
@@ -156,12 +158,12 @@ def test_a_parked_member_is_an_error_and_has_an_age(measured: Measured) -> None:
 def test_drift_is_told_by_table_and_counted_until_a_verify_finds_none(measured: Measured) -> None:
     measured.catch_up()
     altered(measured.database, "delete from discord_user_current_roles")
-    reconcile(measured.database, [members], repair_below=0)
+    reconcile(measured.database, [members], repair_below=0, catalogue=CATALOGUE, by="ada")
     said = measured.scrape()
     assert said("ledger_consistency_check_failures", projection="members") == 1
     assert said("ledger_consistency_errors_total", projection="members") == 1
     assert said("ledger_drift_rows", table="discord_user_current_roles") == 1
-    reconcile(measured.database, [members])
+    reconcile(measured.database, [members], catalogue=CATALOGUE, by="ada")
     again = measured.scrape()
     assert again("ledger_consistency_check_failures", projection="members") == 0
     assert again("ledger_consistency_errors_total", projection="members") == 2
@@ -321,7 +323,7 @@ def test_in_trigger_mode_the_trigger_is_timed_and_nothing_is_unprocessed(
     measured: Measured, ledger: LedgerScenario
 ) -> None:
     measured.catch_up()
-    enable(measured.database, reason="a test")
+    enable(measured.database, reason="a test", catalogue=CATALOGUE, by="ada")
     ledger.given(joined("bob", at(6)))
     measured.catch_up()
     said = measured.scrape()

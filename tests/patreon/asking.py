@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot, apply_snapshot
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, rows_of
@@ -44,7 +45,13 @@ class Source:
 
     def applies(self, snapshot_id: UUID, *, confirmed: bool = True) -> AppliedSnapshot:
         return apply_snapshot(
-            self.feed.database, PatreonSettling(), snapshot_id, by="a test", confirmed=confirmed, chunk=3
+            self.feed.database,
+            PatreonSettling(),
+            snapshot_id,
+            by="a test",
+            confirmed=confirmed,
+            chunk=3,
+            catalogue=CATALOGUE,
         )
 
     def reconciles(self) -> list[dict[str, Any]]:
@@ -55,7 +62,7 @@ class Source:
 
     def found(self, snapshot_id: UUID) -> list[dict[str, Any]]:
         with self.feed.database.connect(DatabaseRole.READ) as connection:
-            return rows_of(list(all_findings(connection, snapshot_id)))
+            return rows_of(list(all_findings(connection, snapshot_id, catalogue=CATALOGUE)))
 
     def looks_again(self, asked: dict[str, datetime] | None = None) -> int:
         async def run() -> int:

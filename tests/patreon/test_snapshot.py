@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import HeldBack, PlatformUnavailable
 from temple_ledger.domain.events import MembershipStarted
 from temple_ledger.domain.log_entry import entry_of_event
@@ -178,7 +179,7 @@ def test_what_somebody_else_told_the_log_counts(source: Source) -> None:
     ledger = LedgerScenario(source.feed.database)
     for user_id, tier in ((DISCORD, "Acolyte"), (OTHER_DISCORD, "Oracle")):
         started = MembershipStarted(user_id=user_id, occurred_at=START, source="patreon", tier=tier)
-        ledger.append([entry_of_event(started, event_id=uuid4())])
+        ledger.append([entry_of_event(started, event_id=uuid4(), catalogue=CATALOGUE)])
     ledger.catch_up()
     source.patreon.put(member_document(ACOLYTE))
     source.reconciles()
@@ -188,7 +189,7 @@ def test_what_somebody_else_told_the_log_counts(source: Source) -> None:
 def test_only_some_campaigns_say_nothing_of_what_others_told(source: Source) -> None:
     ledger = LedgerScenario(source.feed.database)
     started = MembershipStarted(user_id=DISCORD, occurred_at=START, source="patreon", tier="Acolyte")
-    ledger.append([entry_of_event(started, event_id=uuid4())])
+    ledger.append([entry_of_event(started, event_id=uuid4(), catalogue=CATALOGUE)])
     ledger.catch_up()
     source.applies(source.takes(whole=False))
     source.feed.then_told([STARTED])
@@ -199,7 +200,7 @@ def test_a_tier_that_somebody_appended_by_hand_is_put_right(source: Source) -> N
     source.patreon.put(member_document(ACOLYTE))
     ledger = LedgerScenario(source.feed.database)
     by_hand = MembershipStarted(user_id=DISCORD, occurred_at=at(days=1), source="manual", tier="Oracle")
-    ledger.append([entry_of_event(by_hand, event_id=uuid4())])
+    ledger.append([entry_of_event(by_hand, event_id=uuid4(), catalogue=CATALOGUE)])
     ledger.catch_up()
     assert classes(source.reconciles()) == [("missed event", DISCORD, "Oracle", "Acolyte")]
     assert source.feed.told()[-1] == (DISCORD, "changed", "Acolyte")
@@ -214,7 +215,7 @@ def test_a_snapshot_killed_between_two_chunks_goes_on(source: Source) -> None:
     with source.feed.database.connect(DatabaseRole.APPEND) as connection:
         from temple_ledger.infrastructure.ingestion.snapshots.apply import _chunk
 
-        _chunk(connection, PatreonSettling(), read_snapshot(connection, snapshot_id), 3)
+        _chunk(connection, PatreonSettling(), read_snapshot(connection, snapshot_id), 3, CATALOGUE)
     assert source.applies(snapshot_id).events == 5
     assert len(source.feed.told()) == 8
 

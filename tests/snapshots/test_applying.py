@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import HeldBack, UnknownName
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -29,7 +30,7 @@ STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def joined_entry(user_id: str) -> LogEntry:
-    return entry_of_event(joined(user_id, at(1)), event_id=UUID(int=int(user_id)))
+    return entry_of_event(joined(user_id, at(1)), event_id=UUID(int=int(user_id)), catalogue=CATALOGUE)
 
 
 def unknown(user_id: str) -> Finding:
@@ -40,7 +41,7 @@ def unknown(user_id: str) -> Finding:
 
 
 def gone(user_id: str) -> Finding:
-    entry = entry_of_event(left(user_id, at(2)), event_id=UUID(int=int(user_id)))
+    entry = entry_of_event(left(user_id, at(2)), event_id=UUID(int=int(user_id)), catalogue=CATALOGUE)
     return Finding(
         user_id, None, (FoundDifference(Difference.OURS_ONLY, "presence", "present", None, (entry,)),), loses=True
     )
@@ -74,14 +75,18 @@ def taken(database: Database, *findings: Finding, known: int = 100, complete: bo
 
 
 def applied(database: Database, snapshot_id: UUID, settled: Settled, *, confirmed: bool = False) -> AppliedSnapshot:
-    return apply_snapshot(database, settled, snapshot_id, by="ada", confirmed=confirmed, chunk=2)
+    return apply_snapshot(database, settled, snapshot_id, by="ada", confirmed=confirmed, chunk=2, catalogue=CATALOGUE)
 
 
 def test_findings_are_kept_in_order_and_counted_by_class(database: Database) -> None:
     snapshot_id = taken(database, unknown("1"), gone("2"), unknown("3"))
     with database.connect(DatabaseRole.READ) as connection:
         found = read_snapshot(connection, snapshot_id)
-        assert list(all_findings(connection, snapshot_id, page=2)) == [unknown("1"), gone("2"), unknown("3")]
+        assert list(all_findings(connection, snapshot_id, page=2, catalogue=CATALOGUE)) == [
+            unknown("1"),
+            gone("2"),
+            unknown("3"),
+        ]
     assert (found.differences, found.at_risk) == ({"unknown to us": 2, "in our ledger only": 1}, 1)
     assert found.applied_at is None
 

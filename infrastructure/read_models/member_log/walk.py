@@ -1,7 +1,7 @@
 """Every member of the log, one by one, beside the rows that are stored: in constant memory, in one snapshot."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, NamedTuple
 import psycopg
 from psycopg.sql import Composed
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -45,15 +45,25 @@ class Snapshot(NamedTuple):
     tables: Connection
 
 
+def snapshot_connection(database: Database, *, application: str) -> Connection:
+    """Each of its transactions sees one state of the database."""
+    connection = database.connect(DatabaseRole.READ, application=application, autocommit=False)
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    return connection
+
+
 @contextmanager
-def one_snapshot(database: Database, *, application: str) -> Iterator[Snapshot]:
-    with (
-        database.connect(DatabaseRole.READ, application=application, autocommit=False) as tables,
-        database.connect(DatabaseRole.READ, application=application, autocommit=False) as log,
-    ):
+def one_snapshot(log: Connection, tables: Connection) -> Iterator[Snapshot]:
+    """A transaction on both, which are idle snapshot connections; it ends with the block."""
+    try:
         share_snapshot(tables, log)
         set_for_transaction(log, "work_mem", "128MB")
         yield Snapshot(log, tables)
+    finally:
+        for connection in (log, tables):
+            # one that is broken has no transaction left to end
+            with suppress(psycopg.Error):
+                connection.rollback()
 
 
 def walk(
@@ -63,7 +73,7 @@ def walk(
     upto: Position,
     skipped: frozenset[Position],
     parked: Mapping[str, Position] = MappingProxyType({}),
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> Generator[Walked[State], None, None]:
     """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)
@@ -84,15 +94,15 @@ def _walk(
     frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)))
     sides = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
-        events = before_parked(without(skipped, log.take(user_id)), parked.get(user_id))
-        stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
-        place = frontiers.take(user_id)
+        events = before_parked(without(skipped, log.rows_of(user_id)), parked.get(user_id))
+        stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.rows_of(user_id))}
+        place = frontiers.rows_of(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None
         yield Walked(user_id, fold.whole_of_known(events), StoredRows(stored, frontier))
 
 
 class _Grouped:
-    """A stream of (user_id, rows), ordered by user_id, taken when its user comes."""
+    """A stream of (user_id, rows), ordered by user_id, read when its user comes."""
 
     def __init__(self, groups: Iterator[tuple[str, Sequence[Any]]]) -> None:
         self._groups = groups
@@ -103,7 +113,7 @@ class _Grouped:
     def _step(self) -> None:
         self.next, self._rows = next(self._groups, (None, ()))
 
-    def take(self, user_id: str) -> Sequence[Any]:
+    def rows_of(self, user_id: str) -> Sequence[Any]:
         if self.next != user_id:
             return ()
         rows = self._rows

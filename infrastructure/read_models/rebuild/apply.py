@@ -33,9 +33,9 @@ from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
 
 FEW_MEMBERS: Final = 10
-"""So many may always change: of a small community, a share says little."""
+"""So many may always change: in a small community, a share means little."""
 FOLDED_AT_A_TIME: Final = 200
-"""Folded between two statements: an open transaction that says nothing for long is ended by the database."""
+"""Folded between two statements: an open transaction that is idle for long is ended by the database."""
 
 Connection = psycopg.Connection[Any]
 
@@ -72,6 +72,7 @@ def apply_members(
     position: Position,
     shown: ShownDifference,
     limit: Limit,
+    by: str,
     reason: str | None,
 ) -> AppliedRebuild:
     """Raises Refused when more members than *limit* would change, counting those whose change was not shown."""
@@ -100,12 +101,12 @@ def apply_members(
             connection.execute(statement(name), {"projection": projection.name, "user_ids": only})
         connection.execute(statement("rebuild_failure_put"), {"projection": projection.name})
         passed += _count_log(connection, upto, after=position)
-        _finish(connection, projection, checkpoint, upto, passed, 0, number, reason)
+        _finish(connection, projection, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)
 
 
 def apply_counts(
-    connection: Connection, tally: Tally, position: Position, shown: ShownDifference, reason: str | None
+    connection: Connection, tally: Tally, position: Position, shown: ShownDifference, by: str, reason: str | None
 ) -> AppliedRebuild:
     passed = _count_log(connection, position)
     before = counted(connection, tally)
@@ -120,7 +121,7 @@ def apply_counts(
         put_in_place(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
         passed += _count_log(connection, upto, after=position)
-        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, reason)
+        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, by, reason)
     return AppliedRebuild(upto, 0)
 
 
@@ -168,6 +169,7 @@ def _finish(
     passed: int,
     counted: int,
     changed: int,
+    by: str,
     reason: str | None,
 ) -> None:
     if before.state is ProjectionState.TRIGGER:
@@ -180,7 +182,7 @@ def _finish(
         "after": {"position": position, "version": projection.version, "passed": passed},
         "changed": changed,
     }
-    record(connection, "replay", projection.name, reason=reason, details=details)
+    record(connection, "replay", projection.name, by=by, reason=reason, details=details)
 
 
 def _move_checkpoint(
@@ -208,7 +210,7 @@ def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) ->
     """The trigger would go on by the rules that it has. Raises Refused."""
     if checkpoint.state is ProjectionState.TRIGGER and checkpoint.version != projection.version:
         raise Refused(
-            f"the trigger keeps rows of version {checkpoint.version} of {projection.name}, this code has version "
+            f"the trigger maintains rows of version {checkpoint.version} of {projection.name}, this code has version "
             f"{projection.version}; with the version before, run: temple trigger disable; then migrate and replay"
         )
 

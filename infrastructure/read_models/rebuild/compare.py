@@ -13,10 +13,10 @@ from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.rebuilt_tables import members_that_differ
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.table_queries import count_members, stored_counts
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.drift import Drift, member_drift, tally_drift
 from temple_ledger.projections.member_projection import MemberProjection
@@ -52,7 +52,7 @@ class ShownDifference:
         """How many members get other rows."""
         return len(self.members) + self.new_members
 
-    def take(self, user_id: str, drifts: Sequence[Drift], each: Each) -> None:
+    def add(self, user_id: str, drifts: Sequence[Drift], each: Each) -> None:
         if not drifts:
             self.moved.add(user_id)
             return
@@ -87,11 +87,11 @@ def compare_members(
         stored = tables.rows_of_members(connection, projection.tables, page)
         rebuilt = rebuilt_rows(connection, projection, page)
         for user_id in page:
-            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]), each)
+            shown.add(user_id, drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]), each)
     for page in in_pages(sorted(touched), MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)
         for user_id, folded, _ in fold_members(connection, projection, catalogue, page, checkpoint.position):
-            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], folded.rows), each)
+            shown.add(user_id, drifts_of(projection, user_id, stored[user_id], folded.rows), each)
     return shown
 
 
@@ -101,7 +101,7 @@ def compare_counts(
     shown = ShownDifference(checkpoint.epoch, checkpoint.position)
     stored = stored_counts(connection, tally.table)
     rebuilt = stored_counts(connection, shadow_of(tally.table))
-    skipped = PostgresTransaction(connection).exceptions(tally.name).skipped
+    skipped = read_exceptions(connection, tally.name).skipped
     newer = recount(connection, tally, after=position, upto=checkpoint.position, skipped=skipped)
     for key, number in newer.increments.items():
         rebuilt[key] = rebuilt.get(key, 0) + number

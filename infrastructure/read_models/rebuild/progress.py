@@ -11,8 +11,8 @@ from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.processor import Projection
 
 Connection = psycopg.Connection[Any]
@@ -20,7 +20,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """The rebuild is ours. `resumed` says that an earlier one had been killed and its rows are used."""
+    """The rebuild is ours. `resumed`: an earlier one had been killed, and its rows are used."""
 
     position: Position
     resumed: bool
@@ -56,7 +56,7 @@ class RunningRebuild:
 
 
 def claim(connection: Connection, projection: Projection) -> Claim:
-    """Takes the rebuild of this projection for as long as *connection* lives.
+    """Claims the rebuild of this projection for as long as *connection* lives.
 
     Raises Refused when somebody else is at it, or the log stays undecided.
     """
@@ -146,11 +146,12 @@ def require_same_left_out(connection: Connection, projection: Projection) -> Non
     row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
     if row is None or row[2] != _left_out(connection, projection):
         raise Refused(
-            f"what {projection.name} leaves out was changed while it was rebuilt; run the replay again, it begins anew"
+            f"what {projection.name} leaves out was changed while it was rebuilt; run the replay again, "
+            "it starts from the beginning"
         )
 
 
 def _left_out(connection: Connection, projection: Projection) -> str:
     """What a rebuild leaves out, in a word that changes whenever that does."""
-    skipped = PostgresTransaction(connection).exceptions(projection.name).skipped
+    skipped = read_exceptions(connection, projection.name).skipped
     return ",".join(map(str, sorted(skipped)))

@@ -1,10 +1,10 @@
-"""Repair: only what drifted is folded again and put in place; a plan until somebody says apply."""
+"""Repair: only what drifted is folded again and put in place; only a plan until it is applied."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
@@ -50,9 +50,10 @@ def repair(
     projection: Projection,
     verified: Verified,
     *,
+    by: str,
     reason: str,
     most_members: int = MOST_MEMBERS,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> Repaired:
     """Puts right what *verified* found, at the checkpoint as it is now; in one transaction, entered in the journal.
 
@@ -77,7 +78,7 @@ def repair(
         if repaired.members or repaired.count:
             details["count"] = repaired.count
             repaired.operation = record(
-                transaction.connection, "repair", projection.name, reason=reason, details=details
+                transaction.connection, "repair", projection.name, by=by, reason=reason, details=details
             )
     return repaired
 

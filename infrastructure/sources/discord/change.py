@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID, uuid5
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.events import MemberJoined, MemberLeft, RoleAdded, RoleRemoved
 from temple_ledger.domain.instant import format_instant
@@ -41,7 +42,7 @@ class GuildChange(NamedTuple):
 
 def entry_of_change(change: GuildChange) -> LogEntry:
     event, notes = _event(change)
-    return entry_of_event(event, event_id=change.event_id, notes={**notes, **change.notes})
+    return entry_of_event(event, event_id=change.event_id, notes={**notes, **change.notes}, catalogue=CATALOGUE)
 
 
 def attributed_later(change: GuildChange, attribution: Attribution) -> GuildChange:

@@ -17,7 +17,6 @@ from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, 
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
-from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
 from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.running import announce_running
@@ -26,6 +25,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import catalogue
 
 MOST_DAYS: Final = 45
 
@@ -152,7 +152,7 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
             outcome = {"applied": False}
     with reading(session.database) as connection:
         taken = read_snapshot(connection, snapshot_id)
-        findings = list(islice(all_findings(connection, snapshot_id), limit or None))
+        findings = list(islice(all_findings(connection, snapshot_id, catalogue=catalogue()), limit or None))
         directory = read_directory(connection)
     _show(session, taken, findings, directory, outcome, as_json=as_json)
     if outcome.get("held"):
@@ -195,7 +195,7 @@ def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, notifier: 
 
     try:
         done = apply_discord_snapshot(
-            session.database, snapshot_id, by=whoever_runs_this(), confirmed=confirmed, notifier=notifier
+            session.database, snapshot_id, by=session.operator, confirmed=confirmed, notifier=notifier
         )
     except HeldBack as held:
         return {"applied": False, "held": str(held)}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.events import RoleCreated, RoleDeleted, RoleRenamed
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
 from temple_ledger.infrastructure.sources.discord.change import SOURCE, id_of
@@ -75,7 +76,9 @@ def deleted(
     name = "" if known is None else known.name
     event = RoleDeleted(user_id=GUILD, occurred_at=at, source=SOURCE, role=role, name=name or None)
     told = {} if by is None else {"audit_entry": by.entry_id, **({} if by.actor is None else {"by": by.actor})}
-    entry = entry_of_event(event, event_id=id_of(f"role_delete:{guild}:{role}"), notes={**told, **(notes or {})})
+    entry = entry_of_event(
+        event, event_id=id_of(f"role_delete:{guild}:{role}"), notes={**told, **(notes or {})}, catalogue=CATALOGUE
+    )
     return Renewed((GuildRole(role, name, at),), (entry,))
 
 
@@ -93,13 +96,15 @@ def _one(
         created = RoleCreated(
             user_id=GUILD, occurred_at=min(at, drawn_at(role.role)), source=SOURCE, role=role.role, name=name
         )
-        entry = entry_of_event(created, event_id=id_of(f"role_create:{guild}:{role.role}"), notes=notes)
+        entry = entry_of_event(
+            created, event_id=id_of(f"role_create:{guild}:{role.role}"), notes=notes, catalogue=CATALOGUE
+        )
     elif known.deleted_at is not None:
         again = RoleCreated(user_id=GUILD, occurred_at=at, source=SOURCE, role=role.role, name=name)
-        entry = entry_of_event(again, event_id=id_of(f"{key}:again:{role.role}"), notes=notes)
+        entry = entry_of_event(again, event_id=id_of(f"{key}:again:{role.role}"), notes=notes, catalogue=CATALOGUE)
     elif known.name != role.name:
         renamed = RoleRenamed(user_id=GUILD, occurred_at=at, source=SOURCE, role=role.role, name=name)
-        entry = entry_of_event(renamed, event_id=id_of(f"{key}:name:{role.role}"), notes=notes)
+        entry = entry_of_event(renamed, event_id=id_of(f"{key}:name:{role.role}"), notes=notes, catalogue=CATALOGUE)
     else:
         return Renewed()
     return Renewed((role,), (entry,))

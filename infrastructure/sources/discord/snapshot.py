@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.instant import format_instant, parse_instant
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
@@ -75,7 +76,14 @@ def apply_discord_snapshot(
 ) -> AppliedSnapshot:
     """What waits in the inbox has to be translated by then. Raises what `apply_snapshot` raises."""
     applied = apply_snapshot(
-        database, DiscordSettling(), snapshot_id, by=by, confirmed=confirmed, notifier=notifier, chunk=chunk
+        database,
+        DiscordSettling(),
+        snapshot_id,
+        by=by,
+        catalogue=CATALOGUE,
+        confirmed=confirmed,
+        notifier=notifier,
+        chunk=chunk,
     )
     with (
         database_errors("applying a snapshot"),

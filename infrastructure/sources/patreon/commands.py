@@ -15,7 +15,6 @@ from temple_ledger.infrastructure.ingestion.snapshots.apply import apply_snapsho
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
-from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.factory import client as make_client
 from temple_ledger.infrastructure.sources.patreon.mismatches_command import mismatches
@@ -27,6 +26,7 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_rows
 from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import catalogue
 
 Result = TypeVar("Result")
 
@@ -73,7 +73,7 @@ def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: 
     taken = _asked(session, lambda client: _take(session, client))
     with reading(session.database) as connection:
         found = read_snapshot(connection, taken)
-        rows = rows_of(list(islice(all_findings(connection, taken), limit or None)))
+        rows = rows_of(list(islice(all_findings(connection, taken, catalogue=catalogue()), limit or None)))
     outcome = _apply(session, found, confirmed=confirm) if apply else {"applied": False}
     _show(session, found, rows, outcome, as_json=as_json)
     if outcome.get("held"):
@@ -111,10 +111,18 @@ async def _take(session: Session, client: PatreonClient) -> UUID:
 
 
 def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, Any]:
-    settling, by = PatreonSettling(), whoever_runs_this()
+    settling, by = PatreonSettling(), session.operator
     try:
         with Notifier(session.database) as notifier:
-            done = apply_snapshot(session.database, settling, found.id, by=by, confirmed=confirmed, notifier=notifier)
+            done = apply_snapshot(
+                session.database,
+                settling,
+                found.id,
+                by=by,
+                catalogue=catalogue(),
+                confirmed=confirmed,
+                notifier=notifier,
+            )
     except HeldBack as held:
         return {"applied": False, "held": str(held)}
     return {"applied": True, "appended": done.events, "conflicts": done.conflicts}

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.events import (
     MembershipChanged,
     MembershipDeclined,
@@ -41,7 +42,7 @@ def membership_event(
     tier = None if now.tier is None else title_of(now.tier)
     event = _kind(before, now)(user_id=user_id, occurred_at=occurred_at, source=SOURCE, tier=tier)
     notes = _notes(now) | ({} if reconciled is None else {"reconciled": str(reconciled)})
-    entry = entry_of_event(event, event_id=transition_id, notes=notes)
+    entry = entry_of_event(event, event_id=transition_id, notes=notes, catalogue=CATALOGUE)
     tier_id = None if now.tier is None else now.tier.id
     return entry, PublishedTier(user_id, now.standing, tier_id, tier, transition_id, entry.timestamp)
 
