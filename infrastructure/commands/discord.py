@@ -119,15 +119,21 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
 @command.command("snapshot")
 @click.option("--apply", is_flag=True, help="Append what is missing. Without it, differences are only shown.")
 @click.option("--confirm", is_flag=True, help="Apply it also where many would depart or lose a role.")
+@click.option(
+    "--accept-count",
+    is_flag=True,
+    help="Apply it also where Discord counts many more members than it listed: its count is approximate.",
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(0), help="Show so many at most; 0: all.")
 @as_json
 @click.pass_obj
-def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
+def snapshot_(session: Session, apply: bool, confirm: bool, accept_count: bool, limit: int, as_json: bool) -> int:
     """Compare what Discord says of everybody with what the ledger holds.
 
     The audit log is read back first, so that it is known who made a change that nobody saw. With --apply the
-    differences are appended, as events marked with the snapshot's id. Held back when not everybody came, or when
-    more than 5 % of the members, or more than 20, would depart or lose a role: look at them, then add --confirm.
+    differences are appended, as events marked with the snapshot's id. It is held back when more than 5 % of the
+    members, or more than 20, would depart or lose a role: look at them, then add --confirm. It is also held back when
+    Discord lists many fewer members than it counts: if the list is right, add --accept-count.
 
     \b
     Examples:
@@ -149,7 +155,7 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
             snapshot_id = _asked(session, work)
             if apply:
                 translate_all(session.database, notifier)
-                outcome = _applied(session, snapshot_id, confirmed=confirm, notifier=notifier)
+                outcome = _applied(session, snapshot_id, notifier, confirmed=confirm, count_accepted=accept_count)
             else:
                 outcome = {"applied": False}
         with reading(session.database) as connection:
@@ -192,13 +198,20 @@ def _is_listening(session: Session) -> bool:
         return any(each.ended_at is None for each in gateway_sessions(connection, 1))
 
 
-def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, notifier: Notifier) -> dict[str, Any]:
+def _applied(
+    session: Session, snapshot_id: UUID, notifier: Notifier, *, confirmed: bool, count_accepted: bool
+) -> dict[str, Any]:
     from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
     from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot
 
     try:
         done = apply_discord_snapshot(
-            session.database, snapshot_id, by=whoever_runs_this(), confirmed=confirmed, notifier=notifier
+            session.database,
+            snapshot_id,
+            by=whoever_runs_this(),
+            confirmed=confirmed,
+            count_accepted=count_accepted,
+            notifier=notifier,
         )
     except HeldBack as held:
         return {"applied": False, "held": str(held)}

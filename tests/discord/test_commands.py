@@ -65,17 +65,36 @@ def test_a_snapshot_that_takes_much_needs_a_word(temple: Typed, guild: TrueGuild
 
 
 @pytest.mark.usefixtures("bot")
-def test_an_incomplete_snapshot_is_refused_whatever_is_confirmed(
+def test_a_count_that_is_far_off_holds_a_snapshot_back_until_the_list_is_accepted(
     temple: Typed,  # noqa: F811
     guild: TrueGuild,
     fake: FakeDiscord,
 ) -> None:
     people(guild, 3)
     fake.counted_members = 500
-    for flags in ([], ["--apply"], ["--apply", "--confirm"]):
+    shown = temple("discord", "snapshot")
+    assert shown.code == 3
+    assert "4 members (about 500 counted by Discord)" in shown.stdout
+    assert "temple discord snapshot --apply --accept-count" in shown.stderr
+    for flags in ([], ["--confirm"]):
+        held = temple("discord", "snapshot", "--apply", *flags)
+        assert held.code == 5
+        assert "4 members came, and Discord counts about 500" in held.stderr
+        assert "--accept-count" in held.stderr
+    done = temple("discord", "snapshot", "--apply", "--accept-count", "--json")
+    assert (done.code, done.data["applied"], done.data["members"], done.data["counted"]) == (0, True, 4, 500)
+
+
+@pytest.mark.usefixtures("bot")
+def test_an_incomplete_snapshot_is_refused_whatever_is_confirmed(
+    temple: Typed,  # noqa: F811
+    guild: TrueGuild,
+) -> None:
+    guild.members.clear()
+    for flags in ([], ["--apply"], ["--apply", "--confirm", "--accept-count"]):
         ended = temple("discord", "snapshot", *flags)
         assert ended.code == 5
-        assert "4 members came, and Discord counts about 500" in ended.stderr
+        assert "no members came" in ended.stderr
 
 
 @pytest.mark.usefixtures("bot")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -248,6 +249,35 @@ def test_the_bot_leaving_or_an_outage_takes_nothing_from_anybody(world: World) -
         world.line.send([Dispatch("GUILD_DELETE", {"id": world.guild.id, **more})])
     world.drain()
     assert set(world.folded(ada).roles) == {oracle}
+
+
+def test_a_guest_leaves_no_trace_but_in_the_inbox(world: World) -> None:
+    guest = world.guild.draw()
+    before = rows(world, "select count(*) from webhook_audit_log")
+    for arrives in (False, True):
+        world.line.send(world.guild.guest_is_there(guest, arrives=arrives))
+        world.guild.wait(5)
+    world.line.send(world.guild.guest_is_gone(guest))
+    world.drain()
+    assert rows(world, "select count(*) from webhook_audit_log") == before
+    assert rows(world, f"select present from discord_member where user_id = '{guest}'") == [(False,)]
+    world.guild.wait(60)
+    assert world.catch_up().events == 0
+
+
+def test_a_join_that_is_sent_again_days_later_leaves_the_grant_as_it_was(world: World) -> None:
+    ada, (oracle, _) = someone(world), world.guild.roles
+    world.line.send(world.guild.change_roles(ada, add=[oracle]))
+    world.drain()
+    before = world.folded(ada)
+    world.guild.wait(4 * 86_400)
+    world.line.send(world.guild.joins_again_they_say(ada, later=timedelta(days=3)))
+    world.guild.wait(5)
+    world.line.send(world.guild.rename(ada, "again"))
+    world.drain()
+    world.guild.wait(60)
+    assert world.catch_up().events == 0
+    assert world.folded(ada) == before
 
 
 def history(world: World) -> None:

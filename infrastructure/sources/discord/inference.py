@@ -62,7 +62,7 @@ def conclude(
     deleted: Mapping[str, datetime] | None = None,
 ) -> Conclusion:
     """*attributions* are those of this member that nothing has used; *deleted* says when roles were deleted."""
-    if is_out_of_date(member, seen):
+    if is_out_of_date(member, seen) or is_of_a_guest(member, seen):
         return Conclusion(_sighted(member, seen))
     return _Inference(guild, member, seen, attributions, feed, deleted or {}).told()
 
@@ -96,6 +96,14 @@ def alternating(held: bool, entries: Iterable[Attribution]) -> list[Attribution]
         elif taken:
             taken[-1] = entry
     return taken
+
+
+def is_of_a_guest(member: GuildMember, seen: Sighting) -> bool:
+    """Whoever joined has a joined_at; guests of a voice channel have none, and REST does not list them.
+
+    A member whose frame lacks it for another reason stays a member; that one became a guest, a snapshot shows.
+    """
+    return seen.present and seen.joined_at is None and (seen.guest or not member.present)
 
 
 def latest_frame(attribution: Attribution) -> datetime:
@@ -144,9 +152,10 @@ class _Inference:
             self._stay_ends()
         if stay_is_new:
             self._stay_begins()
-        if seen.present and seen.roles is not None:
-            self._roles_are(seen.roles - self._deleted.keys())
         joined_at = seen.joined_at if stay_is_new else member.joined_at or seen.joined_at
+        if seen.present and seen.roles is not None:
+            self._roles_are(seen.roles - self._deleted.keys(), joined_at)
+        repeated = None if stay_is_new or not seen.present else self._repeated_join_at()
         after = replace(
             _sighted(member, seen),
             known=True,
@@ -155,12 +164,24 @@ class _Inference:
             roles=self._roles,
             last_event_at=self._last,
             observed_at=_observed(member, seen),
+            repeated_join_at=repeated,
         )
         return Conclusion(after, tuple(self._changes), tuple(self._without_effect()))
 
     def _is_same_stay(self) -> bool:
-        before, now = self._member.joined_at, self._seen.joined_at
-        return before is None or now is None or now <= before + SAME_STAY
+        before, now = self._member.repeated_join_at or self._member.joined_at, self._seen.joined_at
+        return before is None or now is None or now <= before + SAME_STAY or self._is_repeated_join()
+
+    def _is_repeated_join(self) -> bool:
+        """Discord sends joins again, days later too. Whoever comes back has no role yet, so a join with all the roles
+        of before is none."""
+        before = self._member.roles - self._deleted.keys()
+        return self._member.present and self._seen.arrives and bool(before) and before <= (self._seen.roles or set())
+
+    def _repeated_join_at(self) -> datetime | None:
+        if not self._is_repeated_join():
+            return self._member.repeated_join_at
+        return max(filter(None, (self._seen.joined_at, self._member.repeated_join_at)), default=None)
 
     def _stay_ends(self) -> None:
         """Everything that entries tell of the stay happened: there is no state after it that could say otherwise."""
@@ -185,8 +206,7 @@ class _Inference:
         self._tell([GuildChange(self._member.user_id, "join", at, self._join_key(), notes=self._notes())])
         self._roles = frozenset()
 
-    def _roles_are(self, wanted: frozenset[str]) -> None:
-        joined_at = self._seen.joined_at or self._member.joined_at
+    def _roles_are(self, wanted: frozenset[str], joined_at: datetime | None) -> None:
         told = [each for each in self._of_stay(joined_at, self._seen.at + SKEW) if each.direction != "leave"]
         by_role: dict[str, list[Attribution]] = {}
         for each in told:
@@ -321,7 +341,7 @@ class _Inference:
 
     def _join_key(self) -> str:
         seen, member = self._seen, self._member
-        again = member.known and not member.present and self._is_same_stay()
+        again = member.last_event_at is not None and not member.present and self._is_same_stay()
         if seen.joined_at is None or again:
             return f"{seen.key}:join"
         return f"join:{self._guild}:{member.user_id}:{_second(seen.joined_at)}"

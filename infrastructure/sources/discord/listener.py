@@ -235,9 +235,8 @@ class Listener:
         members = f"snapshot {done.snapshot.id}: {done.snapshot.members:,} members"
         self._say(f"{members}, {found}" if found else f"{members}, nothing was missed")
         if done.held is not None:
-            self._say(
-                f"not applied: {done.held} (temple discord snapshot --apply --confirm); listening goes on without it"
-            )
+            by_hand = "" if done.held.flag is None else f" (temple discord snapshot --apply {done.held.flag})"
+            self._say(f"not applied: {done.held}{by_hand}; listening goes on without it")
         elif done.applied is not None and done.applied.events:
             self._say(f"{done.applied.events:,} events appended")
         self._caught_up(done)

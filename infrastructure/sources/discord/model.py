@@ -9,10 +9,11 @@ Direction = Literal["add", "remove", "leave", "delete"]
 
 @dataclass(frozen=True)
 class GuildMember:
-    """What the source last said. Of somebody we never heard of, nothing is `known`.
+    """What was last observed of a user; nothing is `known` of one who never appeared. A guest is known and not present.
 
     `joined_at` is when the stay began that goes on, or the last one. `last_event_at` is the time of the last event that
-    was derived, `seen_at` when the last frame came, `observed_at` when a frame or a snapshot told what is known.
+    was derived, `seen_at` when the last frame came, `observed_at` when a frame or a snapshot showed this state.
+    `repeated_join_at` is the later joined_at of a join that Discord sent again within the stay.
     """
 
     user_id: str
@@ -23,14 +24,16 @@ class GuildMember:
     last_event_at: datetime | None = None
     seen_at: datetime | None = None
     observed_at: datetime | None = None
+    repeated_join_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Sighting:
     """The full state of a member at one moment, as a frame or a snapshot has it.
 
-    `key` tells this sight from every other one; `snapshot` is the snapshot's id, None of a frame. `arrives`: the frame
-    says that somebody joined. `roles` None: it says nothing about them.
+    `key` is different for each sighting; `snapshot` is the snapshot's id, None of a frame. `arrives`: the frame
+    says that somebody joined. `roles` None: it says nothing about them. `guest`: it is marked as a guest's, who is in
+    a voice channel without being a member.
     """
 
     at: datetime
@@ -41,6 +44,7 @@ class Sighting:
     snapshot: str | None = None
     arrives: bool = False
     how: str | None = None
+    guest: bool = False
 
 
 @dataclass(frozen=True)

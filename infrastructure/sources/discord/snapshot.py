@@ -25,7 +25,7 @@ from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.change import SOURCE, GuildChange, entry_of_change
 from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable
 from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame, snowflake
-from temple_ledger.infrastructure.sources.discord.inference import CLOSED_AFTER, Conclusion, conclude
+from temple_ledger.infrastructure.sources.discord.inference import CLOSED_AFTER, Conclusion, conclude, is_of_a_guest
 from temple_ledger.infrastructure.sources.discord.model import GuildMember, Sighting
 from temple_ledger.infrastructure.sources.discord.rest import PAGE, Rest
 from temple_ledger.infrastructure.sources.discord.roles import GUILD, GuildRole, Renewed, renewed, role_of
@@ -35,10 +35,6 @@ from temple_ledger.infrastructure.sources.discord.translator import seen_in
 
 Connection = psycopg.Connection[Any]
 Clock = Callable[[], datetime]
-
-MISSING_SHARE: Final = 0.02
-MISSING_MEMBERS: Final = 10
-"""Discord's own count is approximate: fewer than it says by more than this, and the snapshot is not complete."""
 
 
 def _now() -> datetime:
@@ -70,12 +66,20 @@ def apply_discord_snapshot(
     *,
     by: str,
     confirmed: bool = False,
+    count_accepted: bool = False,
     notifier: Notifier | None = None,
     chunk: int = 500,
 ) -> AppliedSnapshot:
     """What waits in the inbox has to be translated by then. Raises what `apply_snapshot` raises."""
     applied = apply_snapshot(
-        database, DiscordSettling(), snapshot_id, by=by, confirmed=confirmed, notifier=notifier, chunk=chunk
+        database,
+        DiscordSettling(),
+        snapshot_id,
+        by=by,
+        confirmed=confirmed,
+        count_accepted=count_accepted,
+        notifier=notifier,
+        chunk=chunk,
     )
     with (
         database_errors("applying a snapshot"),
@@ -146,7 +150,7 @@ class _Comparing:
             raise DiscordUnavailable("the pages of members do not go on; try again")
         last = max(new, key=by_number)
         self._compare(sorted({*self._ours(self._last, last, None), *new}, key=by_number), new, at)
-        self._members += len(new)
+        self._members += sum(each.joined_at is not None for each in new.values())
         self._last = last
         return last
 
@@ -156,12 +160,19 @@ class _Comparing:
         while ours := self._ours(after, None, PAGE):
             self._compare(ours, {}, self._clock())
             after = ours[-1]
-        note = self._what_is_missing(counted)
-        self._taking.finish(self._clock(), members=self._members, known=self._known, complete=note is None, note=note)
+        note = self._what_is_missing()
+        self._taking.finish(
+            self._clock(),
+            members=self._members,
+            known=self._known,
+            complete=note is None,
+            note=note,
+            counted=counted or None,
+        )
 
-    def _what_is_missing(self, counted: int) -> str | None:
-        if not self._members or counted - self._members > max(MISSING_MEMBERS, MISSING_SHARE * counted):
-            return f"{self._members:,} members came, and Discord counts about {counted:,}"
+    def _what_is_missing(self) -> str | None:
+        if not self._members:
+            return "no members came"
         return "no roles came, and there were some" if self._no_roles else None
 
     def _seen(self, member: Mapping[str, Any], at: datetime) -> Sighting:
@@ -185,8 +196,12 @@ class _Comparing:
             )
 
     def _findings(self, pairs: Sequence[tuple[MemberRecord, Sighting]]) -> Iterator[Finding]:
-        for known, seen in pairs:
-            before = known.member
+        for known, sighting in pairs:
+            before, seen = known.member, sighting
+            if is_of_a_guest(before, seen):
+                if not before.present:
+                    continue
+                seen = self._unseen(before.user_id, seen.at)
             observed_before = (before.present, before.roles, before.joined_at)
             if observed_before == (seen.present, seen.roles, seen.joined_at) and not known.attributions:
                 continue
@@ -200,7 +215,9 @@ class _Comparing:
                 )
 
     def _loses(self, before: GuildMember, seen: Sighting) -> bool:
-        return before.present and (not seen.present or not before.roles - self._deleted_before <= (seen.roles or set()))
+        """Whoever has no joined_at was a guest, once taken for a member: that one leaving puts nothing at risk."""
+        joined = before.present and before.joined_at is not None
+        return joined and (not seen.present or not before.roles - self._deleted_before <= (seen.roles or set()))
 
     def _compare_roles(self, guild: str, roles: Sequence[Mapping[str, Any]], at: datetime) -> Mapping[str, datetime]:
         """Roles that are not there any more, and since when."""

@@ -179,10 +179,12 @@ def _known(
     last_event_at: datetime | None,
     seen_at: datetime | None,
     observed_at: datetime | None,
+    repeated_join_at: datetime | None,
     attributions: Sequence[Mapping[str, Any]] | None,
 ) -> MemberRecord:
+    times = (last_event_at, seen_at, observed_at, repeated_join_at)
     member = (
-        GuildMember(user_id, True, present, joined_at, frozenset(roles or ()), last_event_at, seen_at, observed_at)
+        GuildMember(user_id, True, present, joined_at, frozenset(roles or ()), *times)
         if known
         else GuildMember(user_id)
     )
@@ -198,6 +200,7 @@ def _member_row(member: GuildMember) -> dict[str, Any]:
         "last_event_at": _text(member.last_event_at),
         "seen_at": _text(member.seen_at),
         "observed_at": _text(member.observed_at),
+        "repeated_join_at": _text(member.repeated_join_at),
     }
 
 

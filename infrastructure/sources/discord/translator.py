@@ -54,6 +54,9 @@ FrameRule = Callable[[FrameContext], Sequence[LogEntry]]
 ENDED_AT_ONCE: Final = 10_000
 """Holders of a deleted role whose role is ended in one transaction."""
 
+IS_GUEST: Final = 1 << 4
+"""The flag of a member object that belongs to nobody who joined."""
+
 REMEMBERED: Final = timedelta(days=1)
 """How long a change waits for the entry that explains it; the window is far shorter, a backfill may come later."""
 
@@ -113,12 +116,14 @@ class DiscordTranslator:
 
 
 def seen_in(data: Mapping[str, Any], at: datetime, key: str, *, snapshot: str | None = None) -> Sighting:
-    """A member object, as frames and REST have it. Raises Unreadable."""
-    return Sighting(at, key, True, joined_at_of(data), snowflakes(data, "roles"), snapshot)
+    """A member object, as frames and REST have it. Raises UnreadableFrame."""
+    flags = data.get("flags")
+    guest = isinstance(flags, int) and bool(flags & IS_GUEST)
+    return Sighting(at, key, True, joined_at_of(data), snowflakes(data, "roles"), snapshot, guest=guest)
 
 
 def joined_at_of(data: Mapping[str, Any]) -> datetime | None:
-    """None of guests. Raises Unreadable."""
+    """None where it says nothing, as of guests. Raises UnreadableFrame."""
     text = data.get("joined_at")
     if text is None:
         return None
