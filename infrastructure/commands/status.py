@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.processes.running import running_processes
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
+from temple_ledger.infrastructure.sources.discord.health import DiscordHealth, discord_health
 from temple_ledger.infrastructure.sources.patreon.health import PatreonHealth, patreon_health
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
@@ -51,6 +52,7 @@ class LedgerStatus:
     projections: Sequence[ProjectionStatus]
     prepared: Sequence[tuple[str, float]]
     sources: Sequence[SourceHealth]
+    discord: DiscordHealth
     patreon: PatreonHealth
     verified: Sequence[StoredVerification]
 
@@ -150,6 +152,7 @@ def read_ledger(connection: Connection) -> LedgerStatus:
         projections=projections,
         prepared=prepared,
         sources=sources(connection),
+        discord=discord_health(connection),
         patreon=patreon_health(connection),
         verified=latest(connection, [each.name for each in projections]),
     )
@@ -175,7 +178,7 @@ def _troubles(ledger: LedgerStatus) -> Iterator[Trouble]:
             )
     for source in ledger.sources:
         yield from _source_troubles(source)
-    for sentence, command in ledger.patreon.sentences:
+    for sentence, command in (*ledger.discord.sentences, *ledger.patreon.sentences):
         yield Trouble(sentence, command)
     for gid, age in ledger.prepared:
         yield Trouble(
@@ -212,6 +215,7 @@ def _print_json(screen: Screen) -> None:
             "patrons_without_discord": ledger.patrons,
             "parked": ledger.parked,
             "sources": [each._asdict() for each in ledger.sources],
+            "discord": ledger.discord._asdict(),
             "patreon": _patreon_data(ledger.patreon),
             "verified": [asdict(each) for each in ledger.verified],
         }

@@ -122,6 +122,26 @@ def test_what_discord_says_no_to_is_one_sentence(temple: Typed, verb: str) -> No
 
 
 @pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize("verb", ["listen", "backfill", "snapshot"])
+def test_a_bot_that_was_removed_is_one_sentence_and_status_goes_on_showing_it(
+    temple: Typed,  # noqa: F811
+    guild: TrueGuild,
+    verb: str,
+) -> None:
+    assert temple("discord", "backfill").code == 0
+    assert temple("status", "--json").data["discord"]["removed_at"] is None
+    guild.remove_bot()
+    ended = temple("discord", verb)
+    assert (ended.code, len(ended.stderr.strip().splitlines())) == (1, 1)
+    assert f"the bot is not in guild {guild.id} any more" in ended.stderr
+    shown = temple("status")
+    assert f"the bot is not in guild {guild.id} any more" in shown.stdout
+    guild.invite_bot()
+    assert temple("discord", "backfill").code == 0
+    assert "any more" not in temple("status").stdout
+
+
+@pytest.mark.usefixtures("bot")
 def test_another_guild_and_no_token_are_refused(temple: Typed, guild: TrueGuild) -> None:  # noqa: F811
     assert temple("discord", "backfill").code == 0
     other = temple("discord", "snapshot", TEMPLE_DISCORD_GUILD="42")
@@ -152,6 +172,7 @@ def test_sigterm_ends_the_listener_with_everything_kept(
     _, said = process.communicate(timeout=20)
     assert process.returncode == 0, said
     assert "frames kept" in said
+    assert "voice" not in said
     assert fake.close_codes == [1000]
     with database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select how from discord_session").fetchall() == [("stopped",)]

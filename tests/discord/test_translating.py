@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.sources.discord import translator
 from temple_ledger.infrastructure.sources.discord.change import id_of
+from temple_ledger.infrastructure.sources.discord.health import discord_health
 from tests.discord.world import World, new_guild
 from tests.fakes.discord_guild import Dispatch
 from tests.killed import Moment, run_killed
@@ -245,10 +246,68 @@ def test_names_of_people_stay_in_the_inbox(world: World) -> None:
 def test_the_bot_leaving_or_an_outage_takes_nothing_from_anybody(world: World) -> None:
     ada, (oracle, _) = someone(world), world.guild.roles
     world.line.send(world.guild.change_roles(ada, add=[oracle]))
-    for more in ({"unavailable": True}, {}):
-        world.line.send([Dispatch("GUILD_DELETE", {"id": world.guild.id, **more})])
+    world.line.send([world.guild.outage(), world.guild.remove_bot()])
     world.drain()
     assert set(world.folded(ada).roles) == {oracle}
+
+
+def states(world: World) -> tuple[bool, bool]:
+    """Removed, unavailable."""
+    world.drain()
+    found = discord_health(world._connection)
+    assert found.guild == world.guild.id
+    return found.removed_at is not None, found.unavailable_since is not None
+
+
+def test_a_removal_and_an_outage_are_two_states_and_each_ends_when_the_guild_is_back(world: World) -> None:
+    assert states(world) == (False, False)
+    world.line.send([world.guild.outage()])
+    assert states(world) == (False, True)
+    world.line.send([world.guild.guild_create()])
+    assert states(world) == (False, False)
+    world.line.send([world.guild.remove_bot()])
+    assert states(world) == (True, False)
+    world.line.send([world.guild.invite_bot()])
+    assert states(world) == (False, False)
+
+
+def test_a_guild_that_comes_back_unavailable_is_still_away(world: World) -> None:
+    world.line.send([world.guild.outage()])
+    world.line.send([Dispatch("GUILD_CREATE", {"id": world.guild.id, "unavailable": True})])
+    assert states(world) == (False, True)
+    assert discord_health(world._connection).unavailable_since == world.guild.now
+
+
+def test_since_when_it_lasts_is_when_it_was_first_said(world: World) -> None:
+    world.line.send([world.guild.remove_bot()])
+    since = world.guild.now
+    world.guild.wait(60)
+    world.line.send([world.guild.remove_bot()])
+    assert states(world) == (True, False)
+    assert discord_health(world._connection).removed_at == since
+
+
+def test_a_session_that_begins_without_the_guild_says_that_the_bot_was_removed(world: World) -> None:
+    world.line.cut()
+    world.guild.remove_bot()
+    world.line.open()
+    assert states(world) == (True, False)
+    world.line.cut()
+    world.guild.invite_bot()
+    world.line.open()
+    assert states(world) == (False, False)
+
+
+def test_a_session_that_begins_during_an_outage_does_not_end_it(world: World) -> None:
+    world.line.send([world.guild.outage()])
+    world.line.send([Dispatch("READY", {"session_id": "next", "guilds": [{"id": world.guild.id}]})])
+    assert states(world) == (False, True)
+
+
+def test_that_another_guild_is_gone_says_nothing_about_ours(world: World) -> None:
+    world.line.send([Dispatch("GUILD_DELETE", {"id": "42"})])
+    assert states(world) == (False, False)
+    assert [note for *_, note in world.notes()] == ["of another guild than this ledger's"]
 
 
 def test_a_guest_leaves_no_trace_but_in_the_inbox(world: World) -> None:

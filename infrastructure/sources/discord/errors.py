@@ -11,6 +11,10 @@ class DiscordRefuses(LedgerError):
     """Answered, and said no: trying again changes nothing until somebody has changed something over there."""
 
 
+class NotInGuild(DiscordRefuses):
+    """The bot is not in the guild: Discord says nothing about it."""
+
+
 class OtherGuild(Refused):
     def __init__(self, ours: str, other: str) -> None:
         super().__init__(f"this ledger is about guild {ours}, and takes one only: {other} needs a ledger of its own")

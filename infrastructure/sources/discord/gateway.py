@@ -14,6 +14,7 @@ import structlog
 
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.sources.discord.frames import WANTED, UnreadableFrame, delivery_of, frame_of
+from temple_ledger.infrastructure.sources.discord.voice import hide_voice_notices
 
 log = structlog.get_logger("temple.discord")
 
@@ -26,6 +27,7 @@ class Collector(discord.Client):
     """Gives each delivery to *take*, which must not wait."""
 
     def __init__(self, take: Callable[[Delivery], None], *, clock: Callable[[], datetime] = _now) -> None:
+        hide_voice_notices()
         super().__init__(
             intents=discord.Intents(guilds=True, members=True, moderation=True),
             enable_debug_events=True,

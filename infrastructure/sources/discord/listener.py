@@ -8,21 +8,35 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import discord
+import psycopg
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.in_thread import in_thread
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.backfill import now
 from temple_ledger.infrastructure.sources.discord.catch_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
-from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable, OtherGuild
+from temple_ledger.infrastructure.sources.discord.errors import (
+    DiscordRefuses,
+    DiscordUnavailable,
+    NotInGuild,
+    OtherGuild,
+)
 from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
 from temple_ledger.infrastructure.sources.discord.frame_writer import FrameWriter
+from temple_ledger.infrastructure.sources.discord.frames import frame_of
 from temple_ledger.infrastructure.sources.discord.gate import GatedWorker
 from temple_ledger.infrastructure.sources.discord.gateway import Collector
+from temple_ledger.infrastructure.sources.discord.guild_state import (
+    GuildState,
+    sentence,
+    state_after_delete,
+    store_guild_state,
+)
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
 
@@ -130,7 +144,7 @@ class Listener:
             kept=lambda _: worker.wake(),
         )
         writer.start()
-        client = Collector(self._frames.put, clock=self._clock)
+        client = Collector(self._receive, clock=self._clock)
         try:
             await self._until_stopped(client, gate, writer, notifier, begun, stop)
         finally:
@@ -139,6 +153,14 @@ class Listener:
             if writer.lost or self._frames.refused:
                 log.error("frames lost", frames=writer.lost + self._frames.refused)
         return Listened(writer.count, writer.lost + self._frames.refused)
+
+    def _receive(self, delivery: Delivery) -> None:
+        """In the gateway's loop."""
+        self._frames.put(delivery)
+        if delivery.kind == "GUILD_DELETE" and (frame := frame_of(delivery.body)) is not None:
+            guild = str(frame.data.get("id"))
+            if guild == self._guild:
+                self._say(sentence(state_after_delete(frame.data), guild))
 
     async def _until_stopped(
         self,
@@ -152,7 +174,7 @@ class Listener:
         with sentences("who the bot is"):
             await client.login(self._token)
         rest = DiscordRest(client)
-        guild = await guild_of(self._database, self._guild, rest)
+        guild = self._guild = await guild_of(self._database, self._guild, rest)
         self._say(f"listening to guild {guild}")
         tasks = [
             asyncio.create_task(_connect(client)),
@@ -243,18 +265,20 @@ class Listener:
 
 
 async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
-    """The guild of this ledger; the only one that the bot is in, where nothing says which. Raises OtherGuild."""
+    """The guild of this ledger; the only one that the bot is in, where nothing says which.
 
-    def claimed(guild: str | None) -> str | None:
+    Raises OtherGuild, and NotInGuild, which `temple status` shows from then on.
+    """
+
+    def stored(work: Callable[[psycopg.Connection[Any]], Result]) -> Result:
         with (
             database_errors("looking for the guild"),
             database.connect(DatabaseRole.APPEND, application="temple discord") as connection,
         ):
-            if guild is None:
-                return observed.surroundings(connection).guild
-            return observed.claim_guild(connection, guild, now())
+            return work(connection)
 
-    guild = wanted or await in_thread(claimed, None)
+    ours = await in_thread(stored, lambda connection: observed.surroundings(connection).guild)
+    guild = wanted or ours
     if guild is None:
         guilds = await rest.guilds()
         if len(guilds) != 1:
@@ -264,9 +288,18 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
                 else "the bot is in more than one guild: say which by TEMPLE_DISCORD_GUILD"
             )
         guild = guilds[0]
-    ours = await in_thread(claimed, guild)
+    if ours is not None and ours != guild:
+        raise OtherGuild(ours, guild)
+    is_in = await rest.is_in(guild)
+    if not is_in and ours is None:
+        raise NotInGuild(f"the bot is not in guild {guild}: invite it, or set TEMPLE_DISCORD_GUILD to the one it is in")
+    state: GuildState = "listed" if is_in else "removed"
+    await in_thread(stored, lambda connection: store_guild_state(connection, state, now()))
+    if not is_in:
+        raise NotInGuild(sentence("removed", guild))
+    ours = await in_thread(stored, lambda connection: observed.claim_guild(connection, guild, now()))
     if ours != guild:
-        raise OtherGuild(str(ours), guild)
+        raise OtherGuild(ours, guild)
     return guild
 
 

@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.audit_log import attributions_of
 from temple_ledger.infrastructure.sources.discord.change import SOURCE, GuildChange, attributed_later, entry_of_change
 from temple_ledger.infrastructure.sources.discord.frames import Frame, UnreadableFrame, frame_of, snowflake, snowflakes
+from temple_ledger.infrastructure.sources.discord.guild_state import state_after_delete, store_guild_state
 from temple_ledger.infrastructure.sources.discord.inference import TICK, conclude, role_deleted
 from temple_ledger.infrastructure.sources.discord.model import Attribution, GuildMember, Sighting
 from temple_ledger.infrastructure.sources.discord.roles import Renewed, renewed, role_of
@@ -61,7 +62,8 @@ REMEMBERED: Final = timedelta(days=1)
 """How long a change waits for the entry that explains it; the window is far shorter, a backfill may come later."""
 
 _ABOUT_MEMBERS: Final = frozenset({"GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE", "GUILD_BAN_ADD"})
-_NOTHING: Final = frozenset({"RESUMED", "RATE_LIMITED", "GUILD_DELETE", "GUILD_BAN_REMOVE"})
+_OF_GUILDS: Final = frozenset({"GUILD_CREATE", "GUILD_DELETE"})
+_NOTHING: Final = frozenset({"RESUMED", "RATE_LIMITED", "GUILD_BAN_REMOVE"})
 
 
 class DiscordTranslator:
@@ -96,19 +98,20 @@ class DiscordTranslator:
             return Translation(state=Outcome.SET_ASIDE, note="no dispatch")
         if frame.kind == "READY":
             _begins(connection, delivery.origin, delivery.received_at)
+            _guilds_are(connection, frame.data.get("guilds"), delivery.received_at)
             return Translation()
         if frame.kind in _NOTHING:
             return Translation()
         said = _FRAME_RULES.get(frame.kind)
         if said is None:
             return Translation(state=Outcome.SET_ASIDE, note="a kind that nothing is derived from")
-        guild = snowflake(frame.data, "id" if frame.kind == "GUILD_CREATE" else "guild_id")
+        guild = snowflake(frame.data, "id" if frame.kind in _OF_GUILDS else "guild_id")
         known = None
         if frame.kind in _ABOUT_MEMBERS:
             around, known = observed.around_member(connection, snowflake(frame.data, "user", "id"))
         else:
             around = observed.surroundings(connection)
-        if around.guild is None:
+        if around.guild is None and frame.kind != "GUILD_DELETE":
             around = around._replace(guild=observed.claim_guild(connection, guild, delivery.received_at))
         if guild != around.guild:
             return Translation(state=Outcome.SET_ASIDE, note="of another guild than this ledger's")
@@ -135,6 +138,15 @@ def joined_at_of(data: Mapping[str, Any]) -> datetime | None:
 
 def _begins(connection: Connection, session: str | None, at: datetime) -> None:
     connection.execute(statement("discord_feed_begun"), {"session": session, "at": at})
+
+
+def _guilds_are(connection: Connection, listed: Any, at: datetime) -> None:
+    """A session begins with the guilds that the bot is in."""
+    guild = observed.surroundings(connection).guild
+    if guild is None or not isinstance(listed, list):
+        return
+    is_in = any(isinstance(each, Mapping) and each.get("id") == guild for each in listed)
+    store_guild_state(connection, "listed" if is_in else "removed", at)
 
 
 def _observe(told: FrameContext, known: MemberRecord, seen: Sighting) -> Sequence[LogEntry]:
@@ -177,7 +189,10 @@ def explain(connection: Connection, told: Sequence[Attribution]) -> list[LogEntr
 
 
 def _guild_is(told: FrameContext) -> Sequence[LogEntry]:
-    """Sent when a session begins, and when the guild is back after an outage: what was in between is not told."""
+    """Sent when a session begins, and when the guild is back after an outage: what was in between is not sent."""
+    if told.frame.data.get("unavailable") is True:
+        return _guild_is_gone(told)
+    store_guild_state(told.connection, "available", told.at)
     _begins(told.connection, None, told.at)
     listed = told.frame.data.get("roles")
     roles = [role_of(role) for role in listed if isinstance(role, Mapping)] if isinstance(listed, list) else []
@@ -191,6 +206,12 @@ def _guild_is(told: FrameContext) -> Sequence[LogEntry]:
             if by is not None:
                 found += directory.deleted(told.guild, role, role.role, at=by.at, by=by)
     return _keep_roles(told.connection, found)
+
+
+def _guild_is_gone(told: FrameContext) -> Sequence[LogEntry]:
+    """Nobody loses anything: what became of the members is not known until the bot is back."""
+    store_guild_state(told.connection, state_after_delete(told.frame.data), told.at)
+    return ()
 
 
 def _role_is(told: FrameContext) -> Sequence[LogEntry]:
@@ -239,6 +260,7 @@ def _ended(guild: str, member: GuildMember, role: str, deleted_at: datetime) -> 
 
 _FRAME_RULES: Final[Mapping[str, FrameRule]] = {
     "GUILD_CREATE": _guild_is,
+    "GUILD_DELETE": _guild_is_gone,
     "GUILD_MEMBER_ADD": _member_is,
     "GUILD_MEMBER_UPDATE": _member_is,
     "GUILD_MEMBER_REMOVE": _member_is_gone,
