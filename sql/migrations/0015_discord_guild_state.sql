@@ -10,6 +10,9 @@ alter table discord_feed
 comment on column discord_feed.removed_at is 'since when the bot is not in the guild any more; null: it is';
 comment on column discord_feed.unavailable_since is 'since when Discord has an outage of the guild; null: it has none';
 
+alter table discord_role add column deletion_entry varchar(20) collate "C";
+comment on column discord_role.deletion_entry is 'the entry of the audit log that says who deleted it; null: none yet';
+
 alter table discord_member add column repeated_join_at timestamptz;
 comment on column discord_member.joined_at is
     'when the stay began that goes on, or that ended last; null: not known, or never a member, as a guest is';

@@ -10,6 +10,9 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.store import store
+from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.role import RoleEnding, role_history
 from temple_ledger.infrastructure.sources.discord import translator
 from temple_ledger.infrastructure.sources.discord.change import id_of
 from temple_ledger.infrastructure.sources.discord.health import discord_health
@@ -186,6 +189,52 @@ def test_a_deleted_role_ends_for_every_holder_a_part_at_a_time(world: World, mon
     assert {(each.user_id, each.at) for each in ends} == {(user_id, deleted_at) for user_id in people}
     assert len(ends) == 5
     assert all(set(world.folded(user_id).roles) == {seeker} for user_id in people)
+
+
+@pytest.mark.parametrize("entries", ["before", "after", "late"])
+def test_who_deleted_a_role_is_named_whenever_the_entry_comes(world: World, entries: str) -> None:
+    ada, (oracle, _) = someone(world), world.guild.roles
+    world.line.send(world.guild.change_roles(ada, add=[oracle]))
+    world.line.send(world.guild.delete_role(oracle), entries=entries)
+    deleted_at = world.guild.now
+    world.drain()
+    world.guild.wait(20)
+    world.line.hand_over_late(backwards=False)
+    world.drain()
+    world.read_back()
+    world.guild.wait(60)
+    world.catch_up()
+    deletions = rows(world, "select timestamp, metadata ->> 'by' from webhook_audit_log where action = 'deleted'")
+    assert deletions == (
+        [(deleted_at, world.guild.moderator)]
+        if entries == "before"
+        else [(deleted_at, None), (deleted_at, world.guild.moderator)]
+    )
+    with snapshot(world.database) as connection:
+        granted, ended = role_history(connection, oracle, AsOf())
+    assert (granted.granted_by, ended.ending) == (world.guild.moderator, RoleEnding.ROLE_DELETED)
+    assert ended.ended_by == world.guild.moderator
+
+
+def test_live_attribution_is_one_step_of_a_roles_history(world: World) -> None:
+    ada, (oracle, _) = someone(world), world.guild.roles
+    give, take = {oracle}, set[str]()
+    for change in (give, take, give):
+        world.line.send(world.guild.change_roles(ada, add=change, remove=give - change), entries="late")
+        world.guild.wait(5)
+    world.line.send(world.guild.kick(ada), entries="late")
+    world.drain()
+    world.guild.wait(5)
+    world.line.hand_over_late(backwards=False)
+    world.drain()
+    with snapshot(world.database) as connection:
+        steps = role_history(connection, oracle, AsOf())
+    assert [(each.change.value, each.ending, each.granted_by or each.ended_by) for each in steps] == [
+        ("granted", None, world.guild.moderator),
+        ("ended", "removed", world.guild.moderator),
+        ("granted", None, world.guild.moderator),
+        ("ended", "left", world.guild.moderator),
+    ]
 
 
 def test_the_directory_follows_the_names_of_roles(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.events import RoleCreated, RoleDeleted, RoleRenamed
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
-from temple_ledger.infrastructure.sources.discord.change import SOURCE, id_of
+from temple_ledger.infrastructure.sources.discord.change import SOURCE, id_of, key_of_attribution
 from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame, snowflake
 from temple_ledger.infrastructure.sources.discord.model import Attribution
 from temple_ledger.infrastructure.sources.discord.snowflake import drawn_at
@@ -22,6 +22,7 @@ class GuildRole(NamedTuple):
     role: str
     name: str
     deleted_at: datetime | None = None
+    deletion_entry: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,24 @@ def deleted(
         return Renewed()
     name = "" if known is None else known.name
     event = RoleDeleted(user_id=GUILD, occurred_at=at, source=SOURCE, role=role, name=name or None)
-    told = {} if by is None else {"audit_entry": by.entry_id, **({} if by.actor is None else {"by": by.actor})}
-    entry = entry_of_event(event, event_id=id_of(f"role_delete:{guild}:{role}"), notes={**told, **(notes or {})})
-    return Renewed((GuildRole(role, name, at),), (entry,))
+    explained = {} if by is None else _explained(by)
+    entry = entry_of_event(event, event_id=id_of(_deletion_key(guild, role)), notes={**explained, **(notes or {})})
+    return Renewed((GuildRole(role, name, at, None if by is None else by.entry_id),), (entry,))
+
+
+def deletion_attributed(guild: str, role: GuildRole, at: datetime, by: Attribution) -> LogEntry:
+    """The deletion again, at the same time, with the one who did it: an event is never edited."""
+    event = RoleDeleted(user_id=GUILD, occurred_at=at, source=SOURCE, role=role.role, name=role.name or None)
+    notes = {**_explained(by), "attributes": str(id_of(_deletion_key(guild, role.role)))}
+    return entry_of_event(event, event_id=id_of(key_of_attribution(by)), notes=notes)
+
+
+def _deletion_key(guild: str, role: str) -> str:
+    return f"role_delete:{guild}:{role}"
+
+
+def _explained(by: Attribution) -> dict[str, str]:
+    return {"audit_entry": by.entry_id, **({} if by.actor is None else {"by": by.actor})}
 
 
 def _one(

@@ -146,7 +146,13 @@ def known_roles(connection: Connection) -> dict[str, GuildRole]:
 def keep_roles(connection: Connection, roles: Iterable[GuildRole]) -> None:
     for role in roles:
         connection.execute(
-            statement("discord_role_keep"), {"role_id": role.role, "name": role.name, "deleted_at": role.deleted_at}
+            statement("discord_role_keep"),
+            {
+                "role_id": role.role,
+                "name": role.name,
+                "deleted_at": role.deleted_at,
+                "deletion_entry": role.deletion_entry,
+            },
         )
 
 
@@ -154,6 +160,14 @@ def deletion_of(connection: Connection, role: str) -> Attribution | None:
     """The entry that says who deleted the role, and when."""
     row = connection.execute(statement("discord_role_deletion"), {"role_id": role}).fetchone()
     return None if row is None else Attribution(row[0], "", "delete", role, row[1], row[2], None, row[3])
+
+
+def take_deletion(connection: Connection, attribution: Attribution) -> GuildRole | None:
+    """The deleted role, if no entry has said yet who deleted it."""
+    row = connection.execute(
+        statement("discord_role_deletion_take"), {"role_id": attribution.role, "entry_id": attribution.entry_id}
+    ).fetchone()
+    return None if row is None else GuildRole(attribution.role, row[0], row[1], attribution.entry_id)
 
 
 def claim_guild(connection: Connection, guild: str, at: datetime) -> str:

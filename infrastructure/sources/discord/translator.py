@@ -180,12 +180,23 @@ def explain(connection: Connection, told: Sequence[Attribution]) -> list[LogEntr
     """Keeps the entries; the events of changes that were recorded before anybody said who made them."""
     entries: list[LogEntry] = []
     for attribution in observed.keep_attributions(connection, told):
+        if attribution.direction == "delete":
+            entries += _deletion_explained(connection, attribution)
+            continue
         change = observed.take_change(connection, attribution)
         if change is not None:
             explained = attributed_later(change, attribution)
             observed.use_attributions(connection, [(attribution, explained.event_id)])
             entries.append(entry_of_change(explained))
     return entries
+
+
+def _deletion_explained(connection: Connection, by: Attribution) -> list[LogEntry]:
+    role = observed.take_deletion(connection, by)
+    if role is None or role.deleted_at is None:
+        return []
+    guild = observed.surroundings(connection).guild or ""
+    return [directory.deletion_attributed(guild, role, role.deleted_at, by)]
 
 
 def _guild_is(told: FrameContext) -> Sequence[LogEntry]:
