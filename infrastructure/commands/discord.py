@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 @click.group("discord")
 def command() -> None:
-    """What Discord tells: frames as they come, and what was missed.
+    """What Discord sends: frames as they come, and what was missed.
 
     The bot needs a token in TEMPLE_DISCORD_TOKEN (or a secret file), the intent SERVER MEMBERS, switched on in the
     developer portal, and in the guild the permission View Audit Log.
@@ -43,17 +43,17 @@ def command() -> None:
 @command.command("listen")
 @click.pass_obj
 def listen(session: Session) -> int:
-    """Keep every frame about members and roles, and translate them into events.
+    """Store every frame about members and roles, and translate them into events.
 
     When a session begins, it reads the audit log back, takes a snapshot and applies it, unless the guard holds it
-    back: then it says so and goes on. While the database is away, frames wait in memory. Ctrl-C or SIGTERM lets it
-    keep what waits, and end.
+    back: then it says so and goes on. While the database is away, frames wait in memory. On Ctrl-C or SIGTERM it stores
+    what waits, and ends.
 
     \b
     Examples:
       temple discord listen
     \b
-    Exit codes: 0 stopped; 1 Discord says no (token, intent), or frames were lost; 4 no database, or
+    Exit codes: 0 stopped; 1 Discord says no (token, intent, not in the guild), or frames were lost; 4 no database, or
     Discord not reached; 5 the ledger is about another guild, or the database does not fit this version.
     """
     from temple_ledger.infrastructure.sources.discord.listener import Listener
@@ -71,10 +71,10 @@ def listen(session: Session) -> int:
             tell_service_manager("READY=1")
             listened = listener.run()
             tell_service_manager("STOPPING=1")
-        session.say(f"ended; {plural(listened.frames, 'frame')} kept")
+        session.say(f"ended; {plural(listened.frames, 'frame')} stored")
         if listened.lost:
             session.say(
-                f"{plural(listened.lost, 'frame')} could not be kept; what they told is looked for at the next start"
+                f"{plural(listened.lost, 'frame')} could not be stored; the next start looks for what was in them"
             )
             return ExitCode.FAILED
         return ExitCode.OK
@@ -85,14 +85,14 @@ def listen(session: Session) -> int:
 @click.option(
     "--days",
     type=click.IntRange(1, MOST_DAYS),
-    help=f"So far back, also where it was read before; Discord keeps {MOST_DAYS} days.  [default: the last entry read]",
+    help=f"So far back, also where it was read before; Discord has {MOST_DAYS} days.  [default: the last entry read]",
 )
 @as_json
 @click.pass_obj
 def backfill_(session: Session, days: int | None, as_json: bool) -> int:
     """Read the audit log back: who gave and took roles, kicked and banned.
 
-    Entries say who did what; what a member is, frames and snapshots say. So entries of changes that nobody saw wait
+    Entries say who did what; what a member is, frames and snapshots say. So entries of changes that were missed wait
     for the next snapshot. One that was cut short goes on where it was.
 
     \b
@@ -128,9 +128,9 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
 @as_json
 @click.pass_obj
 def snapshot_(session: Session, apply: bool, confirm: bool, accept_count: bool, limit: int, as_json: bool) -> int:
-    """Compare what Discord says of everybody with what the ledger holds.
+    """Compare all members that Discord lists with the ledger.
 
-    The audit log is read back first, so that it is known who made a change that nobody saw. With --apply the
+    The audit log is read back first, so that missed changes have an actor. With --apply the
     differences are appended, as events marked with the snapshot's id. It is held back when more than 5 % of the
     members, or more than 20, would depart or lose a role: look at them, then add --confirm. It is also held back when
     Discord lists many fewer members than it counts: if the list is right, add --accept-count.

@@ -118,7 +118,7 @@ def test_what_discord_says_no_to_is_one_sentence(temple: Typed, verb: str) -> No
     assert ended.stderr.strip().endswith("Discord does not accept the token: set TEMPLE_DISCORD_TOKEN to the bot's")
     away = temple("discord", verb, TEMPLE_DISCORD_API_URL="http://127.0.0.1:9")
     assert away.code == 4
-    assert "can not reach Discord" in away.stderr
+    assert "cannot reach Discord" in away.stderr
 
 
 @pytest.mark.usefixtures("bot")
@@ -171,7 +171,7 @@ def test_sigterm_ends_the_listener_with_everything_kept(
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 0, said
-    assert "frames kept" in said
+    assert "frames stored" in said
     assert "voice" not in said
     assert fake.close_codes == [1000]
     with database.connect(DatabaseRole.READ) as connection:

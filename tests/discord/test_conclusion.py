@@ -42,8 +42,10 @@ def gone(when: float = 0, *, snapshot: str | None = None) -> Sighting:
 def entry(direction: Direction, role: str, when: float, *, heard: bool = True, session: str = "s1") -> Attribution:
     how = "kick" if direction == "leave" else None
     entry_id = str(int(first_of(at(when))) + 1)
-    heard_at = at(when) if heard else None
-    return Attribution(entry_id, ADA, direction, role, BOB, None, how, at(when), heard_at, session if heard else None)
+    received_at = at(when) if heard else None
+    return Attribution(
+        entry_id, ADA, direction, role, BOB, None, how, at(when), received_at, session if heard else None
+    )
 
 
 def told(found: Conclusion) -> list[tuple[str, str, str | None]]:
@@ -109,9 +111,11 @@ def test_of_two_entries_of_one_direction_the_later_one_counts() -> None:
 
 def test_entries_that_were_heard_far_too_late_tell_nothing_of_their_own() -> None:
     """Their frames came in time, and were told."""
-    late = [replace(entry(direction, "a", -100 + number), heard_at=at(-40)) for number, direction in enumerate(TOGGLE)]
+    late = [
+        replace(entry(direction, "a", -100 + number), received_at=at(-40)) for number, direction in enumerate(TOGGLE)
+    ]
     assert concluded(member(), frame(), *late).changes == ()
-    assert len(concluded(member(), frame(), *[replace(each, heard_at=each.at) for each in late]).changes) == 2
+    assert len(concluded(member(), frame(), *[replace(each, received_at=each.at) for each in late]).changes) == 2
 
 
 def test_entries_that_were_only_read_back_wait_for_their_frames_while_the_session_goes_on() -> None:
@@ -201,7 +205,7 @@ def test_a_guest_is_no_member_and_what_a_guest_does_is_no_event() -> None:
     for before in (GuildMember(ADA), replace(member(), present=False)):
         for arrives in (False, True):
             found = concluded(before, replace(sight, arrives=arrives))
-            assert (found.changes, found.member.present, found.member.known) == ((), False, True)
+            assert (found.changes, found.member.present, found.member.recorded) == ((), False, True)
     guest = concluded(GuildMember(ADA), sight).member
     assert told(concluded(guest, gone(when=5))) == []
 
@@ -282,7 +286,7 @@ def test_a_snapshot_marks_what_it_finds() -> None:
         id_of(f"reconcile:x:{ADA}:remove:a"),
         id_of(f"reconcile:x:{ADA}:add:b"),
     ]
-    assert found.member.seen_at == at(-3600)
+    assert found.member.last_frame_at == at(-3600)
 
 
 def test_an_entry_between_two_stays_is_used_once() -> None:

@@ -10,7 +10,7 @@ from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.observability.metrics.platforms import discord_sessions
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, NotInGuild, OtherGuild
-from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffer
 from temple_ledger.infrastructure.sources.discord.health import discord_health
 from temple_ledger.infrastructure.sources.discord.listener import FATAL, Listener
 from temple_ledger.infrastructure.sources.discord.rest import logged_in, pointed_at
@@ -153,7 +153,7 @@ def test_a_snapshot_waits_for_frames_that_the_database_has_not_taken_in_yet(
     oracle, _ = guild.roles
     (ada,) = people(guild, 1)
     fake.held = {MEMBERS}
-    frames = WaitingFrames()
+    frames = FrameBuffer()
     with running(database, fake, frames=frames) as listening:
         listening.until(lambda: fake.was_asked(MEMBERS), "a snapshot is taken")
         with database.connect(DatabaseRole.OWNER, autocommit=False) as slow:
@@ -381,7 +381,7 @@ def test_a_second_guild_is_refused(database: Database, guild: TrueGuild, fake: F
 def test_it_ends_when_no_more_frames_fit_and_keeps_those_that_did(
     database: Database, guild: TrueGuild, fake: FakeDiscord
 ) -> None:
-    frames = WaitingFrames(most_frames=3)
+    frames = FrameBuffer(most_frames=3)
     ada, *_ = people(guild, 1)
     with running(database, fake, frames=frames) as listening:
         listening.until_caught_up()

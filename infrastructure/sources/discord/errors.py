@@ -8,7 +8,7 @@ class DiscordUnavailable(LedgerError):
 
 
 class DiscordRefuses(LedgerError):
-    """Answered, and said no: trying again changes nothing until somebody has changed something over there."""
+    """Discord answered no: trying again is useless until somebody has changed something there."""
 
 
 class NotInGuild(DiscordRefuses):

@@ -9,7 +9,7 @@ import psycopg
 from temple_ledger.infrastructure.database.statements import statement
 
 GuildState = Literal["available", "listed", "unavailable", "removed"]
-"""LISTED: the bot is in it, and whether Discord has an outage of it is not said."""
+"""`listed`: the bot is in it; whether Discord has an outage of it is unknown."""
 
 REMOVED: Final = "the bot is not in guild {guild} any more (it was removed, or the guild was deleted): invite it again"
 UNAVAILABLE: Final = "Discord has an outage of guild {guild}: nothing is received until it is back"

@@ -1,4 +1,4 @@
-"""The listener: the gateway, the writer, translating and catching up, in one process until it is told to stop."""
+"""The listener: the gateway, the writer, translating and catching up, in one process until it is stopped."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -26,11 +26,11 @@ from temple_ledger.infrastructure.sources.discord.errors import (
     NotInGuild,
     OtherGuild,
 )
-from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffer
 from temple_ledger.infrastructure.sources.discord.frame_writer import FrameWriter
 from temple_ledger.infrastructure.sources.discord.frames import frame_of
 from temple_ledger.infrastructure.sources.discord.gate import GatedWorker
-from temple_ledger.infrastructure.sources.discord.gateway import Collector
+from temple_ledger.infrastructure.sources.discord.gateway import GatewayClient
 from temple_ledger.infrastructure.sources.discord.guild_state import (
     GuildState,
     sentence,
@@ -64,7 +64,7 @@ FATAL: Final = {
 
 @dataclass(frozen=True)
 class Listened:
-    """What a listener did until it was told to stop."""
+    """What a listener did until it was stopped."""
 
     frames: int
     lost: int
@@ -81,7 +81,7 @@ class Listener:
         guild: str | None,
         say: Callable[[str], None],
         settle_seconds: float = SETTLE_SECONDS,
-        frames: WaitingFrames | None = None,
+        frames: FrameBuffer | None = None,
         caught_up: Callable[[CaughtUp], None] = lambda _: None,
         clock: Callable[[], datetime] = now,
     ) -> None:
@@ -90,7 +90,7 @@ class Listener:
         self._guild = guild
         self._say = say
         self._settle_seconds = settle_seconds
-        self._frames = WaitingFrames() if frames is None else frames
+        self._frames = FrameBuffer() if frames is None else frames
         self._caught_up = caught_up
         self._clock = clock
         self._stop: Callable[[], None] = lambda: None
@@ -98,7 +98,7 @@ class Listener:
         self._closings = 0
 
     def stop(self) -> None:
-        """Finish what is at hand, keep what waits, and end. Safe in a signal handler, and from any thread."""
+        """Finish what is at hand, store what waits, and end. Safe in a signal handler, and from any thread."""
         self._stopped = True
         self._stop()
 
@@ -141,10 +141,10 @@ class Listener:
             self._frames,
             before_begin=gate.close,
             begun=lambda: begins(gate.closings),
-            kept=lambda _: worker.wake(),
+            stored=lambda _: worker.wake(),
         )
         writer.start()
-        client = Collector(self._receive, clock=self._clock)
+        client = GatewayClient(self._receive, clock=self._clock)
         try:
             await self._until_stopped(client, gate, writer, notifier, begun, stop)
         finally:
@@ -164,7 +164,7 @@ class Listener:
 
     async def _until_stopped(
         self,
-        client: Collector,
+        client: GatewayClient,
         gate: GatedWorker,
         writer: FrameWriter,
         notifier: Notifier,
@@ -215,7 +215,7 @@ class Listener:
                             rest,
                             guild,
                             open_gate=lambda closings=closings: gate.open(closings),  # type: ignore[misc]
-                            kept=lambda: self._kept(writer),
+                            stored=lambda: self._stored(writer),
                             by=BY,
                             notifier=notifier,
                             settle_seconds=self._settle_seconds,
@@ -223,7 +223,7 @@ class Listener:
                         ),
                     )
                     if done is not None:
-                        self._tell(done)
+                        self._report(done)
                 except (DiscordUnavailable, DiscordRefuses, DatabaseUnavailable) as error:
                     self._say(f"{error}; listening goes on, and what was missed is looked for again in {pause:.0f} s")
                     with suppress(asyncio.TimeoutError):
@@ -231,8 +231,8 @@ class Listener:
                     begun.set()
                     pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
-    async def _kept(self, writer: FrameWriter) -> None:
-        """Until all that was received by now is kept, however slow the database is."""
+    async def _stored(self, writer: FrameWriter) -> None:
+        """Until all that was received by now is stored, however slow the database is."""
         came = self._frames.came
         while writer.done < came:  # noqa: ASYNC110 -- it is a thread
             await asyncio.sleep(POLL_SECONDS)
@@ -248,7 +248,7 @@ class Listener:
                     "once it is back, start again: what was missed is looked for then"
                 )
 
-    def _tell(self, done: CaughtUp) -> None:
+    def _report(self, done: CaughtUp) -> None:
         if done.refused is not None:
             self._say(f"{done.refused}; who changed what stays unknown until that is put right")
         if done.read_back is not None and done.read_back.explains:
@@ -312,7 +312,7 @@ async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Re
     finally:
         await _ended([working, waiting])
         if not working.cancelled():
-            working.exception()  # or else asyncio tells of it, though the next try will
+            working.exception()  # or else asyncio logs it, though the next try will
 
 
 async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
@@ -334,7 +334,7 @@ async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
         raise asyncio.CancelledError
 
 
-async def _connect(client: Collector) -> None:
+async def _connect(client: GatewayClient) -> None:
     """Raises DiscordRefuses where Discord says that trying again is in vain."""
     try:
         await client.connect()

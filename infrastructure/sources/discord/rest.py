@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 PAGE: Final = 1_000
 AUDIT_PAGE: Final = 100
 MOST_WAIT_SECONDS: Final = 300.0
-"""For one rate limit; a longer one is told, and not slept through."""
+"""For one rate limit; a longer one is an error, and not slept through."""
 
 
 class Counted(NamedTuple):
@@ -131,8 +131,8 @@ def sentences(what: str) -> Iterator[None]:
             f"Discord's rate limit holds for {error.retry_after:.0f} s more, asking for {what}; try again then"
         ) from None
     except (discord.Forbidden, discord.NotFound) as error:
-        raise DiscordRefuses(f"Discord refuses to tell {what}: HTTP {error.status}, code {error.code}") from None
+        raise DiscordRefuses(f"Discord does not show {what}: HTTP {error.status}, code {error.code}") from None
     except discord.HTTPException as error:
-        raise DiscordUnavailable(f"Discord failed to tell {what}: HTTP {error.status}; try again") from None
+        raise DiscordUnavailable(f"Discord failed to show {what}: HTTP {error.status}; try again") from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise DiscordUnavailable(f"can not reach Discord for {what} ({type(error).__name__}); try again") from None
+        raise DiscordUnavailable(f"cannot reach Discord for {what} ({type(error).__name__}); try again") from None

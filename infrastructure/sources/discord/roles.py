@@ -1,4 +1,4 @@
-"""The names of roles: what a list of them, or one of them, tells that was not known."""
+"""The names of roles: what is new in a list of them, or in one of them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class GuildRole(NamedTuple):
 
 @dataclass(frozen=True)
 class Renewed:
-    """The roles that are other than they were known, and the events of that."""
+    """The roles that are other than they were recorded, and the events of that."""
 
     roles: tuple[GuildRole, ...] = ()
     entries: tuple[LogEntry, ...] = ()
@@ -37,7 +37,7 @@ class Renewed:
 
 
 def role_of(data: Mapping[str, Any]) -> GuildRole:
-    """Raises Unreadable."""
+    """Raises UnreadableFrame."""
     name = data.get("name")
     if not isinstance(name, str):
         raise UnreadableFrame("role.name is no text")
@@ -47,33 +47,33 @@ def role_of(data: Mapping[str, Any]) -> GuildRole:
 
 def renewed(
     guild: str,
-    known: Mapping[str, GuildRole],
-    told: Iterable[GuildRole],
+    recorded: Mapping[str, GuildRole],
+    listed: Iterable[GuildRole],
     *,
     at: datetime,
     key: str,
     notes: Mapping[str, Any] | None = None,
 ) -> Renewed:
-    """*told* are roles that there are; *key* tells this telling from every other one."""
+    """*listed* are roles that there are; *key* is different for each list."""
     found = Renewed()
-    for role in told:
+    for role in listed:
         if role.role != guild:
-            found += _one(guild, known.get(role.role), role, at, key, notes)
+            found += _one(guild, recorded.get(role.role), role, at, key, notes)
     return found
 
 
 def deleted(
     guild: str,
-    known: GuildRole | None,
+    recorded: GuildRole | None,
     role: str,
     *,
     at: datetime,
     by: Attribution | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> Renewed:
-    if known is not None and known.deleted_at is not None:
+    if recorded is not None and recorded.deleted_at is not None:
         return Renewed()
-    name = "" if known is None else known.name
+    name = "" if recorded is None else recorded.name
     event = RoleDeleted(user_id=GUILD, occurred_at=at, source=SOURCE, role=role, name=name or None)
     explained = {} if by is None else _explained(by)
     entry = entry_of_event(event, event_id=id_of(_deletion_key(guild, role)), notes={**explained, **(notes or {})})
@@ -97,23 +97,23 @@ def _explained(by: Attribution) -> dict[str, str]:
 
 def _one(
     guild: str,
-    known: GuildRole | None,
+    recorded: GuildRole | None,
     role: GuildRole,
     at: datetime,
     key: str,
     notes: Mapping[str, Any] | None,
 ) -> Renewed:
     name = role.name or None
-    if known is None:
-        # an id says when it was drawn: the same whoever tells of the role first
+    if recorded is None:
+        # an id says when it was drawn: the same whatever names the role first
         created = RoleCreated(
             user_id=GUILD, occurred_at=min(at, drawn_at(role.role)), source=SOURCE, role=role.role, name=name
         )
         entry = entry_of_event(created, event_id=id_of(f"role_create:{guild}:{role.role}"), notes=notes)
-    elif known.deleted_at is not None:
+    elif recorded.deleted_at is not None:
         again = RoleCreated(user_id=GUILD, occurred_at=at, source=SOURCE, role=role.role, name=name)
         entry = entry_of_event(again, event_id=id_of(f"{key}:again:{role.role}"), notes=notes)
-    elif known.name != role.name:
+    elif recorded.name != role.name:
         renamed = RoleRenamed(user_id=GUILD, occurred_at=at, source=SOURCE, role=role.role, name=name)
         entry = entry_of_event(renamed, event_id=id_of(f"{key}:name:{role.role}"), notes=notes)
     else:
