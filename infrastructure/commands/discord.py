@@ -53,8 +53,9 @@ def listen(session: Session) -> int:
     Examples:
       temple discord listen
     \b
-    Exit codes: 0 stopped; 1 Discord says no (token, intent, not in the guild), or frames were lost; 4 no database, or
-    Discord not reached; 5 the ledger is about another guild, or the database does not fit this version.
+    Exit codes: 0 stopped; 1 Discord says no (token, intent, not in the guild), or frames were lost;
+    4 no database, or Discord not reached; 5 the ledger is about another guild, or the database does not
+    fit this version.
     """
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at

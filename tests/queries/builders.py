@@ -55,8 +55,10 @@ def now(database: Database) -> datetime:
 
 
 def append(ledger: LedgerScenario, event: Event, **notes: str) -> tuple[UUID, Position]:
-    """With *notes* as further metadata."""
+    """With *notes* as metadata, the event's own or further."""
     event_id = uuid4()
+    own = {name: value for name, value in notes.items() if name in type(event).model_fields}
+    event, notes = event.model_copy(update=own), {name: notes[name] for name in notes.keys() - own.keys()}
     with ledger.database.connect(DatabaseRole.APPEND) as connection:
         (outcome,) = append_within(connection, [entry_of_event(event, event_id=event_id, notes=notes)])
     return event_id, outcome.position
