@@ -1,6 +1,6 @@
 """Which row of the log is which event: stable names on one side, classes on the other.
 
-A stored event keeps the name and shape that it was written with. Where a shape changes, the catalogue's entry gets a
+A stored event has the name and shape that it was written with. If a shape changes, the catalogue's entry gets a
 higher version and an upcaster from each older one; rows are never edited.
 """
 
@@ -83,7 +83,7 @@ class EventType:
 
     @cached_property
     def _plain(self) -> PlainFields | None:
-        """None where decoding a row takes more than to look how long its texts are."""
+        """None if decoding a row needs more than the lengths of its texts."""
         return plain_fields(self.model) if self.version == 1 else None
 
     @cached_property
@@ -93,14 +93,14 @@ class EventType:
 
     @cached_property
     def decode(self) -> Callable[[Recorded], Event]:
-        """Gives the event of a row. Raises UndecodableEvent, with the field and the reason.
+        """Returns the event of a row. Raises UndecodableEvent, with the field and the reason.
 
-        Made once for each type: of a rebuild's time, looking these things up again for each row was a part.
+        Made once for each type: a lookup for each row showed in the time of a rebuild.
         """
         return self._checked if self._plain is None else plain_decoder(self.model, self._plain, self._checked)
 
     def surely_decodes(self, target: str | None, metadata: object) -> bool:
-        """Whether it can be seen at once that a row with these decodes, whose other columns are valid."""
+        """Whether a row with these, whose other columns are valid, certainly decodes; seen without decoding it."""
         return self._plain is not None and self._plain.fit(target, metadata)
 
     def payload_of(self, event: Event) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def _on_shapes(model: type[Event], function: Callable[[Payload], Payload]) -> Up
 
 
 class Catalogue:
-    """Every event type that this ledger knows, by name and by class. Raises EventMisdeclared for one name twice."""
+    """Every known event type, by name and by class. Raises EventMisdeclared for one name twice."""
 
     def __init__(self, types: Iterable[EventType]) -> None:
         self._by_name: dict[tuple[str, str], EventType] = {}
@@ -268,7 +268,7 @@ class Catalogue:
         )
 
     def decode(self, recorded: Recorded) -> Event:
-        """UnknownEvent for what is not in the catalogue. Raises UndecodableEvent."""
+        """An UnknownEvent if the type is not in the catalogue. Raises UndecodableEvent."""
         known = self._by_name.get((recorded.event_type, recorded.action))
         if known is not None:
             return known.decode(recorded)
@@ -304,4 +304,4 @@ CATALOGUE: Final = Catalogue(
         EventType("discord_role", "deleted", events.RoleDeleted),
     )
 )
-"""What Temple Ledger itself knows (source: the table of events in docs/events.md)."""
+"""The built-in event types; docs/events.md has the same table."""

@@ -187,7 +187,7 @@ def _has_mark(annotation: Any) -> bool:
 
 
 class UnknownEvent(Event):
-    """A row that the catalogue does not know: stored for a later version to read, ignored by folds."""
+    """A row whose type is not in the catalogue: ignored by folds, and left in the log for a later version."""
 
     event_type: str
     action: str

@@ -1,7 +1,7 @@
 """What is appended: the columns of the log that the world fills, checked.
 
-JSON lines have the log's column names as keys. What an export adds (`id`, `recorded_at`, `processed_at`) is ours to
-say, and not read back.
+JSON lines have the log's column names as keys. What an export adds (`id`, `recorded_at`, `processed_at`) is not read
+back: the log assigns it.
 """
 
 import json
@@ -106,7 +106,7 @@ def entry_of_event(
     """The row that stores *event*; *notes* are further keys of its metadata, which no fold reads.
 
     Raises EventMisdeclared for a class that names no type and is in no catalogue; InvalidEvent for notes or values
-    that the log does not take, or that would not read back equal.
+    that the log does not accept, or that would not read back equal.
     """
     known = catalogue.type_of(type(event))
     model = known.model
@@ -157,9 +157,9 @@ def metadata_text(value: object) -> str:
         if "Infinity" in text or "NaN" in text:
             json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        raise InvalidEvent("metadata has a number out of range, or something that JSON can not say") from None
+        raise InvalidEvent("metadata has a number out of range, or something that JSON cannot express") from None
     if "\\u0000" in text and _has_nul(value):
-        raise InvalidEvent("metadata has a NUL character in a string; PostgreSQL can not store it")
+        raise InvalidEvent("metadata has a NUL character in a string; PostgreSQL cannot store it")
     if len(text) > MOST_DIGITS:
         try:
             from_json(text)
@@ -212,7 +212,7 @@ def _check_length(name: str, value: str, length: int) -> None:
     if len(value) > length:
         raise InvalidEvent(f"{name} has {len(value)} characters, at most {length} fit")
     if "\x00" in value:
-        raise InvalidEvent(f"{name} has a NUL character; PostgreSQL can not store it")
+        raise InvalidEvent(f"{name} has a NUL character; PostgreSQL cannot store it")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidEvent(f"{name} has half of a character (a lone surrogate)")
 
@@ -229,7 +229,7 @@ def _event_id(value: object) -> UUID:
 
 
 def _check_foldable(entry: LogEntry, metadata: object, catalogue: Catalogue) -> None:
-    """What a known event type asks of its row is what decoding asks: there is no second list of rules."""
+    """A known event type is checked by decoding it: there is no second list of rules."""
     known = catalogue.find(entry.event_type, entry.action)
     if known is not None and not known.surely_decodes(entry.target, metadata):
         known.decode(recorded_of(entry))

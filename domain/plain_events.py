@@ -1,7 +1,7 @@
 """Events whose fields are plain texts, made without the model's own check, which was half of decoding.
 
-Most models ask of a text how long it is, and nothing else. That is read off the model once; a row that keeps to it
-makes the same event as the check would, and any other row is left to the check: it alone says what is wrong.
+Most models limit the length of a text and ask nothing else. That limit is read off the model once. A row within it
+gives the same event as the check would; any other row goes to the check, which alone decides what is wrong.
 """
 
 from collections.abc import Callable, Mapping
@@ -81,7 +81,7 @@ def plain_fields(model: type[Event]) -> PlainFields | None:
 
 
 def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) -> Decode:
-    """Decodes rows in the model's own shape; what does not keep to it at first sight, *otherwise* decides.
+    """Decodes rows in the model's own shape; what does not fit it at first sight goes to *otherwise*.
 
     A closure, and no function called for each field: it runs a million times in a rebuild.
     """

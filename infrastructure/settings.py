@@ -185,7 +185,7 @@ def load_settings(flags: Mapping[str, Any]) -> Settings:
     except TOMLDecodeError as error:
         raise SettingsInvalid(f"{FILE} is not TOML: {error}") from None
     except OSError as error:
-        raise SettingsInvalid(f"{error.filename or FILE} can not be read: {error.strerror}") from None
+        raise SettingsInvalid(f"{error.filename or FILE} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SettingsInvalid(f"{FILE}, or a secret file, is not UTF-8") from None
 

@@ -66,7 +66,7 @@ class Fold(Generic[State]):
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
-        """(event_type, action) of what this projection knows; everything else it ignores."""
+        """(event_type, action) of the events that this projection folds; it ignores all others."""
         return tuple(self._steps)
 
     def knows(self, recorded: Recorded) -> bool:
@@ -102,7 +102,7 @@ class Fold(Generic[State]):
         return self.whole_of_known([recorded for recorded in events if self.knows(recorded)])
 
     def whole_of_known(self, events: Sequence[Recorded]) -> Folded[State]:
-        """The same, where whoever gives them has left out what this projection does not know."""
+        """The same, for callers that pass only events that this projection folds."""
         try:
             return self._fold(events)
         except Unfoldable as failure:
@@ -114,7 +114,7 @@ class Fold(Generic[State]):
         """The member after further known events; None when that takes the member's whole history.
 
         It does when one of them is late, or could not be folded: which one has to be parked is decided by position.
-        Whether the rows can be stored is for the caller to see, who knows which of them are new.
+        Whether the rows can be stored is for the caller to decide, who can see which of them are new.
         """
         ordered = in_fold_order(events)
         if ordered is None or (frontier is not None and _place(ordered[0]) <= frontier):
@@ -179,7 +179,7 @@ def _unfoldable(recorded: Recorded, error: Exception) -> Unfoldable:
 
 
 def _place(recorded: Recorded) -> Frontier:
-    """Of an event whose time is known: `in_fold_order` lets no other one pass."""
+    """Of an event with a time: `in_fold_order` refuses all others."""
     return Frontier(cast(datetime, recorded.occurred_at), recorded.position)
 
 
@@ -187,7 +187,7 @@ _PLACE: Final = itemgetter(Recorded._fields.index("occurred_at"), Recorded._fiel
 
 
 def in_fold_order(events: Sequence[Recorded]) -> Sequence[Recorded] | None:
-    """By (timestamp, position); None when a timestamp can not be compared."""
+    """By (timestamp, position); None when a timestamp cannot be compared."""
     try:
         in_order = sorted(events, key=_PLACE)
     except TypeError:

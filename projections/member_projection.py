@@ -18,7 +18,7 @@ Evolve = Callable[[State, Event], State]
 
 
 class MemberProjection(Generic[State]):
-    """What an author writes; nothing in it knows SQL, time or batches.
+    """What an author writes. Nothing in it has to do with SQL, time or batches.
 
     *initial* is the state before a member's first known event; *rows* turns a state into rows and *state* turns those
     rows back: `state(rows(s)) == s` must hold for every state, since a fold goes on from what is stored. Raise
@@ -112,7 +112,7 @@ class MemberProjection(Generic[State]):
         return rule
 
     def evolve(self, state: State | None, event: Event) -> State | None:
-        """The state after *event*; None is a member of whom nothing is known yet."""
+        """The state after *event*; None is a member without a known event so far."""
         step = self.steps.get(type(event))
         if step is None:
             return state

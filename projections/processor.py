@@ -31,7 +31,7 @@ Projection = MemberProjection[Any] | Tally
 
 
 class ProjectingTransaction(Protocol):
-    """What a step does to the database; all of it is kept, or nothing."""
+    """What a step does to the database; all of it is committed, or nothing."""
 
     def lock_checkpoint(self, projection: str) -> Checkpoint:
         """The checkpoint, held until the transaction ends.
@@ -90,7 +90,7 @@ class Processor(Protocol):
     def step(self, *, upto: Position, limit: int) -> Step:
         """Folds at most *limit* events that are not above *upto*, all of which must be settled.
 
-        Raises NotLeader, StaleCheckpoint, and what the transaction raises; nothing is kept then.
+        Raises NotLeader, StaleCheckpoint, and what the transaction raises; then nothing is committed.
         """
 
 

@@ -56,7 +56,7 @@ class Column:
     null: bool = False
 
     def refuses(self, value: Any) -> str | None:
-        """Why PostgreSQL would not take *value* here; None when it would."""
+        """Why PostgreSQL would refuse *value* here; None if it would not."""
         if value is None:
             return None if self.null else "may not be null"
         if self.type is ColumnType.TEXT:
@@ -87,8 +87,8 @@ class Table:
     """A table of a member projection, or of a tally.
 
     A member projection's table begins with `user_id`, before the declared columns; its primary key is `user_id` and
-    the columns of `key`. `stamp` names a column that says when a row was last written or confirmed: it is kept by the
-    framework and no part of equality.
+    the columns of `key`. `stamp` names a column with the time when a row was last written or confirmed: the framework
+    sets it, and it is no part of equality.
     """
 
     name: str
@@ -137,7 +137,7 @@ class Table:
         return (lambda row: (row[places[0]],)) if places else lambda row: ()
 
     def refuses(self, row: Row) -> str | None:
-        """Why the database would not take *row*; None when it would."""
+        """Why the database would refuse *row*; None if it would not."""
         if len(row) != len(self.columns):
             return f"{self.name} has {len(self.columns)} columns, the row has {len(row)}"
         for fits, value in zip(self._fits, row, strict=True):
@@ -146,7 +146,7 @@ class Table:
         return None
 
     def refuses_together(self, rows: Sequence[Row]) -> str | None:
-        """Why the database would not take *rows*, which are all new; None when it would. Of a member's, all of one.
+        """Why the database would refuse *rows*, which are all new; None if it would not. Of a member's, all of one.
 
         What nearly always holds is looked at a column at a time: a rebuild asks this for every row there is.
         """
@@ -195,7 +195,7 @@ def _why_not_json(value: Any) -> str | None:
 
 
 def _certainly_fits(column: Column) -> Callable[[Any], bool]:
-    """Says at once of nearly every value that PostgreSQL takes it; of the others, `Column.refuses` knows."""
+    """Recognises nearly every value that PostgreSQL accepts; `Column.refuses` decides about the others."""
     null, length = column.null, _most_characters(column)
     limit = 1 << _BITS.get(column.type, 0)
 

@@ -148,12 +148,12 @@ def retry(
 
 @command.command("set-aside")
 @click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(min=1))
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with your name.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is stored with your name.")
 @click.pass_obj
 def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
-    """Leave it at that: nothing is to be made of these deliveries, which failed or can not be read.
+    """Mark failed or unreadable deliveries as ignored.
 
-    They are counted as trouble no more, and pruned when they are old.
+    They no longer count as trouble, and are pruned when they are old.
 
     \b
     Example:

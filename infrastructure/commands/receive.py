@@ -51,7 +51,7 @@ def command(session: Session, host: str | None, port: int | None, metrics_port: 
       temple receive
       temple receive --host 0.0.0.0 --port 8443
     \b
-    Exit codes: 0 stopped; 1 it can not listen there, or ended by itself; 4 no database; 5 there is no secret,
+    Exit codes: 0 stopped; 1 it cannot listen there, or ended by itself; 4 no database; 5 there is no secret,
     or the database does not fit this version.
     """
     where = paths(session.settings)

@@ -130,7 +130,7 @@ def _look_whatever_comes(session: Session) -> Screen:
         return _look(session)
     except LedgerError as error:
         running = [str(each) for each in running_processes(session.settings.home)]
-        away = {"state": "can not be read", "where": session.database.name}
+        away = {"state": "cannot be read", "where": session.database.name}
         return Screen(away, None, running, [Trouble(str(error), "temple doctor")])
 
 

@@ -66,7 +66,7 @@ class Database:
         except psycopg.ProgrammingError:
             # the message of a malformed DSN repeats parts of it
             raise DatabaseUnavailable(
-                f"the DSN of {self.name} can not be read; write postgresql://user@host:port/name"
+                f"the DSN of {self.name} cannot be read; write postgresql://user@host:port/name"
             ) from None
 
     def _given_options(self) -> str:
@@ -122,4 +122,4 @@ def _cannot_connect(name: str, role: DatabaseRole, error: psycopg.OperationalErr
         return SchemaMismatch(f"{name}: this login may not act as {role.value}; grant it, or run: temple db migrate")
     # the first line says what failed; what follows asks questions, or lists the other addresses
     first = text.strip().partition("\n")[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
-    return DatabaseUnavailable(f"can not reach {name}: {first or 'no reason given'}")
+    return DatabaseUnavailable(f"cannot reach {name}: {first or 'no reason given'}")

@@ -73,7 +73,7 @@ def check(migrations: Sequence[Migration], done: dict[int, tuple[str, str]]) -> 
 def migrate(database: Database, migrations: Sequence[Migration] | None = None) -> Sequence[str]:
     """Applies what is missing and returns its names. Several processes may call this at once.
 
-    Raises SchemaMismatch, Refused for tables that can not be adopted and for a login that may not do this,
+    Raises SchemaMismatch, Refused for tables that cannot be adopted and for a login that may not do this,
     and DatabaseUnavailable.
     """
     known = packaged() if migrations is None else migrations
@@ -127,11 +127,11 @@ def _refusals() -> Iterator[None]:
         yield
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.DependentObjectsStillExist) as error:
         raise Refused(
-            f"the database can not be migrated by this login ({error.diag.message_primary}); "
+            f"the database cannot be migrated by this login ({error.diag.message_primary}); "
             "migrate as a superuser, or as who owns the database and its tables and may create roles"
         ) from error
     except psycopg.errors.LockNotAvailable as error:
-        raise DatabaseUnavailable("the database can not be migrated: somebody holds a table; try again") from error
+        raise DatabaseUnavailable("the database cannot be migrated: somebody holds a table; try again") from error
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:

@@ -41,7 +41,7 @@ def _made(source: str, load: Callable[[], Maker], settings: Settings) -> Transla
         raise
     except Exception as error:
         raise TranslatorMisdeclared(
-            f"the translator of source {source} can not be made: {type(error).__name__}: {error}"
+            f"the translator of source {source} cannot be made: {type(error).__name__}: {error}"
         ) from error
     if translator is not None and translator.source != source:
         raise TranslatorMisdeclared(f"the translator declared for source {source} translates {translator.source}")

@@ -111,7 +111,7 @@ def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
 
 
 def _run(worker: TranslationWorker, source: str, stop: threading.Event) -> None:
-    """Deliveries are taken in all the same, and wait, while they can not be translated."""
+    """Deliveries are taken in all the same, and wait, while they cannot be translated."""
     while not stop.is_set():
         try:
             worker.run(stop)

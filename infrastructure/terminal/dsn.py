@@ -29,7 +29,7 @@ def psql_environment(dsn: str) -> tuple[dict[str, str], str]:
         options = Conninfo.parse(dsn.encode())
     except psycopg.Error:
         # the message of a malformed DSN repeats parts of it
-        raise DatabaseUnavailable("the DSN can not be read; write postgresql://user@host:port/name") from None
+        raise DatabaseUnavailable("the DSN cannot be read; write postgresql://user@host:port/name") from None
     for option in options:
         if option.val is None:
             continue

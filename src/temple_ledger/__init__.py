@@ -53,7 +53,12 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.settings import Settings
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
-    from temple_ledger.projections.histories import (
+    from temple_ledger.projections.member_projection import MemberProjection
+    from temple_ledger.projections.members import members
+    from temple_ledger.projections.row import MaxLength, Row, projection
+    from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+    from temple_ledger.projections.tally import Increments, Tally
+    from temple_ledger.projections.testing.histories import (
         at,
         changed_tier,
         declined,
@@ -65,12 +70,7 @@ if TYPE_CHECKING:
         role_added,
         role_removed,
     )
-    from temple_ledger.projections.member_projection import MemberProjection
-    from temple_ledger.projections.members import members
-    from temple_ledger.projections.row import MaxLength, Row, projection
-    from temple_ledger.projections.specification import Specification
-    from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
-    from temple_ledger.projections.tally import Increments, Tally
+    from temple_ledger.projections.testing.specification import Specification
 
 _HOMES: Final = {
     "domain.catalogue": ("Catalogue", "EventType", "Shape"),
@@ -118,7 +118,7 @@ _HOMES: Final = {
     "infrastructure.settings": ("Settings",),
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
-    "projections.histories": (
+    "projections.testing.histories": (
         "at",
         "changed_tier",
         "declined",
@@ -133,7 +133,7 @@ _HOMES: Final = {
     "projections.member_projection": ("MemberProjection",),
     "projections.members": ("members",),
     "projections.row": ("MaxLength", "Row", "projection"),
-    "projections.specification": ("Specification",),
+    "projections.testing.specification": ("Specification",),
     "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
 }

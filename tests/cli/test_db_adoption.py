@@ -275,7 +275,7 @@ def test_a_login_that_may_not_make_roles_is_told_so(temple: Typed, canon: psycop
         options = psycopg.conninfo.make_conninfo(dsn, host=canon.info.host, options="-c role=small_login")
         ended = temple("db", "migrate", TEMPLE_DATABASE_URL=options)
         assert ended.code == 5
-        assert "can not be migrated by this login" in ended.stderr
+        assert "cannot be migrated by this login" in ended.stderr
     finally:
         canon.execute("drop role small_login")
 

@@ -157,7 +157,7 @@ def test_watching_goes_on_while_the_database_is_away(spawn: Callable[..., "subpr
     assert process.stdout is not None
     for _ in range(2):
         (trouble,) = json.loads(process.stdout.readline())["data"]["troubles"]
-        assert "can not reach" in trouble["what"]
+        assert "cannot reach" in trouble["what"]
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == 0

@@ -12,7 +12,7 @@ from temple_ledger.domain.events import MemberJoined, MemberLeft, RoleAdded
 from temple_ledger.domain.log_entry import entry_of_event, recorded_of
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.histories import at
+from temple_ledger.projections.testing.histories import at
 
 
 def recorded(event_type: str, action: str, target: str | None = None, metadata: str | None = None) -> Recorded:
@@ -47,7 +47,7 @@ def test_metadata_counts_only_as_non_empty_strings_of_an_object(metadata: str | 
 def test_metadata_that_no_field_is_read_from_is_not_decoded() -> None:
     row = recorded("discord_join", "joined", metadata='{"n": ' + "1" * 5_000 + "}")
     assert isinstance(CATALOGUE.decode(row), MemberJoined)
-    with pytest.raises(UndecodableEvent, match="metadata can not be decoded"):
+    with pytest.raises(UndecodableEvent, match="metadata cannot be decoded"):
         CATALOGUE.decode(row._replace(event_type="discord_leave", action="left"))
 
 

@@ -15,9 +15,9 @@ from temple_ledger.infrastructure.processes import sources as registry
 from temple_ledger.infrastructure.processes.sources import TranslatorMisdeclared, translators
 from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at
+from temple_ledger.projections.testing.histories import at
 from tests.examples.forum import TABLE, ForumTranslator, receive
-from tests.examples.shop import Order, tell
+from tests.examples.shop import Order, append_orders
 from tests.inbox.builders import rows
 
 ROOT = Path(__file__).parents[2]
@@ -28,16 +28,18 @@ ORDERS = [Order("A-1", "ada", "Oracle", at(1)), Order("A-2", "bob", "Oracle", at
 
 def test_an_order_that_is_told_again_adds_nothing(database: Database) -> None:
     with LogAppender(database) as appender:
-        assert tell(ORDERS, appender) == (2, [])
-        assert tell([*ORDERS, Order("A-3", "ada", "Seeker", at(3))], appender) == (1, [])
+        assert append_orders(ORDERS, appender) == (2, [])
+        assert append_orders([*ORDERS, Order("A-3", "ada", "Seeker", at(3))], appender) == (1, [])
     ledger = LedgerScenario(database)
     ledger.then_roles("ada", ["Oracle", "Seeker"])
 
 
 def test_an_order_that_is_told_otherwise_is_a_conflict_and_the_others_count(database: Database) -> None:
     with LogAppender(database) as appender:
-        tell(ORDERS, appender)
-        added, conflicts = tell([ORDERS[0]._replace(role="Seeker"), ORDERS[1]._replace(number="A-9")], appender)
+        append_orders(ORDERS, appender)
+        added, conflicts = append_orders(
+            [ORDERS[0]._replace(role="Seeker"), ORDERS[1]._replace(number="A-9")], appender
+        )
     assert added == 1
     assert [each.position for each in conflicts] == [1]
 
@@ -95,8 +97,8 @@ def test_a_translator_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("forum", "tests.examples.nowhere:forum_translator", "can not be made: ModuleNotFoundError"),
-        ("forum", "tests.examples.forum:SOURCE", "can not be made: TypeError"),
+        ("forum", "tests.examples.nowhere:forum_translator", "cannot be made: ModuleNotFoundError"),
+        ("forum", "tests.examples.forum:SOURCE", "cannot be made: TypeError"),
         ("board", "tests.examples.forum:forum_translator", "declared for source board translates forum"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.sources.patreon.webhooks import kept_webhooks
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import joined, role_added
+from temple_ledger.projections.testing.histories import joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401
 from tests.fakes.patreon import FakePatreon
 from tests.patreon.bodies import (

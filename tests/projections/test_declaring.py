@@ -21,11 +21,11 @@ from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.fold import Fold
-from temple_ledger.projections.histories import at, joined, pledged, role_added, role_removed
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import processor_of
-from temple_ledger.projections.specification import Specification
 from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.testing.histories import at, joined, pledged, role_added, role_removed
+from temple_ledger.projections.testing.specification import Specification
 
 COUNTS = Table("example_counts", columns=(Column("number", ColumnType.BIGINT),))
 

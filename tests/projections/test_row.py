@@ -12,10 +12,10 @@ from temple_ledger.domain.event import Event
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at
 from temple_ledger.projections.row import MaxLength, Row, projection, table_of
-from temple_ledger.projections.specification import Specification
 from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.testing.histories import at
+from temple_ledger.projections.testing.specification import Specification
 
 
 class Praised(Event, type="test/praised"):

@@ -10,7 +10,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import append_within
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import DAY_ONE, at, joined
+from temple_ledger.projections.testing.histories import DAY_ONE, at, joined
 
 UNFOLDABLE = """
     insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source)

@@ -17,7 +17,7 @@ from temple_ledger.infrastructure.queries.role import RoleEnding, RoleHistorySte
 from temple_ledger.infrastructure.sources.discord.change import entry_of_change
 from temple_ledger.infrastructure.sources.discord.inference import role_deleted as ended_with_role
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, left, role_added, role_removed
+from temple_ledger.projections.testing.histories import at, left, role_added, role_removed
 from tests.queries.builders import append, append_twice, now, role_created, role_deleted, unfoldable
 
 HISTORY = [

@@ -240,7 +240,7 @@ class Runner:
         return True
 
     def _fail(self, led: _Leading, error: Exception) -> None:
-        """A step that can not succeed stops its projection, and no other one."""
+        """A step that cannot succeed stops its projection, and no other one."""
         reason = f"{type(error).__name__}: {error}" if not isinstance(error, LedgerError) else str(error)
         if isinstance(error, psycopg.Error):
             reason = f"the database refused its rows (SQLSTATE {error.sqlstate})"
@@ -323,7 +323,7 @@ class Runner:
         """A new connection, after a pause that grows; what was remembered under the old one is dropped."""
         state = error.sqlstate if isinstance(error, psycopg.Error) else None
         if isinstance(error, psycopg.Error) and not passes(error):
-            raise DatabaseUnavailable(f"the runner can not go on: the database refused (SQLSTATE {state})") from error
+            raise DatabaseUnavailable(f"the runner cannot go on: the database refused (SQLSTATE {state})") from error
         pause = min(MOST_BACKOFF_SECONDS, 0.05 * 2 ** min(failures, 10))
         self._watcher.recovering(state)
         log.warning("database error, trying again", sqlstate=state, pause_seconds=round(pause, 2), attempt=failures)

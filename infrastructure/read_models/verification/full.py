@@ -45,7 +45,7 @@ def verify(
         counted = snapshot.tables.execute(statement("log_count"), {"after": 0, "upto": checkpoint.position}).fetchone()
         verified.in_log = counted[0] if counted else 0
         if checkpoint.state is ProjectionState.TRIGGER:
-            # what is folded as it is appended is not counted, and can not be passed over
+            # what is folded as it is appended is not counted, and cannot be passed over
             verified.passed = verified.in_log
         verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
         exceptions = PostgresTransaction(snapshot.tables).exceptions(projection.name)
