@@ -123,11 +123,11 @@ class NotLeader(Refused):
 
 
 class HeldBack(Refused):
-    """`confirmable`: a person who has looked at the snapshot may have it applied all the same."""
+    """With `flag` a person who has looked at the snapshot has it applied all the same; None: nobody can."""
 
-    def __init__(self, sentence: str, *, confirmable: bool) -> None:
+    def __init__(self, sentence: str, *, flag: str | None) -> None:
         super().__init__(sentence)
-        self.confirmable = confirmable
+        self.flag = flag
 
 
 class ProjectionMisdeclared(LedgerError):

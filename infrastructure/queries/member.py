@@ -1,6 +1,6 @@
 """A member's rows as one answer: as they are stored, or folded from the log as of a moment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -14,6 +14,7 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import member_events
 from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.attribution import AttributedEvent, merge_attributions
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
@@ -117,13 +118,18 @@ def members_then(
             yield MemberThen(user_id, member, events, folded.parked_at, folded.error)
 
 
-def member_history(connection: Connection, user_id: str, moment: AsOf) -> list[Recorded]:
-    """Every event of the member, by (timestamp, position), also those that no fold reads."""
+def member_history(
+    connection: Connection, user_id: str, moment: AsOf, *, left_out: Collection[Position] = frozenset()
+) -> list[AttributedEvent]:
+    """Every fact about the member once, by (timestamp, position), also those that no fold reads.
+
+    An event that is *left_out*, say as skipped, is shown beside the other one of its pair.
+    """
     found = connection.execute(
         statement("read_member_history"),
         {"user_id": user_id, "as_of": moment.as_of, "known_at": moment.known_at},
     )
-    return list(starmap(Recorded, found))
+    return merge_attributions(connection, list(starmap(Recorded, found)), known_at=moment.known_at, left_out=left_out)
 
 
 def require_member(connection: Connection, user_id: str) -> None:

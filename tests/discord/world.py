@@ -50,7 +50,8 @@ def emptied(database: Database) -> None:
     with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(f"truncate {TABLES}".encode())
         connection.execute(
-            "update discord_feed set session = null, whole_since = null, last_received_at = null, read_back_to = null"
+            "update discord_feed set session = null, whole_since = null, last_received_at = null, read_back_to = null, "
+            "removed_at = null, unavailable_since = null"
         )
 
 

@@ -112,8 +112,8 @@ def test_the_history_of_a_member_is_by_when_it_happened(ledger: LedgerScenario) 
     late = ledger.given(role_added("ada", "Oracle", at(5)), joined("ada", at(1)))
     with snapshot(ledger.database) as connection:
         history = member_history(connection, "ada", AsOf())
-    assert [event.position for event in history] == [late[1], late[0]]
-    assert all(event.event_id is not None and event.recorded_at is not None for event in history)
+    assert [fact.event.position for fact in history] == [late[1], late[0]]
+    assert all(fact.event.event_id is not None and fact.event.recorded_at is not None for fact in history)
 
 
 def test_members_are_listed_by_id_a_page_at_a_time(ledger: LedgerScenario) -> None:

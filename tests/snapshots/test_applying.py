@@ -117,7 +117,7 @@ def test_an_incomplete_snapshot_is_never_applied(database: Database) -> None:
     for confirmed in (False, True):
         with pytest.raises(HeldBack, match="a page failed") as held:
             applied(database, snapshot_id, Settled(), confirmed=confirmed)
-        assert not held.value.confirmable
+        assert held.value.flag is None
     unfinished = uuid4()
     with database.connect(DatabaseRole.APPEND) as connection:
         Taking(connection, "discord", unfinished, STARTED).keep([unknown("1")])
@@ -132,7 +132,7 @@ def test_five_percent_may_be_lost_and_never_more_than_twenty(database: Database,
     many = taken(database, *[gone(str(number)) for number in range(1, most + 2)], known=known)
     with pytest.raises(HeldBack, match="--confirm") as held:
         applied(database, many, Settled())
-    assert held.value.confirmable
+    assert held.value.flag == "--confirm"
     assert applied(database, few, Settled()).events == most
     assert applied(database, many, Settled(), confirmed=True).events == 1
 

@@ -56,6 +56,7 @@ def apply_snapshot(
     by: str,
     catalogue: Catalogue,
     confirmed: bool = False,
+    count_accepted: bool = False,
     notifier: Notifier | None = None,
     chunk: int = CHUNK,
 ) -> AppliedSnapshot:
@@ -68,7 +69,7 @@ def apply_snapshot(
         snapshot = patient.run("reading the snapshot", lambda connection: read_snapshot(connection, snapshot_id))
         if snapshot.applied_at is not None:
             return total._replace(before=True)
-        require_safe(snapshot, confirmed=confirmed)
+        require_safe(snapshot, confirmed=confirmed, count_accepted=count_accepted)
         while (
             done := patient.run("applying", lambda connection: _chunk(connection, settling, snapshot, chunk, catalogue))
         ) is not None:

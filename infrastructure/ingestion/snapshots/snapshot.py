@@ -14,7 +14,8 @@ from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding, di
 
 
 class Snapshot(NamedTuple):
-    """`differences` counts by class; `known` is how many members the ledger knew as present."""
+    """`differences` counts by class; `known` is how many members the ledger had as present, `counted` how many the
+    source itself counts, about: None where it does not count."""
 
     id: UUID
     source: str
@@ -28,6 +29,7 @@ class Snapshot(NamedTuple):
     differences: Mapping[str, int]
     applied_at: datetime | None
     applied_by: str | None
+    counted: int | None = None
 
 
 class Numbered(NamedTuple):

@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 @click.group("discord")
 def command() -> None:
-    """What Discord tells: frames as they come, and what was missed.
+    """What Discord sends: frames as they come, and what was missed.
 
     The bot needs a token in TEMPLE_DISCORD_TOKEN (or a secret file), the intent SERVER MEMBERS, switched on in the
     developer portal, and in the guild the permission View Audit Log.
@@ -44,18 +44,19 @@ def command() -> None:
 @command.command("listen")
 @click.pass_obj
 def listen(session: Session) -> int:
-    """Keep every frame about members and roles, and translate them into events.
+    """Store every frame about members and roles, and translate them into events.
 
     When a session begins, it reads the audit log back, takes a snapshot and applies it, unless the guard holds it
-    back: then it says so and goes on. While the database is away, frames wait in memory. Ctrl-C or SIGTERM lets it
-    keep what waits, and end.
+    back: then it says so and goes on. While the database is away, frames wait in memory. On Ctrl-C or SIGTERM it stores
+    what waits, and ends.
 
     \b
     Examples:
       temple discord listen
     \b
-    Exit codes: 0 stopped; 1 Discord says no (token, intent), or frames were lost; 4 no database, or
-    Discord not reached; 5 the ledger is about another guild, or the database does not fit this version.
+    Exit codes: 0 stopped; 1 Discord says no (token, intent, not in the guild), or frames were lost;
+    4 no database, or Discord not reached; 5 the ledger is about another guild, or the database does not
+    fit this version.
     """
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at
@@ -72,10 +73,10 @@ def listen(session: Session) -> int:
             notify_service_manager("READY=1")
             listened = listener.run()
             notify_service_manager("STOPPING=1")
-        session.say(f"ended; {plural(listened.frames, 'frame')} kept")
+        session.say(f"ended; {plural(listened.frames, 'frame')} stored")
         if listened.lost:
             session.say(
-                f"{plural(listened.lost, 'frame')} could not be kept; what they told is looked for at the next start"
+                f"{plural(listened.lost, 'frame')} could not be stored; the next start looks for what was in them"
             )
             return ExitCode.FAILED
         return ExitCode.OK
@@ -85,14 +86,14 @@ def listen(session: Session) -> int:
 @click.option(
     "--days",
     type=click.IntRange(1, MOST_DAYS),
-    help=f"So far back, also where it was read before; Discord keeps {MOST_DAYS} days.  [default: the last entry read]",
+    help=f"So far back, also where it was read before; Discord has {MOST_DAYS} days.  [default: the last entry read]",
 )
 @as_json
 @click.pass_obj
 def backfill_(session: Session, days: int | None, as_json: bool) -> int:
     """Read the audit log back: who gave and took roles, kicked and banned.
 
-    Entries say who did what; what a member is, frames and snapshots say. So entries of changes that nobody saw wait
+    Entries say who did what; what a member is, frames and snapshots say. So entries of changes that were missed wait
     for the next snapshot. One that was cut short goes on where it was.
 
     \b
@@ -118,15 +119,21 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
 @command.command("snapshot")
 @click.option("--apply", is_flag=True, help="Append what is missing. Without it, differences are only shown.")
 @click.option("--confirm", is_flag=True, help="Apply it also where many would depart or lose a role.")
+@click.option(
+    "--accept-count",
+    is_flag=True,
+    help="Apply it also where Discord counts many more members than it listed: its count is approximate.",
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(0), help="Show so many at most; 0: all.")
 @as_json
 @click.pass_obj
-def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
-    """Compare what Discord says of everybody with what the ledger holds.
+def snapshot_(session: Session, apply: bool, confirm: bool, accept_count: bool, limit: int, as_json: bool) -> int:
+    """Compare all members that Discord lists with the ledger.
 
-    The audit log is read back first, so that it is known who made a change that nobody saw. With --apply the
-    differences are appended, as events marked with the snapshot's id. Held back when not everybody came, or when
-    more than 5 % of the members, or more than 20, would depart or lose a role: look at them, then add --confirm.
+    The audit log is read back first, so that missed changes have an actor. With --apply the
+    differences are appended, as events marked with the snapshot's id. It is held back when more than 5 % of the
+    members, or more than 20, would depart or lose a role: look at them, then add --confirm. It is also held back when
+    Discord lists many fewer members than it counts: if the list is right, add --accept-count.
 
     \b
     Examples:
@@ -147,7 +154,7 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
         snapshot_id = _asked(session, work)
         if apply:
             translate_all(session.database, notifier)
-            outcome = _applied(session, snapshot_id, confirmed=confirm, notifier=notifier)
+            outcome = _applied(session, snapshot_id, notifier, confirmed=confirm, count_accepted=accept_count)
         else:
             outcome = {"applied": False}
     with reading(session.database) as connection:
@@ -189,13 +196,20 @@ def _is_listening(session: Session) -> bool:
         return any(each.ended_at is None for each in gateway_sessions(connection, 1))
 
 
-def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, notifier: Notifier) -> dict[str, Any]:
+def _applied(
+    session: Session, snapshot_id: UUID, notifier: Notifier, *, confirmed: bool, count_accepted: bool
+) -> dict[str, Any]:
     from temple_ledger.domain.errors import HeldBack
     from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot
 
     try:
         done = apply_discord_snapshot(
-            session.database, snapshot_id, by=session.operator, confirmed=confirmed, notifier=notifier
+            session.database,
+            snapshot_id,
+            by=session.operator,
+            confirmed=confirmed,
+            count_accepted=count_accepted,
+            notifier=notifier,
         )
     except HeldBack as held:
         return {"applied": False, "held": str(held)}

@@ -8,7 +8,11 @@ class DiscordUnavailable(PlatformUnavailable):
 
 
 class DiscordRefuses(PlatformRefuses):
-    """Answered, and said no: trying again changes nothing until somebody has changed something over there."""
+    """Discord answered no: trying again is useless until somebody has changed something there."""
+
+
+class NotInGuild(DiscordRefuses):
+    """The bot is not in the guild: Discord says nothing about it."""
 
 
 class OtherGuild(Refused):
