@@ -230,6 +230,8 @@ def _print(screen: Screen) -> None:
         click.echo(f"verified  {'; '.join(map(_verified, ledger.verified)) or 'never'}")
         for source in ledger.sources:
             click.echo(f"from      {_source(source)}")
+        if ledger.patreon.stale_line is not None:
+            click.echo(f"from      {ledger.patreon.stale_line}")
     click.echo(f"running   {', '.join(screen.running) or 'nothing of this state directory'}")
     if ledger is not None:
         click.echo()

@@ -44,7 +44,7 @@ class Source:
 
     def applies(self, snapshot_id: UUID, *, confirmed: bool = True) -> AppliedSnapshot:
         return apply_snapshot(
-            self.feed.database, PatreonSettling(), snapshot_id, by="a test", confirmed=confirmed, chunk=3
+            self.feed.database, PatreonSettling(), snapshot_id, by="a test", confirmed=confirmed, partial=True, chunk=3
         )
 
     def reconciles(self) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from temple_ledger.infrastructure.sources.patreon.membership import NOT_SAID, Membership, Tier
-from temple_ledger.infrastructure.sources.patreon.membership_json import said_as_json, said_of_json
+from temple_ledger.infrastructure.sources.patreon.membership_json import membership_as_json, membership_from_json
 from temple_ledger.infrastructure.sources.patreon.strict_json import MAX_DEPTH, UnreadableBody, read_json
 from temple_ledger.infrastructure.sources.patreon.webhook_body import Aside, Described, read_body
 from tests.patreon.bodies import (
@@ -216,7 +216,7 @@ def test_anything_anywhere_is_read_set_aside_or_refused(path: str, value: Any) -
     except UnreadableBody:
         return
     if isinstance(found, Described):
-        assert said_of_json(json.loads(json.dumps(said_as_json(found.membership)))).member_id
+        assert membership_from_json(json.loads(json.dumps(membership_as_json(found.membership)))).member_id
 
 
 @given(st.binary(max_size=200))
@@ -227,7 +227,7 @@ def test_any_bytes_are_read_set_aside_or_refused(raw: bytes) -> None:
 
 def test_what_was_said_is_kept_and_read_back_the_same() -> None:
     told = described(member_document(ACOLYTE, FREE, without=("will_pay_amount_cents",)))
-    back = said_of_json(json.loads(json.dumps(said_as_json(told))))
+    back = membership_from_json(json.loads(json.dumps(membership_as_json(told))))
     assert back == Membership(**{**vars(told), "tiers": tuple(Tier(*_plain(tier)) for tier in _tiers(told))})
 
 

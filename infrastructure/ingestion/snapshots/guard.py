@@ -22,9 +22,9 @@ def most_at_risk(known: int) -> int:
     return max(1, min(MOST_MEMBERS, int(known * MOST_SHARE)))
 
 
-def require_safe(snapshot: Snapshot, *, confirmed: bool) -> None:
-    """Raises Held."""
-    if not snapshot.complete:
+def require_safe(snapshot: Snapshot, *, confirmed: bool, partial: bool = False) -> None:
+    """*partial*: nothing was concluded from what a finished snapshot lacks. Raises HeldBack."""
+    if not snapshot.complete and not (partial and snapshot.finished_at is not None):
         raise HeldBack(
             f"snapshot {snapshot.id} is not complete{f' ({snapshot.note})' if snapshot.note else ''}: "
             "nothing is concluded from it; take another one",

@@ -14,6 +14,7 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.whole_tables import join_whole_tables
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.operations import record
@@ -191,8 +192,7 @@ def _put(connection: Connection, projection: Projection, table: Table, user_ids:
         parts["was"], parts["becomes"] = _listed(values, "live"), _listed(values, "rebuilt")
         statements.append(sql.SQL(_CHANGE).format(**parts))
     statements.append(sql.SQL(_ADD).format(**parts))
-    # a table that was just emptied is believed to stay small, and would be searched row by row while it is filled
-    connection.execute("set local enable_nestloop = off")
+    join_whole_tables(connection)
     for each in statements:
         connection.execute(each, {} if user_ids is None else {"user_ids": list(user_ids)})
 

@@ -6,7 +6,9 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.sources.patreon.store import STALE
 from temple_ledger.infrastructure.sources.patreon.webhooks import Webhook, kept_webhooks
 
 OVERDUE_SECONDS: Final = 3_600.0
@@ -22,14 +24,26 @@ class Token(NamedTuple):
 
 
 class PatreonHealth(NamedTuple):
-    """`losses` and `orders` are in doubt; the first of them should have been looked at `overdue_seconds` ago, which is
-    less than nothing when it is not due yet. `token` None: nothing was ever refreshed."""
+    """`losses`, `orders` and `tiers` are in doubt; the first of them should have been looked at `overdue_seconds` ago,
+    which is less than nothing when it is not due yet. `token` None: nothing was ever refreshed. `stale` deliveries
+    were set aside since the beginning, the last one at `stale_at`."""
 
     webhooks: Sequence[Webhook]
     token: Token | None
     losses: int
     orders: int
+    tiers: int
     overdue_seconds: float | None
+    stale: int = 0
+    stale_at: datetime | None = None
+
+    @property
+    def stale_line(self) -> str | None:
+        """What `temple status` shows of them; None where there are none."""
+        if not self.stale or self.stale_at is None:
+            return None
+        few = "delivery" if self.stale == 1 else "deliveries"
+        return f"patreon: {self.stale:,} stale {few} set aside, the last received {format_instant(self.stale_at)}"
 
     @property
     def sentences(self) -> Iterator[tuple[str, str]]:
@@ -42,12 +56,13 @@ class PatreonHealth(NamedTuple):
             yield "Patreon takes the refresh token no more: give a new pair", "temple patreon webhooks"
         if self.overdue_seconds is not None and self.overdue_seconds > OVERDUE_SECONDS:
             yield (
-                f"{self.losses + self.orders:,} of Patreon's words are in doubt, and nobody looks again",
+                f"{self.losses + self.orders + self.tiers:,} of Patreon's words are in doubt, and nobody looks again",
                 "temple patreon snapshot --apply",
             )
 
 
 def patreon_health(connection: psycopg.Connection[Any]) -> PatreonHealth:
     token = connection.execute(statement("patreon_token_state")).fetchone()
-    doubts = connection.execute(statement("patreon_doubts_count")).fetchone() or (0, 0, None)
-    return PatreonHealth(kept_webhooks(connection), None if token is None else Token(*token), *doubts)
+    doubts = connection.execute(statement("patreon_doubts_count")).fetchone() or (0, 0, 0, None)
+    stale = connection.execute(statement("patreon_delivery_count_read"), {"outcome": STALE}).fetchone() or (0, None)
+    return PatreonHealth(kept_webhooks(connection), None if token is None else Token(*token), *doubts, *stale)

@@ -21,6 +21,7 @@ ACTIVE: Final = "active_patron"
 DECLINED: Final = "declined_patron"
 FORMER: Final = "former_patron"
 
+PENDING: Final = "Pending"
 TAKEN_BACK: Final = frozenset({"Refunded", "Refunded by Patreon", "Partially Refunded", "Fraud"})
 """Charges that were paid and are not any more."""
 

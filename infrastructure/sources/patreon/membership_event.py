@@ -8,6 +8,7 @@ ended      nothing any more
 
 import json
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -26,6 +27,7 @@ from temple_ledger.infrastructure.sources.patreon.model import PaymentStatus, Pu
 
 SOURCE: Final = "patreon"
 MAX_TIER: Final = 50
+LONGEST_MARK: Final = 20
 NAMESPACE: Final = UUID("0c1d7f52-3f0c-5b1e-9a55-6f1d6a0c9e37")
 """Of the event ids of memberships."""
 
@@ -47,8 +49,18 @@ def membership_event(
 
 
 def title_of(tier: Tier) -> str:
-    """As the ledger shows the tier: its id where it has no title."""
-    return (tier.title or tier.id)[:MAX_TIER].rstrip()
+    """As the ledger shows the tier: its id where it has no title. What is too long is cut, and ends with the id: two
+    titles may agree as far as that."""
+    title = tier.title or tier.id
+    if len(title) <= MAX_TIER:
+        return title
+    mark = tier.id if len(tier.id) <= LONGEST_MARK else sha256(tier.id.encode()).hexdigest()[:LONGEST_MARK]
+    return f"{title[: MAX_TIER - len(mark) - 4].rstrip()}… ({mark})"
+
+
+def is_title_of(shown: str, tier: Tier) -> bool:
+    """Also where somebody else has cut it."""
+    return shown in (title_of(tier), (tier.title or tier.id)[:MAX_TIER].rstrip())
 
 
 def _differs(before: PublishedTier | None, now: Entitlement) -> bool:
@@ -58,7 +70,7 @@ def _differs(before: PublishedTier | None, now: Entitlement) -> bool:
         return False
     if before.tier_id is None and before.tier is not None and now.tier is not None:
         # told by somebody who knew the title only
-        return before.standing is not now.standing or before.tier != title_of(now.tier)
+        return before.standing is not now.standing or not is_title_of(before.tier, now.tier)
     return True
 
 

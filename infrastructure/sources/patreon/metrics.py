@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
-from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter, gauge
 from temple_ledger.infrastructure.sources.patreon.health import patreon_health
 
 
@@ -13,7 +13,13 @@ def patreon_doubts(connection: Connection) -> Iterator[Metric]:
     doubts = gauge("ledger_patreon_doubts", "Memberships of which something is in doubt", "cause")
     doubts.add_metric(["loss"], health.losses)
     doubts.add_metric(["order"], health.orders)
+    doubts.add_metric(["tier"], health.tiers)
     yield doubts
+    stale = counter(
+        "ledger_patreon_stale_deliveries", "Deliveries set aside because they look older than what is known"
+    )
+    stale.add_metric([], health.stale)
+    yield stale
     if health.token is not None:
         refused = gauge("ledger_patreon_token_refused", "1 where Patreon takes the refresh token no more")
         refused.add_metric([], float(health.token.refused_at is not None))

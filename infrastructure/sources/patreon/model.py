@@ -14,6 +14,7 @@ class Cause(StrEnum):
 
     LOSS = "loss"
     ORDER = "order"
+    TIER = "tier"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,11 @@ class Doubt:
 
 @dataclass(frozen=True)
 class MembershipState:
-    """The last observed state of one membership. `changed_at`: when we heard it."""
+    """The last observed state of one membership. `changed_at`: when it was received.
+
+    `newest_charge_at` and `newest_pledge_at` are the newest that any body showed, by which others are ordered.
+    `tier_deleted`: the patron pays as before, and `tiers` are the last ones that Patreon listed.
+    """
 
     member_id: str
     patreon_id: str
@@ -44,6 +49,9 @@ class MembershipState:
     next_charge_at: datetime | None = None
     pledged_at: datetime | None = None
     deleted: bool = False
+    newest_charge_at: datetime | None = None
+    newest_pledge_at: datetime | None = None
+    tier_deleted: bool = False
     doubt: Doubt | None = None
 
 

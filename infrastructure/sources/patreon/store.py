@@ -25,6 +25,8 @@ from temple_ledger.infrastructure.sources.patreon.model import (
 
 Connection = psycopg.Connection[Any]
 
+STALE: Final = "stale"
+
 _COLUMNS: Final = (
     "member_id",
     "patreon_id",
@@ -40,6 +42,9 @@ _COLUMNS: Final = (
     "next_charge_at",
     "pledged_at",
     "deleted",
+    "newest_charge_at",
+    "newest_pledge_at",
+    "tier_deleted",
 )
 
 
@@ -101,12 +106,18 @@ def save_tiers(connection: Connection, rows: Iterable[Tier], seen_at: datetime) 
     _save(connection, "patreon_tiers_save", listed)
 
 
-def learn(connection: Connection, told: Iterable[Tier], at: datetime) -> None:
+def save_described_tiers(connection: Connection, included: Iterable[Tier], at: datetime) -> None:
     """Titles and prices, for bodies that only name a tier; the roles, for `temple drift`."""
-    described = {tier.id: tier for tier in told if tier.title is not None and tier.amount_cents is not None}
+    described = {tier.id: tier for tier in included if tier.title is not None and tier.amount_cents is not None}
     if described:
         known = tiers(connection, described)
         save_tiers(connection, [tier for tier in described.values() if known.get(tier.id) != tier], at)
+
+
+def count_stale(connection: Connection, received_at: datetime) -> None:
+    """One delivery that was set aside because it looks older than what is known."""
+    values = {"outcome": STALE, "received_at": received_at}
+    connection.execute(statement("patreon_delivery_counted"), values, prepare=True)
 
 
 def put(connection: Connection, name: str, rows: Iterable[Mapping[str, Any]]) -> int:

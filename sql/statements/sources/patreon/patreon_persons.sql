@@ -14,7 +14,10 @@ select
     last.metadata ->> 'standing',
     last.timestamp
 from unnest(%(user_ids)s::text[]) as given (user_id)
-left join patreon_person as person using (user_id)
+left join lateral (
+    select * from patreon_person where patreon_person.user_id = given.user_id
+    offset 0
+) as person on true
 left join lateral (
     select event_id, action, target, metadata, timestamp
     from webhook_audit_log as log
