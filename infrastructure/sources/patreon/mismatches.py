@@ -81,7 +81,7 @@ def drifted(connection: Connection, wanted: Sequence[Wanted]) -> Iterator[Drifte
         "titles": [each.title for each in wanted],
         "roles": [each.role for each in wanted],
     }
-    join_whole_tables(connection)
+    join_whole_tables(connection, merging=False)
     unlisted = {row[0]: Unlisted(*row) for row in connection.execute(statement("mismatch_without_tier"))}
     for row in connection.execute(statement("drift"), values):
         found = Drifted(*row)

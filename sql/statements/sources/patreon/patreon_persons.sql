@@ -20,9 +20,12 @@ left join lateral (
 ) as person on true
 left join lateral (
     select event_id, action, target, metadata, timestamp
-    from webhook_audit_log as log
-    where log.user_id = given.user_id
-      and log.event_type = 'patreon_membership'
+    from (
+        -- by the member first: the events of one type are as many as there are patrons
+        select * from webhook_audit_log where webhook_audit_log.user_id = given.user_id
+        offset 0
+    ) as log
+    where log.event_type = 'patreon_membership'
       and log.action in ('started', 'changed', 'declined', 'ended')
       and (person.user_id is null or %(ask_log)s::boolean)
     order by timestamp desc, id desc
