@@ -112,10 +112,8 @@ def rows_looked_at(plan: Mapping[str, Any]) -> float:
     return float(own + sum(rows_looked_at(each) for each in plan.get("Plans", ())))
 
 
-def explained(connection: psycopg.Connection[Any], query: Any, values: Mapping[str, Any], mode: str) -> Any:
-    """A generic plan does not see the values: psycopg's prepared statements may come to one."""
+def explained(connection: psycopg.Connection[Any], query: Any, values: Mapping[str, Any]) -> Any:
     with connection.transaction(force_rollback=True):
-        connection.execute(f"set local plan_cache_mode = force_{mode}_plan".encode())
         text = query if isinstance(query, bytes) else query.as_bytes(connection)
         row = connection.execute(b"explain (analyze, format json) " + text, values).fetchone()
         assert row is not None
@@ -124,13 +122,13 @@ def explained(connection: psycopg.Connection[Any], query: Any, values: Mapping[s
 
 @pytest.mark.parametrize("name", KEYED)
 def test_what_is_looked_up_by_key_costs_by_the_key(misjudged: psycopg.Connection[Any], name: str) -> None:
-    plan = explained(misjudged, statement(name), KEYED[name], "custom")
+    plan = explained(misjudged, statement(name), KEYED[name])
     assert rows_looked_at(plan) <= MOST_ROWS, json.dumps(plan, indent=1)
 
 
 @pytest.mark.parametrize("table", members.tables, ids=lambda each: each.name)
 def test_so_does_reading_the_rows_of_members(misjudged: psycopg.Connection[Any], table: Any) -> None:
-    plan = explained(misjudged, read_statement(table), {"user_ids": USERS}, "custom")
+    plan = explained(misjudged, read_statement(table), {"user_ids": USERS})
     assert rows_looked_at(plan) <= MOST_ROWS, json.dumps(plan, indent=1)
 
 
@@ -167,5 +165,5 @@ WHOLE: Final[Mapping[str, Mapping[str, Any]]] = {
 def test_what_joins_whole_tables_reads_each_of_them_a_few_times(comparing: psycopg.Connection[Any], name: str) -> None:
     with comparing.transaction(force_rollback=True):
         join_whole_tables(comparing, merging=name not in ("drift", "mismatch_without_tier"))
-        plan = explained(comparing, statement(name), WHOLE[name], "custom")
+        plan = explained(comparing, statement(name), WHOLE[name])
     assert rows_looked_at(plan) <= 50 * ROWS, json.dumps(plan, indent=1)

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.sources.patreon.webhooks import kept_webhooks
+from temple_ledger.infrastructure.sources.patreon.webhooks import stored_webhooks
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.histories import joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401
@@ -121,11 +121,11 @@ def test_a_paused_webhook_is_found_and_kept(typed: Typed, patreon: FakePatreon, 
     ended = typed("webhooks", "--json")
     assert (ended.code, ended.data[0]["paused"], ended.data[0]["failures"]) == (3, True, 7)
     with database.connect(DatabaseRole.READ) as connection:
-        assert [each.last_attempted_at for each in kept_webhooks(connection)] == [START]
+        assert [each.last_attempted_at for each in stored_webhooks(connection)] == [START]
     patreon.webhooks.clear()
     assert typed("webhooks").code == 0
     with database.connect(DatabaseRole.READ) as connection:
-        assert kept_webhooks(connection) == []
+        assert stored_webhooks(connection) == []
 
 
 def test_status_tells_of_a_paused_webhook_and_of_doubts_that_nobody_settles(
@@ -140,7 +140,7 @@ def test_status_tells_of_a_paused_webhook_and_of_doubts_that_nobody_settles(
     feed.update(charge="Pending", charged=START + timedelta(days=31))
     screen = temple("status")
     assert "Patreon's webhook 31 is paused" in screen.stdout
-    assert "1 of Patreon's words are in doubt, and nobody looks again" in screen.stdout
+    assert "1 Patreon memberships are in doubt, and nobody asks Patreon" in screen.stdout
     assert temple("status", "--json").data["patreon"]["losses"] == 1
 
 

@@ -90,6 +90,16 @@ def test_each_stale_delivery_is_counted_and_stays_so_after_pruning(feed: Feed) -
     assert stale(feed) == 3
 
 
+def test_memberships_stored_before_the_newest_dates_were_are_ordered_by_their_last_ones(feed: Feed) -> None:
+    feed.update(ACOLYTE)
+    with feed.database.connect(DatabaseRole.APPEND) as connection:
+        connection.execute("update patreon_member set newest_charge_at = null, newest_pledge_at = null")
+    feed.update(NOVICE, charged=at(days=-31))
+    feed.update(NOVICE, pledged=at(days=-200))
+    feed.then_told([STARTED])
+    assert stale(feed) == 2
+
+
 # where somebody can be asked
 
 

@@ -15,13 +15,13 @@ from typing import Final, NamedTuple
 
 from temple_ledger.infrastructure.sources.patreon.entitlement import entitlement_of, paid_tiers
 from temple_ledger.infrastructure.sources.patreon.membership import (
+    ABSENT,
     ACTIVE,
     DECLINED,
-    NOT_SAID,
+    Absent,
     Membership,
-    NotSaid,
     Tier,
-    said,
+    present_or,
 )
 from temple_ledger.infrastructure.sources.patreon.model import (
     Cause,
@@ -120,7 +120,7 @@ def _decide_by_content(case: _Case, recency: Recency) -> Decision:
 
 def with_known_tiers(body: Membership, tiers: Mapping[str, Tier]) -> Membership:
     """With the titles and prices of tiers that the body only names."""
-    if isinstance(body.tiers, NotSaid):
+    if isinstance(body.tiers, Absent):
         return body
     return replace(body, tiers=tuple(_completed(each, tiers.get(each.id)) for each in body.tiers))
 
@@ -138,20 +138,20 @@ def _described(state: MembershipState, body: Membership, source: Provenance) -> 
         member_id=state.member_id,
         patreon_id=state.patreon_id,
         changed_at=source.at if source.read else max(state.changed_at, source.at),
-        campaign_id=said(body.campaign_id, state.campaign_id or "") or None,
-        status=said(body.status, state.status),
-        tiers=() if source.deleted and body.tiers is NOT_SAID else said(body.tiers, state.tiers),
-        entitled_cents=said(body.entitled_cents, state.entitled_cents),
-        will_pay_cents=said(body.will_pay_cents, state.will_pay_cents),
-        lifetime_cents=said(body.lifetime_cents, state.lifetime_cents),
-        charge_status=said(body.charge_status, state.charge_status),
-        charged_at=said(body.charged_at, state.charged_at),
-        next_charge_at=said(body.next_charge_at, state.next_charge_at),
-        pledged_at=said(body.pledged_at, state.pledged_at),
+        campaign_id=present_or(body.campaign_id, state.campaign_id or "") or None,
+        status=present_or(body.status, state.status),
+        tiers=() if source.deleted and body.tiers is ABSENT else present_or(body.tiers, state.tiers),
+        entitled_cents=present_or(body.entitled_cents, state.entitled_cents),
+        will_pay_cents=present_or(body.will_pay_cents, state.will_pay_cents),
+        lifetime_cents=present_or(body.lifetime_cents, state.lifetime_cents),
+        charge_status=present_or(body.charge_status, state.charge_status),
+        charged_at=present_or(body.charged_at, state.charged_at),
+        next_charge_at=present_or(body.next_charge_at, state.next_charge_at),
+        pledged_at=present_or(body.pledged_at, state.pledged_at),
         deleted=source.deleted,
-        newest_charge_at=_newest(state.newest_charge_at, said(body.charged_at, None)),
-        newest_pledge_at=_newest(state.newest_pledge_at, said(body.pledged_at, None)),
-        tier_deleted=state.tier_deleted if body.tiers is NOT_SAID else False,
+        newest_charge_at=_newest(state.newest_charge_at, present_or(body.charged_at, None)),
+        newest_pledge_at=_newest(state.newest_pledge_at, present_or(body.pledged_at, None)),
+        tier_deleted=state.tier_deleted if body.tiers is ABSENT else False,
     )
     return _with_deleted_tier(state, described, body)
 
@@ -169,7 +169,7 @@ def _with_deleted_tier(state: MembershipState, described: MembershipState, body:
 
 
 def _linked(link: Link | None, body: Membership, source: Provenance, patreon_id: str) -> Link | None:
-    if isinstance(body.discord_id, NotSaid) or (link is not None and link.said_at > source.at):
+    if isinstance(body.discord_id, Absent) or (link is not None and link.said_at > source.at):
         return link
     if link is not None and link.discord_id == body.discord_id:
         return link

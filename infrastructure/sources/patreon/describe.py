@@ -1,4 +1,4 @@
-"""What somebody holds, in words for people."""
+"""What somebody is entitled to, in words for people."""
 
 from temple_ledger.infrastructure.sources.patreon.entitlement import Entitlement
 from temple_ledger.infrastructure.sources.patreon.membership_event import title_of

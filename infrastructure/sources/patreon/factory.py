@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
-from temple_ledger.infrastructure.sources.patreon.recheck import LookingAgain
+from temple_ledger.infrastructure.sources.patreon.recheck import RecheckWorker
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
 from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
 
@@ -38,7 +38,7 @@ def rechecking(database: Database, settings: Settings) -> Iterator[None]:
     if not asks(settings):
         yield
         return
-    with LookingAgain(database, lambda: client(database, settings)):
+    with RecheckWorker(database, lambda: client(database, settings)):
         yield
 
 

@@ -1,4 +1,4 @@
-"""The event that tells the log what somebody holds now.
+"""The event that says what somebody is entitled to now.
 
 started    from nothing to a paid membership
 changed    another tier, or paid again after a decline
@@ -35,7 +35,7 @@ NAMESPACE: Final = UUID("0c1d7f52-3f0c-5b1e-9a55-6f1d6a0c9e37")
 def membership_event(
     before: PublishedTier | None, user_id: str, now: Entitlement, at: datetime, reconciled: UUID | None = None
 ) -> tuple[LogEntry, PublishedTier] | None:
-    """None where the log was told so already. *at*: when we heard it; *reconciled* is the snapshot that found it."""
+    """None where the log says so already. *at*: when it was received; *reconciled* is the snapshot that found it."""
     if not _differs(before, now):
         return None
     transition_id = _transition(before, user_id, now)
@@ -88,7 +88,7 @@ def _kind(before: PublishedTier | None, now: Entitlement) -> type[MembershipEven
 
 
 def _transition(before: PublishedTier | None, user_id: str, now: Entitlement) -> UUID:
-    """From what was told last to what is told now. So A, B, A, B are four events, and the same one again is none."""
+    """From what was published last to what is now. So A, B, A, B are four events, and the same one again is none."""
     previous = uuid5(NAMESPACE, user_id) if before is None else before.transition_id
     return uuid5(previous, json.dumps([user_id, *now.key]))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from temple_ledger.domain.instant import format_instant, parse_instant
-from temple_ledger.infrastructure.sources.patreon.membership import Membership, NotSaid
+from temple_ledger.infrastructure.sources.patreon.membership import Absent, Membership
 from temple_ledger.infrastructure.sources.patreon.model import tiers_as_json, tiers_of_json
 
 _TIMES: Final = frozenset({"charged_at", "next_charge_at", "pledged_at"})
@@ -17,7 +17,7 @@ def membership_as_json(membership: Membership) -> dict[str, Any]:
     return {
         field.name: _plain(value)
         for field in fields(membership)
-        if not isinstance(value := getattr(membership, field.name), NotSaid)
+        if not isinstance(value := getattr(membership, field.name), Absent)
     }
 
 

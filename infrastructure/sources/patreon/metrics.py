@@ -1,4 +1,4 @@
-"""What of Patreon's words is in doubt, and whether the token can still be refreshed."""
+"""Memberships in doubt, stale deliveries, and whether the token can still be refreshed."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def patreon_doubts(connection: Connection) -> Iterator[Metric]:
     stale.add_metric([], health.stale)
     yield stale
     if health.token is not None:
-        refused = gauge("ledger_patreon_token_refused", "1 where Patreon takes the refresh token no more")
+        refused = gauge("ledger_patreon_token_refused", "1 where Patreon refuses the refresh token")
         refused.add_metric([], float(health.token.refused_at is not None))
         expires = gauge("ledger_patreon_token_expires_timestamp_seconds", "When the token in use ends")
         expires.add_metric([], health.token.expires_at.timestamp())

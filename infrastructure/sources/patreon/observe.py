@@ -12,7 +12,7 @@ from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.sources.patreon import store
 from temple_ledger.infrastructure.sources.patreon.acceptance import Decision, Provenance, decide, with_known_tiers
 from temple_ledger.infrastructure.sources.patreon.entitlement import best, entitlement_of
-from temple_ledger.infrastructure.sources.patreon.membership import Membership, NotSaid
+from temple_ledger.infrastructure.sources.patreon.membership import Absent, Membership
 from temple_ledger.infrastructure.sources.patreon.membership_event import membership_event
 from temple_ledger.infrastructure.sources.patreon.model import Link, MembershipState, PublishedTier, user_of
 
@@ -94,13 +94,13 @@ def _owner(membership: Membership, states: Mapping[str, MembershipState]) -> str
     """The Patreon account. A membership never goes over to another one."""
     state = states.get(membership.member_id)
     if state is not None:
-        return state.patreon_id if membership.patreon_id in (state.patreon_id, NotSaid.NOT_SAID) else None
-    return None if isinstance(membership.patreon_id, NotSaid) else membership.patreon_id
+        return state.patreon_id if membership.patreon_id in (state.patreon_id, Absent.ABSENT) else None
+    return None if isinstance(membership.patreon_id, Absent) else membership.patreon_id
 
 
 def _undescribed(reports: Sequence[Report]) -> Iterable[str]:
     for report in reports:
-        if not isinstance(report.membership.tiers, NotSaid):
+        if not isinstance(report.membership.tiers, Absent):
             yield from (each.id for each in report.membership.tiers if each.title is None or each.amount_cents is None)
 
 

@@ -12,8 +12,8 @@ from temple_ledger.infrastructure.sources.patreon.membership import (
     FORMER,
     PENDING,
     TAKEN_BACK,
+    Absent,
     Membership,
-    NotSaid,
     Value,
 )
 from temple_ledger.infrastructure.sources.patreon.model import MembershipState
@@ -67,5 +67,5 @@ def _compare(shown: datetime | None, newest: datetime | None) -> Recency:
     return Recency.LATER if newest is None or shown > newest else Recency.EARLIER
 
 
-def _value(field: Value | NotSaid | None) -> Value | None:
-    return None if isinstance(field, NotSaid) else field
+def _value(field: Value | Absent | None) -> Value | None:
+    return None if isinstance(field, Absent) else field

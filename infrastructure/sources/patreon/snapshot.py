@@ -28,7 +28,7 @@ from temple_ledger.infrastructure.sources.patreon.acceptance import Provenance, 
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.describe import of_member, of_person
 from temple_ledger.infrastructure.sources.patreon.entitlement import entitlement_of
-from temple_ledger.infrastructure.sources.patreon.membership import Membership, NotSaid
+from temple_ledger.infrastructure.sources.patreon.membership import Absent, Membership
 from temple_ledger.infrastructure.sources.patreon.membership_event import SOURCE
 from temple_ledger.infrastructure.sources.patreon.membership_json import membership_as_json, membership_from_json
 from temple_ledger.infrastructure.sources.patreon.model import PaymentStatus, PublishedTier, user_of
@@ -118,7 +118,7 @@ class _Comparing:
         rows: dict[str, dict[str, Any]] = {}
         nameless: set[str] = set()
         for each in self._with_accounts(page.memberships):
-            if isinstance(each.patreon_id, NotSaid):
+            if isinstance(each.patreon_id, Absent):
                 nameless.add(each.member_id)
             else:
                 membership = with_known_tiers(each, tiers)
@@ -130,7 +130,7 @@ class _Comparing:
 
     def _with_accounts(self, memberships: Sequence[Membership]) -> Iterator[Membership]:
         """A closed account is null in the row; a membership that we know is still that of its account."""
-        without = [each.member_id for each in memberships if isinstance(each.patreon_id, NotSaid)]
+        without = [each.member_id for each in memberships if isinstance(each.patreon_id, Absent)]
         states = store.members(self._connection, without) if without else {}
         for each in memberships:
             state = states.get(each.member_id)
@@ -189,10 +189,10 @@ class _Comparing:
 
 def _row(membership: Membership, patreon_id: str, campaign: str, asked_at: datetime) -> dict[str, Any]:
     """As its table stores it, and the membership beside it."""
-    if isinstance(membership.campaign_id, NotSaid):
+    if isinstance(membership.campaign_id, Absent):
         membership = membership.in_campaign(campaign)
     member = decide(None, None, membership, Provenance(asked_at, read=True), patreon_id).member
-    discord_said = not isinstance(membership.discord_id, NotSaid)
+    discord_said = not isinstance(membership.discord_id, Absent)
     return {
         **store.row_of_member(member),
         "discord_said": discord_said,

@@ -1,4 +1,4 @@
-"""What is known, read from its tables and written back: sets of rows, one statement for each kind."""
+"""The stored state, read from its tables and written back: sets of rows, one statement for each kind."""
 
 import json
 from collections import defaultdict
@@ -73,7 +73,7 @@ def tiers(connection: Connection, tier_ids: Collection[str]) -> dict[str, Tier]:
 
 
 def persons(connection: Connection, user_ids: Collection[str], *, ask_log: bool = False) -> dict[str, PublishedTier]:
-    """What the log was told last. *ask_log*: what it says itself, whoever told it."""
+    """What was published last. *ask_log*: what the log says itself, whoever appended it."""
     values = {"user_ids": list(user_ids), "ask_log": ask_log}
     rows = connection.execute(statement("patreon_persons"), values, prepare=True)
     found = (_person(row) for row in rows)
@@ -121,7 +121,7 @@ def count_stale(connection: Connection, received_at: datetime) -> None:
 
 
 def put(connection: Connection, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
-    """What the statement says of the rows."""
+    """The number that the statement returns."""
     values = {"rows": json.dumps(list(rows), default=_plain)}
     row = connection.execute(statement(name), values, prepare=True).fetchone()
     return 0 if row is None else int(row[0])
@@ -152,13 +152,13 @@ def _member(row: Sequence[Any]) -> MembershipState:
 
 
 def row_of_member(member: MembershipState) -> dict[str, Any]:
-    holding = entitlement_of(member)
+    entitlement = entitlement_of(member)
     doubt = member.doubt
     return {
         **{name: value for name, value in vars(member).items() if name not in ("tiers", "doubt")},
         "tiers": tiers_as_json(member.tiers),
-        "standing": holding.standing.value,
-        "tier_id": None if holding.tier is None else holding.tier.id,
+        "standing": entitlement.standing.value,
+        "tier_id": None if entitlement.tier is None else entitlement.tier.id,
         "doubt": None if doubt is None else doubt.cause.value,
         "doubted_at": None if doubt is None else doubt.since,
         "look_again_at": None if doubt is None else doubt.look_again_at,

@@ -43,7 +43,7 @@ async def read_webhooks(database: Database, client: PatreonClient) -> list[Webho
     return found
 
 
-def kept_webhooks(connection: psycopg.Connection[Any]) -> list[Webhook]:
+def stored_webhooks(connection: psycopg.Connection[Any]) -> list[Webhook]:
     """As Patreon said when it was last asked."""
     return [Webhook(*row) for row in connection.execute(statement("patreon_webhooks"))]
 

@@ -1,5 +1,5 @@
--- What the log was told of each of these members last: as we noted it, and as the log itself says where we noted
--- nothing, or where it is asked for (others may have appended).
+-- What was published last of each of these members: as noted, and as the log itself says where nothing is noted, or
+-- where it is asked for (others may have appended).
 select
     given.user_id,
     person.standing,
