@@ -12,7 +12,8 @@ LedgerError
 ├── Refused                  asked for, understood, and not done, to protect what is there
 │   ├── StaleCheckpoint      somebody else moved the projection on: what we computed is void
 │   └── NotLeader            another runner holds the lease
-└── ProjectionMisdeclared    a projection that can not work as its author declared it
+├── EventMisdeclared         an event class that cannot work as its author declared it
+└── ProjectionMisdeclared    a projection that cannot work as its author declared it
 """
 
 from temple_ledger.domain.position import Position
@@ -84,4 +85,8 @@ class NotLeader(Refused):
 
 
 class ProjectionMisdeclared(LedgerError):
+    pass
+
+
+class EventMisdeclared(LedgerError):
     pass

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from temple_ledger.domain.event import Event, Name100, Tier
+from temple_ledger.domain.event import Event, Name100, OptionalName, OptionalText, Tier
 
 
 class MemberJoined(Event):
@@ -14,8 +14,8 @@ class MemberLeft(Event):
 
     metadata_fields: ClassVar[tuple[str, ...]] = ("reason", "by")
 
-    reason: str | None = None
-    by: str | None = None
+    reason: OptionalText = None
+    by: OptionalText = None
 
 
 class RoleAdded(Event):
@@ -25,7 +25,7 @@ class RoleAdded(Event):
     metadata_fields: ClassVar[tuple[str, ...]] = ("granted_by",)
 
     role: Name100
-    granted_by: Name100 | None = None
+    granted_by: OptionalName = None
 
 
 class RoleRemoved(Event):
@@ -69,7 +69,7 @@ class RoleEvent(Event):
     metadata_fields: ClassVar[tuple[str, ...]] = ("name",)
 
     role: Name100
-    name: str | None = None
+    name: OptionalText = None
 
 
 class RoleCreated(RoleEvent):

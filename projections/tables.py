@@ -9,8 +9,12 @@ from enum import StrEnum
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
+from uuid import UUID
 
-from temple_ledger.domain.errors import ProjectionMisdeclared
+from pydantic_core import from_json
+
+from temple_ledger.domain.errors import InvalidEvent, ProjectionMisdeclared
+from temple_ledger.domain.log_entry import metadata_text
 
 Row = tuple[Any, ...]
 """The values of a table's declared columns, in their order, without `user_id` and without the stamp."""
@@ -29,12 +33,15 @@ class ColumnType(StrEnum):
     BOOLEAN = "boolean"
     TIMESTAMPTZ = "timestamptz"
     DATE = "date"
+    UUID = "uuid"
+    JSONB = "jsonb"
 
 
 _CLASSES: Final[Mapping[ColumnType, tuple[type, ...]]] = {
     ColumnType.NUMERIC: (int, Decimal),
     ColumnType.BOOLEAN: (bool,),
     ColumnType.DATE: (date,),
+    ColumnType.UUID: (UUID,),
 }
 _BITS: Final = {ColumnType.INTEGER: 31, ColumnType.BIGINT: 63}
 
@@ -64,6 +71,8 @@ class Column:
             if not isinstance(value, int) or isinstance(value, bool):
                 return f"is a {type(value).__name__}, not a whole number"
             return None if -(1 << _BITS[self.type]) <= value < 1 << _BITS[self.type] else "is out of range"
+        if self.type is ColumnType.JSONB:
+            return _why_not_json(value)
         if self.type is ColumnType.TIMESTAMPTZ:
             aware = isinstance(value, datetime) and value.tzinfo is not None
             return None if aware else "is not a time with an offset"
@@ -95,6 +104,11 @@ class Table:
             *self.column_names,
             "user_id",
         }
+        unordered = [
+            column.name for column in self.columns if column.type is ColumnType.JSONB and column.name in self.key
+        ]
+        if unordered:
+            raise ProjectionMisdeclared(f"table {self.name}: {unordered[0]} is jsonb and cannot be part of the key")
         nullable = [column.name for column in self.columns if column.null and column.name in self.key]
         if nullable:
             raise ProjectionMisdeclared(f"table {self.name}: {nullable[0]} is part of the key and may not be null")
@@ -104,6 +118,10 @@ class Table:
     @cached_property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def has_hashable_rows(self) -> bool:
+        return all(column.type is not ColumnType.JSONB for column in self.columns)
 
     @cached_property
     def key_positions(self) -> tuple[int, ...]:
@@ -165,6 +183,15 @@ class Table:
     @cached_property
     def _fits(self) -> tuple[Callable[[Any], bool], ...]:
         return tuple(_certainly_fits(column) for column in self.columns)
+
+
+def _why_not_json(value: Any) -> str | None:
+    """Why jsonb would not give *value* back as it is; None when it would."""
+    try:
+        text = metadata_text(value)
+    except InvalidEvent as error:
+        return error.reason.replace("metadata", "the value", 1)
+    return None if from_json(text) == value else "is not of JSON's own kinds (dict, list, text, number, true, null)"
 
 
 def _certainly_fits(column: Column) -> Callable[[Any], bool]:

@@ -24,7 +24,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, Prog
 from pydantic_core import from_json
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
-from temple_ledger.domain.errors import InvalidEvent, UndecodableEvent
+from temple_ledger.domain.errors import EventMisdeclared, InvalidEvent, UndecodableEvent
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.instant import format_instant, parse_instant
 from temple_ledger.domain.log_entry import LogEntry, entry_of, entry_of_event
@@ -97,7 +97,7 @@ class EventMapper(Mapper[str]):
             try:
                 entry = entry_of_event(domain_event, event_id=_ANY_ID, catalogue=self.catalogue)
                 return entry_of(_columns(entry), self.catalogue)
-            except KeyError:
+            except EventMisdeclared:
                 pass
         raise ProgrammingError(f"{type(domain_event).__name__} is not in the catalogue of the log")
 

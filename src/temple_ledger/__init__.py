@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from temple_ledger.domain.errors import (
         DatabaseUnavailable,
         EventConflict,
+        EventMisdeclared,
         InvalidEvent,
         LedgerError,
         PlatformUnavailable,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         UnknownName,
         UnsafeLog,
     )
-    from temple_ledger.domain.event import Event, UnknownEvent
+    from temple_ledger.domain.event import Event, Payload, Target, UnknownEvent
     from temple_ledger.domain.events import (
         MarkedInactive,
         MemberJoined,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     )
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members
+    from temple_ledger.projections.row import MaxLength, Row, projection
     from temple_ledger.projections.specification import Specification
     from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
     from temple_ledger.projections.tally import Increments, Tally
@@ -75,6 +77,7 @@ _HOMES: Final = {
     "domain.errors": (
         "DatabaseUnavailable",
         "EventConflict",
+        "EventMisdeclared",
         "InvalidEvent",
         "LedgerError",
         "PlatformUnavailable",
@@ -85,7 +88,7 @@ _HOMES: Final = {
         "UnknownName",
         "UnsafeLog",
     ),
-    "domain.event": ("Event", "UnknownEvent"),
+    "domain.event": ("Event", "Payload", "Target", "UnknownEvent"),
     "domain.events": (
         "MarkedInactive",
         "MemberJoined",
@@ -129,6 +132,7 @@ _HOMES: Final = {
     ),
     "projections.member_projection": ("MemberProjection",),
     "projections.members": ("members",),
+    "projections.row": ("MaxLength", "Row", "projection"),
     "projections.specification": ("Specification",),
     "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
@@ -148,6 +152,7 @@ __all__ = [
     "Delivery",
     "Event",
     "EventConflict",
+    "EventMisdeclared",
     "EventType",
     "InboxDelivery",
     "Increments",
@@ -157,6 +162,7 @@ __all__ = [
     "LogAppender",
     "LogEntry",
     "MarkedInactive",
+    "MaxLength",
     "MemberJoined",
     "MemberLeft",
     "MemberProjection",
@@ -167,6 +173,7 @@ __all__ = [
     "MembershipStarted",
     "Notifier",
     "Outcome",
+    "Payload",
     "PlatformUnavailable",
     "Position",
     "ProjectionMisdeclared",
@@ -178,6 +185,7 @@ __all__ = [
     "RoleEvent",
     "RoleRemoved",
     "RoleRenamed",
+    "Row",
     "Rows",
     "SchemaMismatch",
     "Settings",
@@ -185,6 +193,7 @@ __all__ = [
     "Specification",
     "Table",
     "Tally",
+    "Target",
     "Translation",
     "TranslationWorker",
     "Translator",
@@ -205,6 +214,7 @@ __all__ = [
     "marked_inactive",
     "members",
     "pledged",
+    "projection",
     "role_added",
     "role_removed",
     "store",

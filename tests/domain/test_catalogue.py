@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType, Shape
-from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.errors import EventMisdeclared, UndecodableEvent
 from temple_ledger.domain.event import Event, UnknownEvent
 from temple_ledger.domain.events import MemberJoined, MemberLeft, RoleAdded
 from temple_ledger.domain.log_entry import entry_of_event, recorded_of
@@ -109,7 +109,7 @@ def test_a_shape_of_tomorrow_is_not_guessed_at() -> None:
 
 
 def test_a_missing_upcaster_and_a_name_taken_twice_are_refused() -> None:
-    with pytest.raises(ValueError, match="no upcaster from version 2"):
+    with pytest.raises(EventMisdeclared, match="no upcaster from version 2"):
         EventType("temple_bow", "bowed", Bowed, version=3, upcasters={1: _named_target})
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(EventMisdeclared, match="the name of two events"):
         Catalogue([BOWED, EventType("temple_bow", "bowed", RoleAdded)])

@@ -94,7 +94,7 @@ def _once_is_enough() -> MemberProjection[Grants]:
         rows=grants.rows_of,
         state=grants.state_of,
     )
-    newer.on(*grants.steps)(lambda before, event: Grants({**before.by_role, event.role: (1, event.occurred_at)}))
+    newer.on(RoleAdded)(lambda before, event: Grants({**before.by_role, event.role: (1, event.occurred_at)}))
     return newer
 
 
