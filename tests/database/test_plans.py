@@ -52,6 +52,8 @@ insert into inbox (source, kind, received_at, last_received_at, digest, body)
     select 'patreon', 'members:update', now(), now(), int8send(n), '' from generate_series(1, {rows}) as n;
 insert into projection_batch (projection, last_position, events, committed_at)
     select 'members', id, 1, now() from webhook_audit_log;
+insert into projection_failure (projection, position, user_id, error)
+    select 'members', id, user_id, 'no' from webhook_audit_log where id <= {keys};
 """
 
 NUMBERS: Final = [n * (ROWS // KEYS) for n in range(1, KEYS + 1)]
@@ -72,6 +74,7 @@ KEYED: Final[Mapping[str, Mapping[str, Any]]] = {
     "log_known": {"event_ids": EVENTS},
     "log_member_events": {"user_ids": USERS, "until": None, "recorded_until": None, "upto": 2**60},
     "frontier_read": {"projection": "members", "user_ids": USERS},
+    "failure_list": {"projection": "members", "user_id": None, "position": None},
     "read_member_list": MANY,
     "discord_known": {"user_ids": USERS},
     "discord_entries_known": {"entry_ids": TEXTS},
@@ -97,11 +100,11 @@ def misjudged(server: EmbeddedServer, copies: Copies) -> Iterator[psycopg.Connec
     name = copies.take()
     with psycopg.connect(Database(server.dsn(name)).dsn, autocommit=True) as owner:
         with owner.transaction(force_rollback=True):
-            owner.execute(PLANTED.format(rows=ROWS).encode())
+            owner.execute(PLANTED.format(rows=ROWS, keys=KEYS).encode())
         owner.execute("analyze")
         owner.execute("alter sequence webhook_audit_log_id_seq restart")
         owner.execute("alter sequence inbox_id_seq restart")
-        owner.execute(PLANTED.format(rows=ROWS).encode())
+        owner.execute(PLANTED.format(rows=ROWS, keys=KEYS).encode())
         yield owner
     copies.drop(name)
 
@@ -134,8 +137,9 @@ def test_so_does_reading_the_rows_of_members(misjudged: psycopg.Connection[Any],
 
 SNAPSHOT: Final = """
 
-insert into patreon_read
-    (member_id, patreon_id, tiers, deleted, standing, tier_id, changed_at, tier_deleted, discord_said, asked_at, said)
+insert into patreon_read (
+    member_id, patreon_id, tiers, deleted, standing, tier_id, changed_at, tier_deleted, discord_said, asked_at, described
+)
     select member_id, patreon_id, '[]', false, 'paying', '1', now(), false, false, now(), '{}' from patreon_member;
 """
 

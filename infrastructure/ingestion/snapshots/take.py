@@ -54,7 +54,7 @@ class Taking:
     def finish(
         self, finished_at: datetime, *, members: int, known: int, complete: bool, note: str | None = None
     ) -> None:
-        """*note* says why it is not complete."""
+        """*note* says why it is not complete, or of what nothing is concluded."""
         self._connection.execute(
             statement("snapshot_finish"),
             {

@@ -214,7 +214,7 @@ def _loses_though_active(state: MembershipState, described: MembershipState) -> 
 
 
 def _decide_loss(case: _Case) -> Decision:
-    """Accepted when it is still so some minutes after it was said first; until then it changes no tier.
+    """Accepted when it is still so some minutes after the first such body; until then it changes no tier.
 
     Where somebody asks, the answer decides, as long as there is one.
     """

@@ -14,7 +14,7 @@ from temple_ledger.infrastructure.sources.patreon.translator import PatreonTrans
 
 
 def translator(settings: Settings) -> PatreonTranslator | None:
-    """None where nothing is said of Patreon."""
+    """None where no setting of Patreon is given."""
     if not settings.patreon_secrets and not asks(settings):
         return None
     return PatreonTranslator(asks=asks(settings))

@@ -69,7 +69,7 @@ def _differs(before: PublishedTier | None, now: Entitlement) -> bool:
     if (before.standing, before.tier_id) == now.key:
         return False
     if before.tier_id is None and before.tier is not None and now.tier is not None:
-        # told by somebody who knew the title only
+        # appended by somebody who had the title only
         return before.standing is not now.standing or not is_title_of(before.tier, now.tier)
     return True
 

@@ -13,7 +13,7 @@ _TIMES: Final = frozenset({"charged_at", "next_charge_at", "pledged_at"})
 
 
 def membership_as_json(membership: Membership) -> dict[str, Any]:
-    """Without what was not said."""
+    """Without what is absent."""
     return {
         field.name: _plain(value)
         for field in fields(membership)

@@ -63,11 +63,11 @@ def tier_roles(connection: Connection, directory: RoleDirectory, given: Mapping[
     wanted: list[Wanted] = []
     without: dict[str, int] = {}
     known: set[str] = set()
-    for tier_id, title, said, members in connection.execute(statement("drift_tiers")):
+    for tier_id, title, listed, members in connection.execute(statement("drift_tiers")):
         shown = title if tier_id is None else title_of(Tier(tier_id, title))
         if tier_id is None and shown in known:
             continue
-        roles = next(filter(None, map(named.get, (tier_id or "", shown.casefold(), title.casefold()))), list(said))
+        roles = next(filter(None, map(named.get, (tier_id or "", shown.casefold(), title.casefold()))), list(listed))
         wanted += [Wanted(tier_id, shown, role) for role in roles]
         known |= {shown, title[:MAX_TIER].rstrip()} if roles else set()
         if members and not roles:

@@ -198,7 +198,7 @@ def _row(membership: Membership, patreon_id: str, campaign: str, asked_at: datet
         "discord_said": discord_said,
         "discord_id": membership.discord_id if discord_said else None,
         "asked_at": asked_at,
-        "said": membership_as_json(membership),
+        "described": membership_as_json(membership),
     }
 
 

@@ -100,7 +100,7 @@ def _asked_at(details: Mapping[str, Any]) -> datetime | None:
 
 
 def asked_details(asked_at: datetime, member_id: str) -> dict[str, str]:
-    """Of the delivery that an answer is kept as."""
+    """Of the delivery that an answer is stored as."""
     return {ASKED_AT: format_instant(asked_at), "member_id": member_id}
 
 

@@ -46,7 +46,7 @@ def patreon_endpoint(campaign: str, secrets: Sequence[CampaignSecret]) -> Endpoi
         given = _given(headers)
         if given is None:
             return False
-        # every key, whichever fits: how long it takes tells nothing
+        # every key, whichever fits: how long it takes reveals nothing
         fits = [hmac.compare_digest(signature(key, body), given) for key, until in keys if until is None or now < until]
         return any(fits)
 

@@ -1,4 +1,4 @@
--- Who pays, as the log was told, for no tier that Patreon lists: one that was deleted, or none at all.
+-- Who pays, as the log says, for no tier that Patreon lists: one that was deleted, or none at all.
 select
     person.user_id,
     person.tier,
