@@ -1,6 +1,7 @@
-"""`temple patreon …` and `temple drift`, as typed."""
+"""`temple patreon …`, as typed."""
 
 import json
+import re
 from datetime import timedelta
 from functools import partial
 
@@ -148,11 +149,11 @@ def test_status_counts_stale_deliveries(temple: Typed, feed: Feed) -> None:  # n
     feed.update(ACOLYTE)
     assert "stale" not in temple("status").stdout
     feed.update(NOVICE, charged=START - timedelta(days=31))
-    assert "patreon: 1 stale delivery set aside, the last received 2026-08-03T09:12:46" in temple("status").stdout
+    assert "patreon   1 stale delivery set aside, the last received 2026-08-03T09:12:46" in temple("status").stdout
     assert temple("status", "--json").data["patreon"]["stale"] == 1
 
 
-# drift
+# mismatches
 
 
 @pytest.fixture
@@ -175,21 +176,32 @@ def community(feed: Feed) -> LedgerScenario:
     return ledger
 
 
-def test_drift_is_who_pays_without_the_role_and_who_holds_it_without_paying(
+def test_mismatches_are_who_pays_without_the_role_and_who_holds_it_without_paying(
     temple: Typed,  # noqa: F811
     community: LedgerScenario,
 ) -> None:
-    ended = temple("drift", "--json")
+    ended = temple("patreon", "mismatches", "--json")
     assert ended.code == 3
-    assert [(each["drift"], each["user_id"], each["role_name"]) for each in ended.data] == [
+    assert [(each["mismatch"], each["user_id"], each["role_name"]) for each in ended.data] == [
         ("paid without role", DISCORD, "Temple Acolyte"),
         ("role without paid", OTHER_DISCORD, "Temple Acolyte"),
     ]
     assert "1 patron with a Discord account not seen in the guild" in ended.stderr
 
 
-def test_no_drift_is_no_drift(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
+def test_a_role_that_everybody_holds_who_pays_has_no_mismatch(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
+    assert temple("patreon", "mismatches", "--role", "Temple Novice").code == 0
+
+
+def test_the_old_verb_does_the_same_and_says_what_it_is_called_now(
+    temple: Typed,  # noqa: F811
+    community: LedgerScenario,
+) -> None:
+    new, old = temple("patreon", "mismatches", "--json"), temple("drift", "--json")
+    assert (old.code, old.stdout) == (new.code, new.stdout) != (0, "")
+    assert old.stderr.splitlines()[0].startswith("temple: `temple drift` is now called `temple patreon mismatches`")
     assert temple("drift", "--role", "Temple Novice").code == 0
+    assert "drift" not in re.findall(r"^  (\w+) ", temple("--help").stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("tier", ["Acolyte", ACOLYTE[0], "acolyte"])
@@ -198,26 +210,26 @@ def test_the_roles_of_the_settings_count_before_those_of_patreon(
     community: LedgerScenario,
     tier: str,
 ) -> None:
-    ended = temple("drift", "--json", TEMPLE_TIER_ROLES=f"{tier}=Temple Novice")
-    assert [(each["drift"], each["user_id"], each["role"]) for each in ended.data] == [
+    ended = temple("patreon", "mismatches", "--json", TEMPLE_TIER_ROLES=f"{tier}=Temple Novice")
+    assert [(each["mismatch"], each["user_id"], each["role"]) for each in ended.data] == [
         ("paid without role", DISCORD, NOVICE_ROLE)
     ]
 
 
 def test_a_role_that_nobody_knows_is_a_sentence(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
-    ended = temple("drift", TEMPLE_TIER_ROLES="Acolyte=Tempel Acolyte")
+    ended = temple("patreon", "mismatches", TEMPLE_TIER_ROLES="Acolyte=Tempel Acolyte")
     assert ended.code == 1
     assert "did you mean Temple Acolyte" in ended.stderr
 
 
 def test_without_any_role_of_a_tier_it_is_refused(temple: Typed, database: Database) -> None:  # noqa: F811
-    assert temple("drift").code == 5
+    assert temple("patreon", "mismatches").code == 5
 
 
 def test_a_tier_that_has_no_role_is_named(temple: Typed, community: LedgerScenario, feed: Feed) -> None:  # noqa: F811
     feed.update(("9100009", "Patron Saint", 90_000), member="saint", user="9", discord="700000000000000009")
     community.catch_up()
-    assert "no role is known for tier Patron Saint, which 1 member pay for" in temple("drift").stderr
+    assert "no role is known for tier Patron Saint, which 1 member pay for" in temple("patreon", "mismatches").stderr
 
 
 def test_who_pays_for_a_deleted_tier_is_named_and_does_not_hold_the_role_without_paying(
@@ -227,10 +239,10 @@ def test_who_pays_for_a_deleted_tier_is_named_and_does_not_hold_the_role_without
 ) -> None:
     feed.hears("update", deleted_tier(NOVICE, member=OTHER_MEMBER, user=OTHER, discord=OTHER_DISCORD))
     community.catch_up()
-    listed = [(each["drift"], each["tier"], each["role"]) for each in temple("drift", "--json").data]
+    listed = [(each["mismatch"], each["tier"], each["role"]) for each in temple("patreon", "mismatches", "--json").data]
     assert ("pays 500 cents, tier deleted", "Novice", None) in listed
     assert [each for each in listed if each[2] == NOVICE_ROLE] == []
-    assert "pays 500 cents, tier deleted" in temple("drift").stdout
+    assert "pays 500 cents, tier deleted" in temple("patreon", "mismatches").stdout
 
 
 def test_who_pays_without_a_tier_does_not_hold_the_role_without_paying(
@@ -242,7 +254,7 @@ def test_who_pays_without_a_tier_does_not_hold_the_role_without_paying(
     community.given(role_added("700000000000000008", NOVICE_ROLE, START))
     feed.hears("update", deleted_tier(NOVICE, member="late", user="8", discord="700000000000000008"))
     community.catch_up()
-    listed = [(each["drift"], each["user_id"]) for each in temple("drift", "--json").data]
+    listed = [(each["mismatch"], each["user_id"]) for each in temple("patreon", "mismatches", "--json").data]
     assert ("pays 500 cents, no tier", "700000000000000008") in listed
     assert ("role without paid", "700000000000000008") not in listed
 
@@ -263,8 +275,8 @@ def test_tiers_whose_long_titles_agree_have_roles_of_their_own(
     community.catch_up()
     roles = json.dumps({"9100011": [ACOLYTE_ROLE], named_by: [NOVICE_ROLE]})
     listed = [
-        (each["drift"], each["user_id"], each["role"])
-        for each in temple("drift", "--json", TEMPLE_TIER_ROLES=roles).data
+        (each["mismatch"], each["user_id"], each["role"])
+        for each in temple("patreon", "mismatches", "--json", TEMPLE_TIER_ROLES=roles).data
     ]
     assert [each for each in listed if each[1] == "700000000000000012"] == []
     assert ("paid without role", "700000000000000011", ACOLYTE_ROLE) in listed

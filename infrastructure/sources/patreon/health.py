@@ -38,12 +38,11 @@ class PatreonHealth(NamedTuple):
     stale_at: datetime | None = None
 
     @property
-    def stale_line(self) -> str | None:
-        """What `temple status` shows of them; None where there are none."""
-        if not self.stale or self.stale_at is None:
-            return None
-        few = "delivery" if self.stale == 1 else "deliveries"
-        return f"patreon: {self.stale:,} stale {few} set aside, the last received {format_instant(self.stale_at)}"
+    def lines(self) -> Iterator[str]:
+        """What there is to see, be it wrong or not."""
+        if self.stale_at is not None:
+            few = "delivery" if self.stale == 1 else "deliveries"
+            yield f"{self.stale:,} stale {few} set aside, the last received {format_instant(self.stale_at)}"
 
     @property
     def sentences(self) -> Iterator[tuple[str, str]]:
@@ -59,6 +58,15 @@ class PatreonHealth(NamedTuple):
                 f"{self.losses + self.orders + self.tiers:,} Patreon memberships are in doubt, and nobody asks Patreon",
                 "temple patreon snapshot --apply",
             )
+
+
+def as_data(health: PatreonHealth) -> dict[str, Any]:
+    """For JSON."""
+    return {
+        **health._asdict(),
+        "webhooks": [each._asdict() for each in health.webhooks],
+        "token": None if health.token is None else health.token._asdict(),
+    }
 
 
 def patreon_health(connection: psycopg.Connection[Any]) -> PatreonHealth:

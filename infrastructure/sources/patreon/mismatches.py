@@ -12,11 +12,11 @@ from temple_ledger.infrastructure.sources.patreon.membership import Tier
 from temple_ledger.infrastructure.sources.patreon.membership_event import MAX_TIER, title_of
 
 
-class Drifted(NamedTuple):
-    """`drift` is "paid without role", "role without paid", "pays N cents, no tier" (and holds a role of a tier), or
+class Mismatch(NamedTuple):
+    """`mismatch` is "paid without role", "role without paid", "pays N cents, no tier" (and holds a role of a tier), or
     "pays N cents, tier deleted", which is about no role. Of what nobody granted, the last two fields are None."""
 
-    drift: str
+    mismatch: str
     user_id: str
     tier: str | None
     role: str | None
@@ -63,7 +63,7 @@ def tier_roles(connection: Connection, directory: RoleDirectory, given: Mapping[
     wanted: list[Wanted] = []
     without: dict[str, int] = {}
     known: set[str] = set()
-    for tier_id, title, listed, members in connection.execute(statement("drift_tiers")):
+    for tier_id, title, listed, members in connection.execute(statement("mismatch_tiers")):
         shown = title if tier_id is None else title_of(Tier(tier_id, title))
         if tier_id is None and shown in known:
             continue
@@ -75,7 +75,7 @@ def tier_roles(connection: Connection, directory: RoleDirectory, given: Mapping[
     return TierRoles(wanted, without)
 
 
-def drifted(connection: Connection, wanted: Sequence[Wanted]) -> Iterator[Drifted]:
+def mismatched(connection: Connection, wanted: Sequence[Wanted]) -> Iterator[Mismatch]:
     values = {
         "tier_ids": [each.tier_id for each in wanted],
         "titles": [each.title for each in wanted],
@@ -83,16 +83,16 @@ def drifted(connection: Connection, wanted: Sequence[Wanted]) -> Iterator[Drifte
     }
     join_whole_tables(connection, merging=False)
     unlisted = {row[0]: Unlisted(*row) for row in connection.execute(statement("mismatch_without_tier"))}
-    for row in connection.execute(statement("drift"), values):
-        found = Drifted(*row)
+    for row in connection.execute(statement("mismatches"), values):
+        found = Mismatch(*row)
         pays = unlisted.get(found.user_id)
-        yield found if pays is None or found.tier is not None else found._replace(drift=pays.sentence)
+        yield found if pays is None or found.tier is not None else found._replace(mismatch=pays.sentence)
     for each in unlisted.values():
         if each.tier_deleted:
-            yield Drifted(each.sentence, each.user_id, each.tier, None, None, None)
+            yield Mismatch(each.sentence, each.user_id, each.tier, None, None, None)
 
 
 def paying_and_not_here(connection: Connection) -> int:
     """How many pay and were never seen in the guild, or have left it."""
-    row = connection.execute(statement("drift_not_here")).fetchone()
+    row = connection.execute(statement("mismatch_not_here")).fetchone()
     return 0 if row is None else int(row[0])
