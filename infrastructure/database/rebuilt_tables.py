@@ -10,6 +10,7 @@ from temple_ledger.infrastructure.database.session_settings import set_for_trans
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.tables import USER_ID, columns_of
+from temple_ledger.infrastructure.database.whole_tables import join_whole_tables
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Tally
@@ -70,8 +71,7 @@ def put_in_place(connection: Connection, projection: Projection, table: Table, u
         parts["was"], parts["becomes"] = _listed(values, "live"), _listed(values, "rebuilt")
         statements.append(sql.SQL(_CHANGE).format(**parts))
     statements.append(sql.SQL(_ADD).format(**parts))
-    # a table that was just emptied is believed to stay small, and would be searched row by row while it is filled
-    set_for_transaction(connection, "enable_nestloop", "off")
+    join_whole_tables(connection)
     for each in statements:
         connection.execute(each, {} if user_ids is None else {"user_ids": list(user_ids)})
 

@@ -57,10 +57,12 @@ def apply_snapshot(
     catalogue: Catalogue,
     confirmed: bool = False,
     count_accepted: bool = False,
+    partial: bool = False,
     notifier: Notifier | None = None,
     chunk: int = CHUNK,
 ) -> AppliedSnapshot:
-    """Appends what is missing, in chunks; one that was cut short goes on where it was.
+    """Appends what is missing, in chunks; one that was cut short goes on where it was. *partial*: also of a snapshot
+    that is not complete, whose findings then say of nobody that they are gone.
 
     Raises Held (nothing was done), UnknownName, DatabaseUnavailable.
     """
@@ -69,7 +71,7 @@ def apply_snapshot(
         snapshot = patient.run("reading the snapshot", lambda connection: read_snapshot(connection, snapshot_id))
         if snapshot.applied_at is not None:
             return total._replace(before=True)
-        require_safe(snapshot, confirmed=confirmed, count_accepted=count_accepted)
+        require_safe(snapshot, confirmed=confirmed, count_accepted=count_accepted, partial=partial)
         while (
             done := patient.run("applying", lambda connection: _chunk(connection, settling, snapshot, chunk, catalogue))
         ) is not None:

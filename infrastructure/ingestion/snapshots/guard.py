@@ -25,9 +25,9 @@ def is_short_of_count(snapshot: Snapshot) -> bool:
     return counted - snapshot.members > max(UNCOUNTED_MEMBERS, UNCOUNTED_SHARE * counted)
 
 
-def require_safe(snapshot: Snapshot, *, confirmed: bool, count_accepted: bool = False) -> None:
-    """Raises HeldBack."""
-    if not snapshot.complete:
+def require_safe(snapshot: Snapshot, *, confirmed: bool, count_accepted: bool = False, partial: bool = False) -> None:
+    """*partial*: nothing was concluded from what a finished snapshot lacks. Raises HeldBack."""
+    if not snapshot.complete and not (partial and snapshot.finished_at is not None):
         raise HeldBack(
             f"snapshot {snapshot.id} is not complete{f' ({snapshot.note})' if snapshot.note else ''}: "
             "nothing is concluded from it; take another one",

@@ -61,7 +61,8 @@ class Taking:
         note: str | None = None,
         counted: int | None = None,
     ) -> None:
-        """*note* says why it is not complete; *counted* is how many members the source itself counts, about."""
+        """*note* says why it is not complete, or of what nothing is concluded; *counted* is how many members the source
+        itself counts, about."""
         self._connection.execute(
             statement("snapshot_finish"),
             {

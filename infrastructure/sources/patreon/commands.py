@@ -57,17 +57,18 @@ def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: 
     """Compare all memberships with what the ledger holds.
 
     All members of the campaigns are read. What was missed is shown in classes, and appended with --apply, as
-    events that name the snapshot. It is refused when not everybody could be read, and, without --confirm, when
-    more than 5 % of the patrons, or more than 20, would lose something. Nobody who is an active patron loses a
-    tier by one reading: that is read again some minutes later.
+    events that name the snapshot. When not everybody could be read, the rest is compared and appended all the
+    same, and nobody is taken to be gone. Without --confirm it is refused when more than 5 % of the patrons, or
+    more than 20, would lose something. Nobody who is an active patron loses a tier by one reading: that is read
+    again some minutes later.
 
     \b
     Examples:
       temple patreon snapshot
       temple patreon snapshot --apply
     \b
-    Exit codes: 0 nothing differs, or all was appended; 3 something differs; 4 Patreon or the database
-    did not answer; 5 held back, not complete, or no token.
+    Exit codes: 0 nothing differs, or all was appended; 3 something differs, or not everybody could be read;
+    4 Patreon or the database did not answer; 5 held back, or no token.
     """
     _translate_waiting(session)
     taken = _asked(session, lambda client: _take(session, client))
@@ -79,7 +80,10 @@ def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: 
     if outcome.get("held"):
         raise Refused(str(outcome["held"]))
     if not found.complete:
-        raise Refused(f"the snapshot is not complete: {found.note}; take another one")
+        session.say(f"not complete ({found.note}): nobody is taken to be gone")
+        return ExitCode.FOUND
+    if found.note is not None:
+        session.say(found.note)
     return ExitCode.OK if apply or not found.differences else ExitCode.FOUND
 
 
@@ -121,6 +125,7 @@ def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, A
                 by=by,
                 catalogue=catalogue(),
                 confirmed=confirmed,
+                partial=True,
                 notifier=notifier,
             )
     except HeldBack as held:

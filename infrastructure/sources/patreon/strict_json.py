@@ -21,7 +21,7 @@ class UnreadableBody(UnreadableDelivery):
 
 
 def read_json(raw: bytes) -> Any:
-    """Raises Unreadable."""
+    """Raises UnreadableBody."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -150,7 +150,7 @@ class Tokens:
                     await in_thread(connection.execute, statement("patreon_token_refused"), values)
                     await in_thread(connection.commit)
                     raise
-                return await in_thread(self._keep, connection, answer)
+                return await in_thread(self._store, connection, answer)
 
     def _connected(self) -> psycopg.Connection[Any]:
         return self._database.connect(DatabaseRole.APPEND, application="temple patreon token", autocommit=True)
@@ -162,7 +162,7 @@ class Tokens:
         connection.autocommit = False
         return _pair(connection.execute(statement("patreon_token_hold"), {"name": NAME}))
 
-    def _keep(self, connection: psycopg.Connection[Any], answer: dict[str, Any]) -> Pair:
+    def _store(self, connection: psycopg.Connection[Any], answer: dict[str, Any]) -> Pair:
         """Committed, and only then given to anybody."""
         now = self._clock()
         life = min(timedelta(seconds=answer["expires_in"]), MOST_LIFE)

@@ -28,4 +28,7 @@ select
           and not closed
     )
 from unnest(%(user_ids)s::text[]) as given (user_id)
-left join discord_member as member using (user_id)
+left join lateral (
+    select * from discord_member where discord_member.user_id = given.user_id
+    offset 0
+) as member on true
