@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from temple_ledger.domain.errors import InvalidEvent
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.member import (
@@ -96,14 +97,15 @@ def history(session: Session, user_id: str, as_of: datetime | None, known_at: da
         require_member(connection, user_id)
         directory = read_directory(connection)
         events = member_history(connection, user_id, AsOf(as_of, known_at))
-        skipped = PostgresTransaction(connection).exceptions(members.name).skipped
+        left_out = PostgresTransaction(connection).exceptions(members.name).left_out
+        retracted = retracted_positions(connection)
         failures = parked(connection, projection=members.name, user_id=user_id)
     if as_json:
-        print_json([event_data(event) for event in events])
+        print_json([{**event_data(event), "retracted": event.position in retracted} for event in events])
         return
     fold = Fold(members, catalogue())
     rows = [
-        {**event_row(event, directory), "by": _actor(event), "note": _note(event, fold, skipped, failures)}
+        {**event_row(event, directory), "by": _actor(event), "note": _note(event, fold, left_out, retracted, failures)}
         for event in events
     ]
     noted = any(row["note"] for row in rows)
@@ -236,8 +238,12 @@ def _actor(event: Recorded) -> str | None:
     return by if isinstance(by, str) else None
 
 
-def _note(event: Recorded, fold: Fold[Any], skipped: frozenset[Position], failures: Sequence[Parked]) -> str | None:
-    if event.position in skipped:
+def _note(
+    event: Recorded, fold: Fold[Any], left_out: PositionSet, retracted: PositionSet, failures: Sequence[Parked]
+) -> str | None:
+    if event.position in retracted:
+        return "retracted"
+    if event.position in left_out:
         return "skipped"
     if any(event.position == failure.position for failure in failures):
         return "parked"

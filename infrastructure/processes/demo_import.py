@@ -40,4 +40,5 @@ def import_community(session: Session, community: Community, stop: Stop) -> Impo
             session.database,
             io.BufferedReader(_Lines(lines), buffer_size=64 * 1024),
             progress=lambda done: shown.at(done.read),
+            name="demo community",
         )

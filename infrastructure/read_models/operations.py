@@ -71,12 +71,12 @@ def operation(database: Database, projection: str) -> Iterator[tuple[PostgresTra
 def record(
     connection: psycopg.Connection[Any],
     kind: str,
-    projection: str,
+    projection: str | None,
     *,
     reason: str | None,
     details: Mapping[str, Any],
 ) -> int:
-    """The number of the entry in the operations journal."""
+    """The number of the entry in the operations journal; *projection* None is what concerns all of them."""
     row = connection.execute(
         statement("operation_record"),
         {
@@ -229,7 +229,7 @@ def _count_again(transaction: PostgresTransaction, tally: Tally, positions: Sequ
     freed = connection.execute(statement("failure_delete"), {"projection": tally.name, "positions": list(positions)})
     for (position,) in freed.fetchall():
         found += events(connection, after=Position(position - 1), upto=position, limit=1)
-    batch = count_batch(tally, found, transaction.exceptions(tally.name).skipped)
+    batch = count_batch(tally, found, transaction.exceptions(tally.name).left_out)
     transaction.add(tally.table, batch.increments)
     transaction.park(tally.name, batch.failures)
     connection.execute(statement("checkpoint_count_more"), {"projection": tally.name, "counted": batch.counted})

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.position import PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.terminal.session import print_json, print_rows
@@ -37,9 +38,9 @@ def event_data(event: Recorded) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name not in unasked}
 
 
-def event_json(event: Recorded) -> str:
+def event_json(event: Recorded, *, retracted: bool) -> str:
     """The event as an object on a line of its own."""
-    return json.dumps(event_data(event), default=_plain, ensure_ascii=False)
+    return json.dumps({**event_data(event), "retracted": retracted}, default=_plain, ensure_ascii=False)
 
 
 def event_row(event: Recorded, directory: RoleDirectory) -> dict[str, Any]:
@@ -54,11 +55,19 @@ def event_row(event: Recorded, directory: RoleDirectory) -> dict[str, Any]:
     }
 
 
-def print_events(events: Iterable[Recorded], directory: RoleDirectory, *, as_json: bool) -> None:
+def print_events(
+    events: Iterable[Recorded], directory: RoleDirectory, retracted: PositionSet, *, as_json: bool
+) -> None:
     if as_json:
-        print_json([event_data(event) for event in events])
-    else:
-        print_rows([event_row(event, directory) for event in events], COLUMNS, as_json=False)
+        print_json([{**event_data(event), "retracted": event.position in retracted} for event in events])
+        return
+    rows = [{**event_row(event, directory), "note": _note(event, retracted)} for event in events]
+    noted = any(row["note"] for row in rows)
+    print_rows(rows, (*COLUMNS, *(["note"] if noted else [])), as_json=False)
+
+
+def _note(event: Recorded, retracted: PositionSet) -> str | None:
+    return "retracted" if event.position in retracted else None
 
 
 def event_name(event: Recorded) -> str:

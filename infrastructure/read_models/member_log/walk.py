@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
@@ -62,14 +62,14 @@ def walk(
     projection: MemberProjection[State],
     *,
     upto: Position,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     parked: Mapping[str, Position] = MappingProxyType({}),
     catalogue: Catalogue = CATALOGUE,
 ) -> Generator[Walked[State], None, None]:
     """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)
     with closing(member_stream(snapshot.log, fold, upto=upto)) as stream:
-        yield from _walk(snapshot, projection, fold, stream, skipped, parked)
+        yield from _walk(snapshot, projection, fold, stream, left_out, parked)
 
 
 def _walk(
@@ -77,7 +77,7 @@ def _walk(
     projection: MemberProjection[State],
     fold: Fold[State],
     stream: Iterator[tuple[str, Sequence[Recorded]]],
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     parked: Mapping[str, Position],
 ) -> Iterator[Walked[State]]:
     log = _Grouped(stream)
@@ -88,7 +88,7 @@ def _walk(
     frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)))
     sides = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
-        events = before_parked(without(skipped, log.take(user_id)), parked.get(user_id))
+        events = before_parked(without(left_out, log.take(user_id)), parked.get(user_id))
         stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
         place = frontiers.take(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None

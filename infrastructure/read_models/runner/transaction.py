@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 
 from temple_ledger.domain.errors import NotLeader, StaleCheckpoint, UnknownName
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
@@ -29,12 +29,16 @@ Connection = psycopg.Connection[Any]
 class PostgresTransaction:
     """Works within a transaction that somebody else opened on *connection*.
 
-    With *holder*, only while that runner holds the projection's lease.
+    With *holder*, only while that runner holds the projection's lease. With *retracted*, as if exactly these positions
+    were retracted: what a retraction would change is this transaction's fold compared with the rows.
     """
 
-    def __init__(self, connection: Connection, holder: UUID | None = None) -> None:
+    def __init__(
+        self, connection: Connection, holder: UUID | None = None, *, retracted: PositionSet | None = None
+    ) -> None:
         self.connection = connection
         self._holder = holder
+        self._retracted = retracted
 
     def lock_checkpoint(self, projection: str) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), {"projection": projection}).fetchone()
@@ -63,17 +67,17 @@ class PostgresTransaction:
 
     def exceptions(self, projection: str) -> Exceptions:
         parked: dict[str, Position] = {}
-        skipped: set[Position] = set()
+        left_out: list[tuple[int, int]] = []
         parked_positions: set[Position] = set()
-        for kind, user_id, position in self.connection.execute(
-            statement("failure_exceptions"), {"projection": projection}
-        ):
-            if kind == "skipped":
-                skipped.add(Position(position))
-            else:
-                parked[user_id] = Position(position)
-                parked_positions.add(Position(position))
-        return Exceptions(parked, frozenset(skipped), frozenset(parked_positions))
+        found = self.connection.execute(statement("failure_exceptions"), {"projection": projection})
+        for kind, user_id, first, last in found:
+            if kind == "parked":
+                parked[user_id] = Position(first)
+                parked_positions.add(Position(first))
+            elif kind == "skipped" or self._retracted is None:
+                left_out.append((first, last))
+        retracted = self._retracted or NO_POSITIONS
+        return Exceptions(parked, PositionSet(left_out) | retracted, frozenset(parked_positions))
 
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         return events(self.connection, after=after, upto=upto, limit=limit)
@@ -90,9 +94,9 @@ class PostgresTransaction:
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
     def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
-        skipped = self.exceptions(fold.projection.name).skipped
+        left_out = self.exceptions(fold.projection.name).left_out
         found = member_histories(self.connection, fold, user_ids, upto=upto)
-        return {user_id: without(skipped, events) for user_id, events in found.items()}
+        return {user_id: without(left_out, events) for user_id, events in found.items()}
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
         for table in declared:
