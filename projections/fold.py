@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, cast
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
-from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.errors import InvalidEvent, LedgerError
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.member_projection import MemberProjection, State
@@ -25,7 +25,7 @@ class Frontier(NamedTuple):
     position: Position
 
 
-class Unfoldable(Exception):
+class Unfoldable(LedgerError):
     """The event at *position* could not be folded."""
 
     def __init__(self, position: Position, reason: str) -> None:

@@ -184,11 +184,14 @@ def translate(session: Session, sources: tuple[str, ...]) -> int:
     \b
     Exit codes: 0 nothing waits any more; 1 some could not be translated, or another process is at it.
     """
-    made = {each.source: each for each in translators(session.settings)}
+    found = translators(session.settings)
+    made = {each.source: each for each in found.made}
     for source in sources:
         if source not in made:
-            raise UnknownName("translator of source", source, tuple(sorted(made)))
-    ended = True
+            raise found.failed.get(source) or UnknownName("translator of source", source, tuple(sorted(made)))
+    for error in found.failed.values():
+        session.say(f"{error}; the other sources go on")
+    ended = not found.failed
     with Notifier(session.database) as notifier:
         for source in sources or sorted(made):
             with TranslationWorker(session.database, made[source], notifier=notifier) as worker:

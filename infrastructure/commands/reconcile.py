@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from temple_ledger.infrastructure.commands import verification_report as comparing
+from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, issues_of, reconcile
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS
@@ -92,7 +93,7 @@ def _writable(session: Session, details: Path | None) -> Path | None:
     """Where the differences go; None, and a word about it, where they cannot be written: the rest goes on."""
     try:
         path = private_folder(session.settings.home, FOLDER) / DETAILS if details is None else details
-        with path.open("a"):
+        with UnbufferedFile(path, "a"):
             return path
     except OSError as error:
         session.say(f"the details cannot be written to {error.filename}: {error.strerror}; see: temple verify list")

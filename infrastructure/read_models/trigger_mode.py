@@ -18,6 +18,7 @@ from temple_ledger.domain.errors import Refused, SchemaMismatch, UnknownName
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.canon import is_installed
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
+from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Blocker
 from temple_ledger.infrastructure.log.settled import settled_head
@@ -174,9 +175,9 @@ def _while_nobody_appends(connection: Connection, deadline: float, switch: Switc
     while True:
         try:
             with connection.transaction():
-                _wait_at_most(connection, BATCH_ENDS)
+                set_for_transaction(connection, "lock_timeout", BATCH_ENDS)
                 before = _checkpoint(connection, lock=True)
-                _wait_at_most(connection, HOLD_UP)
+                set_for_transaction(connection, "lock_timeout", HOLD_UP)
                 connection.execute(statement("trigger_stop_appends"))
                 return switch(connection, before)
         except psycopg.Error as error:
@@ -189,10 +190,6 @@ def _while_nobody_appends(connection: Connection, deadline: float, switch: Switc
                 ) from error
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-
-def _wait_at_most(connection: Connection, time: str) -> None:
-    connection.execute("select set_config('lock_timeout', %s, true)", (time,))
 
 
 def _blockers(connection: Connection) -> str:

@@ -49,9 +49,13 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.inbox.store import store
     from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
     from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
+    from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
-    from temple_ledger.infrastructure.settings import Settings
+    from temple_ledger.infrastructure.settings import Settings, SourceSettings
+    from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
+    from temple_ledger.infrastructure.terminal.lazy import Verb
+    from temple_ledger.infrastructure.terminal.session import Session
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
     from temple_ledger.projections.member_projection import MemberProjection
@@ -115,9 +119,13 @@ _HOMES: Final = {
     "infrastructure.ingestion.inbox.store": ("store",),
     "infrastructure.ingestion.inbox.translator": ("Outcome", "Translation", "Translator"),
     "infrastructure.ingestion.inbox.worker": ("TranslationWorker",),
+    "infrastructure.ingestion.webhooks.endpoint": ("Endpoint",),
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
-    "infrastructure.settings": ("Settings",),
+    "infrastructure.settings": ("Settings", "SourceSettings"),
+    "infrastructure.sources.source": ("Health", "Source", "Trouble", "Worker"),
+    "infrastructure.terminal.lazy": ("Verb",),
+    "infrastructure.terminal.session": ("Session",),
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
     "projections.testing.histories": (
@@ -152,11 +160,13 @@ __all__ = [
     "DatabaseRole",
     "DatabaseUnavailable",
     "Delivery",
+    "Endpoint",
     "Event",
     "EventConflict",
     "EventMisdeclared",
     "EventType",
     "FutureEvent",
+    "Health",
     "InboxDelivery",
     "Increments",
     "InvalidEvent",
@@ -191,8 +201,11 @@ __all__ = [
     "Row",
     "Rows",
     "SchemaMismatch",
+    "Session",
     "Settings",
     "Shape",
+    "Source",
+    "SourceSettings",
     "Specification",
     "Table",
     "Tally",
@@ -200,10 +213,13 @@ __all__ = [
     "Translation",
     "TranslationWorker",
     "Translator",
+    "Trouble",
     "UndecodableEvent",
     "UnknownEvent",
     "UnknownName",
     "UnsafeLog",
+    "Verb",
+    "Worker",
     "activity",
     "append_within",
     "at",

@@ -69,6 +69,7 @@ def test_what_a_role_may_not_do_is_refused(
         (DatabaseRole.PROJECT, "delete from discord_user_current_roles"),
         (DatabaseRole.PROJECT, "update projection_checkpoint set position = position"),
         (DatabaseRole.READ, "select * from webhook_audit_trail"),
+        *((role, "select * from log_row") for role in WRITERS),
         (DatabaseRole.READ, "select * from discord_user_current_roles_named"),
     ],
 )

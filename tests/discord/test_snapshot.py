@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from temple_ledger.domain.errors import HeldBack
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.sources.discord.backfill import backfill
 from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable

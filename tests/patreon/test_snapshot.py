@@ -6,12 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from temple_ledger.domain.errors import PlatformUnavailable
+from temple_ledger.domain.errors import HeldBack, PlatformUnavailable
 from temple_ledger.domain.events import MembershipStarted
 from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import read_snapshot
 from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario

@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.errors import HeldBack, UnknownName
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot, apply_snapshot
 from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, FoundDifference
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack, most_at_risk
+from temple_ledger.infrastructure.ingestion.snapshots.guard import most_at_risk
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import (
     Snapshot,
     all_findings,

@@ -2,19 +2,11 @@
 
 from typing import Final
 
-from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.errors import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot
 
 MOST_SHARE: Final = 0.05
 MOST_MEMBERS: Final = 20
-
-
-class HeldBack(Refused):
-    """A snapshot that is not applied. `confirmable`: a person who has looked at it may say otherwise."""
-
-    def __init__(self, sentence: str, *, confirmable: bool) -> None:
-        super().__init__(sentence)
-        self.confirmable = confirmable
 
 
 def most_at_risk(known: int) -> int:

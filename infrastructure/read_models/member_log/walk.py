@@ -8,19 +8,22 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple
 
 import psycopg
-from psycopg import sql
+from psycopg.sql import Composed
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_transaction
+from temple_ledger.infrastructure.database.shared_snapshot import share_snapshot
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.table_queries import rows_by_member
 from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
-from temple_ledger.infrastructure.read_models.member_log.member_stream import member_stream
+from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.projections.batch import StoredRows, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
 from temple_ledger.projections.member_projection import MemberProjection, State
-from temple_ledger.projections.tables import Row
+from temple_ledger.projections.tables import Row, Table
 
 ROWS_AT_A_TIME: Final = 5_000
 
@@ -48,12 +51,8 @@ def one_snapshot(database: Database, *, application: str) -> Iterator[Snapshot]:
         database.connect(DatabaseRole.READ, application=application, autocommit=False) as tables,
         database.connect(DatabaseRole.READ, application=application, autocommit=False) as log,
     ):
-        for connection in (tables, log):
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        row = tables.execute("select pg_export_snapshot()").fetchone()
-        exported = row[0] if row is not None else ""
-        log.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(exported)))
-        log.execute("set local work_mem = '128MB'")
+        share_snapshot(tables, log)
+        set_for_transaction(log, "work_mem", "128MB")
         yield Snapshot(log, tables)
 
 
@@ -81,10 +80,7 @@ def _walk(
     parked: Mapping[str, Position],
 ) -> Iterator[Walked[State]]:
     log = _Grouped(stream)
-    tables = [
-        (table.name, _Grouped(_by_member(_rows(snapshot.tables, table.name, table.column_names))))
-        for table in projection.tables
-    ]
+    tables = [(table.name, _Grouped(_by_member(_rows(snapshot.tables, table)))) for table in projection.tables]
     frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)))
     sides = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
@@ -120,20 +116,15 @@ def _by_member(rows: Iterator[Row]) -> Iterator[tuple[str, Sequence[Row]]]:
         yield user_id, list(found)
 
 
-def _rows(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[Row]:
-    query = sql.SQL('select user_id, {} from {} order by user_id collate "C"').format(
-        sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(table)
-    )
-    return _stream(connection, f"walk_{table}", query, {})
+def _rows(connection: Connection, table: Table) -> Iterator[Row]:
+    return _stream(connection, f"walk_{table.name}", rows_by_member(table), {})
 
 
 def _frontiers(connection: Connection, projection: str) -> Iterator[Row]:
     return _stream(connection, "walk_frontiers", statement("walk_frontiers"), {"projection": projection})
 
 
-def _stream(
-    connection: Connection, name: str, query: bytes | sql.Composed, parameters: dict[str, object]
-) -> Iterator[Row]:
+def _stream(connection: Connection, name: str, query: bytes | Composed, parameters: dict[str, object]) -> Iterator[Row]:
     with connection.cursor(name) as cursor:
         cursor.itersize = ROWS_AT_A_TIME
         cursor.execute(query, parameters, binary=True)

@@ -13,11 +13,12 @@ from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
-from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
-from temple_ledger.infrastructure.read_models.member_log.member_stream import member_stream
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
@@ -80,9 +81,9 @@ def range_folder(
         database.connect(DatabaseRole.READ, application="temple replay") as reading,
         database.connect(DatabaseRole.PROJECT, application="temple replay") as writing,
     ):
-        reading.execute("set work_mem = '128MB'")
+        set_for_session(reading, "work_mem", "128MB")
         # what a crash would lose, it would lose with the shadow tables
-        writing.execute("set synchronous_commit = off")
+        set_for_session(writing, "synchronous_commit", "off")
         left_out = PostgresTransaction(reading).exceptions(projection.name).left_out
         yield RangeFolder(reading, writing, projection, catalogue, upto, progress, claimed_by, left_out)
 

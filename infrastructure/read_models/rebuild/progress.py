@@ -62,7 +62,7 @@ def claim(connection: Connection, projection: Projection) -> Claim:
     """
     head = settled_head(connection)
     with connection.transaction():
-        connection.execute("lock table projection_rebuild in share row exclusive mode")
+        connection.execute(statement("rebuild_lock"))
         row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
         left_out = _left_out(connection, projection)
         if row is not None:
@@ -93,7 +93,7 @@ def claim(connection: Connection, projection: Projection) -> Claim:
 def abort(connection: Connection, projection: Projection) -> bool:
     """Clears up what a killed rebuild has left; whether there was anything. Raises Refused while one is going on."""
     with connection.transaction():
-        connection.execute("lock table projection_rebuild in share row exclusive mode")
+        connection.execute(statement("rebuild_lock"))
         row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
         if row is not None and row[-1]:
             raise Refused(f"the replay of {projection.name} is still going on; end it first (Ctrl-C, or its process)")

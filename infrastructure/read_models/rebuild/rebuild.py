@@ -18,6 +18,7 @@ from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.apply import (
     USUAL,
@@ -107,7 +108,7 @@ class Rebuild:
         self._let_the_runner_catch_up()
         with self._database.connect(DatabaseRole.READ, application="temple replay", autocommit=False) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            connection.execute("set local work_mem = '64MB'")
+            set_for_transaction(connection, "work_mem", "64MB")
             checkpoint = self._checkpoint(connection)
             if isinstance(self._projection, Tally):
                 return compare_counts(connection, self._projection, checkpoint, self.position, each)

@@ -13,10 +13,11 @@ from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLea
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes
 from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
-from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
 from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
@@ -316,8 +317,8 @@ class Runner:
         return True
 
     def _head(self) -> Position:
-        row = self._session().execute("select max(id) from webhook_audit_log").fetchone()
-        return START if row is None or row[0] is None else Position(row[0])
+        row = self._session().execute(statement("log_head")).fetchone()
+        return START if row is None else Position(row[0])
 
     def _recover(self, error: Exception, failures: int) -> None:
         """A new connection, after a pause that grows; what was remembered under the old one is dropped."""
@@ -346,7 +347,7 @@ class Runner:
         except BaseException:
             connection.close()
             raise
-        connection.execute("select set_config('lock_timeout', %s, false)", (f"{LOCK_MILLISECONDS}ms",))
+        set_for_session(connection, "lock_timeout", f"{LOCK_MILLISECONDS}ms")
         self._connection = connection
         self._reader = GapReader(connection)
         for due in (self._renew, self._try, self._refresh):

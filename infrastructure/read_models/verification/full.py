@@ -8,8 +8,9 @@ from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
-from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
+from temple_ledger.infrastructure.database.table_queries import stored_counts
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.member_log.walk import Snapshot, one_snapshot, walk
 from temple_ledger.infrastructure.read_models.runner.transaction import (
     Connection,

@@ -13,6 +13,7 @@ from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.repair import repair
 from temple_ledger.infrastructure.read_models.verification.result import Verified
@@ -105,7 +106,7 @@ def issues_of(verified: Verified) -> int:
 def write_details(path: Path, found: Iterable[Verified], now: datetime) -> None:
     """A JSON line for each difference; ids of members and roles, never a payload."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
+    with UnbufferedFile(path, "a") as file:
         for verified in found:
             for drift in verified.listed:
                 line: Mapping[str, object] = {"at": format_instant(now), **asdict(drift)}

@@ -11,7 +11,8 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
+from temple_ledger.infrastructure.database.table_queries import stored_counts
+from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.operations import fold_again, operation, record
 from temple_ledger.infrastructure.read_models.runner.journal import believed_position
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import psycopg
-from psycopg import sql
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.position import START, Position
@@ -18,8 +17,9 @@ from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.read_ahead import read_ahead
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.table_queries import other_members, sum_of_counts
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, members_touched
-from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
 from temple_ledger.infrastructure.read_models.verification.full import (
     ahead_of_log,
@@ -85,7 +85,7 @@ def verify_since_last(
         verified.ahead = ahead_of_log(connection, checkpoint)
         still_open = _still_open(connection, projection.name)
         if isinstance(projection, Tally):
-            if still_open or _sum(connection, projection) != checkpoint.counted:
+            if still_open or sum_of_counts(connection, projection.table) != checkpoint.counted:
                 verify_counts(connection, projection, checkpoint, exceptions.uncounted, verified)
             return SinceLast(verified, Round(projection.name, checkpoint.position), True)
         touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
@@ -154,14 +154,7 @@ def read_round(connection: Connection, projection: str) -> Round:
 
 def _others(connection: Connection, projection: MemberProjection[Any], after: str | None) -> Iterator[list[str]]:
     """Members after this one, by user_id: those of the log, and those that only a table has."""
-    query = sql.SQL(statement("verification_others").decode()).format(
-        tables=sql.SQL(" ").join(
-            sql.SQL(
-                "union (select distinct user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)"
-            ).format(sql.Identifier(table.name))
-            for table in projection.tables
-        )
-    )
+    query = other_members(projection.tables)
     after = after or ""
     while True:
         found = connection.execute(query, {"after": after, "limit": MEMBERS_AT_A_TIME}).fetchall()
@@ -175,11 +168,3 @@ def _others(connection: Connection, projection: MemberProjection[Any], after: st
 def _still_open(connection: Connection, projection: str) -> list[str]:
     found = connection.execute(statement("verification_still_open"), {"projection": projection})
     return [str(user_id) for (user_id,) in found]
-
-
-def _sum(connection: Connection, tally: Tally) -> int:
-    query = sql.SQL("select coalesce(sum({}), 0)::bigint from {}").format(
-        sql.Identifier(tally.table.column_names[-1]), sql.Identifier(tally.table.name)
-    )
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row is not None else 0

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import psycopg
 
+from temple_ledger.domain.errors import HeldBack
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.in_thread import in_thread
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, read_snapshot
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.sources.discord.backfill import ReadBack, backfill, now

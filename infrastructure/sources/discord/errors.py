@@ -1,13 +1,13 @@
 """What goes wrong with Discord, in one sentence each."""
 
-from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.domain.errors import PlatformRefuses, PlatformUnavailable, Refused
 
 
-class DiscordUnavailable(LedgerError):
+class DiscordUnavailable(PlatformUnavailable):
     """Not reached, or failing: to be tried again."""
 
 
-class DiscordRefuses(LedgerError):
+class DiscordRefuses(PlatformRefuses):
     """Answered, and said no: trying again changes nothing until somebody has changed something over there."""
 
 

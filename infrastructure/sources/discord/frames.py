@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
+from temple_ledger.domain.errors import UnreadableDelivery
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.sources.discord.change import SOURCE
 from temple_ledger.infrastructure.sources.discord.snowflake import is_snowflake
@@ -32,7 +33,7 @@ WANTED: Final = frozenset(
 """The dispatches that are kept."""
 
 
-class UnreadableFrame(ValueError):
+class UnreadableFrame(UnreadableDelivery):
     """A frame that is not what Discord documents. The message names the field, never its value."""
 
 

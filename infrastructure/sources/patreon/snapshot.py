@@ -117,7 +117,7 @@ class _Comparing:
     def compare(self, campaigns: Sequence[str], *, whole: bool, complete: bool) -> None:
         """Only where everybody was read is somebody who was not seen gone."""
         values = {"campaigns": list(campaigns), "whole": whole, "started_at": self._started_at}
-        self._connection.execute("analyze patreon_read")
+        self._connection.execute(statement("patreon_read_analyze"))
         self._connection.execute(statement("patreon_read_compare"))
         if complete:
             self._connection.execute(statement("patreon_read_gone"), values)

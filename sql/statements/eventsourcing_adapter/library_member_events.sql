@@ -1,9 +1,7 @@
 -- One member's rows by position, as far as they are visible now.
 select
     id,
-    case
-        when timestamp >= '0001-01-01 00:00:00+00' and timestamp < '10000-01-01 00:00:00+00' then timestamp
-    end as timestamp,
+    occurred_at as timestamp,
     event_type,
     user_id,
     action,
@@ -22,7 +20,7 @@ from (
             ),
             0
         ) as retracted
-    from webhook_audit_log as log
+    from log_row as log
 ) as log
 where user_id = %(user_id)s
   and (%(after)s::bigint is null or id > %(after)s)

@@ -1,9 +1,7 @@
 -- The rows in (after, upto], by position; with topics, those of these `event_type/action` alone.
 select
     id,
-    case
-        when timestamp >= '0001-01-01 00:00:00+00' and timestamp < '10000-01-01 00:00:00+00' then timestamp
-    end as timestamp,
+    occurred_at as timestamp,
     event_type,
     user_id,
     action,
@@ -22,7 +20,7 @@ from (
             ),
             0
         ) as retracted
-    from webhook_audit_log as log
+    from log_row as log
 ) as log
 where id > %(after)s
   and id <= %(upto)s

@@ -1,8 +1,7 @@
 """`temple discord`: listen, backfill, snapshot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -16,14 +15,16 @@ from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.log.notifier import Notifier
-from temple_ledger.infrastructure.processes.foreground import stopped_by_signals, tell_service_manager
-from temple_ledger.infrastructure.processes.running import announce_running
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
+from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.running import announce_running
+from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
+from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import plural
 
 MOST_DAYS: Final = 45
@@ -59,18 +60,18 @@ def listen(session: Session) -> int:
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
-    token, settings = _token(session), session.settings
-    with stopped_by_signals() as stop, _told(session) as ended:
+    token, settings = _token(session), session.settings.of(DiscordSettings)
+    with stopped_by_signals() as stop:
         _check(session)
         listener = Listener(session.database, token, guild=settings.discord_guild, say=session.say)
-        stop.tells(listener.stop)
+        stop.calls(listener.stop)
         with (
-            announce_running(settings.home, "discord listen"),
+            announce_running(session.settings.home, "discord listen"),
             pointed_at(settings.discord_api_url, settings.discord_gateway_url),
         ):
-            tell_service_manager("READY=1")
+            notify_service_manager("READY=1")
             listened = listener.run()
-            tell_service_manager("STOPPING=1")
+            notify_service_manager("STOPPING=1")
         session.say(f"ended; {plural(listened.frames, 'frame')} kept")
         if listened.lost:
             session.say(
@@ -78,7 +79,6 @@ def listen(session: Session) -> int:
             )
             return ExitCode.FAILED
         return ExitCode.OK
-    return ended.code
 
 
 @command.command("backfill")
@@ -111,9 +111,8 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
         with Notifier(session.database) as notifier:
             return await backfill(session.database, rest, guild, notifier=notifier, since=since)
 
-    with _told(session) as ended:
-        print_fields(_asked(session, work)._asdict(), as_json=as_json)
-    return ended.code
+    print_fields(_asked(session, work)._asdict(), as_json=as_json)
+    return ExitCode.OK
 
 
 @command.command("snapshot")
@@ -140,29 +139,27 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
     from temple_ledger.infrastructure.sources.discord.catch_up import translate_all
     from temple_ledger.infrastructure.sources.discord.rest import Rest
 
-    with _told(session) as ended:
-        with Notifier(session.database) as notifier:
+    with Notifier(session.database) as notifier:
 
-            async def work(rest: Rest, guild: str) -> UUID:
-                return await _taken(session, rest, guild, notifier)
+        async def work(rest: Rest, guild: str) -> UUID:
+            return await _taken(session, rest, guild, notifier)
 
-            snapshot_id = _asked(session, work)
-            if apply:
-                translate_all(session.database, notifier)
-                outcome = _applied(session, snapshot_id, confirmed=confirm, notifier=notifier)
-            else:
-                outcome = {"applied": False}
-        with reading(session.database) as connection:
-            taken = read_snapshot(connection, snapshot_id)
-            findings = list(islice(all_findings(connection, snapshot_id), limit or None))
-            directory = read_directory(connection)
-        _show(session, taken, findings, directory, outcome, as_json=as_json)
-        if outcome.get("held"):
-            raise Refused(str(outcome["held"]))
-        if not taken.complete:
-            raise Refused(f"the snapshot is not complete: {taken.note}; take another one")
-        return ExitCode.OK if apply or not taken.differences else ExitCode.FOUND
-    return ended.code
+        snapshot_id = _asked(session, work)
+        if apply:
+            translate_all(session.database, notifier)
+            outcome = _applied(session, snapshot_id, confirmed=confirm, notifier=notifier)
+        else:
+            outcome = {"applied": False}
+    with reading(session.database) as connection:
+        taken = read_snapshot(connection, snapshot_id)
+        findings = list(islice(all_findings(connection, snapshot_id), limit or None))
+        directory = read_directory(connection)
+    _show(session, taken, findings, directory, outcome, as_json=as_json)
+    if outcome.get("held"):
+        raise Refused(str(outcome["held"]))
+    if not taken.complete:
+        raise Refused(f"the snapshot is not complete: {taken.note}; take another one")
+    return ExitCode.OK if apply or not taken.differences else ExitCode.FOUND
 
 
 async def _taken(session: Session, rest: Any, guild: str, notifier: Notifier) -> UUID:
@@ -193,7 +190,7 @@ def _is_listening(session: Session) -> bool:
 
 
 def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, notifier: Notifier) -> dict[str, Any]:
-    from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
+    from temple_ledger.domain.errors import HeldBack
     from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot
 
     try:
@@ -227,31 +224,11 @@ def _named(row: dict[str, Any], directory: RoleDirectory) -> dict[str, Any]:
     return {**row, "field": f"role {directory.label(role)}"} if kind == "role" else row
 
 
-class _Ended:
-    code: int = ExitCode.OK
-
-
-@contextmanager
-def _told(session: Session) -> Iterator[_Ended]:
-    """What Discord says no to is one sentence and a number; what else goes wrong is told by whoever tells it always."""
-    from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
-
-    ended = _Ended()
-    try:
-        yield ended
-    except DiscordUnavailable as error:
-        session.say(f"temple: {error}")
-        ended.code = ExitCode.UNREACHABLE
-    except DiscordRefuses as error:
-        session.say(f"temple: {error}")
-        ended.code = ExitCode.FAILED
-
-
 def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> Result:
     from temple_ledger.infrastructure.sources.discord.listener import guild_of
     from temple_ledger.infrastructure.sources.discord.rest import logged_in, pointed_at
 
-    token, settings = _token(session), session.settings
+    token, settings = _token(session), session.settings.of(DiscordSettings)
     _check(session)
 
     async def asked() -> Result:
@@ -269,7 +246,7 @@ def _check(session: Session) -> None:
 
 
 def _token(session: Session) -> str:
-    token = session.settings.discord_token
+    token = session.settings.of(DiscordSettings).discord_token
     if token is None:
         raise Refused("there is no token of a Discord bot: set TEMPLE_DISCORD_TOKEN, or a secret file of that name")
     return token.get_secret_value()
