@@ -2,8 +2,10 @@
 
 LedgerError
 ├── InvalidEvent             a fact that the log does not accept, with the reason
-│   └── UndecodableEvent     the same, found in a row that is in the log already
+│   ├── UndecodableEvent     the same, found in a row that is in the log already
+│   └── FutureEvent          its time has not come yet
 ├── EventConflict            an event_id that is in the log with another content
+├── UnreadableFile           a file of events in a form that is not read, or damaged
 ├── UnknownName              a projection, member, role or position that is not there
 ├── AmbiguousName            a name that several roles have
 ├── SettingsInvalid          a setting that cannot be what it is, or a file of settings that cannot be read
@@ -44,6 +46,10 @@ class UndecodableEvent(InvalidEvent):
     """A row of the log, of a known type, that its model refuses."""
 
 
+class FutureEvent(InvalidEvent):
+    """The reason names the time and nothing else of the event, so that it may be shown anywhere."""
+
+
 class EventConflict(LedgerError):
     def __init__(self, event_id: str, position: Position) -> None:
         super().__init__(
@@ -52,6 +58,10 @@ class EventConflict(LedgerError):
         )
         self.event_id = event_id
         self.position = position
+
+
+class UnreadableFile(LedgerError):
+    pass
 
 
 class UnknownName(LedgerError):

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.member import (
@@ -97,15 +98,20 @@ def history(session: Session, user_id: str, as_of: datetime | None, known_at: da
     with snapshot(session.database) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
-        skipped = read_exceptions(connection, members.name).skipped
-        facts = member_history(connection, user_id, AsOf(as_of, known_at), left_out=skipped)
+        left_out = read_exceptions(connection, members.name).left_out
+        retracted = retracted_positions(connection)
+        facts = member_history(connection, user_id, AsOf(as_of, known_at), left_out=left_out)
         failures = parked(connection, projection=members.name, user_id=user_id)
     if as_json:
-        print_json([attributed_data(fact) for fact in facts])
+        print_json([{**attributed_data(fact), "retracted": fact.event.position in retracted} for fact in facts])
         return
     fold = Fold(members, catalogue())
     rows = [
-        {**event_row(fact.event, directory), "by": fact.actor, "note": _note(fact.event, fold, skipped, failures)}
+        {
+            **event_row(fact.event, directory),
+            "by": fact.actor,
+            "note": _note(fact.event, fold, left_out, retracted, failures),
+        }
         for fact in facts
     ]
     noted = any(row["note"] for row in rows)
@@ -228,8 +234,12 @@ def _print_member(member: MemberOverview, directory: RoleDirectory) -> None:
         print_rows(rows, ("role", "granted_at", "granted_by"), as_json=False)
 
 
-def _note(event: Recorded, fold: Fold[Any], skipped: frozenset[Position], failures: Sequence[Parked]) -> str | None:
-    if event.position in skipped:
+def _note(
+    event: Recorded, fold: Fold[Any], left_out: PositionSet, retracted: PositionSet, failures: Sequence[Parked]
+) -> str | None:
+    if event.position in retracted:
+        return "retracted"
+    if event.position in left_out:
         return "skipped"
     if any(event.position == failure.position for failure in failures):
         return "parked"

@@ -107,12 +107,12 @@ def members_then(
 ) -> Iterator[MemberThen]:
     """In the order of the ids' bytes; whoever has no event at that moment is left out."""
     fold = Fold(members, catalogue)
-    skipped = read_exceptions(connection, members.name).skipped
+    left_out = read_exceptions(connection, members.name).left_out
     for start in range(0, len(user_ids), MEMBERS_AT_A_TIME):
         some = user_ids[start : start + MEMBERS_AT_A_TIME]
         every = member_events(connection, some, LAST, until=moment.as_of, recorded_until=moment.known_at)
         for user_id, found in groupby(every, key=lambda recorded: recorded.user_id):
-            events = [recorded for recorded in found if recorded.position not in skipped]
+            events = [recorded for recorded in found if recorded.position not in left_out]
             folded = fold.whole(events)
             member = member_of(user_id, folded.rows)
             yield MemberThen(user_id, member, events, folded.parked_at, folded.error)

@@ -11,6 +11,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
 from temple_ledger.infrastructure.log.safety import violations
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
@@ -41,6 +42,7 @@ def check_log(database: Database) -> Iterator[Check]:
     yield from _rights(database)
     yield from _proof(database)
     yield _trigger(database)
+    yield _future(database)
 
 
 def _refusals(database: Database) -> Check:
@@ -102,6 +104,18 @@ def _trigger(database: Database) -> Check:
             "drop what is not needed",
         )
     return ok("triggers", "only ours on the log, and always enabled")
+
+
+def _future(database: Database) -> Check:
+    with database.connect(DatabaseRole.READ, application="temple doctor") as connection:
+        ahead = future_positions(connection)
+    if ahead:
+        return warn(
+            "times",
+            f"{len(ahead):,} events are dated more than a day ahead, and outlive what really comes after them",
+            f"look at them: temple events show {ahead.ranges[0][0]}; then: {retraction_of(ahead)}",
+        )
+    return ok("times", "no event is dated more than a day ahead")
 
 
 def reachable(database: Database) -> Check:

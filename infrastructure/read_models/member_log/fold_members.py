@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
@@ -27,12 +27,20 @@ def members_touched(connection: Connection, after: Position, upto: Position) -> 
 
 
 def histories(
-    connection: Connection, fold: Fold[Any], user_ids: Sequence[str], upto: Position
+    connection: Connection,
+    fold: Fold[Any],
+    user_ids: Sequence[str],
+    upto: Position,
+    *,
+    retracted: PositionSet | None = None,
 ) -> Mapping[str, Sequence[Recorded]]:
-    """The known events of each of these members, in no certain order, without the skipped ones."""
-    skipped = read_exceptions(connection, fold.projection.name).skipped
+    """The known events of each of these members, in no certain order, without those that are skipped or retracted.
+
+    With *retracted*, as if exactly these positions were retracted.
+    """
+    left_out = read_exceptions(connection, fold.projection.name, retracted=retracted).left_out
     found = member_histories(connection, fold, user_ids, upto=upto)
-    return {user_id: without(skipped, events) for user_id, events in found.items()}
+    return {user_id: without(left_out, events) for user_id, events in found.items()}
 
 
 def fold_members(

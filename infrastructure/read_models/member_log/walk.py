@@ -11,7 +11,7 @@ import psycopg
 from psycopg.sql import Composed
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
@@ -71,14 +71,14 @@ def walk(
     projection: MemberProjection[State],
     *,
     upto: Position,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     parked: Mapping[str, Position] = MappingProxyType({}),
     catalogue: Catalogue,
 ) -> Generator[Walked[State], None, None]:
     """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)
     with closing(member_stream(snapshot.log, fold, upto=upto)) as stream:
-        yield from _walk(snapshot, projection, fold, stream, skipped, parked)
+        yield from _walk(snapshot, projection, fold, stream, left_out, parked)
 
 
 def _walk(
@@ -86,7 +86,7 @@ def _walk(
     projection: MemberProjection[State],
     fold: Fold[State],
     stream: Iterator[tuple[str, Sequence[Recorded]]],
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     parked: Mapping[str, Position],
 ) -> Iterator[Walked[State]]:
     log = _Grouped(stream)
@@ -94,7 +94,7 @@ def _walk(
     frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)))
     sides = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
-        events = before_parked(without(skipped, log.rows_of(user_id)), parked.get(user_id))
+        events = before_parked(without(left_out, log.rows_of(user_id)), parked.get(user_id))
         stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.rows_of(user_id))}
         place = frontiers.rows_of(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None

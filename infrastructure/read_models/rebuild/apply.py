@@ -115,8 +115,8 @@ def apply_counts(
         checkpoint = transaction.lock_checkpoint(tally.name)
         require_same_left_out(connection, tally)
         upto = _reached(connection, position, checkpoint)
-        skipped = transaction.exceptions(tally.name).skipped
-        newer = recount(connection, tally, after=position, upto=upto, skipped=skipped)
+        left_out = transaction.exceptions(tally.name).left_out
+        newer = recount(connection, tally, after=position, upto=upto, left_out=left_out)
         put_counts(connection, tally, newer)
         put_in_place(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})

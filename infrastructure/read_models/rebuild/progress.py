@@ -142,7 +142,7 @@ def split(connection: Connection, projection: str, parts: int) -> None:
 
 
 def require_same_left_out(connection: Connection, projection: Projection) -> None:
-    """Raises Refused when somebody skipped a position since the rebuild began: it has rows that count it."""
+    """Raises Refused when positions were skipped, retracted or reinstated since the rebuild began."""
     row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
     if row is None or row[2] != _left_out(connection, projection):
         raise Refused(
@@ -153,5 +153,4 @@ def require_same_left_out(connection: Connection, projection: Projection) -> Non
 
 def _left_out(connection: Connection, projection: Projection) -> str:
     """What a rebuild leaves out, in a word that changes whenever that does."""
-    skipped = read_exceptions(connection, projection.name).skipped
-    return ",".join(map(str, sorted(skipped)))
+    return str(read_exceptions(connection, projection.name).left_out)

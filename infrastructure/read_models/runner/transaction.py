@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 
 from temple_ledger.domain.errors import NotLeader, StaleCheckpoint, UnknownName
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
@@ -30,12 +30,16 @@ Connection = psycopg.Connection[Any]
 class PostgresTransaction:
     """Works within a transaction that somebody else opened on *connection*.
 
-    With *holder*, only while that runner holds the projection's lease.
+    With *holder*, only while that runner holds the projection's lease. With *retracted*, as if exactly these positions
+    were retracted: what a retraction would change is this transaction's fold compared with the rows.
     """
 
-    def __init__(self, connection: Connection, holder: UUID | None = None) -> None:
+    def __init__(
+        self, connection: Connection, holder: UUID | None = None, *, retracted: PositionSet | None = None
+    ) -> None:
         self.connection = connection
         self._holder = holder
+        self._retracted = retracted
 
     def lock_checkpoint(self, projection: str) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), {"projection": projection}).fetchone()
@@ -63,7 +67,7 @@ class PostgresTransaction:
             raise NotLeader(f"projection {projection} is led by {by} now")
 
     def exceptions(self, projection: str) -> Exceptions:
-        return read_exceptions(self.connection, projection)
+        return read_exceptions(self.connection, projection, retracted=self._retracted)
 
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         return events(self.connection, after=after, upto=upto, limit=limit)
@@ -80,7 +84,7 @@ class PostgresTransaction:
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
     def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
-        return histories(self.connection, fold, user_ids, upto)
+        return histories(self.connection, fold, user_ids, upto, retracted=self._retracted)
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
         for table in declared:

@@ -147,8 +147,7 @@ def _repair_counts(
 ) -> dict[str, Any]:
     connection = transaction.connection
     exceptions = transaction.exceptions(tally.name)
-    left_out = exceptions.skipped | exceptions.parked_positions
-    counted = recount(connection, tally, upto=checkpoint.position, skipped=left_out)
+    counted = recount(connection, tally, upto=checkpoint.position, left_out=exceptions.uncounted)
     stored = stored_counts(connection, tally.table)
     drifts = list(tally_drift(tally.name, tally.table, stored, counted.increments))
     keys = counted.increments.keys() | stored.keys()
