@@ -33,7 +33,7 @@ BROKEN = {
     ),
     "everybody may draw numbers": (
         f"grant usage on sequence {SEQUENCE} to public",
-        "temple_append, temple_project",
+        "temple_append, temple_deliver",
     ),
     "an appender may choose ids": (
         "grant insert on webhook_audit_log to temple_append",
