@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from temple_ledger.domain.errors import LedgerError, Refused
-from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
@@ -55,14 +54,14 @@ def database_status(session: Session) -> dict[str, Any]:
     server = session.embedded
     where: dict[str, Any]
     if server is None:
-        where = {"kind": "TEMPLE_DATABASE_URL", "where": shown(session.database.dsn)}
+        where = {"kind": "TEMPLE_DATABASE_URL", "where": shown(session.running_database().dsn)}
     else:
         where = {"kind": "embedded", "where": str(server.data_dir)}
         if not server.data_dir.exists():
             return {**where, "state": "not made yet"}
         if not server.running():
             return {**where, "state": "stopped"}
-    with session.database.connect(DatabaseRole.LOGIN, application="temple status") as connection:
+    with session.running_database().look(application="temple status") as connection:
         row = connection.execute(
             "select current_setting('server_version'), pg_database_size(current_database())"
         ).fetchone()
@@ -82,14 +81,21 @@ def database_status(session: Session) -> dict[str, Any]:
 @command.command()
 @click.pass_obj
 def url(session: Session) -> None:
-    """Print a DSN that psql and every other client takes; the embedded server is started.
+    """Print a DSN that psql and every other client takes. Starts and makes nothing.
 
     With TEMPLE_DATABASE_URL it is that one, with its password if it has one.
 
     \b
     Example: psql "$(temple db url)"
+    \b
+    Exit codes: 0 printed; 4 there is no ledger.
     """
-    click.echo(session.database.dsn)
+    server = session.existing_server()
+    if server is not None and not server.running():
+        session.say("the embedded database is stopped; to start it: temple db start")
+        click.echo(server.dsn())
+        return
+    click.echo(session.running_database().dsn)
 
 
 @command.command(context_settings={"ignore_unknown_options": True})
@@ -129,11 +135,12 @@ def _psql(session: Session) -> str:
 @command.command()
 @click.pass_obj
 def start(session: Session) -> None:
-    """Start the embedded database, and make it the first time. Every command that needs it does so."""
+    """Start the embedded database, and make it the first time; a command that needs a stopped one starts it too."""
     server = _ours(session, "start")
     if server.running():
         click.echo(f"runs already: {server.data_dir}")
         return
+    session.make_database()
     server.start()
     click.echo(f"started: {server.data_dir}")
 

@@ -27,7 +27,7 @@ def command(session: Session, as_json: bool) -> int:
     """Check machine, database and ledger, one by one, and say what to do about each.
 
     Tries, among other things, to update, delete and truncate the log as each of our roles, and rolls back.
-    Changes nothing, and makes no database.
+    Changes nothing, and neither makes nor starts a database.
 
     \b
     Exit codes: 0 all is well, or only warned of; 3 a check failed.
@@ -55,12 +55,13 @@ def _findings(session: Session) -> Iterator[Check]:
     yield from machine.check_space([settings.home, *([server_.data_dir] if server_ else [])])
     yield machine.check_secrets(_secret_files())
     if server_ is not None and not server_.data_dir.exists():
-        yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or temple db migrate")
+        yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or set TEMPLE_DATABASE_URL")
         return
     try:
-        database = session.database
+        database = session.running_database()
     except LedgerError as error:
-        yield fail("database", str(error), "see what it says, and try: temple db start")
+        what, _, advice = str(error).rpartition("; ")
+        yield fail("database", what or advice, advice if what else "see what it says, and try: temple db start")
         return
     yield from _of_database(database)
 

@@ -72,6 +72,7 @@ def import_(session: Session, files: Sequence[str], rejects: Path | None, as_jso
     \b
     Exit codes: 0 every line is in the log; 1 a line was refused, after the rest was imported.
     """
+    session.make_database()
     done = []
     for number, name in enumerate(files, start=1):
         each = _import(session, name, _rejects_path(session, name, rejects, number))

@@ -75,16 +75,15 @@ class Screen:
 def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
     """How the ledger is, on one screen, and what to type where something is not as it should be.
 
-    Asks only what costs the same however long the log is. An embedded database that is stopped is started;
-    one that was never made is not made. With --watch it goes on, also while the database is away; with
-    --json as well, a line each time.
+    Asks only what costs the same however long the log is. It neither makes nor starts a database. With
+    --watch it goes on, also while the database is away; with --json as well, a line each time.
 
     \b
     Examples:
       temple status
       temple status --watch --every 5
     \b
-    Exit codes: 0 whatever it has to say; 4 no database; 5 the database is newer than this.
+    Exit codes: 0 whatever it has to say; 4 no database, or a stopped one; 5 the database is newer than this.
     For an exit code that says whether all is well: temple doctor.
     """
     show = _print_json if as_json else _print
@@ -105,19 +104,14 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
 
 
 def _look(session: Session) -> Screen:
+    ledger_database = session.running_database()
     database = database_status(session)
     running = [str(each) for each in running_processes(session.settings.home)]
-    if database["state"] == "not made yet":
-        return Screen(database, None, running, [Trouble("there is no ledger yet", "temple up")])
-    if database["state"] == "stopped":
-        session.say("starting the embedded database")
-        session.reach()
-        database = database_status(session)
     waiting = database["migrations_waiting"]
     if waiting:
         behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
         return Screen(database, None, running, [behind])
-    with snapshot(session.database) as connection:
+    with snapshot(ledger_database) as connection:
         ledger = read_ledger(connection)
     return Screen(database, ledger, running, list(_troubles(ledger)))
 
@@ -128,7 +122,8 @@ def _look_whatever_comes(session: Session) -> Screen:
         return _look(session)
     except LedgerError as error:
         running = [str(each) for each in running_processes(session.settings.home)]
-        away = {"state": "can not be read", "where": session.database.name}
+        where = "TEMPLE_DATABASE_URL" if session.embedded is None else str(session.embedded.data_dir)
+        away = {"state": "cannot be read", "where": where}
         return Screen(away, None, running, [Trouble(str(error), "temple doctor")])
 
 

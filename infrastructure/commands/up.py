@@ -123,6 +123,7 @@ def _database(session: Session) -> Iterator[None]:
     there, ran = server.data_dir.exists(), server.running()
     if not there:
         session.say("making the embedded database; the first time takes some seconds")
+        session.make_database()
     session.reach()
     how = "running already" if ran else "started" if there else "made and started"
     click.echo(f"database    embedded, {how}: {server.data_dir}")

@@ -197,9 +197,14 @@ def test_the_embedded_database_from_nothing_to_ready_and_to_nothing_left_running
     assert said.endswith("stopped the embedded database\n")
     assert server.pid() is None
 
-    # and every command that needs it starts it again
-    status = temple("status", **machine)
-    assert "events, the last at position" in status.stdout
+    # those that only look start nothing
+    for looking in (["status"], ["doctor"], ["db", "status"], ["db", "url"], ["config", "show"]):
+        temple(*looking, **machine)
+        assert not server.running(), looking
+    assert "is stopped; run: temple db start" in temple("status", **machine).stderr
+
+    # every other command that needs it starts it again
+    assert temple("member", "list", **machine).code == 0
     assert server.running()
     assert temple("db", "stop", **machine).code == 0
     assert temple("db", "status", "--json", **machine).data["state"] == "stopped"
