@@ -11,6 +11,7 @@ from temple_ledger.infrastructure.commands import verification_report as compari
 from temple_ledger.infrastructure.commands.verification_report import VerificationReport
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.read_models.shortened_log import raise_sequence
 from temple_ledger.infrastructure.read_models.verification.repair import MOST_MEMBERS, Repaired, repair
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
@@ -70,6 +71,9 @@ def command(
         _tell_found(session, [each.before for each in repairs])
     if apply:
         _require_few(repairs, max_members)
+        raised = raise_sequence(session.database)
+        if raised is not None:
+            session.say(f"positions up to {raised} were given before: the next event gets {raised + 1}")
         for each in repairs:
             _apply(session, each, reason, max_members)
             if not as_json:
@@ -125,8 +129,13 @@ def _tell(each: _Repair) -> None:
     done = []
     if repaired.members:
         done.append(f"{plural(repaired.members, _unit(each))} put right ({plural(repaired.changes, 'row')})")
-    if each.before.verified.ahead and repaired.count is not None:
-        done.append("its checkpoint set back to the end of the log")
+    if repaired.set_back is not None:
+        done.append(
+            f"its checkpoint set back from {repaired.set_back[0]} to {repaired.set_back[1]}, the end of the log"
+        )
+    for what, positions in (("failure", repaired.voided_failures), ("skip", repaired.voided_skips)):
+        if positions:
+            done.append(f"{plural(len(positions), what)} of events that the log lost voided")
     if repaired.count is not None and repaired.count[0] != repaired.count[1]:
         done.append(f"its count of passed events set from {repaired.count[0]:,} to {repaired.count[1]:,}")
     if repaired.operation is not None:

@@ -151,6 +151,13 @@ def read_ledger(connection: Connection) -> LedgerStatus:
 
 
 def _troubles(ledger: LedgerStatus) -> Iterator[Trouble]:
+    for each in ledger.projections:
+        if each.position > ledger.head:
+            yield Trouble(
+                f"{each.name} stands at position {each.position}, beyond the end of the log at {ledger.head}: "
+                "the log was restored to an earlier point",
+                "temple repair --apply --reason TEXT",
+            )
     led = [each for each in ledger.projections if each.leader is not None]
     for each in ledger.projections:
         if each.next_command is not None:

@@ -95,11 +95,11 @@ grant execute on function log_raise_sequence(bigint) to temple_project;
 -- A skip of an event that the log no longer has. temple_project may not delete any other.
 create function skips_void(projection_name varchar) returns setof bigint
 language sql security definer set search_path = public, pg_temp as $$
-    delete from skipped_position
+    delete from skipped_position as skipped
     where projection = projection_name
-      and position > (select coalesce(max(id), 0) from webhook_audit_log)
+      and not exists (select from webhook_audit_log where id = skipped.position)
     returning position
 $$;
-comment on function skips_void is 'deletes the skips above the end of the log, which was restored to an earlier point';
+comment on function skips_void is 'deletes the skips of events that the log lost when it was restored to an earlier point';
 revoke execute on function skips_void(varchar) from public;
 grant execute on function skips_void(varchar) to temple_project;

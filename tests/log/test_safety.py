@@ -160,6 +160,7 @@ def test_an_old_server_is_refused(log: Database) -> None:
         "cycles": False,
         "readable": True,
         "head": 3,
+        "folded": 3,
         "last_value": 3,
         "drawing_roles": [],
         "append_only": True,

@@ -27,8 +27,13 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted, require_same_left_out
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import key_names, value_names
-from temple_ledger.infrastructure.read_models.runner.journal import believed_position
+from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.infrastructure.read_models.shortened_log import (
+    end_at_or_before,
+    shorten_journal,
+    void_what_is_lost,
+)
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -76,15 +81,20 @@ def apply_members(
     shown: ShownDifference,
     limit: Limit,
     reason: str | None,
+    *,
+    beyond: bool = False,
 ) -> AppliedRebuild:
-    """Raises Refused when more members than *limit* would change, counting those whose change was not shown."""
+    """Raises Refused when more members than *limit* would change, counting those whose change was not shown.
+
+    *beyond*: the checkpoint stood above the end of the log before anything was appended to it again.
+    """
     passed = _count_log(connection, position)
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(projection.name)
         require_same_left_out(connection, projection)
         _require_rules_of_trigger(projection, checkpoint)
-        upto = _reached(connection, position, checkpoint)
+        upto = _reached(connection, position, checkpoint, beyond)
         touched = members_touched(connection, position, upto)
         unseen = 0
         for page in in_pages(touched, FOLDED_AT_A_TIME):
@@ -108,7 +118,13 @@ def apply_members(
 
 
 def apply_counts(
-    connection: Connection, tally: Tally, position: Position, shown: ShownDifference, reason: str | None
+    connection: Connection,
+    tally: Tally,
+    position: Position,
+    shown: ShownDifference,
+    reason: str | None,
+    *,
+    beyond: bool = False,
 ) -> AppliedRebuild:
     passed = _count_log(connection, position)
     before = counted(connection, tally)
@@ -116,7 +132,7 @@ def apply_counts(
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(tally.name)
         require_same_left_out(connection, tally)
-        upto = _reached(connection, position, checkpoint)
+        upto = _reached(connection, position, checkpoint, beyond)
         skipped = transaction.exceptions(tally.name).skipped
         newer = recount(connection, tally, after=position, upto=upto, skipped=skipped)
         put_counts(connection, tally, newer)
@@ -262,10 +278,7 @@ def _move_checkpoint(
             "state": state.value,
         },
     )
-    connection.execute(
-        statement("journal_append"),
-        {"projection": projection.name, "position": position, "events": max(0, passed - before.passed)},
-    )
+    close_journal(connection, projection.name, position)
 
 
 def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) -> None:
@@ -277,9 +290,14 @@ def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) ->
         )
 
 
-def _reached(connection: Connection, position: Position, checkpoint: Checkpoint) -> Position:
-    """The rebuilt position, or that of the runner where it is further."""
-    return max(position, believed_position(connection, checkpoint))
+def _reached(connection: Connection, position: Position, checkpoint: Checkpoint, beyond: bool) -> Position:
+    """The rebuilt position, or that of the runner where it is further; of a log that was cut, its end."""
+    void_what_is_lost(connection, checkpoint.projection)
+    if not beyond:
+        return max(position, checkpoint.position)
+    end = end_at_or_before(connection, checkpoint.position)
+    shorten_journal(connection, checkpoint.projection, end)
+    return max(position, end)
 
 
 def _count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:

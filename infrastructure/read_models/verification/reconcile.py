@@ -65,7 +65,12 @@ def reconcile(
             result.sentences.append(f"the details could not be written to {details}: {error.strerror}")
     if 0 < result.issues < repair_below:
         for projection, verified in zip(projections, result.found, strict=True):
-            if not verified.ok:
+            if verified.ahead:
+                result.sentences.append(
+                    f"{projection.name} stands at position {verified.position}, beyond the end of the log, which was "
+                    "restored to an earlier point: not repaired unasked; run: temple repair --apply --reason TEXT"
+                )
+            elif not verified.ok:
                 _repair(database, projection, verified, result, catalogue)
         again = [look(database, each, full, budget_seconds, catalogue, clock) for each in projections]
         result.left = sum(map(issues_of, again))
