@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -37,8 +38,17 @@ def migrate(session: Session) -> None:
         click.echo(f"applied {name}")
     for name in changed.tables:
         click.echo(f"made table {name}")
+    ask_for_grants(session, changed.grants)
     if not changed.migrations and not changed.tables:
         click.echo("nothing to do: the database is up to date")
+
+
+def ask_for_grants(session: Session, grants: Sequence[str]) -> None:
+    if grants:
+        session.say(
+            "logins that receive, listen or ask Patreon need roles that are new; until these are granted, they go on "
+            f"with what they have. As a superuser, run: {' '.join(grants)}"
+        )
 
 
 @command.command()

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import click
+import psycopg
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.connection import Database, in_words
 from temple_ledger.infrastructure.observability.doctor import log, machine, server
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
@@ -71,14 +72,24 @@ def _of_database(database: Database) -> Iterator[Check]:
     yield found
     if found.outcome is CheckOutcome.FAIL:
         return
-    with database.connect(DatabaseRole.LOGIN, application="temple doctor") as connection:
+    with database.look(application="temple doctor") as connection:
         yield from server.check_server(connection)
         migrated = log.check_migrations(connection)
     yield migrated
     if migrated.outcome is not CheckOutcome.FAIL:
-        yield from log.check_log(database)
-        yield from check_projections(database)
-        yield from check_verifying(database)
+        yield from _guarded("log", log.check_log(database))
+        yield from _guarded("projections", check_projections(database))
+        yield from _guarded("verified", check_verifying(database))
+
+
+def _guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """What cannot be checked has failed, and stops no other check."""
+    try:
+        yield from checks
+    except LedgerError as error:
+        yield fail(check, f"could not be checked: {error}", "see what it says")
+    except psycopg.Error as error:
+        yield fail(check, f"could not be checked: {in_words(error)}", "see what it says")
 
 
 def _secret_files() -> list[Path]:

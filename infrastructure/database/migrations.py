@@ -12,7 +12,7 @@ import psycopg
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
 from temple_ledger.infrastructure.database import adoption
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.database.roles import grant_lacking_roles, grant_schema, require_roles
+from temple_ledger.infrastructure.database.roles import FIRST, OWNER, grant_lacking_roles, grant_schema, require_roles
 
 _LOCK: Final = 0x7E3A_1ED6
 """Key of the advisory lock that migrations take; it guards against haste, not against wrong rows."""
@@ -46,10 +46,14 @@ def packaged() -> tuple[Migration, ...]:
     )
 
 
+def is_ours(connection: psycopg.Connection) -> bool:
+    row = connection.execute("select to_regclass('ledger_migration') is not null").fetchone()
+    return row is not None and bool(row[0])
+
+
 def applied(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
     """Number to (name, checksum); empty for a database that is not ours yet."""
-    there = connection.execute("select to_regclass('ledger_migration')::text").fetchone()
-    if there is None or there[0] is None:
+    if not is_ours(connection):
         return {}
     rows = connection.execute("select number, name, checksum from ledger_migration order by number")
     return {number: (name, checksum) for number, name, checksum in rows}
@@ -87,7 +91,7 @@ def migrate(database: Database, migrations: Sequence[Migration] | None = None) -
             with _refusals(), connection.transaction():
                 connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
                 _require_suitable_database(connection)
-                grant_lacking_roles(connection)
+                grant_lacking_roles(connection, needed=(OWNER,) if is_ours(connection) else FIRST)
                 done = _applied_as_owner(connection)
                 todo = check(known, done)
                 if not todo:

@@ -1,6 +1,6 @@
 """Which of our roles a login may take, and the SQL that gives it those it lacks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -12,6 +12,9 @@ from temple_ledger.infrastructure.database.connection import grant_sql
 from temple_ledger.infrastructure.database.statements import statement
 
 OWNER: Final = "temple_owner"
+FIRST: Final = (OWNER, "temple_append", "temple_project", "temple_read")
+"""Those that 0001 grants, and fails where the login may not."""
+
 ROLES: Final = (
     OWNER,
     "temple_append",
@@ -29,10 +32,10 @@ ROLES: Final = (
 Connection = psycopg.Connection[Any]
 
 
-def grant_lacking_roles(connection: Connection) -> None:
+def grant_lacking_roles(connection: Connection, *, needed: Collection[str] = (OWNER,)) -> None:
     """So that the login which migrates may take each of our roles that is there, if it may grant them itself.
 
-    Raises Refused, with the SQL to type, where it cannot become temple_owner: nothing is migrated without.
+    Raises Refused, with the SQL to type, where it cannot and is *needed*: nothing is migrated without.
     """
     lacking = lacking_roles(connection)
     if not lacking:
@@ -43,11 +46,11 @@ def grant_lacking_roles(connection: Connection) -> None:
         with connection.transaction():
             connection.execute(grant)
     except psycopg.errors.InsufficientPrivilege:
-        if OWNER not in lacking:
-            return
-        raise Refused(
-            f"the login {login} may not act as {', '.join(lacking)}; as a superuser run: {grant_sql(lacking, login)}"
-        ) from None
+        wanted = [name for name in lacking if name in needed]
+        if wanted:
+            raise Refused(
+                f"the login {login} may not act as {', '.join(wanted)}; as a superuser run: {grant_sql(wanted, login)}"
+            ) from None
 
 
 def require_roles(connection: Connection) -> None:
@@ -83,6 +86,12 @@ def grant_schema(connection: Connection) -> None:
 def lacking_roles(connection: Connection) -> Sequence[str]:
     """Those that are there and that this login may not take."""
     return [name for (name,) in connection.execute(statement("roles_lacking"), {"roles": list(ROLES)})]
+
+
+def grants_of_older_logins(connection: Connection) -> Sequence[str]:
+    """The SQL for logins that append, and lack the roles which took work over from temple_append."""
+    found = connection.execute(statement("roles_of_older_logins"))
+    return [grant_sql(roles, login) for login, roles in found]
 
 
 def _outside_schema(connection: Connection) -> bool:

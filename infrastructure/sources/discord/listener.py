@@ -249,7 +249,7 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
     def claimed(guild: str | None) -> str | None:
         with (
             database_errors("looking for the guild"),
-            database.connect(DatabaseRole.APPEND, application="temple discord") as connection,
+            database.connect(DatabaseRole.TRANSLATE, application="temple discord") as connection,
         ):
             if guild is None:
                 return observed.surroundings(connection).guild

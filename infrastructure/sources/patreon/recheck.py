@@ -148,7 +148,7 @@ class LookingAgain:
 def looking(database: Database) -> RetryingConnection:
     """What `look_again` works on. Raises DatabaseUnavailable."""
     return RetryingConnection(
-        database, DatabaseRole.APPEND, application="temple patreon look again", patience_seconds=PATIENCE_SECONDS
+        database, DatabaseRole.TRANSLATE, application="temple patreon look again", patience_seconds=PATIENCE_SECONDS
     )
 
 

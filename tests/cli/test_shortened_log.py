@@ -18,7 +18,7 @@ from temple_ledger.projections.activity import activity
 from temple_ledger.projections.histories import at, joined, left, role_added
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
-from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401 - fixtures
+from tests.cli.conftest import Typed
 
 BOTH: list[Projection] = [members, activity]
 LAST = 40
@@ -128,7 +128,7 @@ def test_a_replay_begun_before_the_restore_begins_anew(ledger: LedgerScenario) -
         assert (again.resumed, again.position) == (False, 25)
 
 
-def test_status_doctor_and_repair_say_it(ledger: LedgerScenario, temple: Typed) -> None:  # noqa: F811
+def test_status_doctor_and_repair_say_it(ledger: LedgerScenario, temple: Typed) -> None:
     cut(ledger, 37, sequence=True)
     said = "stands at position 40, beyond the end of the log at 37"
     assert said in temple("status").stdout
