@@ -58,6 +58,8 @@ def require_roles(connection: Connection) -> None:
     missing = [name for (name,) in connection.execute(statement("roles_missing"), {"roles": list(ROLES)})]
     if missing:
         create = " ".join(f"create role {name} nologin;" for name in missing)
+        if "temple_translate" in missing:
+            create += " grant temple_append to temple_translate;"
         login = connection.info.user
         raise Refused(
             f"the login {login} may not create the roles of the ledger; as a superuser run: "

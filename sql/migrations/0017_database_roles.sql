@@ -16,6 +16,15 @@ begin
             when duplicate_object or unique_violation then null;
         end;
     end loop;
+    -- temple_append keeps what it has, so that a login which has not been granted the new roles goes on; what bots and
+    -- adapters have granted to it serves their translators too
+    if not pg_has_role('temple_translate', 'temple_append', 'member') then
+        grant temple_append to temple_translate;
+    end if;
+exception
+    when insufficient_privilege then
+        raise insufficient_privilege
+            using message = sqlerrm || '; as a superuser run: grant temple_append to temple_translate;';
 end
 $$;
 
@@ -26,37 +35,6 @@ set local role temple_owner;
 
 grant select on ledger_migration
     to temple_translate, temple_tokens, temple_deliver, temple_web, temple_seal, temple_operate;
-
--- temple_translate may do what temple_append could until now, but for the tokens. temple_append keeps what it has, so
--- that a login which has not been granted the new roles goes on.
-do $$
-declare
-    given record;
-begin
-    for given in
-        select relation.relname, null::name as attname, acl.privilege_type
-        from pg_class as relation
-        cross join lateral aclexplode(relation.relacl) as acl
-        where relation.relnamespace = 'public'::regnamespace
-          and acl.grantee = 'temple_append'::regrole
-        union all
-        select relation.relname, attribute.attname, acl.privilege_type
-        from pg_class as relation
-        join pg_attribute as attribute on attribute.attrelid = relation.oid
-        cross join lateral aclexplode(attribute.attacl) as acl
-        where relation.relnamespace = 'public'::regnamespace
-          and acl.grantee = 'temple_append'::regrole
-    loop
-        continue when given.relname = 'patreon_token';
-        execute format(
-            'grant %s %s on %I to temple_translate',
-            given.privilege_type,
-            case when given.attname is not null then format('(%I)', given.attname) end,
-            given.relname
-        );
-    end loop;
-end
-$$;
 
 grant select, insert, update on patreon_token to temple_tokens;
 grant select on patreon_token_state to temple_tokens;

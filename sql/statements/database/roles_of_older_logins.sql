@@ -5,6 +5,7 @@ join pg_roles as role on role.rolname in ('temple_translate', 'temple_tokens')
 where login.rolcanlogin
   and not login.rolsuper
   and pg_has_role(login.oid, 'temple_append', 'member')
+  and not pg_has_role(login.oid, 'temple_translate', 'member')
   and not pg_has_role(login.oid, role.oid, 'member')
 group by login.rolname
 order by login.rolname
