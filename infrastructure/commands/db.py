@@ -8,17 +8,24 @@ from typing import Any
 
 import click
 
-from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.commands.db_dump import dump, restore
+from temple_ledger.infrastructure.database.dsn import psql_environment
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
-from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
-from temple_ledger.infrastructure.terminal.dsn import psql_environment, shown
+from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
+from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
+from temple_ledger.infrastructure.terminal.dsn import shown
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 
 
 @click.group("db")
 def command() -> None:
     """The database: an embedded PostgreSQL in the state directory, or the one of TEMPLE_DATABASE_URL."""
+
+
+for each in (dump, restore):
+    command.add_command(each)
 
 
 @command.command()
@@ -118,6 +125,8 @@ def shell(session: Session, arguments: tuple[str, ...]) -> None:
     Example: temple db shell -- -c 'select count(*) from temple_member_status'
     """
     variables, rest = psql_environment(session.database.dsn)
+    # the wheel's psql was built elsewhere, and looks for terminals only where they lay there
+    variables |= {"TERMINFO_DIRS": TERMINFO_DIRS}
     if session.embedded is not None:
         variables |= session.embedded.psql_environment()
     program = _psql(session)
@@ -130,16 +139,9 @@ def shell(session: Session, arguments: tuple[str, ...]) -> None:
 
 def _psql(session: Session) -> str:
     """The embedded server's own; for another server the machine's, which may know more ways to connect."""
-    ours = session.embedded or EmbeddedServer(session.settings.home)
-    installed = shutil.which("psql")
-    if session.embedded is None and installed:
-        return installed
-    try:
-        return str(ours.client_binary("psql"))
-    except LedgerError:
-        if installed:
-            return installed
-        raise
+    if session.embedded is not None:
+        return str(session.embedded.client_binary("psql"))
+    return shutil.which("psql") or str(newest_client_program("psql"))
 
 
 @command.command()

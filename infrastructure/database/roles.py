@@ -68,7 +68,7 @@ def require_roles(connection: Connection) -> None:
 
 
 def grant_schema(connection: Connection) -> None:
-    """So that our roles reach the schema public. Raises Refused, with the SQL to type."""
+    """So that our roles reach the schema public; in a transaction or not. Raises Refused, with the SQL to type."""
     if not _outside_schema(connection):
         return
     roles = [name for (name,) in connection.execute("select rolname::text from pg_roles") if name in ROLES]
@@ -83,6 +83,21 @@ def grant_schema(connection: Connection) -> None:
             "the schema public does not belong to who owns this database; in it, as a superuser, run: "
             "alter schema public owner to pg_database_owner;"
         )
+
+
+def create_roles(connection: Connection, names: Sequence[str]) -> Sequence[str]:
+    """Those that are missing, without the right to log in; which they were."""
+    found = connection.execute("select rolname::text from pg_roles where rolname = any(%s)", (list(names),))
+    there = {name for (name,) in found}
+    missing = [name for name in dict.fromkeys(names) if name not in there]
+    for name in missing:
+        connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(name)))
+        if name not in ROLES:
+            # what belongs to it is given to it by this login
+            connection.execute(sql.SQL("grant {} to session_user").format(sql.Identifier(name)))
+    if "temple_translate" in missing:
+        connection.execute("grant temple_append to temple_translate")
+    return missing
 
 
 def lacking_roles(connection: Connection) -> Sequence[str]:
