@@ -59,9 +59,13 @@ def dump(database: Database, target: Path) -> int:
         name = connection.info.dbname
     role = () if row is not None and row[0] else (f"--role={OWNER}",)
     command = (client_program("pg_dump", major), "--format=custom", "--no-password", *role)
-    with _written(target) as file:
-        _run(database, name, command, output=file)
-        return os.fstat(file.fileno()).st_size
+    if target.exists() and not target.is_file():
+        with target.open("wb", buffering=0) as file:
+            _run(database, name, command, output=file)
+        return 0
+    with _unfinished(target.resolve()) as path:
+        _run(database, name, (*command, f"--file={path}"))
+        return path.stat().st_size
 
 
 def major_of_dump(file: Path) -> int:
@@ -145,24 +149,21 @@ def _head(database: Database, above: Position) -> Position:
 
 
 @contextmanager
-def _written(target: Path) -> Iterator[IO[bytes]]:
-    """A file appears whole, and for its owner alone: a dump holds what people wrote. What is no file is written to."""
-    target = target.resolve()
-    if target.exists() and not target.is_file():
-        with target.open("wb", buffering=0) as file:
-            yield file
-        return
-    unfinished = target.with_name(f"{target.name}{PARTIAL}")
+def _unfinished(target: Path) -> Iterator[Path]:
+    """The file appears whole, and for its owner alone, since a dump holds bodies; one that is there lends its mode."""
+    path = target.with_name(f"{target.name}{PARTIAL}")
     try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            os.fsync(file.fileno())
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        try:
+            yield path
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         if target.exists():
-            unfinished.chmod(target.stat().st_mode & 0o777)
-        unfinished.replace(target)
+            path.chmod(target.stat().st_mode & 0o777)
+        path.replace(target)
     finally:
-        unfinished.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def _run(database: Database, name: str, command: Sequence[str | Path], *, output: IO[bytes] | None = None) -> None:
