@@ -1,1 +1,1 @@
-"""What is put beside the ledger in production: `temple monitoring export` writes it."""
+"""What runs beside the ledger in production: `temple monitoring export` writes it out."""

@@ -5,7 +5,7 @@
 #
 # PGHOST, PGUSER, …   where the database is: libpq's own variables; the login has to be a member of
 #                     temple_read and temple_project, as whoever migrated the database is
-# PUSHGATEWAY         its URL; without it nobody is told
+# PUSHGATEWAY         its URL; without it nothing is pushed
 # LOG                 where the differences are written (default /var/log/temple/consistency-issues.log)
 # REPAIR_BELOW        repair when there are fewer issues than this (default 10; 0 never)
 #
@@ -70,7 +70,7 @@ issues=$(counted) || exit 4
 left=$issues
 if [ "$issues" -gt 0 ]; then
     echo "found $issues consistency issues"
-    # in a subshell: a file that can not be opened would end this one
+    # in a subshell: a file that cannot be opened would end this one
     (write_details) || echo "the details were not written to $LOG" >&2
     if [ "$issues" -lt "$REPAIR_BELOW" ]; then
         if as temple_project --command='call rebuild_derived_state_from_audit()'; then
@@ -86,18 +86,18 @@ if [ "$issues" -gt 0 ]; then
             echo "the repair failed" >&2
         fi
     else
-        echo "too many to repair unasked (fewer than $REPAIR_BELOW)"
+        echo "automatic repair is limited to fewer than $REPAIR_BELOW; run: temple repair"
     fi
 else
     echo "the tables agree with the log"
 fi
 
-told=0
-push "$left" || told=1
+push_status=0
+push "$left" || push_status=1
 if [ "$left" -gt 0 ]; then
     exit 3
 fi
-if [ "$told" -ne 0 ]; then
+if [ "$push_status" -ne 0 ]; then
     echo "the Pushgateway did not take the result: $PUSHGATEWAY" >&2
     exit 4
 fi

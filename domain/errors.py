@@ -1,18 +1,19 @@
 """Every error of ours, in one tree.
 
 LedgerError
-├── InvalidEvent             a fact that the log does not take, with the reason
+├── InvalidEvent             a fact that the log does not accept, with the reason
 │   └── UndecodableEvent     the same, found in a row that is in the log already
 ├── EventConflict            an event_id that is in the log with another content
 ├── UnknownName              a projection, member, role or position that is not there
 ├── DatabaseUnavailable      no connection, or lost while we worked
-├── PlatformUnavailable      Discord or Patreon did not answer, or not as it says it does
+├── PlatformUnavailable      Discord or Patreon did not answer, or not as documented
 ├── SchemaMismatch           the database and this code do not fit together
 ├── UnsafeLog                a condition of the gap proof does not hold: reading would lose events
 ├── Refused                  asked for, understood, and not done, to protect what is there
 │   ├── StaleCheckpoint      somebody else moved the projection on: what we computed is void
 │   └── NotLeader            another runner holds the lease
-└── ProjectionMisdeclared    a projection that can not work as its author declared it
+├── EventMisdeclared         an event class that cannot work as its author declared it
+└── ProjectionMisdeclared    a projection that cannot work as its author declared it
 """
 
 from temple_ledger.domain.position import Position
@@ -23,7 +24,7 @@ class LedgerError(Exception):
 
 
 class InvalidEvent(LedgerError):
-    """A fact that the log does not take. `reason` reads well after "line 7: "."""
+    """A fact that the log does not accept. `reason` reads well after "line 7: "."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -84,4 +85,8 @@ class NotLeader(Refused):
 
 
 class ProjectionMisdeclared(LedgerError):
+    pass
+
+
+class EventMisdeclared(LedgerError):
     pass

@@ -1,9 +1,14 @@
-"""What every event has in common."""
+"""What every event has in common, and how an author declares one."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import get_annotations
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic.fields import FieldInfo
 
+from temple_ledger.domain.errors import EventMisdeclared
 from temple_ledger.domain.position import START, Position
 
 if TYPE_CHECKING:
@@ -11,6 +16,11 @@ if TYPE_CHECKING:
 
 LONGEST_SOURCE: Final = 50
 LONGEST_NAME: Final = 100
+LONGEST_PART: Final = 50
+"""Of the two parts of an event's name: those of the canon's columns event_type and action."""
+
+VERSION_KEY: Final = "event_version"
+"""The key in metadata that says in which version a row was written; absent means 1."""
 
 Name50 = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_SOURCE)]
 Name100 = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
@@ -20,22 +30,125 @@ Tier = Annotated[str, StringConstraints(max_length=50)]
 """Shorter than the log's `target`: it has to fit `temple_member_status.patreon_tier`."""
 
 
+class TargetMark:
+    """Marks the field that the log stores in its column `target`."""
+
+
+Target = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), TargetMark()]
+"""`channel: Target`, or `Target | None`: whom or what the event is about, beside the member. At most one a class."""
+
+
+class NonEmptyText:
+    """Marks a field that only a non-empty string fills: whatever else stands in its place counts as absent."""
+
+
+OptionalText = Annotated[str | None, NonEmptyText()]
+OptionalName = Annotated[Name100 | None, NonEmptyText()]
+
+Payload = Mapping[str, Any]
+"""An event's own fields as JSON values, by name, its target among them."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """How the log names an event class that declares its type itself. `upcasters[n]` turns version n into n + 1."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    upcasters: dict[int, Callable[[Payload], Payload]] = field(default_factory=dict)
+
+
 class Event(BaseModel):
     """A fact about one member, past tense, never edited.
 
-    `position` is None until the log has given one. `target_field` names the field that the log keeps in its column
-    `target`; `metadata_fields` those that it keeps in `metadata`, where only a non-empty string counts.
+        class MemberWarned(Event, type="moderation/warned", version=2):
+            by: str
+            points: int = 1
+
+        @MemberWarned.upcasts(1)
+        def _(old: Payload) -> Payload:
+            return {**old, "points": 1}
+
+    The class arguments say how the log names it: *type* is `event_type/action`, at most 50 characters each, and never
+    changes; *version* is raised when the fields change, with an upcaster from each version before; *aliases* are names
+    that rows had before. Fields may be of any type that pydantic turns into JSON and back.
+
+    `position` is None until the log has given one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     target_field: ClassVar[str | None] = None
+    """The field that the log stores in its column `target`."""
     metadata_fields: ClassVar[tuple[str, ...]] = ()
+    """The fields that it stores in `metadata`."""
+    declaration: ClassVar[Declaration | None] = None
 
     user_id: Name100
     occurred_at: AwareDatetime
     source: Name50
     position: Position | None = None
+
+    def __init_subclass__(
+        cls,
+        *,
+        type: str | None = None,  # noqa: A002 - the word that authors write, as the log's column event_type
+        version: int = 1,
+        aliases: tuple[str, ...] = (),
+        **settings: Any,
+    ) -> None:
+        """For type checkers, and because Python asks it first; what the arguments mean is done below."""
+        super().__init_subclass__(**settings)
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        type: str | None = None,  # noqa: A002 - as above
+        version: int = 1,
+        aliases: tuple[str, ...] = (),
+        **settings: Any,
+    ) -> None:
+        super().__pydantic_init_subclass__(**settings)
+        cls.declaration = None
+        if type is None:
+            if version != 1 or aliases:
+                raise EventMisdeclared(f"{cls.__name__} has a version or aliases, and no type to give them to")
+            return
+        _refuse_reserved(cls)
+        for name in (type, *aliases):
+            split_name(name)
+        if version < 1:
+            raise EventMisdeclared(f"{cls.__name__}: versions begin with 1")
+        own = [name for name in cls.model_fields if name not in Event.model_fields]
+        targets = [name for name in own if _is_target(cls.model_fields[name])]
+        if len(targets) > 1:
+            raise EventMisdeclared(
+                f"{cls.__name__} has two targets, {targets[0]} and {targets[1]}; the log has one column"
+            )
+        cls.target_field = targets[0] if targets else None
+        cls.metadata_fields = tuple(name for name in own if name not in targets)
+        cls.declaration = Declaration(type, version, aliases)
+
+    @classmethod
+    def upcasts(cls, version: int) -> Callable[[Callable[[Payload], Payload]], Callable[[Payload], Payload]]:
+        """Registers a function that turns the fields as *version* had them into those of the next version."""
+        declared = cls.declaration
+        if declared is None:
+            raise EventMisdeclared(f"{cls.__name__} declares no type, so it has no versions")
+        if not 1 <= version < declared.version:
+            raise EventMisdeclared(
+                f"{cls.__name__} is in version {declared.version}: there is nothing to upcast from version {version}"
+            )
+        if version in declared.upcasters:
+            raise EventMisdeclared(f"{cls.__name__} has two upcasters from version {version}")
+
+        def register(upcaster: Callable[[Payload], Payload]) -> Callable[[Payload], Payload]:
+            declared.upcasters[version] = upcaster
+            return upcaster
+
+        return register
 
     @property
     def originator_id(self) -> str:
@@ -48,8 +161,33 @@ class Event(BaseModel):
         return START if self.position is None else self.position
 
 
+def split_name(name: str) -> tuple[str, str]:
+    """`moderation/warned` as event_type and action. Raises EventMisdeclared."""
+    event_type, slash, action = name.partition("/")
+    if not slash or not (0 < len(event_type) <= LONGEST_PART and 0 < len(action) <= LONGEST_PART) or "/" in action:
+        raise EventMisdeclared(
+            f"{name!r} is no name of an event: it is event_type/action, at most {LONGEST_PART} characters each"
+        )
+    return event_type, action
+
+
+def _refuse_reserved(model: type[Event]) -> None:
+    """Of a class that declares its type: its own fields are all the payload's."""
+    taken = sorted(get_annotations(model).keys() & {VERSION_KEY, *Event.model_fields})
+    if taken:
+        raise EventMisdeclared(f"{model.__name__}.{taken[0]}: every event has this already; choose another name")
+
+
+def _is_target(info: FieldInfo) -> bool:
+    return any(isinstance(mark, TargetMark) for mark in info.metadata) or _has_mark(info.annotation)
+
+
+def _has_mark(annotation: Any) -> bool:
+    return any(isinstance(part, TargetMark) or _has_mark(part) for part in get_args(annotation))
+
+
 class UnknownEvent(Event):
-    """A row that the catalogue does not know: kept for a later version to read, ignored by folds."""
+    """A row whose type is not in the catalogue: ignored by folds, and left in the log for a later version."""
 
     event_type: str
     action: str

@@ -1,31 +1,31 @@
-"""The events of a community. Which row of the log is which of them is said in `temple_ledger.domain.catalogue`."""
+"""The events of a community. `temple_ledger.domain.catalogue` maps rows of the log to them."""
 
 from typing import ClassVar
 
-from temple_ledger.domain.event import Event, Name100, Tier
+from temple_ledger.domain.event import Event, Name100, OptionalName, OptionalText, Tier
 
 
 class MemberJoined(Event):
-    """Also sent by Discord, now and then, for somebody who is a member already."""
+    """Discord now and then sends it for somebody who is a member already."""
 
 
 class MemberLeft(Event):
-    """Left, was kicked, banned or pruned; `by` is who did it, `reason` what they said."""
+    """Left, was kicked, banned or pruned; `by` is who did it, `reason` what they gave as the reason."""
 
     metadata_fields: ClassVar[tuple[str, ...]] = ("reason", "by")
 
-    reason: str | None = None
-    by: str | None = None
+    reason: OptionalText = None
+    by: OptionalText = None
 
 
 class RoleAdded(Event):
-    """`role` is an id where Discord is the source; `granted_by` None means: not known."""
+    """`role` is an id where Discord is the source; `granted_by` is None if unknown."""
 
     target_field: ClassVar[str | None] = "role"
     metadata_fields: ClassVar[tuple[str, ...]] = ("granted_by",)
 
     role: Name100
-    granted_by: Name100 | None = None
+    granted_by: OptionalName = None
 
 
 class RoleRemoved(Event):
@@ -59,7 +59,7 @@ class MembershipEnded(MembershipEvent):
 
 
 class MarkedInactive(Event):
-    """Somebody or something concluded that the member is inactive; no sign of life itself."""
+    """Somebody or something decided that the member is inactive. It is not a sign of life itself."""
 
 
 class RoleEvent(Event):
@@ -69,7 +69,7 @@ class RoleEvent(Event):
     metadata_fields: ClassVar[tuple[str, ...]] = ("name",)
 
     role: Name100
-    name: str | None = None
+    name: OptionalText = None
 
 
 class RoleCreated(RoleEvent):

@@ -1,7 +1,7 @@
 """What is appended: the columns of the log that the world fills, checked.
 
-JSON lines have the log's column names as keys. What an export adds (`id`, `recorded_at`, `processed_at`) is ours to
-say, and not read back.
+JSON lines have the log's column names as keys. What an export adds (`id`, `recorded_at`, `processed_at`) is not read
+back: the log assigns it.
 """
 
 import json
@@ -12,9 +12,9 @@ from uuid import UUID, uuid5
 
 from pydantic_core import SchemaValidator, core_schema, from_json, to_json
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType
 from temple_ledger.domain.errors import InvalidEvent
-from temple_ledger.domain.event import LONGEST_NAME, LONGEST_SOURCE, Event
+from temple_ledger.domain.event import LONGEST_NAME, LONGEST_SOURCE, VERSION_KEY, Event
 from temple_ledger.domain.instant import format_instant, in_utc, parse_instant
 from temple_ledger.domain.position import START
 from temple_ledger.domain.recorded import Recorded
@@ -103,16 +103,20 @@ def entry_of_event(
     notes: Mapping[str, Any] | None = None,
     catalogue: Catalogue = CATALOGUE,
 ) -> LogEntry:
-    """The row that keeps *event*; *notes* are further keys of its metadata, which no fold reads.
+    """The row that stores *event*; *notes* are further keys of its metadata, which no fold reads.
 
-    Raises KeyError for a class that is not in the catalogue, InvalidEvent for notes that the log does not take.
+    Raises EventMisdeclared for a class that names no type and is in no catalogue; InvalidEvent for notes or values
+    that the log does not accept, or that would not read back equal.
     """
     known = catalogue.type_of(type(event))
     model = known.model
     metadata = dict(notes or {})
-    metadata.update({name: value for name in model.metadata_fields if (value := getattr(event, name)) is not None})
+    taken = sorted(metadata.keys() & {VERSION_KEY, *model.metadata_fields})
+    if taken:
+        raise InvalidEvent(f"notes may not use {taken[0]!r}, which {known.name} has itself")
+    metadata.update(_payload(known, event))
     if known.version > 1:
-        metadata["event_version"] = known.version
+        metadata[VERSION_KEY] = known.version
     entry = LogEntry(
         event_id=event_id,
         timestamp=in_utc(event.occurred_at),
@@ -125,8 +129,25 @@ def entry_of_event(
     )
     for name in LENGTHS:
         _check_text(name, getattr(entry, name), LENGTHS[name])
-    _check_foldable(entry, metadata, catalogue)
+    if not known.surely_decodes(entry.target, metadata):
+        _check_reads_back(known, event, entry)
     return entry
+
+
+def _payload(known: EventType, event: Event) -> Mapping[str, Any]:
+    try:
+        return known.payload_of(event)
+    except (ValueError, TypeError) as error:
+        raise InvalidEvent(f"{known.name} has a value that JSON cannot hold: {error}") from None
+
+
+def _check_reads_back(known: EventType, event: Event, entry: LogEntry) -> None:
+    found = known.decode(recorded_of(entry))
+    for name in (known.model.target_field, *known.model.metadata_fields):
+        if name is not None and getattr(found, name) != getattr(event, name):
+            raise InvalidEvent(
+                f"{known.name}: {name} would read back as {getattr(found, name)!r}, and is {getattr(event, name)!r}"
+            )
 
 
 def metadata_text(value: object) -> str:
@@ -136,9 +157,9 @@ def metadata_text(value: object) -> str:
         if "Infinity" in text or "NaN" in text:
             json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        raise InvalidEvent("metadata has a number out of range, or something that JSON can not say") from None
+        raise InvalidEvent("metadata has a number out of range, or something that JSON cannot express") from None
     if "\\u0000" in text and _has_nul(value):
-        raise InvalidEvent("metadata has a NUL character in a string; PostgreSQL can not store it")
+        raise InvalidEvent("metadata has a NUL character in a string; PostgreSQL cannot store it")
     if len(text) > MOST_DIGITS:
         try:
             from_json(text)
@@ -191,7 +212,7 @@ def _check_length(name: str, value: str, length: int) -> None:
     if len(value) > length:
         raise InvalidEvent(f"{name} has {len(value)} characters, at most {length} fit")
     if "\x00" in value:
-        raise InvalidEvent(f"{name} has a NUL character; PostgreSQL can not store it")
+        raise InvalidEvent(f"{name} has a NUL character; PostgreSQL cannot store it")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidEvent(f"{name} has half of a character (a lone surrogate)")
 
@@ -208,7 +229,7 @@ def _event_id(value: object) -> UUID:
 
 
 def _check_foldable(entry: LogEntry, metadata: object, catalogue: Catalogue) -> None:
-    """What a known event type asks of its row is what decoding asks: there is no second list of rules."""
+    """A known event type is checked by decoding it: there is no second list of rules."""
     known = catalogue.find(entry.event_type, entry.action)
     if known is not None and not known.surely_decodes(entry.target, metadata):
         known.decode(recorded_of(entry))

@@ -1,7 +1,7 @@
 """Events whose fields are plain texts, made without the model's own check, which was half of decoding.
 
-Most models ask of a text how long it is, and nothing else. That is read off the model once; a row that keeps to it
-makes the same event as the check would, and any other row is left to the check: it alone says what is wrong.
+Most models limit the length of a text and ask nothing else. That limit is read off the model once. A row within it
+gives the same event as the check would; any other row goes to the check, which alone decides what is wrong.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,18 +11,21 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origi
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
-from temple_ledger.domain.event import LONGEST_NAME, LONGEST_SOURCE, Event
+from temple_ledger.domain.event import LONGEST_NAME, LONGEST_SOURCE, VERSION_KEY, Event, NonEmptyText, TargetMark
 from temple_ledger.domain.recorded import Recorded, decode_metadata
 
 Decode = Callable[[Recorded], Event]
 
 UNBOUNDED: Final = 1 << 30
+_VERSION: Final = f'"{VERSION_KEY}"'
+"""A row that speaks of its version is looked at with care."""
+
 MOST_FIELDS: Final = 5
 """With more, the sets of those that may be given become too many to have at hand."""
 
 
 class Text(NamedTuple):
-    """A field of a model: a text of so many characters."""
+    """A field of a model: a text of so many characters. `lenient`: see NonEmptyText."""
 
     name: str
     shortest: int
@@ -30,6 +33,7 @@ class Text(NamedTuple):
     may_be_none: bool
     required: bool
     default: str | None
+    lenient: bool
 
 
 class PlainFields(NamedTuple):
@@ -45,15 +49,20 @@ class PlainFields(NamedTuple):
             wanted.may_be_none if target is None else wanted.shortest <= len(target) <= wanted.longest
         ):
             return False
-        if self.metadata:
-            found = metadata if isinstance(metadata, dict) else {}
-            for name, shortest, longest, _, required, _ in self.metadata:
-                value = found.get(name)
-                if value is None or value == "":
-                    if required:
-                        return False
-                elif not isinstance(value, str) or not shortest <= len(value) <= longest:
+        found = metadata if isinstance(metadata, dict) else {}
+        if VERSION_KEY in found:
+            return False
+        for name, shortest, longest, _, required, _, lenient in self.metadata:
+            if name not in found:
+                if required:
                     return False
+                continue
+            value = found[name]
+            if lenient and not value:
+                if required:
+                    return False
+            elif not isinstance(value, str) or not shortest <= len(value) <= longest:
+                return False
         return True
 
 
@@ -72,7 +81,7 @@ def plain_fields(model: type[Event]) -> PlainFields | None:
 
 
 def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) -> Decode:
-    """Decodes rows in the model's own shape; what does not keep to it at first sight, *otherwise* decides.
+    """Decodes rows in the model's own shape; what does not fit it at first sight goes to *otherwise*.
 
     A closure, and no function called for each field: it runs a million times in a rebuild.
     """
@@ -87,7 +96,8 @@ def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) ->
     def decode(recorded: Recorded) -> Event:
         position, occurred_at, _, user_id, _, target, metadata_text, source, _, _ = recorded
         if (
-            occurred_at is None
+            (metadata_text is not None and _VERSION in metadata_text)
+            or occurred_at is None
             or occurred_at.tzinfo is None
             or not 0 < len(user_id) <= LONGEST_NAME
             or not 0 < len(source) <= LONGEST_SOURCE
@@ -100,7 +110,7 @@ def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) ->
             "position": position,
         }
         if of_target is not None:
-            name, shortest, longest, may_be_none, _, _ = of_target
+            name, shortest, longest, may_be_none, _, _, _ = of_target
             if not (may_be_none if target is None else shortest <= len(target) <= longest):
                 return otherwise(recorded)
             values[name] = target
@@ -108,14 +118,14 @@ def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) ->
         if of_metadata:
             metadata: Mapping[str, Any] = decode_metadata(metadata_text)
             bit = 1
-            for name, shortest, longest, _, required, default in of_metadata:
+            for name, shortest, longest, _, required, default, lenient in of_metadata:
                 value = metadata.get(name)
-                if value and isinstance(value, str):
+                if isinstance(value, str) and (value or not lenient):
                     if not shortest <= len(value) <= longest:
                         return otherwise(recorded)
                     values[name] = value
                     present |= bit
-                elif required:
+                elif required or not (lenient or (value is None and name not in metadata)):
                     return otherwise(recorded)
                 else:
                     values[name] = default
@@ -160,13 +170,15 @@ def _checks_fields_alone(model: type[Event]) -> bool:
 
 
 def _text(name: str, field: FieldInfo) -> Text | None:
-    limits = _limits(Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
+    lenient = any(isinstance(rule, NonEmptyText) for rule in field.metadata)
+    rules = [rule for rule in field.metadata if not isinstance(rule, NonEmptyText | TargetMark)]
+    limits = _limits(Annotated[field.annotation, *rules] if rules else field.annotation)
     default = None if field.is_required() else field.default
     if limits is None or not isinstance(default, str | None):
         return None
     if field.default_factory is not None or field.validate_default or field.alias or field.validation_alias:
         return None
-    return Text(name, *limits, field.is_required(), default)
+    return Text(name, *limits, field.is_required(), default, lenient)
 
 
 def _limits(annotation: Any) -> tuple[int, int, bool] | None:
@@ -182,6 +194,8 @@ def _limits(annotation: Any) -> tuple[int, int, bool] | None:
         return None
     limits = _limits(parts[0])
     for rule in parts[1:]:
+        if isinstance(rule, TargetMark):
+            continue
         if limits is None or not isinstance(rule, StringConstraints):
             return None
         least, most = rule.min_length, rule.max_length

@@ -45,5 +45,5 @@ def decode_metadata(text: str | None) -> dict[str, Any]:
         # values hardly come twice: remembering them as well took half as long again
         value = from_json(text, cache_strings="keys")
     except ValueError as error:
-        raise UndecodableEvent(f"metadata can not be decoded: {error}") from None
+        raise UndecodableEvent(f"metadata cannot be decoded: {error}") from None
     return value if isinstance(value, dict) else {}

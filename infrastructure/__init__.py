@@ -1,1 +1,1 @@
-"""How the log and the read models are kept and reached."""
+"""How the log and the tables are stored and reached."""

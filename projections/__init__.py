@@ -1,1 +1,1 @@
-"""What we conclude from what happened, and how a fold is run."""
+"""What follows from what happened, and how a fold is run."""

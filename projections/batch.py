@@ -38,7 +38,7 @@ HISTORIES_AT_A_TIME: Final = 500
 """Members whose whole histories are held in memory at once."""
 
 Histories = Callable[[Sequence[str]], Mapping[str, Sequence[Recorded]]]
-"""All known events of each of these members up to the end of the batch, in any order; none where there are none."""
+"""All known events of each of these members up to the end of the batch, in any order; empty if there are none."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class MemberBatch(Generic[State]):
 
 
 def by_member(fold: Fold[State], events: Iterable[Recorded], left_out: "Exceptions") -> dict[str, list[Recorded]]:
-    """The known events of each member, but those of parked members and those that were skipped."""
+    """The known events of each member, without those of parked members and those that were skipped."""
     grouped: dict[str, list[Recorded]] = {}
     for recorded in events:
         if not fold.knows(recorded) or left_out.leaves_out(recorded):
@@ -82,7 +82,7 @@ def without(skipped: frozenset[Position], events: Sequence[Recorded]) -> Sequenc
 
 
 def known_of(fold: Fold[State], stored: StoredRows) -> KnownMember[State] | None:
-    """None when the stored rows are no state, or rows and frontier disagree: only the log can tell then."""
+    """None if the stored rows are not a state, or rows and frontier disagree: then the log decides."""
     if stored.frontier is None:
         return None if any(stored.rows.values()) else KnownMember(None, EMPTY, None)
     try:
@@ -98,7 +98,7 @@ def fold_batch(
     stored_rows: Callable[[str], Rows],
     histories: Histories,
 ) -> MemberBatch[State]:
-    """`known` has each member of the batch; None there asks for a fold of the whole history."""
+    """`known` has each member of the batch; None there means: fold the whole history."""
     batch: MemberBatch[State] = MemberBatch()
     from_the_log: list[str] = []
     for user_id, events in grouped.items():
@@ -137,7 +137,7 @@ class TallyBatch:
 
 
 def count_batch(tally: Tally, events: Iterable[Recorded], left_out: frozenset[Position]) -> TallyBatch:
-    """An event that can not be counted is parked alone: for a tally, members do not matter."""
+    """An event that cannot be counted is parked alone: for a tally, members do not matter."""
     batch = TallyBatch()
     increments = batch.increments
     checked: set[Key] = set()

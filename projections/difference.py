@@ -48,7 +48,7 @@ def row_difference(table: Table, before: Sequence[Row], after: Sequence[Row]) ->
     if not table.key:
         written = [row for row in after if row not in before]
         return written, [()] if before and not after else ()
-    old = before if len(before) < 8 else frozenset(before)
+    old = before if len(before) < 8 or not table.has_hashable_rows else frozenset(before)
     written = [row for row in after if row not in old]
     if len(after) - len(written) == len(before):
         return written, ()

@@ -1,4 +1,4 @@
-"""Drift: where the stored rows are not what the log says."""
+"""Drift: where the stored rows differ from the fold of the log."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

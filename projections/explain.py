@@ -29,7 +29,7 @@ class ExplainedStep(NamedTuple):
 
 
 def steps(fold: Fold[State], events: Sequence[Recorded]) -> Iterator[ExplainedStep]:
-    """One after the other, ordered by (timestamp, position). Stops at an event that can not be folded."""
+    """One after the other, ordered by (timestamp, position). Stops at an event that cannot be folded."""
     state: State | None = None
     for event in events:
         if fold.knows(event):

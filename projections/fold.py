@@ -56,23 +56,17 @@ class Fold(Generic[State]):
     """A projection bound to the catalogue that decodes its events."""
 
     def __init__(self, projection: MemberProjection[State], catalogue: Catalogue = CATALOGUE) -> None:
+        """Raises EventMisdeclared for a rule about an event that has no name, ProjectionMisdeclared for its rows."""
         self.projection = projection
-        self._steps = {
-            (known.event_type, known.action): (known.decode, projection.steps[known.model])
-            for known in catalogue
-            if known.model in projection.steps
-        }
+        types = [catalogue.type_of(model) for model in projection.steps]
+        self._steps = {name: (known.decode, projection.steps[known.model]) for known in types for name in known.names}
 
-        self.reading_metadata = frozenset(
-            (known.event_type, known.action)
-            for known in catalogue
-            if known.model in projection.steps and known.reads_metadata
-        )
+        self.reading_metadata = frozenset(name for known in types if known.reads_metadata for name in known.names)
         """Those of `names` whose payload is looked at."""
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
-        """(event_type, action) of what this projection knows; everything else it ignores."""
+        """(event_type, action) of the events that this projection folds; it ignores all others."""
         return tuple(self._steps)
 
     def knows(self, recorded: Recorded) -> bool:
@@ -108,11 +102,11 @@ class Fold(Generic[State]):
         return self.whole_of_known([recorded for recorded in events if self.knows(recorded)])
 
     def whole_of_known(self, events: Sequence[Recorded]) -> Folded[State]:
-        """The same, where whoever gives them has left out what this projection does not know."""
+        """The same, for callers that pass only events that this projection folds."""
         try:
             return self._fold(events)
-        except Unfoldable:
-            return self._by_position(events)
+        except Unfoldable as failure:
+            return self._by_position(events, failure)
 
     def extend(
         self, state: State | None, frontier: Frontier | None, events: Sequence[Recorded]
@@ -120,7 +114,7 @@ class Fold(Generic[State]):
         """The member after further known events; None when that takes the member's whole history.
 
         It does when one of them is late, or could not be folded: which one has to be parked is decided by position.
-        Whether the rows can be stored is for the caller to see, who knows which of them are new.
+        Whether the rows can be stored is for the caller to decide, who can see which of them are new.
         """
         ordered = in_fold_order(events)
         if ordered is None or (frontier is not None and _place(ordered[0]) <= frontier):
@@ -144,51 +138,27 @@ class Fold(Generic[State]):
             raise Unfoldable(max(recorded.position for recorded in known), refused)
         return Folded(state, _place(in_order[-1]), rows)
 
-    def _by_position(self, known: Sequence[Recorded]) -> Folded[State]:
-        """As the runner would have met them, one by one: parked at the first position that does not fold.
+    def _by_position(self, known: Sequence[Recorded], failure: Unfoldable) -> Folded[State]:
+        """The member at the position before the first one up to which its events do not fold; *failure* is that of all.
 
-        Nearly always that is an event that can not be decoded, whatever came before it; where everything below the
-        first of those folds, nobody has to be met one by one.
+        A failure stays once it is there, but for rules whose failure a later event heals (docs/decisions/0002). So the
+        position is found by halves, in O(n log n), whatever the order of arrival; nearly always the event that failed
+        is the one, which is looked at first.
         """
         by_position = sorted(known, key=lambda recorded: recorded.position)
-        for count, recorded in enumerate(by_position):
-            error = self._undecodable(recorded)
-            if error is not None:
-                try:
-                    before = self._fold(by_position[:count])
-                except Unfoldable:
-                    break
-                return before._replace(parked_at=recorded.position, error=error)
+        place = {recorded.position: count for count, recorded in enumerate(by_position)}
         done: Folded[State] = NOBODY
-        for count, recorded in enumerate(by_position, start=1):
+        folds, fails = 0, len(by_position)
+        near = [place[failure.position], place[failure.position] + 1]
+        while fails - folds > 1:
+            count = next((each for each in near if folds < each < fails), (folds + fails) // 2)
+            near = [each for each in near if each != count]
             try:
-                done = self._one_more(done, by_position[:count])
+                done, folds = self._fold(by_position[:count]), count
             except Unfoldable as error:
-                return done._replace(parked_at=recorded.position, error=_told(error, recorded.position))
-        return done
-
-    def _undecodable(self, recorded: Recorded) -> str | None:
-        """Why this event can not be folded into any state; None when that depends."""
-        if recorded.occurred_at is None:
-            return "timestamp is outside the years 1 to 9999"
-        try:
-            self._steps[recorded.event_type, recorded.action][0](recorded)
-        except InvalidEvent as error:
-            return error.reason
-        return None
-
-    def _one_more(self, done: Folded[State], events: Sequence[Recorded]) -> Folded[State]:
-        newest = events[-1]
-        if newest.occurred_at is None:
-            raise Unfoldable(newest.position, "timestamp is outside the years 1 to 9999")
-        place = Frontier(newest.occurred_at, newest.position)
-        if done.frontier is not None and place <= done.frontier:
-            return self._fold(events)
-        state = self.apply(done.state, newest)
-        rows, refused = self._rows_of(state)
-        if refused is not None:
-            raise Unfoldable(newest.position, refused)
-        return Folded(state, place, rows)
+                failure, fails = error, count
+        parked_at = by_position[folds].position
+        return done._replace(parked_at=parked_at, error=_reason(failure, parked_at))
 
     def _rows_of(self, state: State | None) -> tuple[Rows, str | None]:
         """The rows of *state*, and why they could not be stored; None when they can."""
@@ -209,7 +179,7 @@ def _unfoldable(recorded: Recorded, error: Exception) -> Unfoldable:
 
 
 def _place(recorded: Recorded) -> Frontier:
-    """Of an event whose time is known: `in_fold_order` lets no other one pass."""
+    """Of an event with a time: `in_fold_order` refuses all others."""
     return Frontier(cast(datetime, recorded.occurred_at), recorded.position)
 
 
@@ -217,7 +187,7 @@ _PLACE: Final = itemgetter(Recorded._fields.index("occurred_at"), Recorded._fiel
 
 
 def in_fold_order(events: Sequence[Recorded]) -> Sequence[Recorded] | None:
-    """By (timestamp, position); None when a timestamp can not be compared."""
+    """By (timestamp, position); None when a timestamp cannot be compared."""
     try:
         in_order = sorted(events, key=_PLACE)
     except TypeError:
@@ -228,6 +198,6 @@ def in_fold_order(events: Sequence[Recorded]) -> Sequence[Recorded] | None:
     return None if in_order and in_order[0].occurred_at is None else in_order
 
 
-def _told(error: Unfoldable, position: Position) -> str:
+def _reason(error: Unfoldable, position: Position) -> str:
     """A late event may make another one fail: both are named."""
     return error.reason if error.position == position else f"{error.reason} (at position {error.position})"

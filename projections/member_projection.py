@@ -1,18 +1,24 @@
 """A projection: a pure fold of one member's events into rows."""
 
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from types import UnionType
+from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints, overload
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ProjectionMisdeclared
-from temple_ledger.domain.event import Event
+from temple_ledger.domain.event import Event, UnknownEvent
 from temple_ledger.projections.tables import Rows, Table, check_name
 
 State = TypeVar("State")
+E1 = TypeVar("E1", bound=Event)
+E2 = TypeVar("E2", bound=Event)
+E3 = TypeVar("E3", bound=Event)
+E4 = TypeVar("E4", bound=Event)
 Evolve = Callable[[State, Event], State]
 
 
 class MemberProjection(Generic[State]):
-    """What an author writes; nothing in it knows SQL, time or batches.
+    """What an author writes. Nothing in it has to do with SQL, time or batches.
 
     *initial* is the state before a member's first known event; *rows* turns a state into rows and *state* turns those
     rows back: `state(rows(s)) == s` must hold for every state, since a fold goes on from what is stored. Raise
@@ -32,7 +38,8 @@ class MemberProjection(Generic[State]):
         check_name("projection", name)
         if version < 1 or not tables:
             raise ProjectionMisdeclared(f"projection {name} needs a version of at least 1 and a table")
-        if len({table.name for table in tables}) < len(tables):
+        self._table_names: Final = frozenset(table.name for table in tables)
+        if len(self._table_names) < len(tables):
             raise ProjectionMisdeclared(f"projection {name} declares a table twice")
         self.name = name
         self.version = version
@@ -42,27 +49,112 @@ class MemberProjection(Generic[State]):
         self.state_of = state
         self.steps: dict[type[Event], Evolve[State]] = {}
 
-    def on(self, *models: type[Event]) -> Callable[[Callable[..., State]], Callable[..., State]]:
-        """Registers `evolve(state, event) -> state` for these events; any other event is ignored.
+    @overload
+    def on(self, rule: Callable[[State, E1], State], /) -> Callable[[State, E1], State]: ...
 
-        It is called for exactly these classes, not for classes derived from them.
+    @overload
+    def on(self, model: type[E1], /) -> Callable[[Callable[[State, E1], State]], Callable[[State, E1], State]]: ...
+
+    @overload
+    def on(
+        self, model: type[E1], second: type[E2], /
+    ) -> Callable[[Callable[[State, E1 | E2], State]], Callable[[State, E1 | E2], State]]: ...
+
+    @overload
+    def on(
+        self, model: type[E1], second: type[E2], third: type[E3], /
+    ) -> Callable[[Callable[[State, E1 | E2 | E3], State]], Callable[[State, E1 | E2 | E3], State]]: ...
+
+    @overload
+    def on(
+        self, model: type[E1], second: type[E2], third: type[E3], fourth: type[E4], /
+    ) -> Callable[[Callable[[State, E1 | E2 | E3 | E4], State]], Callable[[State, E1 | E2 | E3 | E4], State]]: ...
+
+    @overload
+    def on(self, *models: type[E1]) -> Callable[[Callable[[State, E1], State]], Callable[[State, E1], State]]: ...
+
+    def on(self, *given: Any) -> Any:
+        """Registers a rule `(state, event) -> state`; any event that has none is ignored.
+
+            @grants.on
+            def _(before: Grants, event: RoleAdded) -> Grants: ...
+
+        The annotation says which event, or which (`RoleAdded | RoleRemoved`); `@grants.on(RoleAdded)` says it by
+        itself, for a rule without annotations too. A rule is called for exactly these classes, not for classes derived
+        from them. Raises ProjectionMisdeclared.
         """
+        if len(given) == 1 and not isinstance(given[0], type):
+            rule = given[0]
+            return self._register(_annotated(rule, self.name, required=True), rule)
+        if not given:
+            raise ProjectionMisdeclared(f"projection {self.name}: write @on, or name events in @on(...)")
+        models = cast("tuple[type[Event], ...]", given)
 
-        def register(evolve: Callable[..., State]) -> Callable[..., State]:
+        def register(rule: Callable[..., State]) -> Callable[..., State]:
+            wanted = _annotated(rule, self.name, required=False)
             for model in models:
-                if model in self.steps:
-                    raise ProjectionMisdeclared(f"projection {self.name} has two rules for {model.__name__}")
-                self.steps[model] = evolve
-            return evolve
+                if wanted and not issubclass(model, tuple(wanted)):
+                    raise ProjectionMisdeclared(
+                        f"projection {self.name}: the rule on line {_line(rule)} is registered for "
+                        f"{model.__name__} and annotated for {' | '.join(each.__name__ for each in wanted)}"
+                    )
+            return self._register(models, rule)
 
         return register
 
+    def _register(self, models: Iterable[type[Event]], rule: Callable[..., State]) -> Callable[..., State]:
+        for model in models:
+            if model in (Event, UnknownEvent) or CATALOGUE.is_base(model):
+                raise ProjectionMisdeclared(f"projection {self.name}: {CATALOGUE.why_unknown(model)}")
+            if model in self.steps:
+                raise ProjectionMisdeclared(f"projection {self.name} has two rules for {model.__name__}")
+            self.steps[model] = rule
+        return rule
+
     def evolve(self, state: State | None, event: Event) -> State | None:
-        """The state after *event*; None is a member of whom nothing is known yet."""
+        """The state after *event*; None is a member without a known event so far."""
         step = self.steps.get(type(event))
         if step is None:
             return state
         return step(self.initial() if state is None else state, event)
 
     def rows(self, state: State | None) -> Rows:
-        return {} if state is None else self.rows_of(state)
+        """By table, as tuples of their own: a rule that changes its state later does not change them.
+
+        Raises ProjectionMisdeclared for rows of a table that is not declared.
+        """
+        if state is None:
+            return {}
+        rows = self.rows_of(state)
+        if not rows.keys() <= self._table_names:
+            raise ProjectionMisdeclared(
+                f"projection {self.name} has rows for {min(rows.keys() - self._table_names)!r}, a table that it does "
+                f"not declare"
+            )
+        return {name: each if type(each) is tuple else tuple(map(tuple, each)) for name, each in rows.items()}
+
+
+def _annotated(rule: Callable[..., Any], projection: str, *, required: bool) -> tuple[type[Event], ...]:
+    """The event classes that the rule's second parameter is annotated with; none where that cannot be seen."""
+    try:
+        hints = get_type_hints(rule)
+        parameter = list(rule.__code__.co_varnames[: rule.__code__.co_argcount])[1]
+        annotation = hints[parameter]
+    except (NameError, AttributeError, TypeError, KeyError, IndexError):
+        if required:
+            raise ProjectionMisdeclared(
+                f"projection {projection}: the rule on line {_line(rule)} does not say which event it is about: "
+                "annotate its second parameter, as in (state: State, event: RoleAdded)"
+            ) from None
+        return ()
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    if not all(isinstance(each, type) and issubclass(each, Event) for each in parts):
+        raise ProjectionMisdeclared(
+            f"projection {projection}: the rule on line {_line(rule)} is annotated with {annotation}, which is no event"
+        )
+    return parts
+
+
+def _line(rule: Callable[..., Any]) -> str:
+    code = getattr(rule, "__code__", None)
+    return "?" if code is None else f"{code.co_firstlineno} of {rule.__module__}"

@@ -103,7 +103,7 @@ def _(member: Member, event: RoleAdded) -> Member:
     if held is not None and granted_by is None:
         granted_by = held.granted_by
     roles = {**member.roles, event.role: Grant(event.occurred_at, granted_by)}
-    # back without a join that we heard of: since when is not known
+    # back, and the join was missed: since when is unknown
     joined_at = None if member.status == "departed" else member.joined_at
     return Member(joined_at, member.tier, event.occurred_at, "active", roles)
 

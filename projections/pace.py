@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass
 class BatchPace:
-    """Doubles while full batches stay quicker than *aim_seconds*, halves when one takes longer than twice that."""
+    """Doubles while full batches are quicker than *aim_seconds*, halves when one lasts more than twice that."""
 
     limit: int = 500
     least: int = 100

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Generic, Protocol
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
@@ -30,7 +31,7 @@ Projection = MemberProjection[Any] | Tally
 
 
 class ProjectingTransaction(Protocol):
-    """What a step does to the database; all of it is kept, or nothing."""
+    """What a step does to the database; all of it is committed, or nothing."""
 
     def lock_checkpoint(self, projection: str) -> Checkpoint:
         """The checkpoint, held until the transaction ends.
@@ -89,7 +90,7 @@ class Processor(Protocol):
     def step(self, *, upto: Position, limit: int) -> Step:
         """Folds at most *limit* events that are not above *upto*, all of which must be settled.
 
-        Raises NotLeader, StaleCheckpoint, and what the transaction raises; nothing is kept then.
+        Raises NotLeader, StaleCheckpoint, and what the transaction raises; then nothing is committed.
         """
 
 
@@ -140,14 +141,14 @@ class MemberProcessor(Generic[State]):
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
             self._remember_only_if(transaction, checkpoint)
+            # until the commit is certain, nothing that was remembered can be relied on: a rule may have changed it
+            seen, self._seen = self._seen, None
             position = events[-1].position
             batch = self._fold(transaction, events, position)
             transaction.write(self.projection.tables, batch.changes)
             transaction.move_frontiers(name, {user_id: each.frontier for user_id, each in batch.members.items()})
             transaction.park(name, batch.failures)
             transaction.advance(checkpoint, to=position, passed=len(events))
-            # until the commit is certain, nothing that was remembered can be relied on
-            seen, self._seen = self._seen, None
         self._seen = None if seen is None else (seen[0], position)
         self._keep(batch)
         return Step(position, len(events), batch.changes.count(), batch.refolded, tuple(batch.failures))
@@ -186,7 +187,8 @@ class MemberProcessor(Generic[State]):
         for user_id, member in batch.members.items():
             self._members.pop(user_id, None)
             self._members[user_id] = member
-        for user_id in list(self._members)[: max(0, len(self._members) - self._members_kept)]:
+        too_many = max(0, len(self._members) - self._members_kept)
+        for user_id in list(islice(self._members, too_many)):
             del self._members[user_id]
         if batch.failures:
             self._exceptions = self._exceptions.also_parked(batch.failures)

@@ -18,7 +18,7 @@ PROJECTIONS: Final = "temple_ledger.projections"
 """Entry points of this group name a MemberProjection or a Tally."""
 
 EVENTS: Final = "temple_ledger.events"
-"""Entry points of this group name an iterable of EventType, which the catalogue then knows as well."""
+"""Entry points of this group name an iterable of EventType, which then belong to the catalogue too."""
 
 
 @cache
@@ -61,7 +61,7 @@ def _load(point: EntryPoint) -> object:
         return point.load()
     except Exception as error:
         raise ProjectionMisdeclared(
-            f"entry point {point.name} ({point.value}) can not be loaded: {type(error).__name__}: {error}"
+            f"entry point {point.name} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
         ) from error
 
 

@@ -9,8 +9,12 @@ from enum import StrEnum
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
+from uuid import UUID
 
-from temple_ledger.domain.errors import ProjectionMisdeclared
+from pydantic_core import from_json
+
+from temple_ledger.domain.errors import InvalidEvent, ProjectionMisdeclared
+from temple_ledger.domain.log_entry import metadata_text
 
 Row = tuple[Any, ...]
 """The values of a table's declared columns, in their order, without `user_id` and without the stamp."""
@@ -29,12 +33,15 @@ class ColumnType(StrEnum):
     BOOLEAN = "boolean"
     TIMESTAMPTZ = "timestamptz"
     DATE = "date"
+    UUID = "uuid"
+    JSONB = "jsonb"
 
 
 _CLASSES: Final[Mapping[ColumnType, tuple[type, ...]]] = {
     ColumnType.NUMERIC: (int, Decimal),
     ColumnType.BOOLEAN: (bool,),
     ColumnType.DATE: (date,),
+    ColumnType.UUID: (UUID,),
 }
 _BITS: Final = {ColumnType.INTEGER: 31, ColumnType.BIGINT: 63}
 
@@ -49,7 +56,7 @@ class Column:
     null: bool = False
 
     def refuses(self, value: Any) -> str | None:
-        """Why PostgreSQL would not take *value* here; None when it would."""
+        """Why PostgreSQL would refuse *value* here; None if it would not."""
         if value is None:
             return None if self.null else "may not be null"
         if self.type is ColumnType.TEXT:
@@ -64,6 +71,8 @@ class Column:
             if not isinstance(value, int) or isinstance(value, bool):
                 return f"is a {type(value).__name__}, not a whole number"
             return None if -(1 << _BITS[self.type]) <= value < 1 << _BITS[self.type] else "is out of range"
+        if self.type is ColumnType.JSONB:
+            return _why_not_json(value)
         if self.type is ColumnType.TIMESTAMPTZ:
             aware = isinstance(value, datetime) and value.tzinfo is not None
             return None if aware else "is not a time with an offset"
@@ -78,8 +87,8 @@ class Table:
     """A table of a member projection, or of a tally.
 
     A member projection's table begins with `user_id`, before the declared columns; its primary key is `user_id` and
-    the columns of `key`. `stamp` names a column that says when a row was last written or confirmed: it is kept by the
-    framework and no part of equality.
+    the columns of `key`. `stamp` names a column with the time when a row was last written or confirmed: the framework
+    sets it, and it is no part of equality.
     """
 
     name: str
@@ -95,6 +104,11 @@ class Table:
             *self.column_names,
             "user_id",
         }
+        unordered = [
+            column.name for column in self.columns if column.type is ColumnType.JSONB and column.name in self.key
+        ]
+        if unordered:
+            raise ProjectionMisdeclared(f"table {self.name}: {unordered[0]} is jsonb and cannot be part of the key")
         nullable = [column.name for column in self.columns if column.null and column.name in self.key]
         if nullable:
             raise ProjectionMisdeclared(f"table {self.name}: {nullable[0]} is part of the key and may not be null")
@@ -104,6 +118,10 @@ class Table:
     @cached_property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def has_hashable_rows(self) -> bool:
+        return all(column.type is not ColumnType.JSONB for column in self.columns)
 
     @cached_property
     def key_positions(self) -> tuple[int, ...]:
@@ -119,7 +137,7 @@ class Table:
         return (lambda row: (row[places[0]],)) if places else lambda row: ()
 
     def refuses(self, row: Row) -> str | None:
-        """Why the database would not take *row*; None when it would."""
+        """Why the database would refuse *row*; None if it would not."""
         if len(row) != len(self.columns):
             return f"{self.name} has {len(self.columns)} columns, the row has {len(row)}"
         for fits, value in zip(self._fits, row, strict=True):
@@ -128,7 +146,7 @@ class Table:
         return None
 
     def refuses_together(self, rows: Sequence[Row]) -> str | None:
-        """Why the database would not take *rows*, which are all new; None when it would. Of a member's, all of one.
+        """Why the database would refuse *rows*, which are all new; None if it would not. Of a member's, all of one.
 
         What nearly always holds is looked at a column at a time: a rebuild asks this for every row there is.
         """
@@ -167,8 +185,17 @@ class Table:
         return tuple(_certainly_fits(column) for column in self.columns)
 
 
+def _why_not_json(value: Any) -> str | None:
+    """Why jsonb would not give *value* back as it is; None when it would."""
+    try:
+        text = metadata_text(value)
+    except InvalidEvent as error:
+        return error.reason.replace("metadata", "the value", 1)
+    return None if from_json(text) == value else "is not of JSON's own kinds (dict, list, text, number, true, null)"
+
+
 def _certainly_fits(column: Column) -> Callable[[Any], bool]:
-    """Says at once of nearly every value that PostgreSQL takes it; of the others, `Column.refuses` knows."""
+    """Recognises nearly every value that PostgreSQL accepts; `Column.refuses` decides about the others."""
     null, length = column.null, _most_characters(column)
     limit = 1 << _BITS.get(column.type, 0)
 

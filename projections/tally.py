@@ -13,10 +13,10 @@ Increments = Mapping[Key, int]
 
 
 class Tally:
-    """*count* says how much an event adds to which keys; {} for an event that is not counted.
+    """*count* returns how much an event adds to which keys; {} for an event that is not counted.
 
     The table's last column is the number, all others are the key. The cheap check of a tally is that the sum of that
-    column equals what was counted so far, which its checkpoint keeps.
+    column equals what was counted so far, which its checkpoint stores.
     """
 
     def __init__(self, name: str, *, version: int, table: Table, count: Callable[[Recorded], Increments]) -> None:

@@ -63,7 +63,7 @@ def slow_fold(lines: list[Line]) -> dict[str, dict[Any, Any]]:
             else:
                 if action == "removed":
                     held.pop(line["target"], None)
-                else:
+                elif what == "patreon_membership":
                     tier = line["target"]
                 if status == "inactive":
                     status = "active"

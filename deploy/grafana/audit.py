@@ -147,7 +147,7 @@ AUDIT = Board(
         Panel(
             "Deliveries that could not be translated",
             "table",
-            "They are kept; `temple inbox retry` tries again.",
+            "They stay in the inbox; `temple inbox retry` tries again.",
             [SQL(UNTRANSLATED.strip())],
             runbook="DeliveriesFailed",
         ),

@@ -156,7 +156,7 @@ HEALTH = Board(
         Panel(
             "Deliveries that wait",
             "lines",
-            "In the inbox: kept, and not yet translated into events.",
+            "In the inbox: stored, but not yet translated into events.",
             [
                 PromQL("max by (source) (ledger_inbox_depth)", "{{source}} waits"),
                 PromQL("max by (source) (ledger_inbox_trouble)", "{{source}} failed"),

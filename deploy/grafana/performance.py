@@ -152,7 +152,7 @@ PERFORMANCE = Board(
         Panel(
             "Waits at gaps",
             "lines",
-            "For how long an open transaction has kept the reader from the end of the log.",
+            "How long an open transaction has blocked the reader from the end of the log.",
             [PromQL("max(ledger_log_blocked_seconds)", "by now")],
             unit="s",
             thresholds=[(30, "orange")],

@@ -141,7 +141,7 @@ def _rejects_path(session: Session, name: str, given: Path | None, number: int) 
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
-        # a state directory that can not be written is no reason not to import
+        # a state directory that cannot be written is no reason not to import
         folder = Path(tempfile.mkdtemp(prefix="temple-rejects-"))
     return folder / file
 

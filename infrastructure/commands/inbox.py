@@ -148,12 +148,12 @@ def retry(
 
 @command.command("set-aside")
 @click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(min=1))
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with your name.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is stored with your name.")
 @click.pass_obj
 def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
-    """Leave it at that: nothing is to be made of these deliveries, which failed or can not be read.
+    """Mark failed or unreadable deliveries as ignored.
 
-    They are counted as trouble no more, and pruned when they are old.
+    They no longer count as trouble, and are pruned when they are old.
 
     \b
     Example:
@@ -184,11 +184,14 @@ def translate(session: Session, sources: tuple[str, ...]) -> int:
     \b
     Exit codes: 0 nothing waits any more; 1 some could not be translated, or another process is at it.
     """
-    made = {each.source: each for each in translators(session.settings)}
+    found = translators(session.settings)
+    made = {each.source: each for each in found.made}
     for source in sources:
         if source not in made:
-            raise UnknownName("translator of source", source, tuple(sorted(made)))
-    ended = True
+            raise found.failed.get(source) or UnknownName("translator of source", source, tuple(sorted(made)))
+    for error in found.failed.values():
+        session.say(f"{error}; the other sources go on")
+    ended = not found.failed
     with Notifier(session.database) as notifier:
         for source in sources or sorted(made):
             with TranslationWorker(session.database, made[source], notifier=notifier) as worker:

@@ -208,7 +208,7 @@ def _tell_what_waits(session: Session, connection: Connection, user_id: str) -> 
 def _tell_what_parked(session: Session, then: MemberThen) -> None:
     if then.parked_at is not None:
         session.say(
-            f"the event at position {then.parked_at} can not be folded ({then.error}): this is the member before it"
+            f"the event at position {then.parked_at} cannot be folded ({then.error}): this is the member before it"
         )
 
 

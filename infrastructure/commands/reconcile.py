@@ -89,13 +89,13 @@ def command(
 
 
 def _writable(session: Session, details: Path | None) -> Path | None:
-    """Where the differences go; None, and a word about it, where they can not be written: the rest goes on."""
+    """Where the differences go; None, and a word about it, where they cannot be written: the rest goes on."""
     try:
         path = private_folder(session.settings.home, FOLDER) / DETAILS if details is None else details
         with path.open("a"):
             return path
     except OSError as error:
-        session.say(f"the details can not be written to {error.filename}: {error.strerror}; see: temple verify list")
+        session.say(f"the details cannot be written to {error.filename}: {error.strerror}; see: temple verify list")
         return None
 
 

@@ -53,7 +53,7 @@ def command(
 
     It verifies everything first, and shows what it would do. With --apply the drifted members are folded
     again and written in one transaction, which enters the journal with the rows before and after; a
-    wrong checkpoint is put right with them. What the log itself lost can not be mended: it is told.
+    wrong checkpoint is put right with them. What the log itself lost cannot be mended: it is told.
 
     \b
     Examples:
@@ -125,7 +125,7 @@ def _tell(each: _Repair) -> None:
     if repaired is None:
         return
     for sentence in repaired.altered:
-        click.echo(f"{name}: can not be repaired: {sentence}")
+        click.echo(f"{name}: cannot be repaired: {sentence}")
     done = []
     if repaired.members:
         done.append(f"{plural(repaired.members, _unit(each))} put right ({plural(repaired.changes, 'row')})")

@@ -172,7 +172,7 @@ def _tell_parked(session: Session, projection: Projection) -> None:
     with snapshot(session.database) as connection:
         parked = projection_status(connection, installed(), projection.name).parked
     if parked:
-        session.say(f"{projection.name}: {plural(parked, 'event')} can not be folded; see: temple failures list")
+        session.say(f"{projection.name}: {plural(parked, 'event')} cannot be folded; see: temple failures list")
 
 
 def _data(replay: _Replay) -> dict[str, Any]:

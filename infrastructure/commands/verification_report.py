@@ -133,17 +133,17 @@ def data(session: Session, compared: VerificationReport) -> dict[str, Any]:
 
 
 def _kept(session: Session, keep_it: Callable[[], int | None]) -> int | None:
-    """What was found is told even where it can not be kept: by a login that may only read, or on a standby."""
+    """What was found is told even where it cannot be kept: by a login that may only read, or on a standby."""
     try:
-        with database_errors("keeping the result"):
+        with database_errors("saving the result"):
             return keep_it()
     except LedgerError as error:
-        session.say(f"the result is not kept: {error}")
+        session.say(f"the result is not saved: {error}")
         return None
 
 
 def _how(compared: VerificationReport) -> str:
-    kept = "not kept" if compared.number is None else f"kept as {compared.number}"
+    kept = "not saved" if compared.number is None else f"saved as verification {compared.number}"
     if compared.since is None:
         return f"full verify, {kept}"
     if isinstance(compared.projection, Tally):

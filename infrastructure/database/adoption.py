@@ -245,4 +245,4 @@ def _grant(connection: Connection, what: str, table: str, grantee: str) -> None:
 
 
 def _refusal(why: str) -> Refused:
-    return Refused(f"the database has tables of its own that can not be adopted: {why}; nothing was changed")
+    return Refused(f"the database has tables of its own that cannot be adopted: {why}; nothing was changed")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql
+from pydantic_core import to_json
 
 from temple_ledger.projections.tables import Column, ColumnType
 
@@ -45,6 +46,8 @@ def _texts(column: Column, values: Sequence[Any]) -> Iterable[str]:
 def _texts_of(kind: ColumnType, values: Sequence[Any]) -> Iterable[str]:
     if kind is ColumnType.TEXT:
         return _escaped(values)
+    if kind is ColumnType.JSONB:
+        return _escaped([to_json(value).decode() for value in values])
     return map(_TEXT_OF.get(kind, str), values)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from temple_ledger.domain.errors import SchemaMismatch
 from temple_ledger.projections.processor import Projection
@@ -174,22 +175,34 @@ def _add_statement(table: Table) -> sql.Composed:
 
 def upsert(connection: psycopg.Connection[Any], table: Table, rows: Sequence[Row]) -> None:
     """Rows begin with the user_id. One user's row for one key may be there once only."""
-    _execute_columns(connection, _upsert_statement(table), rows)
+    _execute_columns(connection, _upsert_statement(table), (USER_ID, *table.columns), rows)
 
 
 def delete(connection: psycopg.Connection[Any], table: Table, keys: Sequence[Row]) -> None:
     """Keys begin with the user_id."""
-    _execute_columns(connection, _delete_statement(table), keys)
+    _execute_columns(connection, _delete_statement(table), None, keys)
 
 
 def add(connection: psycopg.Connection[Any], table: Table, increments: Mapping[Row, int]) -> None:
     """Sorted, so that two writers could never lock the keys in opposite orders."""
-    _execute_columns(connection, _add_statement(table), [(*key, number) for key, number in sorted(increments.items())])
+    counted = [(*key, number) for key, number in sorted(increments.items())]
+    _execute_columns(connection, _add_statement(table), None, counted)
 
 
-def _execute_columns(connection: psycopg.Connection[Any], statement: sql.Composed, rows: Sequence[Row]) -> None:
-    if rows:
-        connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+def _execute_columns(
+    connection: psycopg.Connection[Any],
+    statement: sql.Composed,
+    columns: Sequence[Column] | None,
+    rows: Sequence[Row],
+) -> None:
+    """*columns* None: none of the values is jsonb, as no key is."""
+    if not rows:
+        return
+    values = [list(column) for column in zip(*rows, strict=True)]
+    for place, column in enumerate(columns or ()):
+        if column.type is ColumnType.JSONB:
+            values[place] = [None if value is None else Jsonb(value) for value in values[place]]
+    connection.execute(statement, values)
 
 
 def _arrays(columns: Iterable[Column]) -> sql.Composable:

@@ -1,4 +1,4 @@
-"""The history of a community that never was, the same one for the same seed, as JSON lines for import."""
+"""The history of an invented community, the same for the same seed, as JSON lines for import."""
 
 from temple_ledger.infrastructure.demo.community import Community
 from temple_ledger.infrastructure.demo.history import generate, write_history

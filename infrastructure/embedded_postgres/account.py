@@ -98,7 +98,7 @@ def account_of(data: Path) -> Account:
     """The account that an existing cluster belongs to."""
     owner = data.stat().st_uid
     if owner == 0 or os.geteuid() not in (0, owner):
-        raise DatabaseUnavailable(f"{data} belongs to {name_of(owner)}, and its server can not run as that account")
+        raise DatabaseUnavailable(f"{data} belongs to {name_of(owner)}, and its server cannot run as that account")
     return _account(owner)
 
 

@@ -89,13 +89,13 @@ def found(state_dir: Path) -> Place:
 
 
 def claimed(state_dir: Path) -> None:
-    """Makes the state directory if need be; refuses one that PostgreSQL can not live in, or another's.
+    """Makes the state directory if need be; refuses one that PostgreSQL cannot live in, or another's.
 
     Comes before any change below it: what another account laid there, links among it, is not to be trusted.
     """
     odd = [character for character in str(state_dir) if character in SHELL_WOULD_READ]
     if odd:
-        raise DatabaseUnavailable(f"PostgreSQL can not live in {str(state_dir)!r}: its path holds {odd[0]!r}")
+        raise DatabaseUnavailable(f"PostgreSQL cannot live in {str(state_dir)!r}: its path holds {odd[0]!r}")
     _private(state_dir)
     if _base(state_dir).exists():
         _must_be_ours(_base(state_dir))
@@ -147,7 +147,7 @@ def _within_reach(base: Path, account: Account) -> Path:
         root = _passage(base.resolve(), account)
         if not account.can_pass(root):
             raise DatabaseUnavailable(
-                f"the account {account.name}, which runs PostgreSQL for root, can not reach {root}"
+                f"the account {account.name}, which runs PostgreSQL for root, cannot reach {root}"
             )
         return root
     if not FOR_CLOSED_PARENTS.exists():
@@ -239,7 +239,7 @@ def _can_be_named(directory: Path) -> bool:
 
 
 def _settle_log(place: Place, account: Account) -> None:
-    """Made here, since the account can not make a file in the place."""
+    """Made here, since the account cannot make a file in the place."""
     descriptor = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     os.close(descriptor)
     account.own(place.log)

@@ -23,7 +23,7 @@ OWNER = "owner.lock"
 def scratch_server(directory: Path | None = None, *, major: int = DEFAULT_MAJOR) -> Iterator[EmbeddedServer]:
     """A started server in a new directory below *directory*.
 
-    Below the system's for temporary files, if none is given or the server's account can not get there,
+    Below the system's for temporary files, if none is given or the server's account cannot get there,
     as with pytest's when root runs the tests.
 
     A process that is killed cannot clean up, so each state directory holds a lock that ends with its owner:

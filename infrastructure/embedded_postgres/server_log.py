@@ -52,6 +52,6 @@ def reason_in(text: str) -> str:
 
 
 def full_disk(directory: Path) -> str:
-    """Says so if there is no room left: a server that can not write can not say it either."""
+    """Says so if there is no room left: a server that cannot write cannot say it either."""
     status = os.statvfs(directory)
     return f"the disk that holds {directory} is full" if status.f_bavail * status.f_frsize < LARGEST_BYTES else ""

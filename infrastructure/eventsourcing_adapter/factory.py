@@ -46,7 +46,7 @@ class LedgerFactory(InfrastructureFactory[CheckpointTrackingRecorder]):
         found = tracking_recorder_class or self._class_by_topic()
         if not issubclass(found, CheckpointTrackingRecorder):
             raise InfrastructureFactoryError(
-                f"{found.__name__} can not live in the ledger's database: "
+                f"{found.__name__} cannot live in the ledger's database: "
                 "derive it from CheckpointTrackingRecorder, or give the projection another PERSISTENCE_MODULE"
             )
         recorder = found(self.database, name=self.env.name or "notification")

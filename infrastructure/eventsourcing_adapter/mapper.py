@@ -24,7 +24,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, Prog
 from pydantic_core import from_json
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
-from temple_ledger.domain.errors import InvalidEvent, UndecodableEvent
+from temple_ledger.domain.errors import EventMisdeclared, InvalidEvent, UndecodableEvent
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.instant import format_instant, parse_instant
 from temple_ledger.domain.log_entry import LogEntry, entry_of, entry_of_event
@@ -34,7 +34,7 @@ from temple_ledger.domain.recorded import Recorded
 
 @dataclass(frozen=True)
 class UndecodableRow:
-    """What a subscription yields for a row of a known type that can not be decoded: one bad row stops nobody.
+    """What a subscription yields for a row of a known type that cannot be decoded: one bad row stops nobody.
 
     Our runner parks the member for it. A projection of the library decides itself: record the tracking and go
     on, or raise.
@@ -80,7 +80,7 @@ class EventMapper(Mapper[str]):
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[str]:
-        """UnknownEvent for what the catalogue does not know, UndecodableRow for what it can not read."""
+        """UnknownEvent for what the catalogue does not know, UndecodableRow for what it cannot read."""
         try:
             row = stored_event.row if isinstance(stored_event, RowNotification) else _row_of(stored_event)
             return self.catalogue.decode(row)
@@ -97,7 +97,7 @@ class EventMapper(Mapper[str]):
             try:
                 entry = entry_of_event(domain_event, event_id=_ANY_ID, catalogue=self.catalogue)
                 return entry_of(_columns(entry), self.catalogue)
-            except KeyError:
+            except EventMisdeclared:
                 pass
         raise ProgrammingError(f"{type(domain_event).__name__} is not in the catalogue of the log")
 
@@ -118,7 +118,7 @@ def notification_of(row: Recorded) -> RowNotification:
 
 
 def _state(row: LogEntry | Recorded, event_id: UUID | None, instant: datetime | None, metadata: str | None) -> bytes:
-    """What JSON can not say, a time outside the years 1 to 9999, is null."""
+    """What JSON cannot say, a time outside the years 1 to 9999, is null."""
     members = {
         "action": _JSON(row.action),
         "event_id": _JSON(None if event_id is None else str(event_id)),
@@ -162,4 +162,4 @@ def _row_of(stored: StoredEvent) -> Recorded:
     except (KeyError, TypeError):
         raise UndecodableEvent("the state is not a row of the log") from None
     except ValueError as error:
-        raise UndecodableEvent(f"the row can not be decoded: {error}") from None
+        raise UndecodableEvent(f"the row cannot be decoded: {error}") from None

@@ -50,7 +50,7 @@ class LedgerProjection(LibraryProjection[ProjectionCheckpoint]):
     """Made by `under_the_library`.
 
     It takes no lease: every step holds the checkpoint, so another runner of the same projection, ours or the
-    library's, costs time and changes nothing. A member whose event can not be folded is parked and the others
+    library's, costs time and changes nothing. A member whose event cannot be folded is parked and the others
     go on; a projection that is paused, failed or in need of a replay stops the library's runner with Refused.
     """
 

@@ -120,7 +120,7 @@ class LogRecorder(ApplicationRecorder):
             return self._reading.run(_READING, _head)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
-        return LogSubscription(self, gt=gt, topics=topics)
+        return LogSubscription(self, self.database, gt=gt, topics=topics)
 
     def close(self) -> None:
         self._notifier.close()

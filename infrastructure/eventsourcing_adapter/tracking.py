@@ -104,7 +104,7 @@ class CheckpointTrackingRecorder(TrackingRecorder):
     def _key(self, application_name: str) -> str:
         for part in (self.name, application_name):
             if not part or ":" in part or "\x00" in part:
-                raise ProgrammingError(f"{part!r} can not name a tracking: it is empty, or has a colon in it")
+                raise ProgrammingError(f"{part!r} cannot name a tracking: it is empty, or has a colon in it")
         key = f"{PREFIX}:{self.name}:{application_name}"
         if len(key) > LONGEST:
             raise ProgrammingError(

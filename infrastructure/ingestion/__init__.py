@@ -1,1 +1,1 @@
-"""Deliveries taken in, kept and translated."""
+"""Deliveries on their way to the log: stored raw, translated, compared with snapshots."""

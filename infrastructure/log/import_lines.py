@@ -90,7 +90,7 @@ def import_lines(
     file *rejects*, with line number and reason. *progress* is called after each commit, with what was done so far.
     *most_lines* are stored in one transaction.
 
-    Raises OSError for a file that can not be read or written, and DatabaseUnavailable; what was committed stays.
+    Raises OSError for a file that cannot be read or written, and DatabaseUnavailable; what was committed stays.
     """
     pace = _Pace(most_lines)
     imported = Imported()

@@ -1,4 +1,4 @@
-"""What the database says of a value that it can not hold."""
+"""What the database says of a value that it cannot hold."""
 
 import psycopg
 
@@ -12,4 +12,4 @@ def refusal(error: Exception) -> InvalidEvent:
     if not isinstance(error, psycopg.Error):
         return InvalidEvent("a text has half of a character (a lone surrogate)")
     what = error.diag.constraint_name or error.diag.column_name
-    return InvalidEvent(f"the database can not hold it (SQLSTATE {error.sqlstate}{f', {what}' if what else ''})")
+    return InvalidEvent(f"the database cannot hold it (SQLSTATE {error.sqlstate}{f', {what}' if what else ''})")

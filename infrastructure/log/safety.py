@@ -13,7 +13,7 @@ OLDEST_SERVER: Final = 150000
 
 
 def require_safe_log(connection: psycopg.Connection[Any]) -> None:
-    """Raises UnsafeLog with the first condition that does not hold; psycopg.Error when it can not be asked."""
+    """Raises UnsafeLog with the first condition that does not hold; psycopg.Error when it cannot be asked."""
     with connection.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(statement("log_conditions")).fetchone()
     for sentence in violations(found or {}):
@@ -56,7 +56,7 @@ def violations(found: Mapping[str, Any]) -> Iterator[str]:
         )
     if not found["readable"]:
         yield (
-            f"this role may not read the sequence {sequence}, so whether it stands below the log can not be checked; "
+            f"this role may not read the sequence {sequence}, so whether it stands below the log cannot be checked; "
             f"run: grant select on sequence {sequence} to temple_append, temple_project, temple_read"
         )
     elif (found["last_value"] or 0) < found["head"]:

@@ -1,1 +1,1 @@
-"""Metrics, logs and checks."""
+"""Metrics, logs and the checks of an installation."""

@@ -1,1 +1,1 @@
-"""What runs in the foreground: runner, receiver, schedules."""
+"""What runs in the foreground: runner, receiver, schedules; and which sources there are."""

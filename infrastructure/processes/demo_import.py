@@ -6,9 +6,9 @@ from itertools import takewhile
 
 from temple_ledger.infrastructure.demo import Community, generate
 from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
-from temple_ledger.infrastructure.processes.foreground import Stop
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.stopping import Stop
 
 
 class _Lines(io.RawIOBase):

@@ -1,1 +1,1 @@
-"""Questions asked of the ledger: what is stored, what was so then, and which events made it so."""
+"""Questions asked of the ledger: what is stored, what was true then, and which events led to it."""

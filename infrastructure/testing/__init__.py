@@ -1,1 +1,1 @@
-"""The kit that tests projections against a real database; for authors too."""
+"""The kit that tests projections on a real database; for authors too."""

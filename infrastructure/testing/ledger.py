@@ -27,6 +27,7 @@ from temple_ledger.infrastructure.read_models.runner.transaction import transact
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.difference import named
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import ROLES, STATUS, members
 from temple_ledger.projections.processor import CAUGHT_UP, Projection, Step, processor_of
@@ -99,7 +100,7 @@ class LedgerScenario:
         """None: there is no such member."""
         self.catch_up()
         self.then_verified()
-        found = [row[-1] for row in self.rows(members, STATUS.name, user_id)]
+        found = [named(STATUS, row)["status"] for row in self.rows(members, STATUS.name, user_id)]
         assert found == ([] if expected is None else [expected])
 
     def then_verified(self) -> None:

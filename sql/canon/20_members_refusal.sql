@@ -1,4 +1,4 @@
--- Why an event that "members" knows can not be folded; null when it can. What is asked first is answered first.
+-- Why an event that "members" knows cannot be folded; null when it can. What is asked first is answered first.
 create or replace function members_refusal(
     occurred_at timestamptz,
     event_type varchar,
@@ -14,7 +14,13 @@ language sql immutable parallel safe as $$
             then 'timestamp is outside the years 1 to 9999'
         -- nothing shorter can be unreadable, and nearly everything is shorter
         when action in ('added', 'left') and octet_length(metadata::text) > 400 and not metadata_readable(metadata)
-            then 'metadata can not be decoded: a number out of range, or nested too deeply'
+            then 'metadata cannot be decoded: a number out of range, or nested too deeply'
+        -- what the rules do not know yet is not guessed at; null and anything but an object says no version
+        when jsonb_typeof(metadata) = 'object' and metadata ? 'event_version'
+            and (jsonb_typeof(metadata -> 'event_version') <> 'number' or metadata ->> 'event_version' <> '1')
+            and (octet_length(metadata::text) <= 400 or metadata_readable(metadata))
+            then event_type || '/' || action || ' in version ' || (metadata -> 'event_version')::text
+                || ' is not known here, only version 1'
         when user_id = ''
             then 'user_id is missing; ' || event_type || '/' || action || ' needs one'
         when source = ''

@@ -1,4 +1,4 @@
--- Puts these members' rows (null: everybody's) in place as the log has them as of a position: whoever can not be folded
+-- Puts these members' rows (null: everybody's) in place as the log has them as of a position: whoever cannot be folded
 -- is parked, only rows that differ are written, and nobody else may write them meanwhile. Planned anew each time, for
 -- few members or for all of them; full joins, since those are never done row by row.
 create or replace function members_fold_again(upto bigint, user_ids varchar[]) returns jsonb

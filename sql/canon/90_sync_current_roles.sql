@@ -7,7 +7,7 @@
 -- another isolation level nothing new can be seen: the lock, or the one on the checkpoint, fails where the snapshot is
 -- too old, and the member is parked: until the next append for it, or `temple failures retry`.
 --
--- No append is refused: what can not be folded parks its member. Errors that pass (deadlocks, time-outs, a full disk)
+-- No append is refused: what cannot be folded parks its member. Errors that pass (deadlocks, time-outs, a full disk)
 -- do reach whoever appends, who has to try again anyway.
 
 create or replace function sync_current_roles() returns trigger

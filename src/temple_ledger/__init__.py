@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from temple_ledger.domain.errors import (
         DatabaseUnavailable,
         EventConflict,
+        EventMisdeclared,
         InvalidEvent,
         LedgerError,
         PlatformUnavailable,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         UnknownName,
         UnsafeLog,
     )
-    from temple_ledger.domain.event import Event, UnknownEvent
+    from temple_ledger.domain.event import Event, Payload, Target, UnknownEvent
     from temple_ledger.domain.events import (
         MarkedInactive,
         MemberJoined,
@@ -47,12 +48,21 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.inbox.store import store
     from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
     from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
+    from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
-    from temple_ledger.infrastructure.settings import Settings
+    from temple_ledger.infrastructure.settings import Settings, SourceSettings
+    from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
+    from temple_ledger.infrastructure.terminal.lazy import Verb
+    from temple_ledger.infrastructure.terminal.session import Session
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
-    from temple_ledger.projections.histories import (
+    from temple_ledger.projections.member_projection import MemberProjection
+    from temple_ledger.projections.members import members
+    from temple_ledger.projections.row import MaxLength, Row, projection
+    from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+    from temple_ledger.projections.tally import Increments, Tally
+    from temple_ledger.projections.testing.histories import (
         at,
         changed_tier,
         declined,
@@ -64,17 +74,14 @@ if TYPE_CHECKING:
         role_added,
         role_removed,
     )
-    from temple_ledger.projections.member_projection import MemberProjection
-    from temple_ledger.projections.members import members
-    from temple_ledger.projections.specification import Specification
-    from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
-    from temple_ledger.projections.tally import Increments, Tally
+    from temple_ledger.projections.testing.specification import Specification
 
 _HOMES: Final = {
     "domain.catalogue": ("Catalogue", "EventType", "Shape"),
     "domain.errors": (
         "DatabaseUnavailable",
         "EventConflict",
+        "EventMisdeclared",
         "InvalidEvent",
         "LedgerError",
         "PlatformUnavailable",
@@ -85,7 +92,7 @@ _HOMES: Final = {
         "UnknownName",
         "UnsafeLog",
     ),
-    "domain.event": ("Event", "UnknownEvent"),
+    "domain.event": ("Event", "Payload", "Target", "UnknownEvent"),
     "domain.events": (
         "MarkedInactive",
         "MemberJoined",
@@ -110,12 +117,16 @@ _HOMES: Final = {
     "infrastructure.ingestion.inbox.store": ("store",),
     "infrastructure.ingestion.inbox.translator": ("Outcome", "Translation", "Translator"),
     "infrastructure.ingestion.inbox.worker": ("TranslationWorker",),
+    "infrastructure.ingestion.webhooks.endpoint": ("Endpoint",),
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
-    "infrastructure.settings": ("Settings",),
+    "infrastructure.settings": ("Settings", "SourceSettings"),
+    "infrastructure.sources.source": ("Health", "Source", "Trouble", "Worker"),
+    "infrastructure.terminal.lazy": ("Verb",),
+    "infrastructure.terminal.session": ("Session",),
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
-    "projections.histories": (
+    "projections.testing.histories": (
         "at",
         "changed_tier",
         "declined",
@@ -129,7 +140,8 @@ _HOMES: Final = {
     ),
     "projections.member_projection": ("MemberProjection",),
     "projections.members": ("members",),
-    "projections.specification": ("Specification",),
+    "projections.row": ("MaxLength", "Row", "projection"),
+    "projections.testing.specification": ("Specification",),
     "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
 }
@@ -146,9 +158,12 @@ __all__ = [
     "DatabaseRole",
     "DatabaseUnavailable",
     "Delivery",
+    "Endpoint",
     "Event",
     "EventConflict",
+    "EventMisdeclared",
     "EventType",
+    "Health",
     "InboxDelivery",
     "Increments",
     "InvalidEvent",
@@ -157,6 +172,7 @@ __all__ = [
     "LogAppender",
     "LogEntry",
     "MarkedInactive",
+    "MaxLength",
     "MemberJoined",
     "MemberLeft",
     "MemberProjection",
@@ -167,6 +183,7 @@ __all__ = [
     "MembershipStarted",
     "Notifier",
     "Outcome",
+    "Payload",
     "PlatformUnavailable",
     "Position",
     "ProjectionMisdeclared",
@@ -178,20 +195,28 @@ __all__ = [
     "RoleEvent",
     "RoleRemoved",
     "RoleRenamed",
+    "Row",
     "Rows",
     "SchemaMismatch",
+    "Session",
     "Settings",
     "Shape",
+    "Source",
+    "SourceSettings",
     "Specification",
     "Table",
     "Tally",
+    "Target",
     "Translation",
     "TranslationWorker",
     "Translator",
+    "Trouble",
     "UndecodableEvent",
     "UnknownEvent",
     "UnknownName",
     "UnsafeLog",
+    "Verb",
+    "Worker",
     "activity",
     "append_within",
     "at",
@@ -205,6 +230,7 @@ __all__ = [
     "marked_inactive",
     "members",
     "pledged",
+    "projection",
     "role_added",
     "role_removed",
     "store",

@@ -48,6 +48,11 @@ METADATA: Final = st.sampled_from(
         '{"granted_by": 12}',
         '{"granted_by": null}',
         '{"granted_by": {"id": "mod"}}',
+        '{"granted_by": "mod", "event_version": 1}',
+        '{"granted_by": "mod", "event_version": 1.0}',
+        '{"granted_by": "mod", "event_version": 2}',
+        '{"event_version": "1"}',
+        '{"note": {"event_version": 2}}',
     ]
 )
 QUIRKS: Final = st.sampled_from(

@@ -16,9 +16,17 @@ from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
-from temple_ledger.projections.histories import at, joined, left, marked_inactive, pledged, role_added, role_removed
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import processor_of
+from temple_ledger.projections.testing.histories import (
+    at,
+    joined,
+    left,
+    marked_inactive,
+    pledged,
+    role_added,
+    role_removed,
+)
 from tests.canon.folds import Members, by_python, drift, stored
 
 EVERYBODY = ["ada", "bob", "cat", "eve", "nobody"]

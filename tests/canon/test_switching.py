@@ -26,8 +26,8 @@ from temple_ledger.infrastructure.read_models.verification.repair import altered
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
-from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
 from temple_ledger.projections.members import members
+from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.canon.folds import drift
 
 APPENDERS = 4

@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import joined
+from temple_ledger.projections.testing.histories import joined
 
 
 @pytest.fixture

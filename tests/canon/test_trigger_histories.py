@@ -12,8 +12,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.read_models.trigger_mode import disable, enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import ended, joined, left, marked_inactive, pledged, role_added
 from temple_ledger.projections.members import members
+from temple_ledger.projections.testing.histories import ended, joined, left, marked_inactive, pledged, role_added
 from tests.canon.drawn import EVENTS, Row, copy, example, insert
 from tests.canon.folds import by_python, drift, slowly, snapshot_by_sql, stored
 

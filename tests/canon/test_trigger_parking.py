@@ -1,4 +1,4 @@
-"""With the trigger on no append is refused: what can not be folded parks its member, as the runner would."""
+"""With the trigger on no append is refused: what cannot be folded parks its member, as the runner would."""
 
 import json
 from typing import Any
@@ -11,8 +11,8 @@ from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
 from temple_ledger.projections.members import members
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.canon.folds import by_python, drift, stored
 
 INSERT = """
@@ -107,7 +107,7 @@ def test_the_trigger_parks_and_folds_what_the_runner_does(databases: tuple[Datab
         told.append(errors(database))
     assert rows[0] == rows[1]
     assert set(rows[0].parked) == set(BAD)
-    words = [[error for *_, error in each if "can not be decoded" not in error] for each in told]
+    words = [[error for *_, error in each if "cannot be decoded" not in error] for each in told]
     assert words[0] == words[1]
 
 

@@ -101,7 +101,7 @@ def prepared(connection: Connection, dice: random.Random) -> None:
 
 
 def carefully(connection: Connection, dice: random.Random) -> None:
-    """In an isolation level that can not see what the others do: whoever is met is parked."""
+    """In an isolation level that cannot see what the others do: whoever is met is parked."""
     connection.execute("begin isolation level repeatable read")
     connection.execute("select 1 from webhook_audit_log limit 1")
     nap(connection, dice)

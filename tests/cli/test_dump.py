@@ -16,7 +16,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.embedded_postgres.place import removed
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, left, role_added
+from temple_ledger.projections.testing.histories import at, joined, left, role_added
 from tests.cli.conftest import Typed
 from tests.clusters import Cluster, cluster
 

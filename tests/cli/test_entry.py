@@ -117,7 +117,7 @@ def test_a_dsn_that_is_none_is_not_repeated(temple: Typed) -> None:
         ended = temple(*command, TEMPLE_DATABASE_URL="postgresql://u:hunter2@[half")
         assert ended.code == 4
         assert "hunter2" not in ended.stderr
-        assert "can not be read" in ended.stderr
+        assert "cannot be read" in ended.stderr
 
 
 @pytest.mark.parametrize(

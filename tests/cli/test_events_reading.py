@@ -11,7 +11,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, pledged, role_added
+from temple_ledger.projections.testing.histories import at, joined, pledged, role_added
 from tests.cli.conftest import Typed
 from tests.log.builders import INSERT
 from tests.queries.builders import role_created, unfoldable

@@ -5,7 +5,7 @@ import pytest
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, left, role_added
+from temple_ledger.projections.testing.histories import at, joined, left, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import unfoldable
 

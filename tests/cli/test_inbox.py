@@ -17,7 +17,7 @@ SECRETIVE = '{"email": "zoe@example.org", "name": "Zo\\u00eb\\u001b[31m"}'
 
 @pytest.fixture
 def some(database: Database) -> Database:
-    """One translated, one set aside, one that can not be read, one failed, one waiting."""
+    """One translated, one set aside, one that cannot be read, one failed, one waiting."""
     Bells.table(database)
     kept(database, *(delivery(each) for each in ("ada", "test", "?", "eve!")))
     with TranslationWorker(database, Bells()) as worker:

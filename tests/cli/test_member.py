@@ -6,7 +6,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, left, pledged, role_added
+from temple_ledger.projections.testing.histories import at, joined, left, pledged, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered, now, role_created, unfoldable
 

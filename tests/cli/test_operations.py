@@ -4,7 +4,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined
+from temple_ledger.projections.testing.histories import at, joined
 from tests.cli.conftest import Typed
 
 

@@ -7,7 +7,7 @@ import pytest
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined
+from temple_ledger.projections.testing.histories import at, joined
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered
 

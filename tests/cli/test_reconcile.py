@@ -14,7 +14,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.processes.reconcile_schedule import Schedule
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import ROOT, Typed
 from tests.cli.test_run import line_of
 from tests.gateway import Gateway, listening_gateway
@@ -72,7 +72,7 @@ def test_much_is_left_to_people_and_exits_3(
     details = tmp_path / "issues"
     ended = temple("reconcile", "--full", "--pushgateway", gateway.url, "--details", str(details))
     assert ended.code == 3
-    assert "11 issues are too many to repair unasked (fewer than 10)" in ended.stdout
+    assert "11 differences found. Automatic repair is limited to 9; run: temple repair" in ended.stdout
     assert len(details.read_text().splitlines()) == 11
     assert "ledger_consistency_check_failures 11.0\n" in gateway.taken[0][1]
     assert temple("reconcile", "--repair-below", "12").code == 0
@@ -96,7 +96,7 @@ def test_details_that_can_not_be_written_stop_nothing(temple: Typed, ledger: Led
     drift(ledger, 1)
     ended = temple("reconcile", "--details", str(tmp_path / "missing" / "issues"))
     assert ended.code == 0
-    assert "can not be written to" in ended.stderr
+    assert "cannot be written to" in ended.stderr
     ledger.then_verified()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered
 
@@ -91,7 +91,7 @@ def test_what_the_log_lost_can_not_be_repaired_and_is_told(temple: Typed, ledger
         connection.execute("delete from webhook_audit_log where id = 2")
     ended = temple("repair", "members", "--apply", "--reason", "a test")
     assert ended.code == 3
-    told = "members: can not be repaired: between positions 1 and 6 the log has 5 events, 6 were folded"
+    told = "members: cannot be repaired: between positions 1 and 6 the log has 5 events, 6 were folded"
     assert told in ended.stdout
 
 

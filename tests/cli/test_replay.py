@@ -11,8 +11,8 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
 from temple_ledger.projections.members import members
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import ROOT, Typed
 from tests.queries.builders import altered, role_created, unfoldable
 
@@ -84,7 +84,7 @@ def test_json_has_the_counts_and_the_differences(temple: Typed, ledger: LedgerSc
 
 def test_what_can_not_be_folded_is_told_with_the_next_command(temple: Typed, ledger: LedgerScenario) -> None:
     unfoldable(ledger.database, "ada", at(3))
-    assert "members: 1 event can not be folded; see: temple failures list" in temple("replay", "--yes").stderr
+    assert "members: 1 event cannot be folded; see: temple failures list" in temple("replay", "--yes").stderr
 
 
 def test_where_more_would_change_than_allowed_it_is_refused_and_nothing_changes(

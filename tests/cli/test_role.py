@@ -4,7 +4,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
+from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.cli.conftest import Typed
 from tests.queries.builders import now, role_created, role_deleted
 

@@ -12,7 +12,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered, unfoldable
 

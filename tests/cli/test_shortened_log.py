@@ -15,9 +15,9 @@ from temple_ledger.infrastructure.read_models.verification.reconcile import reco
 from temple_ledger.infrastructure.read_models.verification.repair import repair
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
-from temple_ledger.projections.histories import at, joined, left, role_added
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.testing.histories import at, joined, left, role_added
 from tests.cli.conftest import Typed
 
 BOTH: list[Projection] = [members, activity]

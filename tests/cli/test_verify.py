@@ -4,7 +4,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import altered, role_created, unfoldable
 
@@ -115,9 +115,9 @@ def test_a_quick_verify_compares_whom_events_have_touched_since_the_last_one(
 
 
 def test_it_says_which_kind_of_verify_it_was(temple: Typed, ledger: LedgerScenario) -> None:
-    assert "all agree; full verify, kept as 1" in temple("verify", "members").stdout
+    assert "all agree; full verify, saved as verification 1" in temple("verify", "members").stdout
     told = temple("verify", "members", "--since-last").stdout
-    assert "all agree; 0 of them touched since the last verify, everybody was covered, kept as 2" in told
+    assert "all agree; 0 of them touched since the last verify, everybody was covered, saved as verification 2" in told
 
 
 @pytest.mark.parametrize("flags", [["--full", "--since-last"], ["--budget", "3"], ["--full", "--budget", "3"]])
@@ -190,11 +190,11 @@ def test_show_has_the_differences_as_they_were_found(temple: Typed, ledger: Ledg
     assert (unknown.code, unknown.stderr) == (1, "temple: no result of a verify '99'\n")
 
 
-def test_what_can_not_be_kept_is_told_all_the_same(temple: Typed, ledger: LedgerScenario) -> None:
+def test_what_cannot_be_saved_is_printed_all_the_same(temple: Typed, ledger: LedgerScenario) -> None:
     altered(ledger.database, "delete from discord_user_current_roles")
     with ledger.database.connect(DatabaseRole.OWNER) as connection:
         connection.execute("revoke insert on verification from temple_project")
     ended = temple("verify", "members")
     assert ended.code == 3
     assert "Oracle: row missing" in ended.stdout
-    assert "the result is not kept" in ended.stderr
+    assert "the result is not saved" in ended.stderr

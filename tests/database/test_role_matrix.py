@@ -5,7 +5,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import joined
+from temple_ledger.projections.testing.histories import joined
 
 INSERT = (
     "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "

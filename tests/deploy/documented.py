@@ -1,4 +1,4 @@
-"""The commands that README, docs and runbooks show, as somebody would paste them.
+"""The commands that README, CONTRIBUTING, docs, runbooks and decisions show, as somebody would paste them.
 
 In a block: what follows a `$ `, and a line that begins with temple or ./temple, up to a comment or two spaces. In a
 sentence or a table: `temple …`. A comment says how it ends: `# exits 3`; without one it is 0. Lines after a `$ ` are
@@ -8,6 +8,7 @@ what it says, or part of that.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +41,8 @@ class Shown:
 
 def documents() -> list[Path]:
     docs = ROOT / "docs"
-    return [ROOT / "README.md", *sorted(docs.glob("*.md")), *sorted((docs / "runbooks").glob("*.md"))]
+    pages = [sorted(folder.glob("*.md")) for folder in (docs, docs / "runbooks", docs / "decisions")]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *chain.from_iterable(pages)]
 
 
 def shown_in(file: Path) -> Iterator[Shown]:

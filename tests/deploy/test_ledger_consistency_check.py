@@ -11,7 +11,7 @@ from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.dsn import psql_environment
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.gateway import Gateway, listening_gateway
 from tests.queries.builders import altered
 from tests.tools import needs
@@ -90,7 +90,7 @@ def test_much_is_left_to_people_and_exits_3(check: Check, ledger: LedgerScenario
     altered(ledger.database, "delete from discord_user_current_roles")
     ended = check()
     assert ended.returncode == 3
-    assert "too many to repair unasked" in ended.stdout
+    assert "automatic repair is limited to fewer than" in ended.stdout
     assert check.gateway.taken == [pushed(12)]
     assert check(REPAIR_BELOW="13").returncode == 0
 

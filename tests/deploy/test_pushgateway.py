@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple
 from tests.monitoring.scraping import Scrape
 from tests.monitoring.test_exposing import free_port

@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.processes.sources import workers
+from temple_ledger.infrastructure.settings import load_settings
+from temple_ledger.infrastructure.terminal.session import Session
 from tests.cli.conftest import Typed, environment, home, spawn, temple  # noqa: F401 -- fixtures
 from tests.discord.test_listening import people
 from tests.fakes.discord_guild import TrueGuild
@@ -99,7 +102,7 @@ def test_what_discord_says_no_to_is_one_sentence(temple: Typed, verb: str) -> No
     assert ended.stderr.strip().endswith("Discord does not accept the token: set TEMPLE_DISCORD_TOKEN to the bot's")
     away = temple("discord", verb, TEMPLE_DISCORD_API_URL="http://127.0.0.1:9")
     assert away.code == 4
-    assert "can not reach Discord" in away.stderr
+    assert "cannot reach Discord" in away.stderr
 
 
 @pytest.mark.usefixtures("bot")
@@ -114,6 +117,51 @@ def test_another_guild_and_no_token_are_refused(temple: Typed, guild: TrueGuild)
 def test_the_token_is_never_shown(temple: Typed) -> None:  # noqa: F811
     shown = temple("config", "show", TEMPLE_DISCORD_TOKEN="very-secret-token")
     assert "very-secret-token" not in shown.stdout + shown.stderr
+
+
+def test_the_listener_is_no_worker_of_the_receiver(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
+    monkeypatch.setenv("TEMPLE_DATABASE_URL", database.dsn)
+    monkeypatch.setenv("TEMPLE_DISCORD_TOKEN", "a-token")
+    session = Session({}, load_settings)
+    assert [each.name for each in workers(session, own_processes=False).made] == []
+    assert [each.name for each in workers(session, own_processes=True).made] == ["listening to Discord"]
+
+
+@pytest.mark.usefixtures("bot")
+def test_up_listens_where_a_token_is_set(
+    spawn: Callable[..., "subprocess.Popen[str]"],  # noqa: F811
+    database: Database,
+    guild: TrueGuild,
+    fake: FakeDiscord,
+) -> None:
+    ada, *_ = people(guild, 2)
+    process = spawn("up", TEMPLE_RECONCILE_EVERY_SECONDS="0")
+    until_kept(database, "READY")
+    guild.now = datetime.now(UTC)
+    fake.dispatch(*guild.rename(ada, "last words"))
+    until_kept(database, "GUILD_MEMBER_UPDATE")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert f"listening to guild {guild.id}" in errors
+    assert fake.close_codes == [1000]
+    with database.connect(DatabaseRole.READ) as connection:
+        assert connection.execute("select how from discord_session").fetchall() == [("stopped",)]
+
+
+@pytest.mark.usefixtures("bot")
+def test_up_goes_on_without_discord_where_discord_refuses(
+    spawn: Callable[..., "subprocess.Popen[str]"],  # noqa: F811
+) -> None:
+    process = spawn("up", TEMPLE_DISCORD_TOKEN="another", TEMPLE_RECONCILE_EVERY_SECONDS="0")
+    assert process.stderr is not None
+    refused = next(line for line in process.stderr if "not listening to Discord" in line)
+    assert "Discord does not accept the token" in refused
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "ready: new events are folded" in printed
 
 
 @pytest.mark.usefixtures("bot")

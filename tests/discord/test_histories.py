@@ -210,7 +210,7 @@ class Story:
         self.world.catch_up(meanwhile)
 
     def _may_leave(self, user_id: str) -> bool:
-        """Of somebody with an entry without effect, what was before a leave that nobody saw can not be told."""
+        """Of somebody with an entry without effect, what was before a leave that nobody saw cannot be told."""
         return self.guild.is_member(user_id) and not (self.doubted and user_id == self.users[0])
 
     def _role(self, number: int) -> str:

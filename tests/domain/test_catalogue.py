@@ -6,13 +6,13 @@ from uuid import UUID
 import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType, Shape
-from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.errors import EventMisdeclared, UndecodableEvent
 from temple_ledger.domain.event import Event, UnknownEvent
 from temple_ledger.domain.events import MemberJoined, MemberLeft, RoleAdded
 from temple_ledger.domain.log_entry import entry_of_event, recorded_of
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.histories import at
+from temple_ledger.projections.testing.histories import at
 
 
 def recorded(event_type: str, action: str, target: str | None = None, metadata: str | None = None) -> Recorded:
@@ -47,7 +47,7 @@ def test_metadata_counts_only_as_non_empty_strings_of_an_object(metadata: str | 
 def test_metadata_that_no_field_is_read_from_is_not_decoded() -> None:
     row = recorded("discord_join", "joined", metadata='{"n": ' + "1" * 5_000 + "}")
     assert isinstance(CATALOGUE.decode(row), MemberJoined)
-    with pytest.raises(UndecodableEvent, match="metadata can not be decoded"):
+    with pytest.raises(UndecodableEvent, match="metadata cannot be decoded"):
         CATALOGUE.decode(row._replace(event_type="discord_leave", action="left"))
 
 
@@ -109,7 +109,7 @@ def test_a_shape_of_tomorrow_is_not_guessed_at() -> None:
 
 
 def test_a_missing_upcaster_and_a_name_taken_twice_are_refused() -> None:
-    with pytest.raises(ValueError, match="no upcaster from version 2"):
+    with pytest.raises(EventMisdeclared, match="no upcaster from version 2"):
         EventType("temple_bow", "bowed", Bowed, version=3, upcasters={1: _named_target})
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(EventMisdeclared, match="the name of two events"):
         Catalogue([BOWED, EventType("temple_bow", "bowed", RoleAdded)])

@@ -7,7 +7,7 @@ import pytest
 
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.log_entry import entry_of_line
-from temple_ledger.projections.histories import at
+from temple_ledger.projections.testing.histories import at
 
 GOOD: dict[str, Any] = {
     "event_id": "7a6b1d0e-5f0c-5c39-9d0e-3b1f6c1a52d4",

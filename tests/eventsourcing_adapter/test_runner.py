@@ -84,7 +84,7 @@ class SeeRoles(Projection[Seen]):
 
 
 class SeeGood(Projection[Seen]):
-    """Notes what can be decoded, and goes on where something can not."""
+    """Notes what can be decoded, and goes on where something cannot."""
 
     name = "seegood"
 

@@ -1,4 +1,4 @@
-"""The second example of docs/writing-an-adapter.md: a forum that tells the badges of a member, never what changed."""
+"""The second example of docs/writing-an-adapter.md: a forum that sends the badges of a member, never what changed."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ TABLE = """
 
 
 def receive(connection: psycopg.Connection[Any], kind: str, body: bytes, now: datetime) -> None:
-    """What came over the wire, verified; commits as *connection* does. Only after that the forum is told 200."""
+    """What came over the wire, verified; commits as *connection* does. Only after that the forum gets its 200."""
     store(connection, [Delivery(SOURCE, kind, body, digest_of(kind.encode(), body), received_at=now)])
 
 
@@ -45,8 +45,8 @@ class ForumTranslator:
         if delivery.kind != "badges":
             return Translation(state=Outcome.SET_ASIDE, note="not about badges")
         try:
-            told = json.loads(delivery.body)
-            member, now = str(told["member"]), sorted(map(str, told["badges"]))
+            posted = json.loads(delivery.body)
+            member, now = str(posted["member"]), sorted(map(str, posted["badges"]))
         except (ValueError, KeyError, TypeError, RecursionError):
             return Translation(state=Outcome.UNPARSEABLE)
         before, changes = _before(connection, member)

@@ -1,4 +1,4 @@
-"""The first example of docs/writing-an-adapter.md: a shop that sells a role, and knows for each order what happened."""
+"""The first example of docs/writing-an-adapter.md: a shop that sells a role and has an id for each order."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -19,13 +19,13 @@ class Order(NamedTuple):
 
 
 def entry_of(order: Order) -> LogEntry:
-    """Raises InvalidEvent for what the log does not take."""
+    """Raises InvalidEvent for what the log does not accept."""
     event = RoleAdded(user_id=order.buyer, occurred_at=order.paid_at, source=SOURCE, role=order.role, granted_by="shop")
     return entry_of_event(event, event_id=uuid5(ORDERS, order.number), notes={"order": order.number})
 
 
-def tell(orders: list[Order], appender: LogAppender) -> tuple[int, list[EventConflict]]:
-    """How many were new, and which orders the log knows otherwise."""
+def append_orders(orders: list[Order], appender: LogAppender) -> tuple[int, list[EventConflict]]:
+    """How many were new, and which orders are in the log with another content."""
     outcomes = appender.append_many([entry_of(order) for order in orders])
     added = sum(isinstance(each, Appended) and each.added for each in outcomes)
     return added, [each for each in outcomes if isinstance(each, EventConflict)]

@@ -38,7 +38,7 @@ def rows(database: Database, columns: str = "id, state, note, repeats") -> list[
 class Bells:
     """Each delivery's body is who rang: an event the first time, none after that; remembered in a table of its own.
 
-    `!` is refused, `?` can not be read, `test` is set aside. Clocks ring without a delivery, when they are due.
+    `!` is refused, `?` cannot be read, `test` is set aside. Clocks ring without a delivery, when they are due.
     """
 
     source: str = "bells"
@@ -62,7 +62,7 @@ class Bells:
             [who],
         ).fetchone()
         if self.refused in who:
-            raise ValueError(f"can not make anything of {who}")
+            raise ValueError(f"cannot make anything of {who}")
         return Translation([rung(who, delivery.received_at)] if row == (1,) else [])
 
     def due(self, connection: psycopg.Connection[Any], now: datetime) -> Sequence[LogEntry]:

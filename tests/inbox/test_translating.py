@@ -64,7 +64,7 @@ def test_the_note_of_a_failed_delivery_says_where_and_never_what_was_in_it(bells
     step(bells)
     first, second = rows(bells, "note")
     assert first.startswith("ValueError, at tests.inbox.builders:")
-    assert second.startswith("InvalidEvent: the database can not hold it (SQLSTATE 22001")
+    assert second.startswith("InvalidEvent: the database cannot hold it (SQLSTATE 22001")
     assert "eve" not in first
     assert "xxx" not in second
 

@@ -1,4 +1,4 @@
-"""Nothing is passed that may still appear, and nothing is waited for that can not."""
+"""Nothing is passed that may still appear, and nothing is waited for that cannot."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

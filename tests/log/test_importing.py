@@ -221,7 +221,7 @@ def test_what_only_the_database_refuses_is_rejected_too(database: Database, tmp_
     assert (result.added, result.rejected) == (3, 2)
     assert rows(database, "user_id") == ["ada", "grace", "mary"]
     assert [(reject["line"], reject["reason"]) for reject in rejects_in(rejects)] == [
-        (number, "the database can not hold it (SQLSTATE 23514, no_mallory)") for number in (2, 5)
+        (number, "the database cannot hold it (SQLSTATE 23514, no_mallory)") for number in (2, 5)
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.projections.histories import at
+from temple_ledger.projections.testing.histories import at
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.test_exposing import free_port, get

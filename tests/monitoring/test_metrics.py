@@ -29,9 +29,9 @@ from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.reconcile import reconcile
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
-from temple_ledger.projections.histories import at, joined, pledged, role_added
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Step
+from temple_ledger.projections.testing.histories import at, joined, pledged, role_added
 from tests.monitoring.scraping import Scrape, scrape
 from tests.queries.builders import altered, role_created, unfoldable
 from tests.runner.test_runner import wait_until

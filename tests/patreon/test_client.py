@@ -182,7 +182,7 @@ def test_a_refusal_is_a_sentence_and_is_not_repeated(
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"data": NaN}', b"\xff"])
 def test_an_answer_that_is_no_document_is_a_sentence(patreon: FakePatreon, clock: Clock, body: bytes) -> None:
     patreon.oddities.answers.append((200, body, "application/json"))
-    with pytest.raises(PlatformUnavailable, match="can not be read"):
+    with pytest.raises(PlatformUnavailable, match="cannot be read"):
         ask(patreon, clock, lambda asked: asked.identity())
 
 

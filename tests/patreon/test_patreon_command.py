@@ -1,5 +1,6 @@
-"""`temple patreon …` and `temple drift`, as typed."""
+"""`temple patreon …`, as typed."""
 
+import re
 from datetime import timedelta
 from functools import partial
 
@@ -8,7 +9,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.sources.patreon.webhooks import kept_webhooks
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import joined, role_added
+from temple_ledger.projections.testing.histories import joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401
 from tests.fakes.patreon import FakePatreon
 from tests.patreon.bodies import (
@@ -128,7 +129,7 @@ def test_status_tells_of_a_paused_webhook_and_of_doubts_that_nobody_settles(
     assert temple("status", "--json").data["patreon"]["losses"] == 1
 
 
-# drift
+# mismatches
 
 
 @pytest.fixture
@@ -151,21 +152,32 @@ def community(feed: Feed) -> LedgerScenario:
     return ledger
 
 
-def test_drift_is_who_pays_without_the_role_and_who_holds_it_without_paying(
+def test_mismatches_are_who_pays_without_the_role_and_who_holds_it_without_paying(
     temple: Typed,  # noqa: F811
     community: LedgerScenario,
 ) -> None:
-    ended = temple("drift", "--json")
+    ended = temple("patreon", "mismatches", "--json")
     assert ended.code == 3
-    assert [(each["drift"], each["user_id"], each["role_name"]) for each in ended.data] == [
+    assert [(each["mismatch"], each["user_id"], each["role_name"]) for each in ended.data] == [
         ("paid without role", DISCORD, "Temple Acolyte"),
         ("role without paid", OTHER_DISCORD, "Temple Acolyte"),
     ]
     assert "1 patron with a Discord account not seen in the guild" in ended.stderr
 
 
-def test_no_drift_is_no_drift(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
+def test_a_role_that_everybody_holds_who_pays_has_no_mismatch(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
+    assert temple("patreon", "mismatches", "--role", "Temple Novice").code == 0
+
+
+def test_the_old_verb_does_the_same_and_says_what_it_is_called_now(
+    temple: Typed,  # noqa: F811
+    community: LedgerScenario,
+) -> None:
+    new, old = temple("patreon", "mismatches", "--json"), temple("drift", "--json")
+    assert (old.code, old.stdout) == (new.code, new.stdout) != (0, "")
+    assert old.stderr.splitlines()[0].startswith("temple: `temple drift` is now called `temple patreon mismatches`")
     assert temple("drift", "--role", "Temple Novice").code == 0
+    assert "drift" not in re.findall(r"^  (\w+) ", temple("--help").stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("tier", ["Acolyte", ACOLYTE[0], "acolyte"])
@@ -174,23 +186,23 @@ def test_the_roles_of_the_settings_count_before_those_of_patreon(
     community: LedgerScenario,
     tier: str,
 ) -> None:
-    ended = temple("drift", "--json", TEMPLE_TIER_ROLES=f"{tier}=Temple Novice")
-    assert [(each["drift"], each["user_id"], each["role"]) for each in ended.data] == [
+    ended = temple("patreon", "mismatches", "--json", TEMPLE_TIER_ROLES=f"{tier}=Temple Novice")
+    assert [(each["mismatch"], each["user_id"], each["role"]) for each in ended.data] == [
         ("paid without role", DISCORD, NOVICE_ROLE)
     ]
 
 
 def test_a_role_that_nobody_knows_is_a_sentence(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
-    ended = temple("drift", TEMPLE_TIER_ROLES="Acolyte=Tempel Acolyte")
+    ended = temple("patreon", "mismatches", TEMPLE_TIER_ROLES="Acolyte=Tempel Acolyte")
     assert ended.code == 1
     assert "did you mean Temple Acolyte" in ended.stderr
 
 
 def test_without_any_role_of_a_tier_it_is_refused(temple: Typed, database: Database) -> None:  # noqa: F811
-    assert temple("drift").code == 5
+    assert temple("patreon", "mismatches").code == 5
 
 
 def test_a_tier_that_has_no_role_is_named(temple: Typed, community: LedgerScenario, feed: Feed) -> None:  # noqa: F811
     feed.update(("9100009", "Patron Saint", 90_000), member="saint", user="9", discord="700000000000000009")
     community.catch_up()
-    assert "no role is known for tier Patron Saint, which 1 member pay for" in temple("drift").stderr
+    assert "no role is known for tier Patron Saint, which 1 member pay for" in temple("patreon", "mismatches").stderr

@@ -82,7 +82,7 @@ class Truth:
     history: dict[str, list[Held]] = field(default_factory=dict)
 
     def does(self, patron: Patron, deed: str, tier: Tier, discord: str) -> tuple[dict[str, Any], list[str]] | None:
-        """The body and the triggers that Patreon would send; None for what can not happen, or sends nothing."""
+        """The body and the triggers that Patreon would send; None for what cannot happen, or sends nothing."""
         self.now += timedelta(hours=1)
         triggers = getattr(self, f"_{deed}")(patron, tier, discord)
         self._note()
@@ -123,7 +123,7 @@ class Truth:
             if states[-1] != state:
                 states.append(state)
 
-    # each returns the triggers; None where it can not happen
+    # each returns the triggers; None where it cannot happen
 
     def _joins(self, patron: Patron, *_: object) -> list[str] | None:
         if patron.here:

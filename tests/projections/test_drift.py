@@ -1,9 +1,9 @@
 """Drift is a difference of rows, whatever order they come in."""
 
 from temple_ledger.projections.drift import DriftKind, member_drift
-from temple_ledger.projections.histories import at
 from temple_ledger.projections.members import ROLES, STATUS, members
 from temple_ledger.projections.tables import Rows
+from temple_ledger.projections.testing.histories import at
 
 MANY: Rows = {ROLES.name: [("Oracle", at(1), None), ("Acolyte", at(2), "mod")]}
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from temple_ledger.projections.histories import (
+from temple_ledger.projections.members import ROLES, STATUS, Member, members
+from temple_ledger.projections.testing.histories import (
     at,
     changed_tier,
     declined,
@@ -14,8 +15,7 @@ from temple_ledger.projections.histories import (
     role_added,
     role_removed,
 )
-from temple_ledger.projections.members import ROLES, STATUS, Member, members
-from temple_ledger.projections.specification import Specification
+from temple_ledger.projections.testing.specification import Specification
 
 
 @pytest.fixture

@@ -59,11 +59,12 @@ def test_rows_are_refused_together_exactly_if_one_is_or_two_have_one_key(
     data: st.DataObject, columns: list[Column], number: int
 ) -> None:
     named = tuple(Column(f"c{place}", each.type, each.length) for place, each in enumerate(columns))
-    table = Table("things", columns=named, key=tuple(each.name for each in named[:2]))
+    ordered = [place for place, each in enumerate(named[:2]) if each.type is not ColumnType.JSONB]
+    table = Table("things", columns=named, key=tuple(named[place].name for place in ordered))
     width = st.just(len(named)) | st.integers(1, 4)
     rows = [tuple(data.draw(VALUES) for _ in range(data.draw(width))) for _ in range(number)]
     first = next((reason for row in rows if (reason := table.refuses(row)) is not None), None)
-    if first is None and len({row[:2] for row in rows}) < len(rows):
+    if first is None and len({tuple(row[place] for place in ordered) for row in rows}) < len(rows):
         first = "things has two rows with one key"
     assert table.refuses_together(rows) == first
     # an author may well give the values of a dict

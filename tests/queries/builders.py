@@ -5,7 +5,7 @@ from datetime import datetime
 from temple_ledger.domain.events import RoleCreated, RoleDeleted, RoleRenamed
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.projections.histories import DAY_ONE
+from temple_ledger.projections.testing.histories import DAY_ONE
 
 UNFOLDABLE = """
     insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source)

@@ -9,7 +9,7 @@ from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.events import ALL, EventFilter, following, newest, shown
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, pledged, role_added
+from temple_ledger.projections.testing.histories import at, joined, pledged, role_added
 from tests.queries.builders import unfoldable
 
 

@@ -17,7 +17,15 @@ from temple_ledger.infrastructure.queries.member import (
     waiting_events,
 )
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, changed_tier, joined, left, pledged, role_added, role_removed
+from temple_ledger.projections.testing.histories import (
+    at,
+    changed_tier,
+    joined,
+    left,
+    pledged,
+    role_added,
+    role_removed,
+)
 from tests.queries.builders import now, unfoldable
 
 

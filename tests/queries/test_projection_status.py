@@ -16,10 +16,10 @@ from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
-from temple_ledger.projections.histories import at, joined
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.testing.histories import at, joined
 
 INSTALLED: dict[str, Projection] = {members.name: members, activity.name: activity}
 
@@ -50,14 +50,14 @@ def test_a_great_lag_is_not_counted_but_told_by_positions(
 def test_rows_of_another_version_need_a_replay(database: Database) -> None:
     newer: MemberProjection[object] = MemberProjection(
         "members",
-        version=2,
+        version=members.version + 1,
         tables=members.tables,
         initial=object,
         rows=lambda _: {},
         state=lambda _: object(),
     )
     found = status_of(database, "members", {"members": newer})
-    assert (found.state, found.version, found.code_version) == ("needs replay", 1, 2)
+    assert (found.state, found.version, found.code_version) == ("needs replay", members.version, members.version + 1)
     assert found.next_command == "temple replay members"
 
 

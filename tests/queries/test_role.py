@@ -4,7 +4,7 @@ from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role import holder_counts, holders, holders_then, role_history
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
+from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.queries.builders import now, unfoldable
 
 

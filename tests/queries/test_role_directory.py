@@ -13,7 +13,7 @@ from temple_ledger.infrastructure.queries.role_directory import (
     require_role,
 )
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, role_added, role_removed
+from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
 from tests.queries.builders import role_created, role_deleted, role_renamed
 
 DIRECTORY = RoleDirectory(

@@ -10,7 +10,7 @@ from temple_ledger.domain.log_entry import entry_of
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
-from temple_ledger.infrastructure.read_models.member_log.member_stream import member_histories, member_stream
+from temple_ledger.infrastructure.read_models.member_stream import member_histories, member_stream
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.members import members
 

@@ -1,4 +1,4 @@
-"""A member whose event can not be folded is parked; nothing else stops."""
+"""A member whose event cannot be folded is parked; nothing else stops."""
 
 import psycopg
 import pytest
@@ -7,8 +7,8 @@ from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
-from temple_ledger.projections.histories import at, joined, left, role_added
 from temple_ledger.projections.members import members
+from temple_ledger.projections.testing.histories import at, joined, left, role_added
 
 INSERT = """
     insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source)
@@ -33,8 +33,8 @@ def insert(
         (None, "{}", "2026-01-02Z", "target is missing"),
         ("", "{}", "2026-01-02Z", "target is missing"),
         ("Oracle", '{"granted_by": "' + "x" * 101 + '"}', "2026-01-02Z", "101 characters"),
-        ("Oracle", '{"n": ' + "1" * 5000 + "}", "2026-01-02Z", "metadata can not be decoded"),
-        ("Oracle", '{"n": ' + "[" * 1000 + "]" * 1000 + "}", "2026-01-02Z", "metadata can not be decoded"),
+        ("Oracle", '{"n": ' + "1" * 5000 + "}", "2026-01-02Z", "metadata cannot be decoded"),
+        ("Oracle", '{"n": ' + "[" * 1000 + "]" * 1000 + "}", "2026-01-02Z", "metadata cannot be decoded"),
         ("Oracle", "{}", "infinity", "outside the years"),
         ("Oracle", "{}", "0044-03-15 BC", "outside the years"),
     ],

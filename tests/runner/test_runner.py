@@ -23,9 +23,9 @@ from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
-from temple_ledger.projections.histories import at, joined, left, role_added, role_removed
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Step
+from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.killed import Moment, run_killed
 
 

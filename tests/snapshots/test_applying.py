@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.ingestion.snapshots.snapshot import (
 )
 from temple_ledger.infrastructure.ingestion.snapshots.take import KEPT, Taking
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.histories import at, joined, left
+from temple_ledger.projections.testing.histories import at, joined, left
 
 STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -23,9 +23,9 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.drift import DriftKind
-from temple_ledger.projections.histories import at, joined, role_added
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.ending import raised_by
 from tests.interrupted import interrupted_at
 from tests.killed import Moment, run_killed

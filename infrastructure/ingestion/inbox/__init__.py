@@ -1,1 +1,1 @@
-"""Deliveries: kept as they came, once each, and translated into events of the log."""
+"""Deliveries: stored as they came, once each, and translated into events of the log."""

@@ -72,7 +72,7 @@ def retry(connection: Connection, numbers: Sequence[int], *, state: DeliveryStat
 
 
 def set_aside(connection: Connection, numbers: Sequence[int], *, by: str, reason: str) -> int:
-    """These, which failed or can not be read, are left at that, or none of them; how many. Raises as `retry` does."""
+    """These, which failed or cannot be read, are left at that, or none of them; how many. Raises as `retry` does."""
     wanted = {"ids": list(numbers), "note": f"set aside by {by}: {reason}"[:LONGEST_NOTE]}
     return _all_or_none(connection, numbers, "inbox_set_aside", wanted, "neither failed nor unparseable")
 

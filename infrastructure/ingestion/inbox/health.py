@@ -9,7 +9,7 @@ import psycopg
 from temple_ledger.infrastructure.database.statements import statement
 
 MOST_COUNTED: Final = 100_000
-"""Of those that wait, failed or can not be read."""
+"""Of those that wait, failed or cannot be read."""
 
 
 class SourceHealth(NamedTuple):

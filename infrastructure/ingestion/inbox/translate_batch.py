@@ -52,7 +52,7 @@ class _Done:
 def translate_batch(connection: Connection, translator: Translator, *, limit: int, now: datetime) -> Stepped:
     """At most *limit* deliveries, and what is due when none is left after them; *connection* is in autocommit.
 
-    When one of them can not be translated, the batch is done again one by one, and only that one fails.
+    When one of them cannot be translated, the batch is done again one by one, and only that one fails.
     Raises psycopg.Error, which leaves nothing behind.
     """
     try:

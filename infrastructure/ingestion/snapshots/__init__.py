@@ -1,1 +1,1 @@
-"""Snapshots: what a source says of everybody, beside what the ledger holds."""
+"""Snapshots: the members as a source lists them, compared with the ledger."""

@@ -1,1 +1,1 @@
-"""Taking deliveries in over HTTP: verified, kept, committed, and only then answered with 200."""
+"""Deliveries over HTTP: verified, stored, committed, and only then answered with 200."""

@@ -156,7 +156,7 @@ class InboxWriter:
         return list(found)
 
     def _one_by_one(self, deliveries: Sequence[Delivery]) -> list[StoredDelivery | Exception]:
-        """The database can not hold one of them: not the fault of the others."""
+        """The database cannot hold one of them: not the fault of the others."""
         found: list[StoredDelivery | Exception] = []
         for each in deliveries:
             try:

@@ -1,1 +1,1 @@
-"""Checks of machine, server, log and projections: each finds something out, and says what to do about it."""
+"""Checks of machine, server, log and projections: each states what it found and what to do about it."""

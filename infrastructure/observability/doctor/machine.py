@@ -74,7 +74,7 @@ def check_space(folders: Iterable[Path]) -> Iterator[Check]:
         free = shutil.disk_usage(there).free
         said = f"{free / 1e9:,.1f} GB free at {there}"
         if free < NO_SPACE:
-            yield fail("disk space", said, "make room: PostgreSQL stops when it can not write")
+            yield fail("disk space", said, "make room: PostgreSQL stops when it cannot write")
         elif free < LITTLE_SPACE:
             yield warn("disk space", said, "make room, or watch it")
         else:

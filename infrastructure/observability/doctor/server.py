@@ -55,7 +55,7 @@ def _encoding(connection: Connection) -> Check:
     encoding = _setting(connection, "server_encoding")
     if encoding == "UTF8":
         return ok("encoding", encoding)
-    return fail("encoding", encoding, "use a database in UTF8: names in other scripts can not be kept")
+    return fail("encoding", encoding, "use a database in UTF8: names in other scripts cannot be kept")
 
 
 def _clock(connection: Connection) -> Check:

@@ -1,1 +1,1 @@
-"""What Prometheus is told: of the runner's own work as it goes, and of the ledger by a few cheap questions a scrape."""
+"""What Prometheus reads: the runner's own work, and the ledger's figures by a few cheap queries a scrape."""

@@ -38,7 +38,7 @@ def exposed(registry: CollectorRegistry, host: str, port: int, *, token: str | N
     try:
         server = _Server((host, port), _Quiet)
     except OSError as error:
-        raise PortTaken(f"no metrics: {host} port {port} can not be listened on ({error.strerror})") from None
+        raise PortTaken(f"no metrics: {host} port {port} cannot be listened on ({error.strerror})") from None
     server.set_app(app(registry, token))
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()

@@ -1,1 +1,1 @@
-"""The log read member by member."""
+"""The log read and folded member by member."""

@@ -16,7 +16,7 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
-from temple_ledger.infrastructure.read_models.member_log.member_stream import member_stream
+from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.projections.batch import StoredRows, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
 from temple_ledger.projections.member_projection import MemberProjection, State

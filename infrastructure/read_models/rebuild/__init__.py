@@ -1,1 +1,1 @@
-"""Replay: a read model built again from the log, beside the one that is read."""
+"""Replay: a read model built again from the log, beside the one that people read."""

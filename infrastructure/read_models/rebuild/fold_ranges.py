@@ -16,8 +16,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
-from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
-from temple_ledger.infrastructure.read_models.member_log.member_stream import member_stream
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction

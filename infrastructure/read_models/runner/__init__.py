@@ -1,1 +1,1 @@
-"""What keeps the read models: checkpoints, batches, leases, replay, verification."""
+"""The loop that folds new events: its lease, the transaction of a step, the batch journal."""

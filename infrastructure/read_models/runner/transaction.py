@@ -13,7 +13,7 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
-from temple_ledger.infrastructure.read_models.member_log.member_stream import member_histories
+from temple_ledger.infrastructure.read_models.member_stream import member_histories
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows, without
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import Changes

@@ -1,1 +1,1 @@
-"""Proof that the stored rows equal the log: verify, repair what drifted, and the ritual that does both."""
+"""Proof that the stored rows equal the log: verify, repair of what drifted, reconciliation."""

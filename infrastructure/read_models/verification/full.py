@@ -8,7 +8,7 @@ from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
 from temple_ledger.infrastructure.read_models.member_log.walk import Snapshot, one_snapshot, walk
 from temple_ledger.infrastructure.read_models.runner.transaction import (
@@ -45,7 +45,7 @@ def verify(
         counted = snapshot.tables.execute(statement("log_count"), {"after": 0, "upto": checkpoint.position}).fetchone()
         verified.in_log = counted[0] if counted else 0
         if checkpoint.state is ProjectionState.TRIGGER:
-            # what is folded as it is appended is not counted, and can not be passed over
+            # what is folded as it is appended is not counted, and cannot be passed over
             verified.passed = verified.in_log
         verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
         exceptions = PostgresTransaction(snapshot.tables).exceptions(projection.name)

@@ -75,7 +75,9 @@ def reconcile(
         again = [look(database, each, full, budget_seconds, catalogue, clock) for each in projections]
         result.left = sum(map(issues_of, again))
     elif result.issues:
-        result.sentences.append(f"{result.issues:,} issues are too many to repair unasked (fewer than {repair_below})")
+        found = "1 difference" if result.issues == 1 else f"{result.issues:,} differences"
+        limit = max(repair_below - 1, 0)
+        result.sentences.append(f"{found} found. Automatic repair is limited to {limit}; run: temple repair")
     if pushgateway is not None:
         result.push_error = push(pushgateway, result)
     return result

@@ -18,8 +18,8 @@ from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.read_ahead import read_ahead
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, members_touched
-from temple_ledger.infrastructure.read_models.member_log.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
 from temple_ledger.infrastructure.read_models.verification.full import (
     ahead_of_log,

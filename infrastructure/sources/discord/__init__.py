@@ -1,1 +1,1 @@
-"""Discord: frames of the gateway, the audit log and snapshots, and the events that they come to."""
+"""Discord: frames of the gateway, the audit log and snapshots, and the events they lead to."""

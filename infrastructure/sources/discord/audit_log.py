@@ -76,6 +76,6 @@ def _reason(entry: Mapping[str, Any]) -> str | None:
     reason = entry.get("reason")
     if not isinstance(reason, str):
         return None
-    # half of a character, or a NUL, the database can not hold
+    # half of a character, or a NUL, the database cannot hold
     cleaned = reason.replace("\x00", "").encode("utf-8", "replace").decode()
     return cleaned[:LONGEST_REASON] or None

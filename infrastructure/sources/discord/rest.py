@@ -123,4 +123,4 @@ def sentences(what: str) -> Iterator[None]:
     except discord.HTTPException as error:
         raise DiscordUnavailable(f"Discord failed to tell {what}: HTTP {error.status}; try again") from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise DiscordUnavailable(f"can not reach Discord for {what} ({type(error).__name__}); try again") from None
+        raise DiscordUnavailable(f"cannot reach Discord for {what} ({type(error).__name__}); try again") from None

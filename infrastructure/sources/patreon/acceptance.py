@@ -74,7 +74,7 @@ def decide(
     heard = _heard(known, told, telling)
     why = _why_not(known, heard, order, telling)
     if why is not None:
-        # an answer, or a deletion, that can not be right as it is asks for another look
+        # an answer, or a deletion, that cannot be right as it is asks for another look
         member = _to_ask_now(known, telling) if telling.read or telling.deleted else known
         return Decision(member, link, why, set_aside=True)
     return _judge_heard(known, link, heard, _linked(link, told, telling, user_id), order, telling)

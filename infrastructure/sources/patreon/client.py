@@ -114,7 +114,7 @@ class PatreonClient:
         try:
             return document_of(read_json(answer.body))
         except UnreadableBody as error:
-            raise PlatformUnavailable(f"Patreon's answer can not be read: {error}") from None
+            raise PlatformUnavailable(f"Patreon's answer cannot be read: {error}") from None
 
     async def _get(self, path: str, query: Mapping[str, str], gone: Sequence[int] = ()) -> Answer:
         url = URL(f"{self._url}{API}{path}?{urlencode(query)}", encoded=True)

@@ -95,7 +95,7 @@ def _tiers(resource: object, included: Mapping[tuple[str, str], Json]) -> tuple[
     for each in listed:
         key = _reference(each)
         if key is None or key[0] != "tier":
-            # an entitlement that we can not name: better nothing than a tier too few
+            # an entitlement that we cannot name: better nothing than a tier too few
             return NOT_SAID
         found[key[1]] = tier_of(included.get(key)) or Tier(key[1])
     return tuple(sorted(found.values(), key=lambda tier: tier.id))
@@ -146,7 +146,7 @@ def _title(value: object) -> str | None:
 
 
 def _word(attributes: Json, name: str) -> str | NotSaid | None:
-    """A status. What does not look like one is not said: a name of a person can not come in by this door."""
+    """A status. What does not look like one is not said: a name of a person cannot come in by this door."""
     value = attributes.get(name, NOT_SAID)
     return value if value is None or (isinstance(value, str) and _WORDS.fullmatch(value)) else NOT_SAID
 

@@ -47,6 +47,15 @@ class PatreonHealth(NamedTuple):
             )
 
 
+def as_data(health: PatreonHealth) -> dict[str, Any]:
+    """For JSON."""
+    return {
+        **health._asdict(),
+        "webhooks": [each._asdict() for each in health.webhooks],
+        "token": None if health.token is None else health.token._asdict(),
+    }
+
+
 def patreon_health(connection: psycopg.Connection[Any]) -> PatreonHealth:
     token = connection.execute(statement("patreon_token_state")).fetchone()
     doubts = connection.execute(statement("patreon_doubts_count")).fetchone() or (0, 0, None)

@@ -1,11 +1,15 @@
-"""What of Patreon's words is in doubt, and whether the token can still be refreshed."""
+"""What of Patreon's words is in doubt, whether the token can still be refreshed, and how its webhooks are."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from prometheus_client.core import Metric
 
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
 from temple_ledger.infrastructure.sources.patreon.health import patreon_health
+
+MOST_WEBHOOKS: Final = 20
 
 
 def patreon_doubts(connection: Connection) -> Iterator[Metric]:
@@ -20,3 +24,17 @@ def patreon_doubts(connection: Connection) -> Iterator[Metric]:
         expires = gauge("ledger_patreon_token_expires_timestamp_seconds", "When the token in use ends")
         expires.add_metric([], health.token.expires_at.timestamp())
         yield from (refused, expires)
+
+
+def patreon_webhooks(connection: Connection) -> Iterator[Metric]:
+    """As Patreon said when it was last asked."""
+    paused = gauge("ledger_patreon_webhook_paused", "1 if Patreon delivers nothing to it any more", "webhook")
+    failures = gauge("ledger_patreon_webhook_failures", "Deliveries that failed in a row, says Patreon", "webhook")
+    read = gauge("ledger_patreon_webhook_read_timestamp_seconds", "When Patreon was asked", "webhook")
+    for webhook, is_paused, failed, read_at in connection.execute(
+        statement("metrics_patreon"), {"limit": MOST_WEBHOOKS}
+    ):
+        paused.add_metric([webhook], float(is_paused))
+        failures.add_metric([webhook], failed)
+        read.add_metric([webhook], read_at)
+    yield from (paused, failures, read)

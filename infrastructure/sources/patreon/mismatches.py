@@ -11,10 +11,10 @@ from temple_ledger.infrastructure.sources.patreon.membership import Tier
 from temple_ledger.infrastructure.sources.patreon.membership_event import title_of
 
 
-class Drifted(NamedTuple):
-    """`drift` is "paid without role" or "role without paid"; of the first, nothing was granted."""
+class Mismatch(NamedTuple):
+    """`mismatch` is "paid without role" or "role without paid"; of the first, nothing was granted."""
 
-    drift: str
+    mismatch: str
     user_id: str
     tier: str | None
     role: str
@@ -48,7 +48,7 @@ def tier_roles(connection: Connection, directory: RoleDirectory, given: Mapping[
     wanted: list[Wanted] = []
     without: dict[str, int] = {}
     known: set[str] = set()
-    for tier_id, title, said, members in connection.execute(statement("drift_tiers")):
+    for tier_id, title, said, members in connection.execute(statement("mismatch_tiers")):
         shown = title if tier_id is None else title_of(Tier(tier_id, title))
         if tier_id is None and shown in known:
             continue
@@ -60,17 +60,17 @@ def tier_roles(connection: Connection, directory: RoleDirectory, given: Mapping[
     return TierRoles(wanted, without)
 
 
-def drifted(connection: Connection, wanted: Sequence[Wanted]) -> Iterator[Drifted]:
+def mismatched(connection: Connection, wanted: Sequence[Wanted]) -> Iterator[Mismatch]:
     values = {
         "tier_ids": [each.tier_id for each in wanted],
         "titles": [each.title for each in wanted],
         "roles": [each.role for each in wanted],
     }
-    for row in connection.execute(statement("drift"), values):
-        yield Drifted(*row)
+    for row in connection.execute(statement("mismatches"), values):
+        yield Mismatch(*row)
 
 
 def paying_and_not_here(connection: Connection) -> int:
     """How many pay and were never seen in the guild, or have left it."""
-    row = connection.execute(statement("drift_not_here")).fetchone()
+    row = connection.execute(statement("mismatch_not_here")).fetchone()
     return 0 if row is None else int(row[0])

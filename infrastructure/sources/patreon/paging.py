@@ -59,7 +59,7 @@ def _page(document: Document, asked_at: datetime) -> Page:
     try:
         memberships = [membership_of(each, document.included) for each in document.rows]
     except UnreadableBody as error:
-        raise PlatformUnavailable(f"a row of Patreon's list can not be read: {error}") from None
+        raise PlatformUnavailable(f"a row of Patreon's list cannot be read: {error}") from None
     return Page(memberships, tuple(tiers_in(document.included)), asked_at)
 
 

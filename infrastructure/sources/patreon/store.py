@@ -102,7 +102,7 @@ def save_tiers(connection: Connection, rows: Iterable[Tier], seen_at: datetime) 
 
 
 def learn(connection: Connection, told: Iterable[Tier], at: datetime) -> None:
-    """Titles and prices, for bodies that only name a tier; the roles, for `temple drift`."""
+    """Titles and prices, for bodies that only name a tier; the roles, for `temple patreon mismatches`."""
     described = {tier.id: tier for tier in told if tier.title is not None and tier.amount_cents is not None}
     if described:
         known = tiers(connection, described)

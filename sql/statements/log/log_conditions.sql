@@ -1,5 +1,5 @@
 -- What the proof of gaps takes for granted, each as it is now. max(id) is read by the statement's snapshot, the
--- sequence after it: so an append in between can not make the sequence look too low.
+-- sequence after it: so an append in between cannot make the sequence look too low.
 with sequence as (
     select pg_get_serial_sequence('webhook_audit_log', 'id')::regclass as name
 )

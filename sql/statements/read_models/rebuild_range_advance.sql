@@ -1,5 +1,5 @@
 -- Only from where this worker had brought it, and for whoever has the rebuild: another one may have taken over meanwhile,
--- and can not while this is going on.
+-- and cannot while this is going on.
 with claim as (
     select projection
     from projection_rebuild

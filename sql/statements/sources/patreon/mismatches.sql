@@ -24,7 +24,7 @@ expected as (
     end
 )
 select
-    'paid without role' as drift,
+    'paid without role' as mismatch,
     member.user_id,
     member.patreon_tier as tier,
     expected.role,

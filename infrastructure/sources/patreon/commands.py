@@ -19,6 +19,8 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot as rea
 from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.factory import client as make_client
+from temple_ledger.infrastructure.sources.patreon.mismatches_command import mismatches
+from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
 from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
 from temple_ledger.infrastructure.sources.patreon.webhooks import read_webhooks
@@ -29,7 +31,7 @@ from temple_ledger.infrastructure.terminal.text import plural
 
 Result = TypeVar("Result")
 
-WEBHOOKS = ("webhook_id", "uri", "paused", "failures", "last_attempted_at")
+WEBHOOKS: Final = ("webhook_id", "uri", "paused", "failures", "last_attempted_at")
 WAIT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.2
 
@@ -41,6 +43,9 @@ def command() -> None:
     With TEMPLE_PATREON_REFRESH_TOKEN, TEMPLE_PATREON_CLIENT_ID and TEMPLE_PATREON_CLIENT_SECRET the token is
     refreshed ahead of its end, and the new pair kept in the database.
     """
+
+
+command.add_command(mismatches)
 
 
 @command.command("snapshot")
@@ -101,7 +106,7 @@ def webhooks(session: Session, as_json: bool) -> int:
 
 
 async def _take(session: Session, client: PatreonClient) -> UUID:
-    given = session.settings.patreon_campaign_ids
+    given = session.settings.of(PatreonSettings).patreon_campaign_ids
     campaigns = given or await client.campaigns()
     return await take_snapshot(session.database, client, campaigns, whole=not given)
 
@@ -118,7 +123,7 @@ def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, A
 
 def _asked(session: Session, question: Callable[[PatreonClient], Awaitable[Result]]) -> Result:
     async def ask() -> Result:
-        async with make_client(session.database, session.settings) as client:
+        async with make_client(session.database, session.settings.of(PatreonSettings)) as client:
             return await question(client)
 
     return asyncio.run(ask())

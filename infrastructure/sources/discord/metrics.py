@@ -1,14 +1,11 @@
-"""How the ways to Discord and Patreon are, as far as they told us."""
+"""When the gateway was last heard, and how often a session began."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter, gauge
-
-MOST_WEBHOOKS: Final = 20
 
 
 def discord_sessions(connection: Connection) -> Iterator[Metric]:
@@ -23,17 +20,3 @@ def discord_sessions(connection: Connection) -> Iterator[Metric]:
         for family, value in zip(families, row, strict=True):
             family.add_metric([], float(value))
     yield from (heard, opened, begun, again)
-
-
-def patreon_webhooks(connection: Connection) -> Iterator[Metric]:
-    """As Patreon said when it was last asked."""
-    paused = gauge("ledger_patreon_webhook_paused", "1 if Patreon delivers nothing to it any more", "webhook")
-    failures = gauge("ledger_patreon_webhook_failures", "Deliveries that failed in a row, says Patreon", "webhook")
-    read = gauge("ledger_patreon_webhook_read_timestamp_seconds", "When Patreon was asked", "webhook")
-    for webhook, is_paused, failed, read_at in connection.execute(
-        statement("metrics_patreon"), {"limit": MOST_WEBHOOKS}
-    ):
-        paused.add_metric([webhook], float(is_paused))
-        failures.add_metric([webhook], failed)
-        read.add_metric([webhook], read_at)
-    yield from (paused, failures, read)

@@ -53,7 +53,7 @@ class RunningProcess:
 
 @contextmanager
 def announce_running(home: Path, what: str) -> Iterator[None]:
-    """Known as running while the block lasts, but not where the state directory can not be written."""
+    """Known as running while the block lasts, but not where the state directory cannot be written."""
     try:
         folder = private_folder(home, FOLDER)
         descriptor, name = tempfile.mkstemp(dir=folder)

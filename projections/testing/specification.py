@@ -10,6 +10,7 @@ state turned into rows and back between two events.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Generic
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from temple_ledger.projections.batch import (
     known_of,
 )
 from temple_ledger.projections.difference import EMPTY
-from temple_ledger.projections.fold import Fold, Folded
+from temple_ledger.projections.fold import Fold, Folded, in_fold_order
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.tables import Row, Rows
 
@@ -63,12 +64,26 @@ class Specification(Generic[State]):
         whole = self._whole(user_id)
         rows = whole.rows
         if whole.parked_at is None:
+            self._require_pure_rules(user_id)
             for size in range(1, len(self.log) + 1):
                 assert _same(rows, self._in_batches(user_id, size)), f"batches of {size} give other rows"
         return rows
 
     def _whole(self, user_id: str) -> Folded[State]:
         return self._fold.whole([recorded for recorded in self.log if recorded.user_id == user_id])
+
+    def _require_pure_rules(self, user_id: str) -> None:
+        """A state that a rule changes in place may be remembered elsewhere, and is then wrong there."""
+        mine = [recorded for recorded in self.log if recorded.user_id == user_id and self._fold.knows(recorded)]
+        state = self._fold.projection.initial()
+        for recorded in in_fold_order(mine) or ():
+            before = _copy(state)
+            after = self._fold.apply(state, recorded)
+            assert before is None or before == state, (
+                f"the rule for {recorded.event_type}/{recorded.action} changes its state in place: {before!r} became "
+                f"{state!r}; return a new one"
+            )
+            state = after
 
     def _in_batches(self, user_id: str, size: int) -> Rows:
         stored = StoredRows(EMPTY, None)
@@ -79,7 +94,7 @@ class Specification(Generic[State]):
             if user_id not in grouped:
                 continue
             known[user_id] = known_of(self._fold, stored)
-            assert known[user_id] is not None, "these rows can not be turned back into a state"
+            assert known[user_id] is not None, "these rows cannot be turned back into a state"
             events = {user_id: grouped[user_id]}
             done = fold_batch(self._fold, events, known, lambda _: EMPTY, self._histories(start + len(batch)))
             stored = StoredRows(done.members[user_id].rows, done.members[user_id].frontier)
@@ -93,6 +108,15 @@ class Specification(Generic[State]):
             }
 
         return histories
+
+
+def _copy(state: State) -> State | None:
+    """None where a copy cannot be told from the state by comparing, or cannot be made."""
+    try:
+        copied = deepcopy(state)
+        return copied if copied == state else None
+    except Exception:  # noqa: BLE001 - an author's class: whatever it raises, it cannot be copied
+        return None
 
 
 def _same(one: Rows, other: Rows) -> bool:

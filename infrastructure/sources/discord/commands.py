@@ -16,14 +16,16 @@ from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.log.notifier import Notifier
-from temple_ledger.infrastructure.processes.foreground import stopped_by_signals, tell_service_manager
-from temple_ledger.infrastructure.processes.running import announce_running
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
+from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.running import announce_running
+from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
+from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import plural
 
 MOST_DAYS: Final = 45
@@ -59,18 +61,18 @@ def listen(session: Session) -> int:
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
-    token, settings = _token(session), session.settings
+    token, settings = _token(session), session.settings.of(DiscordSettings)
     with stopped_by_signals() as stop, _told(session) as ended:
         _check(session)
         listener = Listener(session.database, token, guild=settings.discord_guild, say=session.say)
-        stop.tells(listener.stop)
+        stop.calls(listener.stop)
         with (
-            announce_running(settings.home, "discord listen"),
+            announce_running(session.settings.home, "discord listen"),
             pointed_at(settings.discord_api_url, settings.discord_gateway_url),
         ):
-            tell_service_manager("READY=1")
+            notify_service_manager("READY=1")
             listened = listener.run()
-            tell_service_manager("STOPPING=1")
+            notify_service_manager("STOPPING=1")
         session.say(f"ended; {plural(listened.frames, 'frame')} kept")
         if listened.lost:
             session.say(
@@ -251,7 +253,7 @@ def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> R
     from temple_ledger.infrastructure.sources.discord.listener import guild_of
     from temple_ledger.infrastructure.sources.discord.rest import logged_in, pointed_at
 
-    token, settings = _token(session), session.settings
+    token, settings = _token(session), session.settings.of(DiscordSettings)
     _check(session)
 
     async def asked() -> Result:
@@ -269,7 +271,7 @@ def _check(session: Session) -> None:
 
 
 def _token(session: Session) -> str:
-    token = session.settings.discord_token
+    token = session.settings.of(DiscordSettings).discord_token
     if token is None:
         raise Refused("there is no token of a Discord bot: set TEMPLE_DISCORD_TOKEN, or a secret file of that name")
     return token.get_secret_value()

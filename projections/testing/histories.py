@@ -1,4 +1,4 @@
-"""Events in few words, for tests and examples; all at the same hour unless told."""
+"""Events in few words, for tests and examples; all at the same hour unless another is given."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,0 +1,172 @@
+"""The short form: a class of fields is the state, the row and the table at once.
+
+    class Record(Row, table="moderation_record"):
+        warnings: int = 0
+        last_by: str | None = None
+
+    moderation = projection("moderation", version=1, state=Record)
+
+    @moderation.on
+    def _(record: Record, event: MemberWarned) -> Record:
+        return record.replace(warnings=record.warnings + 1, last_by=event.by)
+
+One row a member. Where a member has several rows, or a state is more than its row, MemberProjection is the long form.
+"""
+
+import sys
+from collections import namedtuple
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from types import NoneType, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    Self,
+    TypeVar,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+from uuid import UUID
+
+from temple_ledger.domain.errors import ProjectionMisdeclared
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+
+_TYPES: Final[Mapping[type, ColumnType]] = {
+    str: ColumnType.TEXT,
+    bool: ColumnType.BOOLEAN,
+    int: ColumnType.BIGINT,
+    Decimal: ColumnType.NUMERIC,
+    datetime: ColumnType.TIMESTAMPTZ,
+    date: ColumnType.DATE,
+    UUID: ColumnType.UUID,
+    list: ColumnType.JSONB,
+    dict: ColumnType.JSONB,
+}
+
+
+class MaxLength(int):
+    """`Annotated[str, MaxLength(100)]`: a column of at most so many characters."""
+
+
+@dataclass_transform(frozen_default=True)
+class _RowType(type):
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], space: dict[str, Any], *, table: str | None = None
+    ) -> "_RowType":
+        if not bases:
+            return super().__new__(mcs, name, bases, space)
+        if table is None:
+            raise ProjectionMisdeclared(f'{name} needs a table: class {name}(Row, table="a_name")')
+        fields = list(_annotations(space))
+        defaults = [space[field] for field in fields if field in space]
+        if [field for field in fields if field in space] != fields[len(fields) - len(defaults) :]:
+            raise ProjectionMisdeclared(f"{name}: a field without a default stands behind one that has one")
+        try:
+            made = namedtuple(name, fields, defaults=defaults)  # type: ignore[misc]
+        except ValueError as error:
+            raise ProjectionMisdeclared(f"{name}: {error}") from None
+        rest = {key: value for key, value in space.items() if key not in fields}
+        row = super().__new__(mcs, name, (*bases, made), {**rest, "__slots__": ()})
+        row.table_name = table
+        return row
+
+    def __init__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any], **_: Any) -> None:
+        super().__init__(name, bases, space)
+
+    table_name: str
+
+
+def _annotations(space: Mapping[str, Any]) -> Mapping[str, Any]:
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        annotate = annotationlib.get_annotate_from_class_namespace(space)
+        if annotate is not None:
+            return annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF)
+    found: Mapping[str, Any] = space.get("__annotations__", {})
+    return found
+
+
+class Row(metaclass=_RowType):
+    """A row of one member, frozen: a tuple with named fields. Every field needs a default: it is the first state.
+
+    Fields are str, bool, int, Decimal, date, datetime, UUID, list or dict (both stored as jsonb), or one of these and
+    None. `Annotated[str, MaxLength(100)]` and `Annotated[int, ColumnType.INTEGER]` say more of the column.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def replace(self, **changes: Any) -> Self:
+            """The row with other values in these fields."""
+
+    else:
+
+        def replace(self, **changes):
+            return self._replace(**changes)
+
+
+R = TypeVar("R", bound=Row)
+
+
+def projection(name: str, *, version: int, state: type[R]) -> MemberProjection[R]:
+    """A projection whose state is one row a member. Raises ProjectionMisdeclared."""
+    table = table_of(state)
+    make: Any = state
+    try:
+        make()
+    except TypeError:
+        raise ProjectionMisdeclared(
+            f"projection {name}: every field of {state.__name__} needs a default, its value before the first event"
+        ) from None
+
+    def rows(row: Any) -> Rows:
+        return {table.name: (row,)}
+
+    def back(rows: Rows) -> R:
+        found = rows.get(table.name, ())
+        row: R = make._make(found[0]) if found else make()
+        return row
+
+    return MemberProjection(name, version=version, tables=(table,), initial=make, rows=rows, state=back)
+
+
+def table_of(row: type[Row]) -> Table:
+    """The table that a class of rows declares. Raises ProjectionMisdeclared for a field of another kind."""
+    hints = get_type_hints(row, include_extras=True)
+    fields: tuple[str, ...] = row._fields  # type: ignore[attr-defined]
+    return Table(row.table_name, tuple(_column(row, name, hints[name]) for name in fields))
+
+
+def _column(row: type[Row], name: str, hint: Any) -> Column:
+    rules: list[Any] = []
+    null = False
+    while True:
+        origin, parts = get_origin(hint), get_args(hint)
+        if origin is Annotated:
+            hint, rules = parts[0], [*rules, *parts[1:]]
+        elif origin in (Union, UnionType):
+            others = [part for part in parts if part is not NoneType]
+            null = null or len(others) < len(parts)
+            if len(others) != 1:
+                break
+            hint = others[0]
+        else:
+            break
+    known = _TYPES.get(get_origin(hint) or hint)
+    if known is None:
+        raise ProjectionMisdeclared(
+            f"{row.__name__}.{name} is {hint}, which no column holds: "
+            f"{', '.join(each.__name__ for each in _TYPES)}, or one of these and None"
+        )
+    kind = next((rule for rule in rules if isinstance(rule, ColumnType)), known)
+    length = next((int(rule) for rule in rules if isinstance(rule, MaxLength)), None)
+    return Column(name, kind, length=length, null=null)
