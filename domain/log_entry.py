@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 from pydantic_core import SchemaValidator, core_schema, from_json, to_json
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType
+from temple_ledger.domain.catalogue import Catalogue, EventType
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.event import LONGEST_NAME, LONGEST_SOURCE, VERSION_KEY, Event
 from temple_ledger.domain.instant import format_instant, in_utc, parse_instant
@@ -49,7 +49,7 @@ class LogEntry(NamedTuple):
     source: str
 
 
-def entry_of_line(line: str | bytes, catalogue: Catalogue = CATALOGUE) -> LogEntry:
+def entry_of_line(line: str | bytes, catalogue: Catalogue) -> LogEntry:
     """Raises InvalidEvent with a reason that reads well after the number of the line."""
     try:
         value = from_json(line, allow_inf_nan=False)
@@ -60,7 +60,7 @@ def entry_of_line(line: str | bytes, catalogue: Catalogue = CATALOGUE) -> LogEnt
     return entry_of(value, catalogue)
 
 
-def entry_of(columns: Mapping[str, Any], catalogue: Catalogue = CATALOGUE) -> LogEntry:
+def entry_of(columns: Mapping[str, Any], catalogue: Catalogue) -> LogEntry:
     """The entry with these column values, as JSON gives them. Raises InvalidEvent."""
     if not columns.keys() <= _READ:
         unread = sorted(columns.keys() - _READ - _OURS_TO_SAY)
@@ -101,7 +101,7 @@ def entry_of_event(
     *,
     event_id: UUID,
     notes: Mapping[str, Any] | None = None,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> LogEntry:
     """The row that stores *event*; *notes* are further keys of its metadata, which no fold reads.
 

@@ -21,15 +21,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 
 FILE: Final = "temple.toml"
 PREFIX: Final = "TEMPLE_"
-
-
-class SettingsInvalid(LedgerError):
-    pass
 
 
 class SourceSettings(BaseSettings):

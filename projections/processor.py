@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, Protocol
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import (
@@ -98,7 +98,7 @@ def processor_of(
     projection: Projection,
     transaction: OpenTransaction,
     *,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
     members_kept: int = 50_000,
 ) -> Processor:
     """*members_kept*: how many members are remembered between steps, to spare reading their rows again."""

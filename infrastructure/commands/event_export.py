@@ -14,6 +14,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.export import EVERY_POSITION, Selection, exported_lines
+from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
@@ -92,7 +93,7 @@ def _written(output: Path | None) -> Iterator[Callable[[str], object]]:
         return
     part = output.with_name(f"{output.name}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
+        with UnbufferedFile(part) as file:
             yield lambda lines: file.write(f"{lines}\n")
         part.replace(output)
     except BaseException:

@@ -12,12 +12,14 @@ from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.queries.attribution import actor_of, attributed_positions
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.events import LAST, EventFilter, following, newest, shown
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.terminal.event_filters import picked_of, picking
 from temple_ledger.infrastructure.terminal.event_rows import (
+    attribution_note,
     event_data,
     event_json,
     event_name,
@@ -67,8 +69,9 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
             found = newest(connection, picked, limit=limit)
         else:
             found = following(connection, picked, after=Position(after), limit=limit)
+        attributed = attributed_positions(connection, found)
     if found or as_json:
-        print_events(found, directory, as_json=as_json)
+        print_events(found, directory, attributed, as_json=as_json)
     else:
         session.say("no such event")
     if len(found) == limit and after is not None:
@@ -115,7 +118,8 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
 def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: Any) -> None:
     """The end of the log, a line for each event; with -f, new ones as they come.
 
-    It shows each event once and by position: one behind a transaction that is still open waits for it.
+    It shows each event once and by position: one behind a transaction that is still open waits for it. An event that
+    only says later who did something names the position of the first: "who did 4711".
     With --json, each line is an object of its own.
 
     \b
@@ -128,17 +132,17 @@ def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: 
         picked = picked_of(directory, **picks)
         if not follow:
             for event in newest(connection, picked, limit=lines):
-                click.echo(_line(event, directory, as_json))
+                click.echo(_line(connection, event, directory, as_json))
             return
         reader = GapReader(connection)
         start = _decided(connection, reader)
         for event in newest(connection, picked, upto=start, limit=lines):
-            click.echo(_line(event, directory, as_json))
+            click.echo(_line(connection, event, directory, as_json))
         with Wakeup(session.database) as wakeup:
             for event in _followed(connection, reader, wakeup, picked, start):
                 if event.event_type == "discord_role":
                     directory = read_directory(connection)
-                click.echo(_line(event, directory, as_json))
+                click.echo(_line(connection, event, directory, as_json))
 
 
 def _decided(connection: Connection, reader: GapReader) -> Position:
@@ -162,9 +166,11 @@ def _followed(
         wakeup.wait(BLOCKED_POLL_SECONDS if look.blocked_by else POLL_SECONDS)
 
 
-def _line(event: Recorded, directory: RoleDirectory, as_json: bool) -> str:
+def _line(connection: Connection, event: Recorded, directory: RoleDirectory, as_json: bool) -> str:
     if as_json:
         return event_json(event)
     when = "–" if event.occurred_at is None else f"{event.occurred_at:%Y-%m-%d %H:%M:%S}"
     target = target_label(event, directory) or ""
-    return f"{event.position:>8}  {when:<19}  {event_name(event):<27}  {event.user_id:<19}  {target}".rstrip()
+    note = attribution_note(event, attributed_positions(connection, [event]))
+    by = "" if note is None else f"  ({note}: {actor_of(event) or 'nobody named'})"
+    return f"{event.position:>8}  {when:<19}  {event_name(event):<27}  {event.user_id:<19}  {target}{by}".rstrip()

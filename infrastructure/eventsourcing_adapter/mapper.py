@@ -23,7 +23,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, ProgrammingError, StoredEvent
 from pydantic_core import from_json
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import EventMisdeclared, InvalidEvent, UndecodableEvent
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.instant import format_instant, parse_instant
@@ -62,7 +62,7 @@ class RowNotification(Notification):
 class EventMapper(Mapper[str]):
     """Between StoredEvent and the events of the catalogue; no cipher and no compressor, the log is plain."""
 
-    def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         super().__init__(transcoder=JSONTranscoder())
         self.catalogue = catalogue
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Container
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.log_entry import LogEntry, entry_of_line
 from temple_ledger.infrastructure.log.rejects import Reject
 
@@ -14,7 +14,7 @@ class Chunk:
     would have to visit.
     """
 
-    def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self.numbers: list[int] = []
         self.texts: list[bytes] = []
         self.rejects: list[Reject] = []

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO, Final
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -81,7 +81,7 @@ def import_lines(
     rejects: Path | None = None,
     progress: Callable[[Imported], None] | None = None,
     notifier: Notifier | None = None,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
     most_lines: int = MOST_LINES,
 ) -> Imported:
     """Appends each line that is an event and not there yet; positions keep the order of the lines.

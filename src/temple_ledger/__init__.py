@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         RoleRemoved,
         RoleRenamed,
     )
-    from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+    from temple_ledger.domain.log_entry import LogEntry
     from temple_ledger.domain.position import Position
     from temple_ledger.domain.recorded import Recorded
     from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.terminal.session import Session
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
+    from temple_ledger.projections.author import entry_of_event
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members
     from temple_ledger.projections.row import MaxLength, Row, projection
@@ -109,7 +110,7 @@ _HOMES: Final = {
         "RoleRemoved",
         "RoleRenamed",
     ),
-    "domain.log_entry": ("LogEntry", "entry_of_event"),
+    "domain.log_entry": ("LogEntry",),
     "domain.position": ("Position",),
     "domain.recorded": ("Recorded",),
     "infrastructure.database.connection": ("Database", "DatabaseRole"),
@@ -126,6 +127,7 @@ _HOMES: Final = {
     "infrastructure.terminal.session": ("Session",),
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
+    "projections.author": ("entry_of_event",),
     "projections.testing.histories": (
         "at",
         "changed_tier",

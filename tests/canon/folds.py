@@ -6,6 +6,7 @@ from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.log.reader import member_events
 from temple_ledger.projections.fold import Fold
@@ -13,7 +14,7 @@ from temple_ledger.projections.members import ROLES, STATUS, members
 from tests.slow_fold import ROLE_TABLE, STATUS_TABLE, slow_fold
 
 Connection = psycopg.Connection[Any]
-FOLD = Fold(members)
+FOLD = Fold(members, catalogue=CATALOGUE)
 EVERYTHING = Position(2**63 - 1)
 
 

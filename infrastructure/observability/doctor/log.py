@@ -10,14 +10,15 @@ from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, Schema
 from temple_ledger.infrastructure.database.connection import FORMER, Database, DatabaseRole, grant_sql
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.roles import ROLES, lacking_roles
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.safety import violations
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
 CHANGES: Final = (
-    ("update", "update webhook_audit_log set source = source where false"),
-    ("delete", "delete from webhook_audit_log where false"),
-    ("truncate", "truncate webhook_audit_log"),
+    ("update", "doctor_attempt_update"),
+    ("delete", "doctor_attempt_delete"),
+    ("truncate", "doctor_attempt_truncate"),
 )
 """None of them would change a row where it is not refused, since each is rolled back."""
 
@@ -64,11 +65,11 @@ def _refusals(database: Database, roles: Sequence[DatabaseRole]) -> Check:
     done, untried = [], []
     for role in roles:
         with database.connect(role, application="temple doctor") as connection:
-            connection.execute("select set_config('lock_timeout', %s, false)", (f"{BUSY_MS}ms",))
+            set_for_session(connection, "lock_timeout", f"{BUSY_MS}ms")
             for what, attempt in CHANGES:
                 try:
                     with connection.transaction(force_rollback=True):
-                        connection.execute(attempt)
+                        connection.execute(statement(attempt))
                     done.append(f"{role.value} may {what}")
                 except (psycopg.errors.InsufficientPrivilege, psycopg.errors.RestrictViolation):
                     continue

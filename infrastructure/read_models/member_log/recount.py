@@ -3,13 +3,11 @@
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.projections.batch import TallyBatch, count_batch
-from temple_ledger.projections.tables import Table
-from temple_ledger.projections.tally import Key, Tally
+from temple_ledger.projections.tally import Tally
 
 EVENTS_AT_A_TIME: Final = 20_000
 
@@ -32,11 +30,3 @@ def recount(
         total.counted += batch.counted
         after = page[-1].position
     return total
-
-
-def stored_counts(connection: psycopg.Connection[Any], table: Table) -> dict[Key, int]:
-    """A tally's table, by key."""
-    query = sql.SQL("select {} from {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), sql.Identifier(table.name)
-    )
-    return {tuple(key): number for *key, number in connection.execute(query, binary=True)}

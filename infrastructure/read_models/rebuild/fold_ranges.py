@@ -13,14 +13,15 @@ from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import Failure, TallyBatch, count_batch, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
 from temple_ledger.projections.member_projection import MemberProjection
@@ -32,7 +33,7 @@ MEMBERS_AT_A_TIME: Final = 5_000
 EVENTS_AT_A_TIME: Final = 50_000
 
 Progress = Callable[[int, int], None]
-"""Told how many members and events were folded since it was told last."""
+"""Called with how many members and events were folded since the last call."""
 
 
 @dataclass
@@ -80,10 +81,10 @@ def range_folder(
         database.connect(DatabaseRole.READ, application="temple replay") as reading,
         database.connect(DatabaseRole.PROJECT, application="temple replay") as writing,
     ):
-        reading.execute("set work_mem = '128MB'")
+        set_for_session(reading, "work_mem", "128MB")
         # what a crash would lose, it would lose with the shadow tables
-        writing.execute("set synchronous_commit = off")
-        skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
+        set_for_session(writing, "synchronous_commit", "off")
+        skipped = read_exceptions(reading, projection.name).skipped
         yield RangeFolder(reading, writing, projection, catalogue, upto, progress, claimed_by, skipped)
 
 

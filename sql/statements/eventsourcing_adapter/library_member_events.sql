@@ -1,9 +1,7 @@
 -- One member's rows by position, as far as they are visible now.
 select
     id,
-    case
-        when timestamp >= '0001-01-01 00:00:00+00' and timestamp < '10000-01-01 00:00:00+00' then timestamp
-    end as timestamp,
+    occurred_at as timestamp,
     event_type,
     user_id,
     action,
@@ -11,7 +9,7 @@ select
     metadata::text,
     source,
     event_id
-from webhook_audit_log
+from log_row
 where user_id = %(user_id)s
   and (%(after)s::bigint is null or id > %(after)s)
   and (%(upto)s::bigint is null or id <= %(upto)s)

@@ -19,5 +19,8 @@ from rows from (
         source text
     )
 ) with ordinality as given (event_id, timestamp, event_type, user_id, action, target, metadata, source, place)
-join webhook_audit_log as log on log.event_id = given.event_id
+cross join lateral (
+    select * from webhook_audit_log where webhook_audit_log.event_id = given.event_id
+    offset 0
+) as log
 order by given.place

@@ -2,9 +2,7 @@
 select
     id,
     event_id,
-    case
-        when timestamp >= '0001-01-01 00:00:00+00' and timestamp < '10000-01-01 00:00:00+00' then timestamp
-    end as timestamp,
+    occurred_at as timestamp,
     timestamp::text as timestamp_text,
     event_type,
     user_id,
@@ -14,7 +12,7 @@ select
     source,
     recorded_at,
     processed_at
-from webhook_audit_trail
+from log_row
 where id > %(after)s
   and id <= %(upto)s
   and (%(user_id)s::varchar is null or user_id = %(user_id)s)
