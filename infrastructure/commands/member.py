@@ -8,6 +8,7 @@ import click
 
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.commands.member_erasure import erase_
 from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
@@ -43,6 +44,9 @@ def command() -> None:
 
     ID is a Discord id, or patreon:ID for a patron without a Discord account.
     """
+
+
+command.add_command(erase_)
 
 
 @command.command("show")
