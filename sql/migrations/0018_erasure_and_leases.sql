@@ -1,5 +1,5 @@
--- Erasing a person: the one exception to the append-only log. Cost on a large table: none; the log gets a second trigger,
--- for which appends wait as long as its catalogue entry takes.
+-- Erasing a person: the one exception to the append-only log; and when a lease is over. Cost on a large table: none; the
+-- log gets a second trigger, for which appends wait as long as its catalogue entry takes.
 create table erasure (
     id uuid primary key default gen_random_uuid(),
     begun_at timestamptz not null default clock_timestamp(),
@@ -315,3 +315,11 @@ $$;
 revoke execute on function
     erase_from_log(uuid, bigint[]), erase_from_inbox(uuid, bigint, bigint), erase_from_table(uuid, text, text[])
     from public;
+
+-- Its time is over, or its end is further away than a lease lasts: the clock stepped back since. A second apart, two
+-- readings of the clock may be out of order.
+create function lease_is_over(lease projection_lease) returns boolean
+language sql volatile parallel safe as $$
+    select lease.expires_at <= clock_timestamp()
+        or lease.renewed_at > clock_timestamp() + interval '1 second'
+$$;
