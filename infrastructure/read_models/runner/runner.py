@@ -1,5 +1,6 @@
 """The projection runner: a loop of steps, for every projection that this runner leads."""
 
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ import structlog
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.abort import cut
+from temple_ledger.infrastructure.database.connecting import opened_unless
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.session_settings import set_for_session
@@ -33,6 +36,10 @@ MERGE_SECONDS: Final = 600.0
 MOST_BACKOFF_SECONDS: Final = 5.0
 REPORT_BLOCKED_SECONDS: Final = 5.0
 LOCK_MILLISECONDS: Final = 500
+LET_GO_SECONDS: Final = 3.0
+"""How long a runner that was asked to stop waits for the database."""
+
+LOOK_SECONDS: Final = 0.2
 
 log = structlog.get_logger("temple.runner")
 
@@ -129,6 +136,9 @@ class Runner:
         self._catalogue = catalogue
         self._lease = lease or Lease()
         self._connection: psycopg.Connection[Any] | None = None
+        self._wire: psycopg.Connection[Any] | None = None
+        """The connection, or what is about to be it; None where nobody may cut it."""
+        self._ended = threading.Event()
         self._reader: GapReader | None = None
         self._led: dict[str, _Leading] = {}
         self._paces: dict[str, BatchPace] = {}
@@ -141,7 +151,10 @@ class Runner:
         self._merge, self._report_blocked = _Due(MERGE_SECONDS), _Due(REPORT_BLOCKED_SECONDS)
 
     def stop(self) -> None:
-        """Finish the batch at hand, give the leases back, return. Safe in a signal handler."""
+        """Finish the batch at hand, give the leases back, return: within seconds, also where the database is silent.
+
+        Safe in a signal handler.
+        """
         self._stopping = True
 
     @property
@@ -155,9 +168,13 @@ class Runner:
         With *until_caught_up*, returns once every projection has folded what was in the log when we began; one that
         is paused, failed or in need of a replay is not waited for.
         """
+        self._ended.clear()
+        threading.Thread(target=self._cut_when_stuck, name="runner stop", daemon=True).start()
         try:
             with database_errors("the runner begins"):
                 self._open()
+                if self._stopping:
+                    return
                 if until_caught_up:
                     self._target = self._head()
             # what is remembered of members is no garbage: looking for some was a third of a runner's time
@@ -165,6 +182,21 @@ class Runner:
                 self._loop()
         finally:
             self._close()
+            self._ended.set()
+
+    def _cut_when_stuck(self) -> None:
+        """In a thread of its own: a network that swallows everything would let a runner that should stop wait for good.
+
+        What its transaction did is void then, as after a kill.
+        """
+        while not (self._stopping or self._ended.wait(LOOK_SECONDS)):
+            pass
+        self._ended.wait(LET_GO_SECONDS)
+        while not self._ended.is_set():
+            connection = self._wire
+            if connection is not None:
+                cut(connection)
+            self._ended.wait(LOOK_SECONDS)
 
     def _loop(self) -> None:
         failures, quick_until = 0, 0.0
@@ -329,7 +361,8 @@ class Runner:
         self._watcher.recovering(state)
         log.warning("database error, trying again", sqlstate=state, pause_seconds=round(pause, 2), attempt=failures)
         self._drop()
-        self._wake.wait(pause)
+        if not self._stopping:
+            self._wake.wait(pause)
 
     def _session(self) -> psycopg.Connection[Any]:
         if self._connection is None:
@@ -340,7 +373,12 @@ class Runner:
         if self._connection is not None and not self._connection.closed:
             return
         self._drop()
-        connection = self._database.connect(DatabaseRole.PROJECT, application="temple run")
+        connection = opened_unless(
+            lambda: self._stopping, lambda: self._database.connect(DatabaseRole.PROJECT, application="temple run")
+        )
+        if connection is None:
+            raise DatabaseUnavailable("the runner was stopped before the database answered")
+        self._wire = connection
         try:
             require_current(connection)
             require_safe_log(connection)
@@ -356,6 +394,7 @@ class Runner:
     def _drop(self) -> None:
         self._led.clear()
         self._reader = None
+        self._wire = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
