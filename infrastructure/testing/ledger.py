@@ -50,6 +50,7 @@ class LedgerScenario:
     """A ledger of one test. `batch` is how many events are folded together at most.
 
     *catalogue*: by default the events that are built in or installed, and those that the projections have rules for.
+    *migrated*: the database has the tables of *projections* already.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class LedgerScenario:
         projections: Sequence[Projection] = (members, activity),
         batch: int = 1_000,
         catalogue: Catalogue | None = None,
+        migrated: bool = False,
     ) -> None:
         self.database = database
         self.projections = projections
@@ -66,7 +68,7 @@ class LedgerScenario:
         self.catalogue = (catalogue or installed_catalogue()).with_models(_models(projections))
         self._before_when: Position | None = None
         self._parked: set[tuple[str, Position]] = set()
-        if any(each not in (members, activity) for each in projections):
+        if not migrated and any(each not in (members, activity) for each in projections):
             bring_up_to_date(database, projections)
 
     def given(self, *events: Event | LogEntry) -> Sequence[Position]:

@@ -27,7 +27,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
 from temple_ledger.infrastructure.ingestion.inbox.store import store
-from tests.copies import Copies
+from temple_ledger.infrastructure.testing.copies import Copies
 from tests.deploy.documented import ROOT, Shown, documents, shown_in
 from tests.queries.builders import altered, unfoldable
 

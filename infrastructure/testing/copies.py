@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from types import TracebackType
 from typing import Final, Self
@@ -10,9 +10,23 @@ from typing import Final, Self
 import psycopg
 from psycopg import sql
 
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.projections.processor import Projection
+
+TEMPLATE: Final = "temple_template"
 AHEAD: Final = 3
 WORKERS: Final = 2
 MOST_SECONDS: Final = 60.0
+
+
+def make_template(server: EmbeddedServer, projections: Iterable[Projection]) -> str:
+    """The name of a new, migrated database with the tables of these projections."""
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        admin.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
+    bring_up_to_date(Database(server.dsn(TEMPLATE)), projections)
+    return TEMPLATE
 
 
 class Copies:
