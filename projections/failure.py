@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.batch import count_batch
 from temple_ledger.projections.fold import Fold, Folded, Unfoldable, in_fold_order
 from temple_ledger.projections.frames import Frame, author_frames, origin_of, with_source
+from temple_ledger.projections.tally import Tally
 
 
 class FoldFailure(NamedTuple):
@@ -34,6 +36,18 @@ def failure_of(fold: Fold[Any], known: Sequence[Recorded], done: Folded[Any]) ->
     recorded = next(each for each in known if each.position == done.parked_at)
     upto = [each for each in known if each.position <= recorded.position]
     return FoldFailure(recorded, done.error or "unknown", _error_of(fold, upto))
+
+
+def failure_of_tally(tally: Tally, recorded: Recorded) -> FoldFailure | None:
+    """None for an event that can be counted."""
+    failures = count_batch(tally, [recorded], frozenset()).failures
+    if not failures:
+        return None
+    try:
+        tally.count(recorded)
+    except Exception as error:  # noqa: BLE001 - an author's code: it is what is looked for
+        return FoldFailure(recorded, f"{type(error).__name__}: {error}", error)
+    return FoldFailure(recorded, failures[0].error, None)
 
 
 def _error_of(fold: Fold[Any], events: Sequence[Recorded]) -> BaseException | None:

@@ -64,7 +64,7 @@ def role_history(
     found = [
         change
         for then in members_then(connection, _candidates(connection, role, moment), moment, catalogue)
-        for change in _changes(fold, then.user_id, role, then.folded_events)
+        for change in _changes(fold, then.user_id, role, then.then.folded_events)
     ]
     return sorted(found, key=lambda change: (change.event.occurred_at, change.event.position))
 

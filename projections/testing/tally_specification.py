@@ -12,7 +12,7 @@ from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import TallyBatch, count_batch
-from temple_ledger.projections.failure import FoldFailure
+from temple_ledger.projections.failure import FoldFailure, failure_of_tally
 from temple_ledger.projections.registry import catalogue as installed_catalogue
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.testing.comparison import at_fault, require_rows
@@ -65,7 +65,8 @@ class TallySpecification:
         counted = count_batch(self._tally, self.log, frozenset())
         for each in counted.failures:
             if each.position not in self._parked:
-                failure = self._failure(self.log[each.position - 1], each.error)
+                recorded = self.log[each.position - 1]
+                failure = failure_of_tally(self._tally, recorded) or FoldFailure(recorded, each.error, None)
                 raise at_fault(f"{self._tally.name} is at fault:", failure) from failure.error
         again = count_batch(self._tally, reversed(self.log), frozenset())
         if again.increments != counted.increments:
@@ -74,13 +75,6 @@ class TallySpecification:
                 f"{counted.increments!r}: it looks at something that is not in the event"
             )
         return counted
-
-    def _failure(self, recorded: Recorded, reason: str) -> FoldFailure:
-        try:
-            self._tally.count(recorded)
-        except Exception as error:  # noqa: BLE001 - an author's code: it is what is looked for
-            return FoldFailure(recorded, f"{type(error).__name__}: {error}", error)
-        return FoldFailure(recorded, reason, None)
 
 
 def _rows(counts: Mapping[Key, int]) -> list[tuple[object, ...]]:

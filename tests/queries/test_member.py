@@ -99,10 +99,10 @@ def test_a_member_with_an_event_that_does_not_fold_is_as_before_it(ledger: Ledge
     ledger.when(role_added("ada", "Oracle", at(3)))
     with snapshot(ledger.database) as connection:
         (found,) = members_then(connection, ["ada"], AsOf(at(9)))
-    assert found.parked_at == position
+    assert found.then.parked_at == position
     assert found.member is not None
     assert found.member.roles == ()
-    assert [event.action for event in found.folded_events] == ["joined"]
+    assert [event.action for event in found.then.folded_events] == ["joined"]
 
 
 def test_the_history_of_a_member_is_by_when_it_happened(ledger: LedgerScenario) -> None:
