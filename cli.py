@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.terminal.errors import ending_of
-from temple_ledger.infrastructure.terminal.lazy import LazyGroup, Verb
+from temple_ledger.infrastructure.terminal.lazy import AddedVerbs, LazyGroup, Verb
 
 if TYPE_CHECKING:
     from temple_ledger.infrastructure.settings import Settings
+
+SOURCES: Final = "Sources"
+"""The section of the verbs that sources bring."""
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -33,36 +37,39 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "status": _verb("status", "How the ledger is, on one screen, and what to type about it."),
         "doctor": _verb("doctor", "Check machine, database and ledger, one by one."),
     },
-    "What happened": {
+    "Events, members and roles": {
         "events": _verb("events", "Import, export, append, list, show and follow events."),
         "member": _verb("member", "What a member is now or was then, and which events made it so."),
         "role": _verb("role", "Who holds a role now or held it then, and who granted it."),
-        "drift": _verb("mismatches", "Who pays without the role, and who holds the role without paying."),
     },
-    "What follows from it": {
+    "Projections": {
         "run": _verb("run", "Fold new events into the tables, as they come."),
         "replay": _verb("replay", "Fold everything again, and put the result in place."),
         "verify": _verb("verify", "Compare the tables with the fold of the log."),
-        "repair": _verb("repair", "Put right just the members that drifted."),
-        "reconcile": _verb("reconcile", "Verify, write down, tell, repair when it is little: for cron."),
+        "repair": _verb("repair", "Repair just the members that drifted."),
+        "reconcile": _verb("reconcile", "Verify, log and push the result, repair what is little: for cron."),
         "projection": _verb("projection", "List, show, pause, resume projections, or wait for one."),
         "trigger": _verb("trigger", "Keep the two tables by a trigger of the database, in place of the runner."),
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
-    "What senders tell us": {
-        "receive": _verb("receive", "Take Patreon's webhooks in, keep and translate them."),
-        "discord": _verb("discord", "Listen to the gateway, read the audit log back, compare with a snapshot."),
-        "patreon": _verb("patreon", "Ask Patreon itself: snapshot, webhooks."),
-        "inbox": _verb("inbox", "What senders told us: list, show, retry, prune."),
+    SOURCES: {
+        "receive": _verb("receive", "Take webhooks in, store and translate them."),
+        "inbox": _verb("inbox", "What senders sent: list, show, retry, prune."),
     },
-    "The house": {
+    "Administration": {
         "db": _verb("db", "The database: migrate, status, url, shell, start, stop."),
         "monitoring": _verb("monitoring", "Alerts, dashboards, units and runbooks: write them out."),
         "config": _verb("config", "Which settings there are, and where each comes from."),
         "demo": _verb("demo", "Write the history of a community that never was, as JSON lines."),
     },
 }
+
+
+def _added() -> AddedVerbs:
+    from temple_ledger.infrastructure.processes.source_verbs import source_verbs
+
+    return source_verbs()
 
 
 class Temple(LazyGroup):
@@ -96,6 +103,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     name="temple",
     cls=Temple,
     sections=SECTIONS,
+    added=_added,
+    added_to=SOURCES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 a check "
     "found a problem, 4 database or service unreachable, 5 refused, 130 interrupted.",
@@ -129,16 +138,18 @@ def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_
 def _settings(flags: Mapping[str, Any]) -> "Settings":
     """Loaded by the first command that needs them, and not for --help. From then on there are logs."""
     from temple_ledger.infrastructure.observability.logging import log_to_stderr
-    from temple_ledger.infrastructure.settings import SettingsInvalid, load_settings
+    from temple_ledger.infrastructure.processes.sources import installed_sources
+    from temple_ledger.infrastructure.settings import check_settings, load_settings
 
+    installed = installed_sources()
     try:
         settings = load_settings(flags)
+        check_settings(settings, installed.models(), other_prefixes=[f"{each.source}_" for each in installed.failed])
     except SettingsInvalid as error:
         raise click.UsageError(str(error), click.get_current_context().find_root()) from error
     log_to_stderr(settings.log_level)
-    if settings.operator is not None:
-        # the operations journal asks the environment
-        os.environ["TEMPLE_OPERATOR"] = settings.operator
+    for failed in installed.failed:
+        click.echo(f"temple: {failed}; everything else goes on", err=True)
     return settings
 
 

@@ -1,41 +1,37 @@
 """Configuration: a flag, then TEMPLE_* in the environment, a secret file, temple.toml, and the default.
 
 A secret file is named like the variable, in any case, in $CREDENTIALS_DIRECTORY (systemd) or /run/secrets;
-temple.toml is that of the current directory.
+temple.toml is that of the current directory. `Settings` are the core's own; each source declares a model of its
+own, and `settings.of(ThatModel)` is its values.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
-from temple_ledger.infrastructure.sources.patreon.tier_roles import listed, tier_roles_of
-from temple_ledger.infrastructure.sources.patreon.webhook_secrets import Campaigns, campaigns_of
 
 FILE: Final = "temple.toml"
 PREFIX: Final = "TEMPLE_"
 
 
-class SettingsInvalid(LedgerError):
-    pass
-
-
-class Settings(BaseSettings):
-    """Every setting, with its default and what it does."""
+class SourceSettings(BaseSettings):
+    """What a source may be set to: derive from it. A field `shop_secret` is TEMPLE_SHOP_SECRET, or a secret file of
+    that name, or `shop_secret` in temple.toml; begin its name with the source's. Blank means not set, for a field
+    whose default is None."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -45,6 +41,33 @@ class Settings(BaseSettings):
         toml_file=FILE,
         hide_input_in_errors=True,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _none_if_blank(cls, value: object, info: ValidationInfo) -> object:
+        """So that `--database-url ''` asks for the embedded database, whatever else says otherwise."""
+        blank = isinstance(value, str) and not value.strip()
+        return None if blank and cls.model_fields[str(info.field_name)].default is None else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, _secret_files(settings_cls), _OwnOfToml(settings_cls))
+
+
+Model = TypeVar("Model", bound=SourceSettings)
+
+
+class Settings(SourceSettings):
+    """Every setting of the core, with its default and what it does."""
+
+    _of_sources: dict[type[SourceSettings], Any] = PrivateAttr(default_factory=dict)
 
     home: Path = Field(
         default_factory=lambda: default_state_dir(os.environ),
@@ -85,33 +108,6 @@ class Settings(BaseSettings):
         default="127.0.0.1,::1",
         description="the proxies whose X-Forwarded-For is believed, separated by commas; * believes everybody",
     )
-    patreon_secrets: Annotated[Campaigns, NoDecode, BeforeValidator(campaigns_of)] = Field(
-        default_factory=dict,
-        description="the secrets of Patreon's webhooks: one secret, or an object of campaigns and their secrets",
-    )
-    discord_token: SecretStr | None = Field(default=None, description="the token of the Discord bot")
-    discord_guild: str | None = Field(
-        default=None, pattern=r"^\d{1,20}$", description="the guild of this ledger; by default the only one of the bot"
-    )
-    discord_api_url: str | None = Field(default=None, description="another place than Discord's REST API, for tests")
-    discord_gateway_url: str | None = Field(default=None, description="another place than Discord's gateway, for tests")
-    patreon_token: SecretStr | None = Field(
-        default=None, description="the creator's access token, to read from Patreon"
-    )
-    patreon_refresh_token: SecretStr | None = Field(
-        default=None, description="its refresh token; the pairs that follow are kept in the database"
-    )
-    patreon_client_id: str | None = Field(default=None, description="of the client that the tokens belong to")
-    patreon_client_secret: SecretStr | None = Field(default=None, description="to refresh them")
-    patreon_campaign_ids: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
-        default=(), description="the campaigns to read, separated by commas; by default all of the token"
-    )
-    patreon_api_url: str = Field(default="https://www.patreon.com", description="where Patreon is")
-    tier_roles: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(tier_roles_of)] = Field(
-        default_factory=dict,
-        description="the roles of each paid tier, ids or titles to ids or names, for temple drift; "
-        "by default those that Patreon says",
-    )
     inbox_keep_days: int = Field(
         default=90, ge=1, description="translated deliveries are kept for so many days; others for good"
     )
@@ -124,63 +120,77 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no home directory to put in the place of ~") from None
 
-    @field_validator(
-        "database_url",
-        "metrics_token",
-        "operator",
-        "pushgateway",
-        "patreon_token",
-        "patreon_refresh_token",
-        "patreon_client_id",
-        "patreon_client_secret",
-        "discord_token",
-        "discord_guild",
-        "discord_api_url",
-        "discord_gateway_url",
-        mode="before",
-    )
-    @classmethod
-    def _nothing_if_empty(cls, value: object) -> object:
-        """So that `--database-url ''` asks for the embedded database, whatever else says otherwise."""
-        return None if isinstance(value, str) and not value.strip() else value
+    def of(self, model: type[Model]) -> Model:
+        """The settings of a source, by its model. Raises SettingsInvalid."""
+        if model not in self._of_sources:
+            self._of_sources[model] = _load(model, {})
+        found: Model = self._of_sources[model]
+        return found
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (
-            init_settings,
-            env_settings,
-            _secret_files(settings_cls),
-            TomlConfigSettingsSource(settings_cls),
-        )
+
+class _OwnOfToml(TomlConfigSettingsSource):
+    """What temple.toml has of one model; `check_names` sees to what belongs to none."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if name in self.settings_cls.model_fields}
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where the value of a setting comes from, in words."""
+class Setting:
+    """`place`: where its value comes from, in words."""
 
     name: str
+    value: object
     place: str
+    meaning: str | None
 
 
 def load_settings(flags: Mapping[str, Any]) -> Settings:
-    """Raises SettingsInvalid, with the name of the setting; never with its value."""
+    """Those of the core; those of a source are loaded by `of`.
+
+    Raises SettingsInvalid, with the name of the setting; never with its value.
+    """
+    return _load(Settings, {name: value for name, value in flags.items() if value is not None})
+
+
+def check_settings(
+    settings: Settings, models: Iterable[type[SourceSettings]], *, other_prefixes: Sequence[str] = ()
+) -> None:
+    """Refuses a value that the installed sources cannot take, and a name in temple.toml that nobody has.
+
+    *other_prefixes* begin names that somebody may have: a source that could not be loaded. Raises SettingsInvalid.
+    """
+    known = list(setting_names(models))
+    for name in _toml():
+        if name not in known and not name.startswith(tuple(other_prefixes)):
+            raise SettingsInvalid(f"{FILE} has a setting {name!r}; there are {', '.join(known)}")
+    for model in models:
+        settings.of(model)
+
+
+def setting_names(models: Iterable[type[SourceSettings]]) -> Iterator[str]:
+    """Of the core and of the given models."""
+    every: list[type[SourceSettings]] = [Settings, *models]
+    for model in every:
+        yield from model.model_fields
+
+
+def list_settings(
+    settings: Settings, models: Iterable[type[SourceSettings]], flags: Mapping[str, Any]
+) -> Iterator[Setting]:
+    loaded: list[SourceSettings] = [settings, *map(settings.of, models)]
+    for each in loaded:
+        for name, field in type(each).model_fields.items():
+            yield Setting(name, getattr(each, name), _origin(type(each), name, flags), field.description)
+
+
+def _load(model: type[Model], given: Mapping[str, Any]) -> Model:
     try:
-        return Settings(**_given(flags))
+        return model(**given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise SettingsInvalid(
-                f"{FILE} has a setting {name!r}; there are {', '.join(Settings.model_fields)}"
-            ) from None
-        place = _origin(str(first["loc"][0]), flags)
+        place = _origin(model, str(first["loc"][0]), given) if first["loc"] else FILE
         raise SettingsInvalid(f"setting {name} ({place}): {first['msg']}") from None
     except TOMLDecodeError as error:
         raise SettingsInvalid(f"{FILE} is not TOML: {error}") from None
@@ -188,13 +198,6 @@ def load_settings(flags: Mapping[str, Any]) -> Settings:
         raise SettingsInvalid(f"{error.filename or FILE} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SettingsInvalid(f"{FILE}, or a secret file, is not UTF-8") from None
-
-
-def origins(flags: Mapping[str, Any]) -> Iterator[Origin]:
-    """Of every setting. Raises what `load_settings` raises."""
-    load_settings(flags)
-    for name in Settings.model_fields:
-        yield Origin(name, _origin(name, flags))
 
 
 def secret_file(name: str) -> Path | None:
@@ -207,21 +210,21 @@ def secret_file(name: str) -> Path | None:
     return None
 
 
-def _origin(name: str, flags: Mapping[str, Any]) -> str:
-    if name in _given(flags):
+def _origin(model: type[SourceSettings], name: str, flags: Mapping[str, Any]) -> str:
+    if flags.get(name) is not None:
         return f"flag --{name.replace('_', '-')}"
     if os.environ.get(f"{PREFIX}{name}".upper()):
         return f"environment, {PREFIX}{name.upper()}"
     file = secret_file(name)
     if file is not None:
         return f"secret file {file}"
-    if name in TomlConfigSettingsSource(Settings)():
+    if name in _OwnOfToml(model)():
         return str(Path(FILE).absolute())
     return "default"
 
 
-def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in flags.items() if value is not None}
+def _toml() -> Mapping[str, Any]:
+    return TomlConfigSettingsSource(Settings)()
 
 
 def _secret_files(settings_cls: type[BaseSettings]) -> SecretsSettingsSource:

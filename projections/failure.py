@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.position import NO_POSITIONS
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import count_batch
 from temple_ledger.projections.fold import Fold, Folded, Unfoldable, in_fold_order
@@ -40,7 +41,7 @@ def failure_of(fold: Fold[Any], known: Sequence[Recorded], done: Folded[Any]) ->
 
 def failure_of_tally(tally: Tally, recorded: Recorded) -> FoldFailure | None:
     """None for an event that can be counted."""
-    failures = count_batch(tally, [recorded], frozenset()).failures
+    failures = count_batch(tally, [recorded], NO_POSITIONS).failures
     if not failures:
         return None
     try:

@@ -6,6 +6,7 @@ import pytest
 
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.copies import Copies
+from tests.tools import require
 
 
 class _OneImportName:
@@ -19,6 +20,11 @@ class _OneImportName:
 
 
 sys.meta_path.insert(0, _OneImportName())
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        require(*mark.args)
 
 
 @pytest.fixture(scope="session")

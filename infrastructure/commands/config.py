@@ -5,7 +5,8 @@ from typing import Any
 import click
 from pydantic import SecretStr
 
-from temple_ledger.infrastructure.settings import Settings, origins
+from temple_ledger.infrastructure.processes.sources import installed_sources
+from temple_ledger.infrastructure.settings import list_settings
 from temple_ledger.infrastructure.terminal.dsn import HIDDEN, shown
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_rows
 
@@ -27,15 +28,9 @@ def show(session: Session, as_json: bool) -> None:
     \b
     Example: temple --log-level debug config show
     """
-    settings = session.settings
     rows = [
-        {
-            "name": each.name,
-            "value": _shown(each.name, getattr(settings, each.name)),
-            "from": each.place,
-            "meaning": Settings.model_fields[each.name].description,
-        }
-        for each in origins(session.flags)
+        {"name": each.name, "value": _shown(each.name, each.value), "from": each.place, "meaning": each.meaning}
+        for each in list_settings(session.settings, installed_sources().models(), session.flags)
     ]
     print_rows(rows, ("name", "value", "from"), as_json=as_json)
 

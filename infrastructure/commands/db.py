@@ -11,6 +11,7 @@ from temple_ledger.domain.errors import LedgerError, Refused
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.terminal.dsn import psql_environment, shown
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
@@ -63,10 +64,9 @@ def database_status(session: Session) -> dict[str, Any]:
         if not server.running():
             return {**where, "state": "stopped"}
     with session.database.connect(DatabaseRole.LOGIN, application="temple status") as connection:
-        row = connection.execute(
-            "select current_setting('server_version'), pg_database_size(current_database())"
-        ).fetchone()
-        version, size = row or ("unknown", 0)
+        version = connection.info.parameter_status("server_version")
+        row = connection.execute(statement("database_size")).fetchone()
+        size = row[0] if row else 0
         done = applied(connection)
         waiting = list(pending(connection))
     return {

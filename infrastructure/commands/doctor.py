@@ -10,10 +10,11 @@ import click
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.observability.doctor import log, machine, server
-from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail
+from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
 from temple_ledger.infrastructure.observability.doctor.verifying import check_verifying
-from temple_ledger.infrastructure.settings import FILE, Settings, secret_file
+from temple_ledger.infrastructure.processes.sources import installed_sources
+from temple_ledger.infrastructure.settings import FILE, secret_file, setting_names
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 
@@ -54,6 +55,7 @@ def _findings(session: Session) -> Iterator[Check]:
     yield machine.check_state_dir(settings.home)
     yield from machine.check_space([settings.home, *([server_.data_dir] if server_ else [])])
     yield machine.check_secrets(_secret_files())
+    yield _check_sources()
     if server_ is not None and not server_.data_dir.exists():
         yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or temple db migrate")
         return
@@ -80,9 +82,17 @@ def _of_database(database: Database) -> Iterator[Check]:
         yield from check_verifying(database)
 
 
+def _check_sources() -> Check:
+    """Those that are installed, and what keeps one from being loaded."""
+    found = installed_sources()
+    if found.failed:
+        return fail("sources", "; ".join(map(str, found.failed)), "mend or remove the package that brings it")
+    return ok("sources", ", ".join(each.name for each in found.sources))
+
+
 def _secret_files() -> list[Path]:
     """Those in use; temple.toml may hold a password too."""
-    files = [secret_file(name) for name in Settings.model_fields]
+    files = [secret_file(name) for name in setting_names(installed_sources().models())]
     return [file for file in (*files, Path(FILE).absolute()) if file is not None and file.exists()]
 
 

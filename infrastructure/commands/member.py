@@ -12,13 +12,12 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import (
     MemberOverview,
     list_members,
-    member_of,
+    member_then,
     require_member,
     stored_members,
     waiting_events,
 )
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory, require_role
-from temple_ledger.infrastructure.queries.rows_then import rows_of_member_then
 from temple_ledger.infrastructure.terminal.event_rows import event_row
 from temple_ledger.infrastructure.terminal.member_rows import (
     by_moment,
@@ -69,8 +68,8 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
             member = stored_members(connection, [user_id]).get(user_id)
             print_waiting(session, connection, members.name, user_id)
         else:
-            then = rows_of_member_then(connection, members, user_id, moment, catalogue())
-            member = member_of(user_id, then.rows)
+            then = member_then(connection, user_id, moment, catalogue())
+            member = then.member
             print_parked(session, then)
     if as_json:
         print_json(None if member is None else member.as_data())
@@ -87,7 +86,10 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
 @as_json
 @click.pass_obj
 def history(session: Session, user_id: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
-    """Every event of a member, by when it happened.
+    """Everything that happened to a member, by when it happened.
+
+    Who did it may be known later than what was done: the log then has the event again, and here it stands once, with
+    the actor. With --json, `attribution` is that later event.
 
     \b
     Example:
@@ -115,11 +117,11 @@ def explain(session: Session, user_id: str, as_of: datetime | None, known_at: da
     with snapshot(session.database) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
-        then = rows_of_member_then(connection, members, user_id, moment, catalogue())
+        then = member_then(connection, user_id, moment, catalogue())
         stored = stored_members(connection, [user_id]).get(user_id)
         waiting = waiting_events(connection, user_id)
     print_parked(session, then)
-    if moment.is_now and not waiting and stored != member_of(user_id, then.rows):
+    if moment.is_now and not waiting and stored != then.member:
         session.say(f"the stored rows of {user_id} are other than the log says; run: temple verify --full")
     found = causes(Fold(members, catalogue()), then.folded_events)
     if as_json:

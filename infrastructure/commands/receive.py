@@ -13,11 +13,12 @@ from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
-from temple_ledger.infrastructure.processes.foreground import Stop, Watchdog, stopped_by_signals, tell_service_manager
-from temple_ledger.infrastructure.processes.running import announce_running
-from temple_ledger.infrastructure.processes.webhook_receiver import paths, receiving
+from temple_ledger.infrastructure.processes.webhook_receiver import receiving, required_endpoints
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.running import announce_running
+from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 
 POLL_SECONDS = 0.2
 
@@ -36,12 +37,12 @@ POLL_SECONDS = 0.2
 )
 @click.pass_obj
 def command(session: Session, host: str | None, port: int | None, metrics_port: int | None) -> int:
-    """Take Patreon's webhooks in, keep them in the inbox, and translate them into events.
+    """Take in the webhooks of all sources that have a secret, store them, and translate them into events.
 
-    Each campaign has a path of its own, /hooks/patreon/NAME, and secrets of its own in TEMPLE_PATREON_SECRETS:
-    one secret of a campaign that is then called main, or {"NAME": ["SECRET", ...], ...}. A delivery is answered
-    with 200 once it is committed; while the database is away, with 503, and the sender comes again.
-    /healthz says that this process is alive, /readyz that it would keep what comes.
+    Each has paths of its own, /hooks/SOURCE/NAME. For Patreon, NAME is a campaign, with secrets of its own in
+    TEMPLE_PATREON_SECRETS: one secret of a campaign that is then called main, or {"NAME": ["SECRET", ...], ...}.
+    A delivery is answered with 200 once it is committed; while the database is away, with 503, and the sender
+    comes again. /healthz says that this process is alive, /readyz that it would store what comes.
 
     TLS is for a proxy in front of it, which must pass bodies on as they are.
     Ctrl-C or SIGTERM lets it answer what has begun, and end.
@@ -54,20 +55,20 @@ def command(session: Session, host: str | None, port: int | None, metrics_port: 
     Exit codes: 0 stopped; 1 it cannot listen there, or ended by itself; 4 no database; 5 there is no secret,
     or the database does not fit this version.
     """
-    where = paths(session.settings)
+    doors = required_endpoints(session)
     with stopped_by_signals() as stop:
         _check(session)
         with (
             announce_running(session.settings.home, "receive"),
             _measured(session, metrics_port) as registry,
-            receiving(session, host=host, port=port, registry=registry) as server,
+            receiving(session, doors, host=host, port=port, registry=registry) as server,
         ):
-            for path in where:
-                click.echo(f"listening on {server.url}{path}")
+            for door in doors:
+                click.echo(f"listening on {server.url}{door.path}")
             session.say(f"keeping what comes in {session.database.name}; Ctrl-C ends it")
-            tell_service_manager("READY=1")
+            notify_service_manager("READY=1")
             alive = _wait(stop, server)
-            tell_service_manager("STOPPING=1")
+            notify_service_manager("STOPPING=1")
     if not alive:
         session.say("the server ended by itself")
         return ExitCode.FAILED

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import click
 
-from temple_ledger.infrastructure.processes.foreground import Folded, fold, stopped_by_signals, tell_service_manager
+from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring, metrics_port
-from temple_ledger.infrastructure.processes.running import announce_running
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.running import announce_running
+from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import installed, named
@@ -47,9 +49,9 @@ def command(session: Session, projections: tuple[str, ...], until_caught_up: boo
         with announce_running(session.settings.home, "run"), measuring(session, wanted, metrics_port) as measured:
             if not until_caught_up:
                 session.say(f"folding {listed([each.name for each in wanted])} in {database.name}; Ctrl-C ends it")
-                tell_service_manager("READY=1")
+                notify_service_manager("READY=1")
             folded = fold(session, wanted, stop, until_caught_up=until_caught_up, measured=measured)
-            tell_service_manager("STOPPING=1")
+            notify_service_manager("STOPPING=1")
     if not until_caught_up:
         session.say(f"ended after the batch at hand; {plural(folded.total, 'event')} folded")
         return ExitCode.OK
@@ -73,7 +75,7 @@ def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> 
         session.say(f"{plural(parked, 'event')} could not be folded and parked; see: temple failures list")
     for each in statuses:
         if each.state == "trigger":
-            session.say(f"{each.name} is kept by the trigger, with each append; see: temple trigger status")
+            session.say(f"{each.name} is maintained by the trigger, with each append; see: temple trigger status")
     standing = [each for each in statuses if each not in done and each.state != "trigger"]
     for each in standing:
         reason = f": {each.reason}" if each.reason else ""

@@ -1,6 +1,6 @@
 """`temple status`: how the ledger is, on one screen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from threading import Event
@@ -9,14 +9,18 @@ from typing import Any, Final
 import click
 
 from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.commands.db import database_status
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
-from temple_ledger.infrastructure.processes.running import running_processes
+from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
+from temple_ledger.infrastructure.processes.source_health import health_of_sources
+from temple_ledger.infrastructure.processes.sources import Installed, installed_sources
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
-from temple_ledger.infrastructure.sources.patreon.health import PatreonHealth, patreon_health
+from temple_ledger.infrastructure.sources.source import Health, Trouble
+from temple_ledger.infrastructure.terminal.running import running_processes
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import installed
@@ -25,16 +29,6 @@ STATUSES: Final = ("active", "inactive", "departed")
 PATRONS: Final = "patrons"
 TRANSLATED_SECONDS: Final = 60.0
 """A delivery that waits for longer than this waits for nobody."""
-LISTENERS: Final = {"patreon": "temple receive", "discord": "temple discord listen"}
-"""What translates a source."""
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What is not as it should be, and the command to type about it."""
-
-    what: str
-    next: str
 
 
 @dataclass(frozen=True)
@@ -48,10 +42,11 @@ class LedgerStatus:
     members: dict[str, int]
     patrons: int
     parked: int
+    future: PositionSet
     projections: Sequence[ProjectionStatus]
     prepared: Sequence[tuple[str, float]]
     sources: Sequence[SourceHealth]
-    patreon: PatreonHealth
+    health: Mapping[str, Health]
     verified: Sequence[StoredVerification]
 
 
@@ -91,11 +86,11 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
     if not watch:
         show(_look(session))
         return
-    from temple_ledger.infrastructure.processes.foreground import stopped_by_signals
+    from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 
     ended = Event()
     with stopped_by_signals() as stop:
-        stop.tells(ended.set)
+        stop.calls(ended.set)
         while not ended.is_set():
             screen = _look_whatever_comes(session)
             if not as_json:
@@ -117,9 +112,10 @@ def _look(session: Session) -> Screen:
     if waiting:
         behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
         return Screen(database, None, running, [behind])
+    known = installed_sources()
     with snapshot(session.database) as connection:
-        ledger = read_ledger(connection)
-    return Screen(database, ledger, running, list(_troubles(ledger)))
+        ledger = read_ledger(connection, known)
+    return Screen(database, ledger, running, list(_troubles(ledger, known)))
 
 
 def _look_whatever_comes(session: Session) -> Screen:
@@ -132,7 +128,7 @@ def _look_whatever_comes(session: Session) -> Screen:
         return Screen(away, None, running, [Trouble(str(error), "temple doctor")])
 
 
-def read_ledger(connection: Connection) -> LedgerStatus:
+def read_ledger(connection: Connection, known: Installed) -> LedgerStatus:
     projections = projection_statuses(connection, installed())
     last = connection.execute(statement("status_log")).fetchone()
     head, recorded_at, age = last if last is not None else (0, None, None)
@@ -147,15 +143,16 @@ def read_ledger(connection: Connection) -> LedgerStatus:
         patrons=members.pop(PATRONS, 0),
         members={name: members.pop(name, 0) for name in STATUSES} | members,
         parked=sum(each.parked for each in projections),
+        future=future_positions(connection),
         projections=projections,
         prepared=prepared,
         sources=sources(connection),
-        patreon=patreon_health(connection),
+        health=health_of_sources(connection, known),
         verified=latest(connection, [each.name for each in projections]),
     )
 
 
-def _troubles(ledger: LedgerStatus) -> Iterator[Trouble]:
+def _troubles(ledger: LedgerStatus, known: Installed) -> Iterator[Trouble]:
     led = [each for each in ledger.projections if each.leader is not None]
     for each in ledger.projections:
         if each.next_command is not None:
@@ -167,16 +164,20 @@ def _troubles(ledger: LedgerStatus) -> Iterator[Trouble]:
         yield Trouble(f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up")
     if ledger.parked:
         yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
+    if ledger.future:
+        what = plural(len(ledger.future), "event")
+        yield Trouble(f"{what} dated more than a day ahead", retraction_of(ledger.future))
     for verified in ledger.verified:
         if verified.drifts or (verified.in_log is not None and verified.in_log != verified.passed):
             what = f"{plural(verified.drifts, 'difference')} found" if verified.drifts else "events were miscounted"
             yield Trouble(
                 f"{verified.projection}: {what} {_age_of(verified)} ago", f"temple repair {verified.projection}"
             )
+    runs_as = {each.name: each.runs_as for each in known.sources}
     for source in ledger.sources:
-        yield from _source_troubles(source)
-    for sentence, command in ledger.patreon.sentences:
-        yield Trouble(sentence, command)
+        yield from _source_troubles(source, runs_as.get(source.source, "temple inbox sources"))
+    for health in ledger.health.values():
+        yield from health.troubles
     for gid, age in ledger.prepared:
         yield Trouble(
             f"prepared transaction {gid} has been open for {_age(age)}; while it is, readers may wait",
@@ -184,7 +185,7 @@ def _troubles(ledger: LedgerStatus) -> Iterator[Trouble]:
         )
 
 
-def _source_troubles(source: SourceHealth) -> Iterator[Trouble]:
+def _source_troubles(source: SourceHealth, runs_as: str) -> Iterator[Trouble]:
     if source.failed:
         what = plural(source.failed, "delivery", "deliveries")
         yield Trouble(f"{what} of {source.source} could not be translated", "temple inbox list --state failed")
@@ -192,7 +193,7 @@ def _source_troubles(source: SourceHealth) -> Iterator[Trouble]:
         what = plural(source.waiting, "delivery", "deliveries")
         yield Trouble(
             f"{what} of {source.source} not translated yet, the oldest for {_age(source.oldest_waiting_seconds)}",
-            LISTENERS.get(source.source, "temple inbox sources"),
+            runs_as,
         )
 
 
@@ -200,6 +201,7 @@ def _print_json(screen: Screen) -> None:
     ledger = screen.ledger
     data: dict[str, Any] = {"database": screen.database, "running": screen.running}
     if ledger is not None:
+        data |= {name: each.data for name, each in ledger.health.items() if each.data is not None}
         data |= {
             "log": {
                 "events": ledger.events,
@@ -211,8 +213,8 @@ def _print_json(screen: Screen) -> None:
             "members": ledger.members,
             "patrons_without_discord": ledger.patrons,
             "parked": ledger.parked,
+            "in_future": len(ledger.future),
             "sources": [each._asdict() for each in ledger.sources],
-            "patreon": _patreon_data(ledger.patreon),
             "verified": [asdict(each) for each in ledger.verified],
         }
     print_json(data | {"troubles": [asdict(each) for each in screen.troubles]})
@@ -230,6 +232,9 @@ def _print(screen: Screen) -> None:
         click.echo(f"verified  {'; '.join(map(_verified, ledger.verified)) or 'never'}")
         for source in ledger.sources:
             click.echo(f"from      {_source(source)}")
+        for name, health in ledger.health.items():
+            for line in health.lines:
+                click.echo(f"{name:<9} {line}")
     click.echo(f"running   {', '.join(screen.running) or 'nothing of this state directory'}")
     if ledger is not None:
         click.echo()
@@ -290,11 +295,3 @@ def _size(size: int) -> str:
         if size >= length:
             return f"{size / length:,.1f} {unit}"
     return f"{size / 1e3:,.0f} kB"
-
-
-def _patreon_data(health: PatreonHealth) -> dict[str, Any]:
-    return {
-        **health._asdict(),
-        "webhooks": [each._asdict() for each in health.webhooks],
-        "token": None if health.token is None else health.token._asdict(),
-    }

@@ -15,21 +15,17 @@ from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
-from temple_ledger.infrastructure.processes.foreground import (
-    Folded,
-    Stop,
-    fold,
-    stopped_by_signals,
-    tell_service_manager,
-)
+from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
-from temple_ledger.infrastructure.processes.running import announce_running, running_processes
-from temple_ledger.infrastructure.processes.webhook_receiver import paths, receiving, translated
+from temple_ledger.infrastructure.processes.webhook_receiver import configured_endpoints, receiving, translated
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
+from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.registry import installed
 
@@ -53,8 +49,9 @@ def command(
     exit_when_ready: bool,
     metrics_port: int | None,
 ) -> int:
-    """Start everything in the foreground: database, migrations, runner, metrics, and the receiver where
-    TEMPLE_PATREON_SECRETS is set. Ctrl-C or SIGTERM ends it.
+    """Start everything in the foreground: database, migrations, runner, metrics, the receiver where a source has
+    a secret for it (TEMPLE_PATREON_SECRETS), the listener where TEMPLE_DISCORD_TOKEN is set. Ctrl-C or SIGTERM
+    ends it.
 
     Says what it does, and what to try next; a line that begins with `ready` on stdout says that all that was
     in the log is folded. From then on it folds new events as they come. It ends with the batch at hand, and
@@ -93,9 +90,9 @@ def command(
             return ExitCode.OK
         with _receiver(session, measured):
             click.echo("ready: new events are folded as they come; Ctrl-C ends this")
-            tell_service_manager("READY=1")
+            notify_service_manager("READY=1")
             folded = fold(session, wanted, stop, measured=measured)
-        tell_service_manager("STOPPING=1")
+        notify_service_manager("STOPPING=1")
         click.echo(f"ended; {_events(folded)} since it was ready")
     return ExitCode.OK
 
@@ -136,13 +133,15 @@ def _database(session: Session) -> Iterator[None]:
 @contextmanager
 def _receiver(session: Session, measured: Measured | None) -> Iterator[None]:
     """Where the settings have a secret to verify deliveries with; what waits in the inbox is translated anyway."""
-    if not session.settings.patreon_secrets:
-        with translated(session):
+    doors = configured_endpoints(session)
+    if not doors:
+        with translated(session, own_processes=True):
             yield
         return
-    with receiving(session, registry=None if measured is None else measured.registry) as server:
-        for path in paths(session.settings):
-            click.echo(f"receiver    {server.url}{path}")
+    registry = None if measured is None else measured.registry
+    with receiving(session, doors, registry=registry, own_processes=True) as server:
+        for door in doors:
+            click.echo(f"receiver    {server.url}{door.path}")
         yield
 
 
@@ -176,7 +175,7 @@ def _import_demo(session: Session, community: Community, stop: Stop) -> None:
     from temple_ledger.infrastructure.processes.demo_import import import_community
 
     with snapshot(session.database) as connection:
-        row = connection.execute("select exists (select from webhook_audit_log)").fetchone()
+        row = connection.execute(statement("log_any")).fetchone()
     if row is None or row[0]:
         click.echo("demo        the log has events already: they are kept, and nothing is added")
         return

@@ -1,26 +1,21 @@
 """What the library iterates over: every event once, in the order of positions, as soon as it is settled."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import psycopg
-from eventsourcing.persistence import ListenNotifySubscription, ShutDown
+from eventsourcing.persistence import ApplicationRecorder, ListenNotifySubscription, ShutDown
 
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.connection import DatabaseRole, passes
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
 from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_errors
 from temple_ledger.infrastructure.eventsourcing_adapter.notifications import notifications
 from temple_ledger.infrastructure.log.reader import PAGE, GapReader
 from temple_ledger.infrastructure.log.safety import require_safe_log
 from temple_ledger.infrastructure.log.wakeup import Wakeup
-
-if TYPE_CHECKING:
-    from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 
 IDLE_POLL_SECONDS: Final = 0.2
 """The safety net: wake-ups may be lost."""
@@ -30,11 +25,14 @@ PATIENCE_SECONDS: Final = 60.0
 PAUSE_SECONDS: Final = 0.5
 
 
-class LogSubscription(ListenNotifySubscription["LogRecorder"]):
+class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
     """With a connection and a gap reader of its own: it waits for nobody but those who may fill its gaps."""
 
-    def __init__(self, recorder: LogRecorder, gt: int | None = None, topics: Sequence[str] = ()) -> None:
-        self._wakeup = Wakeup(recorder.database, application="temple library")
+    def __init__(
+        self, recorder: ApplicationRecorder, database: Database, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> None:
+        self._database = database
+        self._wakeup = Wakeup(database, application="temple library")
         self._ending = Lock()
         self._ended = False
         # starts the thread that runs _loop_on_pull
@@ -66,7 +64,7 @@ class LogSubscription(ListenNotifySubscription["LogRecorder"]):
         away_since: float | None = None
         while not self._has_been_stopped:
             try:
-                with self._recorder.database.connect(DatabaseRole.READ, application="temple library") as connection:
+                with self._database.connect(DatabaseRole.READ, application="temple library") as connection:
                     require_safe_log(connection)
                     reader = GapReader(connection)
                     while not self._has_been_stopped:

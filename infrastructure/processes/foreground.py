@@ -1,22 +1,17 @@
-"""A runner in the foreground: ended by a signal, telling what it does.
+"""A runner in the foreground: ended by a signal, showing what it does.
 
-with stopped_by_signals() as stop, present(home, "run"):
+with stopped_by_signals() as stop, announce_running(home, "run"):
     folded = fold(session, projections, stop, until_caught_up=True)
 """
 
-import os
-import signal
-import socket
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Final
 
 from temple_ledger.infrastructure.database.connection import DatabaseRole, database_errors
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes.metrics_server import Measured
@@ -24,54 +19,11 @@ from temple_ledger.infrastructure.processes.reconcile_schedule import reconcilin
 from temple_ledger.infrastructure.read_models.runner.runner import NullWatcher, Runner, Watcher
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.terminal.progress import Bar, bar
+from temple_ledger.infrastructure.terminal.service_manager import Watchdog
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.projections.processor import Projection, Step, may_fold
 from temple_ledger.projections.registry import catalogue
-
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-class Stop:
-    """Asked for by a signal, once; who is told has to be safe to call from a signal handler."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._told: list[Callable[[], None]] = []
-
-    def tells(self, who: Callable[[], None]) -> None:
-        self._told.append(who)
-        if self.asked:
-            who()
-
-    def __call__(self) -> None:
-        self.asked = True
-        for who in self._told:
-            who()
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[Stop]:
-    """The first signal asks to stop when the batch at hand is done; a second one does what it always does."""
-    stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def asked(_: int, __: FrameType | None) -> None:
-        restore()
-        stop()
-
-    for number in SIGNALS:
-        signal.signal(number, asked)
-    try:
-        yield stop
-    finally:
-        restore()
 
 
 @dataclass
@@ -118,8 +70,8 @@ def fold(
         database = session.database if measured is None else measured.database
         runner = Runner(database, wanted, wake, watcher=watcher, catalogue=catalogue())
         wake.runner = runner
-        stop.tells(runner.stop)
-        stop.tells(wakeup.wake)
+        stop.calls(runner.stop)
+        stop.calls(wakeup.wake)
         started = time.monotonic()
         with _none() if until_caught_up else reconciling(session, lambda: _led(runner, wanted)):
             runner.run(until_caught_up=until_caught_up)
@@ -127,33 +79,9 @@ def fold(
         return watcher.folded
 
 
-def tell_service_manager(state: str) -> None:
-    """`READY=1`, `WATCHDOG=1` or `STOPPING=1`, where one is listening (source: sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
-            told.connect("\0" + address[1:] if address.startswith("@") else address)
-            told.send(state.encode())
-
-
 def _led(runner: Runner, wanted: Iterable[Projection]) -> list[str]:
     others = runner.led_by_others
     return [each.name for each in wanted if each.name not in others]
-
-
-class Watchdog:
-    """Tells the service manager that we are alive, twice as often as it asks for (source: sd_watchdog_enabled(3))."""
-
-    def __init__(self) -> None:
-        microseconds = os.environ.get("WATCHDOG_USEC", "")
-        for_us = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self._every = int(microseconds) / 2e6 if for_us and microseconds.isdecimal() else 0.0
-        self._next = 0.0
-
-    def __call__(self) -> None:
-        if self._every and time.monotonic() >= self._next:
-            self._next = time.monotonic() + self._every
-            tell_service_manager("WATCHDOG=1")
 
 
 class _Watcher:
@@ -212,7 +140,7 @@ def _progress(session: Session, projections: list[Projection]) -> Iterator[Bar]:
         session.database.connect(DatabaseRole.READ, application="temple progress") as connection,
         database_errors("looking at the log"),
     ):
-        row = connection.execute("select coalesce(max(id), 0) from webhook_audit_log").fetchone()
+        row = connection.execute(statement("log_head")).fetchone()
         head = row[0] if row else 0
         checkpoints = read_checkpoints(connection)
     due = sum(

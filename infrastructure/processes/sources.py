@@ -1,58 +1,213 @@
-"""Which translators there are: ours, and those that installed packages add."""
+"""Which sources there are: the built-in ones, and those that installed packages add."""
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Final
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
-from temple_ledger.infrastructure.settings import Settings
+from temple_ledger.infrastructure.observability.redaction import scrubbed
+from temple_ledger.infrastructure.sources.source import Source, Worker
 
-GROUP: Final = "temple_ledger.translators"
-"""Entry points of this group name a Maker; the name of the point is the source."""
+if TYPE_CHECKING:
+    # what commands need; the names of sources are known without
+    from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
+    from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+    from temple_ledger.infrastructure.settings import Settings, SourceSettings
+    from temple_ledger.infrastructure.terminal.session import Session
 
-Maker = Callable[[Settings], Translator | None]
+GROUP: Final = "temple_ledger.sources"
+"""Entry points of this group name a Source; the name of the point is the source's."""
+
+TRANSLATORS: Final = "temple_ledger.translators"
+"""The small way: entry points of this group name a Maker, of a source that has a translator and nothing else."""
+
+BUILT_IN: Final[Mapping[str, str]] = {
+    "discord": "temple_ledger.infrastructure.sources.discord.source:discord",
+    "patreon": "temple_ledger.infrastructure.sources.patreon.source:patreon",
+}
+"""By source, MODULE:NAME of a Source."""
+
+RESERVED: Final = frozenset(
+    {
+        *("config", "database", "db", "demo", "doctor", "down", "drift", "events", "failures", "inbox", "log"),
+        *("member", "members", "monitoring", "operations", "parked", "patrons_without_discord", "projection"),
+        *("projections", "receive", "reconcile", "repair", "replay", "role", "run", "running", "sources", "status"),
+        *("trigger", "troubles", "up", "verified", "verify"),
+    }
+)
+"""Verbs of `temple`, and keys of what status --json prints: no source is called so."""
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
+ENDPOINT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+Maker = Callable[["Settings"], "Translator | None"]
 """Makes the translator of a source from the settings; None when they do not ask for it."""
 
-OURS: Final[Mapping[str, str]] = {"patreon": "temple_ledger.infrastructure.sources.patreon.factory:translator"}
-"""By source, MODULE:NAME of a Maker."""
+Part = TypeVar("Part")
 
 
-class TranslatorMisdeclared(LedgerError):
-    pass
+class SourceMisdeclared(LedgerError):
+    """`source` is the name of its entry point; the other sources go on."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"source {source} {reason}")
+        self.source = source
 
 
-def translators(settings: Settings) -> list[Translator]:
-    """Those that the settings ask for, by source. Raises TranslatorMisdeclared."""
-    makers: dict[str, Callable[[], Maker]] = {source: _lazy(place) for source, place in OURS.items()}
-    for point in entry_points(group=GROUP):
-        if point.name in makers:
-            raise TranslatorMisdeclared(f"two translators for source {point.name}; rename entry point {point.value}")
-        makers[point.name] = point.load
-    made = [_made(source, load, settings) for source, load in sorted(makers.items())]
-    return [each for each in made if each is not None]
+@dataclass(frozen=True)
+class Installed:
+    """The built-in ones first. `failed` are those that could not be loaded, with the reason."""
+
+    sources: Sequence[Source]
+    failed: Sequence[SourceMisdeclared]
+
+    def models(self) -> "list[type[SourceSettings]]":
+        return [model for source in self.sources if (model := source.settings()) is not None]
 
 
-def _made(source: str, load: Callable[[], Maker], settings: Settings) -> Translator | None:
+@dataclass(frozen=True)
+class Parts(Generic[Part]):
+    """What the sources bring of one kind; by source, why some brought nothing."""
+
+    made: Sequence[Part]
+    failed: Mapping[str, LedgerError]
+
+
+def declared_sources() -> Installed:
+    """Those whose declaration loads. Cheap: what `temple --help` asks."""
+    sources: dict[str, Source] = {}
+    failed: list[SourceMisdeclared] = []
+    for name, load in _declarations():
+        try:
+            if name in sources:
+                raise SourceMisdeclared(name, "is declared twice; rename one of the entry points")
+            sources[name] = load()
+        except SourceMisdeclared as error:
+            failed.append(error)
+    return Installed(list(sources.values()), failed)
+
+
+def installed_sources() -> Installed:
+    """Those whose declaration loads, and whose settings have names of their own."""
+    from temple_ledger.infrastructure.settings import setting_names
+
+    declared = declared_sources()
+    sources: list[Source] = []
+    failed = list(declared.failed)
+    taken = set(setting_names([]))
+    for source in declared.sources:
+        try:
+            names = _setting_names(source)
+            if both := sorted(taken & names):
+                raise SourceMisdeclared(source.name, f"has settings that are there already: {', '.join(both)}")
+            taken |= names
+            sources.append(source)
+        except SourceMisdeclared as error:
+            failed.append(error)
+    return Installed(sources, failed)
+
+
+def translators(settings: "Settings") -> "Parts[Translator]":
+    """Those that the settings ask for."""
+    found = _parts("its translator", lambda source: [(source.name, source.translator(settings))], _translates)
+    return Parts([translator for _, translator in found.made if translator is not None], found.failed)
+
+
+def endpoints(settings: "Settings") -> "Parts[Endpoint]":
+    """Those that the settings ask for."""
+    taken: set[str] = set()
+
+    def check(source: Source, endpoint: "Endpoint") -> None:
+        """The path says whose it is, and is there once."""
+        if endpoint.source != source.name or not ENDPOINT.fullmatch(endpoint.name) or endpoint.path in taken:
+            raise SourceMisdeclared(
+                source.name,
+                f"has an endpoint at {endpoint.path}: each of its paths is /hooks/{source.name}/ and a name of its "
+                "own, of lower-case letters, digits, - and _",
+            )
+        taken.add(endpoint.path)
+
+    return _parts("its endpoints", lambda source: source.endpoints(settings), check)
+
+
+def workers(session: "Session", *, own_processes: bool) -> "Parts[Worker]":
+    """Those that run beside the translators; with *own_processes* also those that have a command of their own."""
+    found = _parts("its workers", lambda source: source.workers(session), lambda _, __: None)
+    return Parts([each for each in found.made if own_processes or not each.own_process], found.failed)
+
+
+def reason_of(error: BaseException) -> str:
+    """One line, for somebody who did not write that package."""
+    return str(error) if isinstance(error, LedgerError) else scrubbed(f"{type(error).__name__}: {error}")
+
+
+def _parts(what: str, make: Callable[[Source], Iterable[Part]], check: Callable[[Source, Part], None]) -> Parts[Part]:
+    made: list[Part] = []
+    failed: dict[str, LedgerError] = {}
+    for source in installed_sources().sources:
+        try:
+            parts = list(make(source))
+            for part in parts:
+                check(source, part)
+            made += parts
+        except LedgerError as error:
+            failed[source.name] = error
+        except Exception as error:  # noqa: BLE001 -- the package is somebody else's, and the other sources go on
+            failed[source.name] = SourceMisdeclared(source.name, f"cannot make {what}: {reason_of(error)}")
+    return Parts(made, failed)
+
+
+def _translates(source: Source, part: "tuple[str, Translator | None]") -> None:
+    translator = part[1]
+    if translator is not None and translator.source != source.name:
+        raise SourceMisdeclared(source.name, f"has a translator of source {translator.source}")
+
+
+def _declarations() -> Iterator[tuple[str, Callable[[], Source]]]:
+    for name, place in BUILT_IN.items():
+        yield name, partial(_loaded, EntryPoint(name, place, GROUP))
+    points = entry_points()  # once: it reads a file of each installed package
+    for point in sorted(points.select(group=GROUP)):
+        yield point.name, partial(_loaded, point)
+    for point in sorted(points.select(group=TRANSLATORS)):
+        yield point.name, partial(_TranslatorOnly, point)
+
+
+def _loaded(point: EntryPoint) -> Source:
+    """Raises SourceMisdeclared."""
     try:
-        translator = load()(settings)
-    except LedgerError:
-        raise
+        source = point.load()
+    except (Exception, SystemExit) as error:
+        raise SourceMisdeclared(point.name, f"cannot be loaded: {reason_of(error)}") from error
+    if not isinstance(source, Source):
+        raise SourceMisdeclared(
+            point.name, f"cannot be loaded: {point.value} is of type {type(source).__name__}, not a Source"
+        )
+    if not NAME.fullmatch(point.name) or point.name in RESERVED:
+        raise SourceMisdeclared(point.name, "needs another name: lower-case letters, digits and _, and none of ours")
+    if getattr(source, "name", None) != point.name:
+        raise SourceMisdeclared(point.name, f"cannot be loaded: {point.value} has another name than its entry point")
+    return source
+
+
+def _setting_names(source: Source) -> set[str]:
+    try:
+        model = source.settings()
+        return set() if model is None else set(model.model_fields)
     except Exception as error:
-        raise TranslatorMisdeclared(
-            f"the translator of source {source} cannot be made: {type(error).__name__}: {error}"
-        ) from error
-    if translator is not None and translator.source != source:
-        raise TranslatorMisdeclared(f"the translator declared for source {source} translates {translator.source}")
-    return translator
+        raise SourceMisdeclared(source.name, f"cannot be loaded: {reason_of(error)}") from error
 
 
-def _lazy(place: str) -> Callable[[], Maker]:
-    module, _, name = place.partition(":")
+class _TranslatorOnly(Source):
+    """A source that is a translator and nothing else."""
 
-    def load() -> Maker:
-        maker: Maker = getattr(import_module(module), name)
-        return maker
+    def __init__(self, point: EntryPoint) -> None:
+        self.name = point.name
+        self._point = point
 
-    return load
+    def translator(self, settings: "Settings") -> "Translator | None":
+        maker: Maker = self._point.load()
+        return maker(settings)

@@ -1,12 +1,12 @@
-"""A receiver: the server, its writer, the translators and the daily pruning.
+"""A receiver: the server, its writer, the translators, the workers of the sources and the daily pruning.
 
-with receiving(session) as server: ...
+with receiving(session, required_endpoints(session)) as server: ...
 """
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -21,10 +21,15 @@ from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import InboxWr
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
-from temple_ledger.infrastructure.processes.sources import translators
-from temple_ledger.infrastructure.settings import Settings
-from temple_ledger.infrastructure.sources.patreon.factory import rechecking
-from temple_ledger.infrastructure.sources.patreon.webhook import patreon_endpoint
+from temple_ledger.infrastructure.processes.sources import (
+    Parts,
+    endpoints,
+    installed_sources,
+    reason_of,
+    translators,
+    workers,
+)
+from temple_ledger.infrastructure.settings import PREFIX
 from temple_ledger.infrastructure.terminal.session import Session
 
 END_SECONDS: Final = 10.0
@@ -36,26 +41,25 @@ log = structlog.get_logger("temple.receive")
 @contextmanager
 def receiving(
     session: Session,
+    doors: Sequence[Endpoint],
     *,
     host: str | None = None,
     port: int | None = None,
     registry: CollectorRegistry | None = None,
+    own_processes: bool = False,
 ) -> Iterator[Server]:
-    """Takes deliveries in while the block lasts, and translates them; what was taken in is kept before it ends.
+    """Takes deliveries in while the block lasts, and translates them; what was taken in is stored before it ends.
 
-    Counts its answers in *registry*.
-
-    Raises Refused without a secret, CannotListen, and what `translated` raises.
+    Counts its answers in *registry*. *own_processes*: see `translated`. Raises CannotListen.
     """
     settings, database = session.settings, session.database
-    doors = _doors(settings)
     door = listening(settings.receive_host if host is None else host, settings.receive_port if port is None else port)
     with ExitStack() as stack:
         stack.callback(door.close)
         notifier = stack.enter_context(Notifier(database, statement_name="inbox_notify"))
-        wakes = stack.enter_context(translated(session))
+        wakes = stack.enter_context(translated(session, own_processes=own_processes))
         stack.enter_context(_pruned(session))
-        writer = InboxWriter(database, kept=lambda: _tell([*wakes, notifier.notify]))
+        writer = InboxWriter(database, kept=lambda: _call([*wakes, notifier.notify]))
         stack.callback(writer.close)
         writer.start()
         shared = Receiving(writer)
@@ -65,31 +69,47 @@ def receiving(
         yield stack.enter_context(Server(app, door, proxies=settings.receive_proxies))
 
 
-def paths(settings: Settings) -> list[str]:
-    """Where deliveries are taken in."""
-    return [door.path for door in _doors(settings)]
+def configured_endpoints(session: Session) -> Sequence[Endpoint]:
+    """Of all sources; none where no source has a secret to verify deliveries with."""
+    found = endpoints(session.settings)
+    _report(session, found)
+    return found.made
 
 
-def _doors(settings: Settings) -> Sequence[Endpoint]:
-    if not settings.patreon_secrets:
-        raise Refused(
-            "there is no secret to verify deliveries with; set TEMPLE_PATREON_SECRETS, or put it into a secret file"
-        )
-    return [patreon_endpoint(campaign, secrets) for campaign, secrets in settings.patreon_secrets.items()]
+def required_endpoints(session: Session) -> Sequence[Endpoint]:
+    """Raises Refused where there are none, or what kept the only ones from being made."""
+    found = endpoints(session.settings)
+    if not found.made:
+        raise next(iter(found.failed.values()), None) or _no_secret()
+    _report(session, found)
+    return found.made
 
 
-def _tell(wakes: Sequence[Callable[[], None]]) -> None:
-    for wake in wakes:
-        wake()
+def _no_secret() -> Refused:
+    names = [f"{PREFIX}{each.verified_by}".upper() for each in installed_sources().sources if each.verified_by]
+    return Refused(
+        f"there is no secret to verify deliveries with; set {' or '.join(names)}, or put it into a secret file"
+    )
+
+
+def _report(session: Session, parts: Parts[Any]) -> None:
+    for error in parts.failed.values():
+        session.say(f"{error}; the other sources go on")
+
+
+def _call(functions: Sequence[Callable[[], None]]) -> None:
+    for function in functions:
+        function()
 
 
 @contextmanager
-def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
-    """Every translator that there is at work, in a thread of its own; yields what wakes them.
-
-    Raises TranslatorMisdeclared.
+def translated(session: Session, *, own_processes: bool) -> Iterator[list[Callable[[], None]]]:
+    """Every translator that there is at work, in a thread of its own, and the workers of the sources beside them;
+    with *own_processes* also those workers that have a command of their own. Yields what wakes the translators.
     """
-    ours = translators(session.settings)
+    found = translators(session.settings)
+    _report(session, found)
+    ours = found.made
     stop = threading.Event()
     with ExitStack() as stack:
         notifier = stack.enter_context(Notifier(session.database))
@@ -98,16 +118,26 @@ def translated(session: Session) -> Iterator[list[Callable[[], None]]]:
             threading.Thread(target=_run, args=(step, each.source, stop), name=f"translate {each.source}", daemon=True)
             for step, each in zip(steps, ours, strict=True)
         ]
-        stack.enter_context(rechecking(session.database, session.settings))
+        _start_workers(session, stack, own_processes=own_processes)
         for thread in threads:
             thread.start()
         try:
             yield [step.wake for step in steps]
         finally:
             stop.set()
-            _tell([step.wake for step in steps])
+            _call([step.wake for step in steps])
             for thread in threads:
                 thread.join(END_SECONDS)
+
+
+def _start_workers(session: Session, stack: ExitStack, *, own_processes: bool) -> None:
+    found = workers(session, own_processes=own_processes)
+    _report(session, found)
+    for worker in found.made:
+        try:
+            stack.enter_context(worker.running())
+        except Exception as error:  # noqa: BLE001 -- a source's own code, and the other sources go on
+            session.say(f"{worker.name} does not start: {reason_of(error)}; the other sources go on")
 
 
 def _run(worker: TranslationWorker, source: str, stop: threading.Event) -> None:

@@ -1,17 +1,19 @@
 """A member's rows as one answer: as they are stored, or folded from the log as of a moment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from itertools import starmap
 from typing import Any, Final, NamedTuple
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.attribution import AttributedEvent, merge_attributions
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.rows_then import RowsThen, rows_then
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
@@ -50,15 +52,13 @@ class MemberOverview:
         return {**asdict(self), "roles": [held._asdict() for held in self.roles]}
 
 
-class MemberThen(NamedTuple):
-    """A member as of a moment; `member` is None before the first known event."""
-
-    member: MemberOverview | None
-    then: RowsThen
+class MemberThen(RowsThen):
+    """The same of `members`."""
 
     @property
-    def user_id(self) -> str:
-        return self.then.user_id
+    def member(self) -> MemberOverview | None:
+        """None before the first known event."""
+        return member_of(self.user_id, self.rows)
 
 
 def member_of(user_id: str, rows: Rows) -> MemberOverview | None:
@@ -87,20 +87,30 @@ def list_members(
 
 
 def members_then(
-    connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue = CATALOGUE
+    connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue
 ) -> Iterator[MemberThen]:
     """In the order of the ids' bytes; whoever has no event at that moment is left out."""
     for then in rows_then(connection, members, user_ids, moment, catalogue):
-        yield MemberThen(member_of(then.user_id, then.rows), then)
+        yield MemberThen(*then)
 
 
-def member_history(connection: Connection, user_id: str, moment: AsOf) -> list[Recorded]:
-    """Every event of the member, by (timestamp, position), also those that no fold reads."""
+def member_then(connection: Connection, user_id: str, moment: AsOf, catalogue: Catalogue) -> MemberThen:
+    """Of one; without rows where nothing had happened."""
+    return next(members_then(connection, [user_id], moment, catalogue), MemberThen(user_id, {}, ()))
+
+
+def member_history(
+    connection: Connection, user_id: str, moment: AsOf, *, left_out: Collection[Position] = frozenset()
+) -> list[AttributedEvent]:
+    """Every fact about the member once, by (timestamp, position), also those that no fold reads.
+
+    An event that is *left_out*, say as skipped, is shown beside the other one of its pair.
+    """
     found = connection.execute(
         statement("read_member_history"),
         {"user_id": user_id, "as_of": moment.as_of, "known_at": moment.known_at},
     )
-    return list(starmap(Recorded, found))
+    return merge_attributions(connection, list(starmap(Recorded, found)), known_at=moment.known_at, left_out=left_out)
 
 
 def require_member(connection: Connection, user_id: str) -> None:
@@ -112,9 +122,8 @@ def require_member(connection: Connection, user_id: str) -> None:
 
 def waiting_events(connection: Connection, user_id: str, projection: str = members.name) -> int:
     """How many events of the member are not folded into the stored rows yet."""
-    row = connection.execute(
-        statement("read_member_waiting"), {"user_id": user_id, "projection": projection}
-    ).fetchone()
+    asked = {"user_id": user_id, "projection": projection}
+    row = connection.execute(statement("read_member_waiting"), asked).fetchone()
     return 0 if row is None else int(row[0])
 
 

@@ -10,7 +10,7 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.log.reader import member_events
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.tables import Rows
@@ -49,12 +49,12 @@ def rows_then(
 ) -> Iterator[RowsThen]:
     """In the order of the ids' bytes; whoever has no event at that moment is left out."""
     fold = Fold(projection, catalogue)
-    skipped = PostgresTransaction(connection).exceptions(projection.name).skipped
+    left_out = read_exceptions(connection, projection.name).left_out
     for start in range(0, len(user_ids), MEMBERS_AT_A_TIME):
         some = user_ids[start : start + MEMBERS_AT_A_TIME]
         every = member_events(connection, some, LAST, until=moment.as_of, recorded_until=moment.known_at)
         for user_id, found in groupby(every, key=lambda recorded: recorded.user_id):
-            events = [recorded for recorded in found if recorded.position not in skipped]
+            events = [recorded for recorded in found if recorded.position not in left_out]
             folded = fold.whole(events)
             yield RowsThen(user_id, folded.rows, events, folded.parked_at, folded.error)
 

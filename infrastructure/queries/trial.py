@@ -14,8 +14,9 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.log.reader import events as log_events
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.rows_then import LAST
-from temple_ledger.infrastructure.read_models.member_log.member_stream import member_stream
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
+from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.projections.batch import without
 from temple_ledger.projections.explain import steps
 from temple_ledger.projections.failure import failure_of, failure_of_tally
@@ -65,7 +66,7 @@ def try_member(
 ) -> MemberTrial:
     """Raises EventMisdeclared for a rule about an event that has no name."""
     fold = Fold(projection, catalogue.with_models(projection.steps))
-    known = PostgresTransaction(connection).histories(fold, [user_id], LAST).get(user_id, ())
+    known = histories(connection, fold, [user_id], LAST).get(user_id, ())
     fault = _fault_of(fold, user_id, known, every_way=True)
     parked_at = fold.whole_of_known(known).parked_at
     folded = [each for each in known if parked_at is None or each.position < parked_at]
@@ -86,11 +87,11 @@ def try_everybody(
 ) -> Trial:
     """The same of all members, by user_id; *each* is called after each of them."""
     fold = Fold(projection, catalogue.with_models(projection.steps))
-    skipped = PostgresTransaction(connection).exceptions(projection.name).skipped
+    left_out = read_exceptions(connection, projection.name).left_out
     trial = Trial(members=0)
     with closing(member_stream(connection, fold, upto=LAST)) as stream:
         for members, (user_id, found) in enumerate(stream, 1):
-            known = without(skipped, found)
+            known = without(left_out, found)
             every_way = members <= TRIED_EVERY_WAY
             trial.members, trial.tried = members, min(members, TRIED_EVERY_WAY)
             trial.events += len(known)
@@ -100,10 +101,10 @@ def try_everybody(
 
 
 def try_tally(connection: Connection, tally: Tally) -> Trial:
-    skipped = PostgresTransaction(connection).exceptions(tally.name).skipped
+    left_out = read_exceptions(connection, tally.name).left_out
     trial, after = Trial(), START
     while page := log_events(connection, after=after, upto=LAST, limit=EVENTS_AT_A_TIME):
-        for recorded in without(skipped, page):
+        for recorded in without(left_out, page):
             failure = failure_of_tally(tally, recorded)
             trial.events += 1
             trial.found(None if failure is None else "\n".join(failure.lines()))

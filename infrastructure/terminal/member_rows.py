@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from temple_ledger.domain.errors import InvalidEvent
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import PositionSet
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.member import member_history, require_member, waiting_events
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.queries.rows_then import RowsThen
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
-from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
+from temple_ledger.infrastructure.terminal.event_rows import attributed_data, event_data, event_row
 from temple_ledger.infrastructure.terminal.session import Session, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.difference import named
@@ -31,19 +31,25 @@ def print_history(
     with snapshot(session.database) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
-        events = member_history(connection, user_id, moment)
-        skipped = PostgresTransaction(connection).exceptions(projection.name).skipped
+        left_out = read_exceptions(connection, projection.name).left_out
+        retracted = retracted_positions(connection)
+        facts = member_history(connection, user_id, moment, left_out=left_out)
         failures = parked(connection, projection=projection.name, user_id=user_id)
     if as_json:
-        print_json([event_data(event) for event in events])
+        print_json([{**attributed_data(fact), "retracted": fact.event.position in retracted} for fact in facts])
         return
     fold = Fold(projection, catalogue().with_models(projection.steps))
     rows = [
-        {**event_row(event, directory), "by": _actor(event), "note": _note(event, fold, skipped, failures)}
-        for event in events
+        {
+            **event_row(fact.event, directory),
+            "by": fact.actor,
+            "note": _note(fact.event, fold, left_out, retracted, failures),
+        }
+        for fact in facts
     ]
     noted = any(row["note"] for row in rows)
-    print_rows(rows, ("position", "timestamp", "event", "target", "by", *(["note"] if noted else [])), as_json=False)
+    columns = ("position", "timestamp", "event", "target", "by", *(["note"] if noted else []))
+    print_rows(rows, columns, as_json=False)
 
 
 def print_waiting(session: Session, connection: Connection, projection: str, user_id: str) -> None:
@@ -85,18 +91,12 @@ def cause_row(cause: Cause, directory: RoleDirectory) -> dict[str, Any]:
     return {**event_row(cause.event, directory), **cause.key, "column": cause.column, "value": cause.value}
 
 
-def _actor(event: Recorded) -> str | None:
-    """Who did it, where the event says so."""
-    try:
-        metadata = event.metadata
-    except InvalidEvent:
-        return None
-    by = metadata.get("granted_by") or metadata.get("by")
-    return by if isinstance(by, str) else None
-
-
-def _note(event: Recorded, fold: Fold[Any], skipped: frozenset[Position], failures: Sequence[Parked]) -> str | None:
-    if event.position in skipped:
+def _note(
+    event: Recorded, fold: Fold[Any], left_out: PositionSet, retracted: PositionSet, failures: Sequence[Parked]
+) -> str | None:
+    if event.position in retracted:
+        return "retracted"
+    if event.position in left_out:
         return "skipped"
     if any(event.position == failure.position for failure in failures):
         return "parked"

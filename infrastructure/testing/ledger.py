@@ -23,14 +23,15 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.settled import settled_head
-from temple_ledger.infrastructure.read_models.member_log.recount import stored_counts
 from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, transactions
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.result import Verified
-from temple_ledger.projections.activity import activity
+from temple_ledger.projections.author import catalogue_or_installed
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.difference import named
 from temple_ledger.projections.failure import FoldFailure, failure_of
@@ -38,7 +39,6 @@ from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import ROLES, STATUS, members
 from temple_ledger.projections.processor import CAUGHT_UP, Projection, Step, processor_of
-from temple_ledger.projections.registry import catalogue as installed_catalogue
 from temple_ledger.projections.row import Row as RowOfFields
 from temple_ledger.projections.tables import Row
 from temple_ledger.projections.tally import Key, Tally
@@ -57,7 +57,7 @@ class LedgerScenario:
         self,
         database: Database,
         *,
-        projections: Sequence[Projection] = (members, activity),
+        projections: Sequence[Projection] = BUILT_IN,
         batch: int = 1_000,
         catalogue: Catalogue | None = None,
         migrated: bool = False,
@@ -65,10 +65,10 @@ class LedgerScenario:
         self.database = database
         self.projections = projections
         self.batch = batch
-        self.catalogue = (catalogue or installed_catalogue()).with_models(_models(projections))
+        self.catalogue = catalogue_or_installed(catalogue).with_models(_models(projections))
         self._before_when: Position | None = None
         self._parked: set[tuple[str, Position]] = set()
-        if not migrated and any(each not in (members, activity) for each in projections):
+        if not migrated and any(each not in BUILT_IN for each in projections):
             bring_up_to_date(database, projections)
 
     def given(self, *events: Event | LogEntry) -> Sequence[Position]:

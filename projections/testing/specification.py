@@ -17,10 +17,10 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.author import catalogue_or_installed
 from temple_ledger.projections.failure import failure_of
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection, State
-from temple_ledger.projections.registry import catalogue as installed_catalogue
 from temple_ledger.projections.row import Row as RowOfFields
 from temple_ledger.projections.tables import Row, Rows
 from temple_ledger.projections.testing.comparison import at_fault, declared_table, require_rows, require_same
@@ -35,7 +35,7 @@ class Specification(Generic[State]):
     """
 
     def __init__(self, projection: MemberProjection[State], catalogue: Catalogue | None = None) -> None:
-        known = (catalogue or installed_catalogue()).with_models(projection.steps)
+        known = catalogue_or_installed(catalogue).with_models(projection.steps)
         self._fold = Fold(projection, known)
         self._given = GivenLog(known)
         self._parked: dict[str, int] = {}

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import LogEntry
+from temple_ledger.domain.position import NO_POSITIONS
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.author import catalogue_or_installed
 from temple_ledger.projections.batch import TallyBatch, count_batch
 from temple_ledger.projections.failure import FoldFailure, failure_of_tally
-from temple_ledger.projections.registry import catalogue as installed_catalogue
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.testing.comparison import at_fault, require_rows
 from temple_ledger.projections.testing.given_log import GivenLog
@@ -24,7 +25,7 @@ class TallySpecification:
 
     def __init__(self, tally: Tally, catalogue: Catalogue | None = None) -> None:
         self._tally = tally
-        self._given = GivenLog(catalogue or installed_catalogue())
+        self._given = GivenLog(catalogue_or_installed(catalogue))
         self._parked: set[int] = set()
 
     @property
@@ -48,12 +49,12 @@ class TallySpecification:
         count = self._given.before_when
         if count is None:
             raise AssertionError("nothing happened that could change anything: give it with when(...)")
-        before = count_batch(self._tally, self.log[:count], frozenset()).increments
+        before = count_batch(self._tally, self.log[:count], NO_POSITIONS).increments
         require_rows(self._tally.table, self._tally.name, _rows(before), _rows(self._counted().increments))
 
     def then_parked(self, position: int, reason: str = "") -> None:
         """The event at *position* cannot be counted; *reason* is part of why."""
-        failures = count_batch(self._tally, self.log, frozenset()).failures
+        failures = count_batch(self._tally, self.log, NO_POSITIONS).failures
         found = next((each for each in failures if each.position == position), None)
         if found is None or reason not in found.error:
             parked = ", ".join(f"{each.position} ({each.error})" for each in failures) or "none"
@@ -62,13 +63,13 @@ class TallySpecification:
 
     def _counted(self) -> TallyBatch:
         """Raises AssertionError for an event that cannot be counted, or is counted in another way the second time."""
-        counted = count_batch(self._tally, self.log, frozenset())
+        counted = count_batch(self._tally, self.log, NO_POSITIONS)
         for each in counted.failures:
             if each.position not in self._parked:
                 recorded = self.log[each.position - 1]
                 failure = failure_of_tally(self._tally, recorded) or FoldFailure(recorded, each.error, None)
                 raise at_fault(f"{self._tally.name} is at fault:", failure) from failure.error
-        again = count_batch(self._tally, reversed(self.log), frozenset())
+        again = count_batch(self._tally, reversed(self.log), NO_POSITIONS)
         if again.increments != counted.increments:
             raise AssertionError(
                 f"{self._tally.name} counts the same events in another order as {again.increments!r}, and not as "

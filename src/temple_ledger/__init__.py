@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         DatabaseUnavailable,
         EventConflict,
         EventMisdeclared,
+        FutureEvent,
         InvalidEvent,
         LedgerError,
         PlatformUnavailable,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
         RoleRemoved,
         RoleRenamed,
     )
-    from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+    from temple_ledger.domain.log_entry import LogEntry
     from temple_ledger.domain.position import Position
     from temple_ledger.domain.recorded import Recorded
     from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -48,11 +49,16 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.inbox.store import store
     from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
     from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
+    from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
-    from temple_ledger.infrastructure.settings import Settings
+    from temple_ledger.infrastructure.settings import Settings, SourceSettings
+    from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
+    from temple_ledger.infrastructure.terminal.lazy import Verb
+    from temple_ledger.infrastructure.terminal.session import Session
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
+    from temple_ledger.projections.author import entry_of_event
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members
     from temple_ledger.projections.row import MaxLength, Row, projection
@@ -80,6 +86,7 @@ _HOMES: Final = {
         "DatabaseUnavailable",
         "EventConflict",
         "EventMisdeclared",
+        "FutureEvent",
         "InvalidEvent",
         "LedgerError",
         "PlatformUnavailable",
@@ -107,7 +114,7 @@ _HOMES: Final = {
         "RoleRemoved",
         "RoleRenamed",
     ),
-    "domain.log_entry": ("LogEntry", "entry_of_event"),
+    "domain.log_entry": ("LogEntry",),
     "domain.position": ("Position",),
     "domain.recorded": ("Recorded",),
     "infrastructure.database.connection": ("Database", "DatabaseRole"),
@@ -115,11 +122,16 @@ _HOMES: Final = {
     "infrastructure.ingestion.inbox.store": ("store",),
     "infrastructure.ingestion.inbox.translator": ("Outcome", "Translation", "Translator"),
     "infrastructure.ingestion.inbox.worker": ("TranslationWorker",),
+    "infrastructure.ingestion.webhooks.endpoint": ("Endpoint",),
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
-    "infrastructure.settings": ("Settings",),
+    "infrastructure.settings": ("Settings", "SourceSettings"),
+    "infrastructure.sources.source": ("Health", "Source", "Trouble", "Worker"),
+    "infrastructure.terminal.lazy": ("Verb",),
+    "infrastructure.terminal.session": ("Session",),
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
+    "projections.author": ("entry_of_event",),
     "projections.testing.histories": (
         "at",
         "changed_tier",
@@ -154,10 +166,13 @@ __all__ = [
     "DatabaseRole",
     "DatabaseUnavailable",
     "Delivery",
+    "Endpoint",
     "Event",
     "EventConflict",
     "EventMisdeclared",
     "EventType",
+    "FutureEvent",
+    "Health",
     "InboxDelivery",
     "Increments",
     "InvalidEvent",
@@ -192,8 +207,11 @@ __all__ = [
     "Row",
     "Rows",
     "SchemaMismatch",
+    "Session",
     "Settings",
     "Shape",
+    "Source",
+    "SourceSettings",
     "Specification",
     "Table",
     "Tally",
@@ -202,10 +220,13 @@ __all__ = [
     "Translation",
     "TranslationWorker",
     "Translator",
+    "Trouble",
     "UndecodableEvent",
     "UnknownEvent",
     "UnknownName",
     "UnsafeLog",
+    "Verb",
+    "Worker",
     "activity",
     "append_within",
     "at",

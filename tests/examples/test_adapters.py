@@ -12,15 +12,17 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.ingestion.inbox.worker import Stepped, TranslationWorker
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.processes import sources as registry
-from temple_ledger.infrastructure.processes.sources import TranslatorMisdeclared, translators
+from temple_ledger.infrastructure.processes.sources import TRANSLATORS, translators
 from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at
 from tests.examples.forum import TABLE, ForumTranslator, receive
+from tests.examples.installing import SHOP
 from tests.examples.shop import Order, append_orders
 from tests.inbox.builders import rows
 
 ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "writing-an-adapter.md"
 
 ORDERS = [Order("A-1", "ada", "Oracle", at(1)), Order("A-2", "bob", "Oracle", at(2))]
@@ -84,35 +86,45 @@ def test_what_is_not_about_badges_or_not_to_be_read_is_kept(database: Database, 
     assert rows(database, "state") == ["set_aside", "unparseable", "unparseable", "failed", "translated"]
 
 
-def points(*given: tuple[str, str]) -> EntryPoints:
-    return EntryPoints(EntryPoint(name, value, registry.GROUP) for name, value in given)
+def install(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """As if a package were installed that has this entry point."""
+    found = EntryPoints([EntryPoint(name, value, TRANSLATORS)])
+    monkeypatch.setattr(registry, "entry_points", lambda: found)
 
 
 def test_a_translator_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = points(("forum", "tests.examples.forum:forum_translator"))
-    monkeypatch.setattr(registry, "entry_points", lambda group: found)
-    assert "forum" in [each.source for each in translators(Settings())]
+    install(monkeypatch, "forum", "tests.examples.forum:forum_translator")
+    assert "forum" in [each.source for each in translators(Settings()).made]
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "reason"),
     [
-        ("forum", "tests.examples.nowhere:forum_translator", "cannot be made: ModuleNotFoundError"),
-        ("forum", "tests.examples.forum:SOURCE", "cannot be made: TypeError"),
-        ("board", "tests.examples.forum:forum_translator", "declared for source board translates forum"),
+        ("forum", "tests.examples.nowhere:forum_translator", "cannot make its translator: ModuleNotFoundError"),
+        ("forum", "tests.examples.forum:SOURCE", "cannot make its translator: TypeError"),
+        ("board", "tests.examples.forum:forum_translator", "source board has a translator of source forum"),
     ],
 )
-def test_an_entry_point_that_is_no_translator_is_told(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+def test_an_entry_point_that_is_no_translator_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
 ) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: points((name, value)))
-    with pytest.raises(TranslatorMisdeclared, match=re.escape(told)):
-        translators(Settings())
+    monkeypatch.setenv("TEMPLE_PATREON_SECRETS", "0123456789abcdef0123456789abcdef")
+    install(monkeypatch, name, value)
+    found = translators(Settings())
+    assert [each.source for each in found.made] == ["patreon"]
+    assert reason in str(found.failed[name])
 
 
 def test_the_page_shows_code_that_these_tests_run() -> None:
-    examples = {name: (ROOT / "tests" / "examples" / f"{name}.py").read_text("utf-8") for name in ("shop", "forum")}
+    files = [HERE / "shop.py", HERE / "forum.py", *sorted((SHOP / "temple_shop").glob("[a-z]*.py"))]
+    examples = {file: file.read_text("utf-8") for file in files}
     blocks = re.findall(r"```python\n(.*?)\n```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     shown = [[name for name, code in examples.items() if block.strip() in code] for block in blocks]
     assert [] not in shown
     assert {name for names in shown for name in names} == set(examples)
+
+
+def test_the_page_declares_the_shop_as_its_package_does() -> None:
+    blocks = re.findall(r"```toml\n(.*?)\n```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (declared,) = [block for block in blocks if "temple_shop" in block]
+    assert declared in (SHOP / "pyproject.toml").read_text("utf-8")

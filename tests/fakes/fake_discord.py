@@ -130,6 +130,8 @@ class FakeDiscord:
                 await asyncio.sleep(0.01)
             if request.headers.get("Authorization") != "Bot a-token":
                 return _json({"message": "401: Unauthorized", "code": 0}, status=401)
+            if path.startswith("/guilds/") and not self.guild.bot_is_in:
+                return _json({"message": "Unknown Guild", "code": 10004}, status=404)
             if path in self.forbidden:
                 return _json({"message": "Missing Access", "code": 50001}, status=403)
             if path == MEMBERS and self.limits:
@@ -157,7 +159,9 @@ class FakeDiscord:
             "summary": "",
         }
 
-    def _guilds(self, _: web.Request) -> Any:
+    def _guilds(self, request: web.Request) -> Any:
+        if not self.guild.bot_is_in or int(self.guild.id) <= int(request.query.get("after", "0")):
+            return []
         return [{"id": self.guild.id, "name": "the guild"}]
 
     def _guild(self, _: web.Request) -> Any:
@@ -209,10 +213,11 @@ class FakeDiscord:
             "user": user_object(self.guild.bot, bot=True),
             "session_id": self._current.id,
             "resume_gateway_url": self.gateway_url,
-            "guilds": [{"id": self.guild.id, "unavailable": True}],
+            "guilds": [{"id": self.guild.id, "unavailable": True}] if self.guild.bot_is_in else [],
             "application": {"id": self.guild.bot, "flags": 1 << 14},
         }
-        await self._dispatch([Dispatch("READY", ready), self.guild.guild_create()])
+        there = [self.guild.guild_create()] if self.guild.bot_is_in else []
+        await self._dispatch([Dispatch("READY", ready), *there])
 
     async def _resume(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         session = self.sessions.get(asked["session_id"])

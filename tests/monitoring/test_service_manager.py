@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.processes.foreground import Watchdog
+from temple_ledger.infrastructure.terminal.service_manager import Watchdog
 
 
 def test_a_runner_is_ready_then_alive_then_ending(

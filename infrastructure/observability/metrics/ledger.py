@@ -14,9 +14,11 @@ import psycopg
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.observability.metrics.latency import Latencies
+from temple_ledger.infrastructure.observability.redaction import scrubbed
 
 Connection = psycopg.Connection[Any]
 Reading = Callable[[Connection], Iterable[Metric]]
@@ -107,14 +109,18 @@ class LedgerCollector:
             # a table that is not there, or not yet: the other figures are
             log.warning("a figure could not be read", figure=name, sqlstate=error.sqlstate)
             return False
+        except (psycopg.Error, DatabaseUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 -- a reading may be somebody else's code: the other figures are there
+            reason = str(error) if isinstance(error, LedgerError) else scrubbed(f"{type(error).__name__}: {error}")
+            log.warning("a figure could not be read", figure=name, reason=reason)
+            return False
         return True
 
     def _opened(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._connection = self._database.connect(DatabaseRole.READ, application="temple metrics")
-            self._connection.execute(
-                "select set_config('statement_timeout', %s, false)", (f"{STATEMENT_MILLISECONDS}ms",)
-            )
+            set_for_session(self._connection, "statement_timeout", f"{STATEMENT_MILLISECONDS}ms")
         return self._connection
 
     def _drop(self) -> None:

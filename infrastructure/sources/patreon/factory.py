@@ -6,43 +6,40 @@ from contextlib import contextmanager
 from pydantic import SecretStr
 
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
-from temple_ledger.infrastructure.sources.patreon.recheck import LookingAgain
+from temple_ledger.infrastructure.sources.patreon.recheck import RecheckWorker
+from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
 from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
 
 
-def translator(settings: Settings) -> PatreonTranslator | None:
-    """None where nothing is said of Patreon."""
+def translator(settings: PatreonSettings) -> PatreonTranslator | None:
+    """None where no setting of Patreon is given."""
     if not settings.patreon_secrets and not asks(settings):
         return None
     return PatreonTranslator(asks=asks(settings))
 
 
-def asks(settings: Settings) -> bool:
+def asks(settings: PatreonSettings) -> bool:
     """Whether there is a token to read from Patreon with."""
     given = _given(settings)
     return bool(given.access) or given.refreshes
 
 
-def client(database: Database, settings: Settings) -> PatreonClient:
+def client(database: Database, settings: PatreonSettings) -> PatreonClient:
     """To be made within an event loop. Raises Refused without a token."""
     tokens = Tokens(database, _given(settings), url=settings.patreon_api_url)
     return PatreonClient(tokens, url=settings.patreon_api_url)
 
 
 @contextmanager
-def rechecking(database: Database, settings: Settings) -> Iterator[None]:
-    """In a thread, while the block lasts; nobody, where there is no token."""
-    if not asks(settings):
-        yield
-        return
-    with LookingAgain(database, lambda: client(database, settings)):
+def rechecking(database: Database, settings: PatreonSettings) -> Iterator[None]:
+    """In a thread, while the block lasts; to be used where there is a token."""
+    with RecheckWorker(database, lambda: client(database, settings)):
         yield
 
 
-def _given(settings: Settings) -> Given:
+def _given(settings: PatreonSettings) -> Given:
     return Given(
         _revealed(settings.patreon_token),
         _revealed(settings.patreon_refresh_token),

@@ -1,0 +1,85 @@
+"""The listener beside everything else that `temple up` runs, in a thread of its own."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.ingestion.inbox.failure import describe_failure
+from temple_ledger.infrastructure.sources.discord.listener import (
+    FIRST_RETRY_SECONDS,
+    LONGEST_RETRY_SECONDS,
+    Listener,
+)
+from temple_ledger.infrastructure.sources.discord.rest import pointed_at
+from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.text import plural
+
+END_SECONDS: Final = 30.0
+"""For what waits in memory to be stored, and what is at hand to be ended."""
+
+log = structlog.get_logger("temple.discord")
+
+
+@contextmanager
+def listening(session: Session) -> Iterator[None]:
+    """Listens while the block lasts. A listener that ends by itself says why, and starts again after a while."""
+    running = _Listening(session)
+    thread = threading.Thread(target=running.run, name="listen to discord", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        running.stop()
+        thread.join(END_SECONDS)
+
+
+class _Listening:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._settings = session.settings.of(DiscordSettings)
+        self._stopped = threading.Event()
+        self._listener: Listener | None = None
+        self._swapping = threading.Lock()
+
+    def stop(self) -> None:
+        with self._swapping:
+            self._stopped.set()
+            if self._listener is not None:
+                self._listener.stop()
+
+    def run(self) -> None:
+        pause = FIRST_RETRY_SECONDS
+        with pointed_at(self._settings.discord_api_url, self._settings.discord_gateway_url):
+            while (listener := self._next()) is not None:
+                reason = self._listen(listener)
+                if reason is not None and not self._stopped.is_set():
+                    log.error("not listening to Discord", reason=reason, again_in_seconds=pause)
+                    self._stopped.wait(pause)
+                    pause = min(2 * pause, LONGEST_RETRY_SECONDS)
+
+    def _next(self) -> Listener | None:
+        with self._swapping:
+            if self._stopped.is_set() or self._settings.discord_token is None:
+                return None
+            token = self._settings.discord_token.get_secret_value()
+            self._listener = Listener(
+                self._session.database, token, guild=self._settings.discord_guild, say=self._session.say
+            )
+            return self._listener
+
+    def _listen(self, listener: Listener) -> str | None:
+        """Why it ended, if nobody asked it to."""
+        try:
+            listened = listener.run()
+        except LedgerError as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 -- what was missed is looked for when it listens again
+            return f"the listener of Discord failed ({describe_failure(error)})"
+        if listened.lost:
+            return f"{plural(listened.lost, 'frame')} of Discord could not be stored"
+        return None if self._stopped.is_set() else "the listener of Discord ended"

@@ -1,0 +1,53 @@
+"""Discord as a source: all that the rest of the ledger knows of it."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
+from temple_ledger.infrastructure.terminal.lazy import Verb
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from temple_ledger.infrastructure.observability.metrics.ledger import Reading
+    from temple_ledger.infrastructure.settings import SourceSettings
+    from temple_ledger.infrastructure.terminal.session import Session
+
+
+class DiscordSource(Source):
+    """It has no translator: frames are translated by the listener, which holds them back while it catches up."""
+
+    name = "discord"
+    command = Verb(
+        "temple_ledger.infrastructure.sources.discord.commands:command",
+        "Listen to the gateway, read the audit log back, compare with a snapshot.",
+    )
+    runs_as = "temple discord listen"
+
+    def settings(self) -> "type[SourceSettings]":
+        from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
+
+        return DiscordSettings
+
+    def workers(self, session: "Session") -> Iterable[Worker]:
+        from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
+
+        if session.settings.of(DiscordSettings).discord_token is not None:
+            from temple_ledger.infrastructure.sources.discord.listener_thread import listening
+
+            yield Worker("listening to Discord", partial(listening, session), own_process=True)
+
+    def health(self, connection: "psycopg.Connection[Any]") -> Health:
+        from temple_ledger.infrastructure.sources.discord.health import discord_health
+
+        found = discord_health(connection)
+        return Health(troubles=[Trouble(*each) for each in found.sentences], data=found._asdict())
+
+    def readings(self) -> "Mapping[str, Reading]":
+        from temple_ledger.infrastructure.sources.discord.metrics import discord_sessions
+
+        return {"discord": discord_sessions}
+
+
+discord = DiscordSource()

@@ -1,0 +1,71 @@
+"""Patreon as a source: all that the rest of the ledger knows of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
+from temple_ledger.infrastructure.terminal.lazy import Verb
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
+    from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+    from temple_ledger.infrastructure.observability.metrics.ledger import Reading
+    from temple_ledger.infrastructure.settings import Settings, SourceSettings
+    from temple_ledger.infrastructure.terminal.session import Session
+
+
+class PatreonSource(Source):
+    name = "patreon"
+    command = Verb(
+        "temple_ledger.infrastructure.sources.patreon.commands:command",
+        "Ask Patreon itself: snapshot, webhooks; who pays without the role: mismatches.",
+    )
+    former_verbs: Mapping[str, Verb] = {
+        "drift": Verb(
+            "temple_ledger.infrastructure.sources.patreon.mismatches_command:drift", "temple patreon mismatches"
+        )
+    }
+    verified_by = "patreon_secrets"
+
+    def settings(self) -> "type[SourceSettings]":
+        from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
+
+        return PatreonSettings
+
+    def endpoints(self, settings: "Settings") -> "Sequence[Endpoint]":
+        from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
+        from temple_ledger.infrastructure.sources.patreon.webhook import patreon_endpoint
+
+        campaigns = settings.of(PatreonSettings).patreon_secrets
+        return [patreon_endpoint(campaign, secrets) for campaign, secrets in campaigns.items()]
+
+    def translator(self, settings: "Settings") -> "Translator | None":
+        from temple_ledger.infrastructure.sources.patreon.factory import translator
+        from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
+
+        return translator(settings.of(PatreonSettings))
+
+    def workers(self, session: "Session") -> Iterable[Worker]:
+        from temple_ledger.infrastructure.sources.patreon.factory import asks, rechecking
+        from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
+
+        settings = session.settings.of(PatreonSettings)
+        if asks(settings):
+            yield Worker("asking Patreon again", partial(rechecking, session.database, settings))
+
+    def health(self, connection: "psycopg.Connection[Any]") -> Health:
+        from temple_ledger.infrastructure.sources.patreon.health import as_data, patreon_health
+
+        found = patreon_health(connection)
+        return Health(list(found.lines), troubles=[Trouble(*each) for each in found.sentences], data=as_data(found))
+
+    def readings(self) -> "Mapping[str, Reading]":
+        from temple_ledger.infrastructure.sources.patreon.metrics import patreon_doubts, patreon_webhooks
+
+        return {"patreon doubts": patreon_doubts, "patreon": patreon_webhooks}
+
+
+patreon = PatreonSource()

@@ -1,0 +1,108 @@
+"""The port of a source: a platform that sends us things, and everything that it brings to the ledger.
+
+A package offers one by an entry point of the group `temple_ledger.sources`, whose name is the source's:
+
+    class Shop(Source):
+        name = "shop"
+        ...
+
+    shop = Shop()
+
+`temple receive`, `up`, `status`, the metrics and the command line go through all sources that are installed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from temple_ledger.infrastructure.terminal.lazy import Verb
+
+if TYPE_CHECKING:
+    # `temple --help` loads the module of each source, and nothing that commands need
+    import psycopg
+
+    from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
+    from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+    from temple_ledger.infrastructure.observability.metrics.ledger import Reading
+    from temple_ledger.infrastructure.settings import Settings, SourceSettings
+    from temple_ledger.infrastructure.terminal.session import Session
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is not as it should be, and the command to type about it."""
+
+    what: str
+    next: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """What `temple status` shows of a source. `data` stands under the source's name in --json; None: nothing does."""
+
+    lines: Sequence[str] = ()
+    troubles: Sequence[Trouble] = ()
+    data: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Worker:
+    """At work, in threads of its own, while the block of `running()` lasts.
+
+    It runs beside the translators, in `temple receive` and `temple up`; one with `own_process` has a command of its
+    own for production, and only `temple up` runs it as well.
+    """
+
+    name: str
+    running: Callable[[], AbstractContextManager[object]]
+    own_process: bool = field(default=False, kw_only=True)
+
+
+class Source:
+    """Derive from it, name it, and override what the source has; nothing else is needed.
+
+    Whatever a method raises is shown as one sentence, and stops no other source.
+    """
+
+    name: str
+    """Lower-case letters, digits and _; its deliveries, its path below /hooks and its verb are called so."""
+
+    command: Verb | None = None
+    """`temple NAME`: a click command or group of that name."""
+
+    former_verbs: Mapping[str, Verb] = MappingProxyType({})
+    """Commands that were once called so at the top level; not shown, and for one release only."""
+
+    runs_as: str = "temple receive"
+    """The command that translates its deliveries in production."""
+
+    verified_by: str | None = None
+    """The setting whose secret verifies its webhooks: without it there are no endpoints. None: there never are."""
+
+    def settings(self) -> "type[SourceSettings] | None":
+        """The model of its settings; `settings.of(model)` are their values."""
+        return None
+
+    def endpoints(self, settings: "Settings") -> "Sequence[Endpoint]":
+        """Where its webhooks come in; none where the settings do not ask for it."""
+        return ()
+
+    def translator(self, settings: "Settings") -> "Translator | None":
+        """None where the settings do not ask for one."""
+        return None
+
+    def workers(self, session: "Session") -> Iterable[Worker]:
+        return ()
+
+    def health(self, connection: "psycopg.Connection[Any]") -> Health:
+        """Asks only what costs the same however long the log is. The transaction is read-only, as temple_read."""
+        return Health()
+
+    def readings(self) -> "Mapping[str, Reading]":
+        """What is asked at each scrape of the runner's metrics, by a name for the logs.
+
+        A metric's name begins with `ledger_`, then the source's name.
+        """
+        return {}

@@ -1,0 +1,1 @@
+"""A shop that sells roles, as a source of Temple Ledger."""
