@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import click
+import psycopg
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.connection import Database, in_words
 from temple_ledger.infrastructure.observability.doctor import log, machine, server
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
@@ -28,7 +29,7 @@ def command(session: Session, as_json: bool) -> int:
     """Check machine, database and ledger, one by one, and say what to do about each.
 
     Tries, among other things, to update, delete and truncate the log as each of our roles, and rolls back.
-    Changes nothing, and makes no database.
+    Changes nothing, and neither makes nor starts a database.
 
     \b
     Exit codes: 0 all is well, or only warned of; 3 a check failed.
@@ -57,12 +58,13 @@ def _findings(session: Session) -> Iterator[Check]:
     yield machine.check_secrets(_secret_files())
     yield _check_sources()
     if server_ is not None and not server_.data_dir.exists():
-        yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or temple db migrate")
+        yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or set TEMPLE_DATABASE_URL")
         return
     try:
-        database = session.database
+        database = session.running_database()
     except LedgerError as error:
-        yield fail("database", str(error), "see what it says, and try: temple db start")
+        what, _, advice = str(error).rpartition("; ")
+        yield fail("database", what or advice, advice if what else "see what it says, and try: temple db start")
         return
     yield from _of_database(database)
 
@@ -72,14 +74,24 @@ def _of_database(database: Database) -> Iterator[Check]:
     yield found
     if found.outcome is CheckOutcome.FAIL:
         return
-    with database.connect(DatabaseRole.LOGIN, application="temple doctor") as connection:
+    with database.look(application="temple doctor") as connection:
         yield from server.check_server(connection)
         migrated = log.check_migrations(connection)
     yield migrated
     if migrated.outcome is not CheckOutcome.FAIL:
-        yield from log.check_log(database)
-        yield from check_projections(database)
-        yield from check_verifying(database)
+        yield from _guarded("log", log.check_log(database))
+        yield from _guarded("projections", check_projections(database))
+        yield from _guarded("verified", check_verifying(database))
+
+
+def _guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """What cannot be checked has failed, and stops no other check."""
+    try:
+        yield from checks
+    except LedgerError as error:
+        yield fail(check, f"could not be checked: {error}", "see what it says")
+    except psycopg.Error as error:
+        yield fail(check, f"could not be checked: {in_words(error)}", "see what it says")
 
 
 def _check_sources() -> Check:

@@ -89,6 +89,7 @@ def import_(
     allowed = allowed_by(flags)
     if check:
         return check_files(session, files, allowed, as_json=as_json)
+    session.make_database()
     done = []
     for number, name in enumerate(files, start=1):
         each = _import(session, name, _rejects_path(session, name, rejects, number), allowed)

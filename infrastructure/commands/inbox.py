@@ -134,7 +134,7 @@ def retry(
     if numbers and (source or kind):
         raise click.UsageError("--source and --kind are about --all")
     with (
-        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
         database_errors("retrying deliveries"),
     ):
         if numbers:
@@ -161,7 +161,7 @@ def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
     if not reason.strip():
         raise click.BadParameter("say why", param_hint="--reason")
     with (
-        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
         database_errors("setting deliveries aside"),
     ):
         named = list(dict.fromkeys(numbers))
@@ -214,7 +214,7 @@ def prune(session: Session, older_than_days: int | None, dry_run: bool) -> None:
     days = older_than_days or session.settings.inbox_keep_days
     before = datetime.now(UTC) - timedelta(days=days)
     with (
-        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
         database_errors("pruning the inbox"),
     ):
         number = prunable(connection, before=before) if dry_run else prune_inbox(connection, before=before)
@@ -262,7 +262,7 @@ def _row(found: Listed) -> dict[str, Any]:
 
 def _body(session: Session, number: int) -> bytes:
     with (
-        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
         database_errors("reading a body"),
     ):
         return listing.body(connection, number)

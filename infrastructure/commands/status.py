@@ -70,16 +70,15 @@ class Screen:
 def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
     """How the ledger is, on one screen, and what to type where something is not as it should be.
 
-    Asks only what costs the same however long the log is. An embedded database that is stopped is started;
-    one that was never made is not made. With --watch it goes on, also while the database is away; with
-    --json as well, a line each time.
+    Asks only what costs the same however long the log is. It neither makes nor starts a database. With
+    --watch it goes on, also while the database is away; with --json as well, a line each time.
 
     \b
     Examples:
       temple status
       temple status --watch --every 5
     \b
-    Exit codes: 0 whatever it has to say; 4 no database; 5 the database is newer than this.
+    Exit codes: 0 whatever it has to say; 4 no database, or a stopped one; 5 the database is newer than this.
     For an exit code that says whether all is well: temple doctor.
     """
     show = _print_json if as_json else _print
@@ -100,20 +99,15 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
 
 
 def _look(session: Session) -> Screen:
+    ledger_database = session.running_database()
     database = database_status(session)
     running = [str(each) for each in running_processes(session.settings.home)]
-    if database["state"] == "not made yet":
-        return Screen(database, None, running, [Trouble("there is no ledger yet", "temple up")])
-    if database["state"] == "stopped":
-        session.say("starting the embedded database")
-        session.reach()
-        database = database_status(session)
     waiting = database["migrations_waiting"]
     if waiting:
         behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
         return Screen(database, None, running, [behind])
     known = installed_sources()
-    with snapshot(session.database) as connection:
+    with snapshot(ledger_database) as connection:
         ledger = read_ledger(connection, known)
     return Screen(database, ledger, running, list(_troubles(ledger, known)))
 
@@ -124,7 +118,8 @@ def _look_whatever_comes(session: Session) -> Screen:
         return _look(session)
     except LedgerError as error:
         running = [str(each) for each in running_processes(session.settings.home)]
-        away = {"state": "cannot be read", "where": session.database.name}
+        where = "TEMPLE_DATABASE_URL" if session.embedded is None else str(session.embedded.data_dir)
+        away = {"state": "cannot be read", "where": where}
         return Screen(away, None, running, [Trouble(str(error), "temple doctor")])
 
 
@@ -153,6 +148,13 @@ def read_ledger(connection: Connection, known: Installed) -> LedgerStatus:
 
 
 def _troubles(ledger: LedgerStatus, known: Installed) -> Iterator[Trouble]:
+    for each in ledger.projections:
+        if each.position > ledger.head:
+            yield Trouble(
+                f"{each.name} stands at position {each.position}, beyond the end of the log at {ledger.head}: "
+                "the log was restored to an earlier point",
+                "temple repair --apply --reason TEXT",
+            )
     led = [each for each in ledger.projections if each.leader is not None]
     for each in ledger.projections:
         if each.next_command is not None:

@@ -24,7 +24,6 @@ from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.operations import MEMBERS_AT_A_TIME, fold_again, record
-from temple_ledger.infrastructure.read_models.runner.journal import believed_position
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
 from temple_ledger.projections.batch import TallyBatch
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -184,7 +183,7 @@ def _reached(connection: Connection, checkpoint: Checkpoint) -> Position:
     if checkpoint.state is ProjectionState.TRIGGER:
         row = connection.execute(statement("log_head")).fetchone()
         return Position(row[0] if row is not None else 0)
-    return believed_position(connection, checkpoint)
+    return checkpoint.position
 
 
 def _foldable(projections: Sequence[Projection], checkpoints: Mapping[str, Checkpoint]) -> list[Projection]:

@@ -69,6 +69,7 @@ STANDS_FOR: Final[Mapping[str, str]] = {
 ENDS_HERE: Final[Mapping[str, tuple[int, str]]] = {
     "temple doctor": (3, "fail  durability: fsync off"),
     "temple patreon mismatches": (5, "no role is known for any tier"),
+    "temple db restore FILE": (5, "has tables in it"),
 }
 """What ends otherwise on the throw-away server of the tests, which knows no Patreon, and what it then says."""
 

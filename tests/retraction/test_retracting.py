@@ -51,7 +51,7 @@ def ledger(database: Database) -> LedgerScenario:
 
 def imported(database: Database, *users: str, most_lines: int = 1_000, **options: Any) -> Imported:
     lines = [line(user, event_type="discord_role_change", action="added", target="Oracle") for user in users]
-    return import_lines(database, io.BytesIO(as_lines(*lines)), most_lines=most_lines, **options)
+    return import_lines(database, io.BytesIO(as_lines(*lines)), most_lines=most_lines, catalogue=CATALOGUE, **options)
 
 
 def named(*positions: int) -> Selection:
@@ -282,7 +282,7 @@ def test_a_rebuild_that_began_before_is_refused(database: Database, ledger: Ledg
         rebuild.fold()
         shown = rebuild.compare()
         retracted(database, named(position))
-        with pytest.raises(Refused, match="begins anew"):
+        with pytest.raises(Refused, match="starts from the beginning"):
             rebuild.apply(shown, by="ada")
 
 

@@ -72,7 +72,8 @@ def claim(connection: Connection, projection: Projection) -> Claim:
                     f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S}; "
                     f"wait for it, or end it and run: temple replay --abort {projection.name}"
                 )
-            if version == projection.version and exceptions == left_out:
+            # one beyond the log was begun before that was restored to an earlier point
+            if version == projection.version and exceptions == left_out and position <= head:
                 connection.execute(statement("rebuild_take_over"), {"projection": projection.name})
                 return Claim(Position(position), True)
             clear(connection, projection)

@@ -37,6 +37,7 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progres
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.processor import Projection, may_fold
 from temple_ledger.projections.tally import Tally
@@ -118,11 +119,22 @@ class Rebuild:
         self, shown: ShownDifference, *, by: str, limit: Limit = USUAL, reason: str | None = None
     ) -> AppliedRebuild:
         """Puts it in place, and clears up. Raises Refused when *limit* does not allow it; nothing is changed then."""
+        # asked before the sequence is raised: what comes from then on stands above the checkpoint
+        beyond = is_beyond_log(self._connection, self._checkpoint(self._connection))
+        raise_sequence(self._database)
         if isinstance(self._projection, Tally):
-            applied = apply_counts(self._connection, self._projection, self.position, shown, by, reason)
+            applied = apply_counts(self._connection, self._projection, self.position, shown, by, reason, beyond=beyond)
         else:
             applied = apply_members(
-                self._connection, self._projection, self._catalogue, self.position, shown, limit, by, reason
+                self._connection,
+                self._projection,
+                self._catalogue,
+                self.position,
+                shown,
+                limit,
+                by,
+                reason,
+                beyond=beyond,
             )
         self.clear()
         return applied

@@ -255,7 +255,7 @@ def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> R
 
 
 def _check(session: Session) -> None:
-    with session.database.connect(DatabaseRole.APPEND, application="temple discord") as connection:
+    with session.database.connect(DatabaseRole.TRANSLATE, application="temple discord") as connection:
         require_current(connection)
 
 
