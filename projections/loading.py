@@ -29,6 +29,9 @@ def load_projection(place: str) -> Projection:
 
 
 def _imported(name: str) -> ModuleType:
+    if "/" in name or name.endswith(".py"):
+        module = name.removesuffix(".py").removeprefix("./").replace("/", ".")
+        raise ProjectionMisdeclared(f"{name} is a path; write the module's name, {module}:NAME")
     try:
         return import_module(name)
     except ModuleNotFoundError as error:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import datetime
 
 import click
 
@@ -13,7 +14,7 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.member_rows import rows_data
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
-from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.terminal.text import harmless, plural
 from temple_ledger.projections.loading import load_projection
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -74,9 +75,10 @@ def _print_steps(projection: MemberProjection[object], user_id: str, trial: Memb
     before: set[str] = set()
     for event, rows in trial.steps:
         target = "" if event.target is None else f"  {event.target}"
-        click.echo(f"{event.position}  {event.occurred_at:%Y-%m-%d %H:%M:%S}  {event_name(event)}{target}")
+        head = f"{event.position}  {event.occurred_at:%Y-%m-%d %H:%M:%S}  {event_name(event)}{target}"
+        click.echo(harmless(head))
         now = {
-            f"{table}: " + ", ".join(f"{name} {value!s}" for name, value in row.items())
+            f"{table}: " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
             for table, found in rows_data(projection.tables, rows).items()
             for row in found
         }
@@ -84,7 +86,11 @@ def _print_steps(projection: MemberProjection[object], user_id: str, trial: Memb
             click.echo(f"  {'+' if line not in before else ' ' if line in now else '-'} {line}")
         before = now
     if trial.fault is not None:
-        click.echo(trial.fault)
+        click.echo(harmless(trial.fault))
+
+
+def _value(value: object) -> str:
+    return str(value) if isinstance(value, datetime) else repr(value)
 
 
 def _everybody(session: Session, projection: Projection, *, as_json: bool) -> int:
@@ -102,7 +108,7 @@ def _everybody(session: Session, projection: Projection, *, as_json: bool) -> in
 
 def _print_trial(projection: Projection, trial: Trial) -> None:
     for fault in trial.listed[:SHOWN]:
-        click.echo(f"{fault}\n")
+        click.echo(f"{harmless(fault)}\n")
     counted = "" if trial.members is None else f" of {plural(trial.members, 'member')}"
     click.echo(f"{projection.name}: {plural(trial.events, 'event')}{counted} folded, {_at_fault(trial)}")
     if trial.members and trial.tried < trial.members:
