@@ -30,7 +30,10 @@ def make_template(server: EmbeddedServer, projections: Iterable[Projection]) -> 
 
 
 class Copies:
-    def __init__(self, dsn: str, template: str) -> None:
+    """*projections* are those whose tables the template has."""
+
+    def __init__(self, dsn: str, template: str, projections: Iterable[Projection] = ()) -> None:
+        self.projections = frozenset(projections)
         self._dsn = dsn
         self._template = template
         self._numbers = count(1)

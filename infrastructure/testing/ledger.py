@@ -11,7 +11,7 @@ what was found, or where in the rule's code it failed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from temple_ledger.domain.catalogue import Catalogue
@@ -43,7 +43,10 @@ from temple_ledger.projections.row import Row as RowOfFields
 from temple_ledger.projections.tables import Row
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.testing.comparison import at_fault, declared_table, require_rows, require_same
+from temple_ledger.projections.testing.every_way import require_one_result
 from temple_ledger.projections.testing.given_log import entry_of_given
+
+LAST: Final = Position(2**63 - 1)
 
 
 class LedgerScenario:
@@ -110,10 +113,13 @@ class LedgerScenario:
             return [tuple(row) for _, *row in found]
 
     def then_rows(self, projection: MemberProjection[Any], table: str, user_id: str, expected: Sequence[Row]) -> None:
-        """In any order. Of a parked member those before the event that parked it, once `then_parked` has said which."""
+        """In any order. Of a parked member those before the event that parked it, once `then_parked` has said which.
+
+        The member's history is also folded in every way that must not matter, as a Specification folds it.
+        """
         declared = declared_table(projection.tables, table, projection.name)
         self._fold_and_verify()
-        self._require_not_parked(projection, user_id)
+        self._require_one_result(projection, user_id)
         require_rows(declared, user_id, expected, self.rows(projection, table, user_id))
 
     def then_row(self, projection: MemberProjection[Any], user_id: str, expected: RowOfFields) -> None:
@@ -134,7 +140,7 @@ class LedgerScenario:
         if self._before_when is None:
             raise AssertionError("nothing happened that could change anything: give it with when(...)")
         self._fold_and_verify()
-        self._require_not_parked(projection, user_id)
+        self._require_one_result(projection, user_id)
         before = self._folded(projection, user_id, self._before_when)[1].rows
         after = {table.name: self.rows(projection, table.name, user_id) for table in projection.tables}
         require_same(projection.tables, before, after, f"rows of {user_id} changed")
@@ -173,10 +179,14 @@ class LedgerScenario:
         self.catch_up()
         self.then_verified()
 
-    def _require_not_parked(self, projection: MemberProjection[Any], user_id: str) -> None:
+    def _require_one_result(self, projection: MemberProjection[Any], user_id: str) -> None:
         found = self._failure(projection, user_id)
         if found is not None and (user_id, found.recorded.position) not in self._parked:
             raise at_fault(f"{user_id} is parked:", found) from found.error
+        if found is None:
+            known, whole = self._folded(projection, user_id, LAST)
+            by_position = sorted(known, key=lambda recorded: recorded.position)
+            require_one_result(Fold(projection, self.catalogue), by_position, whole)
 
     def _failure(self, projection: MemberProjection[Any], user_id: str) -> FoldFailure | None:
         with self.database.connect(DatabaseRole.READ) as connection:

@@ -41,18 +41,18 @@ def temple_server() -> Iterator[EmbeddedServer]:
 def temple_template(temple_server: EmbeddedServer, temple_projections: Sequence[Projection]) -> str:
     """The name of the migrated database that each test gets a copy of."""
     from temple_ledger.infrastructure.testing.copies import make_template
-    from temple_ledger.projections.registry import installed
 
-    wanted = {**installed(), **{each.name: each for each in temple_projections}}
-    return make_template(temple_server, wanted.values())
+    return make_template(temple_server, _migrated(temple_projections))
 
 
 @pytest.fixture(scope="session")
-def temple_copies(temple_server: EmbeddedServer, temple_template: str) -> Iterator[Copies]:
+def temple_copies(
+    temple_server: EmbeddedServer, temple_template: str, temple_projections: Sequence[Projection]
+) -> Iterator[Copies]:
     """Copies of the template, made ahead."""
     from temple_ledger.infrastructure.testing.copies import Copies
 
-    with Copies(temple_server.dsn(), temple_template) as made:
+    with Copies(temple_server.dsn(), temple_template, _migrated(temple_projections)) as made:
         yield made
 
 
@@ -67,11 +67,15 @@ def temple_database(temple_server: EmbeddedServer, temple_copies: Copies) -> Ite
 
 
 @pytest.fixture
-def temple_ledger(temple_database: Database, temple_projections: Sequence[Projection]) -> LedgerScenario:
+def temple_ledger(
+    temple_database: Database, temple_copies: Copies, temple_projections: Sequence[Projection]
+) -> LedgerScenario:
     """Given, when, then on a database of this test alone."""
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 
-    return LedgerScenario(temple_database, projections=temple_projections, migrated=True)
+    # a module may fold others than the session does: their tables are made then
+    migrated = temple_copies.projections.issuperset(temple_projections)
+    return LedgerScenario(temple_database, projections=temple_projections, migrated=migrated)
 
 
 @pytest.fixture
@@ -84,3 +88,10 @@ def database(temple_database: Database) -> Database:
 def ledger(temple_ledger: LedgerScenario) -> LedgerScenario:
     """Short for temple_ledger; a fixture of this name in a conftest of yours goes first."""
     return temple_ledger
+
+
+def _migrated(projections: Sequence[Projection]) -> Sequence[Projection]:
+    """Those that are installed, too: what a command asks about is there."""
+    from temple_ledger.projections.registry import installed
+
+    return tuple({**installed(), **{each.name: each for each in projections}}.values())

@@ -44,7 +44,7 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple ARGS": "no command, but the form of all",
     r"temple reconcile --pushgateway .*": "tells a Pushgateway: tests/cli/test_reconcile.py",
     r"temple inbox translate forum": "about an adapter that the page shows how to write: tests/examples",
-    r"temple replay grants": "about a projection that the page shows how to write: tests/examples",
+    r"temple .*\bmoderation\b.*": "about a projection that the page shows how to write: tests/examples",
     r"temple (discord|patreon) (snapshot|webhooks|backfill).*": "asks who is not here: tests of those rooms",
     r"temple events tail.*": "goes on until it is ended: tests/cli/test_events_reading.py",
     r"(systemctl|journalctl|useradd|install) .*": "changes or asks the machine, not the ledger",
@@ -81,7 +81,8 @@ FAULTS: Final[Mapping[str, str]] = {
 """What is at fault on the demo before a page is typed; on all of them one event is parked."""
 
 READS: Final = re.compile(
-    r"temple (status|doctor|config show|projection (list|show).*|operations list|failures list|inbox (list|sources).*|"
+    r"temple (status|doctor|config show|projection (list|show|rows|history|explain).*|"
+    r"operations list|failures list|inbox (list|sources).*|"
     r"verify (list|--full|--since-last)|db status|role .*|member (show|explain|history) .*|replay .*--dry-run)"
 )
 
