@@ -88,6 +88,13 @@ def test_a_member_s_rows_are_shown_after_each_event(temple: Typed, ledger: Ledge
     assert [step["rows"]["tried"][0]["roles"] for step in data["steps"]] == [1, 2]
 
 
+def test_what_a_stranger_wrote_does_not_steer_the_terminal(temple: Typed, ledger: LedgerScenario, author: str) -> None:
+    ledger.given(role_added("eve", "\x1b[2J\u202e", at(5)))
+    ended = temple("projection", "check", f"{author}:tried", "--member", "eve")
+    assert r"added  \x1b[2J\u202e" in ended.stdout
+    assert not {"\x1b", "\u202e"} & set(ended.stdout)
+
+
 def test_everybody_is_folded_and_nothing_is_written(temple: Typed, ledger: LedgerScenario, author: str) -> None:
     ended = temple("projection", "check", f"{author}:tried")
     assert (ended.code, ended.stdout) == (0, "tried: 3 events of 2 members folded, nothing is at fault\n")
