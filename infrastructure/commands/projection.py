@@ -7,8 +7,11 @@ from typing import Final
 import click
 
 from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.commands.projection_check import check
+from temple_ledger.infrastructure.commands.projection_rows import explain, history, rows
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.durable import wait_until_durable
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_status, projection_statuses
@@ -27,7 +30,7 @@ name_argument = click.argument("name", metavar="NAME")
 
 @click.group("projection")
 def command() -> None:
-    """List, show, pause and resume projections, or wait for one."""
+    """List, show, pause and resume projections, wait for one, or ask it about a member."""
 
 
 @command.command("list")
@@ -159,6 +162,7 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
         while True:
             checkpoint = read_checkpoints(connection)[name]
             if checkpoint.position >= position:
+                wait_until_durable(connection)
                 click.echo(f"{name} is at position {checkpoint.position}")
                 return ExitCode.OK
             status = projection_status(connection, installed(), name)
@@ -173,6 +177,10 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
                     session.say("nobody runs it; start a runner: temple run")
                 return ExitCode.FAILED
             wakeup.wait(min(remaining, POLL_SECONDS))
+
+
+for each in (rows, history, explain, check):
+    command.add_command(each)
 
 
 def _known(name: str) -> str:

@@ -75,8 +75,10 @@ if TYPE_CHECKING:
         pledged,
         role_added,
         role_removed,
+        stored_row,
     )
     from temple_ledger.projections.testing.specification import Specification
+    from temple_ledger.projections.testing.tally_specification import TallySpecification
 
 _HOMES: Final = {
     "domain.catalogue": ("Catalogue", "EventType", "Shape"),
@@ -141,11 +143,13 @@ _HOMES: Final = {
         "pledged",
         "role_added",
         "role_removed",
+        "stored_row",
     ),
     "projections.member_projection": ("MemberProjection",),
     "projections.members": ("members",),
     "projections.row": ("MaxLength", "Row", "projection"),
     "projections.testing.specification": ("Specification",),
+    "projections.testing.tally_specification": ("TallySpecification",),
     "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
 }
@@ -211,6 +215,7 @@ __all__ = [
     "Specification",
     "Table",
     "Tally",
+    "TallySpecification",
     "Target",
     "Translation",
     "TranslationWorker",
@@ -239,6 +244,7 @@ __all__ = [
     "role_added",
     "role_removed",
     "store",
+    "stored_row",
 ]
 
 

@@ -15,6 +15,7 @@ AUTHORS_SURFACE: Final = {
     "infrastructure/testing/ledger.py",
     "projections/author.py",
     "projections/testing/specification.py",
+    "projections/testing/tally_specification.py",
 }
 """Here `catalogue` may be left out, which means: the installed one."""
 
