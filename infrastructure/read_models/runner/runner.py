@@ -1,6 +1,5 @@
 """The projection runner: a loop of steps, for every projection that this runner leads."""
 
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ import structlog
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.abort import cut
 from temple_ledger.infrastructure.database.connecting import opened_unless
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes
 from temple_ledger.infrastructure.database.migrations import require_current
@@ -21,8 +19,10 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.runner.due import Due
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
 from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
+from temple_ledger.infrastructure.read_models.runner.silent_wire import cut_when_silent
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.pace import BatchPace
@@ -36,10 +36,6 @@ MERGE_SECONDS: Final = 600.0
 MOST_BACKOFF_SECONDS: Final = 5.0
 REPORT_BLOCKED_SECONDS: Final = 5.0
 LOCK_MILLISECONDS: Final = 500
-LET_GO_SECONDS: Final = 3.0
-"""How long a runner that was asked to stop waits for the database."""
-
-LOOK_SECONDS: Final = 0.2
 
 log = structlog.get_logger("temple.runner")
 
@@ -98,24 +94,6 @@ class _Leading:
         return self.processor.projection.name
 
 
-class _Due:
-    """True once in so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._at = 0.0
-
-    def __call__(self) -> bool:
-        now = time.monotonic()
-        if now < self._at:
-            return False
-        self._at = now + self._seconds
-        return True
-
-    def reset(self) -> None:
-        self._at = 0.0
-
-
 class Runner:
     """Folds new events into every given projection, until it is stopped or has caught up."""
 
@@ -138,7 +116,6 @@ class Runner:
         self._connection: psycopg.Connection[Any] | None = None
         self._wire: psycopg.Connection[Any] | None = None
         """The connection, or what is about to be it; None where nobody may cut it."""
-        self._ended = threading.Event()
         self._reader: GapReader | None = None
         self._led: dict[str, _Leading] = {}
         self._paces: dict[str, BatchPace] = {}
@@ -147,8 +124,8 @@ class Runner:
         self._look: Look | None = None
         self._stopping = False
         self._target: Position | None = None
-        self._renew, self._try, self._refresh = _Due(RENEW_SECONDS), _Due(TRY_SECONDS), _Due(REFRESH_SECONDS)
-        self._merge, self._report_blocked = _Due(MERGE_SECONDS), _Due(REPORT_BLOCKED_SECONDS)
+        self._renew, self._try, self._refresh = Due(RENEW_SECONDS), Due(TRY_SECONDS), Due(REFRESH_SECONDS)
+        self._merge, self._report_blocked = Due(MERGE_SECONDS), Due(REPORT_BLOCKED_SECONDS)
 
     def stop(self) -> None:
         """Finish the batch at hand, give the leases back, return: within seconds, also where the database is silent.
@@ -168,35 +145,17 @@ class Runner:
         With *until_caught_up*, returns once every projection has folded what was in the log when we began; one that
         is paused, failed or in need of a replay is not waited for.
         """
-        self._ended.clear()
-        threading.Thread(target=self._cut_when_stuck, name="runner stop", daemon=True).start()
-        try:
-            with database_errors("the runner begins"):
-                self._open()
-                if self._stopping:
-                    return
-                if until_caught_up:
-                    self._target = self._head()
-            # what is remembered of members is no garbage: looking for some was a third of a runner's time
-            with rare_collections():
-                self._loop()
-        finally:
-            self._close()
-            self._ended.set()
-
-    def _cut_when_stuck(self) -> None:
-        """In a thread of its own: a network that swallows everything would let a runner that should stop wait for good.
-
-        What its transaction did is void then, as after a kill.
-        """
-        while not (self._stopping or self._ended.wait(LOOK_SECONDS)):
-            pass
-        self._ended.wait(LET_GO_SECONDS)
-        while not self._ended.is_set():
-            connection = self._wire
-            if connection is not None:
-                cut(connection)
-            self._ended.wait(LOOK_SECONDS)
+        with cut_when_silent(lambda: self._stopping, lambda: self._wire):
+            try:
+                with database_errors("the runner begins"):
+                    self._open()
+                    if until_caught_up:
+                        self._target = self._head()
+                # what is remembered of members is no garbage: looking for some was a third of a runner's time
+                with rare_collections():
+                    self._loop()
+            finally:
+                self._close()
 
     def _loop(self) -> None:
         failures, quick_until = 0, 0.0
