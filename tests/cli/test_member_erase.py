@@ -1,6 +1,10 @@
 """`temple member erase`: shows by default, asks at a terminal, and journals without the id."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, left, role_added
 from tests.cli.conftest import Typed
 from tests.erasure.builders import MODERATOR, OTHER, PERSON, ROLE, found_in
+from tests.queries.builders import altered
 
 REASON = ("--reason", "asked us to on 3 March")
 
@@ -42,9 +47,56 @@ def test_with_apply_it_is_done_and_the_journal_has_it_without_the_id(temple: Typ
     assert temple("verify", "--full").code == 0
 
 
+def test_results_of_verify_and_the_journal_of_repairs_lose_the_id(temple: Typed, database: Database) -> None:
+    altered(database, f"update temple_member_status set status = 'active' where user_id = '{PERSON}'")
+    assert temple("verify", "--full").code == 3
+    assert temple("repair", "--apply", "--reason", f"rows of {PERSON}").code == 0
+    assert {"verification", "ledger_operation"} <= found_in(database, PERSON)
+    assert temple("member", "erase", PERSON, *REASON, "--apply").code == 0
+    assert found_in(database, PERSON) == set()
+    assert {"verification", "ledger_operation"} <= found_in(database, "erased:")
+
+
+def test_doctor_names_an_erasure_that_was_not_finished(temple: Typed, database: Database) -> None:
+    with database.connect(DatabaseRole.OWNER) as owner:
+        owner.execute(
+            "insert into erasure (words, pseudonyms, notes, secret) values (%s, '{erased:x}', '{}', 'x')", ([PERSON],)
+        )
+    (unfinished,) = [each for each in temple("doctor", "--json").data if each["check"] == "erasures"]
+    assert unfinished["outcome"] == "warn"
+    assert "begun before" in temple("member", "erase", PERSON).stdout
+    assert temple("member", "erase", PERSON, *REASON, "--apply").code == 0
+    assert "webhook_audit_log" in found_in(database, "erased:x"), "it went on with the same pseudonym"
+    (finished,) = [each for each in temple("doctor", "--json").data if each["check"] == "erasures"]
+    assert finished["outcome"] == "ok"
+
+
 def test_off_a_terminal_nobody_is_asked(temple: Typed, database: Database) -> None:
     assert temple("member", "erase", PERSON, *REASON, "--apply").code == 0
     assert found_in(database, PERSON) == set()
+
+
+@pytest.mark.parametrize(("answer", "more", "code"), [("n", (), 1), ("y", (), 0), ("", ("--yes",), 0)])
+def test_at_a_terminal_it_asks_once(
+    environment: dict[str, str], database: Database, tmp_path: Path, answer: str, more: tuple[str, ...], code: int
+) -> None:
+    terminal, typed = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "temple_ledger.cli", "member", "erase", PERSON, *REASON, "--apply", *more],
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        stdin=typed,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.write(terminal, f"{answer}\n".encode())
+    _, stderr = process.communicate(timeout=60)
+    os.close(terminal)
+    os.close(typed)
+    assert process.returncode == code, stderr
+    assert ("Erase them for good?" in stderr) == (more == ())
+    assert ("webhook_audit_log" in found_in(database, PERSON)) == (code == 1)
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_a_reason_that_names_the_person_is_refused_before_anything_is_changed(le
     assert log(ledger.database, "user_id") == [(PERSON,)]
 
 
-EXCHANGES = (1, 3, 5, 8, 11, 14, 18, 23, 29, 36, 44)
+EXCHANGES = (1, 3, 5, 8, 11, 14, 18, 23, 29, 36, 44, 60, 90)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -44,7 +44,7 @@ STEP_SECONDS: Final = 0.3
 """What a transaction aims at: a second at most, on a slow machine too."""
 
 FIRST_EVENTS, MOST_EVENTS = 200, 5_000
-DELIVERIES_AT_A_TIME: Final = 500
+DELIVERIES_AT_A_TIME: Final = 200
 MOST_ROUNDS: Final = 5
 TRIES: Final = 20
 PAUSE_SECONDS: Final = 0.1

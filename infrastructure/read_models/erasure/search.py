@@ -11,12 +11,15 @@ from temple_ledger.infrastructure.read_models.erasure.person import Connection
 
 SEARCHED_AT_A_TIME: Final = 20_000
 LOCK_MILLISECONDS: Final = 2_000
+IDLE_MILLISECONDS: Final = 8_000
 
 
 @contextmanager
 def as_owner(database: Database) -> Iterator[Connection]:
     with database.connect(DatabaseRole.OWNER, application="temple erase") as connection:
         set_for_session(connection, "lock_timeout", f"{LOCK_MILLISECONDS}ms")
+        # one that froze lets go of the checkpoints
+        set_for_session(connection, "idle_in_transaction_session_timeout", f"{IDLE_MILLISECONDS}ms")
         yield connection
 
 
