@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         FutureEvent,
         InvalidEvent,
         LedgerError,
+        NotFoldedInTime,
         PlatformUnavailable,
         ProjectionMisdeclared,
         Refused,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
     from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+    from temple_ledger.infrastructure.ledger.async_ledger import AsyncLedger
+    from temple_ledger.infrastructure.ledger.ledger import Ledger, MemberRows
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
@@ -89,6 +92,7 @@ _HOMES: Final = {
         "FutureEvent",
         "InvalidEvent",
         "LedgerError",
+        "NotFoldedInTime",
         "PlatformUnavailable",
         "ProjectionMisdeclared",
         "Refused",
@@ -123,6 +127,8 @@ _HOMES: Final = {
     "infrastructure.ingestion.inbox.translator": ("Outcome", "Translation", "Translator"),
     "infrastructure.ingestion.inbox.worker": ("TranslationWorker",),
     "infrastructure.ingestion.webhooks.endpoint": ("Endpoint",),
+    "infrastructure.ledger.async_ledger": ("AsyncLedger",),
+    "infrastructure.ledger.ledger": ("Ledger", "MemberRows"),
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
     "infrastructure.settings": ("Settings", "SourceSettings"),
@@ -132,6 +138,11 @@ _HOMES: Final = {
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
     "projections.author": ("entry_of_event",),
+    "projections.member_projection": ("MemberProjection",),
+    "projections.members": ("members",),
+    "projections.row": ("MaxLength", "Row", "projection"),
+    "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
+    "projections.tally": ("Increments", "Tally"),
     "projections.testing.histories": (
         "at",
         "changed_tier",
@@ -145,13 +156,8 @@ _HOMES: Final = {
         "role_removed",
         "stored_row",
     ),
-    "projections.member_projection": ("MemberProjection",),
-    "projections.members": ("members",),
-    "projections.row": ("MaxLength", "Row", "projection"),
     "projections.testing.specification": ("Specification",),
     "projections.testing.tally_specification": ("TallySpecification",),
-    "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
-    "projections.tally": ("Increments", "Tally"),
 }
 """The module of each name; the imports above say the same to type checkers, and a test holds both equal."""
 
@@ -159,6 +165,7 @@ _MODULES: Final = {name: f"{__name__}.{module}" for module, names in _HOMES.item
 
 __all__ = [
     "Appended",
+    "AsyncLedger",
     "Catalogue",
     "Column",
     "ColumnType",
@@ -176,6 +183,7 @@ __all__ = [
     "InboxDelivery",
     "Increments",
     "InvalidEvent",
+    "Ledger",
     "LedgerError",
     "LedgerScenario",
     "LogAppender",
@@ -185,11 +193,13 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "MemberProjection",
+    "MemberRows",
     "MembershipChanged",
     "MembershipDeclined",
     "MembershipEnded",
     "MembershipEvent",
     "MembershipStarted",
+    "NotFoldedInTime",
     "Notifier",
     "Outcome",
     "Payload",
