@@ -92,7 +92,9 @@ class Settings(SourceSettings):
     log_level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None, description="what to log on stderr; by default info, and warning on a terminal"
     )
-    operator: str | None = Field(default=None, description="who does what is done, for the operations journal")
+    operator: str | None = Field(
+        default=None, description="the name that the operations journal records; by default the account"
+    )
 
     metrics_host: str = Field(default="127.0.0.1", description="where a runner and a receiver listen for Prometheus")
     metrics_port: int = Field(
@@ -103,13 +105,13 @@ class Settings(SourceSettings):
         description="the bearer token that a scrape has to send; needed where metrics_host is not this machine",
     )
     pushgateway: str | None = Field(
-        default=None, description="the URL of a Prometheus Pushgateway that reconciliations tell their result"
+        default=None, description="the URL of a Prometheus Pushgateway, to which reconciliations push their result"
     )
     reconcile_every_seconds: float = Field(
         default=900.0, ge=0, allow_inf_nan=False, description="how often a runner reconciles; 0 switches it off"
     )
     reconcile_repair_below: int = Field(
-        default=10, ge=0, description="a reconciliation repairs by itself what has fewer issues than this"
+        default=10, ge=0, description="a reconciliation that finds fewer differences than this repairs them by itself"
     )
 
     receive_host: str = Field(default="127.0.0.1", description="the address on which the receiver listens")
@@ -119,10 +121,10 @@ class Settings(SourceSettings):
     )
     receive_proxies: str = Field(
         default="127.0.0.1,::1",
-        description="the proxies whose X-Forwarded-For is believed, separated by commas; * believes everybody",
+        description="the proxies whose X-Forwarded-For is trusted, separated by commas; * trusts everybody",
     )
     inbox_keep_days: int = Field(
-        default=90, ge=1, description="translated deliveries are kept for so many days; others for good"
+        default=90, ge=1, description="translated deliveries are deleted after so many days; failed ones never"
     )
 
     @field_validator("home")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 import click
 import psycopg
@@ -23,11 +22,10 @@ from temple_ledger.infrastructure.settings import (
     setting_names,
     toml_files,
 )
+from temple_ledger.infrastructure.terminal.checks import print_check
 from temple_ledger.infrastructure.terminal.dsn import HIDDEN, shown
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
-
-COLOURS: Final = {CheckOutcome.OK: "green", CheckOutcome.WARN: "yellow", CheckOutcome.FAIL: "red"}
 
 
 @click.command("doctor")
@@ -46,7 +44,7 @@ def command(session: Session, as_json: bool) -> int:
     for finding in _findings(session):
         findings.append(finding)
         if not as_json:
-            _show(finding)
+            print_check(finding)
     failed = sum(each.outcome is CheckOutcome.FAIL for each in findings)
     warned = sum(each.outcome is CheckOutcome.WARN for each in findings)
     if as_json:
@@ -127,10 +125,3 @@ def _secret_files() -> list[Path]:
 def _is_revealing(name: str, value: object) -> bool:
     """A DSN without a password is no secret."""
     return name != "database_url" or HIDDEN in shown(str(value))
-
-
-def _show(finding: Check) -> None:
-    outcome = click.style(f"{finding.outcome.value:<4}", fg=COLOURS[finding.outcome])
-    click.echo(f"{outcome}  {finding.check}: {finding.found}")
-    if finding.advice is not None:
-        click.echo(f"      {finding.advice}")

@@ -45,6 +45,8 @@ class FakeDiscord:
         self.received: list[dict[str, Any]] = []
         self.close_codes: list[int | None] = []
         self.counted_members: int | None = None
+        self.application_flags = 1 << 14
+        self.other_guilds: list[str] = []
         self.sessions: dict[str, Session] = {}
         self._current: Session | None = None
         self._socket: web.WebSocketResponse | None = None
@@ -153,7 +155,7 @@ class FakeDiscord:
             "verify_key": "0" * 64,
             "team": None,
             "owner": user_object(self.guild.moderator),
-            "flags": 1 << 14,
+            "flags": self.application_flags,
             "summary": "",
         }
 

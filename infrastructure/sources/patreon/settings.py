@@ -30,5 +30,5 @@ class PatreonSettings(SourceSettings):
     tier_roles: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(tier_roles_of)] = Field(
         default_factory=dict,
         description="the roles of each paid tier, ids or titles to ids or names, for temple patreon mismatches; "
-        "by default those that Patreon says",
+        "by default those that Patreon gives for each tier",
     )
