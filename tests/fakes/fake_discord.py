@@ -47,6 +47,7 @@ class FakeDiscord:
         self.counted_members: int | None = None
         self.application_flags = 1 << 14
         self.other_guilds: list[str] = []
+        self.invited = True
         self.sessions: dict[str, Session] = {}
         self._current: Session | None = None
         self._socket: web.WebSocketResponse | None = None
@@ -160,7 +161,8 @@ class FakeDiscord:
         }
 
     def _guilds(self, _: web.Request) -> Any:
-        return [{"id": self.guild.id, "name": "the guild"}]
+        ours = [self.guild.id] if self.invited else []
+        return [{"id": each, "name": "the guild"} for each in (*ours, *self.other_guilds)]
 
     def _guild(self, _: web.Request) -> Any:
         number = len(self.guild.members) if self.counted_members is None else self.counted_members
