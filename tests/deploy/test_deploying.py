@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from configparser import RawConfigParser
 from pathlib import Path
 from typing import Final
 
@@ -144,16 +143,14 @@ def test_every_file_of_secrets_that_a_unit_loads_is_in_the_table_of_the_page() -
     assert all(f"| `{folder}/database_url` |" in PAGE.read_text() for folder in folders)
 
 
-def _unit(host: Machine, name: str) -> RawConfigParser:
-    parser = RawConfigParser(strict=False)
-    parser.optionxform = str  # type: ignore[assignment,method-assign] -- the names of systemd have capitals
-    parser.read_string(host.must(f"cat {UNITS}/{name}"))
-    return parser
+def _unit(host: Machine, name: str) -> dict[str, str]:
+    """What its section Service says, by name; of a name that is there twice, the last."""
+    section = host.must(f"cat {UNITS}/{name}").partition("[Service]\n")[2].partition("\n[")[0]
+    return dict(re.findall(r"^(\w+)=(.*)$", section, re.MULTILINE))
 
 
-def _start(host: Machine, unit: RawConfigParser, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+def _start(host: Machine, service: Mapping[str, str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
     """As systemd does: as that account, with copies of the files of the folder as credentials."""
-    service = unit["Service"]
     account, source = service["User"], service["LoadCredential"].removeprefix("temple:")
     credentials = f"/run/credentials-{Path(source).name}"
     host.must(
