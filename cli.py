@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.terminal.errors import ending_of
 from temple_ledger.infrastructure.terminal.lazy import AddedVerbs, LazyGroup, Verb
 
@@ -138,7 +139,7 @@ def _settings(flags: Mapping[str, Any]) -> "Settings":
     """Loaded by the first command that needs them, and not for --help. From then on there are logs."""
     from temple_ledger.infrastructure.observability.logging import log_to_stderr
     from temple_ledger.infrastructure.processes.sources import installed_sources
-    from temple_ledger.infrastructure.settings import SettingsInvalid, check_settings, load_settings
+    from temple_ledger.infrastructure.settings import check_settings, load_settings
 
     installed = installed_sources()
     try:
@@ -149,9 +150,6 @@ def _settings(flags: Mapping[str, Any]) -> "Settings":
     log_to_stderr(settings.log_level)
     for failed in installed.failed:
         click.echo(f"temple: {failed}; everything else goes on", err=True)
-    if settings.operator is not None:
-        # the operations journal asks the environment
-        os.environ["TEMPLE_OPERATOR"] = settings.operator
     return settings
 
 

@@ -14,6 +14,7 @@ import click
 
 from bench import (
     append,
+    dashboards,
     importing,
     latency,
     listener,
@@ -24,6 +25,7 @@ from bench import (
     rebuild_growth,
     receiver,
     snapshot,
+    start,
 )
 from bench.bench import Bench
 from bench.findings import Findings
@@ -46,6 +48,8 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "receiver": receiver.measure,
     "listener": listener.measure,
     "snapshot": snapshot.measure,
+    "dashboards": dashboards.measure,
+    "start": start.measure,
 }
 
 

@@ -74,6 +74,9 @@ class LargeGuildRest:
     async def guilds(self) -> Sequence[str]:
         return ["1"]
 
+    async def is_in(self, guild: str) -> bool:
+        return guild == "1"
+
     async def audit_log(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
         return []
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from bench.apart import alone, peak_mebibytes
 from bench.site import EMPTY, Site, rows, tidy
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.log_entry import LogEntry, entry_of_line
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.demo import Community, generate
@@ -71,7 +72,7 @@ def as_csv(site: Site, of: History) -> Path:
 def entries(path: Path, number: int) -> list[LogEntry]:
     """The first ones, as a process has them that is about to append them."""
     with path.open("rb") as lines:
-        return [entry_of_line(line) for line in islice(lines, number)]
+        return [entry_of_line(line, catalogue=CATALOGUE) for line in islice(lines, number)]
 
 
 def write_lines(path: Path, events: int, members: int) -> None:
@@ -96,7 +97,7 @@ def import_file(dsn: str, path: Path) -> Import:
     database = Database(dsn)
     with Notifier(database) as notifier:
         started = perf_counter()
-        imported = import_lines(database, path, notifier=notifier)
+        imported = import_lines(database, path, notifier=notifier, catalogue=CATALOGUE)
         seconds = perf_counter() - started
     assert imported.complete
     return Import(seconds, imported.added, peak_mebibytes())

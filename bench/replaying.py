@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from time import perf_counter
 
 from bench.apart import peak_mebibytes
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models.member_log.walk import snapshot_connection
 from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
@@ -33,11 +35,11 @@ class Replayed:
 def replay(dsn: str, workers: int) -> Replayed:
     """Of `members`, whatever differs; memory is that of the largest process."""
     started = perf_counter()
-    with Rebuild(Database(dsn), members) as rebuild:
+    with Rebuild(Database(dsn), members, catalogue=CATALOGUE) as rebuild:
         folded = rebuild.fold(workers=workers)
         shown = rebuild.compare()
         applying = perf_counter()
-        applied = rebuild.apply(shown, limit=ANY)
+        applied = rebuild.apply(shown, by="bench", limit=ANY)
     ended = perf_counter()
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return Replayed(
@@ -60,10 +62,11 @@ def verify_in_full(dsn: str) -> Compared:
     """And keeps the result, so that the next quick one has somewhere to begin."""
     database, began = Database(dsn), datetime.now(UTC)
     started = perf_counter()
-    verified = verify(database, members)
+    verified = verify(database, members, catalogue=CATALOGUE)
     seconds = perf_counter() - started
     assert verified.ok, verified
-    store(database, verified, began)
+    with database.connect(DatabaseRole.PROJECT) as connection:
+        store(connection, verified, began)
     return Compared(seconds, verified.members, peak_mebibytes())
 
 
@@ -71,13 +74,14 @@ def fold_newer(dsn: str) -> None:
     """Of `members` alone."""
     database = Database(dsn)
     with Wakeup(database) as wakeup:
-        Runner(database, [members], wakeup).run(until_caught_up=True)
+        Runner(database, [members], wakeup, catalogue=CATALOGUE).run(until_caught_up=True)
 
 
 def verify_touched(dsn: str) -> Compared:
     """Just those with events since the last one: no time is given to others."""
     started = perf_counter()
-    done = verify_since_last(Database(dsn), members, budget_seconds=0)
+    with snapshot_connection(Database(dsn), application="bench") as connection:
+        done = verify_since_last(connection, members, budget_seconds=0, catalogue=CATALOGUE)
     seconds = perf_counter() - started
     assert done.verified.ok, done.verified
     return Compared(seconds, done.verified.touched, peak_mebibytes())

@@ -1,24 +1,19 @@
 """The projection runner as it is in production: both canon tables and the tally."""
 
 import signal
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from types import FrameType
-from typing import Final
 
 from bench.apart import peak_mebibytes
 from bench.site import rows
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.projections.activity import activity
-from temple_ledger.projections.members import members
-from temple_ledger.projections.processor import Projection
-
-PROJECTIONS: Final[Sequence[Projection]] = (members, activity)
+from temple_ledger.projections.built_in import BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class CaughtUp:
 def catch_up(dsn: str) -> CaughtUp:
     database = Database(dsn)
     with Wakeup(database) as wakeup:
-        runner = Runner(database, PROJECTIONS, wakeup)
+        runner = Runner(database, BUILT_IN, wakeup, catalogue=CATALOGUE)
         started = perf_counter()
         runner.run(until_caught_up=True)
         return CaughtUp(perf_counter() - started, peak_mebibytes())
@@ -40,7 +35,7 @@ def daemon(dsn: str) -> None:
     """Until SIGTERM."""
     database = Database(dsn)
     with Wakeup(database) as wakeup:
-        runner = Runner(database, PROJECTIONS, wakeup)
+        runner = Runner(database, BUILT_IN, wakeup, catalogue=CATALOGUE)
 
         def stop(_: int, __: FrameType | None) -> None:
             runner.stop()
@@ -54,7 +49,7 @@ def position(dsn: str) -> int:
     """How far every projection has come."""
     with Database(dsn).connect(DatabaseRole.READ) as connection:
         checkpoints = read_checkpoints(connection)
-    return min(checkpoints[projection.name].position for projection in PROJECTIONS)
+    return min(checkpoints[projection.name].position for projection in BUILT_IN)
 
 
 def require_caught_up(dsn: str) -> None:
@@ -63,6 +58,6 @@ def require_caught_up(dsn: str) -> None:
 
 def require_verified(dsn: str) -> None:
     """That every row is what the whole log folds to."""
-    for projection in PROJECTIONS:
-        verified = verify(Database(dsn), projection)
+    for projection in BUILT_IN:
+        verified = verify(Database(dsn), projection, catalogue=CATALOGUE)
         assert verified.ok, verified

@@ -1,20 +1,31 @@
-"""Every error of ours, in one tree.
+"""Every error of ours, in one tree. What never leaves its own room is declared there, below one of these.
 
 LedgerError
 ├── InvalidEvent             a fact that the log does not accept, with the reason
-│   └── UndecodableEvent     the same, found in a row that is in the log already
+│   ├── UndecodableEvent     the same, found in a row that is in the log already
+│   └── FutureEvent          its time has not come yet
 ├── EventConflict            an event_id that is in the log with another content
+├── UnreadableFile           a file of events in a form that is not read, or damaged
 ├── UnknownName              a projection, member, role or position that is not there
+├── AmbiguousName            a name that several roles have
+├── SettingsInvalid          a setting that cannot be what it is, or a file of settings that cannot be read
+├── UnreadableDelivery       what a source sent is not what it documents
 ├── DatabaseUnavailable      no connection, or lost while we worked
 ├── PlatformUnavailable      Discord or Patreon did not answer, or not as documented
+├── PlatformRefuses          Discord or Patreon answered no: first somebody has to change something there
+├── CannotListen             an address that is not this machine's, or a port that is taken
+├── StillRunning             a process of ours that did not end when it was asked to
 ├── SchemaMismatch           the database and this code do not fit together
 ├── UnsafeLog                a condition of the gap proof does not hold: reading would lose events
 ├── Refused                  asked for, understood, and not done, to protect what is there
 │   ├── StaleCheckpoint      somebody else moved the projection on: what we computed is void
-│   └── NotLeader            another runner holds the lease
+│   ├── NotLeader            another runner holds the lease
+│   └── HeldBack             a snapshot of a source that is not applied
 ├── EventMisdeclared         an event class that cannot work as its author declared it
 └── ProjectionMisdeclared    a projection that cannot work as its author declared it
 """
+
+from collections.abc import Mapping
 
 from temple_ledger.domain.position import Position
 
@@ -35,6 +46,10 @@ class UndecodableEvent(InvalidEvent):
     """A row of the log, of a known type, that its model refuses."""
 
 
+class FutureEvent(InvalidEvent):
+    """The reason names the time and nothing else of the event, so that it may be shown anywhere."""
+
+
 class EventConflict(LedgerError):
     def __init__(self, event_id: str, position: Position) -> None:
         super().__init__(
@@ -43,6 +58,10 @@ class EventConflict(LedgerError):
         )
         self.event_id = event_id
         self.position = position
+
+
+class UnreadableFile(LedgerError):
+    pass
 
 
 class UnknownName(LedgerError):
@@ -56,11 +75,40 @@ class UnknownName(LedgerError):
         self.near = near
 
 
+class AmbiguousName(LedgerError):
+    """*candidates* are ids, each with how it is shown."""
+
+    def __init__(self, name: str, candidates: Mapping[str, str]) -> None:
+        ids = ", ".join(candidates.values())
+        super().__init__(f"{len(candidates)} roles are called {name!r}: {ids}; give the id")
+        self.roles = tuple(candidates)
+
+
+class SettingsInvalid(LedgerError):
+    pass
+
+
+class UnreadableDelivery(LedgerError):
+    """The message never repeats what was sent."""
+
+
 class DatabaseUnavailable(LedgerError):
     pass
 
 
 class PlatformUnavailable(LedgerError):
+    pass
+
+
+class PlatformRefuses(LedgerError):
+    pass
+
+
+class CannotListen(LedgerError):
+    pass
+
+
+class StillRunning(LedgerError):
     pass
 
 
@@ -82,6 +130,14 @@ class StaleCheckpoint(Refused):
 
 class NotLeader(Refused):
     pass
+
+
+class HeldBack(Refused):
+    """With `flag` a person who has looked at the snapshot has it applied all the same; None: nobody can."""
+
+    def __init__(self, sentence: str, *, flag: str | None) -> None:
+        super().__init__(sentence)
+        self.flag = flag
 
 
 class ProjectionMisdeclared(LedgerError):

@@ -22,7 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 
 FILE: Final = "temple.toml"
@@ -30,10 +30,6 @@ MACHINE_FILE: Final = Path("/etc/temple-ledger") / FILE
 PREFIX: Final = "TEMPLE_"
 NAMES_MACHINE_FILE: Final = f"{PREFIX}CONFIG_FILE"
 """Names another file in the place of the machine's; empty, there is none."""
-
-
-class SettingsInvalid(LedgerError):
-    pass
 
 
 class SourceSettings(BaseSettings):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple
 
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.difference import EMPTY, Changes, member_difference
 from temple_ledger.projections.fold import Fold, Folded, Frontier
@@ -50,7 +50,7 @@ class MemberBatch(Generic[State]):
 
 
 def by_member(fold: Fold[State], events: Iterable[Recorded], left_out: "Exceptions") -> dict[str, list[Recorded]]:
-    """The known events of each member, without those of parked members and those that were skipped."""
+    """The known events of each member, without those of parked members and those that are left out."""
     grouped: dict[str, list[Recorded]] = {}
     for recorded in events:
         if not fold.knows(recorded) or left_out.leaves_out(recorded):
@@ -61,24 +61,29 @@ def by_member(fold: Fold[State], events: Iterable[Recorded], left_out: "Exceptio
 
 @dataclass(frozen=True)
 class Exceptions:
-    """Parked members, by the position that parked them, and positions that somebody decided to skip."""
+    """Parked members, by the position that parked them, and positions that were skipped or retracted."""
 
     parked: Mapping[str, Position] = field(default_factory=dict)
-    skipped: frozenset[Position] = frozenset()
+    left_out: PositionSet = NO_POSITIONS
     parked_positions: frozenset[Position] = frozenset()
 
+    @property
+    def uncounted(self) -> PositionSet:
+        """What a tally does not count: the positions left out, and the parked ones."""
+        return self.left_out | PositionSet.of(self.parked_positions)
+
     def leaves_out(self, recorded: Recorded) -> bool:
-        return recorded.user_id in self.parked or recorded.position in self.skipped
+        return recorded.user_id in self.parked or recorded.position in self.left_out
 
     def also_parked(self, failures: Iterable[Failure]) -> "Exceptions":
         more = list(failures)
         parked = {**self.parked, **{each.user_id: each.position for each in more}}
-        return Exceptions(parked, self.skipped, self.parked_positions | {each.position for each in more})
+        return Exceptions(parked, self.left_out, self.parked_positions | {each.position for each in more})
 
 
-def without(skipped: frozenset[Position], events: Sequence[Recorded]) -> Sequence[Recorded]:
-    """The events that nobody decided to skip."""
-    return [recorded for recorded in events if recorded.position not in skipped] if skipped else events
+def without(left_out: PositionSet, events: Sequence[Recorded]) -> Sequence[Recorded]:
+    """The events that are not left out."""
+    return [recorded for recorded in events if recorded.position not in left_out] if left_out else events
 
 
 def known_of(fold: Fold[State], stored: StoredRows) -> KnownMember[State] | None:
@@ -136,13 +141,13 @@ class TallyBatch:
     counted: int = 0
 
 
-def count_batch(tally: Tally, events: Iterable[Recorded], left_out: frozenset[Position]) -> TallyBatch:
+def count_batch(tally: Tally, events: Iterable[Recorded], left_out: PositionSet) -> TallyBatch:
     """An event that cannot be counted is parked alone: for a tally, members do not matter."""
     batch = TallyBatch()
     increments = batch.increments
     checked: set[Key] = set()
     for recorded in events:
-        if recorded.position in left_out:
+        if left_out and recorded.position in left_out:
             continue
         try:
             added = tally.count(recorded)

@@ -10,8 +10,8 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, cast
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
-from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import InvalidEvent, LedgerError
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.member_projection import MemberProjection, State
@@ -25,7 +25,7 @@ class Frontier(NamedTuple):
     position: Position
 
 
-class Unfoldable(Exception):
+class Unfoldable(LedgerError):
     """The event at *position* could not be folded."""
 
     def __init__(self, position: Position, reason: str) -> None:
@@ -55,7 +55,7 @@ NOBODY: Final[Folded[Any]] = Folded(None, None, {})
 class Fold(Generic[State]):
     """A projection bound to the catalogue that decodes its events."""
 
-    def __init__(self, projection: MemberProjection[State], catalogue: Catalogue = CATALOGUE) -> None:
+    def __init__(self, projection: MemberProjection[State], catalogue: Catalogue) -> None:
         """Raises EventMisdeclared for a rule about an event that has no name, ProjectionMisdeclared for its rows."""
         self.projection = projection
         types = [catalogue.type_of(model) for model in projection.steps]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, Protocol
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import (
@@ -48,7 +48,7 @@ class ProjectingTransaction(Protocol):
         """Of each of these members, also of those that have no rows."""
 
     def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
-        """All events of each of these members that *fold* knows, in any order, without positions that were skipped."""
+        """All events of each of these members that *fold* knows, in any order, without positions left out."""
 
     def write(self, tables: Sequence[Table], changes: Changes) -> None: ...
 
@@ -98,7 +98,7 @@ def processor_of(
     projection: Projection,
     transaction: OpenTransaction,
     *,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
     members_kept: int = 50_000,
 ) -> Processor:
     """*members_kept*: how many members are remembered between steps, to spare reading their rows again."""
@@ -209,7 +209,7 @@ class TallyProcessor:
             events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
-            batch = count_batch(self.projection, events, transaction.exceptions(name).skipped)
+            batch = count_batch(self.projection, events, transaction.exceptions(name).left_out)
             transaction.add(self.projection.table, batch.increments)
             transaction.park(name, batch.failures)
             position = events[-1].position

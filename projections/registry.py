@@ -1,4 +1,4 @@
-"""Which projections there are: found by entry point, ours and everybody else's alike."""
+"""Which projections and event types there are: ours, and those of installed packages, found by entry point."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -8,9 +8,8 @@ from typing import Final
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType
 from temple_ledger.domain.errors import ProjectionMisdeclared, UnknownName
-from temple_ledger.projections.activity import activity
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
 
@@ -24,7 +23,7 @@ EVENTS: Final = "temple_ledger.events"
 @cache
 def installed() -> Mapping[str, Projection]:
     """By name, ours first. Raises ProjectionMisdeclared for an entry point that is none."""
-    found: dict[str, Projection] = {members.name: members, activity.name: activity}
+    found: dict[str, Projection] = {each.name: each for each in BUILT_IN}
     for point in entry_points(group=PROJECTIONS):
         projection = _load(point)
         if not isinstance(projection, MemberProjection | Tally):

@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_serve
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.embedded_postgres.settings import SHARED_MEMORY
 from tests.copies import Copies
+from tests.tools import require
 
 TEMPLATE = "temple_template"
 
@@ -35,6 +36,11 @@ sys.meta_path.insert(0, _OneImportName())
 # the ledger of the machine that the tests run on is none of theirs
 os.environ["TEMPLE_CONFIG_FILE"] = ""
 ENOUGH_BYTES: Final = 3 * 1024**3
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        require(*mark.args)
 
 
 def in_memory() -> Path | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.log_entry import entry_of_line
 from temple_ledger.infrastructure.demo import Community, generate, malformed_lines, write_history
@@ -127,7 +128,7 @@ def test_a_large_history_begins_at_once() -> None:
 
 
 def test_the_ledger_takes_every_line(lines: list[str]) -> None:
-    assert len({entry_of_line(line).event_id for line in lines}) < len(lines)
+    assert len({entry_of_line(line, catalogue=CATALOGUE).event_id for line in lines}) < len(lines)
 
 
 def test_every_line_has_the_columns_of_the_log_and_keeps_their_lengths(history: list[Event]) -> None:
@@ -404,10 +405,10 @@ def test_the_ledger_refuses_every_malformed_line_by_itself_but_those_that_contra
     genuine = next(generate(TINY))
     for line in malformed_lines(Random(1), 10 * len(KINDS), genuine):
         if parsed(line).get("event_id") == json.loads(genuine)["event_id"]:
-            assert entry_of_line(line) != entry_of_line(genuine)
+            assert entry_of_line(line, catalogue=CATALOGUE) != entry_of_line(genuine, catalogue=CATALOGUE)
         else:
             with pytest.raises(InvalidEvent):
-                entry_of_line(line)
+                entry_of_line(line, catalogue=CATALOGUE)
 
 
 def test_a_contradicting_line_stands_below_the_one_it_contradicts() -> None:

@@ -2,12 +2,48 @@
 
 import os
 import shutil
+from collections.abc import Mapping
+from typing import Final
 
 import pytest
 
+PACKAGES: Final[Mapping[str, str]] = {
+    "amtool": "prometheus-alertmanager",
+    "curl": "curl",
+    "jq": "jq",
+    "nginx": "nginx-light",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "prometheus-pushgateway": "prometheus-pushgateway",
+    "promtool": "prometheus",
+    "systemd-analyze": "systemd",
+}
+"""What Debian calls the package that brings the program."""
+
 
 def needs(*programs: str) -> pytest.MarkDecorator:
-    """Skips where one of them is not on the PATH; with CI=true the test runs all the same, and fails."""
-    missing = [program for program in programs if shutil.which(program) is None]
-    skips = bool(missing) and os.environ.get("CI") != "true"
-    return pytest.mark.skipif(skips, reason=f"not here: {', '.join(missing)}")
+    """Skips where one of them is not on the PATH; with CI=true the test fails instead."""
+    return pytest.mark.needs(*programs)
+
+
+def require(*programs: str) -> None:
+    """As `needs`, inside a fixture or a test."""
+    reason = missing(*programs)
+    if reason is None:
+        return
+    if in_ci():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def missing(*programs: str) -> str | None:
+    """Which of them are not here and how to get them, in one line; None when all of them are."""
+    absent = [program for program in programs if shutil.which(program) is None]
+    if not absent:
+        return None
+    packages = sorted({PACKAGES[program] for program in absent})
+    return f"not installed: {', '.join(absent)}; on Debian: apt install {' '.join(packages)}"
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI") == "true"

@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.commands.db_dump import dump, restore
 from temple_ledger.infrastructure.database.dsn import psql_environment
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
 from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
 from temple_ledger.infrastructure.terminal.dsn import shown
@@ -79,10 +80,9 @@ def database_status(session: Session) -> dict[str, Any]:
         if not server.running():
             return {**where, "state": "stopped"}
     with session.running_database().look(application="temple status") as connection:
-        row = connection.execute(
-            "select current_setting('server_version'), pg_database_size(current_database())"
-        ).fetchone()
-        version, size = row or ("unknown", 0)
+        version = connection.info.parameter_status("server_version")
+        row = connection.execute(statement("database_size")).fetchone()
+        size = row[0] if row else 0
         done = applied(connection)
         waiting = list(pending(connection))
     return {

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from temple_ledger.infrastructure.demo import Community, write_history
+from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
 
 SEED = 1
 
@@ -42,6 +43,6 @@ def command(members: int | None, events: int | None, seed: int, malformed: int, 
     if str(output) == "-":
         write_history(community, sys.stdout, malformed=malformed)
         return
-    with output.open("w", encoding="utf-8", newline="\n") as file:
+    with UnbufferedFile(output) as file:
         written = write_history(community, file, malformed=malformed)
     click.echo(f"wrote {written + malformed:,} lines to {output}", err=True)

@@ -4,16 +4,12 @@ from typing import Final
 
 import click
 
-from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.domain.errors import Refused, StillRunning
 from temple_ledger.infrastructure.commands.db import stopped
 from temple_ledger.infrastructure.terminal.running import RunningProcess, running_processes
 from temple_ledger.infrastructure.terminal.session import Session
 
 PATIENCE_SECONDS: Final = 30.0
-
-
-class StillRunning(LedgerError):
-    pass
 
 
 @click.command("down")

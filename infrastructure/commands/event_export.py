@@ -14,6 +14,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.export import EVERY_POSITION, Selection, exported_lines
+from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
@@ -38,6 +39,7 @@ LINES_AT_ONCE: Final = 1_000
 @click.option("--until", type=END, metavar="TIME", help="Only what occurred by TIME; a date is its end, in UTC.")
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only behind this position.")
 @click.option("--upto", type=click.IntRange(min=0), metavar="POSITION", help="Only up to this position.")
+@click.option("--retracted", is_flag=True, help="With what was retracted, which is left out otherwise.")
 @click.pass_obj
 def export(
     session: Session,
@@ -48,10 +50,13 @@ def export(
     until: datetime | None,
     after: int,
     upto: int | None,
+    retracted: bool,
 ) -> None:
     """The log as JSON lines, by position, as it is at one moment; to import them again adds nothing.
 
     Each line has the log's columns, and id, recorded_at and processed_at, which an import does not read.
+    Events that were retracted are left out; with --retracted they have retracted_at, and an import refuses
+    them.
 
     \b
     Examples:
@@ -59,7 +64,7 @@ def export(
       temple events export --member 500000000000000001 | jq .target
     """
     last = EVERY_POSITION if upto is None else Position(upto)
-    selection = Selection(Position(after), last, user_id, event_type, since, until)
+    selection = Selection(Position(after), last, user_id, event_type, since, until, retracted)
     started = time.perf_counter()
     with (
         session.database.connect(DatabaseRole.READ, application="temple export") as connection,
@@ -92,7 +97,7 @@ def _written(output: Path | None) -> Iterator[Callable[[str], object]]:
         return
     part = output.with_name(f"{output.name}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
+        with UnbufferedFile(part) as file:
             yield lambda lines: file.write(f"{lines}\n")
         part.replace(output)
     except BaseException:

@@ -124,7 +124,7 @@ def retry_(session: Session, members: tuple[str, ...], everybody: bool, projecti
     outcomes = []
     for name in dict.fromkeys(failure.projection for failure in found):
         ours = [failure for failure in found if failure.projection == name]
-        again = retry(session.database, named(name), ours, catalogue=catalogue())
+        again = retry(session.database, named(name), ours, by=session.operator, catalogue=catalogue())
         outcomes.append((named(name), ours, again))
     if as_json:
         print_json([_outcome(*outcome) for outcome in outcomes])
@@ -160,7 +160,14 @@ def skip_(session: Session, position: int, reason: str, projection: str | None) 
         names = [failure.projection for failure in found]
         raise Refused(f"{listed(names)} have parked position {position}; say which with --projection")
     failure = found[0]
-    again = skip(session.database, named(failure.projection), failure, reason=reason.strip(), catalogue=catalogue())
+    again = skip(
+        session.database,
+        named(failure.projection),
+        failure,
+        by=session.operator,
+        reason=reason.strip(),
+        catalogue=catalogue(),
+    )
     click.echo(f"position {position} is left out of {failure.projection} from now on")
     _tell(named(failure.projection), [failure], again)
     return ExitCode.FAILED if again else ExitCode.OK

@@ -19,7 +19,6 @@ from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorke
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.processes.sources import translators
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
@@ -166,7 +165,7 @@ def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
         database_errors("setting deliveries aside"),
     ):
         named = list(dict.fromkeys(numbers))
-        done = listing.set_aside(connection, named, by=whoever_runs_this(), reason=reason.strip())
+        done = listing.set_aside(connection, named, by=session.operator, reason=reason.strip())
     click.echo(f"{plural(done, 'delivery', 'deliveries')} set aside")
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from temple_ledger.domain.errors import InvalidEvent
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.member import (
@@ -22,9 +22,9 @@ from temple_ledger.infrastructure.queries.member import (
     waiting_events,
 )
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory, require_role
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
-from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
+from temple_ledger.infrastructure.terminal.event_rows import attributed_data, event_data, event_row
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
@@ -86,7 +86,10 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
 @as_json
 @click.pass_obj
 def history(session: Session, user_id: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
-    """Every event of a member, by when it happened.
+    """Everything that happened to a member, by when it happened.
+
+    Who did it may be known later than what was done: the log then has the event again, and here it stands once, with
+    the actor. With --json, `attribution` is that later event.
 
     \b
     Example:
@@ -95,16 +98,21 @@ def history(session: Session, user_id: str, as_of: datetime | None, known_at: da
     with snapshot(session.database) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
-        events = member_history(connection, user_id, AsOf(as_of, known_at))
-        skipped = PostgresTransaction(connection).exceptions(members.name).skipped
+        left_out = read_exceptions(connection, members.name).left_out
+        retracted = retracted_positions(connection)
+        facts = member_history(connection, user_id, AsOf(as_of, known_at), left_out=left_out)
         failures = parked(connection, projection=members.name, user_id=user_id)
     if as_json:
-        print_json([event_data(event) for event in events])
+        print_json([{**attributed_data(fact), "retracted": fact.event.position in retracted} for fact in facts])
         return
     fold = Fold(members, catalogue())
     rows = [
-        {**event_row(event, directory), "by": _actor(event), "note": _note(event, fold, skipped, failures)}
-        for event in events
+        {
+            **event_row(fact.event, directory),
+            "by": fact.actor,
+            "note": _note(fact.event, fold, left_out, retracted, failures),
+        }
+        for fact in facts
     ]
     noted = any(row["note"] for row in rows)
     columns = ("position", "timestamp", "event", "target", "by", *(["note"] if noted else []))
@@ -226,18 +234,12 @@ def _print_member(member: MemberOverview, directory: RoleDirectory) -> None:
         print_rows(rows, ("role", "granted_at", "granted_by"), as_json=False)
 
 
-def _actor(event: Recorded) -> str | None:
-    """Who did it, where the event says so."""
-    try:
-        metadata = event.metadata
-    except InvalidEvent:
-        return None
-    by = metadata.get("granted_by") or metadata.get("by")
-    return by if isinstance(by, str) else None
-
-
-def _note(event: Recorded, fold: Fold[Any], skipped: frozenset[Position], failures: Sequence[Parked]) -> str | None:
-    if event.position in skipped:
+def _note(
+    event: Recorded, fold: Fold[Any], left_out: PositionSet, retracted: PositionSet, failures: Sequence[Parked]
+) -> str | None:
+    if event.position in retracted:
+        return "retracted"
+    if event.position in left_out:
         return "skipped"
     if any(event.position == failure.position for failure in failures):
         return "parked"

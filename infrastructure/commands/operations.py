@@ -8,7 +8,7 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.operations import JournalEntry, operation, operations
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
 
-COLUMNS = ("id", "performed_at", "kind", "projection", "performed_by", "reason")
+COLUMNS = ("id", "performed_at", "kind", "projection", "performed_by", "login", "reason")
 
 
 @click.group("operations")
@@ -22,7 +22,12 @@ def command() -> None:
 @as_json
 @click.pass_obj
 def list_(session: Session, projection: str | None, limit: int, as_json: bool) -> None:
-    """The newest operations."""
+    """The newest operations: `performed by` is who says they did it, `login` the login of the database that did.
+
+    \b
+    Example:
+      temple operations list --projection members
+    """
     with snapshot(session.database) as connection:
         found = operations(connection, projection=projection, limit=limit)
     print_rows([_row(entry) for entry in found], COLUMNS, as_json=as_json)
@@ -33,7 +38,12 @@ def list_(session: Session, projection: str | None, limit: int, as_json: bool) -
 @as_json
 @click.pass_obj
 def show(session: Session, number: int, as_json: bool) -> None:
-    """One operation with its details: of a repair, the rows before and after."""
+    """One operation with its details: of a repair, the rows before and after.
+
+    \b
+    Example:
+      temple operations show 12 --json
+    """
     with snapshot(session.database) as connection:
         entry = operation(connection, number)
     print_fields({**_row(entry), "details": entry.details}, as_json=as_json)

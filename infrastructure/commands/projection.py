@@ -97,7 +97,7 @@ def pause(session: Session, name: str, reason: str | None) -> None:
     Example:
       temple projection pause members --reason "restoring a table by hand"
     """
-    before = set_state(session.database, _known(name), ProjectionState.PAUSED, reason=reason)
+    before = set_state(session.database, _known(name), ProjectionState.PAUSED, by=session.operator, reason=reason)
     if before.state is ProjectionState.PAUSED:
         click.echo(f"{name} was paused already, at position {before.position}")
     else:
@@ -116,7 +116,7 @@ def resume(session: Session, name: str, reason: str | None) -> None:
       temple projection resume members
     """
     projection = named(name)
-    before = set_state(session.database, name, ProjectionState.RUNNING, reason=reason)
+    before = set_state(session.database, name, ProjectionState.RUNNING, by=session.operator, reason=reason)
     was = "was running already" if before.state is ProjectionState.RUNNING else f"was {before.state}, and goes on"
     click.echo(f"{name} {was}, from position {before.position}")
     if before.version != projection.version:

@@ -1,13 +1,14 @@
 """`temple reconcile`: the ritual that cron, or a runner, calls."""
 
-from dataclasses import asdict
+import dataclasses
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from temple_ledger.infrastructure.commands import verification_report as comparing
-from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, issues_of, reconcile
+from temple_ledger.infrastructure.commands.verification_report import chosen_projections
+from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
+from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -37,7 +38,7 @@ DETAILS: Final = "consistency-issues.log"
     metavar="NUMBER",
     help="Repair when there are fewer issues; 0 never.  [default: the setting reconcile_repair_below, 10]",
 )
-@click.option("--pushgateway", metavar="URL", help="Tell this Pushgateway.  [env: TEMPLE_PUSHGATEWAY]")
+@click.option("--pushgateway", metavar="URL", help="Push the result to this Pushgateway.  [env: TEMPLE_PUSHGATEWAY]")
 @click.option(
     "--details",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -56,9 +57,9 @@ def command(
     details: Path | None,
     as_json: bool,
 ) -> int:
-    """Verify, write down what was found, tell the Pushgateway, and repair when it is little.
+    """Verify, write down what was found, repair when it is little, and push the result to the Pushgateway.
 
-    What is more than little is left to people, and said. Fit for cron; `temple run` and `temple up` do the
+    What is more than little is left to people, and printed. Fit for cron; `temple run` and `temple up` do the
     same every 15 minutes by themselves.
 
     \b
@@ -66,24 +67,24 @@ def command(
       */15 * * * *  temple reconcile --pushgateway http://127.0.0.1:9091
     \b
     Exit codes: 0 all agrees, or was repaired; 3 issues are left; 4 no database, or the Pushgateway did not
-    take the result.
+    accept the result.
     """
-    wanted = comparing.wanted(projections)
     result = reconcile(
         session.database,
-        wanted,
+        chosen_projections(projections),
         full=full,
         budget_seconds=budget,
         repair_below=session.settings.reconcile_repair_below if repair_below is None else repair_below,
         pushgateway=pushgateway or session.settings.pushgateway,
         details=_writable(session, details),
+        by=session.operator,
         catalogue=catalogue(),
     )
     if as_json:
         print_json(_data(result))
     else:
-        _tell(session, result)
-    if result.left or any(each.unverified is not None for each in result.found):
+        _print_result(session, result)
+    if result.left or any(report.verified.unverified is not None for report in result.found):
         return ExitCode.FOUND
     return ExitCode.OK if result.push_error is None else ExitCode.UNREACHABLE
 
@@ -92,16 +93,16 @@ def _writable(session: Session, details: Path | None) -> Path | None:
     """Where the differences go; None, and a word about it, where they cannot be written: the rest goes on."""
     try:
         path = private_folder(session.settings.home, FOLDER) / DETAILS if details is None else details
-        with path.open("a"):
+        with UnbufferedFile(path, "a"):
             return path
     except OSError as error:
         session.say(f"the details cannot be written to {error.filename}: {error.strerror}; see: temple verify list")
         return None
 
 
-def _tell(session: Session, result: Reconciled) -> None:
-    for verified in result.found:
-        click.echo(_sentence(verified))
+def _print_result(session: Session, result: Reconciled) -> None:
+    for report in result.found:
+        click.echo(_sentence(report.verified))
     if result.repaired:
         click.echo(f"{plural(result.repaired, 'member or count', 'members or counts')} repaired")
     for sentence in result.sentences:
@@ -115,7 +116,7 @@ def _tell(session: Session, result: Reconciled) -> None:
 def _sentence(verified: Verified) -> str:
     if verified.unverified is not None:
         return f"{verified.projection}: not verified, {verified.unverified}"
-    found = "agrees with the log" if verified.ok else f"{plural(issues_of(verified), 'issue')} found"
+    found = "agrees with the log" if verified.ok else f"{plural(verified.issues, 'issue')} found"
     how = f"{verified.kind}, {verified.members:,} compared"
     return f"{verified.projection}: {found} at position {verified.position} ({how})"
 
@@ -123,13 +124,14 @@ def _sentence(verified: Verified) -> str:
 def _data(result: Reconciled) -> dict[str, Any]:
     found = [
         {
-            "projection": each.projection,
-            "kind": each.kind,
-            "position": each.position,
-            "members": each.members,
-            "issues": issues_of(each),
-            "unverified": each.unverified,
+            "projection": verified.projection,
+            "kind": verified.kind,
+            "position": verified.position,
+            "members": verified.members,
+            "issues": verified.issues,
+            "unverified": verified.unverified,
         }
-        for each in result.found
+        for verified in (report.verified for report in result.found)
     ]
-    return {**asdict(result), "found": found}
+    fields = {each.name: getattr(result, each.name) for each in dataclasses.fields(result)}
+    return {**fields, "found": found}

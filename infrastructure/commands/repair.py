@@ -7,12 +7,18 @@ from typing import Any
 import click
 
 from temple_ledger.domain.errors import Refused
-from temple_ledger.infrastructure.commands import verification_report as comparing
-from temple_ledger.infrastructure.commands.verification_report import VerificationReport
-from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.commands.verification_report import (
+    chosen_projections,
+    compare_everybody,
+    print_report,
+    report_data,
+    verifier_of,
+)
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.read_models.shortened_log import raise_sequence
 from temple_ledger.infrastructure.read_models.verification.repair import MOST_MEMBERS, Repaired, repair
+from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
+from temple_ledger.infrastructure.read_models.verification.result import MOST_LISTED
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
@@ -53,7 +59,7 @@ def command(
 
     It verifies everything first, and shows what it would do. With --apply the drifted members are folded
     again and written in one transaction, which enters the journal with the rows before and after; a
-    wrong checkpoint is put right with them. What the log itself lost cannot be mended: it is told.
+    wrong checkpoint is put right with them. What the log itself lost cannot be mended: it is reported.
 
     \b
     Examples:
@@ -65,33 +71,31 @@ def command(
     """
     reason = (reason or "").strip()
     if apply and not reason:
-        raise click.UsageError("--apply needs --reason TEXT: it is kept in the journal")
-    repairs = [_Repair(comparing.compare_all(session, each)) for each in comparing.wanted(projections)]
-    if not as_json:
-        _tell_found(session, [each.before for each in repairs])
-    if apply:
-        _require_few(repairs, max_members)
-        raised = raise_sequence(session.database)
-        if raised is not None:
-            session.say(f"positions up to {raised} were given before: the next event gets {raised + 1}")
-        for each in repairs:
-            _apply(session, each, reason, max_members)
-            if not as_json:
-                _tell(each)
+        raise click.UsageError("--apply needs --reason TEXT: it is recorded in the journal")
+    explained = MOST_LISTED if as_json else 0
+    chosen = chosen_projections(projections)
+    with verifier_of(session) as verifier:
+        repairs = [_Repair(compare_everybody(session, verifier, each, explained=explained)) for each in chosen]
+        if not as_json:
+            directory = verifier.ask(read_directory)
+            for each in repairs:
+                print_report(each.before, directory)
+        if apply:
+            _require_few(repairs, max_members)
+            raised = raise_sequence(session.database)
+            if raised is not None:
+                session.say(f"positions up to {raised} were given before: the next event gets {raised + 1}")
+            for each in repairs:
+                _apply(session, verifier, each, reason, max_members, explained)
+                if not as_json:
+                    _print_repair(each)
     if as_json:
-        print_json([_data(session, each) for each in repairs])
+        print_json([_data(each) for each in repairs])
     if all(each.agrees for each in repairs):
         return ExitCode.OK
     if not apply and any(not each.before.verified.ok for each in repairs):
         session.say("this is the plan, and nothing was changed; to do it: add --apply --reason TEXT")
     return ExitCode.FOUND
-
-
-def _tell_found(session: Session, found: Sequence[VerificationReport]) -> None:
-    with snapshot(session.database) as connection:
-        directory = read_directory(connection)
-    for each in found:
-        comparing.tell(session, each, directory)
 
 
 def _require_few(repairs: Sequence[_Repair], max_members: int) -> None:
@@ -105,7 +109,7 @@ def _require_few(repairs: Sequence[_Repair], max_members: int) -> None:
             )
 
 
-def _apply(session: Session, each: _Repair, reason: str, max_members: int) -> None:
+def _apply(session: Session, verifier: Verifier, each: _Repair, reason: str, max_members: int, explained: int) -> None:
     if each.before.verified.ok or each.before.verified.unverified is not None:
         return
     projection = each.before.projection
@@ -113,14 +117,15 @@ def _apply(session: Session, each: _Repair, reason: str, max_members: int) -> No
         session.database,
         projection,
         each.before.verified,
+        by=session.operator,
         reason=reason,
         most_members=max_members,
         catalogue=catalogue(),
     )
-    each.after = comparing.compare_all(session, projection)
+    each.after = compare_everybody(session, verifier, projection, explained=explained)
 
 
-def _tell(each: _Repair) -> None:
+def _print_repair(each: _Repair) -> None:
     name, repaired = each.before.projection.name, each.repaired
     if repaired is None:
         return
@@ -149,11 +154,11 @@ def _unit(each: _Repair) -> str:
     return "count" if isinstance(each.before.projection, Tally) else "member"
 
 
-def _data(session: Session, each: _Repair) -> dict[str, Any]:
+def _data(each: _Repair) -> dict[str, Any]:
     return {
         "projection": each.before.projection.name,
         "ok": each.agrees,
-        "found": comparing.data(session, each.before),
+        "found": report_data(each.before),
         "repaired": None if each.repaired is None else asdict(each.repaired),
-        "left": None if each.after is None else comparing.data(session, each.after),
+        "left": None if each.after is None else report_data(each.after),
     }

@@ -112,7 +112,7 @@ def command(
                 rebuild.clear()
                 session.say(f"nothing of {projection.name} was changed")
                 continue
-            replay.applied = rebuild.apply(replay.shown, limit=limit, reason=reason)
+            replay.applied = rebuild.apply(replay.shown, by=session.operator, limit=limit, reason=reason)
         if not as_json:
             click.echo(f"{projection.name}: in place, at position {replay.applied.position}")
         _tell_parked(session, projection)

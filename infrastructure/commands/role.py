@@ -8,7 +8,14 @@ import click
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.role import Holder, holder_counts, holders, holders_then, role_history
+from temple_ledger.infrastructure.queries.role import (
+    Holder,
+    RoleHistoryStep,
+    holder_counts,
+    holders,
+    holders_then,
+    role_history,
+)
 from temple_ledger.infrastructure.queries.role_difference import RoleHolding, role_difference
 from temple_ledger.infrastructure.queries.role_directory import read_directory, require_role
 from temple_ledger.infrastructure.terminal.event_rows import event_data
@@ -94,9 +101,10 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
 def history(
     session: Session, role: str, as_of: datetime | None, known_at: datetime | None, limit: int, as_json: bool
 ) -> None:
-    """Each grant and each end of the role, by when it happened, and who granted it.
+    """Each grant and each end of the role, by when it happened, and who granted or ended it.
 
-    Leaving the guild ends a role too; granting it again moves its date.
+    It ends when somebody removes it, when the member leaves, or when the role is deleted. Granting it again moves its
+    date.
 
     \b
     Example:
@@ -108,20 +116,20 @@ def history(
         found = role_history(connection, role, AsOf(as_of, known_at), catalogue())
     changes = found[-limit:]
     if as_json:
-        print_json([{**change._asdict(), "role": role, "event": event_data(change.event)} for change in changes])
+        print_json([_step_data(change, role) for change in changes])
         return
     rows = [
         {
             "timestamp": change.event.occurred_at,
             "user_id": change.user_id,
-            "change": change.change,
-            "granted_by": change.granted_by,
+            "change": change.change if change.ending is None else f"{change.change}: {change.ending}",
+            "by": change.ended_by if change.granted_by is None else change.granted_by,
             "position": str(change.event.position),
         }
         for change in changes
     ]
     if rows:
-        print_rows(rows, ("timestamp", "user_id", "change", "granted_by", "position"), as_json=False)
+        print_rows(rows, ("timestamp", "user_id", "change", "by", "position"), as_json=False)
     of = "" if len(changes) == len(found) else f" of {len(found):,}; --limit shows more"
     session.say(f"{plural(len(changes), 'change')} of {directory.label(role)}{of}")
 
@@ -174,6 +182,11 @@ def diff(
         f"{plural(len(found.gained), 'member')} gained {directory.label(role)} and {len(found.lost):,} lost it "
         f"between {format_instant(first)} and {format_instant(second)}"
     )
+
+
+def _step_data(step: RoleHistoryStep, role: str) -> dict[str, Any]:
+    later = None if step.attribution is None else event_data(step.attribution)
+    return {**step._asdict(), "role": role, "event": event_data(step.event), "attribution": later}
 
 
 def _holding_data(holding: RoleHolding) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> 
         session.say(f"{plural(parked, 'event')} could not be folded and parked; see: temple failures list")
     for each in statuses:
         if each.state == "trigger":
-            session.say(f"{each.name} is kept by the trigger, with each append; see: temple trigger status")
+            session.say(f"{each.name} is maintained by the trigger, with each append; see: temple trigger status")
     standing = [each for each in statuses if each not in done and each.state != "trigger"]
     for each in standing:
         reason = f": {each.reason}" if each.reason else ""

@@ -9,9 +9,11 @@ from typing import Any, Final
 import click
 
 from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.commands.db import database_status
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
+from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
 from temple_ledger.infrastructure.processes.source_health import health_of_sources
 from temple_ledger.infrastructure.processes.sources import Installed, installed_sources
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
@@ -40,6 +42,7 @@ class LedgerStatus:
     members: dict[str, int]
     patrons: int
     parked: int
+    future: PositionSet
     projections: Sequence[ProjectionStatus]
     prepared: Sequence[tuple[str, float]]
     sources: Sequence[SourceHealth]
@@ -135,6 +138,7 @@ def read_ledger(connection: Connection, known: Installed) -> LedgerStatus:
         patrons=members.pop(PATRONS, 0),
         members={name: members.pop(name, 0) for name in STATUSES} | members,
         parked=sum(each.parked for each in projections),
+        future=future_positions(connection),
         projections=projections,
         prepared=prepared,
         sources=sources(connection),
@@ -162,6 +166,9 @@ def _troubles(ledger: LedgerStatus, known: Installed) -> Iterator[Trouble]:
         yield Trouble(f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up")
     if ledger.parked:
         yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
+    if ledger.future:
+        what = plural(len(ledger.future), "event")
+        yield Trouble(f"{what} dated more than a day ahead", retraction_of(ledger.future))
     for verified in ledger.verified:
         if verified.drifts or (verified.in_log is not None and verified.in_log != verified.passed):
             what = f"{plural(verified.drifts, 'difference')} found" if verified.drifts else "events were miscounted"
@@ -208,6 +215,7 @@ def _print_json(screen: Screen) -> None:
             "members": ledger.members,
             "patrons_without_discord": ledger.patrons,
             "parked": ledger.parked,
+            "in_future": len(ledger.future),
             "sources": [each._asdict() for each in ledger.sources],
             "verified": [asdict(each) for each in ledger.verified],
         }

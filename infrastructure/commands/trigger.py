@@ -1,4 +1,4 @@
-"""`temple trigger`: whether a runner or the database itself keeps the rows of `members`."""
+"""`temple trigger`: whether a runner or the database itself maintains the rows of `members`."""
 
 import sys
 from dataclasses import asdict
@@ -11,13 +11,14 @@ from temple_ledger.infrastructure.read_models import trigger_mode
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import catalogue
 
 reason_option = click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
 
 
 @click.group("trigger", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Who keeps the tables of roles and of members: a runner, or a trigger in the database.
+    """Who maintains the tables of roles and of members: a runner, or a trigger in the database.
 
     With the trigger on, the tables are right as soon as an append is committed, without a runner; but whoever
     appends for a member waits for whoever did so before, and appends are slower. Everything else, such as activity,
@@ -30,7 +31,7 @@ def command() -> None:
 @reason_option
 @click.pass_obj
 def enable(session: Session, yes: bool, reason: str | None) -> None:
-    """Let the database keep the rows of members, from an exact position on.
+    """Let the database maintain the rows of members, from an exact position on.
 
     Folds what is left, then switches in a moment in which nobody appends; waits up to half a minute for one.
 
@@ -47,8 +48,8 @@ def enable(session: Session, yes: bool, reason: str | None) -> None:
         click.confirm(
             "Appends will fold their events themselves and wait for one another. Go on?", abort=True, err=True
         )
-    switched = trigger_mode.enable(session.database, reason=reason)
-    click.echo(f"the trigger keeps members from position {switched.position + 1} on")
+    switched = trigger_mode.enable(session.database, by=session.operator, catalogue=catalogue(), reason=reason)
+    click.echo(f"the trigger maintains members from position {switched.position + 1} on")
 
 
 @command.command("disable")
@@ -63,7 +64,7 @@ def disable(session: Session, reason: str | None) -> None:
     \b
     Exit codes: 0 it is off; 5 it was off already, or somebody holds the log.
     """
-    switched = trigger_mode.disable(session.database, reason=reason)
+    switched = trigger_mode.disable(session.database, by=session.operator, reason=reason)
     if switched.again:
         click.echo(
             "the trigger had been dropped or disabled by somebody: "
@@ -71,7 +72,7 @@ def disable(session: Session, reason: str | None) -> None:
         )
         return
     click.echo(
-        f"the runner keeps members from position {switched.position + 1} on; "
+        f"the runner maintains members from position {switched.position + 1} on; "
         f"the trigger had folded {plural(switched.events, 'event')}"
     )
 
@@ -80,13 +81,14 @@ def disable(session: Session, reason: str | None) -> None:
 @as_json
 @click.pass_obj
 def status(session: Session, as_json: bool) -> int:
-    """Who keeps the rows of members now, and since when.
+    """Who maintains the rows of members now, and since when.
 
     \b
     Example:
       temple trigger status --json
     \b
-    Exit codes: 0 all is well; 3 nobody or more than one keeps the rows, or its text is of another version.
+    Exit codes: 0 all is well; 3 nobody or more than one maintains the rows, or its functions are of
+    another version.
     """
     with snapshot(session.database) as connection:
         found = trigger_mode.trigger_status(connection)
@@ -94,7 +96,7 @@ def status(session: Session, as_json: bool) -> int:
     if as_json:
         print_fields({"kept_by": kept_by, **asdict(found), "problem": found.problem}, as_json=True)
     else:
-        fields: dict[str, object] = {"kept by": kept_by, "state": found.state, "parked members": found.parked}
+        fields: dict[str, object] = {"maintained by": kept_by, "state": found.state, "parked members": found.parked}
         if found.on:
             fields |= {"since position": str(found.since_position), "since": found.since, "events since": found.events}
         print_fields(fields, as_json=False)

@@ -200,7 +200,7 @@ def _import_demo(session: Session, community: Community, stop: Stop) -> None:
     from temple_ledger.infrastructure.processes.demo_import import import_community
 
     with snapshot(session.database) as connection:
-        row = connection.execute("select exists (select from webhook_audit_log)").fetchone()
+        row = connection.execute(statement("log_any")).fetchone()
     if row is None or row[0]:
         click.echo("demo        the log has events already: they are kept, and nothing is added")
         return

@@ -4,9 +4,17 @@ from typing import Any
 
 import click
 
-from temple_ledger.infrastructure.commands import verification_report as comparing
+from temple_ledger.infrastructure.commands.verification_report import (
+    chosen_projections,
+    compare_everybody,
+    compare_since_last,
+    print_report,
+    report_data,
+    verifier_of,
+)
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.read_models.verification.result import MOST_LISTED
 from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, Round
 from temple_ledger.infrastructure.read_models.verification.stored_results import (
     StoredVerification,
@@ -14,7 +22,7 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
     stored_verification,
     stored_verifications,
 )
-from temple_ledger.infrastructure.terminal.drift_rows import print_drifts
+from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.subcommands import WithVerbs
@@ -50,7 +58,7 @@ def command(
     """Compare what is stored with what the log says, at one position, while everything else goes on.
 
     A full one also compares how many events were passed with how many there are. Parked members are
-    listed apart: their rows are as before the event that parked them. Every result is kept.
+    listed apart: their rows are as before the event that parked them. Every result is saved.
 
     \b
     Examples:
@@ -65,25 +73,27 @@ def command(
         raise click.UsageError("--full or --since-last, not both")
     if budget is not None and not since_last:
         raise click.UsageError("--budget is about --since-last: a full verify compares everybody")
-    wanted = comparing.wanted(projections)
+    chosen = chosen_projections(projections)
     if not full and not since_last:
         session.say("comparing everything; --since-last compares whom events have touched since the last time")
-    found = [
-        comparing.compare_since_last(session, each, DEFAULT_BUDGET_SECONDS if budget is None else budget)
-        if since_last
-        else comparing.compare_all(session, each)
-        for each in wanted
-    ]
+    budget_seconds = DEFAULT_BUDGET_SECONDS if budget is None else budget
+    explained = MOST_LISTED if as_json else SHOWN if with_events else 0
+    with verifier_of(session) as verifier:
+        reports = [
+            compare_since_last(session, verifier, each, budget_seconds=budget_seconds, explained=explained)
+            if since_last
+            else compare_everybody(session, verifier, each, explained=explained)
+            for each in chosen
+        ]
+        directory = verifier.ask(read_directory)
     if as_json:
-        print_json([comparing.data(session, each) for each in found])
+        print_json([report_data(report) for report in reports])
     else:
-        with snapshot(session.database) as connection:
-            directory = read_directory(connection)
-        for each in found:
-            comparing.tell(session, each, directory, with_events=with_events)
-    if all(each.agrees for each in found):
+        for report in reports:
+            print_report(report, directory)
+    if all(report.agrees for report in reports):
         return ExitCode.OK
-    wrong = [each.projection.name for each in found if not each.verified.ok]
+    wrong = [report.projection.name for report in reports if not report.verified.ok]
     if wrong:
         session.say(f"to see what would be put right: temple repair {' '.join(wrong)}")
     return ExitCode.FOUND
@@ -96,7 +106,7 @@ def command(
 @as_json
 @click.pass_obj
 def list_(session: Session, projection: str | None, limit: int, as_json: bool) -> None:
-    """Results that were kept, and when everybody was covered last.
+    """Saved results, and when everybody was covered last.
 
     \b
     Example:

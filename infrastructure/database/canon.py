@@ -42,7 +42,7 @@ def install(connection: psycopg.Connection[Any]) -> bool:
         version, state = checkpoint[0], checkpoint[5]
         if state == ProjectionState.TRIGGER and version != members.version:
             raise Refused(
-                f"the trigger keeps rows of version {version}, this code has version {members.version} of their "
+                f"the trigger maintains rows of version {version}, this code has version {members.version} of their "
                 "rules; with the version before, run: temple trigger disable; then migrate and replay"
             )
         if state == ProjectionState.TRIGGER:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 from random import Random
-from typing import TextIO
+from typing import Protocol
 
 from temple_ledger.infrastructure.demo.clock import DAY, HOUR, after, moment
 from temple_ledger.infrastructure.demo.community import Community
@@ -40,7 +40,11 @@ def generate(community: Community) -> Iterator[str]:
     yield from delivery.rest()
 
 
-def write_history(community: Community, stream: TextIO, *, malformed: int = 0) -> int:
+class Stream(Protocol):
+    def write(self, text: str, /) -> object: ...
+
+
+def write_history(community: Community, stream: Stream, *, malformed: int = 0) -> int:
     """How many events it wrote. Malformed lines come between them, change none, and are not counted."""
     lines = generate(community)
     if malformed:

@@ -17,7 +17,7 @@ from eventsourcing.utils import Environment
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.infrastructure.eventsourcing_adapter.factory import LedgerFactory
 from temple_ledger.infrastructure.eventsourcing_adapter.mapper import EventMapper
-from temple_ledger.projections import registry
+from temple_ledger.projections.author import catalogue_or_installed
 
 
 class TempleLedger(Application[str]):
@@ -33,10 +33,10 @@ class TempleLedger(Application[str]):
     """None is what is installed."""
 
     def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
-        return LedgerFactory(env)
+        return LedgerFactory(env, catalogue=self.catalogue)
 
     def construct_mapper(self) -> Mapper[str]:
-        return EventMapper(self.catalogue or registry.catalogue())
+        return EventMapper(catalogue_or_installed(self.catalogue))
 
     def construct_event_store(self) -> EventStore[str]:
         return _LogStore(mapper=self.mapper, recorder=self.recorder)

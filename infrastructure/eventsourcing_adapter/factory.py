@@ -11,10 +11,12 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment, EnvType, resolve_topic, strtobool
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from temple_ledger.infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
 from temple_ledger.infrastructure.settings import load_settings
+from temple_ledger.projections.author import catalogue_or_installed
 
 DATABASE_URL: Final = "TEMPLE_DATABASE_URL"
 CREATE_TABLE: Final = "CREATE_TABLE"
@@ -24,15 +26,17 @@ class LedgerFactory(InfrastructureFactory[CheckpointTrackingRecorder]):
     """Our log and our checkpoints.
 
     The database is the one that TEMPLE_DATABASE_URL names in the given environment, or else in the settings.
+    The library makes one from an environment alone, hence the default: *catalogue* None is the installed one.
     """
 
-    def __init__(self, env: Environment | EnvType | None) -> None:
+    def __init__(self, env: Environment | EnvType | None, *, catalogue: Catalogue | None = None) -> None:
         super().__init__(env)
+        self._catalogue = catalogue_or_installed(catalogue)
         self.database = Database(self.env.get(DATABASE_URL) or _configured())
         self._recorders: list[LogRecorder | CheckpointTrackingRecorder] = []
 
     def application_recorder(self) -> LogRecorder:
-        recorder = LogRecorder(self.database)
+        recorder = LogRecorder(self.database, catalogue=self._catalogue)
         self._recorders.append(recorder)
         return recorder
 

@@ -17,7 +17,7 @@ from temple_ledger.infrastructure.eventsourcing_adapter.connections import retri
 from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_errors
 from temple_ledger.infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
-from temple_ledger.projections import registry
+from temple_ledger.projections.author import catalogue_or_installed
 from temple_ledger.projections.processor import CAUGHT_UP, Projection, Step, processor_of
 
 MERGE_EVERY: Final = 10_000
@@ -84,6 +84,5 @@ class LedgerProjection(LibraryProjection[ProjectionCheckpoint]):
 
 def under_the_library(declared: Projection, catalogue: Catalogue | None = None) -> type[LedgerProjection]:
     """The `projection_class` of a ProjectionRunner whose `view_class` is ProjectionCheckpoint."""
-    known = registry.catalogue() if catalogue is None else catalogue
-    body = {"name": declared.name, "declared": declared, "catalogue": known}
+    body = {"name": declared.name, "declared": declared, "catalogue": catalogue_or_installed(catalogue)}
     return type(declared.name, (LedgerProjection,), body)

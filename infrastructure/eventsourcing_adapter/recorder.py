@@ -15,6 +15,7 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import EventConflict
 from temple_ledger.domain.log_entry import LogEntry, entry_of_line
 from temple_ledger.domain.position import START, Position
@@ -27,6 +28,7 @@ from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_er
 from temple_ledger.infrastructure.eventsourcing_adapter.mapper import RowNotification, topic_of
 from temple_ledger.infrastructure.eventsourcing_adapter.notifications import member_notifications, notifications
 from temple_ledger.infrastructure.eventsourcing_adapter.subscription import LogSubscription
+from temple_ledger.infrastructure.log.append import require_none_in_future
 from temple_ledger.infrastructure.log.comparison import as_json, compare
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.reader import GapReader
@@ -43,10 +45,11 @@ class LogRecorder(ApplicationRecorder):
     appending at an expected version. Facts are not decisions, and appenders never wait for one another.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, catalogue: Catalogue) -> None:
         """Raises OperationalError without a database; ProgrammingError for one of another version, or one in
         which reading would lose events."""
         self.database = database
+        self._catalogue = catalogue
         self._appending = Connections(database, DatabaseRole.APPEND)
         self._notifier = Notifier(database)
         self._reader: tuple[psycopg.Connection[Any], GapReader] | None = None
@@ -74,7 +77,8 @@ class LogRecorder(ApplicationRecorder):
         if not stored_events:
             return []
         with library_errors():
-            entries = [_entry_of(each) for each in stored_events]
+            entries = [_entry_of(each, self._catalogue) for each in stored_events]
+            require_none_in_future(entries)
             positions = self._appending.run(lambda connection: _append(connection, entries))
         self._notifier.notify()
         return positions
@@ -155,14 +159,14 @@ class LogRecorder(ApplicationRecorder):
         return self._reader[1]
 
 
-def _entry_of(stored: StoredEvent) -> LogEntry:
+def _entry_of(stored: StoredEvent, catalogue: Catalogue) -> LogEntry:
     """Raises InvalidEvent."""
     if stored.originator_version != START:
         raise IntegrityError(
             f"{stored.topic} of {stored.originator_id} has the version {stored.originator_version}: "
             "versions are positions, given by the log; a new event has version 0"
         )
-    entry = entry_of_line(stored.state)
+    entry = entry_of_line(stored.state, catalogue)
     if (entry.user_id, topic_of(entry.event_type, entry.action)) != (str(stored.originator_id), stored.topic):
         raise DataError(f"the state of {stored.topic} is that of another member or event type")
     return entry

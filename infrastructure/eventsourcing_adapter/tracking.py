@@ -57,7 +57,7 @@ class CheckpointTrackingRecorder(TrackingRecorder):
             self.database.connect(DatabaseRole.OWNER, application="temple library") as connection,
             connection.transaction(),
         ):
-            connection.execute("select pg_advisory_xact_lock(%s)", (_CREATE_LOCK,))
+            connection.execute(statement("library_create_lock"), {"key": _CREATE_LOCK})
             for each in self.tables:
                 connection.execute(each)
 

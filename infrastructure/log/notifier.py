@@ -8,6 +8,7 @@ import psycopg
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 
 EVERY_SECONDS: Final = 0.025
@@ -79,7 +80,7 @@ class Notifier:
             if self._connection is None or self._connection.closed:
                 self._connection = self._database.connect(DatabaseRole.APPEND, application="temple notify")
                 # losing a hint in a crash loses nothing: it need not wait for the disk
-                self._connection.execute("set synchronous_commit = off")
+                set_for_session(self._connection, "synchronous_commit", "off")
             self._connection.execute(statement(self._statement))
         except (psycopg.Error, LedgerError):
             return False

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self, TextIO
+from typing import Final, NamedTuple, Self
+
+from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
 
 KEPT_CHARACTERS: Final = 10_000
 
@@ -24,7 +26,7 @@ class RejectsFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._file: TextIO | None = None
+        self._file: UnbufferedFile | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -37,15 +39,13 @@ class RejectsFile:
 
     def write(self, rejects: Iterable[Reject]) -> None:
         """Raises OSError."""
-        for reject in rejects:
-            if self._path is None:
-                return
-            if self._file is None:
-                self._path.touch(mode=0o600)
-                self._file = self._path.open("w", encoding="utf-8")
-            self._file.write(json.dumps(_as_object(reject), ensure_ascii=False) + "\n")
-        if self._file is not None:
-            self._file.flush()
+        lines = [json.dumps(_as_object(reject), ensure_ascii=False) + "\n" for reject in rejects]
+        if self._path is None or not lines:
+            return
+        if self._file is None:
+            self._path.touch(mode=0o600)
+            self._file = UnbufferedFile(self._path)
+        self._file.write("".join(lines))
 
 
 def _as_object(reject: Reject) -> dict[str, int | str]:

@@ -7,6 +7,7 @@ import psycopg
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader
 
 LOOK_AGAIN_SECONDS: Final = 0.05
@@ -19,7 +20,7 @@ def settled_head(
 
     Raises Refused when an open transaction keeps it undecided for longer than *patience_seconds*.
     """
-    row = connection.execute("select coalesce(max(id), 0) from webhook_audit_log").fetchone()
+    row = connection.execute(statement("log_head")).fetchone()
     head = Position(row[0] if row else 0)
     reader = GapReader(connection)
     deadline = time.monotonic() + patience_seconds

@@ -9,6 +9,7 @@ from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop
+from temple_ledger.projections.registry import catalogue
 
 
 class _Lines(io.RawIOBase):
@@ -40,4 +41,6 @@ def import_community(session: Session, community: Community, stop: Stop) -> Impo
             session.database,
             io.BufferedReader(_Lines(lines), buffer_size=64 * 1024),
             progress=lambda done: shown.at(done.read),
+            catalogue=catalogue(),
+            name="demo community",
         )

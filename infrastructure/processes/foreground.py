@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from temple_ledger.infrastructure.database.connection import DatabaseRole, database_errors
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes.metrics_server import Measured
@@ -139,7 +140,7 @@ def _progress(session: Session, projections: list[Projection]) -> Iterator[Bar]:
         session.database.connect(DatabaseRole.READ, application="temple progress") as connection,
         database_errors("looking at the log"),
     ):
-        row = connection.execute("select coalesce(max(id), 0) from webhook_audit_log").fetchone()
+        row = connection.execute(statement("log_head")).fetchone()
         head = row[0] if row else 0
         checkpoints = read_checkpoints(connection)
     due = sum(

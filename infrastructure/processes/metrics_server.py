@@ -8,9 +8,10 @@ from typing import Final
 import click
 from prometheus_client import CollectorRegistry
 
+from temple_ledger.domain.errors import CannotListen
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.observability.metrics.disk import DiskCollector
-from temple_ledger.infrastructure.observability.metrics.exposing import PortTaken, exposed
+from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.latency import Latencies
 from temple_ledger.infrastructure.observability.metrics.ledger import LedgerCollector
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
@@ -46,7 +47,7 @@ def measuring(session: Session, projections: Iterable[Projection], port: int | N
     """While the block lasts; None where metrics are off.
 
     A port that somebody asked for has to be free; the default one may well be another ledger's, and then there are
-    no metrics, and a word about it. Raises PortTaken and Refused.
+    no metrics, and a word about it. Raises CannotListen and Refused.
     """
     settings = session.settings
     asked_for = port is not None or "metrics_port" in settings.model_fields_set
@@ -67,7 +68,7 @@ def measuring(session: Session, projections: Iterable[Projection], port: int | N
     with ExitStack() as stack:
         try:
             stack.enter_context(exposed(registry, settings.metrics_host, port, token=token))
-        except PortTaken as error:
+        except CannotListen as error:
             if asked_for:
                 raise
             session.say(f"{error}; give another one with --metrics-port")

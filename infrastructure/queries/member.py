@@ -1,20 +1,22 @@
 """A member's rows as one answer: as they are stored, or folded from the log as of a moment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from itertools import groupby, starmap
 from typing import Any, Final, NamedTuple
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import member_events
 from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.attribution import AttributedEvent, merge_attributions
 from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.difference import named
 from temple_ledger.projections.fold import Fold
@@ -101,28 +103,33 @@ def list_members(
 
 
 def members_then(
-    connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue = CATALOGUE
+    connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue
 ) -> Iterator[MemberThen]:
     """In the order of the ids' bytes; whoever has no event at that moment is left out."""
     fold = Fold(members, catalogue)
-    skipped = PostgresTransaction(connection).exceptions(members.name).skipped
+    left_out = read_exceptions(connection, members.name).left_out
     for start in range(0, len(user_ids), MEMBERS_AT_A_TIME):
         some = user_ids[start : start + MEMBERS_AT_A_TIME]
         every = member_events(connection, some, LAST, until=moment.as_of, recorded_until=moment.known_at)
         for user_id, found in groupby(every, key=lambda recorded: recorded.user_id):
-            events = [recorded for recorded in found if recorded.position not in skipped]
+            events = [recorded for recorded in found if recorded.position not in left_out]
             folded = fold.whole(events)
             member = member_of(user_id, folded.rows)
             yield MemberThen(user_id, member, events, folded.parked_at, folded.error)
 
 
-def member_history(connection: Connection, user_id: str, moment: AsOf) -> list[Recorded]:
-    """Every event of the member, by (timestamp, position), also those that no fold reads."""
+def member_history(
+    connection: Connection, user_id: str, moment: AsOf, *, left_out: Collection[Position] = frozenset()
+) -> list[AttributedEvent]:
+    """Every fact about the member once, by (timestamp, position), also those that no fold reads.
+
+    An event that is *left_out*, say as skipped, is shown beside the other one of its pair.
+    """
     found = connection.execute(
         statement("read_member_history"),
         {"user_id": user_id, "as_of": moment.as_of, "known_at": moment.known_at},
     )
-    return list(starmap(Recorded, found))
+    return merge_attributions(connection, list(starmap(Recorded, found)), known_at=moment.known_at, left_out=left_out)
 
 
 def require_member(connection: Connection, user_id: str) -> None:

@@ -11,13 +11,17 @@ from temple_ledger.infrastructure.database.statements import statement
 
 
 class JournalEntry(NamedTuple):
-    """`details` depends on the kind; of a repair, it has the rows before and after."""
+    """`performed_by` is who says they did it, `login` the database's own word: None of what is older than its record.
+
+    `details` depends on the kind; of a repair, it has the rows before and after.
+    """
 
     id: int
     performed_at: datetime
     kind: str
     projection: str | None
     performed_by: str
+    login: str | None
     reason: str | None
     details: dict[str, Any]
 

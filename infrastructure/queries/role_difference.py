@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
@@ -27,7 +27,7 @@ class RoleDifference(NamedTuple):
 
 
 def role_difference(
-    connection: Connection, role: str, before: AsOf, after: AsOf, catalogue: Catalogue = CATALOGUE
+    connection: Connection, role: str, before: AsOf, after: AsOf, catalogue: Catalogue
 ) -> RoleDifference:
     """Holders at both moments compared: whoever gained and lost it in between is in neither."""
     was = {holder.user_id: holder.held for holder in holders_then(connection, role, before, catalogue)}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from temple_ledger.domain.errors import LedgerError, UnknownName
+from temple_ledger.domain.errors import AmbiguousName, UnknownName
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 
@@ -14,13 +14,6 @@ class NamedRole(NamedTuple):
     role: str
     name: str | None
     deleted: bool
-
-
-class AmbiguousName(LedgerError):
-    def __init__(self, name: str, roles: Sequence[NamedRole]) -> None:
-        ids = ", ".join(f"{each.role} (deleted)" if each.deleted else each.role for each in roles)
-        super().__init__(f"{len(roles)} roles are called {name!r}: {ids}; give the id")
-        self.roles = tuple(each.role for each in roles)
 
 
 class RoleDirectory:
@@ -52,7 +45,9 @@ class RoleDirectory:
             return text
         called = self.called(text)
         if len(called) > 1:
-            raise AmbiguousName(text, called)
+            raise AmbiguousName(
+                text, {each.role: f"{each.role} (deleted)" if each.deleted else each.role for each in called}
+            )
         return called[0].role if called else None
 
     def near(self, text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The garbage collector, kept from searching again and again what is not garbage."""
+"""Rarer garbage collections, where little of what is allocated is garbage."""
 
 import gc
 from collections.abc import Iterator

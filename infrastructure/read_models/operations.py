@@ -1,8 +1,6 @@
 """What people decide about a projection. Each enters the operations journal, with who and why."""
 
-import getpass
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from typing import Any, Final
 
 import psycopg
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
@@ -30,12 +28,7 @@ from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 
 MEMBERS_AT_A_TIME: Final = 200
-"""Folded between two statements: an open transaction that says nothing for long is ended by the database."""
-
-
-def whoever_runs_this() -> str:
-    """For the journal: TEMPLE_OPERATOR, or the account."""
-    return os.environ.get("TEMPLE_OPERATOR") or getpass.getuser()
+"""Folded between two statements: an open transaction that is idle for long is ended by the database."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +64,22 @@ def operation(database: Database, projection: str) -> Iterator[tuple[PostgresTra
 def record(
     connection: psycopg.Connection[Any],
     kind: str,
-    projection: str,
+    projection: str | None,
     *,
+    by: str,
     reason: str | None,
     details: Mapping[str, Any],
 ) -> int:
-    """The number of the entry in the operations journal."""
+    """The number of the entry in the operations journal; *projection* None is what concerns all of them.
+
+    *by* is who says they did it; the database adds the login.
+    """
     row = connection.execute(
         statement("operation_record"),
         {
             "kind": kind,
             "projection": projection,
-            "performed_by": whoever_runs_this(),
+            "performed_by": by,
             "reason": reason,
             "details": json.dumps(details, default=str),
         },
@@ -90,11 +87,15 @@ def record(
     return int(row[0]) if row is not None else 0
 
 
-def set_state(database: Database, projection: str, state: ProjectionState, *, reason: str | None = None) -> Checkpoint:
+def set_state(
+    database: Database, projection: str, state: ProjectionState, *, by: str, reason: str | None = None
+) -> Checkpoint:
     """Pause or resume; the checkpoint as it was before."""
     with operation(database, projection) as (transaction, checkpoint):
         if checkpoint.state is ProjectionState.TRIGGER:
-            raise Refused(f"{projection} is kept by the trigger, which does not pause; run: temple trigger disable")
+            raise Refused(
+                f"{projection} is maintained by the trigger, which does not pause; run: temple trigger disable"
+            )
         transaction.connection.execute(
             statement("checkpoint_set_state"),
             {"projection": projection, "state": state.value, "reason": reason},
@@ -104,6 +105,7 @@ def set_state(database: Database, projection: str, state: ProjectionState, *, re
             transaction.connection,
             kind,
             projection,
+            by=by,
             reason=reason,
             details={"before": checkpoint.state.value},
         )
@@ -128,7 +130,8 @@ def retry(
     projection: Projection,
     failures: Sequence[Parked],
     *,
-    catalogue: Catalogue = CATALOGUE,
+    by: str,
+    catalogue: Catalogue,
 ) -> Sequence[Failure]:
     """Folds these members again (of a tally: counts these events again); returns what failed again."""
     with operation(database, projection.name) as (transaction, checkpoint):
@@ -138,7 +141,7 @@ def retry(
             "members": [each.user_id for each in failures],
             "failed_again": [each.position for each in again],
         }
-        record(transaction.connection, "retry", projection.name, reason=None, details=details)
+        record(transaction.connection, "retry", projection.name, by=by, reason=None, details=details)
     return again
 
 
@@ -147,8 +150,9 @@ def skip(
     projection: Projection,
     failure: Parked,
     *,
+    by: str,
     reason: str,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> Sequence[Failure]:
     """Leaves the position out of this projection for good, and folds its member again without it."""
     with operation(database, projection.name) as (transaction, checkpoint):
@@ -158,7 +162,7 @@ def skip(
             {
                 "projection": projection.name,
                 "position": failure.position,
-                "skipped_by": whoever_runs_this(),
+                "skipped_by": by,
                 "reason": reason,
             },
         ).fetchone()
@@ -166,7 +170,7 @@ def skip(
             raise UnknownName("parked position", str(failure.position))
         again = _again(transaction, projection, checkpoint, [failure], catalogue)
         details = {"position": failure.position, "user_id": failure.user_id, "error": failure.error}
-        record(transaction.connection, "skip", projection.name, reason=reason, details=details)
+        record(transaction.connection, "skip", projection.name, by=by, reason=reason, details=details)
     return again
 
 
@@ -176,7 +180,7 @@ def fold_again(
     checkpoint: Checkpoint,
     user_ids: Sequence[str],
     *,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> tuple[Changes, Sequence[Failure]]:
     """Puts these members' rows in place as the log has them at the checkpoint; what that changed, what failed.
 
@@ -229,7 +233,7 @@ def _count_again(transaction: PostgresTransaction, tally: Tally, positions: Sequ
     freed = connection.execute(statement("failure_delete"), {"projection": tally.name, "positions": list(positions)})
     for (position,) in freed.fetchall():
         found += events(connection, after=Position(position - 1), upto=position, limit=1)
-    batch = count_batch(tally, found, transaction.exceptions(tally.name).skipped)
+    batch = count_batch(tally, found, transaction.exceptions(tally.name).left_out)
     transaction.add(tally.table, batch.increments)
     transaction.park(tally.name, batch.failures)
     connection.execute(statement("checkpoint_count_more"), {"projection": tally.name, "counted": batch.counted})

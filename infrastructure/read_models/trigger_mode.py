@@ -1,7 +1,7 @@
-"""Trigger mode: the database itself keeps the rows of `members`, in the transaction of each append.
+"""Trigger mode: the database itself maintains the rows of `members`, in the transaction of each append.
 
-Who keeps them is switched at an exact position: for a moment nobody appends, whoever kept the rows is brought to
-the head of the log, and from the next position on the other one keeps them. Never both, and never nobody.
+Who maintains them is switched at an exact position: for a moment nobody appends, whoever maintained the rows is
+brought to the head of the log, and from the next position on the other one does. Never both, and never nobody.
 """
 
 import random
@@ -14,10 +14,12 @@ from typing import Any, Final
 
 import psycopg
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused, SchemaMismatch, UnknownName
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.canon import is_installed
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
+from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Blocker
 from temple_ledger.infrastructure.log.settled import settled_head
@@ -43,13 +45,13 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class Switched:
-    """Everything up to `position` was kept by one of them, everything after it is by the other."""
+    """Everything up to `position` was folded by one of them, everything after it is by the other."""
 
     position: Position
     events: int
     """By enable: folded while nobody appended. By disable: appended while the trigger was on."""
     again: bool = False
-    """By disable: somebody had taken the trigger away, so a runner folds all that came since it was switched on."""
+    """By disable: the trigger was gone, so a runner folds all that came since it was switched on."""
 
 
 Switch = Callable[[Connection, Checkpoint], Switched]
@@ -73,42 +75,51 @@ class TriggerStatus:
 
     @property
     def problem(self) -> str | None:
-        """What keeps the rows from being kept; None when all is well."""
+        """Why the rows are not maintained as they should be; None when all is well."""
         if self.on and not self.enabled:
-            return "nobody keeps the rows: somebody dropped or disabled the trigger; run: temple trigger disable"
+            return "nobody maintains the rows: somebody dropped or disabled the trigger; run: temple trigger disable"
         if self.enabled and not self.on:
-            return "the trigger is there, and a runner keeps the rows too; drop the trigger"
+            return "the trigger is there, and a runner maintains the rows too; drop the trigger"
         if not self.current:
             return "the functions in the database are not those of this code; run: temple db migrate"
         return None
 
 
-def enable(database: Database, *, reason: str | None = None, patience_seconds: float = PATIENCE_SECONDS) -> Switched:
-    """Raises Refused when no runner keeps `members` now, or when open transactions or too many events stand in the
+def enable(
+    database: Database,
+    *,
+    by: str,
+    catalogue: Catalogue,
+    reason: str | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Switched:
+    """Raises Refused when no runner maintains `members` now, or when open transactions or too many events stand in the
     way for all of the patience."""
     deadline = time.monotonic() + patience_seconds
 
     def switch(connection: Connection, before: Checkpoint) -> Switched:
         _require_running(before)
         head = _head(connection)
-        folded = _fold(connection, upto=head)
+        folded = _fold(connection, catalogue, upto=head)
         connection.execute(statement("trigger_create"))
         connection.execute(statement("trigger_always"))
         _place(connection, before, ProjectionState.TRIGGER, head, before.passed + folded)
         connection.execute(statement("trigger_open_period"), {"position": head})
         details = {"position": head, "folded": folded}
-        record(connection, "trigger enable", NAME, reason=reason, details=details)
+        record(connection, "trigger enable", NAME, by=by, reason=reason, details=details)
         return Switched(head, folded)
 
     with _owner(database) as connection:
         if not is_installed(connection):
             raise SchemaMismatch("the SQL canon in the database is not that of this code; run: temple db migrate")
         _require_running(_checkpoint(connection, lock=False))
-        _catch_up(database, deadline)
+        _catch_up(database, catalogue, deadline)
         return _while_nobody_appends(connection, deadline, switch)
 
 
-def disable(database: Database, *, reason: str | None = None, patience_seconds: float = PATIENCE_SECONDS) -> Switched:
+def disable(
+    database: Database, *, by: str, reason: str | None = None, patience_seconds: float = PATIENCE_SECONDS
+) -> Switched:
     """A runner goes on from here. Raises Refused when the trigger is not on, or as enable does."""
     deadline = time.monotonic() + patience_seconds
     with _owner(database) as connection:
@@ -121,7 +132,7 @@ def disable(database: Database, *, reason: str | None = None, patience_seconds: 
         def switch(connection: Connection, before: Checkpoint) -> Switched:
             _require_trigger(before)
             if not _fires(connection):
-                return _take_back(connection, before, reason)
+                return _take_back(connection, before, by, reason)
             head = _head(connection)
             if before.position == there.position:
                 events = counted + _count(connection, settled, head)
@@ -135,19 +146,19 @@ def disable(database: Database, *, reason: str | None = None, patience_seconds: 
             connection.execute(statement("journal_append"), journaled)
             connection.execute(statement("trigger_forget_members"))
             details = {"position": head, "events": events}
-            record(connection, "trigger disable", NAME, reason=reason, details=details)
+            record(connection, "trigger disable", NAME, by=by, reason=reason, details=details)
             return Switched(head, events)
 
         return _while_nobody_appends(connection, deadline, switch)
 
 
-def _take_back(connection: Connection, before: Checkpoint, reason: str | None) -> Switched:
-    """Since when nobody kept the rows is not known: what was folded already comes late then, which does no harm."""
+def _take_back(connection: Connection, before: Checkpoint, by: str, reason: str | None) -> Switched:
+    """Since when nobody maintained the rows is unknown: what is folded twice counts as late, which does no harm."""
     _place(connection, before, ProjectionState.RUNNING, before.position, before.passed)
     connection.execute(statement("trigger_close_period"), {"position": before.position})
     connection.execute(statement("trigger_forget_members"))
     details = {"position": before.position, "events": 0, "the trigger was gone": True}
-    record(connection, "trigger disable", NAME, reason=reason, details=details)
+    record(connection, "trigger disable", NAME, by=by, reason=reason, details=details)
     return Switched(before.position, 0, again=True)
 
 
@@ -174,9 +185,9 @@ def _while_nobody_appends(connection: Connection, deadline: float, switch: Switc
     while True:
         try:
             with connection.transaction():
-                _wait_at_most(connection, BATCH_ENDS)
+                set_for_transaction(connection, "lock_timeout", BATCH_ENDS)
                 before = _checkpoint(connection, lock=True)
-                _wait_at_most(connection, HOLD_UP)
+                set_for_transaction(connection, "lock_timeout", HOLD_UP)
                 connection.execute(statement("trigger_stop_appends"))
                 return switch(connection, before)
         except psycopg.Error as error:
@@ -191,19 +202,15 @@ def _while_nobody_appends(connection: Connection, deadline: float, switch: Switc
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def _wait_at_most(connection: Connection, time: str) -> None:
-    connection.execute("select set_config('lock_timeout', %s, true)", (time,))
-
-
 def _blockers(connection: Connection) -> str:
     found = [str(blocker) for blocker in starmap(Blocker, connection.execute(statement("log_writers")))]
     return f"open transactions: {', '.join(found[:5])}" if found else "the database was busy"
 
 
-def _catch_up(database: Database, deadline: float) -> None:
+def _catch_up(database: Database, catalogue: Catalogue, deadline: float) -> None:
     """Leaves little to be folded while nobody appends. Beside a runner that folds the same, they take turns."""
     with database.connect(DatabaseRole.PROJECT, application="temple trigger") as connection:
-        processor = processor_of(members, transactions(connection))
+        processor = processor_of(members, transactions(connection), catalogue=catalogue)
         reached = _checkpoint(connection, lock=False).position
         while (left := _count(connection, reached, _head(connection))) > FEW_EVENTS:
             if time.monotonic() > deadline:
@@ -213,9 +220,9 @@ def _catch_up(database: Database, deadline: float) -> None:
             reached = processor.step(upto=settled_head(connection), limit=BATCH).position
 
 
-def _fold(connection: Connection, *, upto: Position) -> int:
+def _fold(connection: Connection, catalogue: Catalogue, *, upto: Position) -> int:
     """How many events that were."""
-    processor = processor_of(members, transactions(connection))
+    processor = processor_of(members, transactions(connection), catalogue=catalogue)
     folded = 0
     while (step := processor.step(upto=upto, limit=BATCH)).idle is None:
         folded += step.events
@@ -265,7 +272,7 @@ def _count(connection: Connection, after: Position, upto: Position) -> int:
 
 def _require_running(checkpoint: Checkpoint) -> None:
     if checkpoint.state is ProjectionState.TRIGGER:
-        raise Refused(f"the trigger is on already, and keeps {NAME}")
+        raise Refused(f"the trigger is on already, and maintains {NAME}")
     standing = may_fold(members, checkpoint)
     if standing is not None:
         todo = f"temple replay {NAME}" if standing == NEEDS_REPLAY else f"temple projection resume {NAME}"
@@ -274,4 +281,4 @@ def _require_running(checkpoint: Checkpoint) -> None:
 
 def _require_trigger(checkpoint: Checkpoint) -> None:
     if checkpoint.state is not ProjectionState.TRIGGER:
-        raise Refused(f"the trigger is off already, a runner keeps {NAME}")
+        raise Refused(f"the trigger is off already, a runner maintains {NAME}")

@@ -24,8 +24,11 @@ def ending_of(command: Callable[[], object]) -> int:
         sys.stdout.flush()
         return int(returned) if isinstance(returned, int) and not isinstance(returned, bool) else ExitCode.OK
     except BrokenPipeError:
-        return _reader_left()
+        # `temple … | head` has read enough, which is no failure
+        _drop_unwritten()
+        return ExitCode.OK
     except (click.Abort, KeyboardInterrupt, EOFError):
+        _drop_unwritten()
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
@@ -46,11 +49,10 @@ def _show(error: click.ClickException) -> None:
         click.echo(f"{ctx.command_path}: {sentence}; see: {ctx.command_path} --help", err=True)
 
 
-def _reader_left() -> ExitCode:
-    """`temple … | head` has read enough, which is no failure; Python would complain when it flushes."""
+def _drop_unwritten() -> None:
+    """Python flushes stdout when it ends: into a pipe that nobody reads, it would wait there for good."""
     with suppress(OSError, ValueError):  # no real file, as in tests
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ExitCode.OK
 
 
 def _unforeseen(error: Exception) -> ExitCode:

@@ -1,14 +1,16 @@
 """Events as people and programs read them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from pydantic_core import from_json
 
 from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.queries.attribution import AttributedEvent
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.terminal.session import print_json, print_rows
 
@@ -37,9 +39,15 @@ def event_data(event: Recorded) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name not in unasked}
 
 
-def event_json(event: Recorded) -> str:
+def attributed_data(fact: AttributedEvent) -> dict[str, Any]:
+    """With the later event that says who did it, where there is one."""
+    data = event_data(fact.event)
+    return data if fact.attribution is None else {**data, "attribution": event_data(fact.attribution)}
+
+
+def event_json(event: Recorded, *, retracted: bool) -> str:
     """The event as an object on a line of its own."""
-    return json.dumps(event_data(event), default=_plain, ensure_ascii=False)
+    return json.dumps({**event_data(event), "retracted": retracted}, default=_plain, ensure_ascii=False)
 
 
 def event_row(event: Recorded, directory: RoleDirectory) -> dict[str, Any]:
@@ -54,11 +62,31 @@ def event_row(event: Recorded, directory: RoleDirectory) -> dict[str, Any]:
     }
 
 
-def print_events(events: Iterable[Recorded], directory: RoleDirectory, *, as_json: bool) -> None:
+def print_events(
+    events: Iterable[Recorded],
+    directory: RoleDirectory,
+    attributed: Mapping[Position, Position],
+    retracted: PositionSet,
+    *,
+    as_json: bool,
+) -> None:
+    """*attributed*: of an attribution the position of the event that it says something about."""
     if as_json:
-        print_json([event_data(event) for event in events])
-    else:
-        print_rows([event_row(event, directory) for event in events], COLUMNS, as_json=False)
+        print_json([{**event_data(event), "retracted": event.position in retracted} for event in events])
+        return
+    rows = [{**event_row(event, directory), "note": _note(event, attributed, retracted)} for event in events]
+    columns = (*COLUMNS, *(["note"] if any(row["note"] for row in rows) else []))
+    print_rows(rows, columns, as_json=False)
+
+
+def attribution_note(event: Recorded, attributed: Mapping[Position, Position]) -> str | None:
+    first = attributed.get(event.position)
+    return None if first is None else f"who did {first}"
+
+
+def _note(event: Recorded, attributed: Mapping[Position, Position], retracted: PositionSet) -> str | None:
+    notes = [attribution_note(event, attributed), "retracted" if event.position in retracted else None]
+    return ", ".join(note for note in notes if note is not None) or None
 
 
 def event_name(event: Recorded) -> str:

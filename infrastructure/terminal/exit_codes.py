@@ -8,6 +8,7 @@ from temple_ledger.domain.errors import (
     PlatformUnavailable,
     Refused,
     SchemaMismatch,
+    SettingsInvalid,
     UnsafeLog,
 )
 
@@ -26,6 +27,8 @@ def exit_code_of(error: LedgerError) -> ExitCode:
     match error:
         case DatabaseUnavailable() | PlatformUnavailable():
             return ExitCode.UNREACHABLE
+        case SettingsInvalid():
+            return ExitCode.USAGE
         case Refused() | SchemaMismatch() | UnsafeLog():
             return ExitCode.REFUSED
         case _:

@@ -1,6 +1,8 @@
 """What every command has at hand: the settings, the database, and where to print."""
 
+import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -82,6 +84,11 @@ class Session:
         bring_up_to_date(database)
         self.say(f"made {database.name}")
 
+    @property
+    def operator(self) -> str:
+        """Who does what is done, for the operations journal: the setting, or the account of this machine."""
+        return self.settings.operator or _account()
+
     def reach(self) -> None:
         """Starts the embedded server where there is need. Raises DatabaseUnavailable."""
         _ = self.database
@@ -96,6 +103,14 @@ class Session:
     def say(self, text: str) -> None:
         """To stderr: what is going on."""
         self.progress.print(text, markup=False, soft_wrap=True)
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # in a container, an account may be a number without a name
+        return f"uid {os.getuid()}"
 
 
 def print_json(data: object) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from temple_ledger.infrastructure.ingestion.snapshots.guard import most_at_risk
+from temple_ledger.infrastructure.ingestion.snapshots.guard import is_short_of_count, most_at_risk
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot
 from temple_ledger.infrastructure.terminal.session import Session, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
@@ -31,10 +31,12 @@ def show(
     if found:
         print_rows(found, COLUMNS, as_json=False)
     differences = ", ".join(f"{number:,} {kind}" for kind, number in taken.differences.items()) or "nothing differs"
-    click.echo(f"snapshot {taken.id}: {plural(taken.members, one)}, {differences}")
+    counted = f" (about {taken.counted:,} counted by {source.capitalize()})" if taken.counted is not None else ""
+    click.echo(f"snapshot {taken.id}: {plural(taken.members, one)}{counted}, {differences}")
     if outcome["applied"]:
         click.echo(f"{plural(outcome['appended'], 'event')} appended")
     elif taken.differences and not outcome.get("held"):
         told = f"; {risk}" if taken.at_risk else ""
-        flag = " --confirm" if taken.at_risk > most_at_risk(taken.known) else ""
-        session.say(f"nothing was changed{told}; to append it: temple {source} snapshot --apply{flag}")
+        flags = " --accept-count" if is_short_of_count(taken) else ""
+        flags += " --confirm" if taken.at_risk > most_at_risk(taken.known) else ""
+        session.say(f"nothing was changed{told}; to append it: temple {source} snapshot --apply{flags}")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import EventConflict
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
@@ -25,7 +25,8 @@ from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.projections.activity import activity
+from temple_ledger.projections.author import catalogue_or_installed
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.difference import named
 from temple_ledger.projections.member_projection import MemberProjection
@@ -35,21 +36,21 @@ from temple_ledger.projections.tables import Row
 
 
 class LedgerScenario:
-    """A ledger of one test. `batch` is how many events are folded together at most."""
+    """A ledger of one test. At most *batch* events are folded together; *catalogue* None is the installed one."""
 
     def __init__(
         self,
         database: Database,
         *,
-        projections: Sequence[Projection] = (members, activity),
+        projections: Sequence[Projection] = BUILT_IN,
         batch: int = 1_000,
-        catalogue: Catalogue = CATALOGUE,
+        catalogue: Catalogue | None = None,
     ) -> None:
         self.database = database
         self.projections = projections
         self.batch = batch
-        self.catalogue = catalogue
-        if any(each not in (members, activity) for each in projections):
+        self.catalogue = catalogue_or_installed(catalogue)
+        if any(each not in BUILT_IN for each in projections):
             bring_up_to_date(database, projections)
 
     def given(self, *events: Event) -> Sequence[Position]:

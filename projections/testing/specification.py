@@ -14,11 +14,12 @@ from copy import deepcopy
 from typing import Generic
 from uuid import UUID
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import entry_of_event, recorded_of
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.author import catalogue_or_installed
 from temple_ledger.projections.batch import (
     Exceptions,
     Histories,
@@ -35,11 +36,14 @@ from temple_ledger.projections.tables import Row, Rows
 
 
 class Specification(Generic[State]):
-    """One projection and the events that were appended so far, in the order of their positions."""
+    """One projection and the events that were appended so far, in the order of their positions.
 
-    def __init__(self, projection: MemberProjection[State], catalogue: Catalogue = CATALOGUE) -> None:
-        self._fold = Fold(projection, catalogue)
-        self._catalogue = catalogue
+    *catalogue* None is the installed one.
+    """
+
+    def __init__(self, projection: MemberProjection[State], catalogue: Catalogue | None = None) -> None:
+        self._catalogue = catalogue_or_installed(catalogue)
+        self._fold = Fold(projection, self._catalogue)
         self.log: list[Recorded] = []
 
     def given(self, *events: Event) -> "Specification[State]":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         DatabaseUnavailable,
         EventConflict,
         EventMisdeclared,
+        FutureEvent,
         InvalidEvent,
         LedgerError,
         PlatformUnavailable,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
         RoleRemoved,
         RoleRenamed,
     )
-    from temple_ledger.domain.log_entry import LogEntry, entry_of_event
+    from temple_ledger.domain.log_entry import LogEntry
     from temple_ledger.domain.position import Position
     from temple_ledger.domain.recorded import Recorded
     from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.terminal.session import Session
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
+    from temple_ledger.projections.author import entry_of_event
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members
     from temple_ledger.projections.row import MaxLength, Row, projection
@@ -82,6 +84,7 @@ _HOMES: Final = {
         "DatabaseUnavailable",
         "EventConflict",
         "EventMisdeclared",
+        "FutureEvent",
         "InvalidEvent",
         "LedgerError",
         "PlatformUnavailable",
@@ -109,7 +112,7 @@ _HOMES: Final = {
         "RoleRemoved",
         "RoleRenamed",
     ),
-    "domain.log_entry": ("LogEntry", "entry_of_event"),
+    "domain.log_entry": ("LogEntry",),
     "domain.position": ("Position",),
     "domain.recorded": ("Recorded",),
     "infrastructure.database.connection": ("Database", "DatabaseRole"),
@@ -126,6 +129,7 @@ _HOMES: Final = {
     "infrastructure.terminal.session": ("Session",),
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
+    "projections.author": ("entry_of_event",),
     "projections.testing.histories": (
         "at",
         "changed_tier",
@@ -163,6 +167,7 @@ __all__ = [
     "EventConflict",
     "EventMisdeclared",
     "EventType",
+    "FutureEvent",
     "Health",
     "InboxDelivery",
     "Increments",

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -172,7 +173,7 @@ def test_what_later_events_go_on_from_is_put_right_as_well(
 ) -> None:
     before = everything(ledger.database)
     if with_trigger:
-        enable(ledger.database)
+        enable(ledger.database, catalogue=CATALOGUE, by="ada")
     with ledger.database.connect(DatabaseRole.PROJECT) as project:
         project.execute(UNSEEN[what].encode())
         assert everything(ledger.database) != before or "too many" in what
@@ -198,7 +199,7 @@ NO_STATE = {
 @pytest.mark.parametrize("what", NO_STATE)
 def test_the_trigger_goes_on_from_no_rows_that_can_not_be(ledger: LedgerScenario, what: str) -> None:
     """As the runner does: it folds the member from the log instead, and puts it right by that."""
-    enable(ledger.database)
+    enable(ledger.database, catalogue=CATALOGUE, by="ada")
     with ledger.database.connect(DatabaseRole.PROJECT) as project:
         project.execute(NO_STATE[what].encode())
     ledger.when(role_removed("ada", "Oracle", at(20)))
@@ -239,7 +240,7 @@ def test_an_empty_table_is_filled_and_only_what_differs_is_written(ledger: Ledge
 def test_what_a_runner_remembered_is_void_after_a_rebuild(ledger: LedgerScenario) -> None:
     """Otherwise the drift that it had read would come back with the next event."""
     with ledger.database.connect(DatabaseRole.PROJECT) as project:
-        processor = processor_of(members, transactions(project))
+        processor = processor_of(members, transactions(project), catalogue=CATALOGUE)
         project.execute(f"delete from {ROLES} where user_id = 'ada' and role = 'Oracle'".encode())
         for hour, role in ((20, "One"), (21, "Two")):
             ledger.given(role_added("ada", role, at(hour)))
@@ -261,7 +262,7 @@ def test_both_functions_read_one_snapshot_while_everything_else_goes_on(ledger: 
             ledger.given(role_added(f"{number % 7}", "Oracle", at(number % 50)))
 
     with Wakeup(database) as wakeup:
-        runner = Runner(database, [members, activity], wakeup)
+        runner = Runner(database, [members, activity], wakeup, catalogue=CATALOGUE)
         threads = [threading.Thread(target=append), threading.Thread(target=runner.run)]
         for thread in threads:
             thread.start()
@@ -282,7 +283,7 @@ def test_both_functions_read_one_snapshot_while_everything_else_goes_on(ledger: 
 
 def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: LedgerScenario) -> None:
     database = ledger.database
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     stop = threading.Event()
 
     def append() -> None:
@@ -301,7 +302,7 @@ def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: Le
     finally:
         stop.set()
         thread.join(20)
-    assert verify(database, members).ok
+    assert verify(database, members, catalogue=CATALOGUE).ok
     with database.connect(DatabaseRole.READ) as read:
         everybody = [str(number) for number in range(7)]
         assert stored(read, everybody) == by_python(read, everybody)
@@ -310,7 +311,7 @@ def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: Le
 def test_with_the_trigger_on_whoever_rebuilds_or_repairs_waits_for_open_appends(ledger: LedgerScenario) -> None:
     """They may have read what is about to be changed."""
     database = ledger.database
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with (
         database.connect(DatabaseRole.APPEND) as append,
         append.transaction(),
@@ -325,7 +326,7 @@ def test_with_the_trigger_on_whoever_rebuilds_or_repairs_waits_for_open_appends(
             project.execute(REBUILD)
         with pytest.raises(psycopg.errors.LockNotAvailable), project.transaction():
             PostgresTransaction(project).lock_checkpoint("members")
-    assert verify(database, members).ok
+    assert verify(database, members, catalogue=CATALOGUE).ok
 
 
 def test_a_rebuild_needs_the_right_role_the_right_rules_and_a_snapshot_of_its_own(ledger: LedgerScenario) -> None:

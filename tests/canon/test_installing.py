@@ -27,7 +27,7 @@ def test_it_is_installed_when_its_text_is_another_and_only_then(database: Databa
         assert not canon.install(owner)
     another_text(database)
     with pytest.raises(SchemaMismatch, match="temple db migrate"):
-        enable(database)
+        enable(database, catalogue=CATALOGUE, by="ada")
     bring_up_to_date(database)
     with database.connect(DatabaseRole.READ) as read:
         assert canon.is_installed(read)
@@ -35,7 +35,7 @@ def test_it_is_installed_when_its_text_is_another_and_only_then(database: Databa
 
 
 def test_it_is_replaced_while_the_trigger_is_on(database: Database) -> None:
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     another_text(database)
     bring_up_to_date(database)
     with database.connect(DatabaseRole.READ) as read:
@@ -43,7 +43,7 @@ def test_it_is_replaced_while_the_trigger_is_on(database: Database) -> None:
 
 
 def test_it_is_not_replaced_under_rows_of_another_version(database: Database) -> None:
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     another_text(database)
     with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("update projection_checkpoint set version = 9 where projection = 'members'")
@@ -70,4 +70,4 @@ def test_it_has_the_rules_of_the_projection(database: Database) -> None:
         names = [(each.event_type, each.action) for each in CATALOGUE]
         names += [("discord_leave", "joined"), ("discord_boost", "started"), ("discord_role_change", "")]
         known = [name for name in names if read.execute("select members_known(%s, %s)", name).fetchone() == (True,)]
-    assert set(known) == set(Fold(members).names)
+    assert set(known) == set(Fold(members, catalogue=CATALOGUE).names)

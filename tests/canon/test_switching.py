@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.domain.position import Position
@@ -59,7 +60,7 @@ def append_until(stop: threading.Event, database: Database, number: int, appende
                 role_added(user_id, "Oracle", at(hour + 3)),
                 left(user_id, at(hour + 5)),
             )
-            appender.append_many([entry_of_event(fact, event_id=uuid4()) for fact in facts])
+            appender.append_many([entry_of_event(fact, event_id=uuid4(), catalogue=CATALOGUE) for fact in facts])
             appended.append(len(facts))
 
 
@@ -67,7 +68,7 @@ def test_back_and_forth_under_load_nothing_is_lost_and_nothing_is_doubled(databa
     stop = threading.Event()
     appended: list[int] = []
     with Wakeup(database) as wakeup:
-        runner = Runner(database, [members, activity], wakeup)
+        runner = Runner(database, [members, activity], wakeup, catalogue=CATALOGUE)
         threads = [threading.Thread(target=runner.run)] + [
             threading.Thread(target=append_until, args=(stop, database, number, appended))
             for number in range(APPENDERS)
@@ -77,9 +78,9 @@ def test_back_and_forth_under_load_nothing_is_lost_and_nothing_is_doubled(databa
         try:
             positions = []
             for _ in range(SWITCHES):
-                positions.append(enable(database).position)
+                positions.append(enable(database, catalogue=CATALOGUE, by="ada").position)
                 stop.wait(0.15)
-                positions.append(disable(database).position)
+                positions.append(disable(database, by="ada").position)
                 stop.wait(0.15)
         finally:
             stop.set()
@@ -91,7 +92,7 @@ def test_back_and_forth_under_load_nothing_is_lost_and_nothing_is_doubled(databa
     assert not any(thread.is_alive() for thread in threads)
     LedgerScenario(database).catch_up()
     for projection in (members, activity):
-        assert verify(database, projection).ok
+        assert verify(database, projection, catalogue=CATALOGUE).ok
     with database.connect(DatabaseRole.READ) as read:
         assert drift(read) == []
     in_log = scalar(database, "select count(*) from webhook_audit_log")
@@ -115,12 +116,12 @@ def test_whoever_keeps_the_rows_is_said(database: Database) -> None:
     assert (before.on, before.enabled, before.since_position, before.events, before.problem) == (
         False, False, None, None, None
     )  # fmt: skip
-    assert enable(database, reason="a test").position == 1
+    assert enable(database, reason="a test", catalogue=CATALOGUE, by="ada").position == 1
     ledger.when(role_added("ada", "Oracle", at(2)))
     there = status(database)
     assert (there.on, there.enabled, there.since_position, there.events, there.problem) == (True, True, 1, 1, None)
     assert there.since is not None
-    assert disable(database, reason="a test").events == 1
+    assert disable(database, reason="a test", by="ada").events == 1
     assert not status(database).on
     with database.connect(DatabaseRole.READ) as read:
         found = read.execute("select kind, reason, details -> 'position' from ledger_operation order by id").fetchall()
@@ -129,7 +130,7 @@ def test_whoever_keeps_the_rows_is_said(database: Database) -> None:
 
 def test_with_the_trigger_on_nothing_lags_and_nothing_is_missing(database: Database) -> None:
     ledger = LedgerScenario(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)))
     with database.connect(DatabaseRole.READ) as read:
         found = projection_status(read, {"members": members}, "members")
@@ -137,19 +138,19 @@ def test_with_the_trigger_on_nothing_lags_and_nothing_is_missing(database: Datab
     assert (found.state, found.position, found.lag_events, found.next_command) == ("trigger", 2, 0, None)
     assert triggers == []
     with Wakeup(database) as wakeup:
-        Runner(database, [members, activity], wakeup).run(until_caught_up=True)
-    assert verify(database, activity).ok
+        Runner(database, [members, activity], wakeup, catalogue=CATALOGUE).run(until_caught_up=True)
+    assert verify(database, activity, catalogue=CATALOGUE).ok
 
 
 def test_processed_at_is_recorded_at_for_what_the_trigger_folded_also_afterwards(database: Database) -> None:
     ledger = LedgerScenario(database)
     ledger.given(joined("ada", at(1)))
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     ledger.when(role_added("ada", "Oracle", at(2)), left("ada", at(3)))
     with database.connect(DatabaseRole.READ) as read:
         trail = "select id from webhook_audit_trail where processed_at = recorded_at order by id"
         assert read.execute(trail).fetchall() == [(2,), (3,)]
-        disable(database)
+        disable(database, by="ada")
         ledger.when(joined("ada", at(4)))
         ledger.catch_up()
         assert read.execute(trail).fetchall() == [(2,), (3,)]
@@ -160,8 +161,8 @@ def test_what_was_not_folded_yet_is_folded_before_the_trigger_takes_over(databas
     ledger = LedgerScenario(database)
     for number in range(30):
         ledger.given(*[joined(f"{number}-{who}", at(who)) for who in range(40)])
-    assert enable(database).position == 1_200
-    assert verify(database, members).ok
+    assert enable(database, catalogue=CATALOGUE, by="ada").position == 1_200
+    assert verify(database, members, catalogue=CATALOGUE).ok
 
 
 def test_an_open_transaction_is_waited_for_and_named(database: Database) -> None:
@@ -172,7 +173,7 @@ def test_an_open_transaction_is_waited_for_and_named(database: Database) -> None
                 " values (gen_random_uuid(), 'discord_join', 'ada', 'joined', 'test')"
             )
             with pytest.raises(Refused, match=f"pid {slow.info.backend_pid}"):
-                enable(database, patience_seconds=0.6)
+                enable(database, patience_seconds=0.6, catalogue=CATALOGUE, by="ada")
             with database.connect(DatabaseRole.APPEND) as other:
                 # whoever appends is not held up by a switch that gave up
                 other.execute(
@@ -180,63 +181,63 @@ def test_an_open_transaction_is_waited_for_and_named(database: Database) -> None
                     " values (gen_random_uuid(), 'discord_join', 'bob', 'joined', 'test')"
                 )
         assert not status(database).on
-        assert enable(database).position == 2
-    assert verify(database, members).ok
+        assert enable(database, catalogue=CATALOGUE, by="ada").position == 2
+    assert verify(database, members, catalogue=CATALOGUE).ok
 
 
 def test_it_can_not_be_switched_on_or_off_twice(database: Database) -> None:
     with pytest.raises(Refused, match="off already"):
-        disable(database)
-    enable(database)
+        disable(database, by="ada")
+    enable(database, catalogue=CATALOGUE, by="ada")
     with pytest.raises(Refused, match="on already"):
-        enable(database)
+        enable(database, catalogue=CATALOGUE, by="ada")
 
 
 @pytest.mark.parametrize("state", [ProjectionState.PAUSED, ProjectionState.FAILED])
 def test_it_is_not_switched_on_where_the_rows_are_not_those_of_the_log(
     database: Database, state: ProjectionState
 ) -> None:
-    operations.set_state(database, "members", state)
+    operations.set_state(database, "members", state, by="ada")
     with pytest.raises(Refused, match="temple projection resume members"):
-        enable(database)
+        enable(database, catalogue=CATALOGUE, by="ada")
 
 
 def test_it_is_not_switched_on_for_rows_of_another_version(database: Database) -> None:
     with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("update projection_checkpoint set version = 9 where projection = 'members'")
     with pytest.raises(Refused, match="temple replay members"):
-        enable(database)
+        enable(database, catalogue=CATALOGUE, by="ada")
 
 
 def test_there_is_never_a_second_maintainer(database: Database) -> None:
     """Neither by our commands nor by hand."""
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     for state in (ProjectionState.PAUSED, ProjectionState.RUNNING):
         with pytest.raises(Refused, match="temple trigger disable"):
-            operations.set_state(database, "members", state)
+            operations.set_state(database, "members", state, by="ada")
     with database.connect(DatabaseRole.OWNER) as owner:
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
             owner.execute("update projection_checkpoint set state = 'running' where projection = 'members'")
         owner.execute("drop trigger trigger_sync_current_roles on webhook_audit_log")
         assert status(database).problem is not None
-    disable(database)
+    disable(database, by="ada")
     with database.connect(DatabaseRole.OWNER) as owner, pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
         owner.execute("update projection_checkpoint set state = 'trigger' where projection = 'members'")
 
 
 def test_the_trigger_also_fires_where_ordinary_ones_do_not(database: Database) -> None:
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.LOGIN) as login:
         login.execute("set session_replication_role = replica")
         login.execute(
             "insert into webhook_audit_log (event_id, event_type, user_id, action, source)"
             " values (gen_random_uuid(), 'discord_join', 'ada', 'joined', 'test')"
         )
-    assert verify(database, members).ok
+    assert verify(database, members, catalogue=CATALOGUE).ok
 
 
 def test_the_appending_role_may_not_touch_what_the_trigger_writes(database: Database) -> None:
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.APPEND) as append:
         for attempt in (
             "update temple_member_status set status = 'active'",
@@ -251,24 +252,24 @@ def test_the_appending_role_may_not_touch_what_the_trigger_writes(database: Data
 
 def test_verify_repair_and_replay_work_with_the_trigger_on(database: Database) -> None:
     ledger = LedgerScenario(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)), role_removed("ada", "Oracle", at(1)))
     with database.connect(DatabaseRole.READ) as read:
         assert read_checkpoints(read)["members"].position == 3
     for put_right in ("repair", "replay"):
         with database.connect(DatabaseRole.PROJECT) as project:
             project.execute("update temple_member_status set status = 'departed'")
-        verified = verify(database, members)
+        verified = verify(database, members, catalogue=CATALOGUE)
         assert (verified.position, verified.drifted, verified.miscounted) == (3, ["ada"], False)
         if put_right == "repair":
-            assert repair(database, members, verified, reason="a test").members == 1
+            assert repair(database, members, verified, reason="a test", catalogue=CATALOGUE, by="ada").members == 1
         else:
-            rebuild(database, members)
-        assert verify(database, members).ok
+            rebuild(database, members, catalogue=CATALOGUE, by="ada")
+        assert verify(database, members, catalogue=CATALOGUE).ok
         assert status(database).on
     ledger.when(left("ada", at(5)))
-    assert verify(database, members).ok
-    disable(database)
+    assert verify(database, members, catalogue=CATALOGUE).ok
+    disable(database, by="ada")
     ledger.when(joined("ada", at(6)))
     ledger.then_roles("ada", [])
     ledger.then_status("ada", "active")
@@ -277,13 +278,13 @@ def test_verify_repair_and_replay_work_with_the_trigger_on(database: Database) -
 @pytest.mark.parametrize("table", ["webhook_audit_log", "trigger_member"])
 def test_it_is_switched_off_and_on_beside_whoever_reads_for_long(database: Database, table: str) -> None:
     """Such as a dump or a full verify: what is read is held to the end of the transaction."""
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     LedgerScenario(database).given(joined("ada", at(1)))
     with database.connect(DatabaseRole.READ, autocommit=False) as reader:
         reader.execute(f"select count(*) from {table}".encode())
-        disable(database, patience_seconds=1)
+        disable(database, patience_seconds=1, by="ada")
         assert not status(database).on
-        enable(database, patience_seconds=1)
+        enable(database, patience_seconds=1, catalogue=CATALOGUE, by="ada")
     assert status(database).problem is None
 
 
@@ -293,12 +294,12 @@ def test_it_is_switched_off_and_on_beside_whoever_reads_for_long(database: Datab
 def test_what_came_while_the_trigger_was_gone_is_folded_by_the_runner(database: Database, gone: str) -> None:
     ledger = LedgerScenario(database)
     ledger.given(joined("ada", at(1)))
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     ledger.given(joined("bob", at(1)), role_added("ada", "Oracle", at(2)))
     with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute(gone.format("trigger_sync_current_roles").encode())
     ledger.given(joined("eve", at(2)), role_added("ada", "Seeker", at(3)))
-    switched = disable(database)
+    switched = disable(database, by="ada")
     assert (switched.position, switched.again) == (1, True)
     ledger.then_roles("ada", ["Oracle", "Seeker"])
     ledger.then_status("eve", "active")
@@ -308,9 +309,9 @@ def test_what_came_while_the_trigger_was_gone_is_folded_by_the_runner(database: 
 
 def test_a_replay_with_the_trigger_on_counts_no_position_that_is_undecided(database: Database) -> None:
     ledger = LedgerScenario(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     ledger.given(joined("bob", at(1)))
-    with Rebuild(database, members) as replay:
+    with Rebuild(database, members, catalogue=CATALOGUE) as replay:
         replay.fold()
         shown = replay.compare()
         with database.connect(DatabaseRole.APPEND, autocommit=False) as slow:
@@ -319,20 +320,20 @@ def test_a_replay_with_the_trigger_on_counts_no_position_that_is_undecided(datab
                 " values (gen_random_uuid(), 'something', 'else', 'happened', 'test')"
             )
             ledger.given(joined("eve", at(2)))
-            replay.apply(shown)
+            replay.apply(shown, by="ada")
             slow.commit()
-    disable(database)
-    assert verify(database, members).ok
+    disable(database, by="ada")
+    assert verify(database, members, catalogue=CATALOGUE).ok
     with database.connect(DatabaseRole.READ) as read:
         assert altered_ranges(read, "members", Position(3)) == []
 
 
 def test_rows_of_other_rules_than_the_trigger_has_are_not_put_in_place(database: Database) -> None:
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     LedgerScenario(database).given(joined("ada", at(1)))
     newer = copy(members)
     newer.version = members.version + 1
     with pytest.raises(Refused, match="temple trigger disable"):
-        rebuild(database, newer)
+        rebuild(database, newer, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.READ) as read:
         assert read_checkpoints(read)["members"].version == members.version

@@ -42,14 +42,14 @@ def test_it_is_switched_on_and_off_and_says_from_where(database_of_the_test: Dat
     ledger.given(joined("ada"))
     assert status()["kept_by"] == "runner"
     enabled = typed("enable", "--yes", "--reason", "a test")
-    assert enabled.stdout == "the trigger keeps members from position 2 on\n"
+    assert enabled.stdout == "the trigger maintains members from position 2 on\n"
     ledger.given(joined("bob"))
     assert {name: status()[name] for name in ("kept_by", "since_position", "events", "parked", "problem")} == {
         "kept_by": "trigger", "since_position": 1, "events": 1, "parked": 0, "problem": None
     }  # fmt: skip
-    assert "kept by         trigger" in typed("status").stdout
+    assert "maintained by   trigger" in typed("status").stdout
     disabled = typed("disable")
-    assert disabled.stdout == "the runner keeps members from position 3 on; the trigger had folded 1 event\n"
+    assert disabled.stdout == "the runner maintains members from position 3 on; the trigger had folded 1 event\n"
     assert status()["kept_by"] == "runner"
 
 
@@ -78,4 +78,4 @@ def test_a_problem_is_said_and_ends_with_3(database_of_the_test: Database) -> No
         owner.execute("alter table webhook_audit_log disable trigger trigger_sync_current_roles")
     found = typed("status")
     assert found.return_value == ExitCode.FOUND
-    assert "nobody keeps the rows" in found.stderr
+    assert "nobody maintains the rows" in found.stderr

@@ -1,11 +1,13 @@
 """With the trigger on, the rows are those of the fold after every append, however and in whatever order events come."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.events import MembershipStarted, RoleAdded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -32,7 +34,7 @@ STEPS = st.lists(
 
 
 def test_rows_are_the_fold_after_every_append(database: Database) -> None:
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.READ) as read:
 
         @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -64,7 +66,7 @@ def test_rows_are_the_fold_after_every_append(database: Database) -> None:
         holds()
         assert drift(read) == []
         assert read.execute("select from projection_failure").rowcount, "every event could be folded"
-    assert verify(database, members).ok
+    assert verify(database, members, catalogue=CATALOGUE).ok
 
 
 STORED: dict[str, list[Callable[[str], Event]]] = {
@@ -84,7 +86,7 @@ STORED: dict[str, list[Callable[[str], Event]]] = {
 def test_what_is_stored_is_said_in_events_that_give_it_again(database: Database) -> None:
     """All at one time, so that only their own order tells them apart."""
     ledger = LedgerScenario(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     for user_id, events in STORED.items():
         ledger.given(*[event(user_id) for event in events])
     with database.connect(DatabaseRole.READ) as read:
@@ -96,6 +98,7 @@ def test_what_is_stored_is_said_in_events_that_give_it_again(database: Database)
 def test_trigger_and_runner_take_turns_and_the_rows_are_the_fold(database: Database) -> None:
     """Each goes on from what the other one left, parked members and frontiers included."""
     ledger = LedgerScenario(database)
+    on, off = partial(enable, by="ada", catalogue=CATALOGUE), partial(disable, by="ada")
     with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.READ) as read:
 
         @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -104,10 +107,10 @@ def test_trigger_and_runner_take_turns_and_the_rows_are_the_fold(database: Datab
             history = example(drawn)
             first, second = sorted((one % len(drawn), other % len(drawn)))
             parts = history.rows[:first], history.rows[first:second], history.rows[second:]
-            for part, switch in zip(parts, (enable, disable, None), strict=True):
+            for part, switch in zip(parts, (on, off, None), strict=True):
                 if part:
                     insert(append, part)
-                if caught_up and switch is enable:
+                if caught_up and switch is on:
                     ledger.catch_up()
                 if switch is not None:
                     switch(database)

@@ -5,15 +5,16 @@ from typing import Any
 
 import psycopg
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.members import members
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.canon.folds import by_python, drift, stored
+from tests.verification.builders import since_last
 
 INSERT = """
     insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source)
@@ -90,7 +91,7 @@ def test_the_trigger_parks_and_folds_what_the_runner_does(databases: tuple[Datab
     cases = {**BAD, **GOOD}
     told: list[list[tuple[int, str, str]]] = []
     rows = []
-    enable(databases[0])
+    enable(databases[0], catalogue=CATALOGUE, by="ada")
     for database in databases:
         with database.connect(DatabaseRole.APPEND) as connection:
             for when, different in ((1, {"target": "Before"}), (5, None), (6, {"target": "After"})):
@@ -113,7 +114,7 @@ def test_the_trigger_parks_and_folds_what_the_runner_does(databases: tuple[Datab
 
 def test_a_parked_member_waits_until_a_retry_or_a_skip(database: Database) -> None:
     ledger = run_as_before(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     position = append(database, target="")
     ledger.when(role_added("ada", "Oracle", at(6)), role_added("ada", "Late", at(0)))
     assert errors(database) == [(position, "ada", "target is missing; discord_role_change/added needs one")]
@@ -121,9 +122,9 @@ def test_a_parked_member_waits_until_a_retry_or_a_skip(database: Database) -> No
     with database.connect(DatabaseRole.READ) as connection:
         (failure,) = parked(connection, projection="members")
     assert failure.waiting == 3
-    (again,) = retry(database, members, [failure])
+    (again,) = retry(database, members, [failure], catalogue=CATALOGUE, by="ada")
     assert again.position == position
-    assert not skip(database, members, failure, reason="a test")
+    assert not skip(database, members, failure, reason="a test", catalogue=CATALOGUE, by="ada")
     ledger.then_roles("ada", ["Late", "Oracle", "Seeker"])
     ledger.when(role_added("ada", "More", at(7)))
     ledger.then_roles("ada", ["Late", "More", "Oracle", "Seeker"])
@@ -146,7 +147,7 @@ def test_of_two_events_at_one_time_the_smaller_position_counts_first_though_it_i
     database: Database,
 ) -> None:
     run_as_before(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.OWNER) as owner:
         draw_positions(owner, "ada", {"action": "removed", "target": "Tie"}, {"action": "added", "target": "Tie"})
         assert ("ada", "Tie") not in stored(owner, ["ada"]).roles
@@ -155,7 +156,7 @@ def test_of_two_events_at_one_time_the_smaller_position_counts_first_though_it_i
 
 def test_a_bad_event_before_a_folded_one_takes_that_one_back(database: Database) -> None:
     run_as_before(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.OWNER) as owner:
         draw_positions(owner, "ada", {"target": "Taken back"}, {"target": ""})
         assert ("ada", "Taken back") not in stored(owner, ["ada"]).roles
@@ -164,7 +165,7 @@ def test_a_bad_event_before_a_folded_one_takes_that_one_back(database: Database)
 
 def test_a_good_event_before_a_bad_one_is_folded_while_the_member_is_parked(database: Database) -> None:
     run_as_before(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.OWNER) as owner:
         draw_positions(owner, "ada", {"target": ""}, {"target": "Before"})
         assert ("ada", "Before") in stored(owner, ["ada"]).roles
@@ -173,7 +174,7 @@ def test_a_good_event_before_a_bad_one_is_folded_while_the_member_is_parked(data
 
 def test_of_two_bad_events_the_first_by_position_parks(database: Database) -> None:
     run_as_before(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.OWNER) as owner:
         draw_positions(owner, "ada", {"target": ""}, {"target": None})
         assert stored(owner, ["ada"]) == by_python(owner, ["ada"])
@@ -181,7 +182,7 @@ def test_of_two_bad_events_the_first_by_position_parks(database: Database) -> No
 
 def test_an_error_that_nobody_foresaw_parks_the_one_member_and_is_tried_again(database: Database) -> None:
     ledger = run_as_before(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("alter table temple_member_status add constraint unforeseen check (user_id <> 'eve') not valid")
         ledger.when(joined("eve", at(1)), joined("fay", at(1)))
@@ -198,7 +199,7 @@ def test_an_error_that_nobody_foresaw_parks_the_one_member_and_is_tried_again(da
 
 def test_when_not_even_parking_works_the_append_is_kept_all_the_same(database: Database) -> None:
     ledger = run_as_before(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("alter table trigger_member rename to somewhere_else")
         owner.execute("alter table projection_failure rename to not_there")
@@ -207,12 +208,12 @@ def test_when_not_even_parking_works_the_append_is_kept_all_the_same(database: D
         owner.execute("alter table somewhere_else rename to trigger_member")
     assert position
     # nobody was told, but verify sees it
-    assert verify(database, members).drifted == ["eve"]
+    assert verify(database, members, catalogue=CATALOGUE).drifted == ["eve"]
 
 
 def test_in_another_isolation_level_a_member_is_folded_or_parked_and_never_wrong(database: Database) -> None:
     ledger = run_as_before(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with (
         database.connect(DatabaseRole.APPEND, autocommit=False) as careful,
         database.connect(DatabaseRole.READ) as read,
@@ -231,9 +232,9 @@ def test_in_another_isolation_level_a_member_is_folded_or_parked_and_never_wrong
         ((_, user_id, error),) = errors(database)
         assert user_id == "ada"
         assert "REPEATABLE READ" in error
-        verified = verify(database, members)
+        verified = verify(database, members, catalogue=CATALOGUE)
         assert (verified.drifted, verified.parked) == ([], 1)
-        assert verify_since_last(database, members).verified.drifted == []
+        assert since_last(database, members).verified.drifted == []
         assert ("bob", "Alone") in stored(read, ["bob"]).roles
 
         ledger.when(role_added("ada", "Next", at(9)))
@@ -243,7 +244,7 @@ def test_in_another_isolation_level_a_member_is_folded_or_parked_and_never_wrong
 
 def test_in_another_isolation_level_an_operation_meanwhile_parks_the_member(database: Database) -> None:
     run_as_before(database)
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.APPEND, autocommit=False) as careful:
         careful.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         careful.execute("select 1 from webhook_audit_log")
@@ -256,5 +257,5 @@ def test_in_another_isolation_level_an_operation_meanwhile_parks_the_member(data
     assert user_id == "ada"
     with database.connect(DatabaseRole.READ) as connection:
         failures = parked(connection, projection="members")
-    assert not retry(database, members, failures)
-    assert verify(database, members).ok
+    assert not retry(database, members, failures, catalogue=CATALOGUE, by="ada")
+    assert verify(database, members, catalogue=CATALOGUE).ok

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import psycopg
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.operations import parked, retry
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
@@ -149,21 +150,21 @@ def then_the_rows_are_the_fold(database: Database) -> None:
         assert there == by_python(read, MEMBERS)
         assert (there.roles, there.statuses) == slowly(read, MEMBERS, there.parked)
         assert drift(read) == []
-    assert verify(database, members).ok
+    assert verify(database, members, catalogue=CATALOGUE).ok
 
 
 def test_in_a_storm_the_rows_are_the_fold(database: Database) -> None:
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     met = storm(database, (*WAYS, prepared))
     assert set(met) <= {"40P01"}, "a deadlock is all that whoever appends may meet"
     then_the_rows_are_the_fold(database)
 
 
 def test_in_a_storm_with_other_isolation_levels_the_rows_are_the_fold_after_a_retry(database: Database) -> None:
-    enable(database)
+    enable(database, catalogue=CATALOGUE, by="ada")
     met = storm(database, (carefully,), (carefully, one))
     assert set(met) <= {"40P01"}
     with database.connect(DatabaseRole.READ) as read:
         failures = parked(read, projection="members")
-    assert not retry(database, members, failures)
+    assert not retry(database, members, failures, catalogue=CATALOGUE, by="ada")
     then_the_rows_are_the_fold(database)

@@ -67,13 +67,13 @@ def spawn(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
     """Starts `temple …` as a process of its own; ended after the test if it has not by then."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str, **more: str) -> "subprocess.Popen[str]":
+    def start(*arguments: str, stdout: int = subprocess.PIPE, **more: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
             [sys.executable, "-m", "temple_ledger.cli", *arguments],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment, **more},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -1,10 +1,9 @@
 """However a command begins and ends: one sentence, and an exit code that says what kind of end it was."""
 
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, Refuse
 from temple_ledger.infrastructure.terminal.errors import ending_of
 from temple_ledger.infrastructure.terminal.lazy import Verb
 from tests.cli.conftest import ROOT, Typed
+from tests.pipes import UnreadPipe
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
@@ -185,17 +185,53 @@ def test_a_reader_that_has_read_enough_ends_it_quietly(spawn: Spawn) -> None:
     assert writing.stderr.read() == ""
 
 
-def test_ctrl_c_ends_any_command_with_130_and_no_traceback(spawn: Spawn, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    # it waits for a reader that never comes, once it has begun
-    waiting = spawn("demo", "-o", str(pipe))
-    with pipe.open() as reader:
-        assert reader.readline().startswith("{")
-        waiting.send_signal(signal.SIGINT)
-        assert waiting.wait(60) == 130
-    assert waiting.stderr is not None
-    assert waiting.stderr.read() == "interrupted\n"
+@pytest.fixture
+def unread(tmp_path: Path) -> Iterator[UnreadPipe]:
+    pipe = UnreadPipe(tmp_path / "unread")
+    yield pipe
+    pipe.close()
+
+
+def test_ctrl_c_ends_a_command_that_writes_to_a_file_which_nobody_reads(spawn: Spawn, unread: UnreadPipe) -> None:
+    then_ctrl_c_ends_it(spawn("demo", "-o", str(unread.path)), unread)
+
+
+def test_ctrl_c_ends_a_command_whose_output_nobody_reads(spawn: Spawn, unread: UnreadPipe) -> None:
+    then_ctrl_c_ends_it(spawn("demo", stdout=unread.writer), unread)
+
+
+def test_ctrl_c_ends_an_import_whose_rejects_nobody_reads(spawn: Spawn, unread: UnreadPipe, tmp_path: Path) -> None:
+    (tmp_path / "refused.jsonl").write_text("not an event\n" * 10_000)
+    then_ctrl_c_ends_it(spawn("events", "import", "refused.jsonl", "--rejects", str(unread.path)), unread)
+
+
+def then_ctrl_c_ends_it(writing: "subprocess.Popen[str]", unread: UnreadPipe) -> None:
+    """With 130 and no traceback, while the pipe is full."""
+    unread.wait_until_full()
+    writing.send_signal(signal.SIGINT)
+    assert writing.wait(60) == 130
+    assert writing.stderr is not None
+    assert writing.stderr.read().splitlines()[-1] == "interrupted"
+
+
+INTERRUPTED = """
+import sys
+from temple_ledger.infrastructure.terminal.errors import ending_of
+
+def command():
+    sys.stdout.write("not flushed yet")
+    raise KeyboardInterrupt
+
+sys.exit(ending_of(command))
+"""
+
+
+def test_output_that_was_not_flushed_when_ctrl_c_came_does_not_wait_for_a_reader(unread: UnreadPipe) -> None:
+    unread.fill()
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", INTERRUPTED], cwd=ROOT, stdout=unread.writer, timeout=60, check=False
+    )
+    assert done.returncode == 130
 
 
 def test_no_colours_where_there_is_no_terminal(temple: Typed) -> None:

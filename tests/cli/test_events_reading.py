@@ -14,7 +14,7 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, pledged, role_added
 from tests.cli.conftest import Typed
 from tests.log.builders import INSERT
-from tests.queries.builders import role_created, unfoldable
+from tests.queries.builders import append_twice, role_created, unfoldable
 
 ORACLE = "400000000000000001"
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -56,6 +56,18 @@ def test_list_picks_by_everything_that_is_given(
     assert [event["id"] for event in temple("events", "list", *arguments, "--json").data] == positions
 
 
+def test_an_event_that_says_later_who_did_it_names_the_first(temple: Typed, ledger: LedgerScenario) -> None:
+    first, later = append_twice(ledger, role_added("bob", ORACLE, at(50)), "eve")
+    *_, before, line = temple("events", "tail").stdout.splitlines()
+    assert line.split()[0] == str(later)
+    assert line.endswith(f"Oracle  (who did {first}: eve)")
+    assert before.endswith("Oracle")
+    assert f"who did {first}" in temple("events", "list").stdout.splitlines()[-1]
+    assert "who did" not in temple("events", "list", "--limit", "1", "--member", "ada").stdout
+    data = temple("events", "list", "--json").data
+    assert [event["id"] for event in data][-2:] == [first, later], "the rows of the log as they are"
+
+
 def test_list_shows_roles_by_name_and_fits_100_columns(temple: Typed, ledger: LedgerScenario) -> None:
     lines = temple("events", "list").stdout.splitlines()
     assert lines[3].split()[-2:] == ["ada", "Oracle"]
@@ -75,6 +87,7 @@ def test_an_event_is_json_with_the_logs_column_names(temple: Typed, ledger: Ledg
         "metadata",
         "source",
         "recorded_at",
+        "retracted",
     }
     assert event["metadata"] == {"granted_by": "eve"}
 

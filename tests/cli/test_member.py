@@ -8,7 +8,7 @@ from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, left, pledged, role_added
 from tests.cli.conftest import Typed
-from tests.queries.builders import altered, now, role_created, unfoldable
+from tests.queries.builders import altered, append_twice, now, role_created, unfoldable
 
 ADA = "500000000000000001"
 ORACLE = "400000000000000001"
@@ -120,6 +120,16 @@ def test_history_shows_roles_by_name_and_who_granted_them(temple: Typed, ledger:
     (granted,) = [line for line in lines if "discord_role_change" in line]
     assert "Oracle" in granted
     assert "eve" in granted
+
+
+def test_history_shows_a_grant_that_was_attributed_later_once(temple: Typed, ledger: LedgerScenario) -> None:
+    first, later = append_twice(ledger, role_added(ADA, "Seeker", at(4)), "mod")
+    lines = [line for line in temple("member", "history", ADA).stdout.splitlines() if "Seeker" in line]
+    assert len(lines) == 1
+    assert lines[0].split()[0] == str(first)
+    assert "mod" in lines[0]
+    (shown,) = [each for each in temple("member", "history", ADA, "--json").data if each["target"] == "Seeker"]
+    assert (shown["id"], shown["attribution"]["id"]) == (first, later)
 
 
 def test_history_marks_the_event_that_parked_the_member_and_those_that_wait(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined
 from tests.cli.conftest import Typed
@@ -28,6 +28,18 @@ def test_list_has_the_newest_first_with_who_and_why(temple: Typed, ledger: Ledge
     ]
     assert (listed[-1]["performed_by"], listed[-1]["reason"]) == ("eve", "a restore")
     assert "a restore" in temple("operations", "list").stdout
+
+
+def test_the_login_stands_beside_who_says_they_did_it(
+    temple: Typed, ledger: LedgerScenario, database: Database
+) -> None:
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        (login,) = connection.execute("select session_user").fetchone() or (None,)
+    pause = temple("operations", "list", "--json").data[-1]
+    assert (pause["performed_by"], pause["login"]) == ("eve", login)
+    shown = temple("operations", "show", "1", "--json").data
+    assert (shown["performed_by"], shown["login"]) == ("eve", login)
+    assert f"login         {login}\n" in temple("operations", "show", "1").stdout
 
 
 def test_list_can_be_narrowed_to_a_projection_and_a_number(temple: Typed, ledger: LedgerScenario) -> None:

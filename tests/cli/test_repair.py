@@ -85,14 +85,14 @@ def test_a_checkpoint_beyond_the_log_is_set_back_to_its_end(temple: Typed, ledge
     ledger.then_roles("ada", ["Oracle", "Seeker"])
 
 
-def test_what_the_log_lost_can_not_be_repaired_and_is_told(temple: Typed, ledger: LedgerScenario) -> None:
+def test_what_the_log_lost_cannot_be_repaired_and_is_reported(temple: Typed, ledger: LedgerScenario) -> None:
     with ledger.database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("alter table webhook_audit_log disable trigger all")
         connection.execute("delete from webhook_audit_log where id = 2")
     ended = temple("repair", "members", "--apply", "--reason", "a test")
     assert ended.code == 3
-    told = "members: cannot be repaired: between positions 1 and 6 the log has 5 events, 6 were folded"
-    assert told in ended.stdout
+    reported = "members: cannot be repaired: between positions 1 and 6 the log has 5 events, 6 were folded"
+    assert reported in ended.stdout
 
 
 def test_rows_of_another_version_are_left_to_a_replay(temple: Typed, ledger: LedgerScenario) -> None:

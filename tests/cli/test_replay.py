@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
@@ -108,18 +109,18 @@ def test_a_share_that_is_none_is_a_usage_error(temple: Typed, share: str) -> Non
 
 
 def test_while_another_replay_is_going_on_it_is_refused(temple: Typed, ledger: LedgerScenario) -> None:
-    with Rebuild(ledger.database, members):
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE):
         refused = temple("replay", "members", "--yes")
     assert refused.code == 5
     assert "a replay of members is going on" in refused.stderr
 
 
 def test_a_replay_that_ended_early_is_gone_on_with_or_cleared_up(temple: Typed, ledger: LedgerScenario) -> None:
-    with Rebuild(ledger.database, members) as ended_early:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as ended_early:
         ended_early.fold()
     assert temple("replay", "members", "--abort").stdout == "members: cleared up\n"
     assert temple("replay", "members", "--abort").stdout == "members: nothing to clear up\n"
-    with Rebuild(ledger.database, members) as ended_early:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as ended_early:
         ended_early.fold()
     assert "going on with a replay that had been ended early" in temple("replay", "members", "--yes").stderr
     assert temple("verify", "members").code == 0

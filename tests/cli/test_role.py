@@ -6,7 +6,7 @@ from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.cli.conftest import Typed
-from tests.queries.builders import now, role_created, role_deleted
+from tests.queries.builders import append_twice, now, role_created, role_deleted
 
 ORACLE, SEEKER = "400000000000000001", "400000000000000002"
 
@@ -64,6 +64,36 @@ def test_history_says_who_granted_and_that_leaving_ended_it(temple: Typed, ledge
         ("bob", "ended", None),
     ]
     assert changes[-1]["event"]["event_type"] == "discord_leave"
+
+
+def test_history_says_how_it_ended_and_who_did_it(temple: Typed, ledger: LedgerScenario) -> None:
+    ledger.when(left("ada", at(5), by="eve"))
+    lines = temple("role", "history", "Oracle").stdout.splitlines()
+    assert lines[0].split()[-3:] == ["change", "by", "position"]
+    ends = [line for line in lines if "ended: left" in line]
+    assert [("eve" in line) for line in ends] == [True, False]
+    data = temple("role", "history", "Oracle", "--json").data
+    assert [(each["ending"], each["ended_by"]) for each in data] == [
+        (None, None),
+        (None, None),
+        ("left", "eve"),
+        ("left", None),
+    ]
+
+
+def test_history_counts_a_grant_that_was_attributed_later_once_also_at_its_limit(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
+    append_twice(ledger, role_added("cleo", ORACLE, at(6)))
+    for limit in ("1", "2", "3", "9"):
+        data = temple("role", "history", "Oracle", "--limit", limit, "--json").data
+        assert [each["change"] for each in data if each["user_id"] == "cleo"] == (
+            [] if limit == "1" else ["granted"]
+        ), "bob left last"
+        assert len(data) == min(int(limit), 4)
+    everything = temple("role", "history", "Oracle", "--json").data
+    (granted,) = [each for each in everything if each["user_id"] == "cleo"]
+    assert (granted["granted_by"], granted["attribution"]["metadata"]["granted_by"]) == ("eve", "eve")
 
 
 def test_history_shows_the_newest_and_says_that_there_are_more(temple: Typed, ledger: LedgerScenario) -> None:

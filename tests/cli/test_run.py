@@ -8,6 +8,7 @@ from time import monotonic
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
@@ -63,10 +64,10 @@ def test_a_projection_that_stands_still_is_not_waited_for_and_exits_1(temple: Ty
 
 def test_what_the_trigger_keeps_does_not_stand_still(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.catch_up()
-    enable(ledger.database)
+    enable(ledger.database, catalogue=CATALOGUE, by="ada")
     ended = temple("run", "--until-caught-up")
     assert ended.code == 0
-    assert "members is kept by the trigger" in ended.stderr
+    assert "members is maintained by the trigger" in ended.stderr
     assert "None" not in ended.stderr
 
 
@@ -75,7 +76,7 @@ def test_while_another_runner_leads_it_says_so_and_waits_for_its_position(
 ) -> None:
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         lease = Lease()
-        lease.take(connection, ["members", "activity"])
+        lease.acquire(connection, ["members", "activity"])
         process = spawn("run", "--until-caught-up")
         assert "this one takes over when it ends" in line_of(process, "another runner leads")
         assert process.poll() is None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import UnsafeLog
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.safety import require_safe_log
@@ -43,7 +44,7 @@ def ledger(request: pytest.FixtureRequest, database: Database) -> LedgerScenario
     ledger.catch_up()
     with database.connect(DatabaseRole.READ) as connection:
         skipped, _ = (each for each in parked(connection, projection="members"))
-    skip(database, members, skipped, reason="a test")
+    skip(database, members, skipped, by="ada", reason="a test", catalogue=CATALOGUE)
     ledger.then_verified()
     return ledger
 
@@ -60,12 +61,13 @@ def cut(ledger: LedgerScenario, after: int, *, sequence: bool) -> None:
 
 def repaired(ledger: LedgerScenario) -> None:
     for projection in BOTH:
-        repair(ledger.database, projection, verify(ledger.database, projection), reason="a test")
+        found = verify(ledger.database, projection, catalogue=CATALOGUE)
+        repair(ledger.database, projection, found, by="ada", reason="a test", catalogue=CATALOGUE)
 
 
 def replayed(ledger: LedgerScenario) -> None:
     for projection in BOTH:
-        rebuild(ledger.database, projection, limit=Limit(None), reason="a test")
+        rebuild(ledger.database, projection, limit=Limit(None), by="ada", reason="a test", catalogue=CATALOGUE)
 
 
 @pytest.mark.parametrize("sequence", [True, False], ids=["sequence too", "log alone"])
@@ -75,7 +77,7 @@ def test_it_is_set_back_and_the_next_event_is_folded(
     ledger: LedgerScenario, mend: Mend, after: int, sequence: bool
 ) -> None:
     cut(ledger, after, sequence=sequence)
-    assert [verify(ledger.database, each).ahead for each in BOTH] == [True, True]
+    assert [verify(ledger.database, each, catalogue=CATALOGUE).ahead for each in BOTH] == [True, True]
     mend(ledger)
     ledger.then_verified()
     assert ledger.given(left("m03", at(3))) == [LAST + 1]
@@ -115,16 +117,16 @@ def test_a_sequence_below_what_was_folded_is_no_safe_log(ledger: LedgerScenario)
 
 def test_a_reconciliation_leaves_it_to_somebody(ledger: LedgerScenario) -> None:
     cut(ledger, 39, sequence=True)
-    result = reconcile(ledger.database, BOTH, repair_below=1_000)
+    result = reconcile(ledger.database, BOTH, repair_below=1_000, by="ada", catalogue=CATALOGUE)
     assert result.repaired == 0
     assert "members stands at position 40, beyond the end of the log" in result.sentences[0]
 
 
 def test_a_replay_begun_before_the_restore_begins_anew(ledger: LedgerScenario) -> None:
-    with Rebuild(ledger.database, members) as begun:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as begun:
         begun.fold()
     cut(ledger, 25, sequence=True)
-    with Rebuild(ledger.database, members) as again:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as again:
         assert (again.resumed, again.position) == (False, 25)
 
 

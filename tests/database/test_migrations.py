@@ -55,6 +55,18 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: Database) -> None:
         assert pending(connection) == []
 
 
+def test_what_was_done_before_logins_were_recorded_has_none(empty: Database) -> None:
+    done = "insert into ledger_operation (kind, performed_by) values ('repair', 'ada')"
+    migrate(empty, [each for each in packaged() if each.number < 12])
+    with empty.connect(DatabaseRole.PROJECT) as connection:
+        connection.execute(done)
+    migrate(empty, packaged())
+    with empty.connect(DatabaseRole.PROJECT) as connection:
+        connection.execute(done)
+        recorded = connection.execute("select login, session_user from ledger_operation order by id").fetchall()
+    assert [login for login, _ in recorded] == [None, recorded[0][1]]
+
+
 def test_a_database_newer_than_the_code_is_refused(empty: Database) -> None:
     migrate(empty, [*packaged(), Migration(900, "0900_of_tomorrow", b"select 1")])
     with pytest.raises(SchemaMismatch, match="0900_of_tomorrow"):

@@ -33,6 +33,11 @@ REFUSED = [
         "copy webhook_audit_log to program 'true'",
         "select pg_read_file('/etc/hostname')",
         "update ledger_operation set reason = 'forged'",
+        "update ledger_operation set login = 'somebody else'",
+        "insert into ledger_operation (kind, performed_by, login) values ('repair', 'ada', 'somebody else')",
+        "insert into ledger_operation (kind, performed_by, login) values ('repair', 'ada', null)",
+        "insert into ledger_operation (kind, performed_by, performed_at) values ('repair', 'ada', '2020-01-01Z')",
+        "delete from ledger_operation",
         "delete from skipped_position",
     )),
     *((role, INSERT, PRIVILEGE) for role in (DatabaseRole.PROJECT, DatabaseRole.READ)),
@@ -68,10 +73,23 @@ def test_what_a_role_may_not_do_is_refused(
         (DatabaseRole.APPEND, "select count(*) from webhook_audit_log"),
         (DatabaseRole.PROJECT, "delete from discord_user_current_roles"),
         (DatabaseRole.PROJECT, "update projection_checkpoint set position = position"),
+        (DatabaseRole.PROJECT, "insert into ledger_operation (kind, performed_by) values ('repair', 'ada')"),
         (DatabaseRole.READ, "select * from webhook_audit_trail"),
+        *((role, "select * from log_row") for role in WRITERS),
         (DatabaseRole.READ, "select * from discord_user_current_roles_named"),
     ],
 )
 def test_what_a_role_needs_it_may_do(database: Database, role: DatabaseRole, statement: str) -> None:
     with database.connect(role) as connection:
         connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("role", [DatabaseRole.PROJECT, DatabaseRole.OWNER])
+def test_the_journal_records_the_login_and_not_the_role_it_set(database: Database, role: DatabaseRole) -> None:
+    with database.connect(role) as connection:
+        login, current, recorded = connection.execute(
+            "insert into ledger_operation (kind, performed_by) values ('repair', 'ada')"
+            " returning session_user, current_user, login"
+        ).fetchone() or (None, None, None)
+    assert recorded == login
+    assert (current, login != current) == (role.value, True)

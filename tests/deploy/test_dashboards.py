@@ -1,20 +1,18 @@
 """The dashboards: what is committed is what the code writes, and every question in them has an answer.
 
-A real Prometheus scrapes a running demo and is asked every PromQL; every SQL runs as temple_read. With
-TEMPLE_TEST_EVENTS=1000000 the demo has that many events, and the SQL has its second all the same.
+A real Prometheus scrapes a running demo and is asked every PromQL; every SQL runs as temple_read. How long they take is
+measured by `./temple bench dashboards`.
 """
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +24,7 @@ import yaml
 
 from temple_ledger.deploy.grafana.board import text_of
 from temple_ledger.deploy.grafana.boards import BOARDS
+from temple_ledger.deploy.grafana.questions import expanded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
@@ -38,13 +37,12 @@ from temple_ledger.projections.testing.histories import role_added
 from tests.cli.conftest import ROOT
 from tests.copies import Copies
 from tests.monitoring.test_exposing import free_port
-from tests.tools import needs
+from tests.tools import require
 
 FOLDER = ROOT / "deploy" / "grafana" / "dashboards"
-EVENTS = int(os.environ.get("TEMPLE_TEST_EVENTS", "2000"))
-LARGE = 100_000
+EVENTS = 2_000
 RATE_INTERVAL = "15s"
-SQL_SECONDS = 1.0
+PATIENCE_SECONDS = 120
 
 CANON = {
     "temple-health": (
@@ -115,55 +113,97 @@ def test_provisioning_gives_the_data_sources_the_ids_that_the_dashboards_ask_for
 
 @dataclass(frozen=True)
 class Demo:
-    """A running ledger, and a Prometheus that has seen it work."""
+    """A ledger at work that was verified once, and where its metrics are."""
 
     database: Database
-    prometheus: str | None
+    metrics_port: int
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """One that has seen the demo work."""
+
+    url: str
 
     def ask(self, query: str) -> list[Any]:
-        where = f"{self.prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+        where = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
         with urllib.request.urlopen(where, timeout=20) as answer:  # noqa: S310 - an address of this machine
-            said = json.loads(answer.read())
-        assert said["status"] == "success", said
-        return list(said["data"]["result"])
+            answered = json.loads(answer.read())
+        assert answered["status"] == "success", answered
+        return list(answered["data"]["result"])
 
 
 @pytest.fixture(scope="module")
 def demo(server: EmbeddedServer, copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    folder = tmp_path_factory.mktemp("demo")
     name = copies.take()
     database = Database(server.dsn(name))
     with ExitStack() as stack:
         stack.callback(copies.drop, name)
-        port = free_port()
-        runner = _started(stack, folder, database, port)
+        found = Demo(database, free_port())
+        runner = _started(stack, tmp_path_factory.mktemp("demo"), found)
         _line(runner, "ready")
-        metrics = ReceiverMetrics(registry := new_registry(), ("patreon",))
-        receiver = stack.enter_context(exposed(registry, "127.0.0.1", 0))
         with database.connect(DatabaseRole.APPEND) as connection:
             body = b"{}"
             store(connection, [Delivery("patreon", "test", body, digest_of(b"test", body), datetime.now(UTC))])
-        prometheus = None
-        if shutil.which("prometheus") is not None:
-            prometheus = _prometheus(stack, folder, [port, receiver])
-        found = Demo(database, prometheus)
-        if prometheus is not None:
-            _work_until_seen(found, metrics)
+        _wait_until(lambda: _is_verified(database), "no verification was stored")
         yield found
 
 
-def _started(stack: ExitStack, folder: Path, database: Database, port: int) -> "subprocess.Popen[str]":
+@pytest.fixture(scope="module")
+def prometheus(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    require("prometheus")
+    with ExitStack() as stack:
+        metrics = ReceiverMetrics(registry := new_registry(), ("patreon",))
+        receiver = stack.enter_context(exposed(registry, "127.0.0.1", 0))
+        found = _scraping(stack, tmp_path_factory.mktemp("prometheus"), [demo.metrics_port, receiver])
+        ledger = LedgerScenario(demo.database)
+
+        def works() -> bool:
+            """New events, late ones too, until each rate is known and the first verify was seen."""
+            ledger.given(role_added("500000000000000001", "400000000000000002", datetime.now(UTC)))
+            metrics.answered("patreon", 200, 0.01)
+            return _was_seen(found)
+
+        _wait_until(works, "Prometheus has not seen it")
+        yield found
+
+
+def _is_verified(database: Database) -> bool:
+    with database.connect(DatabaseRole.READ) as connection:
+        return connection.execute("select from verification limit 1").fetchone() is not None
+
+
+def _was_seen(prometheus: Prometheus) -> bool:
+    seen = [
+        f"rate(webhook_processing_duration_seconds_count{{projection='members'}}[{RATE_INTERVAL}]) > 0",
+        f"rate(ledger_receiver_response_duration_seconds_count[{RATE_INTERVAL}]) > 0",
+        "ledger_consistency_check_failures",
+    ]
+    try:
+        return all(prometheus.ask(query) for query in seen)
+    except OSError:
+        # it does not listen yet
+        return False
+
+
+def _wait_until(condition: Callable[[], bool], otherwise: str) -> None:
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
+        pause.wait(0.2)
+
+
+def _started(stack: ExitStack, folder: Path, demo: Demo) -> "subprocess.Popen[str]":
     size = ("--members", str(max(50, EVENTS // 20)), "--events", str(EVENTS))
     process = subprocess.Popen(
-        [sys.executable, "-m", "temple_ledger.cli", "up", "--demo", *size, "--metrics-port", str(port)],
+        [sys.executable, "-m", "temple_ledger.cli", "up", "--demo", *size, "--metrics-port", str(demo.metrics_port)],
         cwd=folder,
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
-            "TEMPLE_DATABASE_URL": database.dsn,
+            "TEMPLE_DATABASE_URL": demo.database.dsn,
             "TEMPLE_HOME": str(folder / "home"),
-            # of a large ledger, a verify is no small thing
-            "TEMPLE_RECONCILE_EVERY_SECONDS": "1" if EVENTS < LARGE else "15",
+            "TEMPLE_RECONCILE_EVERY_SECONDS": "1",
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -173,7 +213,7 @@ def _started(stack: ExitStack, folder: Path, database: Database, port: int) -> "
     return process
 
 
-def _prometheus(stack: ExitStack, folder: Path, ports: list[int]) -> str:
+def _scraping(stack: ExitStack, folder: Path, ports: list[int]) -> Prometheus:
     port = free_port()
     scraped = [{"job_name": f"temple-{each}", "static_configs": [{"targets": [f"127.0.0.1:{each}"]}]} for each in ports]
     config = {"global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"}, "scrape_configs": scraped}
@@ -189,29 +229,7 @@ def _prometheus(stack: ExitStack, folder: Path, ports: list[int]) -> str:
         stderr=subprocess.DEVNULL,
     )
     stack.callback(_end, process)
-    return f"http://127.0.0.1:{port}"
-
-
-def _work_until_seen(demo: Demo, metrics: ReceiverMetrics) -> None:
-    """New events, late ones too, until each rate is known and the first verify was seen."""
-    ledger, pause = LedgerScenario(demo.database), threading.Event()
-    deadline = time.monotonic() + (60 if EVENTS < LARGE else 600)
-    seen = [
-        f"rate(webhook_processing_duration_seconds_count{{projection='members'}}[{RATE_INTERVAL}]) > 0",
-        f"rate(ledger_receiver_response_duration_seconds_count[{RATE_INTERVAL}]) > 0",
-        "ledger_consistency_check_failures",
-    ]
-    while True:
-        ledger.given(role_added("500000000000000001", "400000000000000002", datetime.now(UTC)))
-        metrics.answered("patreon", 200, 0.01)
-        try:
-            if all(demo.ask(query) for query in seen):
-                return
-        except OSError:
-            # it does not listen yet
-            pass
-        assert time.monotonic() < deadline, "Prometheus has not seen it"
-        pause.wait(0.2)
+    return Prometheus(f"http://127.0.0.1:{port}")
 
 
 def _line(process: "subprocess.Popen[str]", beginning: str) -> None:
@@ -231,50 +249,24 @@ def _end(process: "subprocess.Popen[Any]") -> None:
         process.communicate()
 
 
-needs_prometheus = needs("prometheus")
-
-
-@needs_prometheus
 @pytest.mark.parametrize("expr", targets("expr"))
-def test_every_promql_returns_data(demo: Demo, expr: str) -> None:
-    assert demo.ask(expr.replace("$__rate_interval", RATE_INTERVAL)) != []
+def test_every_promql_returns_data(prometheus: Prometheus, expr: str) -> None:
+    assert prometheus.ask(expr.replace("$__rate_interval", RATE_INTERVAL)) != []
 
 
-@needs_prometheus
-def test_a_metric_that_is_not_there_returns_none(demo: Demo) -> None:
-    assert demo.ask("ledger_no_such_metric") == []
+def test_a_metric_that_is_not_there_returns_none(prometheus: Prometheus) -> None:
+    assert prometheus.ask("ledger_no_such_metric") == []
 
 
-@needs_prometheus
-def test_every_alert_can_be_asked_and_none_of_them_fires_on_a_sound_ledger(demo: Demo) -> None:
+def test_every_alert_can_be_asked_and_none_of_them_fires_on_a_sound_ledger(prometheus: Prometheus) -> None:
     rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "temple-ledger.rules.yml").read_text())["groups"]
-    firing = {rule["alert"] for group in rules for rule in group["rules"] if demo.ask(rule["expr"])}
+    firing = {rule["alert"] for group in rules for rule in group["rules"] if prometheus.ask(rule["expr"])}
     # the machine of whoever runs this may have little room
     assert firing - {"DiskFilling"} == {"DeadMansSwitch"}
 
 
 @pytest.mark.parametrize("text", targets("rawSql"))
-def test_every_sql_runs_as_the_read_only_role_within_a_second(demo: Demo, text: str) -> None:
+def test_every_sql_returns_rows_to_the_role_that_may_only_read(demo: Demo, text: str) -> None:
     with demo.database.connect(DatabaseRole.READ) as connection:
         connection.execute("set default_transaction_read_only = on")
-        connection.execute("set statement_timeout = '1s'")
-        started = time.monotonic()
-        rows = connection.execute(expanded(text).encode()).fetchall()
-        assert rows
-        assert time.monotonic() - started < SQL_SECONDS
-
-
-def expanded(text: str) -> str:
-    """As Grafana does with its macros, for all times."""
-    text = re.sub(r"\$__timeFilter\((\w+)\)", r"\1 between '2000-01-01' and '2100-01-01'", text)
-    return re.sub(
-        r"\$__timeGroupAlias\((\w+), *\$__interval\)",
-        r"""date_bin('1 day', \1, timestamptz '2001-01-01') as "time" """,
-        text,
-    )
-
-
-@needs_prometheus
-def test_no_scrape_asked_the_database_for_longer_than_a_second(demo: Demo) -> None:
-    (slowest,) = demo.ask("max(max_over_time(ledger_metrics_duration_seconds[5m]))")
-    assert float(slowest["value"][1]) < 1.0
+        assert connection.execute(expanded(text).encode()).fetchall()

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -53,7 +54,7 @@ def _wheel(folder: Path) -> Path:
     source = folder / "source"
     left_out = shutil.ignore_patterns(".git", ".venv", "build", "*.egg-info", "__pycache__", "tests", "bench")
     shutil.copytree(ROOT, source, symlinks=True, ignore=left_out)
-    command = [ROOT / ".venv/bin/python", "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
     subprocess.run(command, capture_output=True, check=True)
     (wheel,) = folder.glob("*.whl")
     return wheel

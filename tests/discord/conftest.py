@@ -13,8 +13,8 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.sources.discord.catch_up import CaughtUp
-from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
-from temple_ledger.infrastructure.sources.discord.gateway import Collector
+from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffer
+from temple_ledger.infrastructure.sources.discord.gateway import GatewayClient
 from temple_ledger.infrastructure.sources.discord.listener import Listened, Listener
 from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 from tests.discord.world import new_guild
@@ -67,7 +67,7 @@ def running(
     database: Database,
     fake: FakeDiscord,
     *,
-    frames: WaitingFrames | None = None,
+    frames: FrameBuffer | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> Iterator[Running]:
     made: list[Running] = []
@@ -110,7 +110,7 @@ def no_wait_before_identify(monkeypatch: pytest.MonkeyPatch) -> None:
     async def at_once(*_: Any, **__: Any) -> None:
         pass
 
-    monkeypatch.setattr(Collector, "before_identify_hook", at_once)
+    monkeypatch.setattr(GatewayClient, "before_identify_hook", at_once)
 
 
 @pytest.fixture

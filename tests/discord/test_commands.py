@@ -68,17 +68,36 @@ def test_a_snapshot_that_takes_much_needs_a_word(temple: Typed, guild: TrueGuild
 
 
 @pytest.mark.usefixtures("bot")
-def test_an_incomplete_snapshot_is_refused_whatever_is_confirmed(
+def test_a_count_that_is_far_off_holds_a_snapshot_back_until_the_list_is_accepted(
     temple: Typed,  # noqa: F811
     guild: TrueGuild,
     fake: FakeDiscord,
 ) -> None:
     people(guild, 3)
     fake.counted_members = 500
-    for flags in ([], ["--apply"], ["--apply", "--confirm"]):
+    shown = temple("discord", "snapshot")
+    assert shown.code == 3
+    assert "4 members (about 500 counted by Discord)" in shown.stdout
+    assert "temple discord snapshot --apply --accept-count" in shown.stderr
+    for flags in ([], ["--confirm"]):
+        held = temple("discord", "snapshot", "--apply", *flags)
+        assert held.code == 5
+        assert "4 members came, and Discord counts about 500" in held.stderr
+        assert "--accept-count" in held.stderr
+    done = temple("discord", "snapshot", "--apply", "--accept-count", "--json")
+    assert (done.code, done.data["applied"], done.data["members"], done.data["counted"]) == (0, True, 4, 500)
+
+
+@pytest.mark.usefixtures("bot")
+def test_an_incomplete_snapshot_is_refused_whatever_is_confirmed(
+    temple: Typed,  # noqa: F811
+    guild: TrueGuild,
+) -> None:
+    guild.members.clear()
+    for flags in ([], ["--apply"], ["--apply", "--confirm", "--accept-count"]):
         ended = temple("discord", "snapshot", *flags)
         assert ended.code == 5
-        assert "4 members came, and Discord counts about 500" in ended.stderr
+        assert "no members came" in ended.stderr
 
 
 @pytest.mark.usefixtures("bot")
@@ -103,6 +122,26 @@ def test_what_discord_says_no_to_is_one_sentence(temple: Typed, verb: str) -> No
     away = temple("discord", verb, TEMPLE_DISCORD_API_URL="http://127.0.0.1:9")
     assert away.code == 4
     assert "cannot reach Discord" in away.stderr
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize("verb", ["listen", "backfill", "snapshot"])
+def test_a_bot_that_was_removed_is_one_sentence_and_status_goes_on_showing_it(
+    temple: Typed,  # noqa: F811
+    guild: TrueGuild,
+    verb: str,
+) -> None:
+    assert temple("discord", "backfill").code == 0
+    assert temple("status", "--json").data["discord"]["removed_at"] is None
+    guild.remove_bot()
+    ended = temple("discord", verb)
+    assert (ended.code, len(ended.stderr.strip().splitlines())) == (1, 1)
+    assert f"the bot is not in guild {guild.id} any more" in ended.stderr
+    shown = temple("status")
+    assert f"the bot is not in guild {guild.id} any more" in shown.stdout
+    guild.invite_bot()
+    assert temple("discord", "backfill").code == 0
+    assert "any more" not in temple("status").stdout
 
 
 @pytest.mark.usefixtures("bot")
@@ -180,7 +219,8 @@ def test_sigterm_ends_the_listener_with_everything_kept(
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 0, said
-    assert "frames kept" in said
+    assert "frames stored" in said
+    assert "voice" not in said
     assert fake.close_codes == [1000]
     with database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select how from discord_session").fetchall() == [("stopped",)]

@@ -42,8 +42,10 @@ def gone(when: float = 0, *, snapshot: str | None = None) -> Sighting:
 def entry(direction: Direction, role: str, when: float, *, heard: bool = True, session: str = "s1") -> Attribution:
     how = "kick" if direction == "leave" else None
     entry_id = str(int(first_of(at(when))) + 1)
-    heard_at = at(when) if heard else None
-    return Attribution(entry_id, ADA, direction, role, BOB, None, how, at(when), heard_at, session if heard else None)
+    received_at = at(when) if heard else None
+    return Attribution(
+        entry_id, ADA, direction, role, BOB, None, how, at(when), received_at, session if heard else None
+    )
 
 
 def told(found: Conclusion) -> list[tuple[str, str, str | None]]:
@@ -109,9 +111,11 @@ def test_of_two_entries_of_one_direction_the_later_one_counts() -> None:
 
 def test_entries_that_were_heard_far_too_late_tell_nothing_of_their_own() -> None:
     """Their frames came in time, and were told."""
-    late = [replace(entry(direction, "a", -100 + number), heard_at=at(-40)) for number, direction in enumerate(TOGGLE)]
+    late = [
+        replace(entry(direction, "a", -100 + number), received_at=at(-40)) for number, direction in enumerate(TOGGLE)
+    ]
     assert concluded(member(), frame(), *late).changes == ()
-    assert len(concluded(member(), frame(), *[replace(each, heard_at=each.at) for each in late]).changes) == 2
+    assert len(concluded(member(), frame(), *[replace(each, received_at=each.at) for each in late]).changes) == 2
 
 
 def test_entries_that_were_only_read_back_wait_for_their_frames_while_the_session_goes_on() -> None:
@@ -143,6 +147,82 @@ def test_a_join_of_somebody_who_is_a_member_is_none() -> None:
     again = frame("a", joined_at=JOINED + timedelta(milliseconds=400), arrives=True)
     found = concluded(member("a"), again)
     assert (found.changes, found.member.joined_at) == ((), JOINED)
+
+
+def sent_again(*roles: str, days: float = 4) -> Sighting:
+    return frame(*roles, joined_at=JOINED + timedelta(days=days), arrives=True)
+
+
+def test_a_join_that_is_sent_again_days_later_with_all_the_roles_of_before_is_none() -> None:
+    found = concluded(member("a", "b"), sent_again("a", "b"))
+    assert (found.changes, found.member.joined_at, found.member.roles) == ((), JOINED, frozenset({"a", "b"}))
+
+
+def test_frames_after_it_may_have_either_joined_at() -> None:
+    after = concluded(member("a"), sent_again("a")).member
+    for joined_at in (JOINED, JOINED + timedelta(days=4), JOINED + timedelta(days=4, milliseconds=400)):
+        assert told(concluded(after, frame("a", "b", when=9, joined_at=joined_at))) == [("add", "b", None)]
+
+
+def test_it_may_be_sent_more_than_once_and_an_earlier_one_later() -> None:
+    after = member("a")
+    for days in (4, 2, 6):
+        found = concluded(after, sent_again("a", days=days))
+        assert not found.changes
+        after = found.member
+    assert told(concluded(after, frame("a", when=9, joined_at=JOINED + timedelta(days=6)))) == []
+
+
+def test_what_else_it_shows_is_a_change() -> None:
+    given = entry("add", "b", -2)
+    found = concluded(member("a"), sent_again("a", "b"), given)
+    assert told(found) == [("add", "b", BOB)]
+
+
+def test_a_role_that_was_deleted_meanwhile_is_not_missed_in_it() -> None:
+    deleted = {"b": at(-5)}
+    found = conclude(GUILD, member("a", "b"), sent_again("a"), feed=LIVE, deleted=deleted)
+    assert [(each.kind, each.role) for each in found.changes] == [("remove", "b")]
+
+
+def test_a_join_without_the_roles_of_before_tells_of_a_leave_that_was_missed() -> None:
+    for roles in ((), ("a",), ("c",)):
+        found = concluded(member("a", "b"), sent_again(*roles))
+        assert [each.kind for each in found.changes][:2] == ["leave", "join"]
+
+
+def test_whoever_leaves_after_it_and_comes_back_has_a_new_stay() -> None:
+    after = concluded(member("a"), sent_again("a")).member
+    away = concluded(after, gone(when=5))
+    assert told(away) == [("leave", "", None)]
+    back = concluded(away.member, frame(when=60, joined_at=at(59), arrives=True))
+    assert told(back) == [("join", "", None)]
+    assert back.member.repeated_join_at is None
+
+
+def test_a_guest_is_no_member_and_what_a_guest_does_is_no_event() -> None:
+    sight = replace(frame("a", joined_at=None), guest=True)
+    for before in (GuildMember(ADA), replace(member(), present=False)):
+        for arrives in (False, True):
+            found = concluded(before, replace(sight, arrives=arrives))
+            assert (found.changes, found.member.present, found.member.recorded) == ((), False, True)
+    guest = concluded(GuildMember(ADA), sight).member
+    assert told(concluded(guest, gone(when=5))) == []
+
+
+def test_whoever_has_no_joined_at_and_is_not_known_as_a_member_is_none_without_the_flag_too() -> None:
+    assert told(concluded(GuildMember(ADA), frame(joined_at=None, arrives=True))) == []
+
+
+def test_a_member_whose_frame_has_no_joined_at_stays_one() -> None:
+    assert told(concluded(member(), frame("a", joined_at=None))) == [("add", "a", None)]
+
+
+def test_a_guest_who_joins_is_a_member_from_then_on() -> None:
+    guest = concluded(GuildMember(ADA), replace(frame(joined_at=None), guest=True)).member
+    joined, first = (concluded(before, frame("a", when=60, joined_at=at(50))) for before in (guest, GuildMember(ADA)))
+    assert told(joined) == [("join", "", None), ("add", "a", None)]
+    assert joined.changes[0].event_id == first.changes[0].event_id, "the same fact, whoever derives it"
 
 
 def test_a_later_joined_at_tells_of_a_leave_that_was_missed() -> None:
@@ -206,7 +286,7 @@ def test_a_snapshot_marks_what_it_finds() -> None:
         id_of(f"reconcile:x:{ADA}:remove:a"),
         id_of(f"reconcile:x:{ADA}:add:b"),
     ]
-    assert found.member.seen_at == at(-3600)
+    assert found.member.last_frame_at == at(-3600)
 
 
 def test_an_entry_between_two_stays_is_used_once() -> None:

@@ -6,6 +6,7 @@ TEMPLE_DISCORD_EXAMPLES in the environment asks for more examples than a usual r
 
 import os
 from collections import Counter, defaultdict
+from datetime import timedelta
 from itertools import count, pairwise
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ ROLES: Final = ("plain", "doubtful", "managed", "doomed")
 STEPS: Final = (
     *("give", "take", "give", "take", "swap") * 2,
     *("join", "leave", "kick", "ban", "ban a stranger", "joins again"),
+    *("guest", "guest", "join is sent again days later"),
     *("managed", "managed", "nick", "without effect", "delete role", "rename role"),
     *("cut", "cut", "open", "open", "resume", "drop", "late", "step", "drain", "wait", "snapshot"),
 )
@@ -103,6 +105,19 @@ class Story:
     def do_joins_again(self, user_id: str, number: int, more: int) -> None:
         if self.guild.is_member(user_id):
             self.send(self.guild.joins_again_they_say(user_id), more)
+
+    def do_join_is_sent_again_days_later(self, user_id: str, number: int, more: int) -> None:
+        """To a ledger that is up to date: only then are the roles of the frame all those of before."""
+        if self.guild.is_member(user_id) and self.guild.members[user_id].roles and not self.world.line.away:
+            self.do_snapshot(user_id, 0, more)
+            self.send(self.guild.joins_again_they_say(user_id, later=timedelta(days=2)), more)
+
+    def do_guest(self, user_id: str, number: int, more: int) -> None:
+        """Whoever is no member may come as a guest; of one who was heard of, the end is sent too."""
+        if self.guild.is_member(user_id) or self.world.line.away:
+            return
+        if self.world.line.send(self.guild.guest_is_there(user_id, arrives=more % 2 == 1)) and number % 2:
+            self.world.line.send(self.guild.guest_is_gone(user_id))
 
     def do_leave(self, user_id: str, number: int, more: int) -> None:
         if self._may_leave(user_id):

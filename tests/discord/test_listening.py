@@ -1,15 +1,19 @@
 """The listener, through the real discord.py: what the gateway sends is kept in order, whatever it does meanwhile."""
 
+import asyncio
 from datetime import UTC, datetime
 
+import discord
 import pytest
 
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, OtherGuild
-from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, NotInGuild, OtherGuild
+from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffer
+from temple_ledger.infrastructure.sources.discord.health import discord_health
 from temple_ledger.infrastructure.sources.discord.listener import FATAL, Listener
-from temple_ledger.infrastructure.sources.discord.rest import pointed_at
+from temple_ledger.infrastructure.sources.discord.metrics import discord_sessions
+from temple_ledger.infrastructure.sources.discord.rest import logged_in, pointed_at
 from temple_ledger.infrastructure.sources.discord.sessions import feed_state, gateway_sessions
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from tests.discord.conftest import Running, running
@@ -149,7 +153,7 @@ def test_a_snapshot_waits_for_frames_that_the_database_has_not_taken_in_yet(
     oracle, _ = guild.roles
     (ada,) = people(guild, 1)
     fake.held = {MEMBERS}
-    frames = WaitingFrames()
+    frames = FrameBuffer()
     with running(database, fake, frames=frames) as listening:
         listening.until(lambda: fake.was_asked(MEMBERS), "a snapshot is taken")
         with database.connect(DatabaseRole.OWNER, autocommit=False) as slow:
@@ -202,6 +206,87 @@ def test_what_happened_while_the_guild_was_unavailable_is_found(
         then_equal(listening, guild)
         told = "select count(*) from webhook_audit_log where event_type = 'discord_role_change' and user_id = "
         assert listening.ask(f"{told} '{ada}'") == [(2,)]
+
+
+def test_the_bot_is_removed_and_invited_again_while_it_listens(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    oracle, _ = guild.roles
+    ada, _ = people(guild, 2, roles=1)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        now(guild)
+        fake.dispatch(guild.remove_bot())
+        listening.until_translated(lambda kinds: kinds.get("GUILD_DELETE") == 1)
+        assert f"the bot is not in guild {guild.id} any more" in listening.said[-1]
+        assert is_shown_as_removed(database)
+        guild.wait(1)
+        guild.change_roles(ada, remove=[oracle])
+        fake.dispatch(guild.invite_bot())
+        listening.until_caught_up(2)
+        then_equal(listening, guild)
+        assert not is_shown_as_removed(database)
+
+
+def is_shown_as_removed(database: Database) -> bool:
+    """The metric and the sentences of status agree."""
+    with database.connect(DatabaseRole.READ) as connection:
+        families = {each.name: each for each in discord_sessions(connection)}
+        sentences = [what for what, _ in discord_health(connection).sentences]
+    removed = families["ledger_discord_bot_removed_timestamp_seconds"].samples[0].value > 0
+    assert removed == any("any more" in each for each in sentences)
+    return removed
+
+
+def test_an_outage_is_another_sentence(database: Database, guild: TrueGuild, fake: FakeDiscord) -> None:
+    people(guild, 1)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+        fake.dispatch(guild.outage(), Dispatch("GUILD_DELETE", {"id": "42"}))
+        listening.until_translated(lambda kinds: kinds.get("GUILD_DELETE") == 2)
+        assert listening.said[-1].startswith(f"Discord has an outage of guild {guild.id}")
+        with database.connect(DatabaseRole.READ) as connection:
+            [(what, _)] = discord_health(connection).sentences
+        assert "outage" in what
+
+
+def test_a_listener_that_starts_after_the_bot_was_removed_says_so(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+    guild.remove_bot()
+    with pytest.raises(NotInGuild, match="any more") as ended, pointed_at(fake.api_url, fake.gateway_url):
+        Listener(database, "a-token", guild=None, say=lambda _: None).run()
+    assert guild.id in str(ended.value)
+    assert is_shown_as_removed(database)
+
+
+def test_a_guild_that_the_bot_was_never_in_is_not_claimed(
+    database: Database, guild: TrueGuild, fake: FakeDiscord
+) -> None:
+    with pytest.raises(NotInGuild, match="TEMPLE_DISCORD_GUILD"), pointed_at(fake.api_url, fake.gateway_url):
+        Listener(database, "a-token", guild="42", say=lambda _: None).run()
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+
+
+def test_notices_about_voice_are_not_shown(
+    database: Database, fake: FakeDiscord, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord.VoiceClient, "warn_nacl", True)
+    monkeypatch.setattr(discord.VoiceClient, "warn_dave", True)
+
+    async def names() -> None:
+        async with logged_in("a-token") as rest:
+            await rest.guilds()
+
+    with pointed_at(fake.api_url, fake.gateway_url):
+        asyncio.run(names())
+    monkeypatch.setattr(discord.VoiceClient, "warn_nacl", True)
+    with running(database, fake) as listening:
+        listening.until_caught_up()
+    assert "voice" not in caplog.text
 
 
 def test_a_burst_is_kept_in_order_also_when_the_database_goes_away_meanwhile(
@@ -296,7 +381,7 @@ def test_a_second_guild_is_refused(database: Database, guild: TrueGuild, fake: F
 def test_it_ends_when_no_more_frames_fit_and_keeps_those_that_did(
     database: Database, guild: TrueGuild, fake: FakeDiscord
 ) -> None:
-    frames = WaitingFrames(most_frames=3)
+    frames = FrameBuffer(most_frames=3)
     ada, *_ = people(guild, 1)
     with running(database, fake, frames=frames) as listening:
         listening.until_caught_up()

@@ -62,8 +62,8 @@ def test_the_intent_and_the_list_of_members_are_two_steps(setup: Typed, fake: Fa
     assert "Privileged Gateway Intents" in advice(ended, "intent")
 
 
-def test_a_bot_that_was_invited_nowhere_has_the_link_to_open(setup: Typed, fake: FakeDiscord, guild: TrueGuild) -> None:
-    fake.invited = False
+def test_a_bot_that_was_invited_nowhere_has_the_link_to_open(setup: Typed, guild: TrueGuild) -> None:
+    guild.bot_is_in = False
     ended = setup()
     assert ended.code == 3
     assert "the bot is in no server yet" in ended.stdout

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.errors import HeldBack
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
+from temple_ledger.infrastructure.ingestion.snapshots.guard import is_short_of_count
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.sources.discord.backfill import backfill
 from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable
 from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
 from tests.discord.world import World, new_guild
+from tests.fakes.discord_guild import guest_object
 from tests.fakes.discord_line import GuildRest
 from tests.killed import Moment, run_killed
 
@@ -69,7 +72,7 @@ def test_differences_have_a_class_and_names_are_part_of_them(world: World) -> No
     snapshot_id = world.snapshot()
     with world.database.connect(DatabaseRole.READ) as connection:
         taken = read_snapshot(connection, snapshot_id)
-        rows = rows_of(list(all_findings(connection, snapshot_id)))
+        rows = rows_of(list(all_findings(connection, snapshot_id, catalogue=CATALOGUE)))
     assert taken.complete
     fields = {(row["class"], row["field"].split()[0], row["ours"] is None, row["theirs"] is None) for row in rows}
     assert {
@@ -136,6 +139,103 @@ def test_a_page_that_fails_leaves_nothing_that_is_applied(world: World) -> None:
     [(snapshot_id,)] = rows
     with pytest.raises(HeldBack):
         apply_discord_snapshot(world.database, snapshot_id, by="a test", confirmed=True)
+
+
+def guests(world: World, number: int) -> list[str]:
+    found = [world.guild.draw() for _ in range(number)]
+    for user_id in found:
+        world.line.send(world.guild.guest_is_there(user_id))
+    return found
+
+
+def test_guests_do_not_hold_back_what_really_happened(world: World) -> None:
+    world.line.open()
+    world.catch_up()
+    guests(world, 7)
+    world.drain()
+    world.line.cut()
+    *_, acolyte = world.guild.roles
+    ada, bob, *_ = [user_id for user_id in world.guild.members if user_id != world.guild.bot]
+    world.guild.wait(60)
+    world.guild.leave(ada)
+    world.guild.change_roles(bob, add=[acolyte])
+    world.guild.wait(60)
+    world.line.open()
+    world.drain()
+    applied = apply_discord_snapshot(world.database, world.snapshot(), by="a test")
+    assert applied.events == 2
+    then_equal(world)
+
+
+def test_guests_that_were_once_taken_for_members_depart_and_put_nothing_at_risk(world: World) -> None:
+    """As versions before this one recorded them: present, and joined nobody knows when."""
+    world.line.open()
+    world.catch_up()
+    taken_for_members = guests(world, 7)
+    world.drain()
+    world._connection.execute("update discord_member set present = true where joined_at is null")
+    world.guild.wait(60)
+    snapshot_id = world.snapshot()
+    with world.database.connect(DatabaseRole.READ) as connection:
+        assert read_snapshot(connection, snapshot_id).at_risk == 0
+    assert apply_discord_snapshot(world.database, snapshot_id, by="a test").events == 7
+    left = world._connection.execute("select user_id from webhook_audit_log where event_type = 'discord_leave'")
+    assert {row[0] for row in left} == set(taken_for_members)
+
+
+def test_a_guest_that_is_listed_all_the_same_is_no_finding(world: World) -> None:
+    world.catch_up()
+    guest = world.guild.draw()
+
+    class Listing(GuildRest):
+        async def members(self, guild: str, after: str, limit: int):  # type: ignore[no-untyped-def]
+            page = await super().members(guild, after, limit)
+            return page or ([guest_object(guest)] if int(after) < int(guest) else [])
+
+    world.rest = Listing(world.guild)
+    snapshot_id = world.snapshot()
+    with world.database.connect(DatabaseRole.READ) as connection:
+        taken = read_snapshot(connection, snapshot_id)
+    assert (taken.members, taken.differences, taken.complete) == (len(world.guild.members), {}, True)
+
+
+def test_a_count_that_is_far_off_is_named_and_a_person_may_accept_the_list(world: World) -> None:
+    world.rest.counted_members = 500
+    snapshot_id = world.snapshot()
+    for confirmed in (False, True):
+        with pytest.raises(HeldBack, match="7 members came, and Discord counts about 500") as held:
+            apply_discord_snapshot(world.database, snapshot_id, by="a test", confirmed=confirmed)
+        assert held.value.flag == "--accept-count"
+    assert apply_discord_snapshot(world.database, snapshot_id, by="a test", count_accepted=True).events > 0
+    then_equal(world)
+
+
+def test_an_accepted_count_does_not_let_many_depart(world: World) -> None:
+    world.catch_up()
+    world.guild.wait(60)
+    for user_id in [each for each in world.guild.members if each != world.guild.bot][:3]:
+        world.guild.leave(user_id)
+    world.rest.counted_members = 500
+    with pytest.raises(HeldBack, match="3 of 7 members would depart") as held:
+        apply_discord_snapshot(world.database, world.snapshot(), by="a test", count_accepted=True)
+    assert held.value.flag == "--confirm"
+
+
+@pytest.mark.parametrize(("counted", "short"), [(0, False), (3, False), (17, False), (18, True)])
+def test_a_count_that_is_near_or_lower_or_missing_holds_nothing_back(world: World, counted: int, short: bool) -> None:
+    world.rest.counted_members = counted
+    snapshot_id = world.snapshot()
+    with world.database.connect(DatabaseRole.READ) as connection:
+        taken = read_snapshot(connection, snapshot_id)
+    assert (taken.complete, taken.members, is_short_of_count(taken)) == (True, 7, short)
+
+
+def test_a_list_of_nobody_is_never_accepted(world: World) -> None:
+    world.catch_up()
+    world.guild.members.clear()
+    with pytest.raises(HeldBack, match="no members came") as held:
+        apply_discord_snapshot(world.database, world.snapshot(), by="a test", confirmed=True, count_accepted=True)
+    assert held.value.flag is None
 
 
 def test_an_empty_list_of_roles_is_not_believed(world: World) -> None:

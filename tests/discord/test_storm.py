@@ -13,7 +13,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
-from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffer
 from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot
 from tests.discord.conftest import Running, running
 from tests.discord.test_listening import people, then_equal
@@ -96,7 +96,7 @@ class Storm:
             self._late = []
 
 
-class Noting(WaitingFrames):
+class Noting(FrameBuffer):
     """Notes the frame that came last, so that time stands still until what was sent has come."""
 
     def __init__(self) -> None:

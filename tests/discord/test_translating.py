@@ -2,15 +2,21 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.store import store
+from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.role import RoleEnding, role_history
 from temple_ledger.infrastructure.sources.discord import translator
 from temple_ledger.infrastructure.sources.discord.change import id_of
+from temple_ledger.infrastructure.sources.discord.health import discord_health
 from tests.discord.world import World, new_guild
 from tests.fakes.discord_guild import Dispatch
 from tests.killed import Moment, run_killed
@@ -186,6 +192,52 @@ def test_a_deleted_role_ends_for_every_holder_a_part_at_a_time(world: World, mon
     assert all(set(world.folded(user_id).roles) == {seeker} for user_id in people)
 
 
+@pytest.mark.parametrize("entries", ["before", "after", "late"])
+def test_who_deleted_a_role_is_named_whenever_the_entry_comes(world: World, entries: str) -> None:
+    ada, (oracle, _) = someone(world), world.guild.roles
+    world.line.send(world.guild.change_roles(ada, add=[oracle]))
+    world.line.send(world.guild.delete_role(oracle), entries=entries)
+    deleted_at = world.guild.now
+    world.drain()
+    world.guild.wait(20)
+    world.line.hand_over_late(backwards=False)
+    world.drain()
+    world.read_back()
+    world.guild.wait(60)
+    world.catch_up()
+    deletions = rows(world, "select timestamp, metadata ->> 'by' from webhook_audit_log where action = 'deleted'")
+    assert deletions == (
+        [(deleted_at, world.guild.moderator)]
+        if entries == "before"
+        else [(deleted_at, None), (deleted_at, world.guild.moderator)]
+    )
+    with snapshot(world.database) as connection:
+        granted, ended = role_history(connection, oracle, AsOf(), catalogue=CATALOGUE)
+    assert (granted.granted_by, ended.ending) == (world.guild.moderator, RoleEnding.ROLE_DELETED)
+    assert ended.ended_by == world.guild.moderator
+
+
+def test_live_attribution_is_one_step_of_a_roles_history(world: World) -> None:
+    ada, (oracle, _) = someone(world), world.guild.roles
+    give, take = {oracle}, set[str]()
+    for change in (give, take, give):
+        world.line.send(world.guild.change_roles(ada, add=change, remove=give - change), entries="late")
+        world.guild.wait(5)
+    world.line.send(world.guild.kick(ada), entries="late")
+    world.drain()
+    world.guild.wait(5)
+    world.line.hand_over_late(backwards=False)
+    world.drain()
+    with snapshot(world.database) as connection:
+        steps = role_history(connection, oracle, AsOf(), catalogue=CATALOGUE)
+    assert [(each.change.value, each.ending, each.granted_by or each.ended_by) for each in steps] == [
+        ("granted", None, world.guild.moderator),
+        ("ended", "removed", world.guild.moderator),
+        ("granted", None, world.guild.moderator),
+        ("ended", "left", world.guild.moderator),
+    ]
+
+
 def test_the_directory_follows_the_names_of_roles(world: World) -> None:
     oracle, seeker = world.guild.roles
     _, created = world.guild.create_role("Acolyte")
@@ -244,10 +296,97 @@ def test_names_of_people_stay_in_the_inbox(world: World) -> None:
 def test_the_bot_leaving_or_an_outage_takes_nothing_from_anybody(world: World) -> None:
     ada, (oracle, _) = someone(world), world.guild.roles
     world.line.send(world.guild.change_roles(ada, add=[oracle]))
-    for more in ({"unavailable": True}, {}):
-        world.line.send([Dispatch("GUILD_DELETE", {"id": world.guild.id, **more})])
+    world.line.send([world.guild.outage(), world.guild.remove_bot()])
     world.drain()
     assert set(world.folded(ada).roles) == {oracle}
+
+
+def states(world: World) -> tuple[bool, bool]:
+    """Removed, unavailable."""
+    world.drain()
+    found = discord_health(world._connection)
+    assert found.guild == world.guild.id
+    return found.removed_at is not None, found.unavailable_since is not None
+
+
+def test_a_removal_and_an_outage_are_two_states_and_each_ends_when_the_guild_is_back(world: World) -> None:
+    assert states(world) == (False, False)
+    world.line.send([world.guild.outage()])
+    assert states(world) == (False, True)
+    world.line.send([world.guild.guild_create()])
+    assert states(world) == (False, False)
+    world.line.send([world.guild.remove_bot()])
+    assert states(world) == (True, False)
+    world.line.send([world.guild.invite_bot()])
+    assert states(world) == (False, False)
+
+
+def test_a_guild_that_comes_back_unavailable_is_still_away(world: World) -> None:
+    world.line.send([world.guild.outage()])
+    world.line.send([Dispatch("GUILD_CREATE", {"id": world.guild.id, "unavailable": True})])
+    assert states(world) == (False, True)
+    assert discord_health(world._connection).unavailable_since == world.guild.now
+
+
+def test_since_when_it_lasts_is_when_it_was_first_said(world: World) -> None:
+    world.line.send([world.guild.remove_bot()])
+    since = world.guild.now
+    world.guild.wait(60)
+    world.line.send([world.guild.remove_bot()])
+    assert states(world) == (True, False)
+    assert discord_health(world._connection).removed_at == since
+
+
+def test_a_session_that_begins_without_the_guild_says_that_the_bot_was_removed(world: World) -> None:
+    world.line.cut()
+    world.guild.remove_bot()
+    world.line.open()
+    assert states(world) == (True, False)
+    world.line.cut()
+    world.guild.invite_bot()
+    world.line.open()
+    assert states(world) == (False, False)
+
+
+def test_a_session_that_begins_during_an_outage_does_not_end_it(world: World) -> None:
+    world.line.send([world.guild.outage()])
+    world.line.send([Dispatch("READY", {"session_id": "next", "guilds": [{"id": world.guild.id}]})])
+    assert states(world) == (False, True)
+
+
+def test_that_another_guild_is_gone_says_nothing_about_ours(world: World) -> None:
+    world.line.send([Dispatch("GUILD_DELETE", {"id": "42"})])
+    assert states(world) == (False, False)
+    assert [note for *_, note in world.notes()] == ["of another guild than this ledger's"]
+
+
+def test_a_guest_leaves_no_trace_but_in_the_inbox(world: World) -> None:
+    guest = world.guild.draw()
+    before = rows(world, "select count(*) from webhook_audit_log")
+    for arrives in (False, True):
+        world.line.send(world.guild.guest_is_there(guest, arrives=arrives))
+        world.guild.wait(5)
+    world.line.send(world.guild.guest_is_gone(guest))
+    world.drain()
+    assert rows(world, "select count(*) from webhook_audit_log") == before
+    assert rows(world, f"select present from discord_member where user_id = '{guest}'") == [(False,)]
+    world.guild.wait(60)
+    assert world.catch_up().events == 0
+
+
+def test_a_join_that_is_sent_again_days_later_leaves_the_grant_as_it_was(world: World) -> None:
+    ada, (oracle, _) = someone(world), world.guild.roles
+    world.line.send(world.guild.change_roles(ada, add=[oracle]))
+    world.drain()
+    before = world.folded(ada)
+    world.guild.wait(4 * 86_400)
+    world.line.send(world.guild.joins_again_they_say(ada, later=timedelta(days=3)))
+    world.guild.wait(5)
+    world.line.send(world.guild.rename(ada, "again"))
+    world.drain()
+    world.guild.wait(60)
+    assert world.catch_up().events == 0
+    assert world.folded(ada) == before
 
 
 def history(world: World) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
@@ -21,7 +22,7 @@ from temple_ledger.projections.members import Member, members
 from tests.fakes.discord_guild import TrueGuild, TrueMember
 from tests.fakes.discord_line import GuildRest, Line
 
-FOLD = Fold(members)
+FOLD = Fold(members, catalogue=CATALOGUE)
 TABLES = (
     "inbox, inbox_source, translator, snapshot, snapshot_finding, ledger_guild, discord_member, discord_role, "
     "discord_attribution, discord_change, discord_session"
@@ -49,7 +50,8 @@ def emptied(database: Database) -> None:
     with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(f"truncate {TABLES}".encode())
         connection.execute(
-            "update discord_feed set session = null, whole_since = null, last_received_at = null, read_back_to = null"
+            "update discord_feed set session = null, whole_since = null, last_received_at = null, read_back_to = null, "
+            "removed_at = null, unavailable_since = null"
         )
 
 

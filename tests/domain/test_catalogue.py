@@ -26,7 +26,7 @@ def test_what_was_encoded_decodes_to_the_same_event(known: EventType) -> None:
         fields[known.model.target_field] = "Oracle"
     fields |= dict.fromkeys(known.model.metadata_fields, "said")
     event = known.model.model_validate(fields)
-    row = recorded_of(entry_of_event(event, event_id=UUID(int=1)))
+    row = recorded_of(entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE))
     assert (row.event_type, row.action) == (known.event_type, known.action)
     assert CATALOGUE.decode(row).model_copy(update={"position": None}) == event
 

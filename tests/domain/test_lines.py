@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.log_entry import entry_of_line
 from temple_ledger.projections.testing.histories import at
@@ -68,7 +69,7 @@ def without(name: str) -> str:
 )
 def test_a_bad_line_is_refused_with_the_reason(bad: str | bytes, reason: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
-        entry_of_line(bad)
+        entry_of_line(bad, catalogue=CATALOGUE)
     assert reason in refused.value.reason
     assert "\n" not in refused.value.reason
 
@@ -82,24 +83,28 @@ def test_a_bad_line_is_refused_with_the_reason(bad: str | bytes, reason: str) ->
     ],
 )
 def test_times_are_kept_in_utc_to_the_microsecond(timestamp: str, instant: object) -> None:
-    assert entry_of_line(line(timestamp=timestamp)).timestamp == instant
+    assert entry_of_line(line(timestamp=timestamp), catalogue=CATALOGUE).timestamp == instant
 
 
 @pytest.mark.parametrize("metadata", [[1, 2], 7, "text", None, json.loads('{"a":' * 64 + "1" + "}" * 64)])
 def test_metadata_of_any_json_is_kept(metadata: object) -> None:
-    kept = entry_of_line(line(metadata=metadata)).metadata
+    kept = entry_of_line(line(metadata=metadata), catalogue=CATALOGUE).metadata
     assert (None if kept is None else json.loads(kept)) == metadata
 
 
 def test_what_an_export_adds_is_passed_over() -> None:
-    assert entry_of_line(line(id=3, recorded_at="x", processed_at=None)) == entry_of_line(line())
+    assert entry_of_line(line(id=3, recorded_at="x", processed_at=None), catalogue=CATALOGUE) == entry_of_line(
+        line(), catalogue=CATALOGUE
+    )
 
 
 def test_a_line_without_an_id_has_one_of_its_content() -> None:
     one = json.loads(without("event_id"))
     same = {**dict(reversed(one.items())), "timestamp": "2026-01-01T02:00:00+01:00"}
     other = {**one, "target": "another"}
-    first, second, third = (entry_of_line(json.dumps(each)).event_id for each in (one, same, other))
+    first, second, third = (
+        entry_of_line(json.dumps(each), catalogue=CATALOGUE).event_id for each in (one, same, other)
+    )
     assert first == second != third
 
 
@@ -108,4 +113,6 @@ def test_a_target_that_is_null_or_left_out_is_the_same_line() -> None:
         "event_type": "discord_join",
         "action": "joined",
     }
-    assert entry_of_line(json.dumps(left)) == entry_of_line(json.dumps({**left, "target": None}))
+    assert entry_of_line(json.dumps(left), catalogue=CATALOGUE) == entry_of_line(
+        json.dumps({**left, "target": None}), catalogue=CATALOGUE
+    )

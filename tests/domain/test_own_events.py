@@ -71,7 +71,7 @@ def warned(**fields: Any) -> Warned:
 
 
 def read_back(event: Event) -> Event:
-    entry = entry_of_event(event, event_id=UUID(int=1))
+    entry = entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE)
     known = CATALOGUE.type_of(type(event))
     return known.decode(recorded_of(entry)).model_copy(update={"position": None})
 
@@ -108,7 +108,7 @@ def test_a_value_of_any_type_reads_back_equal(name: str) -> None:
 def test_what_was_appended_reads_back_equal_from_the_database(database: Database) -> None:
     event = warned(**EVERYTHING)
     with LogAppender(database) as appender:
-        appender.append(entry_of_event(event, event_id=UUID(int=1)))
+        appender.append(entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE))
     with database.connect(DatabaseRole.PROJECT) as connection:
         (row,) = events(connection, after=START, upto=settled_head(connection), limit=10)
     assert CATALOGUE.type_of(Warned).decode(row).model_copy(update={"position": None}) == event
@@ -137,7 +137,7 @@ def test_an_empty_text_of_an_author_counts(name: str) -> None:
 
 def test_of_our_own_events_only_a_text_with_characters_counts() -> None:
     event = RoleAdded(user_id="ada", occurred_at=NOW, source="discord", role="1", granted_by=None)
-    row = recorded_of(entry_of_event(event, event_id=UUID(int=1)))
+    row = recorded_of(entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE))
     for text in ('{"granted_by": ""}', '{"granted_by": 7}', '{"granted_by": null}', "{}", "[]", "null", None):
         found = CATALOGUE.decode(row._replace(metadata_text=text))
         assert isinstance(found, RoleAdded)
@@ -166,23 +166,23 @@ class Infinite(Event, type="test/infinite"):
 )
 def test_what_would_not_read_back_equal_is_refused(event: Event, why: str) -> None:
     with pytest.raises(InvalidEvent, match=why):
-        entry_of_event(event, event_id=UUID(int=1))
+        entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE)
 
 
 def test_a_field_that_is_missing_is_named() -> None:
-    row = recorded_of(entry_of_event(warned(), event_id=UUID(int=1)))._replace(metadata_text="{}")
+    row = recorded_of(entry_of_event(warned(), event_id=UUID(int=1), catalogue=CATALOGUE))._replace(metadata_text="{}")
     with pytest.raises(UndecodableEvent, match=r"metadata\.by is missing; moderation/warned needs one"):
         CATALOGUE.type_of(Warned).decode(row)
 
 
 def test_keys_that_the_class_does_not_know_are_passed_over() -> None:
-    row = recorded_of(entry_of_event(warned(), event_id=UUID(int=1), notes={"channel_name": "x"}))
+    row = recorded_of(entry_of_event(warned(), event_id=UUID(int=1), notes={"channel_name": "x"}, catalogue=CATALOGUE))
     assert CATALOGUE.type_of(Warned).decode(row).model_copy(update={"position": None}) == warned()
 
 
 def test_a_note_cannot_stand_in_the_place_of_a_field() -> None:
     with pytest.raises(InvalidEvent, match="notes may not use 'note'"):
-        entry_of_event(warned(), event_id=UUID(int=1), notes={"note": "x"})
+        entry_of_event(warned(), event_id=UUID(int=1), notes={"note": "x"}, catalogue=CATALOGUE)
 
 
 class Moved(Event, type="test/moved", version=3, aliases=("old/moved",)):
@@ -203,7 +203,7 @@ def _(old: Payload) -> Payload:
 
 def moved_row(metadata: str, event_type: str = "test") -> Any:
     event = Moved(user_id="ada", occurred_at=NOW, source="s", to="hall", steps=1)
-    return recorded_of(entry_of_event(event, event_id=UUID(int=1)))._replace(
+    return recorded_of(entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE))._replace(
         event_type=event_type, metadata_text=metadata
     )
 
@@ -241,7 +241,9 @@ class Picky(Event, type="test/picky"):
 
 def test_a_model_that_raises_is_an_undecodable_row_with_its_reason() -> None:
     event = Picky(user_id="a", occurred_at=NOW, source="s", number=1)
-    row = recorded_of(entry_of_event(event, event_id=UUID(int=1)))._replace(metadata_text='{"number": 8}')
+    row = recorded_of(entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE))._replace(
+        metadata_text='{"number": 8}'
+    )
     with pytest.raises(UndecodableEvent, match="test/picky: RuntimeError: too much"):
         CATALOGUE.type_of(Picky).decode(row)
 
@@ -250,7 +252,7 @@ def test_a_model_that_raises_is_an_undecodable_row_with_its_reason() -> None:
 @pytest.mark.parametrize("model", [RoleAdded, RoleRemoved])
 def test_a_version_that_this_process_does_not_know_is_not_guessed_at(model: Any, version: str) -> None:
     event = model(user_id="ada", occurred_at=NOW, source="discord", role="1")
-    row = recorded_of(entry_of_event(event, event_id=UUID(int=1)))._replace(
+    row = recorded_of(entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE))._replace(
         metadata_text=f'{{"event_version": {version}}}'
     )
     with pytest.raises(UndecodableEvent, match="is not known here, only version 1"):
@@ -313,7 +315,7 @@ class Nameless(Event):
 def test_a_class_without_a_name_says_what_it_needs() -> None:
     event = Nameless(user_id="a", occurred_at=NOW, source="s")
     with pytest.raises(EventMisdeclared, match=r"Nameless is in no catalogue: name its type"):
-        entry_of_event(event, event_id=UUID(int=1))
+        entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE)
 
 
 def test_in_a_catalogue_its_numbers_read_back_too() -> None:
@@ -329,6 +331,6 @@ class Aliased(Event, type="test/aliased"):
 
 def test_a_field_with_an_alias_is_stored_by_its_name() -> None:
     event = Aliased.model_validate({"user_id": "a", "occurred_at": NOW, "source": "s", "byWhom": "x"})
-    entry = entry_of_event(event, event_id=UUID(int=1))
+    entry = entry_of_event(event, event_id=UUID(int=1), catalogue=CATALOGUE)
     assert entry.metadata == '{"by_whom":"x"}'
     assert read_back(event) == event

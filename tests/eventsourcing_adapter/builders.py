@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from eventsourcing.persistence import StoredEvent
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.events import MemberJoined, RoleAdded
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
@@ -30,12 +31,12 @@ def role_added(user_id: str, role: str, minute: int = 1, granted_by: str | None 
 
 
 def stored(*events: Event) -> list[StoredEvent]:
-    mapper = EventMapper()
+    mapper = EventMapper(catalogue=CATALOGUE)
     return [mapper.to_stored_event(event) for event in events]
 
 
 def entry(event: Event) -> LogEntry:
-    return entry_of_event(event, event_id=uuid4())
+    return entry_of_event(event, event_id=uuid4(), catalogue=CATALOGUE)
 
 
 INSERT = (

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4, uuid5
 import pytest
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent, Subscription
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.eventsourcing_adapter.shipped import persistence as shipped
@@ -23,7 +24,7 @@ PREFIX = "toy/"
 
 class ToyRecorder(ApplicationRecorder):
     def __init__(self, database: Database) -> None:
-        self.log = LogRecorder(database)
+        self.log = LogRecorder(database, catalogue=CATALOGUE)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         return self.log.insert_events([_to_log(each) for each in stored_events], **kwargs)

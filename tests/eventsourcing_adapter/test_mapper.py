@@ -8,6 +8,7 @@ import pytest
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import ProgrammingError, StoredEvent
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.event import UnknownEvent
 from temple_ledger.domain.events import MemberJoined, RoleAdded
 from temple_ledger.domain.log_entry import entry_of_line
@@ -18,7 +19,7 @@ from temple_ledger.infrastructure.eventsourcing_adapter.mapper import EventMappe
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 GRANTED = RoleAdded(user_id="ada", occurred_at=NOON, source="discord", role="Oracle", granted_by="grace")
 
-mapper = EventMapper()
+mapper = EventMapper(catalogue=CATALOGUE)
 
 
 def row(
@@ -43,7 +44,7 @@ def test_a_notification_names_the_member_the_position_and_the_event_type() -> No
 
 
 def test_the_state_is_a_line_that_an_import_takes() -> None:
-    entry = entry_of_line(notification_of(row(7)).state)
+    entry = entry_of_line(notification_of(row(7)).state, catalogue=CATALOGUE)
 
     assert (entry.event_id, entry.user_id, entry.timestamp) == (UUID(int=7), "ada", NOON)
     assert (entry.event_type, entry.action, entry.target) == ("discord_role_change", "added", "Oracle")
@@ -101,7 +102,7 @@ def test_a_fact_that_is_saved_twice_has_one_id() -> None:
 
     assert first == second
     assert first.originator_version == 0
-    assert entry_of_line(first.state).event_id == UUID(json.loads(first.state)["event_id"])
+    assert entry_of_line(first.state, catalogue=CATALOGUE).event_id == UUID(json.loads(first.state)["event_id"])
 
 
 def test_what_is_not_in_the_catalogue_is_not_saved() -> None:

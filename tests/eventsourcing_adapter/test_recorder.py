@@ -15,6 +15,7 @@ from eventsourcing.persistence import (
     Tracking,
 )
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.eventsourcing_adapter.builders import (
@@ -31,7 +32,7 @@ from tests.eventsourcing_adapter.builders import (
 
 @pytest.fixture
 def recorder(database: Database) -> Iterator[LogRecorder]:
-    recorder = LogRecorder(database)
+    recorder = LogRecorder(database, catalogue=CATALOGUE)
     yield recorder
     recorder.close()
 
@@ -204,9 +205,9 @@ def test_a_log_whose_reading_would_lose_events_is_refused(database: Database) ->
         owner.execute("alter sequence webhook_audit_log_id_seq cache 10")
 
     with pytest.raises(ProgrammingError):
-        LogRecorder(database)
+        LogRecorder(database, catalogue=CATALOGUE)
 
 
 def test_a_database_that_is_not_there_is_the_librarys_error(database: Database) -> None:
     with pytest.raises(OperationalError):
-        LogRecorder(Database(f"{database.dsn} dbname=nowhere"))
+        LogRecorder(Database(f"{database.dsn} dbname=nowhere"), catalogue=CATALOGUE)

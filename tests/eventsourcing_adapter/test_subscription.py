@@ -7,6 +7,7 @@ from itertools import islice
 import pytest
 from eventsourcing.persistence import ApplicationRecorder, PersistenceError, Subscription
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.eventsourcing_adapter.recorder import LogRecorder
 from tests.eventsourcing_adapter.builders import INSERT, cut_connections, entry, joined, role_added, stored
@@ -16,7 +17,7 @@ SECONDS = 20.0
 
 @pytest.fixture
 def recorder(database: Database) -> Iterator[LogRecorder]:
-    recorder = LogRecorder(database)
+    recorder = LogRecorder(database, catalogue=CATALOGUE)
     yield recorder
     recorder.close()
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ProjectionMisdeclared, SchemaMismatch
 from temple_ledger.domain.events import RoleAdded
 from temple_ledger.domain.recorded import Recorded
@@ -40,18 +41,18 @@ def test_rows_of_another_version_stay_until_a_replay(database: Database) -> None
     ledger.given(role_added("ada", "Oracle", at(1)), role_added("ada", "Oracle", at(2)))
     ledger.catch_up()
     newer = _once_is_enough()
-    unverified = verify(database, newer).unverified
+    unverified = verify(database, newer, catalogue=CATALOGUE).unverified
     assert unverified is not None
     assert "temple replay grants" in unverified
     with pytest.raises(AssertionError, match="needs replay"):
         LedgerScenario(database, projections=[newer]).catch_up()
     assert ledger.rows(grants, GRANTS.name, "ada") == [("Oracle", 2, at(2))]
     shown: list[Drift] = []
-    assert rebuild(database, newer, each=shown.append, agreed=lambda _: False) is None
+    assert rebuild(database, newer, each=shown.append, agreed=lambda _: False, catalogue=CATALOGUE, by="ada") is None
     assert [(drift.user_id, drift.column, drift.stored, drift.folded) for drift in shown] == [("ada", "times", 2, 1)]
     assert ledger.rows(grants, GRANTS.name, "ada") == [("Oracle", 2, at(2))]
-    assert rebuild(database, newer) is not None
-    assert verify(database, newer).ok
+    assert rebuild(database, newer, catalogue=CATALOGUE, by="ada") is not None
+    assert verify(database, newer, catalogue=CATALOGUE).ok
     assert ledger.rows(grants, GRANTS.name, "ada") == [("Oracle", 1, at(2))]
 
 
@@ -82,7 +83,7 @@ def test_a_value_that_no_column_holds_parks_the_member(database: Database) -> No
     ledger = LedgerScenario(database, projections=[narrow])
     ledger.when(role_added("ada", "Oracle", at(1)), role_added("ada", "A very long name", at(2)))
     ledger.then_rows(narrow, "example_narrow", "ada", [("Oracle",)])
-    assert verify(database, narrow).parked == 1
+    assert verify(database, narrow, catalogue=CATALOGUE).parked == 1
 
 
 def _once_is_enough() -> MemberProjection[Grants]:
@@ -130,9 +131,9 @@ def test_a_parked_event_of_a_tally_is_counted_once_however_it_is_freed(database:
     with database.connect(DatabaseRole.READ) as connection:
         failures = parked(connection, projection="strict")
     mended = _strict(bad="")
-    assert verify(database, mended).ok, "a parked event is no drift"
-    assert retry(database, mended, failures) == []
-    assert retry(database, mended, failures) == []
+    assert verify(database, mended, catalogue=CATALOGUE).ok, "a parked event is no drift"
+    assert retry(database, mended, failures, catalogue=CATALOGUE, by="ada") == []
+    assert retry(database, mended, failures, catalogue=CATALOGUE, by="ada") == []
     with database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select role, times from example_strict order by role").fetchall() == [
             ("Oracle", 1),

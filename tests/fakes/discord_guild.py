@@ -11,6 +11,7 @@ from typing import Any, Literal
 from temple_ledger.infrastructure.sources.discord.snowflake import EPOCH, by_number
 
 KICK, BAN, ROLES, ROLE_DELETE, NICK = 20, 22, 25, 32, 24
+IS_GUEST = 1 << 4
 ENTRY = "GUILD_AUDIT_LOG_ENTRY_CREATE"
 Kind = Literal["join", "leave", "add", "remove"]
 
@@ -52,6 +53,7 @@ class TrueGuild:
         self.bot = self.draw()
         self.moderator = self.draw()
         self.members: dict[str, TrueMember] = {}
+        self.bot_is_in = True
         self.roles: dict[str, str] = {}
         self.audit: list[dict[str, Any]] = []
         self.history: list[TrueChange] = []
@@ -94,11 +96,32 @@ class TrueGuild:
         self._note(user_id, "join", "", None)
         return [self._member_frame("GUILD_MEMBER_ADD", user_id)]
 
-    def joins_again_they_say(self, user_id: str) -> list[Dispatch]:
-        """Sent for somebody who is a member already, with a joined_at that is a little later."""
+    def joins_again_they_say(self, user_id: str, *, later: timedelta = timedelta(milliseconds=350)) -> list[Dispatch]:
+        """Sent for somebody who is a member already, with all their roles and a joined_at that is later."""
         frame = self._member_frame("GUILD_MEMBER_ADD", user_id)
-        later = self.members[user_id].joined_at + timedelta(milliseconds=350)
-        return [Dispatch(frame.kind, {**frame.data, "joined_at": later.isoformat()}, user_id)]
+        joined_at = self.members[user_id].joined_at + later
+        return [Dispatch(frame.kind, {**frame.data, "joined_at": joined_at.isoformat()}, user_id)]
+
+    def guest_is_there(self, user_id: str, *, arrives: bool = False) -> list[Dispatch]:
+        """Invited to a voice channel without joining: a member object, which REST does not list."""
+        kind = "GUILD_MEMBER_ADD" if arrives else "GUILD_MEMBER_UPDATE"
+        return [Dispatch(kind, {"guild_id": self.id, **guest_object(user_id)}, user_id)]
+
+    def guest_is_gone(self, user_id: str) -> list[Dispatch]:
+        return [self._guild_frame("GUILD_MEMBER_REMOVE", about=user_id, user=user_object(user_id))]
+
+    def outage(self) -> Dispatch:
+        """What happens until the guild is back is not sent again."""
+        return Dispatch("GUILD_DELETE", {"id": self.id, "unavailable": True})
+
+    def remove_bot(self) -> Dispatch:
+        """Nothing more is sent, and REST answers nothing about the guild."""
+        self.bot_is_in = False
+        return Dispatch("GUILD_DELETE", {"id": self.id})
+
+    def invite_bot(self) -> Dispatch:
+        self.bot_is_in = True
+        return self.guild_create()
 
     def leave(self, user_id: str) -> list[Dispatch]:
         return [self._gone(user_id, None)]
@@ -229,6 +252,23 @@ def user_object(user_id: str, *, bot: bool = False) -> dict[str, Any]:
         "global_name": None,
         "avatar": None,
         "bot": bot,
+    }
+
+
+def guest_object(user_id: str) -> dict[str, Any]:
+    return {
+        "user": user_object(user_id),
+        "nick": None,
+        "avatar": None,
+        "banner": None,
+        "roles": [],
+        "joined_at": None,
+        "premium_since": None,
+        "deaf": False,
+        "mute": False,
+        "flags": IS_GUEST,
+        "pending": False,
+        "communication_disabled_until": None,
     }
 
 

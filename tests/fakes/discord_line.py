@@ -36,8 +36,10 @@ class Line:
         self._sessions += 1
         self.session = f"session-{self.guild.id}-{self._sessions}"
         self._sequence, self._sent, self._late = 0, [], []
-        self._arrive(Dispatch("READY", {"session_id": self.session}))
-        self._arrive(self.guild.guild_create())
+        there = [{"id": self.guild.id, "unavailable": True}] if self.guild.bot_is_in else []
+        self._arrive(Dispatch("READY", {"session_id": self.session, "guilds": there}))
+        if self.guild.bot_is_in:
+            self._arrive(self.guild.guild_create())
 
     def cut(self) -> None:
         self.session = None
@@ -107,4 +109,7 @@ class GuildRest:
         return self.guild.audit_page(after, None, min(limit, self.page))
 
     async def guilds(self) -> Sequence[str]:
-        return [self.guild.id]
+        return [self.guild.id] if self.guild.bot_is_in else []
+
+    async def is_in(self, guild: str) -> bool:
+        return self.guild.bot_is_in and guild == self.guild.id

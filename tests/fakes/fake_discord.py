@@ -47,7 +47,6 @@ class FakeDiscord:
         self.counted_members: int | None = None
         self.application_flags = 1 << 14
         self.other_guilds: list[str] = []
-        self.invited = True
         self.sessions: dict[str, Session] = {}
         self._current: Session | None = None
         self._socket: web.WebSocketResponse | None = None
@@ -133,6 +132,8 @@ class FakeDiscord:
                 await asyncio.sleep(0.01)
             if request.headers.get("Authorization") != "Bot a-token":
                 return _json({"message": "401: Unauthorized", "code": 0}, status=401)
+            if path.startswith("/guilds/") and not self.guild.bot_is_in:
+                return _json({"message": "Unknown Guild", "code": 10004}, status=404)
             if path in self.forbidden:
                 return _json({"message": "Missing Access", "code": 50001}, status=403)
             if path == MEMBERS and self.limits:
@@ -160,9 +161,10 @@ class FakeDiscord:
             "summary": "",
         }
 
-    def _guilds(self, _: web.Request) -> Any:
-        ours = [self.guild.id] if self.invited else []
-        return [{"id": each, "name": "the guild"} for each in (*ours, *self.other_guilds)]
+    def _guilds(self, request: web.Request) -> Any:
+        ours = [self.guild.id] if self.guild.bot_is_in else []
+        after = int(request.query.get("after", "0"))
+        return [{"id": each, "name": "the guild"} for each in (*ours, *self.other_guilds) if int(each) > after]
 
     def _guild(self, _: web.Request) -> Any:
         number = len(self.guild.members) if self.counted_members is None else self.counted_members
@@ -213,10 +215,11 @@ class FakeDiscord:
             "user": user_object(self.guild.bot, bot=True),
             "session_id": self._current.id,
             "resume_gateway_url": self.gateway_url,
-            "guilds": [{"id": self.guild.id, "unavailable": True}],
+            "guilds": [{"id": self.guild.id, "unavailable": True}] if self.guild.bot_is_in else [],
             "application": {"id": self.guild.bot, "flags": 1 << 14},
         }
-        await self._dispatch([Dispatch("READY", ready), self.guild.guild_create()])
+        there = [self.guild.guild_create()] if self.guild.bot_is_in else []
+        await self._dispatch([Dispatch("READY", ready), *there])
 
     async def _resume(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         session = self.sessions.get(asked["session_id"])

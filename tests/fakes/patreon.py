@@ -31,6 +31,8 @@ class Oddities:
     """So many rows of a page are there again on the next one."""
     hides: int = 0
     """So many members are on no page."""
+    unreadable: list[Any] = field(default_factory=list)
+    """Rows that stand before all others, and are no members with an id."""
     says_total: bool = True
     after_page: Callable[[int], None] | None = None
     """Called with the number of each page that was given."""
@@ -68,6 +70,21 @@ class FakePatreon:
 
     def remove(self, member_id: str) -> None:
         self.members.pop(member_id, None)
+
+    def delete_tier(self, tier_id: str) -> None:
+        """It is listed no more; its patrons pay on."""
+        for document in self.members.values():
+            entitled = document["data"]["relationships"]["currently_entitled_tiers"]
+            entitled["data"] = [each for each in entitled["data"] if each["id"] != tier_id]
+            document["included"] = [
+                each for each in document["included"] if (each["type"], each["id"]) != ("tier", tier_id)
+            ]
+
+    def close_account(self, member_id: str) -> None:
+        """The membership is listed with a user that is null."""
+        document = self.members[member_id]
+        document["data"]["relationships"]["user"] = {"data": None}
+        document["included"] = [each for each in document["included"] if each["type"] != "user"]
 
     def fails(self, *statuses: int, retry_after: float | None = None, html: bool = False) -> None:
         """The next requests get these."""
@@ -125,19 +142,18 @@ class FakePatreon:
 
     def _page(self, query: Mapping[str, str]) -> Json:
         oddities = self.oddities
-        listed = sorted(self.members)[oddities.hides :]
+        listed: list[tuple[Any, list[Json]]] = [(row, []) for row in oddities.unreadable]
+        listed += [_as_asked(self.members[each], query) for each in sorted(self.members)[oddities.hides :]]
         size = oddities.page_size or int(query.get("page[count]", "20"))
         begin = int(query.get("page[cursor]", "0").partition("-")[0])
-        page = [
-            _as_asked(self.members[each], query) for each in listed[max(0, begin - oddities.repeats) : begin + size]
-        ]
+        page = listed[max(0, begin - oddities.repeats) : begin + size]
         following = begin + size
         cursor: str | None = f"{following}-{next(self._numbers)}"
         if following >= len(listed):
             cursor = f"{begin}-{next(self._numbers)}" if oddities.endless else None
         pagination: Json = {"cursors": {"next": cursor}}
         if oddities.says_total:
-            pagination["total"] = len(self.members)
+            pagination["total"] = len(self.members) + len(oddities.unreadable)
         included = {(each["type"], each["id"]): each for _, resources in page for each in resources}
         if oddities.after_page is not None:
             oddities.after_page(begin // size + 1)

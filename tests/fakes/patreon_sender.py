@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -65,11 +65,3 @@ class Sender:
 
     def sign(self, body: bytes) -> str:
         return hmac.new(self.secret, body, hashlib.md5).hexdigest()
-
-
-def rendered_again(documents: Sequence[Mapping[str, Any]], noise: str) -> list[dict[str, Any]]:
-    """The same bodies with other signed addresses of images, as a retry may show them."""
-    again = [json.loads(json.dumps(each)) for each in documents]
-    for each in again:
-        each["data"]["attributes"]["note"] = noise
-    return again

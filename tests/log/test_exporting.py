@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.export import Selection, exported_lines
@@ -25,7 +26,7 @@ def reading(database: Database) -> Iterator[psycopg.Connection[Any]]:
 
 
 def fill(database: Database, *lines: dict[str, Any]) -> None:
-    result = import_lines(database, io.BytesIO(as_lines(*lines)))
+    result = import_lines(database, io.BytesIO(as_lines(*lines)), catalogue=CATALOGUE)
     assert result.added == len(lines)
 
 
@@ -66,7 +67,7 @@ def test_importing_an_export_changes_nothing(database: Database, reading: psycop
         line("ada", event_id=...),
     )
     text = "".join(f"{each}\n" for each in exported_lines(reading)).encode()
-    result = import_lines(database, io.BytesIO(text))
+    result = import_lines(database, io.BytesIO(text), catalogue=CATALOGUE)
     assert (result.read, result.duplicates, result.complete) == (7, 7, True)
 
 
@@ -78,7 +79,7 @@ def test_an_export_makes_the_same_log_elsewhere(database: Database, reading: psy
         # as if it were another ledger: what the log refuses, its owner may switch off
         admin.execute("alter table webhook_audit_log disable trigger webhook_audit_log_is_append_only")
         admin.execute("truncate webhook_audit_log")
-    assert import_lines(database, io.BytesIO(text)).added == 50
+    assert import_lines(database, io.BytesIO(text), catalogue=CATALOGUE).added == 50
     assert rows(database, CONTENT) == before
 
 
@@ -92,7 +93,7 @@ def test_a_time_that_no_line_can_hold_is_shown_and_refused(
         )
     [found] = exported_lines(reading)
     assert json.loads(found)["timestamp"] == "infinity"
-    assert import_lines(database, io.BytesIO(found.encode())).rejected == 1
+    assert import_lines(database, io.BytesIO(found.encode()), catalogue=CATALOGUE).rejected == 1
 
 
 @pytest.mark.parametrize(

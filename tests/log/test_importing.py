@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.log_entry import entry_of_line
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -21,7 +23,7 @@ from tests.log.faulty_wire import faulty_wire
 
 
 def imported(database: Database, text: bytes, **options: Any) -> Imported:
-    return import_lines(database, io.BytesIO(text), **options)
+    return import_lines(database, io.BytesIO(text), catalogue=CATALOGUE, **options)
 
 
 def rejects_in(path: Path) -> list[Mapping[str, Any]]:
@@ -39,7 +41,7 @@ def test_lines_are_stored_as_an_append_would_store_them(database: Database) -> N
     appended = [line(**{**each, "event_id": line()["event_id"]}) for each in (strange, nothing, array)]
     imported(database, as_lines(strange, nothing, array))
     with LogAppender(database) as appender:
-        appender.append_many([entry_of_line(json.dumps(each)) for each in appended])
+        appender.append_many([entry_of_line(json.dumps(each), catalogue=CATALOGUE) for each in appended])
     found = rows(database, "timestamp, event_type, user_id, action, target, metadata, source")
     assert found[:3] == found[3:]
     assert [row[2] for row in found[:3]] == [strange["user_id"], "\\N", "list"]
@@ -108,7 +110,6 @@ BAD: dict[str, tuple[bytes, str]] = {
     "no JSON": (b"{", "not JSON"),
     "two objects": (b"{} {}", "not JSON"),
     "no object": (b"[1, 2]", "not a JSON object"),
-    "a byte order mark": (b"\xef\xbb\xbf" + as_lines(line()), "starts with a byte order mark"),
     "latin-1": (json.dumps(line("Jos\xe9"), ensure_ascii=False).encode("latin-1"), "not UTF-8 (byte "),
     "utf-16": (json.dumps(line()).encode("utf-16-le"), "not "),
     "a lone surrogate": (as_lines(line("\ud83d")), "not JSON"),
@@ -186,10 +187,16 @@ def test_empty_lines_are_passed_over_and_counted_for_the_number(database: Databa
     assert [reject["line"] for reject in rejects_in(rejects)] == [6]
 
 
+def test_a_file_whose_name_is_no_text_is_imported(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
+    file.write_bytes(as_lines(line("ada")))
+    assert import_lines(database, file, catalogue=CATALOGUE).added == 1
+
+
 def test_an_empty_file_is_no_error(database: Database, tmp_path: Path) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.touch()
-    assert import_lines(database, empty, rejects=tmp_path / "rejects.jsonl") == Imported()
+    assert import_lines(database, empty, rejects=tmp_path / "rejects.jsonl", catalogue=CATALOGUE) == Imported()
     assert not (tmp_path / "rejects.jsonl").exists()
 
 

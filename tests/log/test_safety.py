@@ -25,11 +25,11 @@ BROKEN = {
     "the sequence was set back": (f"select setval('{SEQUENCE}', 2)", "stands at 2, below position 3"),
     "an appender may draw numbers": (
         f"grant usage on sequence {SEQUENCE} to temple_append",
-        "temple_append may draw",
+        "temple_append, temple_translate may draw",
     ),
     "an appender may set numbers": (
         f"grant update on sequence {SEQUENCE} to temple_append",
-        "temple_append may draw",
+        "temple_append, temple_translate may draw",
     ),
     "everybody may draw numbers": (
         f"grant usage on sequence {SEQUENCE} to public",

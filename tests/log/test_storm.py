@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -129,16 +128,15 @@ def test_in_a_storm_nothing_is_skipped_and_each_event_is_seen_once(database: Dat
     for thread in appenders:
         thread.join(30)
     readers_over.set()
-    started = time.monotonic()
     for thread in readers:
-        thread.join(30)
+        thread.join(60)
+        assert not thread.is_alive(), "a reader waits for what never comes"
 
     there = rows(database)
     assert len(there) > 500
     assert there[-1] > len(there), "without gaps it was no storm"
     assert seen == there, f"seed {seed}"
     assert len(seen_naively) < len(there)
-    assert time.monotonic() - started < 10
 
 
 def test_backends_that_are_killed_leave_gaps_that_pass(database: Database) -> None:

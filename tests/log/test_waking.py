@@ -17,9 +17,8 @@ from temple_ledger.infrastructure.log.wakeup import Wakeup
 from tests.log.builders import joined, rows
 from tests.log.faulty_wire import faulty_wire
 
-LONG = 20.0
-SOON = 10.0
-"""Much less than LONG, and more than a busy machine needs."""
+LONG = 60.0
+"""Whoever waits in vain waits for so long, and then the test fails."""
 
 
 @pytest.fixture
@@ -41,17 +40,15 @@ def notifications(connection: psycopg.Connection[Any], seconds: float) -> int:
 
 
 def test_an_append_ends_a_wait(database: Database, wakeup: Wakeup, notifier: Notifier) -> None:
-    started = time.monotonic()
     with LogAppender(database, notifier=notifier) as appender:
         appender.append(joined("ada"))
     assert wakeup.wait(LONG)
-    assert time.monotonic() - started < SOON
 
 
 def test_nothing_new_is_waited_for_in_vain(wakeup: Wakeup) -> None:
     started = time.monotonic()
     assert not wakeup.wait(0.2)
-    assert 0.2 <= time.monotonic() - started < SOON
+    assert time.monotonic() - started >= 0.2
 
 
 def test_a_new_listener_looks_first(database: Database) -> None:
@@ -77,7 +74,7 @@ def test_what_came_after_an_announcement_is_announced_too(database: Database) ->
         listener.execute("listen temple_log")
         for _ in range(3):
             notifier.notify()
-            assert list(listener.notifies(timeout=SOON, stop_after=1))
+            assert list(listener.notifies(timeout=LONG, stop_after=1))
 
 
 def test_an_append_that_adds_nothing_is_not_announced(database: Database, notifier: Notifier) -> None:
@@ -116,11 +113,9 @@ def test_a_notifier_whose_connection_is_lost_opens_another(database: Database, w
 
 
 def test_a_call_from_another_thread_ends_a_wait(wakeup: Wakeup) -> None:
-    started = time.monotonic()
     timer = threading.Timer(0.1, wakeup.wake)
     timer.start()
     assert wakeup.wait(LONG)
-    assert time.monotonic() - started < SOON
     timer.join()
 
 
@@ -136,13 +131,11 @@ def test_a_signal_ends_a_wait(wakeup: Wakeup) -> None:
         wakeup.wake()
 
     before = signal.signal(signal.SIGALRM, on_alarm)
-    started = time.monotonic()
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         assert wakeup.wait(LONG)
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert time.monotonic() - started < SOON
 
 
 def test_a_lost_connection_ends_the_wait_and_is_opened_again(database: Database, wakeup: Wakeup) -> None:

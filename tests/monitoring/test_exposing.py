@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.errors import CannotListen, Refused
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.observability.metrics.exposing import PortTaken, exposed, is_loopback
+from temple_ledger.infrastructure.observability.metrics.exposing import exposed, is_loopback
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.scraping import Scrape
@@ -68,7 +68,7 @@ def test_with_a_token_only_who_sends_it_is_answered(registry: CollectorRegistry)
 def test_a_port_that_is_taken_is_one_sentence(registry: CollectorRegistry) -> None:
     with (
         exposed(registry, "127.0.0.1", 0) as port,
-        pytest.raises(PortTaken, match=str(port)),
+        pytest.raises(CannotListen, match=str(port)),
         exposed(registry, "127.0.0.1", port),
     ):
         pass

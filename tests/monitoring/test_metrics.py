@@ -32,6 +32,7 @@ from temple_ledger.projections.activity import activity
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Step
 from temple_ledger.projections.testing.histories import at, joined, pledged, role_added
+from tests.ending import result_of
 from tests.monitoring.scraping import Scrape, scrape
 from tests.queries.builders import altered, role_created, unfoldable
 from tests.runner.test_runner import wait_until
@@ -70,7 +71,9 @@ class Measured:
 
     def catch_up(self) -> None:
         with Wakeup(self.database) as wakeup:
-            Runner(self.timed, [members, activity], wakeup, watcher=self.runner).run(until_caught_up=True)
+            Runner(self.timed, [members, activity], wakeup, watcher=self.runner, catalogue=CATALOGUE).run(
+                until_caught_up=True
+            )
 
     def scrape(self) -> Scrape:
         return scrape(self.registry)
@@ -97,7 +100,7 @@ def measured(ledger: LedgerScenario) -> Iterator[Measured]:
 
 def test_every_name_of_the_canon_is_there_after_a_verify(measured: Measured) -> None:
     measured.catch_up()
-    reconcile(measured.database, [members, activity])
+    reconcile(measured.database, [members, activity], catalogue=CATALOGUE, by="ada")
     said = measured.scrape()
     assert said("ledger_metrics_complete") == 1
     assert [name for name in CANON if name not in said.names()] == []
@@ -128,7 +131,7 @@ def test_before_anything_is_folded_all_of_it_is_unprocessed_and_ages(measured: M
 
 def test_no_label_says_who_it_is_about(measured: Measured) -> None:
     measured.catch_up()
-    reconcile(measured.database, [members, activity])
+    reconcile(measured.database, [members, activity], catalogue=CATALOGUE, by="ada")
     text = measured.scrape().text
     assert "100000000000000001" not in text
     assert "patreon:7" not in text
@@ -144,22 +147,23 @@ def test_ten_thousand_kinds_of_events_are_one_series_more(measured: Measured) ->
 
 def test_a_parked_member_is_an_error_and_has_an_age(measured: Measured) -> None:
     unfoldable(measured.database, "100000000000000001", at(5))
+    before = time.time()
     measured.catch_up()
     said = measured.scrape()
     assert said("ledger_sync_errors_total", projection="members", kind="parked") == 1
     assert said("ledger_parked_members", projection="members") == 1
-    assert time.time() - (said("ledger_parked_oldest_timestamp_seconds", projection="members") or 0) < 60
+    assert before <= (said("ledger_parked_oldest_timestamp_seconds", projection="members") or 0) <= time.time()
 
 
 def test_drift_is_told_by_table_and_counted_until_a_verify_finds_none(measured: Measured) -> None:
     measured.catch_up()
     altered(measured.database, "delete from discord_user_current_roles")
-    reconcile(measured.database, [members], repair_below=0)
+    reconcile(measured.database, [members], repair_below=0, catalogue=CATALOGUE, by="ada")
     said = measured.scrape()
     assert said("ledger_consistency_check_failures", projection="members") == 1
     assert said("ledger_consistency_errors_total", projection="members") == 1
     assert said("ledger_drift_rows", table="discord_user_current_roles") == 1
-    reconcile(measured.database, [members])
+    reconcile(measured.database, [members], catalogue=CATALOGUE, by="ada")
     again = measured.scrape()
     assert again("ledger_consistency_check_failures", projection="members") == 0
     assert again("ledger_consistency_errors_total", projection="members") == 2
@@ -172,21 +176,18 @@ def test_a_database_that_does_not_answer_takes_only_its_own_figures_away(measure
     measured.runner.beat()
     with measured.database.connect(DatabaseRole.OWNER, autocommit=False) as connection:
         connection.execute("lock table projection_checkpoint")
-        started = time.monotonic()
-        said = measured.scrape()
-        assert time.monotonic() - started < 2
+        # without a deadline it would wait for the lock, which nobody gives up
+        said = result_of(measured.scrape)
     assert said("ledger_metrics_complete") == 0
     assert said("ledger_position", projection="members") is None
     assert said("ledger_runner_heartbeat_timestamp_seconds") is not None
 
 
-def test_a_database_that_is_away_is_told_at_once() -> None:
+def test_a_database_that_is_away_leaves_the_metrics_incomplete() -> None:
     registry = CollectorRegistry()
     away = Database("postgresql://127.0.0.1:1/nothing")
     registry.register(LedgerCollector(away, readings([members], NAMES)))
-    started = time.monotonic()
     assert scrape(registry)("ledger_metrics_complete") == 0
-    assert time.monotonic() - started < 2
 
 
 def test_events_of_recent_hours_are_counted_at_once_and_old_ones_after_a_while(ledger: LedgerScenario) -> None:
@@ -322,7 +323,7 @@ def test_in_trigger_mode_the_trigger_is_timed_and_nothing_is_unprocessed(
     measured: Measured, ledger: LedgerScenario
 ) -> None:
     measured.catch_up()
-    enable(measured.database, reason="a test")
+    enable(measured.database, reason="a test", catalogue=CATALOGUE, by="ada")
     ledger.given(joined("bob", at(6)))
     measured.catch_up()
     said = measured.scrape()

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot, apply_snapshot
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, rows_of
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
-from temple_ledger.infrastructure.sources.patreon.recheck import Watching, look_again, looking
+from temple_ledger.infrastructure.sources.patreon.recheck import WebhookCheck, recheck, recheck_connection
 from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
 from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.patreon.feed import Feed
@@ -44,7 +45,14 @@ class Source:
 
     def applies(self, snapshot_id: UUID, *, confirmed: bool = True) -> AppliedSnapshot:
         return apply_snapshot(
-            self.feed.database, PatreonSettling(), snapshot_id, by="a test", confirmed=confirmed, chunk=3
+            self.feed.database,
+            PatreonSettling(),
+            snapshot_id,
+            by="a test",
+            confirmed=confirmed,
+            partial=True,
+            chunk=3,
+            catalogue=CATALOGUE,
         )
 
     def reconciles(self) -> list[dict[str, Any]]:
@@ -55,13 +63,13 @@ class Source:
 
     def found(self, snapshot_id: UUID) -> list[dict[str, Any]]:
         with self.feed.database.connect(DatabaseRole.READ) as connection:
-            return rows_of(list(all_findings(connection, snapshot_id)))
+            return rows_of(list(all_findings(connection, snapshot_id, catalogue=CATALOGUE)))
 
     def looks_again(self, asked: dict[str, datetime] | None = None) -> int:
         async def run() -> int:
             async with self._client() as client:
-                with looking(self.feed.database) as connection:
-                    return await look_again(connection, client, {} if asked is None else asked)
+                with recheck_connection(self.feed.database) as connection:
+                    return await recheck(connection, client, {} if asked is None else asked)
 
         return asyncio.run(run())
 
@@ -70,7 +78,7 @@ class Source:
 
         async def run() -> list[int]:
             async with self._client() as client:
-                watching = Watching(self.feed.database, client)
+                watching = WebhookCheck(self.feed.database, client)
                 found = []
                 for each in minutes:
                     self.feed.later(minutes=each)

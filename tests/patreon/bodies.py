@@ -95,6 +95,11 @@ def member_document(
     }
 
 
+def deleted_tier(tier: Tier, **said: Any) -> dict[str, Any]:
+    """As Patreon describes a patron whose tier the creator deleted: the amount, and no tier."""
+    return member_document(**({"entitled": tier[2]} | said))
+
+
 def tier_resource(tier: Tier) -> dict[str, Any]:
     attributes = {"title": tier[1], "amount_cents": tier[2], "discord_role_ids": ROLES.get(tier[0]), "published": True}
     return {"type": "tier", "id": tier[0], "attributes": attributes}

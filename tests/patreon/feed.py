@@ -9,7 +9,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
 from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
-from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
+from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator, asked_details
 from tests.patreon.bodies import START, encoded, member_document
 
 
@@ -55,6 +55,12 @@ class Feed:
 
     def update(self, *tiers: tuple[str, str, int], **said: Any) -> None:
         self.hears("update", member_document(*tiers, **said))
+
+    def answers(self, *tiers: tuple[str, str, int], ago: float = 0, **said: Any) -> None:
+        """Patreon's answer to what was asked *ago* minutes before."""
+        document = member_document(*tiers, **said)
+        asked_at = self.now - timedelta(minutes=ago)
+        self.hears("read", document, **asked_details(asked_at, document["data"]["id"]))
 
     def told(self) -> list[Told]:
         """All that the log says, in its order."""

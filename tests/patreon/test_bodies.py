@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temple_ledger.infrastructure.sources.patreon.membership import NOT_SAID, Membership, Tier
-from temple_ledger.infrastructure.sources.patreon.membership_json import said_as_json, said_of_json
+from temple_ledger.infrastructure.sources.patreon.membership import ABSENT, Membership, Tier
+from temple_ledger.infrastructure.sources.patreon.membership_json import membership_as_json, membership_from_json
 from temple_ledger.infrastructure.sources.patreon.strict_json import MAX_DEPTH, UnreadableBody, read_json
 from temple_ledger.infrastructure.sources.patreon.webhook_body import Aside, Described, read_body
 from tests.patreon.bodies import (
@@ -63,7 +63,7 @@ def test_a_body_is_read_as_the_membership_that_it_describes() -> None:
 
 def test_what_is_left_out_is_not_said_and_null_is_none() -> None:
     without = described(member_document(ACOLYTE, without=("patron_status", "currently_entitled_tiers", "campaign")))
-    assert (without.status, without.tiers, without.campaign_id) == (NOT_SAID, NOT_SAID, NOT_SAID)
+    assert (without.status, without.tiers, without.campaign_id) == (ABSENT, ABSENT, ABSENT)
     assert described(member_document(status=None)).status is None
     assert described(member_document()).tiers == ()
 
@@ -82,12 +82,12 @@ def test_included_objects_are_found_by_type_and_id_whatever_their_order() -> Non
         ({"discord": {"user_id": int(DISCORD)}}, DISCORD),
         ({"discord": None}, None),
         ({"discord": {"user_id": None}}, None),
-        ({"discord": {"url": "x"}}, NOT_SAID),
-        ({"discord": {"user_id": "somebody"}}, NOT_SAID),
-        ({"discord": {"user_id": "99999999999999999999"}}, NOT_SAID),
-        ({"twitch": None}, NOT_SAID),
-        (None, NOT_SAID),
-        ([], NOT_SAID),
+        ({"discord": {"url": "x"}}, ABSENT),
+        ({"discord": {"user_id": "somebody"}}, ABSENT),
+        ({"discord": {"user_id": "99999999999999999999"}}, ABSENT),
+        ({"twitch": None}, ABSENT),
+        (None, ABSENT),
+        ([], ABSENT),
     ],
 )
 def test_a_link_is_said_by_its_key_only(connections: Any, expected: Any) -> None:
@@ -114,7 +114,7 @@ def test_a_link_is_said_by_its_key_only(connections: Any, expected: Any) -> None
     ],
 )
 def test_what_has_not_the_documented_form_is_not_said(path: str, value: Any, field: str) -> None:
-    assert getattr(described(changed(path, value)), field) is NOT_SAID
+    assert getattr(described(changed(path, value)), field) is ABSENT
 
 
 def test_the_title_of_a_tier_is_one_line_of_text() -> None:
@@ -216,7 +216,7 @@ def test_anything_anywhere_is_read_set_aside_or_refused(path: str, value: Any) -
     except UnreadableBody:
         return
     if isinstance(found, Described):
-        assert said_of_json(json.loads(json.dumps(said_as_json(found.membership)))).member_id
+        assert membership_from_json(json.loads(json.dumps(membership_as_json(found.membership)))).member_id
 
 
 @given(st.binary(max_size=200))
@@ -227,7 +227,7 @@ def test_any_bytes_are_read_set_aside_or_refused(raw: bytes) -> None:
 
 def test_what_was_said_is_kept_and_read_back_the_same() -> None:
     told = described(member_document(ACOLYTE, FREE, without=("will_pay_amount_cents",)))
-    back = said_of_json(json.loads(json.dumps(said_as_json(told))))
+    back = membership_from_json(json.loads(json.dumps(membership_as_json(told))))
     assert back == Membership(**{**vars(told), "tiers": tuple(Tier(*_plain(tier)) for tier in _tiers(told))})
 
 

@@ -58,7 +58,7 @@ class Story:
     """The truth, the fake that knows it, and the ledger that hears of it."""
 
     def __init__(self, database: Database, patreon: FakePatreon, *, asks: bool, kills: bool) -> None:
-        self.truth = Truth([Patron(number) for number in range(PATRONS)])
+        self.truth = Truth([Patron(number) for number in range(PATRONS)], voids=asks)
         self.feed = Feed(database, asks=asks)
         self.asks = asks
         self.kills = kills

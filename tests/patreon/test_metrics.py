@@ -18,7 +18,15 @@ def told(feed: Feed) -> dict[tuple[str, str], float]:
 def test_doubts_are_told(asking: Feed) -> None:
     asking.update(ACOLYTE)
     asking.update(FREE, charge="Pending", charged=at(days=31))
-    assert told(asking) == {("ledger_patreon_doubts", "loss"): 1, ("ledger_patreon_doubts", "order"): 0}
+    found = {cause: value for (name, cause), value in told(asking).items() if name == "ledger_patreon_doubts"}
+    assert found == {"loss": 1, "order": 0, "tier": 0}
+
+
+def test_stale_deliveries_are_counted(feed: Feed) -> None:
+    feed.update(ACOLYTE)
+    assert told(feed)["ledger_patreon_stale_deliveries_total", ""] == 0
+    feed.update(FREE, charged=at(days=-31))
+    assert told(feed)["ledger_patreon_stale_deliveries_total", ""] == 1
 
 
 def test_a_refused_refresh_is_told_without_the_token(feed: Feed) -> None:

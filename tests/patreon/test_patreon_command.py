@@ -1,5 +1,6 @@
 """`temple patreon …`, as typed."""
 
+import json
 import re
 from datetime import timedelta
 from functools import partial
@@ -7,7 +8,7 @@ from functools import partial
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.sources.patreon.webhooks import kept_webhooks
+from temple_ledger.infrastructure.sources.patreon.webhooks import stored_webhooks
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401
@@ -21,11 +22,13 @@ from tests.patreon.bodies import (
     OTHER_MEMBER,
     ROLES,
     START,
+    deleted_tier,
     member_document,
 )
 from tests.patreon.feed import Feed
 from tests.queries.builders import role_created
 
+LONG_TITLE = "The Most Honourable Order of the Keepers of the Temple"
 ACOLYTE_ROLE, NOVICE_ROLE = ROLES[ACOLYTE[0]][0], ROLES[NOVICE[0]][0]
 
 
@@ -65,14 +68,27 @@ def test_a_snapshot_that_takes_much_is_refused_until_confirmed(typed: Typed, pat
     assert len(feed.told()) == 6
 
 
-def test_an_incomplete_snapshot_is_shown_and_refused(typed: Typed, patreon: FakePatreon) -> None:
+def test_an_incomplete_snapshot_is_applied_and_says_what_it_lacks(
+    typed: Typed, patreon: FakePatreon, feed: Feed
+) -> None:
     patreon.put(member_document(ACOLYTE))
     patreon.put(member_document(NOVICE, member=OTHER_MEMBER, user=OTHER, discord=OTHER_DISCORD))
     patreon.oddities.hides = 1
     ended = typed("snapshot", "--apply")
-    assert ended.code == 5
+    assert ended.code == 3
     assert "unknown to us" in ended.stdout
-    assert "is not complete (Patreon says there are 2 members, and showed 1)" in ended.stderr
+    assert "1 event appended" in ended.stdout
+    assert "not complete (Patreon says there are 2 members, and showed 1): nobody is taken to be gone" in ended.stderr
+    assert len(feed.told()) == 1
+
+
+def test_a_row_of_which_nothing_is_concluded_is_named(typed: Typed, patreon: FakePatreon) -> None:
+    patreon.put(member_document(ACOLYTE))
+    patreon.put(member_document(NOVICE, member=OTHER_MEMBER))
+    patreon.close_account(OTHER_MEMBER)
+    ended = typed("snapshot", "--apply")
+    assert ended.code == 0
+    assert "nothing is concluded of 1 new membership without an account" in ended.stderr
 
 
 def test_without_a_token_it_is_a_sentence(temple: Typed) -> None:  # noqa: F811
@@ -106,11 +122,11 @@ def test_a_paused_webhook_is_found_and_kept(typed: Typed, patreon: FakePatreon, 
     ended = typed("webhooks", "--json")
     assert (ended.code, ended.data[0]["paused"], ended.data[0]["failures"]) == (3, True, 7)
     with database.connect(DatabaseRole.READ) as connection:
-        assert [each.last_attempted_at for each in kept_webhooks(connection)] == [START]
+        assert [each.last_attempted_at for each in stored_webhooks(connection)] == [START]
     patreon.webhooks.clear()
     assert typed("webhooks").code == 0
     with database.connect(DatabaseRole.READ) as connection:
-        assert kept_webhooks(connection) == []
+        assert stored_webhooks(connection) == []
 
 
 def test_status_tells_of_a_paused_webhook_and_of_doubts_that_nobody_settles(
@@ -125,8 +141,16 @@ def test_status_tells_of_a_paused_webhook_and_of_doubts_that_nobody_settles(
     feed.update(charge="Pending", charged=START + timedelta(days=31))
     screen = temple("status")
     assert "Patreon's webhook 31 is paused" in screen.stdout
-    assert "1 of Patreon's words are in doubt, and nobody looks again" in screen.stdout
+    assert "1 Patreon memberships are in doubt, and nobody asks Patreon" in screen.stdout
     assert temple("status", "--json").data["patreon"]["losses"] == 1
+
+
+def test_status_counts_stale_deliveries(temple: Typed, feed: Feed) -> None:  # noqa: F811
+    feed.update(ACOLYTE)
+    assert "stale" not in temple("status").stdout
+    feed.update(NOVICE, charged=START - timedelta(days=31))
+    assert "patreon   1 stale delivery set aside, the last received 2026-08-03T09:12:46" in temple("status").stdout
+    assert temple("status", "--json").data["patreon"]["stale"] == 1
 
 
 # mismatches
@@ -206,3 +230,54 @@ def test_a_tier_that_has_no_role_is_named(temple: Typed, community: LedgerScenar
     feed.update(("9100009", "Patron Saint", 90_000), member="saint", user="9", discord="700000000000000009")
     community.catch_up()
     assert "no role is known for tier Patron Saint, which 1 member pay for" in temple("patreon", "mismatches").stderr
+
+
+def test_who_pays_for_a_deleted_tier_is_named_and_does_not_hold_the_role_without_paying(
+    temple: Typed,  # noqa: F811
+    community: LedgerScenario,
+    feed: Feed,
+) -> None:
+    feed.hears("update", deleted_tier(NOVICE, member=OTHER_MEMBER, user=OTHER, discord=OTHER_DISCORD))
+    community.catch_up()
+    listed = [(each["mismatch"], each["tier"], each["role"]) for each in temple("patreon", "mismatches", "--json").data]
+    assert ("pays 500 cents, tier deleted", "Novice", None) in listed
+    assert [each for each in listed if each[2] == NOVICE_ROLE] == []
+    assert "pays 500 cents, tier deleted" in temple("patreon", "mismatches").stdout
+
+
+def test_who_pays_without_a_tier_does_not_hold_the_role_without_paying(
+    temple: Typed,  # noqa: F811
+    community: LedgerScenario,
+    feed: Feed,
+) -> None:
+    """Of a tier that was deleted before we heard of the patron, nobody can say which it was."""
+    community.given(role_added("700000000000000008", NOVICE_ROLE, START))
+    feed.hears("update", deleted_tier(NOVICE, member="late", user="8", discord="700000000000000008"))
+    community.catch_up()
+    listed = [(each["mismatch"], each["user_id"]) for each in temple("patreon", "mismatches", "--json").data]
+    assert ("pays 500 cents, no tier", "700000000000000008") in listed
+    assert ("role without paid", "700000000000000008") not in listed
+
+
+@pytest.mark.parametrize(
+    "named_by", ["9100012", "The Most Honourable Order of the Keepers of the Temple, second class"]
+)
+def test_tiers_whose_long_titles_agree_have_roles_of_their_own(
+    temple: Typed,  # noqa: F811
+    community: LedgerScenario,
+    feed: Feed,
+    named_by: str,
+) -> None:
+    for number, degree in ((1, "first"), (2, "second")):
+        who = f"70000000000000001{number}"
+        community.given(role_added(who, NOVICE_ROLE, START))
+        feed.update((f"910001{number}", f"{LONG_TITLE}, {degree} class", 100), member=who, user=who, discord=who)
+    community.catch_up()
+    roles = json.dumps({"9100011": [ACOLYTE_ROLE], named_by: [NOVICE_ROLE]})
+    listed = [
+        (each["mismatch"], each["user_id"], each["role"])
+        for each in temple("patreon", "mismatches", "--json", TEMPLE_TIER_ROLES=roles).data
+    ]
+    assert [each for each in listed if each[1] == "700000000000000012"] == []
+    assert ("paid without role", "700000000000000011", ACOLYTE_ROLE) in listed
+    assert ("role without paid", "700000000000000011", NOVICE_ROLE) in listed

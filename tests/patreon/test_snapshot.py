@@ -2,16 +2,16 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from temple_ledger.domain.errors import PlatformUnavailable
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.errors import HeldBack, PlatformUnavailable
 from temple_ledger.domain.events import MembershipStarted
 from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.infrastructure.database.connection import DatabaseRole
-from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
+from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot, apply_snapshot
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import read_snapshot
 from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
@@ -22,6 +22,7 @@ from tests.patreon.bodies import (
     DISCORD,
     FREE,
     IRIS,
+    MEMBER,
     NOVICE,
     ORACLE,
     OTHER,
@@ -105,15 +106,75 @@ def test_a_link_is_no_loss(source: Source) -> None:
     assert source.applies(source.takes(), confirmed=False).events == 60
 
 
-def test_an_incomplete_snapshot_ends_nobody_and_is_not_applied(source: Source) -> None:
-    source.feed.update(ACOLYTE)
+def test_an_incomplete_snapshot_ends_nobody_and_all_else_of_it_is_applied(source: Source) -> None:
+    source.feed.update(NOVICE)
+    source.feed.update(NOVICE, member="member-9", user="9", discord=None)
     source.patreon.put(member_document(ACOLYTE))
     source.patreon.put(member_document(NOVICE, member=OTHER_MEMBER, user=OTHER, discord=OTHER_DISCORD))
+    source.patreon.put(member_document(NOVICE, member="0", user="10", discord=None))
     source.patreon.oddities.hides = 1
-    snapshot_id = source.takes()
-    assert classes(source.found(snapshot_id)) == [("unknown to us", OTHER_DISCORD, None, "Novice")]
+    assert sorted(classes(source.reconciles())) == [
+        ("missed event", DISCORD, "Novice", "Acolyte"),
+        ("unknown to us", OTHER_DISCORD, None, "Novice"),
+    ]
+    assert [each.action for each in source.feed.told()] == ["started", "started", "changed", "started"]
+
+
+def test_an_incomplete_snapshot_is_applied_only_where_it_may_be_partial(source: Source) -> None:
+    source.patreon.put(member_document(ACOLYTE))
+    source.patreon.put(member_document(NOVICE, member=OTHER_MEMBER, user=OTHER))
+    source.patreon.oddities.hides = 1
     with pytest.raises(HeldBack, match="not complete"):
-        source.applies(snapshot_id)
+        apply_snapshot(source.feed.database, PatreonSettling(), source.takes(), by="a test", catalogue=CATALOGUE)
+
+
+def note_of(source: Source, snapshot_id: UUID) -> tuple[bool, int, str | None]:
+    with source.feed.database.connect(DatabaseRole.READ) as connection:
+        snapshot = read_snapshot(connection, snapshot_id)
+        return snapshot.complete, snapshot.members, snapshot.note
+
+
+def test_the_row_of_a_closed_account_is_counted_and_nothing_is_concluded_of_it(source: Source) -> None:
+    source.feed.update(ACOLYTE)
+    source.patreon.put(member_document(NOVICE, member=OTHER_MEMBER))
+    source.patreon.close_account(OTHER_MEMBER)
+    snapshot_id = source.takes()
+    assert note_of(source, snapshot_id) == (True, 1, "nothing is concluded of 1 new membership without an account")
+    source.applies(snapshot_id)
+    source.feed.then_told([STARTED, (DISCORD, "ended", None)])
+
+
+@pytest.mark.parametrize("now", [ACOLYTE, None], ids=["still a patron", "no more"])
+def test_a_known_membership_whose_account_was_closed_is_still_there(source: Source, now: Any) -> None:
+    source.feed.update(ACOLYTE)
+    said: dict[str, Any] = {} if now else {"status": "former_patron"}
+    source.patreon.put(member_document(*([now] if now else []), **said))
+    source.patreon.close_account(MEMBER)
+    snapshot_id = source.takes()
+    assert note_of(source, snapshot_id) == (True, 1, None)
+    source.applies(snapshot_id)
+    source.feed.then_told([STARTED] if now else [STARTED, (DISCORD, "ended", None)])
+
+
+@pytest.mark.parametrize("row", [None, {"type": "member", "id": None}, {"type": "user", "id": "1"}, "?"])
+def test_a_row_that_cannot_be_read_is_counted_and_takes_nothing_from_anybody(source: Source, row: Any) -> None:
+    source.feed.update(ACOLYTE)
+    source.patreon.put(member_document(NOVICE, member=OTHER_MEMBER, user=OTHER, discord=OTHER_DISCORD))
+    source.patreon.oddities.unreadable.append(row)
+    source.patreon.oddities.repeats = 1
+    source.patreon.oddities.page_size = 1
+    snapshot_id = source.takes()
+    assert note_of(source, snapshot_id) == (False, 1, "1 of Patreon's 2 rows are no member with an id")
+    source.applies(snapshot_id)
+    source.feed.then_told([STARTED, (OTHER_DISCORD, "started", "Novice")])
+
+
+def test_no_relation_of_a_row_has_to_be_there(source: Source) -> None:
+    document = member_document(ACOLYTE)
+    for name in ("campaign", "currently_entitled_tiers"):
+        document["data"]["relationships"][name] = {"data": None}
+    source.patreon.put(document)
+    assert note_of(source, source.takes()) == (True, 1, None)
 
 
 def test_patreon_away_in_the_middle_leaves_nothing_to_apply(source: Source) -> None:
@@ -179,7 +240,7 @@ def test_what_somebody_else_told_the_log_counts(source: Source) -> None:
     ledger = LedgerScenario(source.feed.database)
     for user_id, tier in ((DISCORD, "Acolyte"), (OTHER_DISCORD, "Oracle")):
         started = MembershipStarted(user_id=user_id, occurred_at=START, source="patreon", tier=tier)
-        ledger.append([entry_of_event(started, event_id=uuid4())])
+        ledger.append([entry_of_event(started, event_id=uuid4(), catalogue=CATALOGUE)])
     ledger.catch_up()
     source.patreon.put(member_document(ACOLYTE))
     source.reconciles()
@@ -189,7 +250,7 @@ def test_what_somebody_else_told_the_log_counts(source: Source) -> None:
 def test_only_some_campaigns_say_nothing_of_what_others_told(source: Source) -> None:
     ledger = LedgerScenario(source.feed.database)
     started = MembershipStarted(user_id=DISCORD, occurred_at=START, source="patreon", tier="Acolyte")
-    ledger.append([entry_of_event(started, event_id=uuid4())])
+    ledger.append([entry_of_event(started, event_id=uuid4(), catalogue=CATALOGUE)])
     ledger.catch_up()
     source.applies(source.takes(whole=False))
     source.feed.then_told([STARTED])
@@ -200,7 +261,7 @@ def test_a_tier_that_somebody_appended_by_hand_is_put_right(source: Source) -> N
     source.patreon.put(member_document(ACOLYTE))
     ledger = LedgerScenario(source.feed.database)
     by_hand = MembershipStarted(user_id=DISCORD, occurred_at=at(days=1), source="manual", tier="Oracle")
-    ledger.append([entry_of_event(by_hand, event_id=uuid4())])
+    ledger.append([entry_of_event(by_hand, event_id=uuid4(), catalogue=CATALOGUE)])
     ledger.catch_up()
     assert classes(source.reconciles()) == [("missed event", DISCORD, "Oracle", "Acolyte")]
     assert source.feed.told()[-1] == (DISCORD, "changed", "Acolyte")
@@ -215,7 +276,7 @@ def test_a_snapshot_killed_between_two_chunks_goes_on(source: Source) -> None:
     with source.feed.database.connect(DatabaseRole.APPEND) as connection:
         from temple_ledger.infrastructure.ingestion.snapshots.apply import _chunk
 
-        _chunk(connection, PatreonSettling(), read_snapshot(connection, snapshot_id), 3)
+        _chunk(connection, PatreonSettling(), read_snapshot(connection, snapshot_id), 3, CATALOGUE)
     assert source.applies(snapshot_id).events == 5
     assert len(source.feed.told()) == 8
 

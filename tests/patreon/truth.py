@@ -31,6 +31,8 @@ class Patron:
     pledged_tier: Tier | None = None
     charge: str | None = None
     charged: datetime | None = None
+    charged_before: datetime | None = None
+    """The charge that is the last one again when the last one is voided."""
     pledged: datetime | None = None
     lifetime: int = 0
     will_pay: int = 0
@@ -75,11 +77,15 @@ class Patron:
 
 @dataclass
 class Truth:
-    """`history` is every state of each member of the ledger, one after the other; `now` goes on with what happens."""
+    """`history` is every state of each member of the ledger, one after the other; `now` goes on with what happens.
+
+    `voids`: charges may be voided, which only Patreon itself can tell from old bodies.
+    """
 
     patrons: list[Patron]
     now: datetime = START
     history: dict[str, list[Held]] = field(default_factory=dict)
+    voids: bool = False
 
     def does(self, patron: Patron, deed: str, tier: Tier, discord: str) -> tuple[dict[str, Any], list[str]] | None:
         """The body and the triggers that Patreon would send; None for what cannot happen, or sends nothing."""
@@ -100,7 +106,8 @@ class Truth:
             case "nobody":
                 return ["joins", "pledges", "pledges"]
             case "active_patron":
-                refunded = ["is_refunded"] if patron.charge == "Paid" else []
+                refunded = ["is_refunded", "is_refunded_an_older_charge"] if patron.charge == "Paid" else []
+                refunded += ["is_voided", "is_voided"] if self.voids and patron.charge == "Paid" else []
                 moves = ["moves", "moves", "moves", "flap", "is_charged", "is_charged"]
                 return [*moves, *refunded, *links, "is_declined", "cancels", "ends"]
             case "declined_patron":
@@ -142,7 +149,7 @@ class Truth:
         if patron.status != "active_patron" or patron.tier is None:
             return None
         if patron.charge != "Pending":
-            patron.charged = self.now
+            patron.charged_before, patron.charged = patron.charged, self.now
         patron.charge = "Paid"
         patron.lifetime += patron.tier[2]
         return ["update"]
@@ -186,6 +193,18 @@ class Truth:
             return None
         patron.lifetime -= patron.tier[2]
         patron.status, patron.charge, patron.tier, patron.will_pay = "former_patron", "Refunded", None, 0
+        return ["update"]
+
+    def _is_refunded_an_older_charge(self, patron: Patron, *_: object) -> list[str] | None:
+        """Only the sum falls: the last charge, its status and the tier stay."""
+        patron.lifetime = max(0, patron.lifetime - 500)
+        return ["update"]
+
+    def _is_voided(self, patron: Patron, *_: object) -> list[str] | None:
+        """The charge before is the last one again, or there was none."""
+        patron.charged, patron.charged_before = patron.charged_before, None
+        patron.charge = None if patron.charged is None else "Paid"
+        patron.lifetime = max(0, patron.lifetime - 500)
         return ["update"]
 
     def _links(self, patron: Patron, _: Tier, discord: str) -> None:

@@ -212,7 +212,7 @@ def test_rows_stored_live_are_right_even_where_a_rule_changes_its_state_in_place
     projection = in_place()
     ledger = LedgerScenario(database, projections=[projection])
     with database.connect(DatabaseRole.PROJECT) as connection:
-        processor = processor_of(projection, transactions(connection))
+        processor = processor_of(projection, transactions(connection), catalogue=CATALOGUE)
         for hour in range(5):
             ledger.given(role_added("ada", "x", at(hour)))
             processor.step(upto=settled_head(connection), limit=100)
@@ -223,7 +223,7 @@ def test_a_step_that_failed_leaves_nothing_in_memory_that_a_rule_changed(databas
     projection = in_place()
     ledger = LedgerScenario(database, projections=[projection])
     with database.connect(DatabaseRole.PROJECT) as connection:
-        processor = processor_of(projection, transactions(connection))
+        processor = processor_of(projection, transactions(connection), catalogue=CATALOGUE)
         ledger.given(role_added("ada", "x", at(1)))
         processor.step(upto=settled_head(connection), limit=100)
         ledger.given(role_added("ada", "x", at(2)))

@@ -106,7 +106,7 @@ def test_live_late_and_replayed_the_stored_row_is_the_same(database: Database) -
     ledger.then_rows(praise, "example_praise", "ada", [AFTER_TWO])
     with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute("""update example_praise set tags = '{"x": 7}', latest = '[]'""")
-    rebuild(database, praise, catalogue=ledger.catalogue)
+    rebuild(database, praise, catalogue=ledger.catalogue, by="ada")
     ledger.then_rows(praise, "example_praise", "ada", [AFTER_TWO])
 
 

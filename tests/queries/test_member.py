@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.queries.as_of import AsOf
@@ -32,7 +33,7 @@ from tests.queries.builders import now, unfoldable
 def then(ledger: LedgerScenario, user_id: str, moment: AsOf) -> tuple[str | None, list[str], str | None] | None:
     """Status, roles and tier; None when nothing was known."""
     with snapshot(ledger.database) as connection:
-        found = [each.member for each in members_then(connection, [user_id], moment)]
+        found = [each.member for each in members_then(connection, [user_id], moment, catalogue=CATALOGUE)]
     if not found or found[0] is None:
         return None
     return found[0].status, sorted(held.role for held in found[0].roles), found[0].patreon_tier
@@ -78,7 +79,9 @@ def test_without_a_time_the_fold_of_the_log_is_what_is_stored(ledger: LedgerScen
     ledger.catch_up()
     everybody = ["ada", "bob", "patreon:7"]
     with snapshot(ledger.database) as connection:
-        folded = {each.user_id: each.member for each in members_then(connection, everybody, AsOf())}
+        folded = {
+            each.user_id: each.member for each in members_then(connection, everybody, AsOf(), catalogue=CATALOGUE)
+        }
         assert folded == stored_members(connection, everybody)
 
 
@@ -98,7 +101,7 @@ def test_a_member_with_an_event_that_does_not_fold_is_as_before_it(ledger: Ledge
     position = unfoldable(ledger.database, "ada", at(2))
     ledger.when(role_added("ada", "Oracle", at(3)))
     with snapshot(ledger.database) as connection:
-        (found,) = members_then(connection, ["ada"], AsOf(at(9)))
+        (found,) = members_then(connection, ["ada"], AsOf(at(9)), catalogue=CATALOGUE)
     assert found.parked_at == position
     assert found.member is not None
     assert found.member.roles == ()
@@ -109,8 +112,8 @@ def test_the_history_of_a_member_is_by_when_it_happened(ledger: LedgerScenario) 
     late = ledger.given(role_added("ada", "Oracle", at(5)), joined("ada", at(1)))
     with snapshot(ledger.database) as connection:
         history = member_history(connection, "ada", AsOf())
-    assert [event.position for event in history] == [late[1], late[0]]
-    assert all(event.event_id is not None and event.recorded_at is not None for event in history)
+    assert [fact.event.position for fact in history] == [late[1], late[0]]
+    assert all(fact.event.event_id is not None and fact.event.recorded_at is not None for fact in history)
 
 
 def test_members_are_listed_by_id_a_page_at_a_time(ledger: LedgerScenario) -> None:

@@ -62,7 +62,7 @@ def test_rows_of_another_version_need_a_replay(database: Database) -> None:
 
 
 def test_a_paused_projection_says_why_and_how_it_goes_on(database: Database) -> None:
-    set_state(database, "members", ProjectionState.PAUSED, reason="a table is restored by hand")
+    set_state(database, "members", ProjectionState.PAUSED, reason="a table is restored by hand", by="ada")
     found = status_of(database, "members")
     assert (found.state, found.reason) == ("paused", "a table is restored by hand")
     assert found.next_command == "temple projection resume members"
@@ -80,7 +80,7 @@ def test_a_projection_of_another_installation_is_shown_as_not_installed(database
 def test_the_leader_is_whoever_holds_the_lease_and_is_alive(database: Database) -> None:
     lease = Lease()
     with database.connect(DatabaseRole.PROJECT) as connection:
-        lease.take(connection, ["members"])
+        lease.acquire(connection, ["members"])
         assert status_of(database, "members").leader == lease.description
         assert status_of(database, "activity").leader is None
 

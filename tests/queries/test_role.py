@@ -1,5 +1,6 @@
 """Who held which role then, who granted it, and what ended it."""
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role import holder_counts, holders, holders_then, role_history
@@ -36,7 +37,7 @@ def test_holders_then_are_those_of_the_fold(ledger: LedgerScenario) -> None:
     with snapshot(ledger.database) as connection:
 
         def held(hours: float) -> list[str]:
-            return [each.user_id for each in holders_then(connection, "Oracle", AsOf(at(hours)))]
+            return [each.user_id for each in holders_then(connection, "Oracle", AsOf(at(hours)), catalogue=CATALOGUE)]
 
         assert [held(hours) for hours in (0, 1, 2, 4, 5, 9)] == [[], ["ada"], ["ada", "bob"], ["bob"], [], []]
 
@@ -46,14 +47,14 @@ def test_holders_as_known_then_leave_out_what_was_recorded_later(ledger: LedgerS
     before = now(ledger.database)
     ledger.when(role_added("bob", "Oracle", at(1)))
     with snapshot(ledger.database) as connection:
-        found = holders_then(connection, "Oracle", AsOf(known_at=before))
+        found = holders_then(connection, "Oracle", AsOf(known_at=before), catalogue=CATALOGUE)
     assert [each.user_id for each in found] == ["ada"]
 
 
 def test_the_history_of_a_role_has_each_grant_and_each_end_and_leaving_is_one(ledger: LedgerScenario) -> None:
     given_a_role_in_motion(ledger)
     with snapshot(ledger.database) as connection:
-        found = role_history(connection, "Oracle", AsOf())
+        found = role_history(connection, "Oracle", AsOf(), catalogue=CATALOGUE)
     assert [(each.event.occurred_at, each.user_id, each.change.value, each.granted_by) for each in found] == [
         (at(1), "ada", "granted", "eve"),
         (at(2), "bob", "granted", None),
@@ -69,4 +70,6 @@ def test_the_history_stops_where_a_member_is_parked(ledger: LedgerScenario) -> N
     unfoldable(ledger.database, "ada", at(2))
     ledger.when(role_removed("ada", "Oracle", at(3)))
     with snapshot(ledger.database) as connection:
-        assert [each.change.value for each in role_history(connection, "Oracle", AsOf())] == ["granted"]
+        assert [each.change.value for each in role_history(connection, "Oracle", AsOf(), catalogue=CATALOGUE)] == [
+            "granted"
+        ]

@@ -2,11 +2,10 @@
 
 import pytest
 
-from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.errors import AmbiguousName, UnknownName
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role_directory import (
-    AmbiguousName,
     NamedRole,
     RoleDirectory,
     read_directory,

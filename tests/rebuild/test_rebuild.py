@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
@@ -77,7 +78,9 @@ def nothing_is_left(ledger: LedgerScenario) -> None:
 def test_rebuilding_what_is_right_changes_nothing(ledger: LedgerScenario, workers: int) -> None:
     for projection in BOTH:
         found: list[Drift] = []
-        applied = rebuild(ledger.database, projection, workers=workers, each=found.append)
+        applied = rebuild(
+            ledger.database, projection, workers=workers, each=found.append, catalogue=CATALOGUE, by="ada"
+        )
         assert applied is not None
         assert applied.changed_members == 0
         assert found == []
@@ -99,7 +102,7 @@ def test_rebuilding_what_is_right_changes_nothing(ledger: LedgerScenario, worker
 def test_drift_is_shown_and_undone(ledger: LedgerScenario, statement: str, kind: DriftKind) -> None:
     alter(ledger, statement)
     found: list[Drift] = []
-    applied = rebuild(ledger.database, members, each=found.append)
+    applied = rebuild(ledger.database, members, each=found.append, catalogue=CATALOGUE, by="ada")
     assert [drift.kind for drift in found] == [kind]
     assert applied is not None
     assert applied.changed_members == 1
@@ -108,21 +111,21 @@ def test_drift_is_shown_and_undone(ledger: LedgerScenario, statement: str, kind:
 
 def test_what_was_refused_changes_nothing(ledger: LedgerScenario) -> None:
     alter(ledger, "delete from discord_user_current_roles")
-    assert rebuild(ledger.database, members, agreed=lambda shown: False) is None
-    assert not verify(ledger.database, members).ok
+    assert rebuild(ledger.database, members, agreed=lambda shown: False, catalogue=CATALOGUE, by="ada") is None
+    assert not verify(ledger.database, members, catalogue=CATALOGUE).ok
     nothing_is_left(ledger)
 
 
 def test_more_members_than_allowed_are_not_changed(ledger: LedgerScenario) -> None:
     alter(ledger, "delete from discord_user_current_roles")
     with pytest.raises(Refused, match="30 of 30 members"):
-        rebuild(ledger.database, members)
-    assert rebuild(ledger.database, members, limit=NO_LIMIT) is not None
+        rebuild(ledger.database, members, catalogue=CATALOGUE, by="ada")
+    assert rebuild(ledger.database, members, limit=NO_LIMIT, catalogue=CATALOGUE, by="ada") is not None
     ledger.then_verified()
 
 
 def test_a_member_whose_change_was_not_shown_counts_against_the_limit(ledger: LedgerScenario) -> None:
-    with Rebuild(ledger.database, members) as replay:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
         replay.fold()
         shown = replay.compare()
         for number in range(15):
@@ -130,21 +133,21 @@ def test_a_member_whose_change_was_not_shown_counts_against_the_limit(ledger: Le
         ledger.catch_up()
         alter(ledger, "delete from discord_user_current_roles where role = 'Seeker'")
         with pytest.raises(Refused, match="15 of 30 members"):
-            replay.apply(shown)
+            replay.apply(shown, by="ada")
 
 
 def test_a_lost_position_of_the_runner_is_put_right(ledger: LedgerScenario) -> None:
     for altered in ("position = 20, passed = 20", "position = 1000000"):
         alter(ledger, f"update projection_checkpoint set {altered} where projection = 'members'")
-        assert rebuild(ledger.database, members, limit=NO_LIMIT) is not None
+        assert rebuild(ledger.database, members, limit=NO_LIMIT, catalogue=CATALOGUE, by="ada") is not None
         ledger.when(role_added("ada", "Oracle", at(30)))
         ledger.then_roles("ada", ["Oracle"])
 
 
 def test_a_second_rebuild_at_the_same_time_is_refused(ledger: LedgerScenario) -> None:
-    with Rebuild(ledger.database, members) as replay:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
         with pytest.raises(Refused, match="is going on"):
-            Rebuild(ledger.database, members)
+            Rebuild(ledger.database, members, catalogue=CATALOGUE)
         with (
             ledger.database.connect(DatabaseRole.PROJECT) as connection,
             pytest.raises(Refused, match="still going on"),
@@ -154,7 +157,7 @@ def test_a_second_rebuild_at_the_same_time_is_refused(ledger: LedgerScenario) ->
 
 
 def test_an_aborted_rebuild_leaves_nothing(ledger: LedgerScenario) -> None:
-    with Rebuild(ledger.database, members) as replay:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
         replay.fold()
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         assert notes.abort(connection, members)
@@ -163,15 +166,15 @@ def test_an_aborted_rebuild_leaves_nothing(ledger: LedgerScenario) -> None:
 
 
 def test_a_rebuild_goes_on_where_it_was(ledger: LedgerScenario) -> None:
-    with Rebuild(ledger.database, members) as replay:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
         replay.fold()
     history(ledger, "new")
     ledger.catch_up()
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
-    with Rebuild(ledger.database, members) as replay:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
         assert replay.resumed
         assert replay.fold().events == 0
-        assert replay.apply(replay.compare()).changed_members == 1
+        assert replay.apply(replay.compare(), by="ada").changed_members == 1
     ledger.then_verified()
 
 
@@ -181,7 +184,7 @@ def test_killed_at_any_exchange_a_rebuild_ends_right(
     ledger: LedgerScenario, moment: Moment, projection: Projection
 ) -> None:
     def work() -> None:
-        rebuild(ledger.database, projection, limit=NO_LIMIT)
+        rebuild(ledger.database, projection, limit=NO_LIMIT, catalogue=CATALOGUE, by="ada")
 
     for exchange in range(1, 3_000, 29):
         alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id like 'm1%'")
@@ -192,20 +195,20 @@ def test_killed_at_any_exchange_a_rebuild_ends_right(
         if not killed:
             break
         work()
-        assert verify(ledger.database, projection).ok
+        assert verify(ledger.database, projection, catalogue=CATALOGUE).ok
     else:
         pytest.fail("the rebuild never came to its end")
     assert exchange > 50
-    assert verify(ledger.database, projection).ok
+    assert verify(ledger.database, projection, catalogue=CATALOGUE).ok
     for each in BOTH:
-        rebuild(ledger.database, each, limit=NO_LIMIT)
+        rebuild(ledger.database, each, limit=NO_LIMIT, catalogue=CATALOGUE, by="ada")
     nothing_is_left(ledger)
 
 
 @pytest.fixture
 def daemon(ledger: LedgerScenario) -> Iterator[None]:
     with Wakeup(ledger.database) as wakeup:
-        runner = Runner(ledger.database, BOTH, wakeup)
+        runner = Runner(ledger.database, BOTH, wakeup, catalogue=CATALOGUE)
         thread = threading.Thread(target=runner.run)
         thread.start()
         try:
@@ -219,7 +222,7 @@ def daemon(ledger: LedgerScenario) -> Iterator[None]:
 @pytest.mark.usefixtures("daemon")
 def test_events_that_arrive_in_every_phase_are_in_the_rows(ledger: LedgerScenario) -> None:
     for projection in BOTH:
-        with Rebuild(ledger.database, projection) as replay:
+        with Rebuild(ledger.database, projection, catalogue=CATALOGUE) as replay:
             history(ledger, f"{projection.name} a")
             ledger.given(role_added("m01", "Herald", at(2)))
             replay.fold()
@@ -228,7 +231,7 @@ def test_events_that_arrive_in_every_phase_are_in_the_rows(ledger: LedgerScenari
             shown = replay.compare()
             history(ledger, f"{projection.name} c")
             ledger.given(role_added("m03", "Herald", at(2)), left("m04", at(40)))
-            replay.apply(shown)
+            replay.apply(shown, by="ada")
     ledger.then_roles("m03", ["Seeker"])
     ledger.then_status("m04", "departed")
     ledger.then_verified()
@@ -241,14 +244,14 @@ def test_what_is_skipped_while_a_rebuild_goes_on_is_not_undone_by_it(ledger: Led
             "values (gen_random_uuid(), '2026-01-02Z', 'discord_role_change', 'm03', 'added', 'elsewhere')"
         )
     ledger.catch_up()
-    with Rebuild(ledger.database, members) as replay:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
         replay.fold()
         with ledger.database.connect(DatabaseRole.READ) as connection:
             (failure,) = parked(connection, projection="members")
-        skip(ledger.database, members, failure, reason="a test")
-        with pytest.raises(Refused, match="begins anew"):
-            replay.apply(replay.compare())
-    assert rebuild(ledger.database, members) is not None
+        skip(ledger.database, members, failure, reason="a test", catalogue=CATALOGUE, by="ada")
+        with pytest.raises(Refused, match="starts from the beginning"):
+            replay.apply(replay.compare(), by="ada")
+    assert rebuild(ledger.database, members, catalogue=CATALOGUE, by="ada") is not None
     ledger.when(role_added("m03", "Herald", at(60)))
     ledger.then_roles("m03", ["Herald", "Seeker"])
 
@@ -259,26 +262,26 @@ def test_a_rebuild_does_not_wait_for_a_dump(ledger: LedgerScenario) -> None:
     with ledger.database.connect(DatabaseRole.READ, autocommit=False) as dump:
         dump.execute("select count(*) from rebuild_discord_user_current_roles")
         dump.execute("select count(*) from rebuild_temple_member_status")
-        with Rebuild(ledger.database, members) as replay:
+        with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
             replay.fold()
             replay.clear()
-        rebuild(ledger.database, members)
+        rebuild(ledger.database, members, catalogue=CATALOGUE, by="ada")
     ledger.then_verified()
     nothing_is_left(ledger)
 
 
 def test_a_connection_that_only_has_the_number_of_a_dead_one_is_no_rebuild(ledger: LedgerScenario) -> None:
-    with Rebuild(ledger.database, members) as replay:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
         replay.fold()
     with ledger.database.connect(DatabaseRole.READ, application="temple run") as other:
         alter(ledger, f"update projection_rebuild set backend_pid = {other.info.backend_pid}")
-        with Rebuild(ledger.database, members) as again:
+        with Rebuild(ledger.database, members, catalogue=CATALOGUE) as again:
             assert again.resumed
 
 
 def begun(ledger: LedgerScenario) -> Rebuild:
     """A rebuild with something to do for two workers, however small the log."""
-    replay = Rebuild(ledger.database, members)
+    replay = Rebuild(ledger.database, members, catalogue=CATALOGUE)
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         for number, after, upto in ((0, None, "m15"), (1, "m15", None)):
             bounds = {"projection": "members", "number": number, "after_user": after, "upto_user": upto}
@@ -327,7 +330,7 @@ def test_workers_end_with_the_rebuild_that_was_killed(ledger: LedgerScenario) ->
             time.sleep(0.01)
         else:
             raise AssertionError("the workers go on without whoever they work for")
-    rebuild(ledger.database, members)
+    rebuild(ledger.database, members, catalogue=CATALOGUE, by="ada")
     ledger.then_verified()
 
 
@@ -346,7 +349,7 @@ def test_a_worker_that_loses_its_connection_is_one_sentence(
             replay.fold(workers=2)
         thread.join()
     assert "Traceback" not in capfd.readouterr().err
-    rebuild(ledger.database, members, workers=2)
+    rebuild(ledger.database, members, workers=2, catalogue=CATALOGUE, by="ada")
     ledger.then_verified()
 
 
@@ -360,15 +363,15 @@ def test_what_can_not_be_written_ends_the_fold_while_the_log_is_still_being_sent
         error = raised_by(lambda: replay.fold(workers=workers))
         assert isinstance(error, InsufficientPrivilege if workers == 1 else DatabaseUnavailable)
         owner.execute("grant insert on rebuild_temple_member_status to temple_project")
-    rebuild(ledger.database, members, workers=workers)
+    rebuild(ledger.database, members, workers=workers, catalogue=CATALOGUE, by="ada")
     ledger.then_verified()
     nothing_is_left(ledger)
 
 
 def test_a_person_can_interrupt_the_fold(ledger: LedgerScenario) -> None:
-    error = raised_by(lambda: rebuild(ledger.database, interrupted_at("m07")))
+    error = raised_by(lambda: rebuild(ledger.database, interrupted_at("m07"), catalogue=CATALOGUE, by="ada"))
     assert isinstance(error, KeyboardInterrupt)
-    rebuild(ledger.database, members)
+    rebuild(ledger.database, members, catalogue=CATALOGUE, by="ada")
     ledger.then_verified()
 
 
@@ -381,9 +384,9 @@ def test_the_first_rebuild_counts_whoever_gets_rows(ledger: LedgerScenario) -> N
         )
     alter(ledger, "delete from discord_user_current_roles")
     alter(ledger, "delete from temple_member_status")
-    with Rebuild(ledger.database, members) as replay:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
         folding_done = replay.fold()
         shown = replay.compare()
-        applied = replay.apply(shown)
+        applied = replay.apply(shown, by="ada")
     assert folding_done.members == 32
     assert (shown.new_members, shown.changed, applied.changed_members) == (31, 31, 31)

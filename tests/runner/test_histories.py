@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.log_entry import NAMESPACE, LogEntry
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -99,11 +100,11 @@ def test_rows_are_the_fold_of_any_history_in_any_batches(database: Database) -> 
     holds()
     both: list[Projection] = [members, activity]
     for projection in both:
-        assert verify(database, projection).ok
+        assert verify(database, projection, catalogue=CATALOGUE).ok
         found: list[Drift] = []
-        assert rebuild(database, projection, each=found.append) is not None
+        assert rebuild(database, projection, each=found.append, catalogue=CATALOGUE, by="ada") is not None
         assert found == []
-        assert verify(database, projection).ok
+        assert verify(database, projection, catalogue=CATALOGUE).ok
 
 
 def _play(database: Database, entries: list[LogEntry], steps: list[tuple[str, int]]) -> dict[UUID, Position]:
@@ -111,10 +112,10 @@ def _play(database: Database, entries: list[LogEntry], steps: list[tuple[str, in
     positions: dict[UUID, Position] = {}
     waiting = list(entries)
     with LogAppender(database) as appender, database.connect(DatabaseRole.PROJECT) as connection:
-        processor = processor_of(members, transactions(connection))
+        processor = processor_of(members, transactions(connection), catalogue=CATALOGUE)
         for step, number in [*steps, ("append", len(entries)), ("fold", 1_000)]:
             if step == "restart":
-                processor = processor_of(members, transactions(connection))
+                processor = processor_of(members, transactions(connection), catalogue=CATALOGUE)
             elif step == "fold":
                 while processor.step(upto=settled_head(connection), limit=number).idle is None:
                     if number < 1_000:
@@ -125,7 +126,7 @@ def _play(database: Database, entries: list[LogEntry], steps: list[tuple[str, in
                     positions.setdefault(entry.event_id, appended.position)
                 if step == "append":
                     waiting = waiting[number:]
-        other = processor_of(activity, transactions(connection))
+        other = processor_of(activity, transactions(connection), catalogue=CATALOGUE)
         while other.step(upto=settled_head(connection), limit=7).idle is None:
             pass
     return positions

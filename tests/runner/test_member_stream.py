@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.log_entry import entry_of
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -14,7 +15,7 @@ from temple_ledger.infrastructure.read_models.member_stream import member_histor
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.members import members
 
-FOLD: Fold[Any] = Fold(members)
+FOLD: Fold[Any] = Fold(members, catalogue=CATALOGUE)
 ALL = Position(1_000_000)
 
 
@@ -37,7 +38,7 @@ def reading(database: Database) -> Iterator[psycopg.Connection[Any]]:
                 "metadata": {"granted_by": f"mod of {event_type}"},
                 "source": "test",
             }
-            appender.append(entry_of(columns))
+            appender.append(entry_of(columns, catalogue=CATALOGUE))
     with database.connect(DatabaseRole.READ) as connection:
         yield connection
 

@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
@@ -72,7 +73,9 @@ def test_skipping_the_position_folds_the_member_again_without_it(ledger: LedgerS
     ledger.when(role_added("ada", "Oracle", at(5)))
     ledger.catch_up()
     failures = list(_failures(ledger))
-    assert skip(ledger.database, members, failures[0], reason="a broken bot sent it") == []
+    assert (
+        skip(ledger.database, members, failures[0], reason="a broken bot sent it", catalogue=CATALOGUE, by="ada") == []
+    )
     ledger.then_roles("ada", ["Oracle"])
     assert _failures(ledger) == []
     with ledger.database.connect(DatabaseRole.READ) as connection:
@@ -85,7 +88,7 @@ def test_a_retry_that_fails_again_leaves_the_member_as_it_was(ledger: LedgerScen
     ledger.given(joined("ada", at(1)))
     position = insert(ledger, "ada", None)
     ledger.catch_up()
-    again = retry(ledger.database, members, _failures(ledger))
+    again = retry(ledger.database, members, _failures(ledger), catalogue=CATALOGUE, by="ada")
     assert [each.position for each in again] == [position]
     ledger.then_status("ada", "active")
     assert [each.position for each in _failures(ledger)] == [position]
@@ -108,8 +111,8 @@ def test_an_event_counted_again_after_a_failure_is_counted_once(ledger: LedgerSc
     insert(ledger, "ada", "Oracle", when="infinity")
     ledger.catch_up()
     failures = _failures(ledger, "activity")
-    assert len(retry(ledger.database, activity, failures)) == 1
-    assert skip(ledger.database, activity, failures[0], reason="no such time") == []
+    assert len(retry(ledger.database, activity, failures, catalogue=CATALOGUE, by="ada")) == 1
+    assert skip(ledger.database, activity, failures[0], reason="no such time", catalogue=CATALOGUE, by="ada") == []
     ledger.then_verified()
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import DatabaseUnavailable, UnsafeLog
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
@@ -31,14 +32,14 @@ from tests.killed import Moment, run_killed
 
 def catch_up(database: Database) -> None:
     with Wakeup(database) as wakeup:
-        Runner(database, [members, activity], wakeup).run(until_caught_up=True)
+        Runner(database, [members, activity], wakeup, catalogue=CATALOGUE).run(until_caught_up=True)
 
 
 @contextmanager
 def running(database: Database, lease: Lease | None = None) -> Iterator[Runner]:
     """A daemon in a thread of its own."""
     with Wakeup(database) as wakeup:
-        runner = Runner(database, [members, activity], wakeup, lease=lease)
+        runner = Runner(database, [members, activity], wakeup, lease=lease, catalogue=CATALOGUE)
         thread = threading.Thread(target=runner.run)
         thread.start()
         try:
@@ -50,7 +51,7 @@ def running(database: Database, lease: Lease | None = None) -> Iterator[Runner]:
             assert not thread.is_alive()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Polls; the test fails when the time is over."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
@@ -108,7 +109,7 @@ def test_a_projection_that_is_far_behind_holds_up_no_other_one(ledger: LedgerSce
             (PAGE + 5_000,),
         )
     with Wakeup(ledger.database) as wakeup:
-        Runner(ledger.database, [members], wakeup).run(until_caught_up=True)
+        Runner(ledger.database, [members], wakeup, catalogue=CATALOGUE).run(until_caught_up=True)
     ledger.given(joined("newest", at(20)))
     steps: list[tuple[str, int]] = []
 
@@ -117,7 +118,9 @@ def test_a_projection_that_is_far_behind_holds_up_no_other_one(ledger: LedgerSce
             steps.append((projection, step.position))
 
     with Wakeup(ledger.database) as wakeup:
-        Runner(ledger.database, [members, activity], wakeup, watcher=Watching()).run(until_caught_up=True)
+        Runner(ledger.database, [members, activity], wakeup, watcher=Watching(), catalogue=CATALOGUE).run(
+            until_caught_up=True
+        )
     assert sum(projection == "activity" for projection, _ in steps) > 3
     assert ("members", head(ledger.database)) in steps[:2]
 
@@ -145,7 +148,7 @@ def test_a_frozen_leader_is_replaced_and_what_it_still_tries_is_void(ledger: Led
     history(ledger, 1)
     frozen = Lease(seconds=0.5)
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
-        assert frozen.take(connection, ["members", "activity"]) == {"members": None, "activity": None}
+        assert frozen.acquire(connection, ["members", "activity"]) == {"members": None, "activity": None}
         with running(ledger.database):
             wait_until(lambda: position(ledger.database) == head(ledger.database))
             assert frozen.renew(connection) == frozenset()
@@ -165,12 +168,12 @@ def test_a_position_rolled_back_is_no_obstacle(ledger: LedgerScenario) -> None:
 
 
 def test_a_paused_projection_stands_still_and_the_others_go_on(ledger: LedgerScenario) -> None:
-    operations.set_state(ledger.database, "members", ProjectionState.PAUSED, reason="looking into it")
+    operations.set_state(ledger.database, "members", ProjectionState.PAUSED, reason="looking into it", by="ada")
     history(ledger, 1)
     catch_up(ledger.database)
     assert position(ledger.database, "members") == 0
     assert position(ledger.database, "activity") == head(ledger.database)
-    operations.set_state(ledger.database, "members", ProjectionState.RUNNING)
+    operations.set_state(ledger.database, "members", ProjectionState.RUNNING, by="ada")
     catch_up(ledger.database)
     ledger.then_verified()
 
@@ -178,11 +181,11 @@ def test_a_paused_projection_stands_still_and_the_others_go_on(ledger: LedgerSce
 def test_a_pause_reaches_a_running_daemon(ledger: LedgerScenario) -> None:
     with running(ledger.database):
         wait_until(lambda: _leases(ledger.database) == 2)
-        operations.set_state(ledger.database, "members", ProjectionState.PAUSED)
+        operations.set_state(ledger.database, "members", ProjectionState.PAUSED, by="ada")
         history(ledger, 1)
         wait_until(lambda: position(ledger.database, "activity") == head(ledger.database))
         assert position(ledger.database, "members") == 0
-        operations.set_state(ledger.database, "members", ProjectionState.RUNNING)
+        operations.set_state(ledger.database, "members", ProjectionState.RUNNING, by="ada")
         wait_until(lambda: position(ledger.database, "members") == head(ledger.database))
 
 
@@ -192,10 +195,10 @@ def test_a_repair_between_two_batches_does_not_come_undone(ledger: LedgerScenari
         wait_until(lambda: position(ledger.database) == head(ledger.database))
         with ledger.database.connect(DatabaseRole.PROJECT) as connection:
             connection.execute("update discord_user_current_roles set role = 'Forged' where user_id = 'ada'")
-        assert not verify(ledger.database, members).ok
+        assert not verify(ledger.database, members, catalogue=CATALOGUE).ok
         with operations.operation(ledger.database, "members") as (transaction, checkpoint):
-            operations.fold_again(transaction, members, checkpoint, ["ada"])
-        assert verify(ledger.database, members).ok
+            operations.fold_again(transaction, members, checkpoint, ["ada"], catalogue=CATALOGUE)
+        assert verify(ledger.database, members, catalogue=CATALOGUE).ok
         ledger.when(role_added("ada", "Seeker", at(3)))
         wait_until(lambda: position(ledger.database) == head(ledger.database))
         ledger.then_verified()
@@ -257,12 +260,14 @@ def test_killed_at_any_exchange_rows_and_checkpoint_agree(ledger: LedgerScenario
     assert position(ledger.database) == head(ledger.database)
 
 
-def test_a_killed_leader_is_replaced_within_seconds(ledger: LedgerScenario) -> None:
+def test_a_killed_leader_is_replaced_before_its_lease_is_over(ledger: LedgerScenario) -> None:
     child = os.fork()
     if child == 0:
         try:
             with Wakeup(ledger.database) as wakeup:
-                Runner(ledger.database, [members, activity], wakeup).run()
+                Runner(
+                    ledger.database, [members, activity], wakeup, catalogue=CATALOGUE, lease=Lease(seconds=3_600)
+                ).run()
         finally:
             os._exit(1)
     try:
@@ -273,10 +278,8 @@ def test_a_killed_leader_is_replaced_within_seconds(ledger: LedgerScenario) -> N
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     history(ledger, 2)
-    started = time.monotonic()
     with running(ledger.database):
         wait_until(lambda: position(ledger.database) == head(ledger.database))
-        assert time.monotonic() - started < 5
     ledger.then_verified()
 
 

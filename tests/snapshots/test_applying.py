@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.errors import HeldBack, UnknownName
 from temple_ledger.domain.log_entry import LogEntry, entry_of_event
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot, apply_snapshot
 from temple_ledger.infrastructure.ingestion.snapshots.finding import Difference, Finding, FoundDifference
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack, most_at_risk
+from temple_ledger.infrastructure.ingestion.snapshots.guard import most_at_risk
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import (
     Snapshot,
     all_findings,
@@ -29,7 +30,7 @@ STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def joined_entry(user_id: str) -> LogEntry:
-    return entry_of_event(joined(user_id, at(1)), event_id=UUID(int=int(user_id)))
+    return entry_of_event(joined(user_id, at(1)), event_id=UUID(int=int(user_id)), catalogue=CATALOGUE)
 
 
 def unknown(user_id: str) -> Finding:
@@ -40,7 +41,7 @@ def unknown(user_id: str) -> Finding:
 
 
 def gone(user_id: str) -> Finding:
-    entry = entry_of_event(left(user_id, at(2)), event_id=UUID(int=int(user_id)))
+    entry = entry_of_event(left(user_id, at(2)), event_id=UUID(int=int(user_id)), catalogue=CATALOGUE)
     return Finding(
         user_id, None, (FoundDifference(Difference.OURS_ONLY, "presence", "present", None, (entry,)),), loses=True
     )
@@ -74,14 +75,18 @@ def taken(database: Database, *findings: Finding, known: int = 100, complete: bo
 
 
 def applied(database: Database, snapshot_id: UUID, settled: Settled, *, confirmed: bool = False) -> AppliedSnapshot:
-    return apply_snapshot(database, settled, snapshot_id, by="ada", confirmed=confirmed, chunk=2)
+    return apply_snapshot(database, settled, snapshot_id, by="ada", confirmed=confirmed, chunk=2, catalogue=CATALOGUE)
 
 
 def test_findings_are_kept_in_order_and_counted_by_class(database: Database) -> None:
     snapshot_id = taken(database, unknown("1"), gone("2"), unknown("3"))
     with database.connect(DatabaseRole.READ) as connection:
         found = read_snapshot(connection, snapshot_id)
-        assert list(all_findings(connection, snapshot_id, page=2)) == [unknown("1"), gone("2"), unknown("3")]
+        assert list(all_findings(connection, snapshot_id, page=2, catalogue=CATALOGUE)) == [
+            unknown("1"),
+            gone("2"),
+            unknown("3"),
+        ]
     assert (found.differences, found.at_risk) == ({"unknown to us": 2, "in our ledger only": 1}, 1)
     assert found.applied_at is None
 
@@ -112,7 +117,7 @@ def test_an_incomplete_snapshot_is_never_applied(database: Database) -> None:
     for confirmed in (False, True):
         with pytest.raises(HeldBack, match="a page failed") as held:
             applied(database, snapshot_id, Settled(), confirmed=confirmed)
-        assert not held.value.confirmable
+        assert held.value.flag is None
     unfinished = uuid4()
     with database.connect(DatabaseRole.APPEND) as connection:
         Taking(connection, "discord", unfinished, STARTED).keep([unknown("1")])
@@ -127,7 +132,7 @@ def test_five_percent_may_be_lost_and_never_more_than_twenty(database: Database,
     many = taken(database, *[gone(str(number)) for number in range(1, most + 2)], known=known)
     with pytest.raises(HeldBack, match="--confirm") as held:
         applied(database, many, Settled())
-    assert held.value.confirmable
+    assert held.value.flag == "--confirm"
     assert applied(database, few, Settled()).events == most
     assert applied(database, many, Settled(), confirmed=True).events == 1
 

@@ -3,18 +3,19 @@
 import json
 import threading
 from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.reconcile import reconcile
 from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges, repair
-from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
 from temple_ledger.infrastructure.read_models.verification.stored_results import (
     rounds,
     stored_verification,
@@ -29,6 +30,7 @@ from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.ending import raised_by
 from tests.interrupted import interrupted_at
 from tests.killed import Moment, run_killed
+from tests.verification.builders import since_last
 
 BOTH: list[Projection] = [members, activity]
 
@@ -65,9 +67,9 @@ def test_a_full_verify_names_the_drift_and_repair_undoes_just_it(
     ledger: LedgerScenario, statement: str, kind: DriftKind, user_id: str, column: str | None
 ) -> None:
     alter(ledger, statement)
-    verified = verify(ledger.database, members)
+    verified = verify(ledger.database, members, catalogue=CATALOGUE)
     assert [(drift.kind, drift.user_id, drift.column) for drift in verified.listed] == [(kind, user_id, column)]
-    repaired = repair(ledger.database, members, verified, reason="a test")
+    repaired = repair(ledger.database, members, verified, reason="a test", catalogue=CATALOGUE, by="ada")
     assert (repaired.members, repaired.changes) == (1, 1)
     ledger.then_verified()
     with ledger.database.connect(DatabaseRole.READ) as connection:
@@ -86,9 +88,9 @@ def test_a_full_verify_names_the_drift_and_repair_undoes_just_it(
 def test_the_rolling_share_comes_to_everybody(
     ledger: LedgerScenario, statement: str, kind: DriftKind, user_id: str, column: str | None
 ) -> None:
-    assert reconcile(ledger.database, BOTH).issues == 0
+    assert reconcile(ledger.database, BOTH, catalogue=CATALOGUE, by="ada").issues == 0
     alter(ledger, statement)
-    since = verify_since_last(ledger.database, members)
+    since = since_last(ledger.database, members)
     assert since.verified.touched == 0
     assert since.completed
     assert [(drift.kind, drift.user_id, drift.column) for drift in since.verified.listed] == [(kind, user_id, column)]
@@ -99,19 +101,19 @@ def test_the_rolling_share_comes_to_whoever_is_in_the_roles_alone(ledger: Ledger
     for number in range(50):
         ledger.given(*[role_added(f"r{number:02}", f"Role {role}", at(2)) for role in range(6)])
     ledger.catch_up()
-    reconcile(ledger.database, BOTH)
+    reconcile(ledger.database, BOTH, catalogue=CATALOGUE, by="ada")
     alter(ledger, "insert into discord_user_current_roles values ('r45 made up', 'Oracle', now(), null)")
-    since = verify_since_last(ledger.database, members)
+    since = since_last(ledger.database, members)
     assert since.completed
     assert [drift.user_id for drift in since.verified.listed] == ["r45 made up"]
 
 
 def test_touched_members_are_compared_however_small_the_budget(ledger: LedgerScenario) -> None:
-    reconcile(ledger.database, BOTH)
+    reconcile(ledger.database, BOTH, catalogue=CATALOGUE, by="ada")
     ledger.given(role_added("m07", "Seeker", at(3)))
     ledger.catch_up()
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold'")
-    since = verify_since_last(ledger.database, members, budget_seconds=0)
+    since = since_last(ledger.database, members, budget_seconds=0)
     assert (since.verified.touched, since.verified.members) == (1, 1)
     assert [drift.user_id for drift in since.verified.listed] == ["m07"]
     assert not since.completed
@@ -119,7 +121,7 @@ def test_touched_members_are_compared_however_small_the_budget(ledger: LedgerSce
 
 def test_a_round_goes_on_where_the_budget_ended(ledger: LedgerScenario) -> None:
     ticks = iter([0.0, 0.5, 2.0])
-    first = verify_since_last(ledger.database, members, budget_seconds=1, clock=lambda: next(ticks, 9.0))
+    first = since_last(ledger.database, members, budget_seconds=1, clock=lambda: next(ticks, 9.0))
     assert first.completed or first.round.next_user == "m29"
 
 
@@ -127,7 +129,10 @@ def test_what_is_not_repaired_is_found_again(ledger: LedgerScenario) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     alter(ledger, "update webhook_activity_hourly set events = events + 1 where event_type = 'discord_join'")
     for _ in range(3):
-        assert reconcile(ledger.database, BOTH, repair_below=0, budget_seconds=0).left == 2 or _ == 0
+        assert (
+            reconcile(ledger.database, BOTH, repair_below=0, budget_seconds=0, catalogue=CATALOGUE, by="ada").left == 2
+            or _ == 0
+        )
     with ledger.database.connect(DatabaseRole.READ) as connection:
         assert stored_verifications(connection, "members")[0].drifts == 1
 
@@ -138,25 +143,27 @@ def test_more_than_a_report_lists_is_found_again_whole(ledger: LedgerScenario) -
         "insert into temple_member_status (user_id) select 'made up ' || n from generate_series(1, 1100) as n",
     )
     for _ in range(2):
-        reconciled = reconcile(ledger.database, [members], budget_seconds=60)
+        reconciled = reconcile(ledger.database, [members], budget_seconds=60, catalogue=CATALOGUE, by="ada")
         assert reconciled.issues == 1100
 
 
 def test_counts_that_drifted_are_found_and_repaired_by_key(ledger: LedgerScenario) -> None:
     alter(ledger, "update webhook_activity_hourly set events = events + 5 where event_type = 'discord_join'")
     alter(ledger, "delete from webhook_activity_hourly where event_type = 'discord_role_change'")
-    since = verify_since_last(ledger.database, activity)
+    since = since_last(ledger.database, activity)
     assert since.verified.drifts == 2
-    assert repair(ledger.database, activity, since.verified, reason="a test").changes == 2
+    assert (
+        repair(ledger.database, activity, since.verified, reason="a test", catalogue=CATALOGUE, by="ada").changes == 2
+    )
     ledger.then_verified()
 
 
 @pytest.mark.parametrize("altered", ["position = 10", "position = 10, passed = 10", "position = 99999", "passed = 3"])
 def test_an_altered_checkpoint_is_found_and_repaired(ledger: LedgerScenario, altered: str) -> None:
     alter(ledger, f"update projection_checkpoint set {altered} where projection = 'members'")
-    verified = verify(ledger.database, members)
+    verified = verify(ledger.database, members, catalogue=CATALOGUE)
     assert not verified.ok
-    repair(ledger.database, members, verified, reason="a test", most_members=100)
+    repair(ledger.database, members, verified, reason="a test", most_members=100, catalogue=CATALOGUE, by="ada")
     ledger.when(role_added("ada", "Oracle", at(30)))
     ledger.then_roles("ada", ["Oracle"])
 
@@ -169,23 +176,23 @@ def test_an_event_removed_from_the_log_is_found_and_located_and_not_repaired(led
         "alter table webhook_audit_log enable always trigger webhook_audit_log_is_append_only",
         DatabaseRole.LOGIN,
     )
-    verified = verify(ledger.database, members)
+    verified = verify(ledger.database, members, catalogue=CATALOGUE)
     assert verified.miscounted
     assert verified.passed - (verified.in_log or 0) == 1
-    repaired = repair(ledger.database, members, verified, reason="a test")
+    repaired = repair(ledger.database, members, verified, reason="a test", catalogue=CATALOGUE, by="ada")
     assert repaired.count is None
     assert "the log has 59 events, 60 were folded" in repaired.altered[0]
-    assert verify(ledger.database, members).miscounted
+    assert verify(ledger.database, members, catalogue=CATALOGUE).miscounted
     with ledger.database.connect(DatabaseRole.READ) as connection:
         assert altered_ranges(connection, "members", verified.position) == repaired.altered
 
 
 def test_above_the_cap_nothing_is_repaired(ledger: LedgerScenario) -> None:
     alter(ledger, "delete from discord_user_current_roles")
-    verified = verify(ledger.database, members)
+    verified = verify(ledger.database, members, catalogue=CATALOGUE)
     with pytest.raises(Refused, match="30 members"):
-        repair(ledger.database, members, verified, reason="a test", most_members=29)
-    assert verify(ledger.database, members).drifts == verified.drifts
+        repair(ledger.database, members, verified, reason="a test", most_members=29, catalogue=CATALOGUE, by="ada")
+    assert verify(ledger.database, members, catalogue=CATALOGUE).drifts == verified.drifts
 
 
 class _Gateway(BaseHTTPRequestHandler):
@@ -216,7 +223,15 @@ def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(
     ledger: LedgerScenario, gateway: str, tmp_path: Path
 ) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
-    result = reconcile(ledger.database, BOTH, full=True, pushgateway=gateway, details=tmp_path / "issues.log")
+    result = reconcile(
+        ledger.database,
+        BOTH,
+        full=True,
+        pushgateway=gateway,
+        details=tmp_path / "issues.log",
+        catalogue=CATALOGUE,
+        by="ada",
+    )
     assert (result.issues, result.left, result.repaired, result.push_error) == (1, 0, 1, None)
     assert b"ledger_consistency_check_failures 0.0" in _Gateway.taken[0]
     (line,) = (tmp_path / "issues.log").read_text().splitlines()
@@ -226,21 +241,21 @@ def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(
 
 def test_reconciling_leaves_many_issues_to_people(ledger: LedgerScenario, gateway: str) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id < 'm10'")
-    result = reconcile(ledger.database, BOTH, full=True, pushgateway=gateway)
+    result = reconcile(ledger.database, BOTH, full=True, pushgateway=gateway, catalogue=CATALOGUE, by="ada")
     assert (result.issues, result.left, result.repaired) == (10, 10, 0)
     assert b"ledger_consistency_check_failures 10.0" in _Gateway.taken[0]
-    assert not verify(ledger.database, members).ok
+    assert not verify(ledger.database, members, catalogue=CATALOGUE).ok
 
 
 def test_a_gateway_that_is_away_is_said_and_stops_nothing(ledger: LedgerScenario) -> None:
-    result = reconcile(ledger.database, BOTH, pushgateway="http://127.0.0.1:9")
+    result = reconcile(ledger.database, BOTH, pushgateway="http://127.0.0.1:9", catalogue=CATALOGUE, by="ada")
     assert result.left == 0
     assert result.push_error is not None
 
 
 def test_results_are_kept_and_say_when_everybody_was_covered(ledger: LedgerScenario) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
-    reconcile(ledger.database, BOTH, repair_below=0)
+    reconcile(ledger.database, BOTH, repair_below=0, catalogue=CATALOGUE, by="ada")
     with ledger.database.connect(DatabaseRole.READ) as connection:
         newest = stored_verifications(connection, "members")[0]
         assert (newest.kind, newest.drifts, newest.listed) == ("since last", 1, None)
@@ -253,12 +268,19 @@ def test_results_are_kept_and_say_when_everybody_was_covered(ledger: LedgerScena
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: LedgerScenario, moment: Moment) -> None:
     def work() -> None:
-        repair(ledger.database, members, verify(ledger.database, members), reason="a test")
+        repair(
+            ledger.database,
+            members,
+            verify(ledger.database, members, catalogue=CATALOGUE),
+            reason="a test",
+            catalogue=CATALOGUE,
+            by="ada",
+        )
 
     for exchange in range(1, 1_000, 17):
         alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
         killed = run_killed(work, at=exchange, moment=moment)
-        verified = verify(ledger.database, members)
+        verified = verify(ledger.database, members, catalogue=CATALOGUE)
         assert verified.drifts in (0, 1)
         assert not verified.miscounted
         if not killed:
@@ -271,14 +293,14 @@ def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: LedgerScenario, mo
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_reconciliation_killed_anywhere_leaves_it_to_the_next_one(ledger: LedgerScenario, moment: Moment) -> None:
     def ritual() -> None:
-        reconcile(ledger.database, BOTH, budget_seconds=60)
+        reconcile(ledger.database, BOTH, budget_seconds=60, catalogue=CATALOGUE, by="ada")
 
     ritual()
     for exchange in range(1, 1_000, 13):
         alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id in ('m03', 'm21')")
         alter(ledger, "update webhook_activity_hourly set events = events + 5 where event_type = 'discord_join'")
         killed = run_killed(ritual, at=exchange, moment=moment)
-        found = [verify(ledger.database, projection) for projection in BOTH]
+        found = [verify(ledger.database, projection, catalogue=CATALOGUE) for projection in BOTH]
         assert not any(verified.miscounted or verified.ahead for verified in found)
         if not killed:
             assert all(verified.ok for verified in found)
@@ -290,7 +312,9 @@ def test_a_reconciliation_killed_anywhere_leaves_it_to_the_next_one(ledger: Ledg
 def test_details_that_can_not_be_written_are_said_and_stop_nothing(ledger: LedgerScenario, tmp_path: Path) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     (tmp_path / "file").touch()
-    result = reconcile(ledger.database, BOTH, details=tmp_path / "file" / "details.jsonl")
+    result = reconcile(
+        ledger.database, BOTH, details=tmp_path / "file" / "details.jsonl", catalogue=CATALOGUE, by="ada"
+    )
     assert result.left == 0
     assert any("could not be written" in sentence for sentence in result.sentences)
     ledger.then_verified()
@@ -300,13 +324,13 @@ def test_a_batch_after_a_checkpoint_set_back_does_not_accuse_the_log(ledger: Led
     alter(ledger, "update projection_checkpoint set position = 30 where projection = 'members'")
     ledger.given(role_added("m07", "Seeker", at(3)))
     ledger.catch_up()
-    verified = verify(ledger.database, members)
+    verified = verify(ledger.database, members, catalogue=CATALOGUE)
     assert verified.miscounted
-    assert repair(ledger.database, members, verified, reason="a test").altered == []
+    assert repair(ledger.database, members, verified, reason="a test", catalogue=CATALOGUE, by="ada").altered == []
     ledger.then_verified()
 
 
-@pytest.mark.parametrize("verifying", [verify, verify_since_last])
+@pytest.mark.parametrize("verifying", [partial(verify, catalogue=CATALOGUE), since_last])
 def test_a_person_can_interrupt_a_verify(ledger: LedgerScenario, verifying: Callable[..., object]) -> None:
     assert isinstance(raised_by(lambda: verifying(ledger.database, interrupted_at("m07"))), KeyboardInterrupt)
     ledger.then_verified()

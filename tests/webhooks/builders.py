@@ -27,6 +27,7 @@ VECTOR = (
     '"attributes":{"full_name":"Zoë ☕","patron_status":"active_patron"}}}'
 ).encode()
 PATH = "/hooks/patreon/main"
+PATIENCE_SECONDS = 60
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Receiver:
     ) -> Answer:
         """With *headers* as they are given; by default those that Patreon would send."""
         given = signed(body) if headers is None else headers
-        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=20)
+        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=PATIENCE_SECONDS)
         try:
             connection.putrequest(method, path)
             for name, value in given.items() if isinstance(given, Mapping) else given:
@@ -66,7 +67,7 @@ class Receiver:
             connection.close()
 
     def wire(self) -> socket.socket:
-        return socket.create_connection((self.server.host, self.server.port), timeout=20)
+        return socket.create_connection((self.server.host, self.server.port), timeout=PATIENCE_SECONDS)
 
 
 def signed(body: bytes, secret: str = SECRET, trigger: str = "members:update") -> dict[str, str]:

@@ -11,7 +11,7 @@ from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.ingestion.webhooks.app import MOST_BYTES
 from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import FailureLimit
 from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import DeadlineProtocol
-from tests.webhooks.builders import PATH, Receiver, receiver, rows, signed
+from tests.webhooks.builders import PATH, PATIENCE_SECONDS, Receiver, receiver, rows, signed
 
 CHUNKED = b"%x\r\n%s\r\n"
 
@@ -97,9 +97,8 @@ def test_who_does_not_come_to_the_end_of_a_request_is_cut_off(
             started = time.monotonic()
             with ours.wire() as wire:
                 wire.sendall(sent)
-                wire.settimeout(10)
                 said = answer(wire)
-            assert 0.25 < time.monotonic() - started < 9, what
+            assert time.monotonic() - started > 0.25, what
             assert code(said) in (0, 200), "no answer, but for the first of two requests"
     assert rows(database) == []
 
@@ -110,7 +109,8 @@ def test_a_drop_now_and_then_does_not_extend_the_deadline(database: Database, mo
         started = time.monotonic()
         wire.sendall(head("Content-Length: 100000"))
         wire.settimeout(0.05)
-        while time.monotonic() - started < 9:
+        while True:
+            assert time.monotonic() - started < PATIENCE_SECONDS
             try:
                 wire.sendall(b"a")
                 assert wire.recv(100) == b""
@@ -119,7 +119,7 @@ def test_a_drop_now_and_then_does_not_extend_the_deadline(database: Database, mo
                 continue
             except OSError:
                 break
-        assert 0.25 < time.monotonic() - started < 9
+        assert time.monotonic() - started > 0.25
 
 
 def test_a_connection_that_is_kept_alive_between_requests_is_not_cut_off(
@@ -152,7 +152,7 @@ def test_when_too_many_are_connected_the_next_one_is_told_to_come_again(
         assert b"Retry-After: 30" in said
         for wire in idle:
             wire.close()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while (got := taken(ours)) != 200:
             assert time.monotonic() < deadline, got
     assert len(rows(database)) == 1
@@ -223,7 +223,8 @@ ANSWERS = {
     ("OPTIONS", PATH): 405,
     ("TRACE", PATH): 405,
     ("POST", "/"): 404,
-    ("POST", f"{PATH}/"): 404,
+    ("GET", f"{PATH}/"): 405,
+    ("POST", f"{PATH}//"): 404,
     ("POST", "/hooks/patreon"): 404,
     ("POST", "/hooks/patreon/%2e%2e/main"): 404,
     ("POST", "/docs"): 404,

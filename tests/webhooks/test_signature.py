@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.sources.patreon.webhook import patreon_endpoint, signature
+from temple_ledger.infrastructure.sources.patreon.webhook import TRIGGERS, patreon_endpoint, signature
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 from tests.webhooks.builders import NOW, OLD_SECRET, OTHER_SECRET, SECRET, VECTOR, receiver, rows, signed
 
@@ -105,6 +105,16 @@ def test_each_campaign_has_its_own_path_and_secret(database: Database) -> None:
     assert rows(database, "origin") == ["second"]
 
 
+def test_a_slash_at_the_end_of_the_path_is_the_same_path(database: Database) -> None:
+    with receiver(database) as ours:
+        assert ours.send(path="/hooks/patreon/main/").code == 200
+        assert ours.send(path="/hooks/patreon/main").code == 200
+        assert ours.send(headers=signed(VECTOR, OTHER_SECRET), path="/hooks/patreon/second/").code == 200
+        assert ours.send(headers=signed(VECTOR, OTHER_SECRET), path="/hooks/patreon/main/").code == 401
+        assert ours.send(path="/hooks/patreon/main//").code == 404
+    assert rows(database, "origin, repeats") == [("main", 2)]
+
+
 def test_a_captured_body_under_another_trigger_is_another_delivery_that_the_translator_judges(
     database: Database,
 ) -> None:
@@ -114,20 +124,23 @@ def test_a_captured_body_under_another_trigger_is_another_delivery_that_the_tran
     assert rows(database, "kind") == ["members:delete", "members:create"]
 
 
-TRIGGERS: list[tuple[list[bytes], str]] = [
-    ([], ""),
-    ([b"\xe9" * 300], "é" * 100),
-    ([b"a", b"b"], "a, b"),
-    ([b"a\tb"], "a?b"),
-]
+UNKNOWN = [[], [b"\xe9" * 300], [b"members:update", b"members:delete"], [b"a\tb"], [b"members:pledge:pause"], [b""]]
 
 
-def test_whatever_the_trigger_says_a_verified_body_is_kept(database: Database) -> None:
+def test_a_captured_body_under_ever_new_triggers_is_one_delivery_for_each_that_patreon_has(database: Database) -> None:
+    triggers = [*UNKNOWN, *([each.encode()] for each in sorted(TRIGGERS)), *([str(n).encode()] for n in range(30))]
     with receiver(database) as ours:
-        for triggers, _ in TRIGGERS:
-            headers = [("X-Patreon-Signature", GOOD.encode()), *(("X-Patreon-Event", each) for each in triggers)]
+        for given in triggers:
+            headers = [("X-Patreon-Signature", GOOD.encode()), *(("X-Patreon-Event", each) for each in given)]
             assert ours.send(headers=headers).code == 200
-    assert rows(database, "kind") == [kind for _, kind in TRIGGERS]
+    assert sorted(rows(database, "kind")) == sorted(TRIGGERS)
+
+
+def test_a_body_under_a_trigger_that_patreon_did_not_have_before_is_taken_as_an_update(database: Database) -> None:
+    with receiver(database) as ours:
+        assert ours.send(headers=signed(VECTOR, trigger="members:pledge:pause")).code == 200
+        assert ours.send(headers=signed(VECTOR)).code == 200
+    assert rows(database, "kind, repeats") == [("members:update", 1)]
 
 
 GARBAGE = [b"", b"not JSON", b"\x00\xff\xfe", b"[" * 100_000, b'{"a":"\\u0000"}', b"\xef\xbb\xbf{}"]

@@ -7,9 +7,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
-MAX_SOURCE: Final = 50
 MAX_KIND: Final = 100
-MAX_ORIGIN: Final = 200
 
 
 class DeliveryState(StrEnum):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import EventConflict
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -53,11 +54,15 @@ def apply_snapshot(
     snapshot_id: UUID,
     *,
     by: str,
+    catalogue: Catalogue,
     confirmed: bool = False,
+    count_accepted: bool = False,
+    partial: bool = False,
     notifier: Notifier | None = None,
     chunk: int = CHUNK,
 ) -> AppliedSnapshot:
-    """Appends what is missing, in chunks; one that was cut short goes on where it was.
+    """Appends what is missing, in chunks; one that was cut short goes on where it was. *partial*: also of a snapshot
+    that is not complete, whose findings then say of nobody that they are gone.
 
     Raises Held (nothing was done), UnknownName, DatabaseUnavailable.
     """
@@ -66,9 +71,9 @@ def apply_snapshot(
         snapshot = patient.run("reading the snapshot", lambda connection: read_snapshot(connection, snapshot_id))
         if snapshot.applied_at is not None:
             return total._replace(before=True)
-        require_safe(snapshot, confirmed=confirmed)
+        require_safe(snapshot, confirmed=confirmed, count_accepted=count_accepted, partial=partial)
         while (
-            done := patient.run("applying", lambda connection: _chunk(connection, settling, snapshot, chunk))
+            done := patient.run("applying", lambda connection: _chunk(connection, settling, snapshot, chunk, catalogue))
         ) is not None:
             total = AppliedSnapshot(
                 total.events + done.events, total.members + done.members, total.conflicts + done.conflicts, before=False
@@ -91,11 +96,11 @@ def hold_translator(connection: psycopg.Connection[Any], source: str) -> None:
 
 
 def _chunk(
-    connection: psycopg.Connection[Any], settling: Settling, snapshot: Snapshot, limit: int
+    connection: psycopg.Connection[Any], settling: Settling, snapshot: Snapshot, limit: int, catalogue: Catalogue
 ) -> AppliedSnapshot | None:
     with connection.transaction():
         hold_translator(connection, settling.source)
-        found = open_findings(connection, snapshot.id, limit)
+        found = open_findings(connection, snapshot.id, limit, catalogue=catalogue)
         if not found:
             return None
         entries = settling.settle(connection, snapshot, [each.finding for each in found])

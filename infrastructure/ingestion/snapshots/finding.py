@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.domain.log_entry import LogEntry, entry_of
 
@@ -57,14 +58,14 @@ def differences_as_json(finding: Finding) -> list[dict[str, Any]]:
     ]
 
 
-def differences_from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[FoundDifference, ...]:
+def differences_from_json(stored: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> tuple[FoundDifference, ...]:
     return tuple(
         FoundDifference(
             Difference(each["class"]),
             each["field"],
             each["ours"],
             each["theirs"],
-            tuple(entry_of(line) for line in each["events"]),
+            tuple(entry_of(line, catalogue) for line in each["events"]),
         )
         for each in stored
     )

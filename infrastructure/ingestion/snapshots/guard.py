@@ -2,19 +2,16 @@
 
 from typing import Final
 
-from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.errors import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot
 
 MOST_SHARE: Final = 0.05
 MOST_MEMBERS: Final = 20
 
 
-class HeldBack(Refused):
-    """A snapshot that is not applied. `confirmable`: a person who has looked at it may say otherwise."""
-
-    def __init__(self, sentence: str, *, confirmable: bool) -> None:
-        super().__init__(sentence)
-        self.confirmable = confirmable
+UNCOUNTED_SHARE: Final = 0.02
+UNCOUNTED_MEMBERS: Final = 10
+"""A source's own count is approximate. Beyond this difference a person decides whether it or the snapshot is wrong."""
 
 
 def most_at_risk(known: int) -> int:
@@ -22,18 +19,30 @@ def most_at_risk(known: int) -> int:
     return max(1, min(MOST_MEMBERS, int(known * MOST_SHARE)))
 
 
-def require_safe(snapshot: Snapshot, *, confirmed: bool) -> None:
-    """Raises Held."""
-    if not snapshot.complete:
+def is_short_of_count(snapshot: Snapshot) -> bool:
+    """Many fewer members came than the source itself counts."""
+    counted = snapshot.counted or 0
+    return counted - snapshot.members > max(UNCOUNTED_MEMBERS, UNCOUNTED_SHARE * counted)
+
+
+def require_safe(snapshot: Snapshot, *, confirmed: bool, count_accepted: bool = False, partial: bool = False) -> None:
+    """*partial*: nothing was concluded from what a finished snapshot lacks. Raises HeldBack."""
+    if not snapshot.complete and not (partial and snapshot.finished_at is not None):
         raise HeldBack(
             f"snapshot {snapshot.id} is not complete{f' ({snapshot.note})' if snapshot.note else ''}: "
             "nothing is concluded from it; take another one",
-            confirmable=False,
+            flag=None,
+        )
+    if is_short_of_count(snapshot) and not count_accepted:
+        raise HeldBack(
+            f"{snapshot.members:,} members came, and {snapshot.source.capitalize()} counts about {snapshot.counted:,}; "
+            "if the members that came are all of them, add --accept-count",
+            flag="--accept-count",
         )
     most = most_at_risk(snapshot.known)
     if snapshot.at_risk > most and not confirmed:
         raise HeldBack(
             f"{snapshot.at_risk:,} of {snapshot.known:,} members would depart or lose something, "
             f"and without a word of yours at most {most:,} may; look at the differences, then add --confirm",
-            confirmable=True,
+            flag="--confirm",
         )

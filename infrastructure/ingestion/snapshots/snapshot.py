@@ -7,13 +7,15 @@ from uuid import UUID
 
 import psycopg
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding, differences_from_json
 
 
 class Snapshot(NamedTuple):
-    """`differences` counts by class; `known` is how many members the ledger knew as present."""
+    """`differences` counts by class; `known` is how many members the ledger had as present, `counted` how many the
+    source itself counts, about: None where it does not count."""
 
     id: UUID
     source: str
@@ -27,6 +29,7 @@ class Snapshot(NamedTuple):
     differences: Mapping[str, int]
     applied_at: datetime | None
     applied_by: str | None
+    counted: int | None = None
 
 
 class Numbered(NamedTuple):
@@ -49,21 +52,29 @@ def snapshots(connection: psycopg.Connection[Any], source: str, limit: int) -> l
     ]
 
 
-def open_findings(connection: psycopg.Connection[Any], snapshot_id: UUID, limit: int) -> list[Numbered]:
+def open_findings(
+    connection: psycopg.Connection[Any], snapshot_id: UUID, limit: int, *, catalogue: Catalogue
+) -> list[Numbered]:
     """The next ones that nobody has settled."""
-    return _numbered(connection, "snapshot_open", {"snapshot": snapshot_id, "limit": limit})
+    return _numbered(connection, "snapshot_open", {"snapshot": snapshot_id, "limit": limit}, catalogue)
 
 
-def all_findings(connection: psycopg.Connection[Any], snapshot_id: UUID, *, page: int = 500) -> Iterator[Finding]:
+def all_findings(
+    connection: psycopg.Connection[Any], snapshot_id: UUID, *, catalogue: Catalogue, page: int = 500
+) -> Iterator[Finding]:
     after = 0
-    while found := _numbered(connection, "snapshot_findings", {"snapshot": snapshot_id, "after": after, "limit": page}):
+    while found := _numbered(
+        connection, "snapshot_findings", {"snapshot": snapshot_id, "after": after, "limit": page}, catalogue
+    ):
         yield from (each.finding for each in found)
         after = found[-1].number
 
 
-def _numbered(connection: psycopg.Connection[Any], name: str, values: Mapping[str, Any]) -> list[Numbered]:
+def _numbered(
+    connection: psycopg.Connection[Any], name: str, values: Mapping[str, Any], catalogue: Catalogue
+) -> list[Numbered]:
     return [
-        Numbered(number, Finding(user_id, observed, differences_from_json(differences), loses))
+        Numbered(number, Finding(user_id, observed, differences_from_json(differences, catalogue), loses))
         for number, user_id, observed, loses, differences in connection.execute(statement(name), values)
     ]
 

@@ -52,9 +52,17 @@ class Taking:
         self._classes.update(found.kind.value for each in findings for found in each.differences)
 
     def finish(
-        self, finished_at: datetime, *, members: int, known: int, complete: bool, note: str | None = None
+        self,
+        finished_at: datetime,
+        *,
+        members: int,
+        known: int,
+        complete: bool,
+        note: str | None = None,
+        counted: int | None = None,
     ) -> None:
-        """*note* says why it is not complete."""
+        """*note* says why it is not complete, or of what nothing is concluded; *counted* is how many members the source
+        itself counts, about."""
         self._connection.execute(
             statement("snapshot_finish"),
             {
@@ -62,6 +70,7 @@ class Taking:
                 "finished_at": finished_at,
                 "complete": complete,
                 "note": note,
+                "counted": counted,
                 "members": members,
                 "known": known,
                 "at_risk": self._at_risk,

@@ -58,7 +58,7 @@ class Receiving:
 def receiver_app(doors: Sequence[Endpoint], receiving: Receiving) -> Starlette:
     app = Starlette(
         routes=[
-            *(Route(door.path, _Entrance(door, receiving)) for door in doors),
+            *(Route(path, _Entrance(door, receiving)) for door in doors for path in (door.path, f"{door.path}/")),
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", _readyz(receiving.writer), methods=["GET"]),
         ],

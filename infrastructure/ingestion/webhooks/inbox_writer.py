@@ -18,6 +18,7 @@ import structlog
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.database.abort import cut
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.store import StoredDelivery, store
 
@@ -149,7 +150,7 @@ class InboxWriter:
     def _keep(self, deliveries: Sequence[Delivery]) -> list[StoredDelivery | Exception]:
         connection = self._opened()
         if not deliveries:
-            connection.execute("select")
+            connection.execute(statement("inbox_ping"))
             return []
         found = store(connection, deliveries)
         self._kept()

@@ -9,16 +9,12 @@ from typing import Final, Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.errors import CannotListen
 from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import DeadlineProtocol
 
 KEEP_ALIVE_SECONDS: Final = 15
 STOP_SECONDS: Final = 12
 BACKLOG: Final = 2048
-
-
-class CannotListen(LedgerError):
-    pass
 
 
 class Server:

@@ -10,14 +10,16 @@ from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, Schema
 from temple_ledger.infrastructure.database.connection import FORMER, Database, DatabaseRole, grant_sql
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.roles import ROLES, lacking_roles
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
 from temple_ledger.infrastructure.log.safety import violations
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
 CHANGES: Final = (
-    ("update", "update webhook_audit_log set source = source where false"),
-    ("delete", "delete from webhook_audit_log where false"),
-    ("truncate", "truncate webhook_audit_log"),
+    ("update", "doctor_attempt_update"),
+    ("delete", "doctor_attempt_delete"),
+    ("truncate", "doctor_attempt_truncate"),
 )
 """None of them would change a row where it is not refused, since each is rolled back."""
 
@@ -44,6 +46,7 @@ def check_log(database: Database) -> Iterator[Check]:
     yield from _rights(database)
     yield from _proof(database)
     yield _trigger(database)
+    yield _future(database)
 
 
 def _login(connection: psycopg.Connection[Any], lacking: Sequence[str]) -> Check:
@@ -64,11 +67,11 @@ def _refusals(database: Database, roles: Sequence[DatabaseRole]) -> Check:
     done, untried = [], []
     for role in roles:
         with database.connect(role, application="temple doctor") as connection:
-            connection.execute("select set_config('lock_timeout', %s, false)", (f"{BUSY_MS}ms",))
+            set_for_session(connection, "lock_timeout", f"{BUSY_MS}ms")
             for what, attempt in CHANGES:
                 try:
                     with connection.transaction(force_rollback=True):
-                        connection.execute(attempt)
+                        connection.execute(statement(attempt))
                     done.append(f"{role.value} may {what}")
                 except (psycopg.errors.InsufficientPrivilege, psycopg.errors.RestrictViolation):
                     continue
@@ -120,6 +123,18 @@ def _trigger(database: Database) -> Check:
             "drop what is not needed",
         )
     return ok("triggers", "only ours on the log, and always enabled")
+
+
+def _future(database: Database) -> Check:
+    with database.connect(DatabaseRole.READ, application="temple doctor") as connection:
+        ahead = future_positions(connection)
+    if ahead:
+        return warn(
+            "times",
+            f"{len(ahead):,} events are dated more than a day ahead, and outlive what really comes after them",
+            f"look at them: temple events show {ahead.ranges[0][0]}; then: {retraction_of(ahead)}",
+        )
+    return ok("times", "no event is dated more than a day ahead")
 
 
 def reachable(database: Database) -> Check:

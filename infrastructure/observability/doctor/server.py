@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
 OLDEST: Final = 150_000
@@ -60,7 +61,7 @@ def _encoding(connection: Connection) -> Check:
 
 def _clock(connection: Connection) -> Check:
     before = datetime.now(UTC)
-    row = connection.execute("select clock_timestamp()").fetchone()
+    row = connection.execute(statement("doctor_clock")).fetchone()
     after = datetime.now(UTC)
     told: datetime = row[0] if row else after
     # the server answered at some moment between the two; what lies outside is difference
@@ -73,5 +74,5 @@ def _clock(connection: Connection) -> Check:
 
 
 def _setting(connection: Connection, name: str) -> str:
-    row = connection.execute("select current_setting(%s)", (name,)).fetchone()
+    row = connection.execute(statement("current_setting"), {"name": name}).fetchone()
     return str(row[0]) if row else "unknown"

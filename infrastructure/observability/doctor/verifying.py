@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.read_models.verification.stored_results import latest
@@ -33,10 +34,7 @@ def check_verifying(database: Database) -> Iterator[Check]:
 
 def _counted_functions(connection: Connection) -> Iterator[Check]:
     """In trigger mode the trigger's own time is known only if the server counts it."""
-    row = connection.execute(
-        "select current_setting('track_functions') from projection_checkpoint where state = %s",
-        (ProjectionState.TRIGGER.value,),
-    ).fetchone()
+    row = connection.execute(statement("doctor_function_counts"), {"state": ProjectionState.TRIGGER.value}).fetchone()
     if row is not None and row[0] == "none":
         yield warn(
             "trigger durations",

@@ -11,7 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.domain.errors import CannotListen, Refused
 
 REQUEST_SECONDS: Final = 10.0
 
@@ -20,15 +20,11 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class PortTaken(LedgerError):
-    """Somebody else listens there."""
-
-
 @contextmanager
 def exposed(registry: CollectorRegistry, host: str, port: int, *, token: str | None = None) -> Iterator[int]:
     """While the block lasts; yields the port, which the system chooses for 0.
 
-    Raises Refused for an address that others reach without a *token*, and PortTaken.
+    Raises Refused for an address that others reach without a *token*, and CannotListen.
     """
     if token is None and not is_loopback(host):
         raise Refused(
@@ -38,7 +34,7 @@ def exposed(registry: CollectorRegistry, host: str, port: int, *, token: str | N
     try:
         server = _Server((host, port), _Quiet)
     except OSError as error:
-        raise PortTaken(f"no metrics: {host} port {port} cannot be listened on ({error.strerror})") from None
+        raise CannotListen(f"no metrics: {host} port {port} cannot be listened on ({error.strerror})") from None
     server.set_app(app(registry, token))
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()

@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.observability.metrics.latency import Latencies
 from temple_ledger.infrastructure.observability.redaction import scrubbed
 
@@ -119,9 +120,7 @@ class LedgerCollector:
     def _opened(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._connection = self._database.connect(DatabaseRole.READ, application="temple metrics")
-            self._connection.execute(
-                "select set_config('statement_timeout', %s, false)", (f"{STATEMENT_MILLISECONDS}ms",)
-            )
+            set_for_session(self._connection, "statement_timeout", f"{STATEMENT_MILLISECONDS}ms")
         return self._connection
 
     def _drop(self) -> None:

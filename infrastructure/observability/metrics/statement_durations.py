@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import psycopg
 from prometheus_client import CollectorRegistry, Histogram
-from psycopg import sql
 from psycopg.rows import TupleRow
+from psycopg.sql import Composed
 
 from temple_ledger.infrastructure.database.statements import statement, statement_names
 from temple_ledger.infrastructure.observability.metrics.labels import OTHER
@@ -42,7 +42,7 @@ def timed_cursors(registry: CollectorRegistry) -> type[psycopg.Cursor[Any]]:
 def _name(query: object) -> str:
     if isinstance(query, bytes):
         return _names().get(query, OTHER)
-    return COMPOSED if isinstance(query, sql.Composed) else OTHER
+    return COMPOSED if isinstance(query, Composed) else OTHER
 
 
 @cache

@@ -38,5 +38,5 @@ class Storage:
     def _ask(self, connection: Connection) -> tuple[Rows, Rows, int]:
         found = connection.execute(statement("metrics_tables"), {"limit": MOST}).fetchall()
         indexes = connection.execute(statement("metrics_indexes"), {"limit": MOST}).fetchall()
-        row = connection.execute("select pg_database_size(current_database())").fetchone()
+        row = connection.execute(statement("database_size")).fetchone()
         return found, indexes, int(row[0]) if row else 0

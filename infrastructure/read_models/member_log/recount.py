@@ -3,13 +3,11 @@
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
-from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.position import START, Position, PositionSet
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.projections.batch import TallyBatch, count_batch
-from temple_ledger.projections.tables import Table
-from temple_ledger.projections.tally import Key, Tally
+from temple_ledger.projections.tally import Tally
 
 EVENTS_AT_A_TIME: Final = 20_000
 
@@ -19,24 +17,16 @@ def recount(
     tally: Tally,
     *,
     upto: Position,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     after: Position = START,
 ) -> TallyBatch:
     """What the events in (after, upto] add."""
     total = TallyBatch()
     while page := events(connection, after=after, upto=upto, limit=EVENTS_AT_A_TIME):
-        batch = count_batch(tally, page, skipped)
+        batch = count_batch(tally, page, left_out)
         for key, number in batch.increments.items():
             total.increments[key] = total.increments.get(key, 0) + number
         total.failures += batch.failures
         total.counted += batch.counted
         after = page[-1].position
     return total
-
-
-def stored_counts(connection: psycopg.Connection[Any], table: Table) -> dict[Key, int]:
-    """A tally's table, by key."""
-    query = sql.SQL("select {} from {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), sql.Identifier(table.name)
-    )
-    return {tuple(key): number for *key, number in connection.execute(query, binary=True)}

@@ -1,26 +1,29 @@
 """Every member of the log, one by one, beside the rows that are stored: in constant memory, in one snapshot."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple
 
 import psycopg
-from psycopg import sql
+from psycopg.sql import Composed
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_transaction
+from temple_ledger.infrastructure.database.shared_snapshot import share_snapshot
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.table_queries import rows_by_member
 from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.projections.batch import StoredRows, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
 from temple_ledger.projections.member_projection import MemberProjection, State
-from temple_ledger.projections.tables import Row
+from temple_ledger.projections.tables import Row, Table
 
 ROWS_AT_A_TIME: Final = 5_000
 
@@ -42,19 +45,25 @@ class Snapshot(NamedTuple):
     tables: Connection
 
 
+def snapshot_connection(database: Database, *, application: str) -> Connection:
+    """Each of its transactions sees one state of the database."""
+    connection = database.connect(DatabaseRole.READ, application=application, autocommit=False)
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    return connection
+
+
 @contextmanager
-def one_snapshot(database: Database, *, application: str) -> Iterator[Snapshot]:
-    with (
-        database.connect(DatabaseRole.READ, application=application, autocommit=False) as tables,
-        database.connect(DatabaseRole.READ, application=application, autocommit=False) as log,
-    ):
-        for connection in (tables, log):
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        row = tables.execute("select pg_export_snapshot()").fetchone()
-        exported = row[0] if row is not None else ""
-        log.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(exported)))
-        log.execute("set local work_mem = '128MB'")
+def one_snapshot(log: Connection, tables: Connection) -> Iterator[Snapshot]:
+    """A transaction on both, which are idle snapshot connections; it ends with the block."""
+    try:
+        share_snapshot(tables, log)
+        set_for_transaction(log, "work_mem", "128MB")
         yield Snapshot(log, tables)
+    finally:
+        for connection in (log, tables):
+            # one that is broken has no transaction left to end
+            with suppress(psycopg.Error):
+                connection.rollback()
 
 
 def walk(
@@ -62,14 +71,14 @@ def walk(
     projection: MemberProjection[State],
     *,
     upto: Position,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     parked: Mapping[str, Position] = MappingProxyType({}),
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> Generator[Walked[State], None, None]:
     """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)
     with closing(member_stream(snapshot.log, fold, upto=upto)) as stream:
-        yield from _walk(snapshot, projection, fold, stream, skipped, parked)
+        yield from _walk(snapshot, projection, fold, stream, left_out, parked)
 
 
 def _walk(
@@ -77,26 +86,23 @@ def _walk(
     projection: MemberProjection[State],
     fold: Fold[State],
     stream: Iterator[tuple[str, Sequence[Recorded]]],
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     parked: Mapping[str, Position],
 ) -> Iterator[Walked[State]]:
     log = _Grouped(stream)
-    tables = [
-        (table.name, _Grouped(_by_member(_rows(snapshot.tables, table.name, table.column_names))))
-        for table in projection.tables
-    ]
+    tables = [(table.name, _Grouped(_by_member(_rows(snapshot.tables, table)))) for table in projection.tables]
     frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)))
     sides = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
-        events = before_parked(without(skipped, log.take(user_id)), parked.get(user_id))
-        stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.take(user_id))}
-        place = frontiers.take(user_id)
+        events = before_parked(without(left_out, log.rows_of(user_id)), parked.get(user_id))
+        stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.rows_of(user_id))}
+        place = frontiers.rows_of(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None
         yield Walked(user_id, fold.whole_of_known(events), StoredRows(stored, frontier))
 
 
 class _Grouped:
-    """A stream of (user_id, rows), ordered by user_id, taken when its user comes."""
+    """A stream of (user_id, rows), ordered by user_id, read when its user comes."""
 
     def __init__(self, groups: Iterator[tuple[str, Sequence[Any]]]) -> None:
         self._groups = groups
@@ -107,7 +113,7 @@ class _Grouped:
     def _step(self) -> None:
         self.next, self._rows = next(self._groups, (None, ()))
 
-    def take(self, user_id: str) -> Sequence[Any]:
+    def rows_of(self, user_id: str) -> Sequence[Any]:
         if self.next != user_id:
             return ()
         rows = self._rows
@@ -120,20 +126,15 @@ def _by_member(rows: Iterator[Row]) -> Iterator[tuple[str, Sequence[Row]]]:
         yield user_id, list(found)
 
 
-def _rows(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[Row]:
-    query = sql.SQL('select user_id, {} from {} order by user_id collate "C"').format(
-        sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(table)
-    )
-    return _stream(connection, f"walk_{table}", query, {})
+def _rows(connection: Connection, table: Table) -> Iterator[Row]:
+    return _stream(connection, f"walk_{table.name}", rows_by_member(table), {})
 
 
 def _frontiers(connection: Connection, projection: str) -> Iterator[Row]:
     return _stream(connection, "walk_frontiers", statement("walk_frontiers"), {"projection": projection})
 
 
-def _stream(
-    connection: Connection, name: str, query: bytes | sql.Composed, parameters: dict[str, object]
-) -> Iterator[Row]:
+def _stream(connection: Connection, name: str, query: bytes | Composed, parameters: dict[str, object]) -> Iterator[Row]:
     with connection.cursor(name) as cursor:
         cursor.itersize = ROWS_AT_A_TIME
         cursor.execute(query, parameters, binary=True)

@@ -1,18 +1,17 @@
 """The short part of a rebuild: the difference and the checkpoint put in place, in one transaction, under the lock."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
-from temple_ledger.infrastructure.database.shadow_tables import shadow_of
+from temple_ledger.infrastructure.database.rebuilt_tables import put_in_place, remove_from_shadows
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
@@ -26,7 +25,6 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
 )
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted, require_same_left_out
-from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import key_names, value_names
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.infrastructure.read_models.shortened_log import (
@@ -37,13 +35,12 @@ from temple_ledger.infrastructure.read_models.shortened_log import (
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Tally
 
 FEW_MEMBERS: Final = 10
-"""So many may always change: of a small community, a share says little."""
+"""So many may always change: in a small community, a share means little."""
 FOLDED_AT_A_TIME: Final = 200
-"""Folded between two statements: an open transaction that says nothing for long is ended by the database."""
+"""Folded between two statements: an open transaction that is idle for long is ended by the database."""
 
 Connection = psycopg.Connection[Any]
 
@@ -80,6 +77,7 @@ def apply_members(
     position: Position,
     shown: ShownDifference,
     limit: Limit,
+    by: str,
     reason: str | None,
     *,
     beyond: bool = False,
@@ -108,12 +106,12 @@ def apply_members(
         limit.require(number, shown.stored_members)
         only = None if shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
         for table in projection.tables:
-            _put(connection, projection, table, only)
+            put_in_place(connection, projection, table, only)
         for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
             connection.execute(statement(name), {"projection": projection.name, "user_ids": only})
         connection.execute(statement("rebuild_failure_put"), {"projection": projection.name})
         passed += _count_log(connection, upto, after=position)
-        _finish(connection, projection, checkpoint, upto, passed, 0, number, reason)
+        _finish(connection, projection, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)
 
 
@@ -122,6 +120,7 @@ def apply_counts(
     tally: Tally,
     position: Position,
     shown: ShownDifference,
+    by: str,
     reason: str | None,
     *,
     beyond: bool = False,
@@ -133,13 +132,13 @@ def apply_counts(
         checkpoint = transaction.lock_checkpoint(tally.name)
         require_same_left_out(connection, tally)
         upto = _reached(connection, position, checkpoint, beyond)
-        skipped = transaction.exceptions(tally.name).skipped
-        newer = recount(connection, tally, after=position, upto=upto, skipped=skipped)
+        left_out = transaction.exceptions(tally.name).left_out
+        newer = recount(connection, tally, after=position, upto=upto, left_out=left_out)
         put_counts(connection, tally, newer)
-        _put(connection, tally, tally.table, None)
+        put_in_place(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
         passed += _count_log(connection, upto, after=position)
-        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, reason)
+        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, by, reason)
     return AppliedRebuild(upto, 0)
 
 
@@ -153,11 +152,7 @@ def _fold_anew(
 ) -> int:
     """Members with newer events: folded again into the shadow tables. How many change that were not shown."""
     stored = tables.rows_of_members(connection, projection.tables, user_ids)
-    for table in projection.tables:
-        connection.execute(
-            sql.SQL("delete from {} where user_id = any(%s)").format(sql.Identifier(shadow_of(table).name)),
-            (list(user_ids),),
-        )
+    remove_from_shadows(connection, projection, user_ids)
     connection.execute(statement("rebuild_forget_members"), {"projection": projection.name, "user_ids": list(user_ids)})
     piece, unseen = FoldedChunk(), 0
     for user_id, folded, events in fold_members(connection, projection, catalogue, user_ids, upto):
@@ -183,63 +178,6 @@ def _count_changed(
     return changed
 
 
-def _put(connection: Connection, projection: Projection, table: Table, user_ids: Sequence[str] | None) -> None:
-    """The table that is read becomes what its shadow is; of all members, or of these. Only rows that differ move.
-
-    In three statements, not by `on conflict`, which looks into the index before each insert and again for it: where
-    much is new, that was a third more. Nobody else writes here, since the checkpoint is locked.
-    """
-    keys, values = key_names(projection, table), value_names(projection, table)
-    parts = {
-        "live": sql.Identifier(table.name),
-        "shadow": sql.Identifier(shadow_of(table).name),
-        "names": _listed((*keys, *values)),
-        "same": sql.SQL(" and ").join(sql.SQL("live.{0} = rebuilt.{0}").format(sql.Identifier(name)) for name in keys),
-        "of_live": _of_these("live", user_ids),
-        "of_rebuilt": _of_these("rebuilt", user_ids),
-    }
-    statements = [sql.SQL(_REMOVE).format(**parts)]
-    if values:
-        settings = [sql.SQL("{0} = rebuilt.{0}").format(sql.Identifier(name)) for name in values]
-        if table.stamp is not None:
-            settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
-        parts["settings"] = sql.SQL(", ").join(settings)
-        parts["was"], parts["becomes"] = _listed(values, "live"), _listed(values, "rebuilt")
-        statements.append(sql.SQL(_CHANGE).format(**parts))
-    statements.append(sql.SQL(_ADD).format(**parts))
-    # a table that was just emptied is believed to stay small, and would be searched row by row while it is filled
-    connection.execute("set local enable_nestloop = off")
-    for each in statements:
-        connection.execute(each, {} if user_ids is None else {"user_ids": list(user_ids)})
-
-
-_REMOVE: Final = """
-delete from {live} as live
-where {of_live} and not exists (select from {shadow} as rebuilt where {same} and {of_rebuilt})
-"""
-_CHANGE: Final = """
-update {live} as live
-set {settings}
-from {shadow} as rebuilt
-where {same} and {of_live} and {of_rebuilt} and ({was}) is distinct from ({becomes})
-"""
-_ADD: Final = """
-insert into {live} ({names})
-select {names} from {shadow} as rebuilt
-where {of_rebuilt} and not exists (select from {live} as live where {same} and {of_live})
-"""
-
-
-def _listed(names: Iterable[str], table: str | None = None) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(*([table] if table else []), name) for name in names)
-
-
-def _of_these(table: str, user_ids: Sequence[str] | None) -> sql.Composable:
-    if user_ids is None:
-        return sql.SQL("true")
-    return sql.SQL("{}.user_id = any(%(user_ids)s)").format(sql.Identifier(table))
-
-
 def _finish(
     connection: Connection,
     projection: Projection,
@@ -248,6 +186,7 @@ def _finish(
     passed: int,
     counted: int,
     changed: int,
+    by: str,
     reason: str | None,
 ) -> None:
     if before.state is ProjectionState.TRIGGER:
@@ -260,7 +199,7 @@ def _finish(
         "after": {"position": position, "version": projection.version, "passed": passed},
         "changed": changed,
     }
-    record(connection, "replay", projection.name, reason=reason, details=details)
+    record(connection, "replay", projection.name, by=by, reason=reason, details=details)
 
 
 def _move_checkpoint(
@@ -285,7 +224,7 @@ def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) ->
     """The trigger would go on by the rules that it has. Raises Refused."""
     if checkpoint.state is ProjectionState.TRIGGER and checkpoint.version != projection.version:
         raise Refused(
-            f"the trigger keeps rows of version {checkpoint.version} of {projection.name}, this code has version "
+            f"the trigger maintains rows of version {checkpoint.version} of {projection.name}, this code has version "
             f"{projection.version}; with the version before, run: temple trigger disable; then migrate and replay"
         )
 

@@ -1,26 +1,26 @@
 """What a rebuild would change, member by member, before anything changes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
+from temple_ledger.infrastructure.database.rebuilt_tables import members_that_differ
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
-from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.table_queries import count_members, stored_counts
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
-from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
+from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.drift import Drift, member_drift, tally_drift
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.tables import Rows, Table
+from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 
 MEMBERS_AT_A_TIME: Final = 1_000
@@ -52,7 +52,7 @@ class ShownDifference:
         """How many members get other rows."""
         return len(self.members) + self.new_members
 
-    def take(self, user_id: str, drifts: Sequence[Drift], each: Each) -> None:
+    def add(self, user_id: str, drifts: Sequence[Drift], each: Each) -> None:
         if not drifts:
             self.moved.add(user_id)
             return
@@ -75,7 +75,7 @@ def compare_members(
     Within a transaction whose snapshot decides what is seen.
     """
     shown = ShownDifference(
-        checkpoint.epoch, checkpoint.position, stored_members=_stored_members(connection, projection)
+        checkpoint.epoch, checkpoint.position, stored_members=count_members(connection, projection.tables)
     )
     if shown.stored_members == 0:
         shown.new_members = counted(connection, projection)
@@ -87,11 +87,11 @@ def compare_members(
         stored = tables.rows_of_members(connection, projection.tables, page)
         rebuilt = rebuilt_rows(connection, projection, page)
         for user_id in page:
-            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]), each)
+            shown.add(user_id, drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]), each)
     for page in in_pages(sorted(touched), MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)
         for user_id, folded, _ in fold_members(connection, projection, catalogue, page, checkpoint.position):
-            shown.take(user_id, drifts_of(projection, user_id, stored[user_id], folded.rows), each)
+            shown.add(user_id, drifts_of(projection, user_id, stored[user_id], folded.rows), each)
     return shown
 
 
@@ -101,8 +101,8 @@ def compare_counts(
     shown = ShownDifference(checkpoint.epoch, checkpoint.position)
     stored = stored_counts(connection, tally.table)
     rebuilt = stored_counts(connection, shadow_of(tally.table))
-    skipped = PostgresTransaction(connection).exceptions(tally.name).skipped
-    newer = recount(connection, tally, after=position, upto=checkpoint.position, skipped=skipped)
+    left_out = read_exceptions(connection, tally.name).left_out
+    newer = recount(connection, tally, after=position, upto=checkpoint.position, left_out=left_out)
     for key, number in newer.increments.items():
         rebuilt[key] = rebuilt.get(key, 0) + number
     for drift in tally_drift(tally.name, tally.table, stored, rebuilt):
@@ -126,44 +126,8 @@ def rebuilt_rows(
 
 def changed_members(connection: Connection, projection: MemberProjection[Any]) -> Iterator[str]:
     """Members whose rows or frontier are other in the shadow tables; compared by the database."""
-    parts: list[sql.Composable] = [_differing(table) for table in projection.tables]
-    parts.append(sql.SQL(statement("rebuild_frontier_differs").decode()))
-    query = sql.SQL("select distinct user_id from ({}) as differing order by user_id").format(
-        sql.SQL(" union all ").join(parts)
-    )
     with connection.cursor("changed_members") as cursor:
         cursor.itersize = MEMBERS_AT_A_TIME
-        cursor.execute(query, {"projection": projection.name})
+        cursor.execute(members_that_differ(projection.tables), {"projection": projection.name})
         for (user_id,) in cursor:
             yield user_id
-
-
-def _differing(table: Table) -> sql.Composed:
-    keys = ("user_id", *table.key)
-    values = [name for name in table.column_names if name not in table.key]
-    differs: list[sql.Composable] = [sql.SQL("live.user_id is null or rebuilt.user_id is null")]
-    if values:
-        differs.append(
-            sql.SQL("({}) is distinct from ({})").format(_qualified("live", values), _qualified("rebuilt", values))
-        )
-    return sql.SQL(
-        "select coalesce(live.user_id, rebuilt.user_id) as user_id from {} as live full join {} as rebuilt "
-        "using ({}) where {}"
-    ).format(
-        sql.Identifier(table.name),
-        sql.Identifier(shadow_of(table).name),
-        sql.SQL(", ").join(map(sql.Identifier, keys)),
-        sql.SQL(" or ").join(differs),
-    )
-
-
-def _qualified(table: str, names: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(table, name) for name in names)
-
-
-def _stored_members(connection: Connection, projection: MemberProjection[Any]) -> int:
-    every = sql.SQL(" union ").join(
-        sql.SQL("select user_id from {}").format(sql.Identifier(table.name)) for table in projection.tables
-    )
-    row = connection.execute(sql.SQL("select count(*) from ({}) as member").format(every)).fetchone()
-    return int(row[0]) if row is not None else 0

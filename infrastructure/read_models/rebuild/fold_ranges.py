@@ -10,17 +10,18 @@ import psycopg
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import Failure, TallyBatch, count_batch, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
 from temple_ledger.projections.member_projection import MemberProjection
@@ -32,7 +33,7 @@ MEMBERS_AT_A_TIME: Final = 5_000
 EVENTS_AT_A_TIME: Final = 50_000
 
 Progress = Callable[[int, int], None]
-"""Told how many members and events were folded since it was told last."""
+"""Called with how many members and events were folded since the last call."""
 
 
 @dataclass
@@ -80,11 +81,11 @@ def range_folder(
         database.connect(DatabaseRole.READ, application="temple replay") as reading,
         database.connect(DatabaseRole.PROJECT, application="temple replay") as writing,
     ):
-        reading.execute("set work_mem = '128MB'")
+        set_for_session(reading, "work_mem", "128MB")
         # what a crash would lose, it would lose with the shadow tables
-        writing.execute("set synchronous_commit = off")
-        skipped = PostgresTransaction(reading).exceptions(projection.name).skipped
-        yield RangeFolder(reading, writing, projection, catalogue, upto, progress, claimed_by, skipped)
+        set_for_session(writing, "synchronous_commit", "off")
+        left_out = read_exceptions(reading, projection.name).left_out
+        yield RangeFolder(reading, writing, projection, catalogue, upto, progress, claimed_by, left_out)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class RangeFolder:
     upto: Position
     progress: Progress
     claimed_by: int
-    skipped: frozenset[Position]
+    left_out: PositionSet
 
     def fold(self, part: Range) -> None:
         """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere.
@@ -125,7 +126,7 @@ class RangeFolder:
         stream = member_stream(self.reading, fold, upto=self.upto, after_user=after, upto_user=part.upto_user)
         with closing(stream) as members, _one_behind(put) as put_behind, rare_collections():
             for user_id, found in members:
-                piece.add(user_id, fold.whole_of_known(without(self.skipped, found)), len(found))
+                piece.add(user_id, fold.whole_of_known(without(self.left_out, found)), len(found))
                 if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
                     put_behind(piece, user_id, False)
                     piece = FoldedChunk()
@@ -134,7 +135,7 @@ class RangeFolder:
     def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
         after = part.done_position
         while page := events(self.reading, after=after, upto=self.upto, limit=EVENTS_AT_A_TIME):
-            batch = count_batch(tally, page, self.skipped)
+            batch = count_batch(tally, page, self.left_out)
             after = page[-1].position
             with self.writing.transaction():
                 put_counts(self.writing, tally, batch)

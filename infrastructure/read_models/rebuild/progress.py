@@ -11,8 +11,8 @@ from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.processor import Projection
 
 Connection = psycopg.Connection[Any]
@@ -20,7 +20,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """The rebuild is ours. `resumed` says that an earlier one had been killed and its rows are used."""
+    """The rebuild is ours. `resumed`: an earlier one had been killed, and its rows are used."""
 
     position: Position
     resumed: bool
@@ -56,13 +56,13 @@ class RunningRebuild:
 
 
 def claim(connection: Connection, projection: Projection) -> Claim:
-    """Takes the rebuild of this projection for as long as *connection* lives.
+    """Claims the rebuild of this projection for as long as *connection* lives.
 
     Raises Refused when somebody else is at it, or the log stays undecided.
     """
     head = settled_head(connection)
     with connection.transaction():
-        connection.execute("lock table projection_rebuild in share row exclusive mode")
+        connection.execute(statement("rebuild_lock"))
         row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
         left_out = _left_out(connection, projection)
         if row is not None:
@@ -94,7 +94,7 @@ def claim(connection: Connection, projection: Projection) -> Claim:
 def abort(connection: Connection, projection: Projection) -> bool:
     """Clears up what a killed rebuild has left; whether there was anything. Raises Refused while one is going on."""
     with connection.transaction():
-        connection.execute("lock table projection_rebuild in share row exclusive mode")
+        connection.execute(statement("rebuild_lock"))
         row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
         if row is not None and row[-1]:
             raise Refused(f"the replay of {projection.name} is still going on; end it first (Ctrl-C, or its process)")
@@ -143,15 +143,15 @@ def split(connection: Connection, projection: str, parts: int) -> None:
 
 
 def require_same_left_out(connection: Connection, projection: Projection) -> None:
-    """Raises Refused when somebody skipped a position since the rebuild began: it has rows that count it."""
+    """Raises Refused when positions were skipped, retracted or reinstated since the rebuild began."""
     row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
     if row is None or row[2] != _left_out(connection, projection):
         raise Refused(
-            f"what {projection.name} leaves out was changed while it was rebuilt; run the replay again, it begins anew"
+            f"what {projection.name} leaves out was changed while it was rebuilt; run the replay again, "
+            "it starts from the beginning"
         )
 
 
 def _left_out(connection: Connection, projection: Projection) -> str:
     """What a rebuild leaves out, in a word that changes whenever that does."""
-    skipped = PostgresTransaction(connection).exceptions(projection.name).skipped
-    return ",".join(map(str, sorted(skipped)))
+    return str(read_exceptions(connection, projection.name).left_out)

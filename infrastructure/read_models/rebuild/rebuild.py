@@ -14,10 +14,11 @@ from typing import Any, Final, Self
 
 import psycopg
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.apply import (
     USUAL,
@@ -65,7 +66,7 @@ class Rebuild:
     Raises Refused at once when somebody else is at it.
     """
 
-    def __init__(self, database: Database, projection: Projection, *, catalogue: Catalogue = CATALOGUE) -> None:
+    def __init__(self, database: Database, projection: Projection, *, catalogue: Catalogue) -> None:
         self._database = database
         self._projection = projection
         self._catalogue = catalogue
@@ -108,22 +109,32 @@ class Rebuild:
         self._let_the_runner_catch_up()
         with self._database.connect(DatabaseRole.READ, application="temple replay", autocommit=False) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            connection.execute("set local work_mem = '64MB'")
+            set_for_transaction(connection, "work_mem", "64MB")
             checkpoint = self._checkpoint(connection)
             if isinstance(self._projection, Tally):
                 return compare_counts(connection, self._projection, checkpoint, self.position, each)
             return compare_members(connection, self._projection, self._catalogue, checkpoint, self.position, each)
 
-    def apply(self, shown: ShownDifference, *, limit: Limit = USUAL, reason: str | None = None) -> AppliedRebuild:
+    def apply(
+        self, shown: ShownDifference, *, by: str, limit: Limit = USUAL, reason: str | None = None
+    ) -> AppliedRebuild:
         """Puts it in place, and clears up. Raises Refused when *limit* does not allow it; nothing is changed then."""
         # asked before the sequence is raised: what comes from then on stands above the checkpoint
         beyond = is_beyond_log(self._connection, self._checkpoint(self._connection))
         raise_sequence(self._database)
         if isinstance(self._projection, Tally):
-            applied = apply_counts(self._connection, self._projection, self.position, shown, reason, beyond=beyond)
+            applied = apply_counts(self._connection, self._projection, self.position, shown, by, reason, beyond=beyond)
         else:
             applied = apply_members(
-                self._connection, self._projection, self._catalogue, self.position, shown, limit, reason, beyond=beyond
+                self._connection,
+                self._projection,
+                self._catalogue,
+                self.position,
+                shown,
+                limit,
+                by,
+                reason,
+                beyond=beyond,
             )
         self.clear()
         return applied
@@ -134,7 +145,7 @@ class Rebuild:
             clear(self._connection, self._projection)
 
     def _fold_in_processes(self, left: Sequence[notes.Range], workers: int, progress: Progress) -> None:
-        """Each worker takes the next range as it becomes free; how far they are is read from the notes."""
+        """Each worker claims the next free range; how far they are is read from the notes."""
         fork = multiprocessing.get_context("fork")
         queue: Any = fork.SimpleQueue()
         for part in [*left, *[None] * workers]:
@@ -143,12 +154,12 @@ class Rebuild:
         try:
             for process in processes:
                 process.start()
-            told = self._done()
+            reported = self._done()
             while alive := [process.sentinel for process in processes if process.is_alive()]:
                 wait(alive, timeout=PROGRESS_SECONDS)
                 done = self._done()
-                progress(done[0] - told[0], done[1] - told[1])
-                told = done
+                progress(done[0] - reported[0], done[1] - reported[1])
+                reported = done
         finally:
             for process in processes:
                 if process.is_alive():
@@ -207,7 +218,7 @@ class Rebuild:
 
 
 def _end_with_parent() -> None:
-    """A worker that outlived a killed replay would keep the next one from beginning."""
+    """A worker that outlived a killed replay would block the next one."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -218,18 +229,19 @@ def rebuild(
     database: Database,
     projection: Projection,
     *,
+    by: str,
+    catalogue: Catalogue,
     workers: int = 1,
     limit: Limit = USUAL,
     reason: str | None = None,
-    catalogue: Catalogue = CATALOGUE,
     each: Each = lambda drift: None,
     agreed: Callable[[ShownDifference], bool] = lambda shown: True,
 ) -> AppliedRebuild | None:
-    """All of it; None when *agreed*, shown the difference, said no."""
+    """All of it; None when *agreed*, shown the difference, is false."""
     with Rebuild(database, projection, catalogue=catalogue) as replay:
         replay.fold(workers=workers)
         shown = replay.compare(each)
         if not agreed(shown):
             replay.clear()
             return None
-        return replay.apply(shown, limit=limit, reason=reason)
+        return replay.apply(shown, by=by, limit=limit, reason=reason)

@@ -1,4 +1,4 @@
-"""What the journal of batches says about a checkpoint."""
+"""A checkpoint against the journal of batches."""
 
 from typing import Any
 

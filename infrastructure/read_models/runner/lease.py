@@ -23,7 +23,7 @@ class Lease:
         self.description = f"{socket.gethostname()}, process {os.getpid()}"
         self._seconds = seconds
 
-    def take(self, connection: psycopg.Connection[Any], projections: Iterable[str]) -> dict[str, str | None]:
+    def acquire(self, connection: psycopg.Connection[Any], projections: Iterable[str]) -> dict[str, str | None]:
         """For each projection: None when it is ours now, else who has it.
 
         Taking one raises the epoch, so whatever the holder before us still tries to commit is void.
@@ -36,21 +36,21 @@ class Lease:
             if not free and holder != self.holder:
                 outcome[projection] = description
             else:
-                outcome[projection] = None if self._taken(connection, projection) else "another runner"
+                outcome[projection] = None if self._acquired(connection, projection) else "another runner"
         return outcome
 
-    def _taken(self, connection: psycopg.Connection[Any], projection: str) -> bool:
+    def _acquired(self, connection: psycopg.Connection[Any], projection: str) -> bool:
         try:
-            return self._take_one(connection, projection)
+            return self._acquire_one(connection, projection)
         except psycopg.errors.LockNotAvailable:
             # its checkpoint is held: there is always a next time
             return False
 
-    def _take_one(self, connection: psycopg.Connection[Any], projection: str) -> bool:
+    def _acquire_one(self, connection: psycopg.Connection[Any], projection: str) -> bool:
         with connection.transaction():
             # the checkpoint first, as every batch does: a leader in the middle of one is waited for
             connection.execute(statement("checkpoint_lock"), {"projection": projection})
-            taken = connection.execute(
+            acquired = connection.execute(
                 statement("lease_take"),
                 {
                     "projection": projection,
@@ -59,15 +59,15 @@ class Lease:
                     "seconds": self._seconds,
                 },
             ).fetchone()
-            if taken is None:
+            if acquired is None:
                 return False
             connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection})
             return True
 
     def renew(self, connection: psycopg.Connection[Any]) -> frozenset[str]:
         """The projections whose lease is still ours."""
-        kept = connection.execute(statement("lease_renew"), {"holder": self.holder, "seconds": self._seconds})
-        return frozenset(projection for (projection,) in kept)
+        renewed = connection.execute(statement("lease_renew"), {"holder": self.holder, "seconds": self._seconds})
+        return frozenset(projection for (projection,) in renewed)
 
     def release(self, connection: psycopg.Connection[Any]) -> None:
         """So that the next runner need not wait."""

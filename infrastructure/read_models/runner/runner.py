@@ -8,11 +8,12 @@ from typing import Any, Final, Protocol
 import psycopg
 import structlog
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes
 from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
@@ -30,20 +31,20 @@ QUICK_FOR_SECONDS: Final = 0.5
 REFRESH_SECONDS: Final = 1.0
 MERGE_SECONDS: Final = 600.0
 MOST_BACKOFF_SECONDS: Final = 5.0
-TELL_BLOCKED_SECONDS: Final = 5.0
+REPORT_BLOCKED_SECONDS: Final = 5.0
 LOCK_MILLISECONDS: Final = 500
 
 log = structlog.get_logger("temple.runner")
 
 
 class Wake(Protocol):
-    """What says "there may be more"."""
+    """A signal that there may be more to fold."""
 
     def wait(self, timeout: float) -> bool: ...
 
 
 class Watcher(Protocol):
-    """Told what the runner does; for progress and metrics."""
+    """Called with what the runner does; for progress and metrics."""
 
     def stepped(self, projection: str, step: Step, seconds: float) -> None: ...
 
@@ -109,7 +110,7 @@ class _Due:
 
 
 class Runner:
-    """Folds new events into every given projection, until it is told to stop or has caught up."""
+    """Folds new events into every given projection, until it is stopped or has caught up."""
 
     def __init__(
         self,
@@ -118,7 +119,7 @@ class Runner:
         wake: Wake,
         *,
         watcher: Watcher | None = None,
-        catalogue: Catalogue = CATALOGUE,
+        catalogue: Catalogue,
         lease: Lease | None = None,
     ) -> None:
         self._database = database
@@ -137,7 +138,7 @@ class Runner:
         self._stopping = False
         self._target: Position | None = None
         self._renew, self._try, self._refresh = _Due(RENEW_SECONDS), _Due(TRY_SECONDS), _Due(REFRESH_SECONDS)
-        self._merge, self._tell_blocked = _Due(MERGE_SECONDS), _Due(TELL_BLOCKED_SECONDS)
+        self._merge, self._report_blocked = _Due(MERGE_SECONDS), _Due(REPORT_BLOCKED_SECONDS)
 
     def stop(self) -> None:
         """Finish the batch at hand, give the leases back, return. Safe in a signal handler."""
@@ -187,7 +188,7 @@ class Runner:
     def _round(self) -> bool:
         """One look at the log where needed and one step of each projection; whether anything was folded."""
         self._open()
-        self._keep_leases()
+        self._renew_leases()
         if self._refresh():
             self._read_states()
         running = [led for led in self._led.values() if led.idle_reason is None]
@@ -259,23 +260,23 @@ class Runner:
         self._look = look
         self._settled = look.settled
         self._watcher.looked(look)
-        if look.blocked_by and self._tell_blocked():
+        if look.blocked_by and self._report_blocked():
             log.warning(
                 "the log's tail waits for an open transaction",
                 after=look.settled,
                 blocked_by=[str(blocker) for blocker in look.blocked_by],
             )
 
-    def _keep_leases(self) -> None:
+    def _renew_leases(self) -> None:
         if self._led and self._renew():
-            kept = self._lease.renew(self._session())
-            for name in [name for name in self._led if name not in kept]:
+            renewed = self._lease.renew(self._session())
+            for name in [name for name in self._led if name not in renewed]:
                 log.warning("lost the lease", projection=name)
                 del self._led[name]
         missing = [name for name in self._projections if name not in self._led]
         if missing and self._try():
             self._others = {}
-            for name, holder in self._lease.take(self._session(), missing).items():
+            for name, holder in self._lease.acquire(self._session(), missing).items():
                 if holder is None:
                     self._lead(name)
                 else:
@@ -289,7 +290,7 @@ class Runner:
         led = _Leading(processor, checkpoint.position, pace, may_fold(processor.projection, checkpoint))
         if led.idle_reason is None:
             # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
-            # position that somebody set by hand proves nothing, so the journal has to say the same
+            # position that somebody set by hand proves nothing, so the journal has to agree
             running = any(each.idle_reason is None for each in self._led.values())
             proven = min(checkpoint.position, committed_position(self._session(), name))
             self._settled = max(self._settled, proven) if running else proven
@@ -316,8 +317,8 @@ class Runner:
         return True
 
     def _head(self) -> Position:
-        row = self._session().execute("select max(id) from webhook_audit_log").fetchone()
-        return START if row is None or row[0] is None else Position(row[0])
+        row = self._session().execute(statement("log_head")).fetchone()
+        return START if row is None else Position(row[0])
 
     def _recover(self, error: Exception, failures: int) -> None:
         """A new connection, after a pause that grows; what was remembered under the old one is dropped."""
@@ -346,7 +347,7 @@ class Runner:
         except BaseException:
             connection.close()
             raise
-        connection.execute("select set_config('lock_timeout', %s, false)", (f"{LOCK_MILLISECONDS}ms",))
+        set_for_session(connection, "lock_timeout", f"{LOCK_MILLISECONDS}ms")
         self._connection = connection
         self._reader = GapReader(connection)
         for due in (self._renew, self._try, self._refresh):

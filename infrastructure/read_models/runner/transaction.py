@@ -8,13 +8,14 @@ from uuid import UUID
 import psycopg
 
 from temple_ledger.domain.errors import NotLeader, StaleCheckpoint, UnknownName
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
-from temple_ledger.infrastructure.read_models.member_stream import member_histories
-from temple_ledger.projections.batch import Exceptions, Failure, StoredRows, without
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
+from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.fold import Fold, Frontier
@@ -29,12 +30,16 @@ Connection = psycopg.Connection[Any]
 class PostgresTransaction:
     """Works within a transaction that somebody else opened on *connection*.
 
-    With *holder*, only while that runner holds the projection's lease.
+    With *holder*, only while that runner holds the projection's lease. With *retracted*, as if exactly these positions
+    were retracted: what a retraction would change is this transaction's fold compared with the rows.
     """
 
-    def __init__(self, connection: Connection, holder: UUID | None = None) -> None:
+    def __init__(
+        self, connection: Connection, holder: UUID | None = None, *, retracted: PositionSet | None = None
+    ) -> None:
         self.connection = connection
         self._holder = holder
+        self._retracted = retracted
 
     def lock_checkpoint(self, projection: str) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), {"projection": projection}).fetchone()
@@ -62,18 +67,7 @@ class PostgresTransaction:
             raise NotLeader(f"projection {projection} is led by {by} now")
 
     def exceptions(self, projection: str) -> Exceptions:
-        parked: dict[str, Position] = {}
-        skipped: set[Position] = set()
-        parked_positions: set[Position] = set()
-        for kind, user_id, position in self.connection.execute(
-            statement("failure_exceptions"), {"projection": projection}
-        ):
-            if kind == "skipped":
-                skipped.add(Position(position))
-            else:
-                parked[user_id] = Position(position)
-                parked_positions.add(Position(position))
-        return Exceptions(parked, frozenset(skipped), frozenset(parked_positions))
+        return read_exceptions(self.connection, projection, retracted=self._retracted)
 
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         return events(self.connection, after=after, upto=upto, limit=limit)
@@ -90,9 +84,7 @@ class PostgresTransaction:
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
     def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
-        skipped = self.exceptions(fold.projection.name).skipped
-        found = member_histories(self.connection, fold, user_ids, upto=upto)
-        return {user_id: without(skipped, events) for user_id, events in found.items()}
+        return histories(self.connection, fold, user_ids, upto, retracted=self._retracted)
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
         for table in declared:
@@ -145,7 +137,9 @@ class PostgresTransaction:
             },
         ).fetchone()
         if row != (1,):
-            raise StaleCheckpoint(f"the checkpoint of {before.projection} was moved by somebody else; nothing was kept")
+            raise StaleCheckpoint(
+                f"the checkpoint of {before.projection} was moved by somebody else; nothing was stored"
+            )
 
 
 def transactions(connection: Connection, holder: UUID | None = None) -> OpenTransaction:

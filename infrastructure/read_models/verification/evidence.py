@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.batches import in_pages
-from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
-from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked, histories
+from temple_ledger.infrastructure.read_models.runner.transaction import Connection
 from temple_ledger.projections.drift import Drift
 from temple_ledger.projections.explain import ExplainedStep, steps
 from temple_ledger.projections.fold import Fold, in_fold_order
@@ -31,34 +32,35 @@ def events_behind(
     drifts: Sequence[Drift],
     upto: Position,
     *,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> list[Sequence[Recorded]]:
     """For each drift the events, in the order of the fold, that made the value what the log says.
 
-    None where the log never said anything of it: a row that somebody made up. None of a tally either, whose counts
+    None where no event of the log is about it: a row that somebody made up. None of a tally either, whose counts
     are of many events.
     """
     if isinstance(projection, Tally):
         return [() for _ in drifts]
     fold: Fold[Any] = Fold(projection, catalogue)
-    parked = PostgresTransaction(connection).exceptions(projection.name).parked
+    parked = read_exceptions(connection, projection.name).parked
     of_member: dict[str, list[int]] = defaultdict(list)
     for number, drift in enumerate(drifts):
         of_member[drift.user_id or ""].append(number)
     found: dict[int, Sequence[Recorded]] = {}
     for page in in_pages(of_member, MEMBERS_AT_A_TIME):
-        histories = PostgresTransaction(connection).histories(fold, page, upto)
-        for user_id, events in histories.items():
+        for user_id, events in histories(connection, fold, page, upto).items():
             folded = before_parked(events, parked.get(user_id))
-            told = list(steps(fold, in_fold_order(folded) or ()))
+            explained = list(steps(fold, in_fold_order(folded) or ()))
             for number in of_member[user_id]:
-                found[number] = _changing(projection, drifts[number], told)
+                found[number] = _changing(projection, drifts[number], explained)
     return [found.get(number, ()) for number in range(len(drifts))]
 
 
-def _changing(projection: MemberProjection[Any], drift: Drift, told: Sequence[ExplainedStep]) -> Sequence[Recorded]:
-    values = [None, *(_value(projection, drift, effect.rows) for effect in told)]
-    changed = [effect.event for effect, (was, now) in zip(told, pairwise(values), strict=True) if was != now]
+def _changing(
+    projection: MemberProjection[Any], drift: Drift, explained: Sequence[ExplainedStep]
+) -> Sequence[Recorded]:
+    values = [None, *(_value(projection, drift, step.rows) for step in explained)]
+    changed = [step.event for step, (was, now) in zip(explained, pairwise(values), strict=True) if was != now]
     return changed[-MOST_EVENTS:]
 
 

@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from contextlib import closing
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
-from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
-from temple_ledger.infrastructure.read_models.member_log.walk import Snapshot, one_snapshot, walk
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.infrastructure.read_models.member_log.recount import recount
+from temple_ledger.infrastructure.read_models.member_log.walk import Snapshot, one_snapshot, snapshot_connection, walk
 from temple_ledger.infrastructure.read_models.runner.transaction import (
     Connection,
-    PostgresTransaction,
     read_checkpoints,
 )
 from temple_ledger.infrastructure.read_models.verification.result import Verified
@@ -25,38 +26,44 @@ from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fo
 from temple_ledger.projections.tally import Tally
 
 Progress = Callable[[int], None]
-"""Told how many members are done."""
+"""Called with how many members are done."""
 
 
-def verify(
-    database: Database,
+def verify(database: Database, projection: Projection, *, catalogue: Catalogue) -> Verified:
+    """Just compares: nothing is explained or stored. Reads only, while everything else goes on."""
+    with (
+        snapshot_connection(database, application="temple verify") as log,
+        snapshot_connection(database, application="temple verify") as tables,
+        one_snapshot(log, tables) as snapshot,
+    ):
+        return verify_everybody(snapshot, projection, catalogue=catalogue)
+
+
+def verify_everybody(
+    snapshot: Snapshot,
     projection: Projection,
     *,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
     progress: Progress = lambda done: None,
 ) -> Verified:
-    """Reads only, while everything else goes on."""
-    with one_snapshot(database, application="temple verify") as snapshot:
-        checkpoint = checkpoint_of(snapshot.tables, projection)
-        verified = Verified(projection.name, checkpoint.position, passed=checkpoint.passed)
-        verified.unverified = why_not(projection, checkpoint)
-        if verified.unverified is not None:
-            return verified
-        counted = snapshot.tables.execute(statement("log_count"), {"after": 0, "upto": checkpoint.position}).fetchone()
-        verified.in_log = counted[0] if counted else 0
-        if checkpoint.state is ProjectionState.TRIGGER:
-            # what is folded as it is appended is not counted, and cannot be passed over
-            verified.passed = verified.in_log
-        verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
-        exceptions = PostgresTransaction(snapshot.tables).exceptions(projection.name)
-        verified.parked = len(exceptions.parked_positions)
-        if isinstance(projection, Tally):
-            verify_counts(
-                snapshot.tables, projection, checkpoint, exceptions.skipped | exceptions.parked_positions, verified
-            )
-        else:
-            _verify_members(snapshot, projection, checkpoint, exceptions, catalogue, verified, progress)
+    checkpoint = checkpoint_of(snapshot.tables, projection)
+    verified = Verified(projection.name, checkpoint.position, passed=checkpoint.passed)
+    verified.unverified = why_not(projection, checkpoint)
+    if verified.unverified is not None:
         return verified
+    counted = snapshot.tables.execute(statement("log_count"), {"after": 0, "upto": checkpoint.position}).fetchone()
+    verified.in_log = counted[0] if counted else 0
+    if checkpoint.state is ProjectionState.TRIGGER:
+        # what is folded as it is appended is not counted, and cannot be passed over
+        verified.passed = verified.in_log
+    verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
+    exceptions = read_exceptions(snapshot.tables, projection.name)
+    verified.parked = len(exceptions.parked_positions)
+    if isinstance(projection, Tally):
+        verify_counts(snapshot.tables, projection, checkpoint, exceptions.uncounted, verified)
+    else:
+        _verify_members(snapshot, projection, checkpoint, exceptions, catalogue, verified, progress)
+    return verified
 
 
 def checkpoint_of(connection: Connection, projection: Projection) -> Checkpoint:
@@ -86,11 +93,11 @@ def verify_counts(
     connection: Connection,
     tally: Tally,
     checkpoint: Checkpoint,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     verified: Verified,
 ) -> None:
     """Every key, counted again from the log."""
-    folded = recount(connection, tally, upto=checkpoint.position, skipped=skipped).increments
+    folded = recount(connection, tally, upto=checkpoint.position, left_out=left_out).increments
     stored = stored_counts(connection, tally.table)
     verified.members = len(stored.keys() | folded.keys())
     for drift in tally_drift(tally.name, tally.table, stored, folded):
@@ -110,7 +117,7 @@ def _verify_members(
         snapshot,
         projection,
         upto=checkpoint.position,
-        skipped=exceptions.skipped,
+        left_out=exceptions.left_out,
         parked=exceptions.parked,
         catalogue=catalogue,
     )

@@ -1,7 +1,7 @@
-"""The ritual: verify, write down what was found, tell the Pushgateway, repair when it is little, else say so."""
+"""The ritual: verify, write down what was found, repair when it is little, push the result to the Pushgateway."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,33 +9,31 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
 from temple_ledger.infrastructure.read_models.verification.repair import repair
+from temple_ledger.infrastructure.read_models.verification.report import Clock, VerificationReport, Verifier
 from temple_ledger.infrastructure.read_models.verification.result import Verified
-from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, verify_since_last
-from temple_ledger.infrastructure.read_models.verification.stored_results import store
+from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS
 from temple_ledger.projections.processor import Projection
 
 REPAIR_BELOW: Final = 10
 JOB: Final = "ledger-consistency"
 PUSH_SECONDS: Final = 5.0
 
-Clock = Callable[[], datetime]
-
 
 @dataclass
 class Reconciled:
-    """`issues` were found and `left` are still there; `repaired` members were put right. `push_error` says why the
-    Pushgateway was not told."""
+    """`issues` were found and `left` are still there; `repaired` members were put right. `push_error` says why
+    nothing was pushed to the Pushgateway."""
 
     issues: int = 0
     left: int = 0
     repaired: int = 0
-    found: list[Verified] = field(default_factory=list)
+    found: list[VerificationReport] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     push_error: str | None = None
 
@@ -44,73 +42,73 @@ def reconcile(
     database: Database,
     projections: Sequence[Projection],
     *,
+    by: str,
+    catalogue: Catalogue,
     full: bool = False,
     budget_seconds: float = DEFAULT_BUDGET_SECONDS,
     repair_below: int = REPAIR_BELOW,
     pushgateway: str | None = None,
     details: Path | None = None,
-    catalogue: Catalogue = CATALOGUE,
     clock: Clock = lambda: datetime.now(UTC),
 ) -> Reconciled:
     """*repair_below* 0 repairs nothing. *details* is a file of JSON lines that is appended to."""
     result = Reconciled()
-    for projection in projections:
-        result.found.append(look(database, projection, full, budget_seconds, catalogue, clock))
-    result.issues = result.left = sum(map(issues_of, result.found))
-    if details is not None and result.issues:
-        try:
-            write_details(details, result.found, clock())
-        except OSError as error:
-            # what is known is told and repaired all the same
-            result.sentences.append(f"the details could not be written to {details}: {error.strerror}")
-    if 0 < result.issues < repair_below:
-        for projection, verified in zip(projections, result.found, strict=True):
-            if verified.ahead:
-                result.sentences.append(
-                    f"{projection.name} stands at position {verified.position}, beyond the end of the log, which was "
-                    "restored to an earlier point: not repaired unasked; run: temple repair --apply --reason TEXT"
-                )
-            elif not verified.ok:
-                _repair(database, projection, verified, result, catalogue)
-        again = [look(database, each, full, budget_seconds, catalogue, clock) for each in projections]
-        result.left = sum(map(issues_of, again))
-    elif result.issues:
-        found = "1 difference" if result.issues == 1 else f"{result.issues:,} differences"
-        limit = max(repair_below - 1, 0)
-        result.sentences.append(f"{found} found. Automatic repair is limited to {limit}; run: temple repair")
+    with Verifier(database, catalogue=catalogue, clock=clock) as verifier:
+
+        def compared() -> list[VerificationReport]:
+            return [_compare(verifier, each, full=full, budget_seconds=budget_seconds) for each in projections]
+
+        result.found = compared()
+        result.issues = result.left = _issues(result.found)
+        if details is not None and result.issues:
+            try:
+                write_details(details, (report.verified for report in result.found), clock())
+            except OSError as error:
+                # what was found is printed and repaired all the same
+                result.sentences.append(f"the details could not be written to {details}: {error.strerror}")
+        if 0 < result.issues < repair_below:
+            for report in result.found:
+                if report.verified.ahead:
+                    result.sentences.append(_beyond_log(report.verified))
+                elif not report.verified.ok:
+                    _repair(database, report, result, by, catalogue)
+            result.left = _issues(compared())
+        elif result.issues:
+            result.sentences.append(_too_many(result.issues, repair_below))
     if pushgateway is not None:
         result.push_error = push(pushgateway, result)
     return result
 
 
-def look(
-    database: Database,
-    projection: Projection,
-    full: bool,
-    budget_seconds: float,
-    catalogue: Catalogue,
-    clock: Clock,
-) -> Verified:
-    """One verify, with its result kept."""
-    started_at = clock()
-    if full:
-        verified = verify(database, projection, catalogue=catalogue)
-        store(database, verified, started_at)
-        return verified
-    since = verify_since_last(database, projection, budget_seconds=budget_seconds, catalogue=catalogue)
-    store(database, since.verified, started_at, next_round=since.round, completed=since.completed)
-    return since.verified
+def _compare(verifier: Verifier, projection: Projection, *, full: bool, budget_seconds: float) -> VerificationReport:
+    """Raises the error where the result was not stored: the next one would start from the wrong place."""
+    report = verifier.full(projection) if full else verifier.since_last(projection, budget_seconds=budget_seconds)
+    if report.not_stored is not None:
+        raise report.not_stored
+    return report
 
 
-def issues_of(verified: Verified) -> int:
-    """Rows that drifted, and one each for a wrong count, a wrong checkpoint, rows of another version."""
-    return verified.drifts + verified.miscounted + verified.ahead + (verified.unverified is not None)
+def _issues(reports: Iterable[VerificationReport]) -> int:
+    return sum(report.verified.issues for report in reports)
+
+
+def _beyond_log(verified: Verified) -> str:
+    return (
+        f"{verified.projection} stands at position {verified.position}, beyond the end of the log, which was "
+        "restored to an earlier point: not repaired unasked; run: temple repair --apply --reason TEXT"
+    )
+
+
+def _too_many(issues: int, repair_below: int) -> str:
+    found = "1 difference" if issues == 1 else f"{issues:,} differences"
+    limit = f"is limited to {repair_below - 1:,}" if repair_below > 1 else "is switched off"
+    return f"{found} found. Automatic repair {limit}; run: temple repair"
 
 
 def write_details(path: Path, found: Iterable[Verified], now: datetime) -> None:
     """A JSON line for each difference; ids of members and roles, never a payload."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
+    with UnbufferedFile(path, "a") as file:
         for verified in found:
             for drift in verified.listed:
                 line: Mapping[str, object] = {"at": format_instant(now), **asdict(drift)}
@@ -127,7 +125,7 @@ def write_details(path: Path, found: Iterable[Verified], now: datetime) -> None:
 
 
 def push(pushgateway: str, result: Reconciled) -> str | None:
-    """Tells the Pushgateway how many issues are left; why that failed, None when it did not."""
+    """Pushes how many issues are left to the Pushgateway; why that failed, None when it did not."""
     registry = CollectorRegistry()
     Gauge(
         "ledger_consistency_check_failures",
@@ -142,15 +140,15 @@ def push(pushgateway: str, result: Reconciled) -> str | None:
     try:
         push_to_gateway(pushgateway, job=JOB, registry=registry, timeout=PUSH_SECONDS)
     except (OSError, ValueError) as error:
-        return f"the Pushgateway did not take the result: {error}"
+        return f"the Pushgateway did not accept the result: {error}"
     return None
 
 
-def _repair(
-    database: Database, projection: Projection, verified: Verified, result: Reconciled, catalogue: Catalogue
-) -> None:
+def _repair(database: Database, report: VerificationReport, result: Reconciled, by: str, catalogue: Catalogue) -> None:
     try:
-        repaired = repair(database, projection, verified, reason="reconciliation", catalogue=catalogue)
+        repaired = repair(
+            database, report.projection, report.verified, by=by, reason="reconciliation", catalogue=catalogue
+        )
     except LedgerError as error:
         result.sentences.append(str(error))
         return

@@ -1,18 +1,19 @@
-"""Repair: only what drifted is folded again and put in place; a plan until somebody says apply."""
+"""Repair: only what drifted is folded again and put in place; only a plan until it is applied."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.read_models.member_log.fold_members import members_touched
-from temple_ledger.infrastructure.read_models.member_log.recount import recount, stored_counts
+from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.operations import fold_again, operation, record
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal, committed_position
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
@@ -60,9 +61,10 @@ def repair(
     projection: Projection,
     verified: Verified,
     *,
+    by: str,
     reason: str,
     most_members: int = MOST_MEMBERS,
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue,
 ) -> Repaired:
     """Puts right what *verified* found, at the checkpoint as it is now; in one transaction, entered in the journal.
 
@@ -99,7 +101,7 @@ def repair(
             details |= {"count": repaired.count, "set_back": repaired.set_back}
             details |= {"voided_failures": repaired.voided_failures, "voided_skips": repaired.voided_skips}
             repaired.operation = record(
-                transaction.connection, "repair", projection.name, reason=reason, details=details
+                transaction.connection, "repair", projection.name, by=by, reason=reason, details=details
             )
     return repaired
 
@@ -174,8 +176,7 @@ def _repair_counts(
 ) -> dict[str, Any]:
     connection = transaction.connection
     exceptions = transaction.exceptions(tally.name)
-    left_out = exceptions.skipped | exceptions.parked_positions
-    counted = recount(connection, tally, upto=checkpoint.position, skipped=left_out)
+    counted = recount(connection, tally, upto=checkpoint.position, left_out=exceptions.uncounted)
     stored = stored_counts(connection, tally.table)
     drifts = list(tally_drift(tally.name, tally.table, stored, counted.increments))
     keys = counted.increments.keys() | stored.keys()

@@ -8,7 +8,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.projections.drift import Drift
 
 MOST_LISTED: Final = 1_000
-"""Differences kept in a report; all of them are counted."""
+"""Differences that a report lists; all of them are counted."""
 
 
 class Kind(StrEnum):
@@ -49,6 +49,11 @@ class Verified:
     @property
     def ok(self) -> bool:
         return not (self.drifts or self.miscounted or self.ahead)
+
+    @property
+    def issues(self) -> int:
+        """Rows that drifted, and one each for a wrong count, a wrong checkpoint, rows of another version."""
+        return self.drifts + self.miscounted + self.ahead + (self.unverified is not None)
 
     @property
     def unlisted(self) -> bool:

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-import psycopg
-from psycopg import sql
-
-from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import START, Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.read_ahead import read_ahead
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.table_queries import other_members, sum_of_counts
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
-from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, members_touched
-from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, histories, members_touched
+from temple_ledger.infrastructure.read_models.runner.transaction import Connection
 from temple_ledger.infrastructure.read_models.verification.full import (
     ahead_of_log,
     checkpoint_of,
@@ -63,49 +61,49 @@ class SinceLast:
 
 
 def verify_since_last(
-    database: Database,
+    connection: Connection,
     projection: Projection,
     *,
+    catalogue: Catalogue,
     budget_seconds: float = DEFAULT_BUDGET_SECONDS,
-    catalogue: Catalogue = CATALOGUE,
     clock: Callable[[], float] = time.monotonic,
 ) -> SinceLast:
-    """All touched members, however long that takes, then others until *budget_seconds* are over. Reads only."""
+    """All touched members, however long that takes, then others until *budget_seconds* are over.
+
+    Reads only; within a transaction that sees one state of the database.
+    """
     deadline = clock() + budget_seconds
-    with database.connect(DatabaseRole.READ, application="temple verify", autocommit=False) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        checkpoint = checkpoint_of(connection, projection)
-        last = read_round(connection, projection.name)
-        verified = Verified(projection.name, checkpoint.position, Kind.SINCE_LAST, passed=checkpoint.passed)
-        verified.unverified = why_not(projection, checkpoint)
-        if verified.unverified is not None:
-            return SinceLast(verified, last, False)
-        exceptions = PostgresTransaction(connection).exceptions(projection.name)
-        verified.parked = len(exceptions.parked_positions)
-        verified.ahead = ahead_of_log(connection, checkpoint)
-        still_open = _still_open(connection, projection.name)
-        if isinstance(projection, Tally):
-            if still_open or _sum(connection, projection) != checkpoint.counted:
-                left_out = exceptions.skipped | exceptions.parked_positions
-                verify_counts(connection, projection, checkpoint, left_out, verified)
-            return SinceLast(verified, Round(projection.name, checkpoint.position), True)
-        touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
-        verified.touched = len(touched)
-        looking = _Looking(connection, Fold(projection, catalogue), checkpoint.position, exceptions.parked, verified)
-        with rare_collections():
-            for page, found in read_ahead(in_pages(touched, MEMBERS_AT_A_TIME), looking.read):
-                looking.compare(page, found)
-            looked_at = frozenset(touched)
-            next_user = last.next_user
-            for page in _others(connection, projection, next_user):
-                if clock() >= deadline:
-                    return _so_far(verified, last, next_user)
-                others = [user_id for user_id in page if user_id not in looked_at]
-                looking.compare(others, looking.read(others))
-                next_user = page[-1]
-        if verified.unlisted:
-            return _so_far(verified, last, last.next_user)
+    checkpoint = checkpoint_of(connection, projection)
+    last = read_round(connection, projection.name)
+    verified = Verified(projection.name, checkpoint.position, Kind.SINCE_LAST, passed=checkpoint.passed)
+    verified.unverified = why_not(projection, checkpoint)
+    if verified.unverified is not None:
+        return SinceLast(verified, last, False)
+    exceptions = read_exceptions(connection, projection.name)
+    verified.parked = len(exceptions.parked_positions)
+    verified.ahead = ahead_of_log(connection, checkpoint)
+    still_open = _still_open(connection, projection.name)
+    if isinstance(projection, Tally):
+        if still_open or sum_of_counts(connection, projection.table) != checkpoint.counted:
+            verify_counts(connection, projection, checkpoint, exceptions.uncounted, verified)
         return SinceLast(verified, Round(projection.name, checkpoint.position), True)
+    touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
+    verified.touched = len(touched)
+    looking = _Looking(connection, Fold(projection, catalogue), checkpoint.position, exceptions.parked, verified)
+    with rare_collections():
+        for page, found in read_ahead(in_pages(touched, MEMBERS_AT_A_TIME), looking.read):
+            looking.compare(page, found)
+        looked_at = frozenset(touched)
+        next_user = last.next_user
+        for page in _others(connection, projection, next_user):
+            if clock() >= deadline:
+                return _so_far(verified, last, next_user)
+            others = [user_id for user_id in page if user_id not in looked_at]
+            looking.compare(others, looking.read(others))
+            next_user = page[-1]
+    if verified.unlisted:
+        return _so_far(verified, last, last.next_user)
+    return SinceLast(verified, Round(projection.name, checkpoint.position), True)
 
 
 def _so_far(verified: Verified, last: Round, next_user: str | None) -> SinceLast:
@@ -135,7 +133,7 @@ class _Looking:
     def read(self, user_ids: Sequence[str]) -> _Found:
         return _Found(
             tables.rows_of_members(self.connection, self.fold.projection.tables, user_ids),
-            PostgresTransaction(self.connection).histories(self.fold, user_ids, self.position),
+            histories(self.connection, self.fold, user_ids, self.position),
         )
 
     def compare(self, user_ids: Sequence[str], found: _Found) -> None:
@@ -155,14 +153,7 @@ def read_round(connection: Connection, projection: str) -> Round:
 
 def _others(connection: Connection, projection: MemberProjection[Any], after: str | None) -> Iterator[list[str]]:
     """Members after this one, by user_id: those of the log, and those that only a table has."""
-    query = sql.SQL(statement("verification_others").decode()).format(
-        tables=sql.SQL(" ").join(
-            sql.SQL(
-                "union (select distinct user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)"
-            ).format(sql.Identifier(table.name))
-            for table in projection.tables
-        )
-    )
+    query = other_members(projection.tables)
     after = after or ""
     while True:
         found = connection.execute(query, {"after": after, "limit": MEMBERS_AT_A_TIME}).fetchall()
@@ -176,11 +167,3 @@ def _others(connection: Connection, projection: MemberProjection[Any], after: st
 def _still_open(connection: Connection, projection: str) -> list[str]:
     found = connection.execute(statement("verification_still_open"), {"projection": projection})
     return [str(user_id) for (user_id,) in found]
-
-
-def _sum(connection: Connection, tally: Tally) -> int:
-    query = sql.SQL("select coalesce(sum({}), 0)::bigint from {}").format(
-        sql.Identifier(tally.table.column_names[-1]), sql.Identifier(tally.table.name)
-    )
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row is not None else 0

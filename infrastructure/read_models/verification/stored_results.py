@@ -1,4 +1,4 @@
-"""Results of verifying, kept: what was found, and when everybody was last looked at."""
+"""Results of verifying as they are stored: what was found, and when everybody was last compared."""
 
 import json
 from collections.abc import Sequence
@@ -10,17 +10,16 @@ import psycopg
 
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import START
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.verification.result import Kind, Verified
-from temple_ledger.infrastructure.read_models.verification.since_last import Round, read_round
+from temple_ledger.infrastructure.read_models.verification.result import Verified
+from temple_ledger.infrastructure.read_models.verification.since_last import Round, SinceLast, read_round
 
 Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
 class StoredVerification:
-    """A result; `listed` holds the first thousand differences as JSON says them, None in a list of results."""
+    """A result; `listed` holds the first thousand differences as JSON has them, None in a list of results."""
 
     id: int
     projection: str
@@ -39,18 +38,17 @@ class StoredVerification:
 
 
 def store(
-    database: Database,
+    connection: Connection,
     verified: Verified,
     started_at: datetime,
     *,
-    next_round: Round | None = None,
-    completed: bool = False,
+    since: SinceLast | None = None,
 ) -> int | None:
-    """The result's number; None for a projection that could not be compared. A full verify has looked at everybody."""
+    """The result's number; None for a projection that could not be compared. A full verify compared everybody."""
     if verified.unverified is not None:
         return None
-    full = verified.kind is Kind.FULL
-    with database.connect(DatabaseRole.PROJECT, application="temple verify") as connection, connection.transaction():
+    completed = since is None or since.completed
+    with connection.transaction():
         row = connection.execute(
             statement("verification_keep"),
             {
@@ -73,8 +71,8 @@ def store(
             {
                 "projection": verified.projection,
                 "position": START if verified.ahead else verified.position,
-                "next_user": None if full or completed or next_round is None else next_round.next_user,
-                "completed": full or completed,
+                "next_user": None if since is None or completed else since.round.next_user,
+                "completed": completed,
             },
         )
     return int(row[0]) if row is not None else None

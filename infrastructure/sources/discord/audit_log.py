@@ -19,23 +19,23 @@ _LEAVES: Final = {KICK: "kick", BAN: "ban"}
 
 
 def attributions_of(
-    entry: Mapping[str, Any], *, heard_at: datetime | None = None, session: str | None = None
+    entry: Mapping[str, Any], *, received_at: datetime | None = None, session: str | None = None
 ) -> list[Attribution]:
     """One for each role and direction; an entry may have several of both. None for other actions.
 
-    Raises Unreadable.
+    Raises UnreadableFrame.
     """
-    return list(_attributions(entry, heard_at, session))
+    return list(_attributions(entry, received_at, session))
 
 
-def _attributions(entry: Mapping[str, Any], heard_at: datetime | None, session: str | None) -> Iterator[Attribution]:
+def _attributions(entry: Mapping[str, Any], received_at: datetime | None, session: str | None) -> Iterator[Attribution]:
     action = entry.get("action_type")
     if action not in (KICK, BAN, ROLES, ROLE_DELETE):
         return
     entry_id, target = snowflake(entry, "id"), snowflake(entry, "target_id")
     actor = entry.get("user_id") if is_snowflake(entry.get("user_id")) else None
 
-    def told(direction: Direction, user_id: str, role: str = "") -> Attribution:
+    def attribution(direction: Direction, user_id: str, role: str = "") -> Attribution:
         return Attribution(
             entry_id,
             user_id,
@@ -45,17 +45,17 @@ def _attributions(entry: Mapping[str, Any], heard_at: datetime | None, session: 
             _reason(entry),
             _LEAVES.get(action),
             drawn_at(entry_id),
-            heard_at,
+            received_at,
             session,
         )
 
     if action in _LEAVES:
-        yield told("leave", target)
+        yield attribution("leave", target)
     elif action == ROLE_DELETE:
-        yield told("delete", "", target)
+        yield attribution("delete", "", target)
     else:
         for direction, role in _roles(entry):
-            yield told(direction, target, role)
+            yield attribution(direction, target, role)
 
 
 def _roles(entry: Mapping[str, Any]) -> Iterator[tuple[Direction, str]]:

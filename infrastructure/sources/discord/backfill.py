@@ -1,4 +1,4 @@
-"""The audit log, read back over REST: what it says of changes whose frames, or whose entries, were not heard."""
+"""The audit log, read back over REST: who made the changes whose frames or entries did not arrive."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from temple_ledger.infrastructure.sources.discord.translator import explain
 Connection = psycopg.Connection[Any]
 
 RETENTION: Final = timedelta(days=45)
-"""Discord keeps entries as long."""
+"""How long Discord stores entries."""
 
 FORGOTTEN: Final = RETENTION + timedelta(days=15)
 OVERLAP: Final = timedelta(minutes=15)
@@ -32,7 +32,7 @@ OVERLAP: Final = timedelta(minutes=15)
 
 
 class ReadBack(NamedTuple):
-    """`entries` were read; those that were not known before may explain so many changes (`explains`), of which some
+    """`entries` were read; those that were new may explain so many changes (`explains`), of which some
     were waiting for it (`events` appended)."""
 
     entries: int
@@ -54,9 +54,9 @@ async def backfill(
     since: datetime | None = None,
     clock: Callable[[], datetime] = now,
 ) -> ReadBack:
-    """Goes on after the last entry that was read, or at *since*; the first time, as far back as Discord keeps them.
+    """Goes on after the last entry that was read, or at *since*; the first time, as far back as Discord has them.
 
-    Raises DiscordUnavailable, DiscordRefuses and DatabaseUnavailable; what was read by then is kept.
+    Raises DiscordUnavailable, DiscordRefuses and DatabaseUnavailable; what was read by then is stored.
     """
     with RetryingConnection(database, DatabaseRole.TRANSLATE, application="temple discord backfill") as patient:
         after = await in_thread(patient.run, "backfill", lambda connection: _start(connection, clock(), since))
@@ -66,7 +66,7 @@ async def backfill(
             explained, events = await in_thread(
                 patient.run,
                 "backfill",
-                lambda connection, page=page: _keep(connection, page),
+                lambda connection, page=page: _store_page(connection, page),
             )
             total = ReadBack(total.entries + len(page), total.explains + explained, total.events + events, begun)
             if events and notifier is not None:
@@ -89,21 +89,21 @@ def _start(connection: Connection, now: datetime, since: datetime | None) -> str
     return max(first_of(drawn_at(row[0]) - OVERLAP), oldest, key=int)
 
 
-def _keep(connection: Connection, page: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+def _store_page(connection: Connection, page: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     """In one transaction with the mark of how far we are."""
-    told = [attribution for entry in page for attribution in _told(entry)]
+    attributions = [attribution for entry in page for attribution in _attributions_of(entry)]
     with connection.transaction():
         hold_translator(connection, SOURCE)
         rows = connection.execute(
-            statement("discord_entries_known"), {"entry_ids": [each.entry_id for each in told]}
+            statement("discord_entries_known"), {"entry_ids": [each.entry_id for each in attributions]}
         ).fetchall()
-        known = {row[0] for row in rows}
-        outcomes = append_within(connection, explain(connection, told))
+        stored = {row[0] for row in rows}
+        outcomes = append_within(connection, explain(connection, attributions))
         connection.execute(statement("discord_read_back_keep"), {"entry_id": str(page[-1]["id"])})
-    return sum(each.entry_id not in known for each in told), len(outcomes)
+    return sum(each.entry_id not in stored for each in attributions), len(outcomes)
 
 
-def _told(entry: Mapping[str, Any]) -> Sequence[Attribution]:
+def _attributions_of(entry: Mapping[str, Any]) -> Sequence[Attribution]:
     try:
         return attributions_of(entry)
     except UnreadableFrame:

@@ -1,7 +1,7 @@
-"""What is done when a session begins, so that nothing stays lost: the gateway is open, and frames are kept meanwhile.
+"""What is done when a session begins, so that nothing stays lost: the gateway is open, and frames are stored meanwhile.
 
 The audit log is read back before any frame of the session is translated; then translating goes on, a snapshot is taken
-beside it, and applied. Of a member who was heard of since the snapshot began, the frame counts.
+beside it, and applied. Of a member with a frame since the snapshot began, the frame counts.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from uuid import UUID
 
 import psycopg
 
+from temple_ledger.domain.errors import HeldBack
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.in_thread import in_thread
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.ingestion.snapshots.apply import AppliedSnapshot
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, read_snapshot
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.sources.discord.backfill import ReadBack, backfill, now
@@ -27,7 +27,7 @@ from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
 
 SETTLE_SECONDS: Final = 5.0
-"""Frames of changes that a snapshot has seen already may still be on their way: they are waited for."""
+"""Frames of changes that are in a snapshot already may still be on their way: they are waited for."""
 
 POLL_SECONDS: Final = 0.05
 
@@ -48,13 +48,13 @@ async def catch_up(
     guild: str,
     *,
     open_gate: Callable[[], None],
-    kept: Callable[[], Awaitable[None]],
+    stored: Callable[[], Awaitable[None]],
     by: str,
     notifier: Notifier | None = None,
     settle_seconds: float = SETTLE_SECONDS,
     clock: Callable[[], datetime] = now,
 ) -> CaughtUp:
-    """*kept* waits until all frames that were received by then are in the inbox.
+    """*stored* waits until all frames that were received by then are in the inbox.
 
     Raises DiscordUnavailable, DiscordRefuses (of all but the audit log) and DatabaseUnavailable.
     """
@@ -62,19 +62,19 @@ async def catch_up(
     try:
         read_back = await backfill(database, rest, guild, notifier=notifier, clock=clock)
     except DiscordRefuses as error:
-        # who did it stays unknown; what happened is told by frames and snapshots all the same
+        # who did it stays unknown; frames and snapshots show what happened all the same
         refused = str(error)
     except Exception:
-        # not when it is cancelled: then nothing is translated before the entries are known
+        # not when it is cancelled: then nothing is translated before the entries are there
         open_gate()
         raise
     open_gate()
-    await translated(database, kept)
+    await translated(database, stored)
     snapshot_id = await take_snapshot(database, rest, guild, clock=clock)
     snapshot = await in_thread(_read, database, snapshot_id)
     if snapshot.differences:
         await asyncio.sleep(settle_seconds)
-        await translated(database, kept)
+        await translated(database, stored)
     try:
         applied = await in_thread(apply_discord_snapshot, database, snapshot_id, by=by, notifier=notifier)
     except HeldBack as held:
@@ -82,9 +82,9 @@ async def catch_up(
     return CaughtUp(read_back, snapshot, applied, None, refused)
 
 
-async def translated(database: Database, kept: Callable[[], Awaitable[None]]) -> None:
-    """Waits until all that was received by now is kept, and translated by whoever does it."""
-    await kept()
+async def translated(database: Database, stored: Callable[[], Awaitable[None]]) -> None:
+    """Waits until all that was received by now is stored, and translated by whoever does it."""
+    await stored()
     head = await in_thread(_head, database)
     while head and await in_thread(_waits, database, head):  # noqa: ASYNC110 -- another process may do it
         await asyncio.sleep(POLL_SECONDS)

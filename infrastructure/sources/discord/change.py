@@ -1,10 +1,11 @@
-"""One change of one member, and the row of the log that keeps it."""
+"""One change of one member, and the row of the log that stores it."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID, uuid5
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.events import MemberJoined, MemberLeft, RoleAdded, RoleRemoved
 from temple_ledger.domain.instant import format_instant
@@ -41,7 +42,7 @@ class GuildChange(NamedTuple):
 
 def entry_of_change(change: GuildChange) -> LogEntry:
     event, notes = _event(change)
-    return entry_of_event(event, event_id=change.event_id, notes={**notes, **change.notes})
+    return entry_of_event(event, event_id=change.event_id, notes={**notes, **change.notes}, catalogue=CATALOGUE)
 
 
 def attributed_later(change: GuildChange, attribution: Attribution) -> GuildChange:
@@ -68,12 +69,12 @@ def _event(change: GuildChange) -> tuple[Event, dict[str, Any]]:
             left = MemberLeft(user_id=change.user_id, occurred_at=change.at, source=SOURCE, reason=reason, by=actor)
             return left, {**notes, **how}
         case "add":
-            told = {} if reason is None else {"reason": reason}
+            why = {} if reason is None else {"reason": reason}
             added = RoleAdded(
                 user_id=change.user_id, occurred_at=change.at, source=SOURCE, role=change.role, granted_by=actor
             )
-            return added, {**notes, **told}
+            return added, {**notes, **why}
         case "remove":
-            told = {name: value for name, value in (("by", actor), ("reason", reason)) if value is not None}
+            who = {name: value for name, value in (("by", actor), ("reason", reason)) if value is not None}
             removed = RoleRemoved(user_id=change.user_id, occurred_at=change.at, source=SOURCE, role=change.role)
-            return removed, {**notes, **told}
+            return removed, {**notes, **who}

@@ -1,8 +1,7 @@
 """`temple discord`: setup, listen, backfill, snapshot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -18,7 +17,6 @@ from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, 
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
-from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
 from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
 from temple_ledger.infrastructure.sources.discord.setup_command import setup
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -28,6 +26,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import catalogue
 
 MOST_DAYS: Final = 45
 
@@ -36,7 +35,7 @@ Result = TypeVar("Result")
 
 @click.group("discord")
 def command() -> None:
-    """What Discord tells: frames as they come, and what was missed.
+    """What Discord sends: frames as they come, and what was missed.
 
     The bot needs a token in TEMPLE_DISCORD_TOKEN (or a secret file), the intent SERVER MEMBERS, switched on in the
     developer portal, and in the guild the permission View Audit Log.
@@ -49,24 +48,25 @@ command.add_command(setup)
 @command.command("listen")
 @click.pass_obj
 def listen(session: Session) -> int:
-    """Keep every frame about members and roles, and translate them into events.
+    """Store every frame about members and roles, and translate them into events.
 
     When a session begins, it reads the audit log back, takes a snapshot and applies it, unless the guard holds it
-    back: then it says so and goes on. While the database is away, frames wait in memory. Ctrl-C or SIGTERM lets it
-    keep what waits, and end.
+    back: then it says so and goes on. While the database is away, frames wait in memory. On Ctrl-C or SIGTERM it stores
+    what waits, and ends.
 
     \b
     Examples:
       temple discord listen
     \b
-    Exit codes: 0 stopped; 1 Discord says no (token, intent), or frames were lost; 4 no database, or
-    Discord not reached; 5 the ledger is about another guild, or the database does not fit this version.
+    Exit codes: 0 stopped; 1 Discord says no (token, intent, not in the guild), or frames were lost;
+    4 no database, or Discord not reached; 5 the ledger is about another guild, or the database does not
+    fit this version.
     """
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
     token, settings = _token(session), session.settings.of(DiscordSettings)
-    with stopped_by_signals() as stop, _told(session) as ended:
+    with stopped_by_signals() as stop:
         _check(session)
         listener = Listener(session.database, token, guild=settings.discord_guild, say=session.say)
         stop.calls(listener.stop)
@@ -77,28 +77,27 @@ def listen(session: Session) -> int:
             notify_service_manager("READY=1")
             listened = listener.run()
             notify_service_manager("STOPPING=1")
-        session.say(f"ended; {plural(listened.frames, 'frame')} kept")
+        session.say(f"ended; {plural(listened.frames, 'frame')} stored")
         if listened.lost:
             session.say(
-                f"{plural(listened.lost, 'frame')} could not be kept; what they told is looked for at the next start"
+                f"{plural(listened.lost, 'frame')} could not be stored; the next start looks for what was in them"
             )
             return ExitCode.FAILED
         return ExitCode.OK
-    return ended.code
 
 
 @command.command("backfill")
 @click.option(
     "--days",
     type=click.IntRange(1, MOST_DAYS),
-    help=f"So far back, also where it was read before; Discord keeps {MOST_DAYS} days.  [default: the last entry read]",
+    help=f"So far back, also where it was read before; Discord has {MOST_DAYS} days.  [default: the last entry read]",
 )
 @as_json
 @click.pass_obj
 def backfill_(session: Session, days: int | None, as_json: bool) -> int:
     """Read the audit log back: who gave and took roles, kicked and banned.
 
-    Entries say who did what; what a member is, frames and snapshots say. So entries of changes that nobody saw wait
+    Entries say who did what; what a member is, frames and snapshots say. So entries of changes that were missed wait
     for the next snapshot. One that was cut short goes on where it was.
 
     \b
@@ -117,23 +116,28 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
         with Notifier(session.database) as notifier:
             return await backfill(session.database, rest, guild, notifier=notifier, since=since)
 
-    with _told(session) as ended:
-        print_fields(_asked(session, work)._asdict(), as_json=as_json)
-    return ended.code
+    print_fields(_asked(session, work)._asdict(), as_json=as_json)
+    return ExitCode.OK
 
 
 @command.command("snapshot")
 @click.option("--apply", is_flag=True, help="Append what is missing. Without it, differences are only shown.")
 @click.option("--confirm", is_flag=True, help="Apply it also where many would depart or lose a role.")
+@click.option(
+    "--accept-count",
+    is_flag=True,
+    help="Apply it also where Discord counts many more members than it listed: its count is approximate.",
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(0), help="Show so many at most; 0: all.")
 @as_json
 @click.pass_obj
-def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
-    """Compare what Discord says of everybody with what the ledger holds.
+def snapshot_(session: Session, apply: bool, confirm: bool, accept_count: bool, limit: int, as_json: bool) -> int:
+    """Compare all members that Discord lists with the ledger.
 
-    The audit log is read back first, so that it is known who made a change that nobody saw. With --apply the
-    differences are appended, as events marked with the snapshot's id. Held back when not everybody came, or when
-    more than 5 % of the members, or more than 20, would depart or lose a role: look at them, then add --confirm.
+    The audit log is read back first, so that missed changes have an actor. With --apply the
+    differences are appended, as events marked with the snapshot's id. It is held back when more than 5 % of the
+    members, or more than 20, would depart or lose a role: look at them, then add --confirm. It is also held back when
+    Discord lists many fewer members than it counts: if the list is right, add --accept-count.
 
     \b
     Examples:
@@ -146,29 +150,27 @@ def snapshot_(session: Session, apply: bool, confirm: bool, limit: int, as_json:
     from temple_ledger.infrastructure.sources.discord.catch_up import translate_all
     from temple_ledger.infrastructure.sources.discord.rest import Rest
 
-    with _told(session) as ended:
-        with Notifier(session.database) as notifier:
+    with Notifier(session.database) as notifier:
 
-            async def work(rest: Rest, guild: str) -> UUID:
-                return await _taken(session, rest, guild, notifier)
+        async def work(rest: Rest, guild: str) -> UUID:
+            return await _taken(session, rest, guild, notifier)
 
-            snapshot_id = _asked(session, work)
-            if apply:
-                translate_all(session.database, notifier)
-                outcome = _applied(session, snapshot_id, confirmed=confirm, notifier=notifier)
-            else:
-                outcome = {"applied": False}
-        with reading(session.database) as connection:
-            taken = read_snapshot(connection, snapshot_id)
-            findings = list(islice(all_findings(connection, snapshot_id), limit or None))
-            directory = read_directory(connection)
-        _show(session, taken, findings, directory, outcome, as_json=as_json)
-        if outcome.get("held"):
-            raise Refused(str(outcome["held"]))
-        if not taken.complete:
-            raise Refused(f"the snapshot is not complete: {taken.note}; take another one")
-        return ExitCode.OK if apply or not taken.differences else ExitCode.FOUND
-    return ended.code
+        snapshot_id = _asked(session, work)
+        if apply:
+            translate_all(session.database, notifier)
+            outcome = _applied(session, snapshot_id, notifier, confirmed=confirm, count_accepted=accept_count)
+        else:
+            outcome = {"applied": False}
+    with reading(session.database) as connection:
+        taken = read_snapshot(connection, snapshot_id)
+        findings = list(islice(all_findings(connection, snapshot_id, catalogue=catalogue()), limit or None))
+        directory = read_directory(connection)
+    _show(session, taken, findings, directory, outcome, as_json=as_json)
+    if outcome.get("held"):
+        raise Refused(str(outcome["held"]))
+    if not taken.complete:
+        raise Refused(f"the snapshot is not complete: {taken.note}; take another one")
+    return ExitCode.OK if apply or not taken.differences else ExitCode.FOUND
 
 
 async def _taken(session: Session, rest: Any, guild: str, notifier: Notifier) -> UUID:
@@ -198,13 +200,20 @@ def _is_listening(session: Session) -> bool:
         return any(each.ended_at is None for each in gateway_sessions(connection, 1))
 
 
-def _applied(session: Session, snapshot_id: UUID, *, confirmed: bool, notifier: Notifier) -> dict[str, Any]:
-    from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
+def _applied(
+    session: Session, snapshot_id: UUID, notifier: Notifier, *, confirmed: bool, count_accepted: bool
+) -> dict[str, Any]:
+    from temple_ledger.domain.errors import HeldBack
     from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot
 
     try:
         done = apply_discord_snapshot(
-            session.database, snapshot_id, by=whoever_runs_this(), confirmed=confirmed, notifier=notifier
+            session.database,
+            snapshot_id,
+            by=session.operator,
+            confirmed=confirmed,
+            count_accepted=count_accepted,
+            notifier=notifier,
         )
     except HeldBack as held:
         return {"applied": False, "held": str(held)}
@@ -231,26 +240,6 @@ def _show(
 def _named(row: dict[str, Any], directory: RoleDirectory) -> dict[str, Any]:
     kind, _, role = row["field"].partition(" ")
     return {**row, "field": f"role {directory.label(role)}"} if kind == "role" else row
-
-
-class _Ended:
-    code: int = ExitCode.OK
-
-
-@contextmanager
-def _told(session: Session) -> Iterator[_Ended]:
-    """What Discord says no to is one sentence and a number; what else goes wrong is told by whoever tells it always."""
-    from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
-
-    ended = _Ended()
-    try:
-        yield ended
-    except DiscordUnavailable as error:
-        session.say(f"temple: {error}")
-        ended.code = ExitCode.UNREACHABLE
-    except DiscordRefuses as error:
-        session.say(f"temple: {error}")
-        ended.code = ExitCode.FAILED
 
 
 def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> Result:

@@ -1,14 +1,18 @@
 """What goes wrong with Discord, in one sentence each."""
 
-from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.domain.errors import PlatformRefuses, PlatformUnavailable, Refused
 
 
-class DiscordUnavailable(LedgerError):
+class DiscordUnavailable(PlatformUnavailable):
     """Not reached, or failing: to be tried again."""
 
 
-class DiscordRefuses(LedgerError):
-    """Answered, and said no: trying again changes nothing until somebody has changed something over there."""
+class DiscordRefuses(PlatformRefuses):
+    """Discord answered no: trying again is useless until somebody has changed something there."""
+
+
+class NotInGuild(DiscordRefuses):
+    """The bot is not in the guild: Discord says nothing about it."""
 
 
 class OtherGuild(Refused):

@@ -10,7 +10,7 @@ MOST_FRAMES: Final = 200_000
 MOST_BYTES: Final = 256 * 1024 * 1024
 
 
-class WaitingFrames:
+class FrameBuffer:
     """Put by the gateway's loop, taken by the writer. Frames come here faster than they go only while the database is
     away; `full` when that lasted too long, and then nothing more is taken in. `came` is how many were taken in."""
 
@@ -39,14 +39,14 @@ class WaitingFrames:
             self._bytes += len(delivery.body)
             self._changed.notify()
 
-    def take(self, limit: int) -> list[Delivery]:
+    def next_frames(self, limit: int) -> list[Delivery]:
         """Waits for some; empty once it has ended and everything was taken."""
         with self._changed:
             while not self._frames and not self._ended:
                 self._changed.wait()
-            taken = [self._frames.popleft() for _ in range(min(limit, len(self._frames)))]
-            self._bytes -= sum(len(each.body) for each in taken)
-            return taken
+            frames = [self._frames.popleft() for _ in range(min(limit, len(self._frames)))]
+            self._bytes -= sum(len(each.body) for each in frames)
+            return frames
 
     def end(self) -> None:
         """Nothing will be put any more."""

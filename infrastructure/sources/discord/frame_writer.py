@@ -13,7 +13,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.store import store
-from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffer
 from temple_ledger.infrastructure.sources.discord.sessions import STOPPED, end_sessions, note_sessions
 
 ROUND: Final = 1_000
@@ -26,20 +26,20 @@ log = structlog.get_logger("temple.discord")
 
 
 class FrameWriter(threading.Thread):
-    """Keeps what waits until it has ended, also while the database is away: then frames wait in memory.
+    """Stores what waits until it has ended, also while the database is away: then frames wait in memory.
 
-    A feed begins with a session, and again when the guild is back after an outage: what was in between nobody tells.
-    *before_begin* is called before the first frame of it is kept, *begun* once it is, *kept* after each round.
+    A feed begins with a session, and again when the guild is back after an outage: what was in between is not sent.
+    *before_begin* is called before the first frame of it is stored, *begun* once it is, *stored* after each round.
     """
 
     def __init__(
         self,
         database: Database,
-        frames: WaitingFrames,
+        frames: FrameBuffer,
         *,
         before_begin: Callable[[], None],
         begun: Callable[[], None],
-        kept: Callable[[int], None],
+        stored: Callable[[int], None],
     ) -> None:
         super().__init__(name="discord frames", daemon=True)
         self._patient = RetryingConnection(
@@ -48,40 +48,40 @@ class FrameWriter(threading.Thread):
         self._frames = frames
         self._before_begin = before_begin
         self._begun = begun
-        self._kept = kept
+        self._store_round = stored
         self._give_up_at: float | None = None
         self._outage = False
         self.count = 0
         self.lost = 0
 
     def run(self) -> None:
-        while taken := self._frames.take(ROUND):
-            for begins, round_ in self._rounds(taken):
-                self._keep(round_, begins=begins)
+        while frames := self._frames.next_frames(ROUND):
+            for begins, round_ in self._rounds(frames):
+                self._store(round_, begins=begins)
         self._end_sessions()
         self._patient.close()
 
     @property
     def done(self) -> int:
-        """How many frames it is done with: kept, or lost."""
+        """How many frames it is done with: stored, or lost."""
         return self.count + self.lost
 
     def finish(self) -> None:
-        """Keeps what waits, for some seconds at most; `lost` frames could not be kept by then."""
+        """Stores what waits, for some seconds at most; `lost` frames could not be stored by then."""
         self._give_up_at = time.monotonic() + END_SECONDS
         self._frames.end()
         self.join(END_SECONDS + PATIENCE_SECONDS + 1)
 
-    def _rounds(self, taken: Sequence[Delivery]) -> Iterator[tuple[bool, Sequence[Delivery]]]:
+    def _rounds(self, frames: Sequence[Delivery]) -> Iterator[tuple[bool, Sequence[Delivery]]]:
         """A begin begins a round."""
         start, began = 0, False
-        for index, delivery in enumerate(taken):
+        for index, delivery in enumerate(frames):
             if not self._begins(delivery):
                 continue
             if index > start:
-                yield began, taken[start:index]
+                yield began, frames[start:index]
             start, began = index, True
-        yield began, taken[start:]
+        yield began, frames[start:]
 
     def _begins(self, delivery: Delivery) -> bool:
         if delivery.kind == "GUILD_DELETE":
@@ -92,13 +92,13 @@ class FrameWriter(threading.Thread):
             return True
         return False
 
-    def _keep(self, round_: Sequence[Delivery], *, begins: bool) -> None:
+    def _store(self, round_: Sequence[Delivery], *, begins: bool) -> None:
         if begins:
             self._before_begin()
         attempt = 0
         while True:
             try:
-                self._patient.run("keeping frames", lambda connection: _kept(connection, round_))
+                self._patient.run("keeping frames", lambda connection: _store_round(connection, round_))
                 break
             except DatabaseUnavailable as error:
                 attempt += 1
@@ -107,7 +107,7 @@ class FrameWriter(threading.Thread):
                     self.lost += len(round_)
                     return
         self.count += len(round_)
-        self._kept(len(round_))
+        self._store_round(len(round_))
         if begins:
             self._begun()
 
@@ -118,7 +118,7 @@ class FrameWriter(threading.Thread):
             log.warning("the end of the session is not noted", reason=str(error))
 
 
-def _kept(connection: psycopg.Connection[Any], round_: Sequence[Delivery]) -> None:
+def _store_round(connection: psycopg.Connection[Any], round_: Sequence[Delivery]) -> None:
     with connection.transaction():
         store(connection, round_)
         note_sessions(connection, round_)

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
+from temple_ledger.domain.errors import UnreadableDelivery
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.sources.discord.change import SOURCE
 from temple_ledger.infrastructure.sources.discord.snowflake import is_snowflake
@@ -29,10 +30,10 @@ WANTED: Final = frozenset(
         "GUILD_AUDIT_LOG_ENTRY_CREATE",
     }
 )
-"""The dispatches that are kept."""
+"""The dispatches that are stored."""
 
 
-class UnreadableFrame(ValueError):
+class UnreadableFrame(UnreadableDelivery):
     """A frame that is not what Discord documents. The message names the field, never its value."""
 
 
@@ -43,7 +44,7 @@ class Frame(NamedTuple):
 
 
 def frame_of(text: str | bytes) -> Frame | None:
-    """None for what is no dispatch. Raises Unreadable."""
+    """None for what is no dispatch. Raises UnreadableFrame."""
     try:
         value = from_json(text)
     except ValueError:
@@ -70,7 +71,7 @@ def delivery_of(frame: Frame, text: str | bytes, session: str, received_at: date
 
 
 def snowflake(data: Mapping[str, Any], *path: str) -> str:
-    """Raises Unreadable."""
+    """Raises UnreadableFrame."""
     value: Any = data
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -80,7 +81,7 @@ def snowflake(data: Mapping[str, Any], *path: str) -> str:
 
 
 def snowflakes(data: Mapping[str, Any], name: str) -> frozenset[str]:
-    """Raises Unreadable."""
+    """Raises UnreadableFrame."""
     value = data.get(name)
     if not isinstance(value, list) or not all(map(is_snowflake, value)):
         raise UnreadableFrame(f"{name} is no list of ids")

@@ -34,7 +34,7 @@ class GatedWorker(threading.Thread):
                     continue
                 try:
                     self._worker.run(self._pause)
-                except Exception as error:  # noqa: BLE001 -- told by whoever waits for it
+                except Exception as error:  # noqa: BLE001 -- raised again by whoever waits for it
                     log.error("translating ended", reason=f"{type(error).__name__}: {error}")
                     self.failure = error
                     return

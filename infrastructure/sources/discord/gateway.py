@@ -14,6 +14,7 @@ import structlog
 
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.sources.discord.frames import WANTED, UnreadableFrame, delivery_of, frame_of
+from temple_ledger.infrastructure.sources.discord.voice import hide_voice_notices
 
 log = structlog.get_logger("temple.discord")
 
@@ -22,10 +23,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Collector(discord.Client):
+class GatewayClient(discord.Client):
     """Gives each delivery to *take*, which must not wait."""
 
-    def __init__(self, take: Callable[[Delivery], None], *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, receive: Callable[[Delivery], None], *, clock: Callable[[], datetime] = _now) -> None:
+        hide_voice_notices()
         super().__init__(
             intents=discord.Intents(guilds=True, members=True, moderation=True),
             enable_debug_events=True,
@@ -34,16 +36,16 @@ class Collector(discord.Client):
             max_messages=None,
             guild_ready_timeout=0.1,
         )
-        self._take = take
+        self._receive = receive
         self._clock = clock
         self.session_id: str | None = None
 
     def dispatch(self, event: str, /, *args: Any, **_: Any) -> None:
         """Called by the library; of all its events only the raw text counts."""
         if event == "socket_raw_receive":
-            self._collect(args[0])
+            self._read(args[0])
 
-    def _collect(self, text: str | bytes) -> None:
+    def _read(self, text: str | bytes) -> None:
         try:
             frame = frame_of(text)
         except UnreadableFrame as error:
@@ -54,4 +56,4 @@ class Collector(discord.Client):
         if frame.kind == "READY":
             self.session_id = str(frame.data.get("session_id") or "")[:100]
         if self.session_id:
-            self._take(delivery_of(frame, text, self.session_id, self._clock()))
+            self._receive(delivery_of(frame, text, self.session_id, self._clock()))

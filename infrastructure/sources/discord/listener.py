@@ -1,4 +1,4 @@
-"""The listener: the gateway, the writer, translating and catching up, in one process until it is told to stop."""
+"""The listener: the gateway, the writer, translating and catching up, in one process until it is stopped."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -8,21 +8,35 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import discord
+import psycopg
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.in_thread import in_thread
+from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.backfill import now
 from temple_ledger.infrastructure.sources.discord.catch_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
-from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable, OtherGuild
-from temple_ledger.infrastructure.sources.discord.frame_buffer import WaitingFrames
+from temple_ledger.infrastructure.sources.discord.errors import (
+    DiscordRefuses,
+    DiscordUnavailable,
+    NotInGuild,
+    OtherGuild,
+)
+from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffer
 from temple_ledger.infrastructure.sources.discord.frame_writer import FrameWriter
+from temple_ledger.infrastructure.sources.discord.frames import frame_of
 from temple_ledger.infrastructure.sources.discord.gate import GatedWorker
-from temple_ledger.infrastructure.sources.discord.gateway import Collector
+from temple_ledger.infrastructure.sources.discord.gateway import GatewayClient
+from temple_ledger.infrastructure.sources.discord.guild_state import (
+    GuildState,
+    sentence,
+    state_after_delete,
+    store_guild_state,
+)
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
 
@@ -50,7 +64,7 @@ FATAL: Final = {
 
 @dataclass(frozen=True)
 class Listened:
-    """What a listener did until it was told to stop."""
+    """What a listener did until it was stopped."""
 
     frames: int
     lost: int
@@ -67,7 +81,7 @@ class Listener:
         guild: str | None,
         say: Callable[[str], None],
         settle_seconds: float = SETTLE_SECONDS,
-        frames: WaitingFrames | None = None,
+        frames: FrameBuffer | None = None,
         caught_up: Callable[[CaughtUp], None] = lambda _: None,
         clock: Callable[[], datetime] = now,
     ) -> None:
@@ -76,7 +90,7 @@ class Listener:
         self._guild = guild
         self._say = say
         self._settle_seconds = settle_seconds
-        self._frames = WaitingFrames() if frames is None else frames
+        self._frames = FrameBuffer() if frames is None else frames
         self._caught_up = caught_up
         self._clock = clock
         self._stop: Callable[[], None] = lambda: None
@@ -84,7 +98,7 @@ class Listener:
         self._closings = 0
 
     def stop(self) -> None:
-        """Finish what is at hand, keep what waits, and end. Safe in a signal handler, and from any thread."""
+        """Finish what is at hand, store what waits, and end. Safe in a signal handler, and from any thread."""
         self._stopped = True
         self._stop()
 
@@ -127,10 +141,10 @@ class Listener:
             self._frames,
             before_begin=gate.close,
             begun=lambda: begins(gate.closings),
-            kept=lambda _: worker.wake(),
+            stored=lambda _: worker.wake(),
         )
         writer.start()
-        client = Collector(self._frames.put, clock=self._clock)
+        client = GatewayClient(self._receive, clock=self._clock)
         try:
             await self._until_stopped(client, gate, writer, notifier, begun, stop)
         finally:
@@ -140,9 +154,17 @@ class Listener:
                 log.error("frames lost", frames=writer.lost + self._frames.refused)
         return Listened(writer.count, writer.lost + self._frames.refused)
 
+    def _receive(self, delivery: Delivery) -> None:
+        """In the gateway's loop."""
+        self._frames.put(delivery)
+        if delivery.kind == "GUILD_DELETE" and (frame := frame_of(delivery.body)) is not None:
+            guild = str(frame.data.get("id"))
+            if guild == self._guild:
+                self._say(sentence(state_after_delete(frame.data), guild))
+
     async def _until_stopped(
         self,
-        client: Collector,
+        client: GatewayClient,
         gate: GatedWorker,
         writer: FrameWriter,
         notifier: Notifier,
@@ -152,7 +174,7 @@ class Listener:
         with sentences("who the bot is"):
             await client.login(self._token)
         rest = DiscordRest(client)
-        guild = await guild_of(self._database, self._guild, rest)
+        guild = self._guild = await guild_of(self._database, self._guild, rest)
         self._say(f"listening to guild {guild}")
         tasks = [
             asyncio.create_task(_connect(client)),
@@ -193,7 +215,7 @@ class Listener:
                             rest,
                             guild,
                             open_gate=lambda closings=closings: gate.open(closings),  # type: ignore[misc]
-                            kept=lambda: self._kept(writer),
+                            stored=lambda: self._stored(writer),
                             by=BY,
                             notifier=notifier,
                             settle_seconds=self._settle_seconds,
@@ -201,7 +223,7 @@ class Listener:
                         ),
                     )
                     if done is not None:
-                        self._tell(done)
+                        self._report(done)
                 except (DiscordUnavailable, DiscordRefuses, DatabaseUnavailable) as error:
                     self._say(f"{error}; listening goes on, and what was missed is looked for again in {pause:.0f} s")
                     with suppress(asyncio.TimeoutError):
@@ -209,8 +231,8 @@ class Listener:
                     begun.set()
                     pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
-    async def _kept(self, writer: FrameWriter) -> None:
-        """Until all that was received by now is kept, however slow the database is."""
+    async def _stored(self, writer: FrameWriter) -> None:
+        """Until all that was received by now is stored, however slow the database is."""
         came = self._frames.came
         while writer.done < came:  # noqa: ASYNC110 -- it is a thread
             await asyncio.sleep(POLL_SECONDS)
@@ -226,7 +248,7 @@ class Listener:
                     "once it is back, start again: what was missed is looked for then"
                 )
 
-    def _tell(self, done: CaughtUp) -> None:
+    def _report(self, done: CaughtUp) -> None:
         if done.refused is not None:
             self._say(f"{done.refused}; who changed what stays unknown until that is put right")
         if done.read_back is not None and done.read_back.explains:
@@ -235,27 +257,28 @@ class Listener:
         members = f"snapshot {done.snapshot.id}: {done.snapshot.members:,} members"
         self._say(f"{members}, {found}" if found else f"{members}, nothing was missed")
         if done.held is not None:
-            self._say(
-                f"not applied: {done.held} (temple discord snapshot --apply --confirm); listening goes on without it"
-            )
+            by_hand = "" if done.held.flag is None else f" (temple discord snapshot --apply {done.held.flag})"
+            self._say(f"not applied: {done.held}{by_hand}; listening goes on without it")
         elif done.applied is not None and done.applied.events:
             self._say(f"{done.applied.events:,} events appended")
         self._caught_up(done)
 
 
 async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
-    """The guild of this ledger; the only one that the bot is in, where nothing says which. Raises OtherGuild."""
+    """The guild of this ledger; the only one that the bot is in, where nothing says which.
 
-    def claimed(guild: str | None) -> str | None:
+    Raises OtherGuild, and NotInGuild, which `temple status` shows from then on.
+    """
+
+    def stored(work: Callable[[psycopg.Connection[Any]], Result]) -> Result:
         with (
             database_errors("looking for the guild"),
             database.connect(DatabaseRole.TRANSLATE, application="temple discord") as connection,
         ):
-            if guild is None:
-                return observed.surroundings(connection).guild
-            return observed.claim_guild(connection, guild, now())
+            return work(connection)
 
-    guild = wanted or await in_thread(claimed, None)
+    ours = await in_thread(stored, lambda connection: observed.surroundings(connection).guild)
+    guild = wanted or ours
     if guild is None:
         guilds = await rest.guilds()
         if len(guilds) != 1:
@@ -265,9 +288,18 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
                 else "the bot is in more than one guild: say which by TEMPLE_DISCORD_GUILD"
             )
         guild = guilds[0]
-    ours = await in_thread(claimed, guild)
+    if ours is not None and ours != guild:
+        raise OtherGuild(ours, guild)
+    is_in = await rest.is_in(guild)
+    if not is_in and ours is None:
+        raise NotInGuild(f"the bot is not in guild {guild}: invite it, or set TEMPLE_DISCORD_GUILD to the one it is in")
+    state: GuildState = "listed" if is_in else "removed"
+    await in_thread(stored, lambda connection: store_guild_state(connection, state, now()))
+    if not is_in:
+        raise NotInGuild(sentence("removed", guild))
+    ours = await in_thread(stored, lambda connection: observed.claim_guild(connection, guild, now()))
     if ours != guild:
-        raise OtherGuild(str(ours), guild)
+        raise OtherGuild(ours, guild)
     return guild
 
 
@@ -280,7 +312,7 @@ async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Re
     finally:
         await _ended([working, waiting])
         if not working.cancelled():
-            working.exception()  # or else asyncio tells of it, though the next try will
+            working.exception()  # or else asyncio logs it, though the next try will
 
 
 async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
@@ -302,7 +334,7 @@ async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
         raise asyncio.CancelledError
 
 
-async def _connect(client: Collector) -> None:
+async def _connect(client: GatewayClient) -> None:
     """Raises DiscordRefuses where Discord says that trying again is in vain."""
     try:
         await client.connect()

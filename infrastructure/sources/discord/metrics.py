@@ -14,9 +14,15 @@ def discord_sessions(connection: Connection) -> Iterator[Metric]:
     opened = gauge("ledger_discord_sessions_open", "Sessions of the gateway that nobody ended; one that was killed too")
     begun = counter("ledger_discord_sessions", "Sessions that began: before each, frames may have been lost")
     again = counter("ledger_discord_resumes", "Times that a session went on without a loss")
+    removed = gauge(
+        "ledger_discord_bot_removed_timestamp_seconds", "When the bot was removed from the guild; 0 while it is in it"
+    )
+    away = gauge(
+        "ledger_discord_guild_unavailable_timestamp_seconds", "When Discord's outage of the guild began; 0 without one"
+    )
+    families: tuple[GaugeMetricFamily | CounterMetricFamily, ...] = (heard, opened, begun, again, removed, away)
     row = connection.execute(statement("metrics_discord")).fetchone()
     if row is not None:
-        families: tuple[GaugeMetricFamily | CounterMetricFamily, ...] = (heard, opened, begun, again)
         for family, value in zip(families, row, strict=True):
             family.add_metric([], float(value))
-    yield from (heard, opened, begun, again)
+    yield from families

@@ -11,13 +11,14 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
+from temple_ledger.infrastructure.sources.discord.voice import hide_voice_notices
 
 Result = TypeVar("Result")
 
 PAGE: Final = 1_000
 AUDIT_PAGE: Final = 100
 MOST_WAIT_SECONDS: Final = 300.0
-"""For one rate limit; a longer one is told, and not slept through."""
+"""For one rate limit; a longer one is an error, and not slept through."""
 
 
 class Counted(NamedTuple):
@@ -54,7 +55,11 @@ class Rest(Protocol):
         """By ascending id."""
         ...
 
-    async def guilds(self) -> Sequence[str]: ...
+    async def guilds(self) -> Sequence[str]:
+        """Of the bot: two at most."""
+        ...
+
+    async def is_in(self, guild: str) -> bool: ...
 
 
 class DiscordRest:
@@ -92,6 +97,11 @@ class DiscordRest:
         answer = await _asked("the guilds of the bot", self._http.get_guilds(limit=2))
         return [str(guild["id"]) for guild in answer]
 
+    async def is_in(self, guild: str) -> bool:
+        # the first guild with a greater id than the one before it
+        answer = await _asked("the guilds of the bot", self._http.get_guilds(limit=1, after=int(guild) - 1))
+        return any(str(each["id"]) == guild for each in answer)
+
 
 @contextmanager
 def pointed_at(api_url: str | None, gateway_url: str | None) -> Iterator[None]:
@@ -110,7 +120,9 @@ def pointed_at(api_url: str | None, gateway_url: str | None) -> Iterator[None]:
 @asynccontextmanager
 async def logged_in(token: str) -> AsyncIterator[DiscordRest]:
     """Without a gateway. Raises DiscordUnavailable and DiscordRefuses."""
-    client = discord.Client(intents=discord.Intents.none(), max_ratelimit_timeout=MOST_WAIT_SECONDS)
+    hide_voice_notices()
+    # an intent that is never asked for, since nothing connects: without it the library warns
+    client = discord.Client(intents=discord.Intents(guilds=True), max_ratelimit_timeout=MOST_WAIT_SECONDS)
     try:
         await _asked("who the bot is", client.login(token))
         yield DiscordRest(client)
@@ -135,8 +147,8 @@ def sentences(what: str) -> Iterator[None]:
             f"Discord's rate limit holds for {error.retry_after:.0f} s more, asking for {what}; try again then"
         ) from None
     except (discord.Forbidden, discord.NotFound) as error:
-        raise DiscordRefuses(f"Discord refuses to tell {what}: HTTP {error.status}, code {error.code}") from None
+        raise DiscordRefuses(f"Discord does not show {what}: HTTP {error.status}, code {error.code}") from None
     except discord.HTTPException as error:
-        raise DiscordUnavailable(f"Discord failed to tell {what}: HTTP {error.status}; try again") from None
+        raise DiscordUnavailable(f"Discord failed to show {what}: HTTP {error.status}; try again") from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise DiscordUnavailable(f"cannot reach Discord for {what} ({type(error).__name__}); try again") from None

@@ -16,8 +16,8 @@ STOPPED = "stopped"
 
 
 class GatewaySession(NamedTuple):
-    """`heard_until` is when the session before it was last heard: between that and `begun_at` frames were lost. None of
-    the first one."""
+    """`received_until` is when the last frame of the session before it came: between that and `begun_at` frames were
+    lost. None of the first one."""
 
     session_id: str
     begun_at: datetime
@@ -26,11 +26,11 @@ class GatewaySession(NamedTuple):
     resumed: int
     ended_at: datetime | None
     how: str | None
-    heard_until: datetime | None
+    received_until: datetime | None
 
     @property
     def gap_seconds(self) -> float | None:
-        return None if self.heard_until is None else max(0.0, (self.begun_at - self.heard_until).total_seconds())
+        return None if self.received_until is None else max(0.0, (self.begun_at - self.received_until).total_seconds())
 
 
 class FeedState(NamedTuple):
@@ -50,7 +50,7 @@ class FeedState(NamedTuple):
 
 
 def note_sessions(connection: Connection, deliveries: Sequence[Delivery]) -> None:
-    """In the transaction that keeps them."""
+    """In the transaction that stores them."""
     for delivery in deliveries:
         if delivery.kind == "READY":
             end_sessions(connection, NOT_RESUMED, but=delivery.origin)

@@ -5,9 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from temple_ledger.domain.errors import PlatformUnavailable
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome
-from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable
 from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
 from temple_ledger.infrastructure.terminal.checks import print_check
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -34,11 +32,8 @@ def setup(session: Session, as_json: bool) -> int:
 
     settings = session.settings.of(DiscordSettings)
     token = None if settings.discord_token is None else settings.discord_token.get_secret_value()
-    try:
-        with pointed_at(settings.discord_api_url, settings.discord_gateway_url):
-            found = asyncio.run(_checked(token, settings.discord_guild, quiet=as_json))
-    except DiscordUnavailable as error:
-        raise PlatformUnavailable(str(error)) from None
+    with pointed_at(settings.discord_api_url, settings.discord_gateway_url):
+        found = asyncio.run(_checked(token, settings.discord_guild, quiet=as_json))
     if as_json:
         print_json([asdict(each) for each in found])
     if any(each.outcome is CheckOutcome.FAIL for each in found):

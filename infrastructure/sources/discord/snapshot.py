@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.instant import format_instant, parse_instant
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
@@ -25,20 +26,16 @@ from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.change import SOURCE, GuildChange, entry_of_change
 from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable
 from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame, snowflake
-from temple_ledger.infrastructure.sources.discord.inference import CLOSED_AFTER, Conclusion, conclude
+from temple_ledger.infrastructure.sources.discord.inference import CLOSED_AFTER, Conclusion, conclude, is_of_a_guest
 from temple_ledger.infrastructure.sources.discord.model import GuildMember, Sighting
 from temple_ledger.infrastructure.sources.discord.rest import PAGE, Rest
 from temple_ledger.infrastructure.sources.discord.roles import GUILD, GuildRole, Renewed, renewed, role_of
 from temple_ledger.infrastructure.sources.discord.snowflake import by_number
 from temple_ledger.infrastructure.sources.discord.store import MemberRecord, Surroundings
-from temple_ledger.infrastructure.sources.discord.translator import seen_in
+from temple_ledger.infrastructure.sources.discord.translator import sighting_of
 
 Connection = psycopg.Connection[Any]
 Clock = Callable[[], datetime]
-
-MISSING_SHARE: Final = 0.02
-MISSING_MEMBERS: Final = 10
-"""Discord's own count is approximate: fewer than it says by more than this, and the snapshot is not complete."""
 
 
 def _now() -> datetime:
@@ -46,7 +43,7 @@ def _now() -> datetime:
 
 
 async def take_snapshot(database: Database, rest: Rest, guild: str, *, clock: Clock = _now) -> UUID:
-    """Kept with its findings; nothing else changes. What the ledger knows has to be translated by then.
+    """Stored with its findings; nothing else changes. What waits in the inbox has to be translated by then.
 
     Raises DiscordUnavailable, DiscordRefuses and DatabaseUnavailable; what is there then is not complete.
     """
@@ -70,12 +67,21 @@ def apply_discord_snapshot(
     *,
     by: str,
     confirmed: bool = False,
+    count_accepted: bool = False,
     notifier: Notifier | None = None,
     chunk: int = 500,
 ) -> AppliedSnapshot:
     """What waits in the inbox has to be translated by then. Raises what `apply_snapshot` raises."""
     applied = apply_snapshot(
-        database, DiscordSettling(), snapshot_id, by=by, confirmed=confirmed, notifier=notifier, chunk=chunk
+        database,
+        DiscordSettling(),
+        snapshot_id,
+        by=by,
+        catalogue=CATALOGUE,
+        confirmed=confirmed,
+        count_accepted=count_accepted,
+        notifier=notifier,
+        chunk=chunk,
     )
     with (
         database_errors("applying a snapshot"),
@@ -98,19 +104,19 @@ class DiscordSettling:
             if finding.user_id == GUILD and finding.observed is not None:
                 at = parse_instant(finding.observed["at"])
                 roles = [GuildRole(each["id"], each["name"]) for each in finding.observed["roles"]]
-                told = _roles_told(connection, around.guild or "", roles, at, snapshot.id)
-                observed.keep_roles(connection, told.roles)
-                entries += told.entries
+                listed = _renewed_roles(connection, around.guild or "", roles, at, snapshot.id)
+                observed.store_roles(connection, listed.roles)
+                entries += listed.entries
                 around = observed.surroundings(connection)
-        seen = {each.user_id: _seen(each, snapshot) for each in findings if each.user_id != GUILD}
+        sighting = {each.user_id: _sighting(each, snapshot) for each in findings if each.user_id != GUILD}
         concluded = [
-            (known.member.known, _concluded(around, known, seen[user_id]))
-            for user_id, known in observed.known_members(connection, list(seen)).items()
-            if not _was_heard_since(known.member, snapshot.started_at)
+            (recorded.member.recorded, _concluded(around, recorded, sighting[user_id]))
+            for user_id, recorded in observed.stored_members(connection, list(sighting)).items()
+            if not _has_frame_since(recorded.member, snapshot.started_at)
         ]
         at = snapshot.finished_at or snapshot.started_at
-        observed.keep_conclusions(connection, [each for known, each in concluded if known], received_at=at)
-        observed.keep_conclusions(connection, [each for known, each in concluded if not known])
+        observed.store_conclusions(connection, [each for recorded, each in concluded if recorded], received_at=at)
+        observed.store_conclusions(connection, [each for recorded, each in concluded if not recorded])
         return entries + [entry_of_change(change) for _, each in concluded for change in each.changes]
 
 
@@ -137,16 +143,16 @@ class _Comparing:
         """The last id of the page, after which the next one begins. Raises DiscordUnavailable."""
         at = self._clock()
         try:
-            theirs = {snowflake(each, "user", "id"): self._seen(each, at) for each in page}
+            theirs = {snowflake(each, "user", "id"): self._sighting(each, at) for each in page}
         except UnreadableFrame as error:
             raise DiscordUnavailable(f"a page of members is not what Discord documents: {error}") from None
         # rows at a boundary may come twice
-        new = {user_id: seen for user_id, seen in theirs.items() if by_number(user_id) > by_number(self._last)}
+        new = {user_id: sighting for user_id, sighting in theirs.items() if by_number(user_id) > by_number(self._last)}
         if not new:
             raise DiscordUnavailable("the pages of members do not go on; try again")
         last = max(new, key=by_number)
         self._compare(sorted({*self._ours(self._last, last, None), *new}, key=by_number), new, at)
-        self._members += len(new)
+        self._members += sum(each.joined_at is not None for each in new.values())
         self._last = last
         return last
 
@@ -156,18 +162,25 @@ class _Comparing:
         while ours := self._ours(after, None, PAGE):
             self._compare(ours, {}, self._clock())
             after = ours[-1]
-        note = self._what_is_missing(counted)
-        self._taking.finish(self._clock(), members=self._members, known=self._known, complete=note is None, note=note)
+        note = self._what_is_missing()
+        self._taking.finish(
+            self._clock(),
+            members=self._members,
+            known=self._known,
+            complete=note is None,
+            note=note,
+            counted=counted or None,
+        )
 
-    def _what_is_missing(self, counted: int) -> str | None:
-        if not self._members or counted - self._members > max(MISSING_MEMBERS, MISSING_SHARE * counted):
-            return f"{self._members:,} members came, and Discord counts about {counted:,}"
+    def _what_is_missing(self) -> str | None:
+        if not self._members:
+            return "no members came"
         return "no roles came, and there were some" if self._no_roles else None
 
-    def _seen(self, member: Mapping[str, Any], at: datetime) -> Sighting:
-        return seen_in(member, at, _key(self.id, snowflake(member, "user", "id")), snapshot=str(self.id))
+    def _sighting(self, member: Mapping[str, Any], at: datetime) -> Sighting:
+        return sighting_of(member, at, _key(self.id, snowflake(member, "user", "id")), snapshot=str(self.id))
 
-    def _unseen(self, user_id: str, at: datetime) -> Sighting:
+    def _absence(self, user_id: str, at: datetime) -> Sighting:
         return Sighting(at, _key(self.id, user_id), present=False, snapshot=str(self.id))
 
     def _ours(self, after: str, upto: str | None, limit: int | None) -> list[str]:
@@ -176,102 +189,110 @@ class _Comparing:
         )
         return [row[0] for row in rows]
 
-    def _compare(self, user_ids: Sequence[str], seen: Mapping[str, Sighting], at: datetime) -> None:
+    def _compare(self, user_ids: Sequence[str], sighting: Mapping[str, Sighting], at: datetime) -> None:
         for start in range(0, len(user_ids), PAGE):
             some = user_ids[start : start + PAGE]
-            known = observed.known_members(self._connection, some)
+            recorded = observed.stored_members(self._connection, some)
             self._taking.keep(
-                list(self._findings([(known[each], seen.get(each) or self._unseen(each, at)) for each in some]))
+                list(self._findings([(recorded[each], sighting.get(each) or self._absence(each, at)) for each in some]))
             )
 
     def _findings(self, pairs: Sequence[tuple[MemberRecord, Sighting]]) -> Iterator[Finding]:
-        for known, seen in pairs:
-            before = known.member
+        for recorded, sighting in pairs:
+            before, sighting = recorded.member, sighting
+            if is_of_a_guest(before, sighting):
+                if not before.present:
+                    continue
+                sighting = self._absence(before.user_id, sighting.at)
             observed_before = (before.present, before.roles, before.joined_at)
-            if observed_before == (seen.present, seen.roles, seen.joined_at) and not known.attributions:
+            if observed_before == (sighting.present, sighting.roles, sighting.joined_at) and not recorded.attributions:
                 continue
-            changes = _concluded(self._around, known, seen).changes
+            changes = _concluded(self._around, recorded, sighting).changes
             if changes:
                 yield Finding(
                     before.user_id,
-                    _as_json(seen),
-                    tuple(_differences(before, seen, changes)),
-                    self._loses(before, seen),
+                    _as_json(sighting),
+                    tuple(_differences(before, sighting, changes)),
+                    self._loses(before, sighting),
                 )
 
-    def _loses(self, before: GuildMember, seen: Sighting) -> bool:
-        return before.present and (not seen.present or not before.roles - self._deleted_before <= (seen.roles or set()))
+    def _loses(self, before: GuildMember, sighting: Sighting) -> bool:
+        """Whoever has no joined_at was a guest, once taken for a member: that one leaving puts nothing at risk."""
+        joined = before.present and before.joined_at is not None
+        return joined and (not sighting.present or not before.roles - self._deleted_before <= (sighting.roles or set()))
 
     def _compare_roles(self, guild: str, roles: Sequence[Mapping[str, Any]], at: datetime) -> Mapping[str, datetime]:
         """Roles that are not there any more, and since when."""
-        told = [role_of(each) for each in roles]
-        known = observed.known_roles(self._connection)
-        found = _roles_told(self._connection, guild, told, at, self.id)
+        listed = [role_of(each) for each in roles]
+        recorded = observed.stored_roles(self._connection)
+        found = _renewed_roles(self._connection, guild, listed, at, self.id)
         if found.roles:
             differences = [
-                _role_difference(known.get(role.role), role, entry)
+                _role_difference(recorded.get(role.role), role, entry)
                 for role, entry in zip(found.roles, found.entries, strict=True)
             ]
-            stored = {"at": format_instant(at), "roles": [{"id": role.role, "name": role.name} for role in told]}
+            stored = {"at": format_instant(at), "roles": [{"id": role.role, "name": role.name} for role in listed]}
             self._taking.keep([Finding(GUILD, stored, differences)])
         return {role.role: role.deleted_at for role in found.roles if role.deleted_at is not None}
 
 
-def _concluded(around: Surroundings, known: MemberRecord, seen: Sighting) -> Conclusion:
+def _concluded(around: Surroundings, recorded: MemberRecord, sighting: Sighting) -> Conclusion:
     return conclude(
-        around.guild or "", known.member, seen, known.attributions, feed=around.feed, deleted=around.deleted
+        around.guild or "", recorded.member, sighting, recorded.attributions, feed=around.feed, deleted=around.deleted
     )
 
 
-def _roles_told(
-    connection: Connection, guild: str, told: Sequence[GuildRole], at: datetime, snapshot_id: UUID
+def _renewed_roles(
+    connection: Connection, guild: str, listed: Sequence[GuildRole], at: datetime, snapshot_id: UUID
 ) -> Renewed:
     """The list is all of them: what is not in it was deleted, when and by whom an entry may say."""
-    known = observed.known_roles(connection)
+    recorded = observed.stored_roles(connection)
     notes = {"reconciled": str(snapshot_id)}
-    found = renewed(guild, known, told, at=at, key=f"reconcile:{snapshot_id}", notes=notes)
-    there = {role.role for role in told}
-    for role in known.values():
+    found = renewed(guild, recorded, listed, at=at, key=f"reconcile:{snapshot_id}", notes=notes)
+    there = {role.role for role in listed}
+    for role in recorded.values():
         if role.deleted_at is None and role.role not in there:
             by = observed.deletion_of(connection, role.role)
             found += directory.deleted(guild, role, role.role, at=at if by is None else by.at, by=by, notes=notes)
     return found
 
 
-def _seen(finding: Finding, snapshot: Snapshot) -> Sighting:
+def _sighting(finding: Finding, snapshot: Snapshot) -> Sighting:
     key, snapshot_id = _key(snapshot.id, finding.user_id), str(snapshot.id)
     stored = finding.observed
     if stored is None:
         return Sighting(snapshot.finished_at or snapshot.started_at, key, present=False, snapshot=snapshot_id)
-    return seen_in(stored, parse_instant(stored["at"]), key, snapshot=snapshot_id)
+    return sighting_of(stored, parse_instant(stored["at"]), key, snapshot=snapshot_id)
 
 
 def _key(snapshot_id: UUID, user_id: str) -> str:
     return f"reconcile:{snapshot_id}:{user_id}"
 
 
-def _as_json(seen: Sighting) -> Mapping[str, Any] | None:
-    if not seen.present:
+def _as_json(sighting: Sighting) -> Mapping[str, Any] | None:
+    if not sighting.present:
         return None
     return {
-        "at": format_instant(seen.at),
-        "joined_at": None if seen.joined_at is None else format_instant(seen.joined_at),
-        "roles": sorted(seen.roles or ()),
+        "at": format_instant(sighting.at),
+        "joined_at": None if sighting.joined_at is None else format_instant(sighting.joined_at),
+        "roles": sorted(sighting.roles or ()),
     }
 
 
-def _differences(before: GuildMember, seen: Sighting, changes: Sequence[GuildChange]) -> Iterator[FoundDifference]:
+def _differences(before: GuildMember, sighting: Sighting, changes: Sequence[GuildChange]) -> Iterator[FoundDifference]:
     """One for the stay, one for each role."""
-    kind = Difference.UNKNOWN if not before.known else Difference.MISSED if seen.present else Difference.OURS_ONLY
+    kind = (
+        Difference.UNKNOWN if not before.recorded else Difference.MISSED if sighting.present else Difference.OURS_ONLY
+    )
     fields: dict[str, list[LogEntry]] = {}
     for change in changes:
         fields.setdefault(f"role {change.role}" if change.role else "member", []).append(entry_of_change(change))
     for field, entries in fields.items():
         role = field.removeprefix("role ")
         ours, theirs = (
-            (_stay(before.present, before.joined_at), _stay(seen.present, seen.joined_at))
+            (_stay(before.present, before.joined_at), _stay(sighting.present, sighting.joined_at))
             if field == "member"
-            else ("held" if role in before.roles else None, "held" if role in (seen.roles or ()) else None)
+            else ("held" if role in before.roles else None, "held" if role in (sighting.roles or ()) else None)
         )
         yield FoundDifference(kind, field, ours, theirs, tuple(entries))
 
@@ -282,14 +303,14 @@ def _stay(present: bool, joined_at: datetime | None) -> str | None:
     return "present" if joined_at is None else f"since {joined_at:%Y-%m-%d %H:%M:%S}"
 
 
-def _role_difference(known: GuildRole | None, role: GuildRole, entry: LogEntry) -> FoundDifference:
+def _role_difference(recorded: GuildRole | None, role: GuildRole, entry: LogEntry) -> FoundDifference:
     gone = role.deleted_at is not None
-    kind = Difference.OURS_ONLY if gone else Difference.UNKNOWN if known is None else Difference.MISSED
+    kind = Difference.OURS_ONLY if gone else Difference.UNKNOWN if recorded is None else Difference.MISSED
     return FoundDifference(
-        kind, f"role {role.role}", None if known is None else known.name, None if gone else role.name, (entry,)
+        kind, f"role {role.role}", None if recorded is None else recorded.name, None if gone else role.name, (entry,)
     )
 
 
-def _was_heard_since(member: GuildMember, moment: datetime) -> bool:
-    """A frame tells more than a row that may be older."""
-    return member.seen_at is not None and member.seen_at >= moment
+def _has_frame_since(member: GuildMember, moment: datetime) -> bool:
+    """A frame is newer than a row that may be older."""
+    return member.last_frame_at is not None and member.last_frame_at >= moment

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from temple_ledger.infrastructure.sources.source import Source, Worker
+from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
 from temple_ledger.infrastructure.terminal.lazy import Verb
 
 if TYPE_CHECKING:
+    import psycopg
+
     from temple_ledger.infrastructure.observability.metrics.ledger import Reading
     from temple_ledger.infrastructure.settings import SourceSettings
     from temple_ledger.infrastructure.terminal.session import Session
@@ -35,6 +37,12 @@ class DiscordSource(Source):
             from temple_ledger.infrastructure.sources.discord.listener_thread import listening
 
             yield Worker("listening to Discord", partial(listening, session), own_process=True)
+
+    def health(self, connection: "psycopg.Connection[Any]") -> Health:
+        from temple_ledger.infrastructure.sources.discord.health import discord_health
+
+        found = discord_health(connection)
+        return Health(troubles=[Trouble(*each) for each in found.sentences], data=found._asdict())
 
     def readings(self) -> "Mapping[str, Reading]":
         from temple_ledger.infrastructure.sources.discord.metrics import discord_sessions

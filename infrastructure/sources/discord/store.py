@@ -44,20 +44,20 @@ def around_member(connection: Connection, user_id: str) -> tuple[Surroundings, M
     row = connection.execute(statement("discord_around_member"), {"user_id": user_id}, prepare=True).fetchone()
     if row is None:
         return Surroundings(None, FeedState(), {}), MemberRecord(GuildMember(user_id))
-    return _surroundings(*row[:4]), _known(user_id, *row[4:])
+    return _surroundings(*row[:4]), _record(user_id, *row[4:])
 
 
-def known_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, MemberRecord]:
-    """Of each of them, also of those that nobody heard of."""
+def stored_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, MemberRecord]:
+    """Of each of them, also of those of whom nothing is recorded."""
     rows = connection.execute(statement("discord_known"), {"user_ids": list(user_ids)}, prepare=True)
-    return {user_id: _known(user_id, *row) for user_id, *row in rows}
+    return {user_id: _record(user_id, *row) for user_id, *row in rows}
 
 
-def keep_conclusions(
+def store_conclusions(
     connection: Connection, conclusions: Sequence[Conclusion], *, received_at: datetime | None = None
 ) -> None:
     """*received_at*: changes that nobody explained yet are remembered, for an entry that comes later."""
-    keep_members(connection, [each.member for each in conclusions])
+    store_members(connection, [each.member for each in conclusions])
     use_attributions(connection, [(by, change.event_id) for each in conclusions for by, change in each.used])
     idle = [entry for each in conclusions for entry in each.without_effect]
     if idle:
@@ -66,13 +66,13 @@ def keep_conclusions(
         _remember(connection, [change for each in conclusions for change in each.changes], received_at)
 
 
-def keep_members(connection: Connection, members: Sequence[GuildMember]) -> None:
+def store_members(connection: Connection, members: Sequence[GuildMember]) -> None:
     rows = json.dumps([_member_row(each) for each in members])
     connection.execute(statement("discord_member_keep"), {"members": rows}, prepare=True)
 
 
-def keep_attributions(connection: Connection, attributions: Sequence[Attribution]) -> list[Attribution]:
-    """Those that nothing has used yet, with when they were heard: also of one that is read back after that."""
+def store_attributions(connection: Connection, attributions: Sequence[Attribution]) -> list[Attribution]:
+    """Those that nothing has used yet, with when they came: also of one that is read back after that."""
     if not attributions:
         return []
     rows = [
@@ -85,7 +85,7 @@ def keep_attributions(connection: Connection, attributions: Sequence[Attribution
             "reason": each.reason,
             "how": each.how,
             "at": format_instant(each.at),
-            "heard_at": None if each.heard_at is None else format_instant(each.heard_at),
+            "heard_at": None if each.received_at is None else format_instant(each.received_at),
             "session": each.session,
         }
         for each in attributions
@@ -93,15 +93,17 @@ def keep_attributions(connection: Connection, attributions: Sequence[Attribution
     found = connection.execute(
         statement("discord_attribution_keep"), {"attributions": json.dumps(rows)}, prepare=True
     ).fetchall()
-    still_open = {(entry_id, direction, role): heard for entry_id, direction, role, is_open, *heard in found if is_open}
+    still_open = {
+        (entry_id, direction, role): received for entry_id, direction, role, is_open, *received in found if is_open
+    }
     return [
-        replace(each, heard_at=heard[0], session=heard[1])
+        replace(each, received_at=received[0], session=received[1])
         for each in attributions
-        if (heard := still_open.get((each.entry_id, each.direction, each.role))) is not None
+        if (received := still_open.get((each.entry_id, each.direction, each.role))) is not None
     ]
 
 
-def take_change(connection: Connection, attribution: Attribution) -> GuildChange | None:
+def claim_change(connection: Connection, attribution: Attribution) -> GuildChange | None:
     """The change that this entry explains and that nobody explained; it is not there any more then.
 
     Its frame came when it happened, or as late as the entry did: a RESUME delays the one, or both.
@@ -139,14 +141,20 @@ def holders(connection: Connection, role: str, limit: int) -> list[GuildMember]:
     return [GuildMember(row[0], True, row[1], row[2], frozenset(row[3]), *row[4:]) for row in rows]
 
 
-def known_roles(connection: Connection) -> dict[str, GuildRole]:
+def stored_roles(connection: Connection) -> dict[str, GuildRole]:
     return {row[0]: GuildRole(*row) for row in connection.execute(statement("discord_roles"), prepare=True)}
 
 
-def keep_roles(connection: Connection, roles: Iterable[GuildRole]) -> None:
+def store_roles(connection: Connection, roles: Iterable[GuildRole]) -> None:
     for role in roles:
         connection.execute(
-            statement("discord_role_keep"), {"role_id": role.role, "name": role.name, "deleted_at": role.deleted_at}
+            statement("discord_role_keep"),
+            {
+                "role_id": role.role,
+                "name": role.name,
+                "deleted_at": role.deleted_at,
+                "deletion_entry": role.deletion_entry,
+            },
         )
 
 
@@ -154,6 +162,14 @@ def deletion_of(connection: Connection, role: str) -> Attribution | None:
     """The entry that says who deleted the role, and when."""
     row = connection.execute(statement("discord_role_deletion"), {"role_id": role}).fetchone()
     return None if row is None else Attribution(row[0], "", "delete", role, row[1], row[2], None, row[3])
+
+
+def claim_deletion(connection: Connection, attribution: Attribution) -> GuildRole | None:
+    """The deleted role, if no entry has named yet who deleted it."""
+    row = connection.execute(
+        statement("discord_role_deletion_take"), {"role_id": attribution.role, "entry_id": attribution.entry_id}
+    ).fetchone()
+    return None if row is None else GuildRole(attribution.role, row[0], row[1], attribution.entry_id)
 
 
 def claim_guild(connection: Connection, guild: str, at: datetime) -> str:
@@ -170,20 +186,22 @@ def _surroundings(
     return Surroundings(guild, FeedState(session, whole_since), ended)
 
 
-def _known(
+def _record(
     user_id: str,
-    known: bool,
+    recorded: bool,
     present: bool,
     joined_at: datetime | None,
     roles: Sequence[str] | None,
     last_event_at: datetime | None,
-    seen_at: datetime | None,
+    last_frame_at: datetime | None,
     observed_at: datetime | None,
+    repeated_join_at: datetime | None,
     attributions: Sequence[Mapping[str, Any]] | None,
 ) -> MemberRecord:
+    times = (last_event_at, last_frame_at, observed_at, repeated_join_at)
     member = (
-        GuildMember(user_id, True, present, joined_at, frozenset(roles or ()), last_event_at, seen_at, observed_at)
-        if known
+        GuildMember(user_id, True, present, joined_at, frozenset(roles or ()), *times)
+        if recorded
         else GuildMember(user_id)
     )
     return MemberRecord(member, [_attribution(user_id, each) for each in attributions or ()])
@@ -196,8 +214,9 @@ def _member_row(member: GuildMember) -> dict[str, Any]:
         "joined_at": _text(member.joined_at),
         "roles": sorted(member.roles),
         "last_event_at": _text(member.last_event_at),
-        "seen_at": _text(member.seen_at),
+        "seen_at": _text(member.last_frame_at),
         "observed_at": _text(member.observed_at),
+        "repeated_join_at": _text(member.repeated_join_at),
     }
 
 

@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.audit_log import attributions_of
 from temple_ledger.infrastructure.sources.discord.change import SOURCE, GuildChange, attributed_later, entry_of_change
 from temple_ledger.infrastructure.sources.discord.frames import Frame, UnreadableFrame, frame_of, snowflake, snowflakes
+from temple_ledger.infrastructure.sources.discord.guild_state import state_after_delete, store_guild_state
 from temple_ledger.infrastructure.sources.discord.inference import TICK, conclude, role_deleted
 from temple_ledger.infrastructure.sources.discord.model import Attribution, GuildMember, Sighting
 from temple_ledger.infrastructure.sources.discord.roles import Renewed, renewed, role_of
@@ -27,11 +28,11 @@ Connection = psycopg.Connection[Any]
 
 
 class FrameContext(NamedTuple):
-    """A frame, and what was known before it; `known` of the member that it is about, if it is about one."""
+    """A frame, and what was recorded before it; `recorded` of the member that it is about, if it is about one."""
 
     connection: Connection
     around: Surroundings
-    known: MemberRecord | None
+    recorded: MemberRecord | None
     frame: Frame
     delivery: InboxDelivery
 
@@ -54,11 +55,15 @@ FrameRule = Callable[[FrameContext], Sequence[LogEntry]]
 ENDED_AT_ONCE: Final = 10_000
 """Holders of a deleted role whose role is ended in one transaction."""
 
+IS_GUEST: Final = 1 << 4
+"""The flag of a member object that belongs to nobody who joined."""
+
 REMEMBERED: Final = timedelta(days=1)
 """How long a change waits for the entry that explains it; the window is far shorter, a backfill may come later."""
 
 _ABOUT_MEMBERS: Final = frozenset({"GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE", "GUILD_BAN_ADD"})
-_NOTHING: Final = frozenset({"RESUMED", "RATE_LIMITED", "GUILD_DELETE", "GUILD_BAN_REMOVE"})
+_OF_GUILDS: Final = frozenset({"GUILD_CREATE", "GUILD_DELETE"})
+_NOTHING: Final = frozenset({"RESUMED", "RATE_LIMITED", "GUILD_BAN_REMOVE"})
 
 
 class DiscordTranslator:
@@ -93,32 +98,35 @@ class DiscordTranslator:
             return Translation(state=Outcome.SET_ASIDE, note="no dispatch")
         if frame.kind == "READY":
             _begins(connection, delivery.origin, delivery.received_at)
+            _guilds_are(connection, frame.data.get("guilds"), delivery.received_at)
             return Translation()
         if frame.kind in _NOTHING:
             return Translation()
-        said = _FRAME_RULES.get(frame.kind)
-        if said is None:
+        rule = _FRAME_RULES.get(frame.kind)
+        if rule is None:
             return Translation(state=Outcome.SET_ASIDE, note="a kind that nothing is derived from")
-        guild = snowflake(frame.data, "id" if frame.kind == "GUILD_CREATE" else "guild_id")
-        known = None
+        guild = snowflake(frame.data, "id" if frame.kind in _OF_GUILDS else "guild_id")
+        recorded = None
         if frame.kind in _ABOUT_MEMBERS:
-            around, known = observed.around_member(connection, snowflake(frame.data, "user", "id"))
+            around, recorded = observed.around_member(connection, snowflake(frame.data, "user", "id"))
         else:
             around = observed.surroundings(connection)
-        if around.guild is None:
+        if around.guild is None and frame.kind != "GUILD_DELETE":
             around = around._replace(guild=observed.claim_guild(connection, guild, delivery.received_at))
         if guild != around.guild:
             return Translation(state=Outcome.SET_ASIDE, note="of another guild than this ledger's")
-        return Translation(said(FrameContext(connection, around, known, frame, delivery)))
+        return Translation(rule(FrameContext(connection, around, recorded, frame, delivery)))
 
 
-def seen_in(data: Mapping[str, Any], at: datetime, key: str, *, snapshot: str | None = None) -> Sighting:
-    """A member object, as frames and REST have it. Raises Unreadable."""
-    return Sighting(at, key, True, joined_at_of(data), snowflakes(data, "roles"), snapshot)
+def sighting_of(data: Mapping[str, Any], at: datetime, key: str, *, snapshot: str | None = None) -> Sighting:
+    """A member object, as frames and REST have it. Raises UnreadableFrame."""
+    flags = data.get("flags")
+    guest = isinstance(flags, int) and bool(flags & IS_GUEST)
+    return Sighting(at, key, True, joined_at_of(data), snowflakes(data, "roles"), snapshot, guest=guest)
 
 
 def joined_at_of(data: Mapping[str, Any]) -> datetime | None:
-    """None of guests. Raises Unreadable."""
+    """None where it says nothing, as of guests. Raises UnreadableFrame."""
     text = data.get("joined_at")
     if text is None:
         return None
@@ -132,38 +140,54 @@ def _begins(connection: Connection, session: str | None, at: datetime) -> None:
     connection.execute(statement("discord_feed_begun"), {"session": session, "at": at})
 
 
-def _observe(told: FrameContext, known: MemberRecord, seen: Sighting) -> Sequence[LogEntry]:
-    around = told.around
-    concluded = conclude(told.guild, known.member, seen, known.attributions, feed=around.feed, deleted=around.deleted)
-    observed.keep_conclusions(told.connection, [concluded], received_at=told.at)
+def _guilds_are(connection: Connection, listed: Any, at: datetime) -> None:
+    """A session begins with the guilds that the bot is in."""
+    guild = observed.surroundings(connection).guild
+    if guild is None or not isinstance(listed, list):
+        return
+    is_in = any(isinstance(each, Mapping) and each.get("id") == guild for each in listed)
+    store_guild_state(connection, "listed" if is_in else "removed", at)
+
+
+def _observe(context: FrameContext, recorded: MemberRecord, sighting: Sighting) -> Sequence[LogEntry]:
+    around = context.around
+    concluded = conclude(
+        context.guild, recorded.member, sighting, recorded.attributions, feed=around.feed, deleted=around.deleted
+    )
+    observed.store_conclusions(context.connection, [concluded], received_at=context.at)
     return [entry_of_change(change) for change in concluded.changes]
 
 
-def _member_is(told: FrameContext) -> Sequence[LogEntry]:
-    if told.known is None:
+def _member_is(context: FrameContext) -> Sequence[LogEntry]:
+    if context.recorded is None:
         return ()
-    seen = seen_in(told.frame.data, told.at, told.key)
-    return _observe(told, told.known, replace(seen, arrives=told.frame.kind == "GUILD_MEMBER_ADD"))
+    sighting = sighting_of(context.frame.data, context.at, context.key)
+    return _observe(context, context.recorded, replace(sighting, arrives=context.frame.kind == "GUILD_MEMBER_ADD"))
 
 
-def _member_is_gone(told: FrameContext) -> Sequence[LogEntry]:
-    banned = told.frame.kind == "GUILD_BAN_ADD"
-    if told.known is None or (banned and not told.known.member.present):
-        # a ban of somebody who is no member, or whose leave was told already
+def _member_is_gone(context: FrameContext) -> Sequence[LogEntry]:
+    banned = context.frame.kind == "GUILD_BAN_ADD"
+    if context.recorded is None or (banned and not context.recorded.member.present):
+        # a ban of somebody who is no member, or whose leave is recorded already
         return ()
-    return _observe(told, told.known, Sighting(told.at, told.key, present=False, how="ban" if banned else None))
+    return _observe(
+        context, context.recorded, Sighting(context.at, context.key, present=False, how="ban" if banned else None)
+    )
 
 
-def _audited(told: FrameContext) -> Sequence[LogEntry]:
-    entries = attributions_of(told.frame.data, heard_at=told.at, session=told.delivery.origin)
-    return explain(told.connection, entries)
+def _audited(context: FrameContext) -> Sequence[LogEntry]:
+    entries = attributions_of(context.frame.data, received_at=context.at, session=context.delivery.origin)
+    return explain(context.connection, entries)
 
 
-def explain(connection: Connection, told: Sequence[Attribution]) -> list[LogEntry]:
-    """Keeps the entries; the events of changes that were recorded before anybody said who made them."""
+def explain(connection: Connection, attributions: Sequence[Attribution]) -> list[LogEntry]:
+    """Stores the entries; the events of changes that were recorded before anybody said who made them."""
     entries: list[LogEntry] = []
-    for attribution in observed.keep_attributions(connection, told):
-        change = observed.take_change(connection, attribution)
+    for attribution in observed.store_attributions(connection, attributions):
+        if attribution.direction == "delete":
+            entries += _deletion_explained(connection, attribution)
+            continue
+        change = observed.claim_change(connection, attribution)
         if change is not None:
             explained = attributed_later(change, attribution)
             observed.use_attributions(connection, [(attribution, explained.event_id)])
@@ -171,43 +195,60 @@ def explain(connection: Connection, told: Sequence[Attribution]) -> list[LogEntr
     return entries
 
 
-def _guild_is(told: FrameContext) -> Sequence[LogEntry]:
-    """Sent when a session begins, and when the guild is back after an outage: what was in between is not told."""
-    _begins(told.connection, None, told.at)
-    listed = told.frame.data.get("roles")
+def _deletion_explained(connection: Connection, by: Attribution) -> list[LogEntry]:
+    role = observed.claim_deletion(connection, by)
+    if role is None or role.deleted_at is None:
+        return []
+    guild = observed.surroundings(connection).guild or ""
+    return [directory.deletion_attributed(guild, role, role.deleted_at, by)]
+
+
+def _guild_is(context: FrameContext) -> Sequence[LogEntry]:
+    """Sent when a session begins, and when the guild is back after an outage: what was in between is not sent."""
+    if context.frame.data.get("unavailable") is True:
+        return _guild_is_gone(context)
+    store_guild_state(context.connection, "available", context.at)
+    _begins(context.connection, None, context.at)
+    listed = context.frame.data.get("roles")
     roles = [role_of(role) for role in listed if isinstance(role, Mapping)] if isinstance(listed, list) else []
-    known = observed.known_roles(told.connection)
-    found = renewed(told.guild, known, roles, at=told.at, key=told.key)
+    recorded = observed.stored_roles(context.connection)
+    found = renewed(context.guild, recorded, roles, at=context.at, key=context.key)
     there = {role.role for role in roles}
-    for role in known.values():
+    for role in recorded.values():
         # a list that is short for another reason must not end roles: an entry has to say so too
         if role.deleted_at is None and role.role not in there:
-            by = observed.deletion_of(told.connection, role.role)
+            by = observed.deletion_of(context.connection, role.role)
             if by is not None:
-                found += directory.deleted(told.guild, role, role.role, at=by.at, by=by)
-    return _keep_roles(told.connection, found)
+                found += directory.deleted(context.guild, role, role.role, at=by.at, by=by)
+    return _store_roles(context.connection, found)
 
 
-def _role_is(told: FrameContext) -> Sequence[LogEntry]:
-    listed = told.frame.data.get("role")
+def _guild_is_gone(context: FrameContext) -> Sequence[LogEntry]:
+    """Nobody loses anything: what became of the members is not known until the bot is back."""
+    store_guild_state(context.connection, state_after_delete(context.frame.data), context.at)
+    return ()
+
+
+def _role_is(context: FrameContext) -> Sequence[LogEntry]:
+    listed = context.frame.data.get("role")
     role = role_of(listed if isinstance(listed, Mapping) else {})
-    if role.role in told.around.deleted:
+    if role.role in context.around.deleted:
         # ids do not come back: a late frame
         return ()
-    known = observed.known_roles(told.connection)
-    return _keep_roles(told.connection, renewed(told.guild, known, [role], at=told.at, key=told.key))
+    recorded = observed.stored_roles(context.connection)
+    return _store_roles(context.connection, renewed(context.guild, recorded, [role], at=context.at, key=context.key))
 
 
-def _role_is_gone(told: FrameContext) -> Sequence[LogEntry]:
-    role = snowflake(told.frame.data, "role_id")
-    known = observed.known_roles(told.connection).get(role)
-    by = observed.deletion_of(told.connection, role)
-    return _keep_roles(told.connection, directory.deleted(told.guild, known, role, at=told.at, by=by))
+def _role_is_gone(context: FrameContext) -> Sequence[LogEntry]:
+    role = snowflake(context.frame.data, "role_id")
+    recorded = observed.stored_roles(context.connection).get(role)
+    by = observed.deletion_of(context.connection, role)
+    return _store_roles(context.connection, directory.deleted(context.guild, recorded, role, at=context.at, by=by))
 
 
-def _keep_roles(connection: Connection, told: Renewed) -> Sequence[LogEntry]:
-    observed.keep_roles(connection, told.roles)
-    return told.entries
+def _store_roles(connection: Connection, found: Renewed) -> Sequence[LogEntry]:
+    observed.store_roles(connection, found.roles)
+    return found.entries
 
 
 def _end_for_holders(connection: Connection, guild: str, role: str, deleted_at: datetime, limit: int) -> list[LogEntry]:
@@ -217,7 +258,7 @@ def _end_for_holders(connection: Connection, guild: str, role: str, deleted_at: 
     if not members:
         return []
     changes = [_ended(guild, member, role, deleted_at) for member in members]
-    observed.keep_members(
+    observed.store_members(
         connection,
         [
             replace(member, roles=member.roles - {role}, last_event_at=change.at)
@@ -234,6 +275,7 @@ def _ended(guild: str, member: GuildMember, role: str, deleted_at: datetime) -> 
 
 _FRAME_RULES: Final[Mapping[str, FrameRule]] = {
     "GUILD_CREATE": _guild_is,
+    "GUILD_DELETE": _guild_is_gone,
     "GUILD_MEMBER_ADD": _member_is,
     "GUILD_MEMBER_UPDATE": _member_is,
     "GUILD_MEMBER_REMOVE": _member_is_gone,

@@ -1,10 +1,11 @@
-"""What is to be believed of what we are told about a membership.
+"""What is accepted of a body about a membership.
 
-    known state, and what is told -> the state from now on, or a doubt, or nothing at all
+    the state so far, and a body -> the state from now on, or a doubt, or nothing at all
 
-Two things are doubted. That an active patron lost every paid tier: at each turn of a billing period Patreon says so of
-people who did not. And, where somebody can be asked, a change in a body that nothing shows to be newer than what is
-known: it may be the late retry of an old one. What is doubted changes nothing until it is looked at again.
+Three things are doubted: that an active patron lost every paid tier, which Patreon says at each turn of a billing
+period of people who did not; and, where somebody can be asked, a change in a body that nothing shows to be newer than
+the state, since it may be the late retry of an old one, and a tier that nobody has described. A doubt changes no tier
+until it is settled.
 """
 
 from collections.abc import Mapping
@@ -12,15 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from temple_ledger.infrastructure.sources.patreon.entitlement import entitlement_of
+from temple_ledger.infrastructure.sources.patreon.entitlement import entitlement_of, paid_tiers
 from temple_ledger.infrastructure.sources.patreon.membership import (
+    ABSENT,
     ACTIVE,
     DECLINED,
-    NOT_SAID,
+    Absent,
     Membership,
-    NotSaid,
     Tier,
-    said,
+    present_or,
 )
 from temple_ledger.infrastructure.sources.patreon.model import (
     Cause,
@@ -32,7 +33,7 @@ from temple_ledger.infrastructure.sources.patreon.model import (
 )
 from temple_ledger.infrastructure.sources.patreon.recency import Recency, recency_of
 
-LOOK_AGAIN_AFTER: Final = timedelta(minutes=5)
+CHECK_AGAIN_AFTER: Final = timedelta(minutes=5)
 """What Patreon says during a billing run lasts for minutes, mostly."""
 
 GIVE_UP_AFTER: Final = timedelta(minutes=15)
@@ -41,10 +42,10 @@ GIVE_UP_AFTER: Final = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Provenance:
-    """How we came to know. `at`: when it was received, or asked for.
+    """Where a body comes from. `at`: when it was received, or asked for.
 
     `read`: it is Patreon's answer to a question of ours, and no retry of something older. `deleted`: it says that the
-    membership is no more. `asks`: there is somebody who looks again at what is doubted.
+    membership is no more. `asks`: there is somebody who asks Patreon about what is doubted.
     """
 
     at: datetime
@@ -55,165 +56,190 @@ class Provenance:
 
 
 class Decision(NamedTuple):
-    """The state from now on. `note` says why nothing, or not all, was taken over."""
+    """The state from now on. `note` says why nothing, or not all, was accepted; `stale`: the body looks older."""
 
     member: MembershipState
     link: Link | None
     note: str | None = None
     set_aside: bool = False
+    stale: bool = False
+
+
+class _Case(NamedTuple):
+    """A body against a state: the state and link before it, and those that it describes."""
+
+    state: MembershipState
+    link: Link | None
+    described: MembershipState
+    described_link: Link | None
+    source: Provenance
+
+    @property
+    def matters(self) -> bool:
+        """Whether an event would follow."""
+        before, after = entitlement_of(self.state).key, entitlement_of(self.described).key
+        users = {user_of(self.state.patreon_id, self.link), user_of(self.described.patreon_id, self.described_link)}
+        return before != after or len(users) > 1
 
 
 def decide(
-    known: MembershipState | None, link: Link | None, told: Membership, telling: Provenance, user_id: str
+    state: MembershipState | None, link: Link | None, body: Membership, source: Provenance, patreon_id: str
 ) -> Decision:
-    """*user_id* is the Patreon account whose membership it is, and *link* what is known of it."""
-    if known is None:
-        heard = _heard(_unknown(told.member_id, user_id, telling.at), told, telling)
-        return Decision(heard, _linked(link, told, telling, user_id))
-    order = Recency.LATER if telling.read else recency_of(told, known)
-    heard = _heard(known, told, telling)
-    why = _why_not(known, heard, order, telling)
-    if why is not None:
-        # an answer, or a deletion, that cannot be right as it is asks for another look
-        member = _to_ask_now(known, telling) if telling.read or telling.deleted else known
-        return Decision(member, link, why, set_aside=True)
-    return _judge_heard(known, link, heard, _linked(link, told, telling, user_id), order, telling)
+    """*patreon_id* is the Patreon account whose membership it is, and *link* what is known of it."""
+    before = state or MembershipState(body.member_id, patreon_id, source.at)
+    case = _Case(before, link, _described(before, body, source), _linked(link, body, source, patreon_id), source)
+    if state is None:
+        recency = Recency.LATER
+    elif source.read and _is_outrun(state, source):
+        return _set_aside(case, "something newer came while it was read")
+    else:
+        recency = Recency.LATER if source.read else recency_of(body, state)
+        if recency is Recency.EARLIER and not (source.asks and case.matters):
+            return _set_aside(case, "stale: older than what is known", stale=True)
+        if _contradicts_itself(case.described, source):
+            return _set_aside(case, "a deletion of somebody who is a patron still")
+    return _decide_by_content(case, recency)
 
 
-def _why_not(known: MembershipState, heard: MembershipState, order: Recency, telling: Provenance) -> str | None:
-    if telling.read and _is_outrun(known, telling):
-        return "something newer came while it was read"
-    if order is Recency.EARLIER:
-        return "stale: older than what is known"
-    if _contradicts_itself(heard, telling):
-        return "a deletion of somebody who is a patron still"
-    return None
+def _decide_by_content(case: _Case, recency: Recency) -> Decision:
+    source = case.source
+    if recency is Recency.EARLIER:
+        return _ask(case, Cause.ORDER, "to be asked: it looks like an old one")
+    if source.asks and not source.read and case.matters and _has_undescribed_tier(case.described):
+        return _ask(case, Cause.TIER, "to be asked: nobody described this tier")
+    if _loses_though_active(case.state, case.described):
+        return _decide_loss(case)
+    if recency is Recency.SAME and source.asks:
+        if case.matters:
+            return _ask(case, Cause.ORDER, "to be asked: it may be an old one")
+        if case.state.doubt is not None and case.state.doubt.cause is not Cause.LOSS:
+            # nothing new, and the open question stays
+            return Decision(replace(case.described, doubt=case.state.doubt), case.described_link)
+    return Decision(case.described, case.described_link)
 
 
-def _judge_heard(
-    known: MembershipState,
-    link: Link | None,
-    heard: MembershipState,
-    linked: Link | None,
-    order: Recency,
-    telling: Provenance,
-) -> Decision:
-    if _loses_though_active(known, heard):
-        return _judge_loss(known, heard, link, linked, telling)
-    if order is Recency.SAME and telling.asks:
-        if _matters(known, link, heard, linked):
-            return Decision(
-                _doubted(known, Cause.ORDER, telling, telling.at), link, "to be asked: it may be an old one"
-            )
-        if known.doubt is not None and known.doubt.cause is Cause.ORDER:
-            # nothing new, and what is to be asked stays so
-            return Decision(replace(heard, doubt=known.doubt), linked)
-    return Decision(heard, linked)
-
-
-def named(told: Membership, tiers: Mapping[str, Tier]) -> Membership:
+def with_known_tiers(body: Membership, tiers: Mapping[str, Tier]) -> Membership:
     """With the titles and prices of tiers that the body only names."""
-    if isinstance(told.tiers, NotSaid):
-        return told
-    return replace(told, tiers=tuple(_named(each, tiers.get(each.id)) for each in told.tiers))
+    if isinstance(body.tiers, Absent):
+        return body
+    return replace(body, tiers=tuple(_completed(each, tiers.get(each.id)) for each in body.tiers))
 
 
-def _named(tier: Tier, known: Tier | None) -> Tier:
+def _completed(tier: Tier, known: Tier | None) -> Tier:
     if known is None:
         return tier
     amount = known.amount_cents if tier.amount_cents is None else tier.amount_cents
     return Tier(tier.id, tier.title or known.title, amount, tier.roles or known.roles)
 
 
-def _unknown(member_id: str, patreon_id: str, at: datetime) -> MembershipState:
-    return MembershipState(member_id, patreon_id, at)
-
-
-def _heard(known: MembershipState, told: Membership, telling: Provenance) -> MembershipState:
-    """As *told* says; what it leaves out stays as it was known."""
-    return MembershipState(
-        member_id=known.member_id,
-        patreon_id=known.patreon_id,
-        changed_at=telling.at if telling.read else max(known.changed_at, telling.at),
-        campaign_id=said(told.campaign_id, known.campaign_id or "") or None,
-        status=said(told.status, known.status),
-        tiers=() if telling.deleted and told.tiers is NOT_SAID else said(told.tiers, known.tiers),
-        entitled_cents=said(told.entitled_cents, known.entitled_cents),
-        will_pay_cents=said(told.will_pay_cents, known.will_pay_cents),
-        lifetime_cents=said(told.lifetime_cents, known.lifetime_cents),
-        charge_status=said(told.charge_status, known.charge_status),
-        charged_at=said(told.charged_at, known.charged_at) or known.charged_at,
-        next_charge_at=said(told.next_charge_at, known.next_charge_at),
-        pledged_at=said(told.pledged_at, known.pledged_at) or known.pledged_at,
-        deleted=telling.deleted,
+def _described(state: MembershipState, body: Membership, source: Provenance) -> MembershipState:
+    """As the body says; what it leaves out stays as it was."""
+    described = MembershipState(
+        member_id=state.member_id,
+        patreon_id=state.patreon_id,
+        changed_at=source.at if source.read else max(state.changed_at, source.at),
+        campaign_id=present_or(body.campaign_id, state.campaign_id or "") or None,
+        status=present_or(body.status, state.status),
+        tiers=() if source.deleted and body.tiers is ABSENT else present_or(body.tiers, state.tiers),
+        entitled_cents=present_or(body.entitled_cents, state.entitled_cents),
+        will_pay_cents=present_or(body.will_pay_cents, state.will_pay_cents),
+        lifetime_cents=present_or(body.lifetime_cents, state.lifetime_cents),
+        charge_status=present_or(body.charge_status, state.charge_status),
+        charged_at=present_or(body.charged_at, state.charged_at),
+        next_charge_at=present_or(body.next_charge_at, state.next_charge_at),
+        pledged_at=present_or(body.pledged_at, state.pledged_at),
+        deleted=source.deleted,
+        newest_charge_at=_newest(state.newest_charge_at, present_or(body.charged_at, None)),
+        newest_pledge_at=_newest(state.newest_pledge_at, present_or(body.pledged_at, None)),
+        tier_deleted=state.tier_deleted if body.tiers is ABSENT else False,
     )
+    return _with_deleted_tier(state, described, body)
 
 
-def _linked(link: Link | None, told: Membership, telling: Provenance, patreon_id: str) -> Link | None:
-    if isinstance(told.discord_id, NotSaid) or (link is not None and link.said_at > telling.at):
+def _newest(before: datetime | None, shown: datetime | None) -> datetime | None:
+    return max((each for each in (before, shown) if each is not None), default=None)
+
+
+def _with_deleted_tier(state: MembershipState, described: MembershipState, body: Membership) -> MembershipState:
+    """A tier that the creator deleted is listed no more, while its patrons pay on: they stay in the last one known."""
+    pays_on = (state.entitled_cents or 0) > 0 and body.entitled_cents == state.entitled_cents
+    if described.deleted or not pays_on or any(paid_tiers(described)) or not any(paid_tiers(state)):
+        return described
+    return replace(described, tiers=state.tiers, tier_deleted=True)
+
+
+def _linked(link: Link | None, body: Membership, source: Provenance, patreon_id: str) -> Link | None:
+    if isinstance(body.discord_id, Absent) or (link is not None and link.said_at > source.at):
         return link
-    if link is not None and link.discord_id == told.discord_id:
+    if link is not None and link.discord_id == body.discord_id:
         return link
-    return Link(patreon_id, told.discord_id, telling.at)
+    return Link(patreon_id, body.discord_id, source.at)
 
 
-def _is_outrun(known: MembershipState, telling: Provenance) -> bool:
-    doubted = known.doubt is not None and known.doubt.cause is Cause.ORDER and known.doubt.since > telling.at
-    return doubted or known.changed_at > telling.at
+def _is_outrun(state: MembershipState, source: Provenance) -> bool:
+    doubt = state.doubt
+    doubted = doubt is not None and doubt.cause is not Cause.LOSS and doubt.since > source.at
+    return doubted or state.changed_at > source.at
 
 
-def _contradicts_itself(heard: MembershipState, telling: Provenance) -> bool:
+def _contradicts_itself(described: MembershipState, source: Provenance) -> bool:
     """Patreon deletes only memberships without a payment; and the trigger, which says so, is not signed."""
     still = (
-        heard.status in (ACTIVE, DECLINED)
-        or entitlement_of(replace(heard, deleted=False)).standing is not PaymentStatus.NONE
+        described.status in (ACTIVE, DECLINED)
+        or entitlement_of(replace(described, deleted=False)).standing is not PaymentStatus.NONE
     )
-    return telling.deleted and not telling.read and still
+    return source.deleted and not source.read and still
 
 
-def _to_ask_now(known: MembershipState, telling: Provenance) -> MembershipState:
-    """Somebody who asks will find it; without such a one there is nothing to note."""
-    return _doubted(known, Cause.ORDER, telling, telling.at) if telling.asks else known
+def _has_undescribed_tier(described: MembershipState) -> bool:
+    return any(tier.title is None or tier.amount_cents is None for tier in described.tiers)
 
 
-def _loses_though_active(known: MembershipState, heard: MembershipState) -> bool:
+def _set_aside(case: _Case, note: str, *, stale: bool = False) -> Decision:
+    """An answer, or a deletion, that cannot be right as it is asks for another one, where somebody asks."""
+    unanswered = (case.source.read or case.source.deleted) and case.source.asks
+    member = _doubted(case.state, Cause.ORDER, case.source, case.source.at) if unanswered else case.state
+    return Decision(member, case.link, note, set_aside=True, stale=stale)
+
+
+def _ask(case: _Case, cause: Cause, note: str) -> Decision:
+    return Decision(_doubted(case.state, cause, case.source, case.source.at), case.link, note)
+
+
+def _loses_though_active(state: MembershipState, described: MembershipState) -> bool:
     """That no paid tier is left, and no money, while the patron is active. A pledge without a tier is no loss."""
-    if heard.deleted or heard.status != ACTIVE:
+    if described.deleted or described.status != ACTIVE:
         return False
-    return entitlement_of(known).tier is not None and entitlement_of(heard).standing is PaymentStatus.NONE
+    return entitlement_of(state).tier is not None and entitlement_of(described).standing is PaymentStatus.NONE
 
 
-def _judge_loss(
-    known: MembershipState, heard: MembershipState, link: Link | None, linked: Link | None, telling: Provenance
-) -> Decision:
-    """Believed when it is still said some minutes after it was said first; until then nothing of consequence is.
+def _decide_loss(case: _Case) -> Decision:
+    """Accepted when it is still so some minutes after the first such body; until then it changes no tier.
 
-    Where somebody asks, it is for the answer to say so, as long as there is one.
+    Where somebody asks, the answer decides, as long as there is one.
     """
-    doubt = known.doubt
-    delay = LOOK_AGAIN_AFTER if telling.read or not telling.asks else LOOK_AGAIN_AFTER + GIVE_UP_AFTER
-    if doubt is not None and doubt.cause is Cause.LOSS and telling.at >= doubt.since + delay:
-        return Decision(heard, linked)
-    kept = replace(heard, tiers=known.tiers, entitled_cents=known.entitled_cents)
-    again = telling.at + LOOK_AGAIN_AFTER
+    doubt, source = case.state.doubt, case.source
+    delay = CHECK_AGAIN_AFTER if source.read or not source.asks else CHECK_AGAIN_AFTER + GIVE_UP_AFTER
+    if doubt is not None and doubt.cause is Cause.LOSS and source.at >= doubt.since + delay:
+        return Decision(case.described, case.described_link)
+    paying = replace(
+        case.described,
+        tiers=case.state.tiers,
+        entitled_cents=case.state.entitled_cents,
+        tier_deleted=case.state.tier_deleted,
+    )
     return Decision(
-        _doubted(kept, Cause.LOSS, telling, again, before=doubt),
-        link,
+        _doubted(paying, Cause.LOSS, source, source.at + CHECK_AGAIN_AFTER, before=doubt),
+        case.link,
         "an active patron without a paid tier: to be looked at again",
     )
 
 
 def _doubted(
-    member: MembershipState, cause: Cause, telling: Provenance, look_again_at: datetime, before: Doubt | None = None
+    member: MembershipState, cause: Cause, source: Provenance, look_again_at: datetime, before: Doubt | None = None
 ) -> MembershipState:
     """The first doubt of its cause counts for the time."""
     before = before or member.doubt
     if before is not None and before.cause is cause:
-        return replace(member, doubt=replace(before, delivery=telling.delivery or before.delivery))
-    return replace(member, doubt=Doubt(cause, telling.at, look_again_at, telling.delivery))
-
-
-def _matters(known: MembershipState, link: Link | None, heard: MembershipState, linked: Link | None) -> bool:
-    """Whether the log would be told something."""
-    before, after = entitlement_of(known).key, entitlement_of(heard).key
-    return before != after or user_of(known.patreon_id, link) != user_of(heard.patreon_id, linked)
+        return replace(member, doubt=replace(before, delivery=source.delivery or before.delivery))
+    return replace(member, doubt=Doubt(cause, source.at, look_again_at, source.delivery))

@@ -175,21 +175,21 @@ async def limited(response: aiohttp.ClientResponse) -> bytes:
 
 def _wait(attempt: int, answer: Answer | None) -> float:
     """As long as Patreon says, else longer each time; not all who wait at one moment come back at one moment."""
-    told = None if answer is None else _told_to_wait(answer)
-    seconds = 2.0**attempt * random.uniform(0.5, 1.0) if told is None else told + 0.1  # noqa: S311
+    requested = None if answer is None else _requested_wait(answer)
+    seconds = 2.0**attempt * random.uniform(0.5, 1.0) if requested is None else requested + 0.1  # noqa: S311
     return min(LONGEST_WAIT_SECONDS, seconds)
 
 
-def _told_to_wait(answer: Answer) -> float | None:
-    said: Any = None
+def _requested_wait(answer: Answer) -> float | None:
+    requested: Any = None
     if answer.status == 429:
         try:
             errors = read_json(answer.body)["errors"]
-            said = errors[0]["retry_after_seconds"]
+            requested = errors[0]["retry_after_seconds"]
         except (UnreadableBody, KeyError, IndexError, TypeError):
-            said = None  # every attribute is optional, and the edge answers in HTML
+            requested = None  # every attribute is optional, and the edge answers in HTML
     try:
-        seconds = float(answer.retry_after if said is None else said)  # type: ignore[arg-type]
+        seconds = float(answer.retry_after if requested is None else requested)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
     return seconds if 0 <= seconds < float("inf") else None

@@ -9,14 +9,12 @@ from uuid import UUID
 
 import click
 
-from temple_ledger.domain.errors import DatabaseUnavailable, Refused
+from temple_ledger.domain.errors import DatabaseUnavailable, HeldBack, Refused
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.ingestion.snapshots.apply import apply_snapshot
-from temple_ledger.infrastructure.ingestion.snapshots.guard import HeldBack
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
-from temple_ledger.infrastructure.read_models.operations import whoever_runs_this
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.factory import client as make_client
 from temple_ledger.infrastructure.sources.patreon.mismatches_command import mismatches
@@ -29,6 +27,7 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_rows
 from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.registry import catalogue
 
 Result = TypeVar("Result")
 
@@ -60,29 +59,33 @@ def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: 
     """Compare all memberships with what the ledger holds.
 
     All members of the campaigns are read. What was missed is shown in classes, and appended with --apply, as
-    events that name the snapshot. It is refused when not everybody could be read, and, without --confirm, when
-    more than 5 % of the patrons, or more than 20, would lose something. Nobody who is an active patron loses a
-    tier by one reading: that is read again some minutes later.
+    events that name the snapshot. When not everybody could be read, the rest is compared and appended all the
+    same, and nobody is taken to be gone. Without --confirm it is refused when more than 5 % of the patrons, or
+    more than 20, would lose something. Nobody who is an active patron loses a tier by one reading: that is read
+    again some minutes later.
 
     \b
     Examples:
       temple patreon snapshot
       temple patreon snapshot --apply
     \b
-    Exit codes: 0 nothing differs, or all was appended; 3 something differs; 4 Patreon or the database
-    did not answer; 5 held back, not complete, or no token.
+    Exit codes: 0 nothing differs, or all was appended; 3 something differs, or not everybody could be read;
+    4 Patreon or the database did not answer; 5 held back, or no token.
     """
     _translate_waiting(session)
     taken = _asked(session, lambda client: _take(session, client))
     with reading(session.database) as connection:
         found = read_snapshot(connection, taken)
-        rows = rows_of(list(islice(all_findings(connection, taken), limit or None)))
+        rows = rows_of(list(islice(all_findings(connection, taken, catalogue=catalogue()), limit or None)))
     outcome = _apply(session, found, confirmed=confirm) if apply else {"applied": False}
     _show(session, found, rows, outcome, as_json=as_json)
     if outcome.get("held"):
         raise Refused(str(outcome["held"]))
     if not found.complete:
-        raise Refused(f"the snapshot is not complete: {found.note}; take another one")
+        session.say(f"not complete ({found.note}): nobody is taken to be gone")
+        return ExitCode.FOUND
+    if found.note is not None:
+        session.say(found.note)
     return ExitCode.OK if apply or not found.differences else ExitCode.FOUND
 
 
@@ -114,10 +117,19 @@ async def _take(session: Session, client: PatreonClient) -> UUID:
 
 
 def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, Any]:
-    settling, by = PatreonSettling(), whoever_runs_this()
+    settling, by = PatreonSettling(), session.operator
     try:
         with Notifier(session.database) as notifier:
-            done = apply_snapshot(session.database, settling, found.id, by=by, confirmed=confirmed, notifier=notifier)
+            done = apply_snapshot(
+                session.database,
+                settling,
+                found.id,
+                by=by,
+                catalogue=catalogue(),
+                confirmed=confirmed,
+                partial=True,
+                notifier=notifier,
+            )
     except HeldBack as held:
         return {"applied": False, "held": str(held)}
     return {"applied": True, "appended": done.events, "conflicts": done.conflicts}

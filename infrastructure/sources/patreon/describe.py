@@ -1,4 +1,4 @@
-"""What somebody holds, in words for people."""
+"""What somebody is entitled to, in words for people."""
 
 from temple_ledger.infrastructure.sources.patreon.entitlement import Entitlement
 from temple_ledger.infrastructure.sources.patreon.membership_event import title_of
@@ -9,8 +9,10 @@ def of_person(person: PublishedTier | None) -> str | None:
     return None if person is None else _words(person.standing, person.tier)
 
 
-def of_member(holding: Entitlement) -> str | None:
-    return _words(holding.standing, None if holding.tier is None else title_of(holding.tier))
+def of_member(entitlement: Entitlement) -> str | None:
+    described = _words(entitlement.standing, None if entitlement.tier is None else title_of(entitlement.tier))
+    deleted = entitlement.member is not None and entitlement.member.tier_deleted
+    return f"{described} (tier deleted)" if deleted and described is not None else described
 
 
 def _words(standing: PaymentStatus, tier: str | None) -> str | None:

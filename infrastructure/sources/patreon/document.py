@@ -1,4 +1,4 @@
-"""A JSON:API document of Patreon's, read with care: whatever has not the documented form was not said.
+"""A JSON:API document of Patreon's, read with care: whatever has not the documented form is absent.
 
 Related objects are found by type and id; their order means nothing.
 """
@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import parse_instant
-from temple_ledger.infrastructure.sources.patreon.membership import NOT_SAID, Membership, NotSaid, Tier
+from temple_ledger.infrastructure.sources.patreon.membership import ABSENT, Absent, Membership, Tier
 from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody
 
 Json = Mapping[str, Any]
@@ -34,7 +34,7 @@ class Document(NamedTuple):
 
 
 def document_of(value: object) -> Document:
-    """Raises Unreadable for what is no document at all."""
+    """Raises UnreadableBody for what is no document at all."""
     if not isinstance(value, dict) or "data" not in value:
         raise UnreadableBody("not a JSON:API document: it has no data")
     listed = value.get("included")
@@ -48,7 +48,7 @@ def document_of(value: object) -> Document:
 
 
 def membership_of(resource: object, included: Mapping[tuple[str, str], Json]) -> Membership:
-    """Raises Unreadable for a resource that is no member with an id."""
+    """Raises UnreadableBody for a resource that is no member with an id."""
     key = _reference(resource)
     if key is None or key[0] != "member":
         raise UnreadableBody("not a member with an id")
@@ -58,7 +58,7 @@ def membership_of(resource: object, included: Mapping[tuple[str, str], Json]) ->
         member_id=key[1],
         patreon_id=patreon_id,
         campaign_id=_related_one(resource, "campaign", "campaign"),
-        discord_id=NOT_SAID if isinstance(patreon_id, NotSaid) else _discord_id(included.get(("user", patreon_id))),
+        discord_id=ABSENT if isinstance(patreon_id, Absent) else _discord_id(included.get(("user", patreon_id))),
         status=_word(attributes, "patron_status"),
         tiers=_tiers(resource, included),
         entitled_cents=_cents(attributes, "currently_entitled_amount_cents"),
@@ -86,37 +86,37 @@ def tier_of(resource: object) -> Tier | None:
     )
 
 
-def _tiers(resource: object, included: Mapping[tuple[str, str], Json]) -> tuple[Tier, ...] | NotSaid:
+def _tiers(resource: object, included: Mapping[tuple[str, str], Json]) -> tuple[Tier, ...] | Absent:
     relation = _object(_object(resource, "relationships"), "currently_entitled_tiers")
     listed = relation.get("data")
     if not isinstance(listed, list):
-        return NOT_SAID
+        return ABSENT
     found: dict[str, Tier] = {}
     for each in listed:
         key = _reference(each)
         if key is None or key[0] != "tier":
             # an entitlement that we cannot name: better nothing than a tier too few
-            return NOT_SAID
+            return ABSENT
         found[key[1]] = tier_of(included.get(key)) or Tier(key[1])
     return tuple(sorted(found.values(), key=lambda tier: tier.id))
 
 
-def _discord_id(user: Json | None) -> str | NotSaid | None:
-    """Of the linked account. It is said only where `social_connections` has a key for Discord."""
+def _discord_id(user: Json | None) -> str | Absent | None:
+    """Of the linked account. It is present only where `social_connections` has a key for Discord."""
     connections = _object(user, "attributes").get("social_connections")
     if not isinstance(connections, dict) or "discord" not in connections:
-        return NOT_SAID
+        return ABSENT
     linked = connections["discord"]
     if linked is None:
         return None
     if not isinstance(linked, dict) or "user_id" not in linked:
-        return NOT_SAID
-    return None if linked["user_id"] is None else _snowflake(linked["user_id"]) or NOT_SAID
+        return ABSENT
+    return None if linked["user_id"] is None else _snowflake(linked["user_id"]) or ABSENT
 
 
-def _related_one(resource: object, name: str, kind: str) -> str | NotSaid:
+def _related_one(resource: object, name: str, kind: str) -> str | Absent:
     key = _reference(_object(_object(resource, "relationships"), name).get("data"))
-    return key[1] if key is not None and key[0] == kind else NOT_SAID
+    return key[1] if key is not None and key[0] == kind else ABSENT
 
 
 def _reference(value: object) -> tuple[str, str] | None:
@@ -145,31 +145,31 @@ def _title(value: object) -> str | None:
     return " ".join("".join(each if each.isprintable() else " " for each in value).split()) or None
 
 
-def _word(attributes: Json, name: str) -> str | NotSaid | None:
-    """A status. What does not look like one is not said: a name of a person cannot come in by this door."""
-    value = attributes.get(name, NOT_SAID)
-    return value if value is None or (isinstance(value, str) and _WORDS.fullmatch(value)) else NOT_SAID
+def _word(attributes: Json, name: str) -> str | Absent | None:
+    """A status. What does not look like one is absent: the name of a person cannot come in here."""
+    value = attributes.get(name, ABSENT)
+    return value if value is None or (isinstance(value, str) and _WORDS.fullmatch(value)) else ABSENT
 
 
-def _cents(attributes: Json, name: str) -> int | NotSaid | None:
-    value = attributes.get(name, NOT_SAID)
-    return value if value is None or _is_whole(value) else NOT_SAID
+def _cents(attributes: Json, name: str) -> int | Absent | None:
+    value = attributes.get(name, ABSENT)
+    return value if value is None or _is_whole(value) else ABSENT
 
 
-def _lifetime(attributes: Json) -> int | NotSaid | None:
+def _lifetime(attributes: Json) -> int | Absent | None:
     """Under its name, or under the one that it had before."""
     total = _cents(attributes, "campaign_lifetime_support_cents")
-    return _cents(attributes, "lifetime_support_cents") if isinstance(total, NotSaid) else total
+    return _cents(attributes, "lifetime_support_cents") if isinstance(total, Absent) else total
 
 
-def _instant(attributes: Json, name: str) -> datetime | NotSaid | None:
-    value = attributes.get(name, NOT_SAID)
+def _instant(attributes: Json, name: str) -> datetime | Absent | None:
+    value = attributes.get(name, ABSENT)
     if value is None:
         return None
     try:
         return parse_instant(value)
     except InvalidEvent:
-        return NOT_SAID
+        return ABSENT
 
 
 def _object(value: object, name: str) -> Json:

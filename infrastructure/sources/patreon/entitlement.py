@@ -38,14 +38,14 @@ def entitlement_of(member: MembershipState) -> Entitlement:
 
 
 def paid_tiers(member: MembershipState) -> Iterable[Tier]:
-    """Of a tier whose price nobody told us, the amount that the patron is entitled to decides."""
+    """Of a tier without a known price, the amount that the patron is entitled to decides."""
     worth = 1 if member.entitled_cents is None else member.entitled_cents
     return (tier for tier in member.tiers if (worth if tier.amount_cents is None else tier.amount_cents) > 0)
 
 
-def best(holdings: Iterable[Entitlement]) -> Entitlement:
+def best(entitlements: Iterable[Entitlement]) -> Entitlement:
     """Of several memberships of one person the best tier counts, and whoever pays for one is no declined patron."""
-    found = list(holdings)
+    found = list(entitlements)
     if not found:
         return NOTHING
     standings = {each.standing for each in found}
@@ -60,5 +60,5 @@ def _worth(tier: Tier | None) -> tuple[int, str]:
     return (-1, "") if tier is None else (tier.amount_cents or 0, tier.id)
 
 
-def _newest(holding: Entitlement) -> float:
-    return 0.0 if holding.member is None else holding.member.changed_at.timestamp()
+def _newest(entitlement: Entitlement) -> float:
+    return 0.0 if entitlement.member is None else entitlement.member.changed_at.timestamp()

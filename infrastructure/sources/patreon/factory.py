@@ -7,14 +7,14 @@ from pydantic import SecretStr
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
-from temple_ledger.infrastructure.sources.patreon.recheck import LookingAgain
+from temple_ledger.infrastructure.sources.patreon.recheck import RecheckWorker
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
 from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
 
 
 def translator(settings: PatreonSettings) -> PatreonTranslator | None:
-    """None where nothing is said of Patreon."""
+    """None where no setting of Patreon is given."""
     if not settings.patreon_secrets and not asks(settings):
         return None
     return PatreonTranslator(asks=asks(settings))
@@ -35,7 +35,7 @@ def client(database: Database, settings: PatreonSettings) -> PatreonClient:
 @contextmanager
 def rechecking(database: Database, settings: PatreonSettings) -> Iterator[None]:
     """In a thread, while the block lasts; to be used where there is a token."""
-    with LookingAgain(database, lambda: client(database, settings)):
+    with RecheckWorker(database, lambda: client(database, settings)):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Whether Patreon still tells us something: its webhooks, the token, and what waits to be looked at again."""
+"""Whether Patreon still delivers: its webhooks, the token, what waits to be asked again, and stale deliveries."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -6,14 +6,16 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.sources.patreon.webhooks import Webhook, kept_webhooks
+from temple_ledger.infrastructure.sources.patreon.store import STALE
+from temple_ledger.infrastructure.sources.patreon.webhooks import Webhook, stored_webhooks
 
 OVERDUE_SECONDS: Final = 3_600.0
 
 
 class Token(NamedTuple):
-    """The pair in use. `refused_at`: Patreon takes its refresh token no more."""
+    """The pair in use. `refused_at`: since then Patreon refuses its refresh token."""
 
     refreshed_at: datetime
     refresh_at: datetime
@@ -22,14 +24,25 @@ class Token(NamedTuple):
 
 
 class PatreonHealth(NamedTuple):
-    """`losses` and `orders` are in doubt; the first of them should have been looked at `overdue_seconds` ago, which is
-    less than nothing when it is not due yet. `token` None: nothing was ever refreshed."""
+    """`losses`, `orders` and `tiers` are in doubt; the first of them should have been looked at `overdue_seconds` ago,
+    which is less than nothing when it is not due yet. `token` None: nothing was ever refreshed. `stale` deliveries
+    were set aside since the beginning, the last one at `stale_at`."""
 
     webhooks: Sequence[Webhook]
     token: Token | None
     losses: int
     orders: int
+    tiers: int
     overdue_seconds: float | None
+    stale: int = 0
+    stale_at: datetime | None = None
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """What there is to see, be it wrong or not."""
+        if self.stale_at is not None:
+            few = "delivery" if self.stale == 1 else "deliveries"
+            yield f"{self.stale:,} stale {few} set aside, the last received {format_instant(self.stale_at)}"
 
     @property
     def sentences(self) -> Iterator[tuple[str, str]]:
@@ -39,10 +52,10 @@ class PatreonHealth(NamedTuple):
                 what = "is paused" if webhook.paused else f"failed {webhook.failures:,} times in a row"
                 yield f"Patreon's webhook {webhook.webhook_id} {what}", "temple patreon webhooks"
         if self.token is not None and self.token.refused_at is not None:
-            yield "Patreon takes the refresh token no more: give a new pair", "temple patreon webhooks"
+            yield "Patreon refuses the refresh token: set a new pair of tokens", "temple patreon webhooks"
         if self.overdue_seconds is not None and self.overdue_seconds > OVERDUE_SECONDS:
             yield (
-                f"{self.losses + self.orders:,} of Patreon's words are in doubt, and nobody looks again",
+                f"{self.losses + self.orders + self.tiers:,} Patreon memberships are in doubt, and nobody asks Patreon",
                 "temple patreon snapshot --apply",
             )
 
@@ -58,5 +71,6 @@ def as_data(health: PatreonHealth) -> dict[str, Any]:
 
 def patreon_health(connection: psycopg.Connection[Any]) -> PatreonHealth:
     token = connection.execute(statement("patreon_token_state")).fetchone()
-    doubts = connection.execute(statement("patreon_doubts_count")).fetchone() or (0, 0, None)
-    return PatreonHealth(kept_webhooks(connection), None if token is None else Token(*token), *doubts)
+    doubts = connection.execute(statement("patreon_doubts_count")).fetchone() or (0, 0, 0, None)
+    stale = connection.execute(statement("patreon_delivery_count_read"), {"outcome": STALE}).fetchone() or (0, None)
+    return PatreonHealth(stored_webhooks(connection), None if token is None else Token(*token), *doubts, *stale)

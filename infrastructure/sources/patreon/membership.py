@@ -1,6 +1,6 @@
 """A membership as one body, or one row of a list, describes it.
 
-What a body leaves out is not the same as what it says is empty: NOT_SAID leaves alone what is known.
+What a body leaves out is not what it says is empty: ABSENT leaves alone what is stored.
 """
 
 from dataclasses import dataclass, replace
@@ -11,16 +11,17 @@ from typing import Final, TypeVar
 Value = TypeVar("Value")
 
 
-class NotSaid(Enum):
-    NOT_SAID = "not said"
+class Absent(Enum):
+    ABSENT = "absent"
 
 
-NOT_SAID: Final = NotSaid.NOT_SAID
+ABSENT: Final = Absent.ABSENT
 
 ACTIVE: Final = "active_patron"
 DECLINED: Final = "declined_patron"
 FORMER: Final = "former_patron"
 
+PENDING: Final = "Pending"
 TAKEN_BACK: Final = frozenset({"Refunded", "Refunded by Patreon", "Partially Refunded", "Fraud"})
 """Charges that were paid and are not any more."""
 
@@ -47,24 +48,24 @@ class Membership:
     """
 
     member_id: str
-    patreon_id: str | NotSaid = NOT_SAID
-    campaign_id: str | NotSaid = NOT_SAID
-    discord_id: str | NotSaid | None = NOT_SAID
-    status: str | NotSaid | None = NOT_SAID
-    tiers: tuple[Tier, ...] | NotSaid = NOT_SAID
-    entitled_cents: int | NotSaid | None = NOT_SAID
-    will_pay_cents: int | NotSaid | None = NOT_SAID
-    lifetime_cents: int | NotSaid | None = NOT_SAID
-    charge_status: str | NotSaid | None = NOT_SAID
-    charged_at: datetime | NotSaid | None = NOT_SAID
-    next_charge_at: datetime | NotSaid | None = NOT_SAID
-    pledged_at: datetime | NotSaid | None = NOT_SAID
+    patreon_id: str | Absent = ABSENT
+    campaign_id: str | Absent = ABSENT
+    discord_id: str | Absent | None = ABSENT
+    status: str | Absent | None = ABSENT
+    tiers: tuple[Tier, ...] | Absent = ABSENT
+    entitled_cents: int | Absent | None = ABSENT
+    will_pay_cents: int | Absent | None = ABSENT
+    lifetime_cents: int | Absent | None = ABSENT
+    charge_status: str | Absent | None = ABSENT
+    charged_at: datetime | Absent | None = ABSENT
+    next_charge_at: datetime | Absent | None = ABSENT
+    pledged_at: datetime | Absent | None = ABSENT
 
     def in_campaign(self, campaign_id: str) -> "Membership":
         """What was read from a campaign's list is of that campaign, whether it says so or not."""
         return replace(self, campaign_id=campaign_id)
 
 
-def said(value: Value | NotSaid, otherwise: Value) -> Value:
-    """*value*, or what was known before it was left out."""
-    return otherwise if isinstance(value, NotSaid) else value
+def present_or(value: Value | Absent, otherwise: Value) -> Value:
+    """*value*, or what was there before it was left out."""
+    return otherwise if isinstance(value, Absent) else value

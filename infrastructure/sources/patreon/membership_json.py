@@ -1,4 +1,4 @@
-"""A membership as it is kept beside a snapshot's finding, and read back when the snapshot is applied."""
+"""A membership as it is stored beside a snapshot's finding, and read back when the snapshot is applied."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -6,22 +6,22 @@ from datetime import datetime
 from typing import Any, Final
 
 from temple_ledger.domain.instant import format_instant, parse_instant
-from temple_ledger.infrastructure.sources.patreon.membership import Membership, NotSaid
+from temple_ledger.infrastructure.sources.patreon.membership import Absent, Membership
 from temple_ledger.infrastructure.sources.patreon.model import tiers_as_json, tiers_of_json
 
 _TIMES: Final = frozenset({"charged_at", "next_charge_at", "pledged_at"})
 
 
-def said_as_json(told: Membership) -> dict[str, Any]:
-    """Without what was not said."""
+def membership_as_json(membership: Membership) -> dict[str, Any]:
+    """Without what is absent."""
     return {
         field.name: _plain(value)
-        for field in fields(told)
-        if not isinstance(value := getattr(told, field.name), NotSaid)
+        for field in fields(membership)
+        if not isinstance(value := getattr(membership, field.name), Absent)
     }
 
 
-def said_of_json(stored: Mapping[str, Any]) -> Membership:
+def membership_from_json(stored: Mapping[str, Any]) -> Membership:
     values = {name: _value(name, value) for name, value in stored.items()}
     return Membership(**values)
 

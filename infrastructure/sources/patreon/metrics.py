@@ -1,4 +1,4 @@
-"""What of Patreon's words is in doubt, whether the token can still be refreshed, and how its webhooks are."""
+"""Memberships in doubt, stale deliveries, whether the token can still be refreshed, and how the webhooks are."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client.core import Metric
 
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
+from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter, gauge
 from temple_ledger.infrastructure.sources.patreon.health import patreon_health
 
 MOST_WEBHOOKS: Final = 20
@@ -17,9 +17,15 @@ def patreon_doubts(connection: Connection) -> Iterator[Metric]:
     doubts = gauge("ledger_patreon_doubts", "Memberships of which something is in doubt", "cause")
     doubts.add_metric(["loss"], health.losses)
     doubts.add_metric(["order"], health.orders)
+    doubts.add_metric(["tier"], health.tiers)
     yield doubts
+    stale = counter(
+        "ledger_patreon_stale_deliveries", "Deliveries set aside because they look older than what is known"
+    )
+    stale.add_metric([], health.stale)
+    yield stale
     if health.token is not None:
-        refused = gauge("ledger_patreon_token_refused", "1 where Patreon takes the refresh token no more")
+        refused = gauge("ledger_patreon_token_refused", "1 where Patreon refuses the refresh token")
         refused.add_metric([], float(health.token.refused_at is not None))
         expires = gauge("ledger_patreon_token_expires_timestamp_seconds", "When the token in use ends")
         expires.add_metric([], health.token.expires_at.timestamp())

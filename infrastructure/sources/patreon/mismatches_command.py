@@ -6,7 +6,7 @@ import click
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.role_directory import read_directory, require_role
+from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory, require_role
 from temple_ledger.infrastructure.sources.patreon.mismatches import mismatched, paying_and_not_here, tier_roles
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -23,10 +23,10 @@ COLUMNS = ("mismatch", "user_id", "tier", "role", "granted_at", "granted_by")
 def mismatches(session: Session, role: str | None, as_json: bool) -> int:
     """List who pays for a tier without holding its role, and who holds the role without paying for it.
 
-    By the derived tables, so as of what the runner has folded. Which roles a tier has is the setting
-    tier_roles, and else what Patreon says its own bot hands out. Patrons whom nobody saw in the guild, and
-    those without a Discord account, are left out. Patreon's bot takes minutes: what began a moment ago may
-    be no mismatch yet.
+    Also listed is who pays as before for a tier that its creator deleted. By the derived tables, so as of what
+    the runner has folded. Which roles a tier has is the setting tier_roles, and else what Patreon says its own
+    bot hands out. Patrons whom nobody saw in the guild, and those without a Discord account, are left out.
+    Patreon's bot takes minutes: what began a moment ago may be no mismatch yet.
 
     \b
     Examples:
@@ -47,9 +47,9 @@ def mismatches(session: Session, role: str | None, as_json: bool) -> int:
         found = [each for each in mismatched(connection, roles.wanted) if only in (None, each.role)]
         elsewhere = paying_and_not_here(connection)
     if as_json:
-        print_json([{**each._asdict(), "role_name": directory.get(each.role).name} for each in found])
+        print_json([{**each._asdict(), "role_name": _name(directory, each.role)} for each in found])
     elif found:
-        rows = [{**each._asdict(), "role": directory.label(each.role)} for each in found]
+        rows = [{**each._asdict(), "role": each.role and directory.label(each.role)} for each in found]
         print_rows(rows, COLUMNS, as_json=False)
     for title, members in roles.without.items():
         session.say(f"no role is known for tier {title}, which {plural(members, 'member')} pay for")
@@ -66,3 +66,7 @@ def drift(ctx: click.Context, /, **given: Any) -> int:
     click.echo("temple: `temple drift` is now called `temple patreon mismatches`; the next release drops it", err=True)
     code: int = ctx.invoke(mismatches, **given)
     return code
+
+
+def _name(directory: RoleDirectory, role: str | None) -> str | None:
+    return None if role is None else directory.get(role).name

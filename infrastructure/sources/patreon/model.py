@@ -1,4 +1,4 @@
-"""What is known: of a membership, of an account's link to Discord, and of what the log was told of a member."""
+"""What is stored: of a membership, of an account's link to Discord, and of what the log says of a member."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,15 +10,16 @@ from temple_ledger.infrastructure.sources.patreon.membership import Tier
 
 
 class Cause(StrEnum):
-    """Why a body is not believed at once: docs/patreon.md, "What is doubted"."""
+    """Why a body is not accepted at once: docs/patreon.md, "What is doubted"."""
 
     LOSS = "loss"
     ORDER = "order"
+    TIER = "tier"
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """`delivery` is the one that said what is doubted; None: something that was read."""
+    """`delivery` is the doubted one; None: an answer of Patreon's."""
 
     cause: Cause
     since: datetime
@@ -28,7 +29,11 @@ class Doubt:
 
 @dataclass(frozen=True)
 class MembershipState:
-    """The last observed state of one membership. `changed_at`: when we heard it."""
+    """The last observed state of one membership. `changed_at`: when it was received.
+
+    `newest_charge_at` and `newest_pledge_at` are the newest that any body showed, by which others are ordered.
+    `tier_deleted`: the patron pays as before, and `tiers` are the last ones that Patreon listed.
+    """
 
     member_id: str
     patreon_id: str
@@ -44,11 +49,14 @@ class MembershipState:
     next_charge_at: datetime | None = None
     pledged_at: datetime | None = None
     deleted: bool = False
+    newest_charge_at: datetime | None = None
+    newest_pledge_at: datetime | None = None
+    tier_deleted: bool = False
     doubt: Doubt | None = None
 
 
 class Link(NamedTuple):
-    """`discord_id` None: the account said that it has none."""
+    """`discord_id` None: the account has none."""
 
     patreon_id: str
     discord_id: str | None
@@ -64,7 +72,7 @@ class PaymentStatus(StrEnum):
 
 
 class PublishedTier(NamedTuple):
-    """What the log was last told of a member; `tier` is the title that it was told, `transition_id` the event."""
+    """What the log says of a member since `told_at`: `tier` is the title, `transition_id` the event."""
 
     user_id: str
     standing: PaymentStatus

@@ -2,12 +2,15 @@
 
 Patreon's last page may come with a new cursor, for ever; rows at the border of two pages may be in both; the page may
 be smaller than was asked for. So members are collected by id, and what ends it is a page without a cursor, a page with
-nobody new, or as many as Patreon says there are. Fewer than that is not everybody.
+nobody new, or as many as Patreon says there are. Fewer than that is not everybody. A row is counted as seen, whatever
+is missing in it.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.errors import PlatformUnavailable
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
@@ -19,48 +22,65 @@ MOST_PAGES: Final = 100_000
 
 
 class Page(NamedTuple):
-    """`asked_at`: what was said was true at that time, or after it."""
+    """`asked_at`: what it says was true at that time, or after it. `unreadable`: digests of rows that are no member
+    with an id."""
 
     memberships: Sequence[Membership]
     tiers: Sequence[Tier]
     asked_at: datetime
+    unreadable: frozenset[bytes] = frozenset()
 
 
 class Read(NamedTuple):
-    """`missing` says why it is not everybody; None: it is."""
+    """`missing` says why it is not everybody, or not everybody is known by id; None: it is, and they are."""
 
     members: int
     missing: str | None
 
 
-async def read_members(client: PatreonClient, campaign_id: str, keep: Callable[[Page], int]) -> Read:
-    """*keep* takes a page and returns how many of its members were on no earlier one. Raises PlatformUnavailable."""
+async def read_members(client: PatreonClient, campaign_id: str, take: Callable[[Page], int]) -> Read:
+    """*take* stores a page and returns how many of its members were on no earlier one. Raises PlatformUnavailable."""
     cursor: str | None = None
     seen = 0
+    unreadable: set[bytes] = set()
     for _ in range(MOST_PAGES):
         asked_at = client.clock()
         document = await client.members(campaign_id, cursor)
-        new = keep(_page(document, asked_at))
+        page = _page(document, asked_at)
+        new = take(page) + len(page.unreadable - unreadable)
+        unreadable |= page.unreadable
         seen += new
         total = _total(document)
         cursor = _next(document)
         if cursor is None or new == 0 or (total is not None and seen >= total):
-            return _read(seen, total, ended=cursor is None)
+            return Read(seen, _missing(seen, total, len(unreadable), ended=cursor is None))
     raise PlatformUnavailable(f"campaign {campaign_id} has no last page")
 
 
-def _read(seen: int, total: int | None, *, ended: bool) -> Read:
-    if total is None:
-        return Read(seen, None if ended else "Patreon did not say how many members there are, nor where they end")
-    return Read(seen, None if seen >= total else f"Patreon says there are {total:,} members, and showed {seen:,}")
+def _missing(seen: int, total: int | None, unreadable: int, *, ended: bool) -> str | None:
+    if total is None and not ended:
+        return "Patreon did not say how many members there are, nor where they end"
+    if total is not None and seen < total:
+        return f"Patreon says there are {total:,} members, and showed {seen:,}"
+    if unreadable:
+        return f"{unreadable:,} of Patreon's {seen:,} rows are no member with an id"
+    return None
 
 
 def _page(document: Document, asked_at: datetime) -> Page:
-    try:
-        memberships = [membership_of(each, document.included) for each in document.rows]
-    except UnreadableBody as error:
-        raise PlatformUnavailable(f"a row of Patreon's list cannot be read: {error}") from None
-    return Page(memberships, tuple(tiers_in(document.included)), asked_at)
+    memberships: list[Membership] = []
+    unreadable: set[bytes] = set()
+    for row in document.rows:
+        try:
+            memberships.append(membership_of(row, document.included))
+        except UnreadableBody:
+            unreadable.add(_digest(row))
+    return Page(memberships, tuple(tiers_in(document.included)), asked_at, frozenset(unreadable))
+
+
+def _digest(row: Any) -> bytes:
+    """A row may be on two pages."""
+    return sha256(json.dumps(row, sort_keys=True, default=str).encode()).digest()
 
 
 def _total(document: Document) -> int | None:

@@ -1,7 +1,7 @@
 """Asks Patreon about memberships that are in doubt. The answers go into the inbox, as deliveries of their own kind.
 
-So there is one order for all we are told, and one place that draws conclusions. An answer is kept before the doubt
-ends, and asking twice does no harm.
+So there is one order for everything, and one place that draws conclusions. An answer is stored before the doubt ends,
+and asking twice does no harm.
 """
 
 import asyncio
@@ -39,27 +39,27 @@ WATCH_EVERY: Final = timedelta(minutes=10)
 log = structlog.get_logger("temple.patreon")
 
 
-async def look_again(
+async def recheck(
     connection: RetryingConnection, client: PatreonClient, asked: dict[str, datetime], *, limit: int = AT_ONCE
 ) -> int:
-    """Asks for those that are due and were not asked for a moment ago; how many. *asked* remembers them.
+    """Asks for those that are due and were not asked for a moment ago; how many. *asked* holds them, with when.
 
-    Raises PlatformUnavailable and DatabaseUnavailable; what was answered until then is kept.
+    Raises PlatformUnavailable and DatabaseUnavailable; what was answered until then is stored.
     """
     now = client.clock()
     for member_id in [each for each, at in asked.items() if now - at >= AGAIN_AFTER]:
         del asked[member_id]
     due = [each for each in _due(connection, now, limit + len(asked)) if each not in asked][:limit]
     for member_id in due:
-        # one that Patreon will not tell of does not hold up the others
+        # one that Patreon does not answer about does not hold up the others
         asked[member_id] = asked_at = client.clock()
         answer = await client.member(member_id)
-        _keep(connection, _delivery(member_id, answer, asked_at, client.clock()))
+        _store(connection, _delivery(member_id, answer, asked_at, client.clock()))
     return len(due)
 
 
-class Watching:
-    """What Patreon says of its webhooks, every so often: for the metrics, and the log when one is in trouble."""
+class WebhookCheck:
+    """Patreon's webhooks, every so often: for the metrics, and the log when one is in trouble."""
 
     def __init__(self, database: Database, client: PatreonClient) -> None:
         self._database = database
@@ -83,8 +83,8 @@ class Watching:
         return len(found)
 
 
-class LookingAgain:
-    """`look_again` for as long as the block lasts, in a thread and an event loop of its own."""
+class RecheckWorker:
+    """`recheck` for as long as the block lasts, in a thread and an event loop of its own."""
 
     def __init__(self, database: Database, make_client: Callable[[], PatreonClient]) -> None:
         self._database = database
@@ -92,7 +92,7 @@ class LookingAgain:
         self._asked: dict[str, datetime] = {}
         self._connection: RetryingConnection | None = None
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="look again at patreon", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="recheck patreon", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -105,30 +105,30 @@ class LookingAgain:
         self._thread.join(2 * POLL_SECONDS)
 
     def _run(self) -> None:
-        asyncio.run(self._looking())
+        asyncio.run(self._work())
 
-    async def _looking(self) -> None:
+    async def _work(self) -> None:
         failures = 0
         async with self._make_client() as client:
-            watching = Watching(self._database, client)
+            webhooks = WebhookCheck(self._database, client)
             while not self._stop.is_set():
                 try:
-                    await self._until_stopped(watching.step())
-                    found = await self._until_stopped(self._look(client))
+                    await self._until_stopped(webhooks.step())
+                    found = await self._until_stopped(self._recheck(client))
                     failures = 0
                 except Exception as error:  # noqa: BLE001 -- whatever it is, what is in doubt must not stay so
                     failures += 1
-                    log.warning("not looking again", reason=_sentence(error), attempt=failures)
+                    log.warning("not asking Patreon again", reason=_sentence(error), attempt=failures)
                     found = 0
                 if not found:
                     await self._pause(min(MOST_BACKOFF_SECONDS, POLL_SECONDS * 2 ** min(failures, 10)))
         if self._connection is not None:
             self._connection.close()
 
-    async def _look(self, client: PatreonClient) -> int:
+    async def _recheck(self, client: PatreonClient) -> int:
         if self._connection is None:
-            self._connection = looking(self._database)
-        return await look_again(self._connection, client, self._asked)
+            self._connection = recheck_connection(self._database)
+        return await recheck(self._connection, client, self._asked)
 
     async def _until_stopped(self, work: Coroutine[Any, Any, int]) -> int:
         """A wait for Patreon does not hold up the end."""
@@ -145,17 +145,18 @@ class LookingAgain:
         await asyncio.to_thread(self._stop.wait, seconds)
 
 
-def looking(database: Database) -> RetryingConnection:
-    """What `look_again` works on. Raises DatabaseUnavailable."""
+def recheck_connection(database: Database) -> RetryingConnection:
+    """What `recheck` works on. Raises DatabaseUnavailable."""
     return RetryingConnection(
-        database, DatabaseRole.TRANSLATE, application="temple patreon look again", patience_seconds=PATIENCE_SECONDS
+        database, DatabaseRole.TRANSLATE, application="temple patreon recheck", patience_seconds=PATIENCE_SECONDS
     )
 
 
 def _due(connection: RetryingConnection, now: datetime, limit: int) -> list[str]:
     values = {"now": now, "limit": limit}
     return connection.run(
-        "looking again", lambda opened: [row[0] for row in opened.execute(statement("patreon_look_again"), values)]
+        "finding what to ask again",
+        lambda opened: [row[0] for row in opened.execute(statement("patreon_recheck_due"), values)],
     )
 
 
@@ -168,13 +169,13 @@ def _delivery(member_id: str, answer: bytes | None, asked_at: datetime, now: dat
     return Delivery(SOURCE, kind, body, digest, now, None, details)
 
 
-def _keep(connection: RetryingConnection, delivery: Delivery) -> None:
+def _store(connection: RetryingConnection, delivery: Delivery) -> None:
     def work(opened: psycopg.Connection[Any]) -> None:
         with opened.transaction():
             store(opened, [delivery])
             opened.execute(statement("inbox_notify"))
 
-    connection.run("keeping what Patreon answered", work)
+    connection.run("storing what Patreon answered", work)
 
 
 def _sentence(error: Exception) -> str:

@@ -60,7 +60,7 @@ class PatreonSource(Source):
         from temple_ledger.infrastructure.sources.patreon.health import as_data, patreon_health
 
         found = patreon_health(connection)
-        return Health(troubles=[Trouble(*each) for each in found.sentences], data=as_data(found))
+        return Health(list(found.lines), troubles=[Trouble(*each) for each in found.sentences], data=as_data(found))
 
     def readings(self) -> "Mapping[str, Reading]":
         from temple_ledger.infrastructure.sources.patreon.metrics import patreon_doubts, patreon_webhooks

@@ -1,4 +1,4 @@
-"""What is known, read from its tables and written back: sets of rows, one statement for each kind."""
+"""The stored state, read from its tables and written back: sets of rows, one statement for each kind."""
 
 import json
 from collections import defaultdict
@@ -25,6 +25,8 @@ from temple_ledger.infrastructure.sources.patreon.model import (
 
 Connection = psycopg.Connection[Any]
 
+STALE: Final = "stale"
+
 _COLUMNS: Final = (
     "member_id",
     "patreon_id",
@@ -40,6 +42,9 @@ _COLUMNS: Final = (
     "next_charge_at",
     "pledged_at",
     "deleted",
+    "newest_charge_at",
+    "newest_pledge_at",
+    "tier_deleted",
 )
 
 
@@ -68,7 +73,7 @@ def tiers(connection: Connection, tier_ids: Collection[str]) -> dict[str, Tier]:
 
 
 def persons(connection: Connection, user_ids: Collection[str], *, ask_log: bool = False) -> dict[str, PublishedTier]:
-    """What the log was told last. *ask_log*: what it says itself, whoever told it."""
+    """What was published last. *ask_log*: what the log says itself, whoever appended it."""
     values = {"user_ids": list(user_ids), "ask_log": ask_log}
     rows = connection.execute(statement("patreon_persons"), values, prepare=True)
     found = (_person(row) for row in rows)
@@ -101,16 +106,22 @@ def save_tiers(connection: Connection, rows: Iterable[Tier], seen_at: datetime) 
     _save(connection, "patreon_tiers_save", listed)
 
 
-def learn(connection: Connection, told: Iterable[Tier], at: datetime) -> None:
+def save_described_tiers(connection: Connection, included: Iterable[Tier], at: datetime) -> None:
     """Titles and prices, for bodies that only name a tier; the roles, for `temple patreon mismatches`."""
-    described = {tier.id: tier for tier in told if tier.title is not None and tier.amount_cents is not None}
+    described = {tier.id: tier for tier in included if tier.title is not None and tier.amount_cents is not None}
     if described:
         known = tiers(connection, described)
         save_tiers(connection, [tier for tier in described.values() if known.get(tier.id) != tier], at)
 
 
+def count_stale(connection: Connection, received_at: datetime) -> None:
+    """One delivery that was set aside because it looks older than what is known."""
+    values = {"outcome": STALE, "received_at": received_at}
+    connection.execute(statement("patreon_delivery_counted"), values, prepare=True)
+
+
 def put(connection: Connection, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
-    """What the statement says of the rows."""
+    """The number that the statement returns."""
     values = {"rows": json.dumps(list(rows), default=_plain)}
     row = connection.execute(statement(name), values, prepare=True).fetchone()
     return 0 if row is None else int(row[0])
@@ -141,13 +152,13 @@ def _member(row: Sequence[Any]) -> MembershipState:
 
 
 def row_of_member(member: MembershipState) -> dict[str, Any]:
-    holding = entitlement_of(member)
+    entitlement = entitlement_of(member)
     doubt = member.doubt
     return {
         **{name: value for name, value in vars(member).items() if name not in ("tiers", "doubt")},
         "tiers": tiers_as_json(member.tiers),
-        "standing": holding.standing.value,
-        "tier_id": None if holding.tier is None else holding.tier.id,
+        "standing": entitlement.standing.value,
+        "tier_id": None if entitlement.tier is None else entitlement.tier.id,
         "doubt": None if doubt is None else doubt.cause.value,
         "doubted_at": None if doubt is None else doubt.since,
         "look_again_at": None if doubt is None else doubt.look_again_at,

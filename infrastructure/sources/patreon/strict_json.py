@@ -9,19 +9,19 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.errors import UnreadableDelivery
 
 MAX_DEPTH: Final = 64
 MAX_DIGITS: Final = 18
 """Of a whole number: what a bigint holds."""
 
 
-class UnreadableBody(LedgerError):
+class UnreadableBody(UnreadableDelivery):
     """Not JSON that we read. The message never repeats the text."""
 
 
 def read_json(raw: bytes) -> Any:
-    """Raises Unreadable."""
+    """Raises UnreadableBody."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -19,6 +19,7 @@ import structlog
 from temple_ledger.domain.errors import PlatformUnavailable, Refused
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.in_thread import in_thread
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.sources.patreon.client import limited, new_session
 from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody, read_json
@@ -149,18 +150,19 @@ class Tokens:
                     await in_thread(connection.execute, statement("patreon_token_refused"), values)
                     await in_thread(connection.commit)
                     raise
-                return await in_thread(self._keep, connection, answer)
+                return await in_thread(self._store, connection, answer)
 
     def _connected(self) -> psycopg.Connection[Any]:
         return self._database.connect(DatabaseRole.TOKENS, application="temple patreon token", autocommit=True)
 
     def _hold(self, connection: psycopg.Connection[Any]) -> Pair:
         # the request to Patreon goes out while the row is held
-        connection.execute("set idle_in_transaction_session_timeout = '90s'; set lock_timeout = '60s'")
+        set_for_session(connection, "idle_in_transaction_session_timeout", "90s")
+        set_for_session(connection, "lock_timeout", "60s")
         connection.autocommit = False
         return _pair(connection.execute(statement("patreon_token_hold"), {"name": NAME}))
 
-    def _keep(self, connection: psycopg.Connection[Any], answer: dict[str, Any]) -> Pair:
+    def _store(self, connection: psycopg.Connection[Any], answer: dict[str, Any]) -> Pair:
         """Committed, and only then given to anybody."""
         now = self._clock()
         life = min(timedelta(seconds=answer["expires_in"]), MOST_LIFE)

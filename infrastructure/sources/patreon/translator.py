@@ -13,7 +13,7 @@ from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.delivery import InboxDelivery
 from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation
-from temple_ledger.infrastructure.sources.patreon import store as states
+from temple_ledger.infrastructure.sources.patreon import store
 from temple_ledger.infrastructure.sources.patreon.acceptance import GIVE_UP_AFTER, Provenance
 from temple_ledger.infrastructure.sources.patreon.membership import Membership
 from temple_ledger.infrastructure.sources.patreon.membership_event import SOURCE
@@ -33,7 +33,7 @@ MOST_GIVEN_UP: Final = 200
 
 
 class PatreonTranslator:
-    """*asks*: somebody looks again at what is doubted (recheck.py)."""
+    """*asks*: somebody asks Patreon about what is doubted (recheck.py)."""
 
     source: Final = SOURCE
 
@@ -44,7 +44,7 @@ class PatreonTranslator:
         return _translate(connection, delivery, asks=self._asks)
 
     def due(self, connection: Connection, now: datetime) -> Sequence[LogEntry]:
-        """What was doubted for its order, and nobody could be asked about."""
+        """What was to be asked, and nobody answered in time."""
         before = now - GIVE_UP_AFTER if self._asks else now
         values = {"before": before, "limit": MOST_GIVEN_UP}
         found = connection.execute(statement("patreon_given_up"), values, prepare=True).fetchall()
@@ -64,14 +64,15 @@ def _translate(connection: Connection, delivery: InboxDelivery, *, asks: bool) -
         return Translation((), Outcome.UNPARSEABLE, str(error))
     if isinstance(described, Aside):
         return Translation((), Outcome.SET_ASIDE, described.note)
-    states.learn(connection, described.tiers, delivery.received_at)
-    telling = _telling(delivery, asks=asks)
-    observed = observe(connection, [Report(described.membership, telling)])
-    judged = observed.seen[0].judged
-    if judged is None:
+    store.save_described_tiers(connection, described.tiers, delivery.received_at)
+    observed = observe(connection, [Report(described.membership, _provenance(delivery, asks=asks))])
+    decision = observed.decided[0].decision
+    if decision is None:
         return Translation((), Outcome.SET_ASIDE, "whose membership it is, it does not say")
-    outcome = Outcome.SET_ASIDE if judged.set_aside else Outcome.TRANSLATED
-    return Translation(observed.entries, outcome, judged.note)
+    if decision.stale:
+        store.count_stale(connection, delivery.received_at)
+    outcome = Outcome.SET_ASIDE if decision.set_aside else Outcome.TRANSLATED
+    return Translation(observed.entries, outcome, decision.note)
 
 
 def _described(delivery: InboxDelivery) -> Described | Aside:
@@ -80,7 +81,7 @@ def _described(delivery: InboxDelivery) -> Described | Aside:
     return read_body(delivery.kind, delivery.body)
 
 
-def _telling(delivery: InboxDelivery, *, asks: bool) -> Provenance:
+def _provenance(delivery: InboxDelivery, *, asks: bool) -> Provenance:
     asked_at = _asked_at(delivery.details)
     return Provenance(
         at=asked_at or delivery.received_at,
@@ -99,7 +100,7 @@ def _asked_at(details: Mapping[str, Any]) -> datetime | None:
 
 
 def asked_details(asked_at: datetime, member_id: str) -> dict[str, str]:
-    """Of the delivery that an answer is kept as."""
+    """Of the delivery that an answer is stored as."""
     return {ASKED_AT: format_instant(asked_at), "member_id": member_id}
 
 

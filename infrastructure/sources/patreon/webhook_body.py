@@ -19,7 +19,7 @@ class Described(NamedTuple):
 
 
 class Aside(NamedTuple):
-    """Kept, and nothing derived. The note never repeats the body."""
+    """Stored, and nothing derived. The note never repeats the body."""
 
     note: str
 
@@ -27,7 +27,7 @@ class Aside(NamedTuple):
 def read_body(kind: str, raw: bytes) -> Described | Aside:
     """*kind* is the trigger, which the signature does not cover: it decides nothing that the body can say itself.
 
-    Raises Unreadable.
+    Raises UnreadableBody.
     """
     document = document_of(read_json(raw))
     resource = document.data

@@ -1,4 +1,4 @@
-"""What Patreon says of its webhooks: a paused one, or one whose deliveries fail, tells us nothing any more."""
+"""Patreon's webhooks, as Patreon describes them: a paused or failing one delivers nothing any more."""
 
 import json
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Webhook(NamedTuple):
 
 
 async def read_webhooks(database: Database, client: PatreonClient) -> list[Webhook]:
-    """Asked of Patreon, and kept for whoever watches. Raises PlatformUnavailable, DatabaseUnavailable."""
+    """Asked of Patreon, and stored for the metrics. Raises PlatformUnavailable, DatabaseUnavailable."""
     found = _webhooks(await client.webhooks(), datetime.now(UTC))
     with (
         database_errors("keeping the state of webhooks"),
@@ -43,8 +43,8 @@ async def read_webhooks(database: Database, client: PatreonClient) -> list[Webho
     return found
 
 
-def kept_webhooks(connection: psycopg.Connection[Any]) -> list[Webhook]:
-    """As Patreon said when it was last asked."""
+def stored_webhooks(connection: psycopg.Connection[Any]) -> list[Webhook]:
+    """As Patreon described them when it was last asked."""
     return [Webhook(*row) for row in connection.execute(statement("patreon_webhooks"))]
 
 

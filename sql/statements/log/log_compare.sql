@@ -6,7 +6,14 @@ select
     (log.timestamp, log.event_type, log.user_id, log.action, log.target, log.metadata, log.source)
         is not distinct from
     (given.timestamp, given.event_type, given.user_id, given.action, given.target, given.metadata::jsonb, given.source)
-        as same
+        as same,
+    log.id <= coalesce(
+        (
+            select last_position from retracted_range where first_position <= log.id
+            order by first_position desc limit 1
+        ),
+        0
+    ) as retracted
 from rows from (
     json_to_recordset(%(entries)s::json) as (
         event_id uuid,
@@ -19,5 +26,8 @@ from rows from (
         source text
     )
 ) with ordinality as given (event_id, timestamp, event_type, user_id, action, target, metadata, source, place)
-join webhook_audit_log as log on log.event_id = given.event_id
+cross join lateral (
+    select * from webhook_audit_log where webhook_audit_log.event_id = given.event_id
+    offset 0
+) as log
 order by given.place

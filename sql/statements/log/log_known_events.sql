@@ -1,12 +1,11 @@
 -- The events that a fold knows, with a column for each field of Recorded. Payloads only where they are looked at, or say
--- in which version they are: turning them into text is a fifth of the work. The order, where there is one, is that of the index on (user_id, timestamp), and
--- names the table's columns: `timestamp` alone would be the expression below, which no index has. Events of one moment
--- come in any order, because sorting by id as well made the database copy every row once more: a third of its time.
+-- in which version they are: turning them into text is a fifth of the work. The order, where there is one, is that of the
+-- index on (user_id, timestamp), and names the columns of the log: `timestamp` alone would be occurred_at, which no index
+-- has. Events of one moment come in any order, because sorting by id as well made the database copy every row once more:
+-- a third of its time.
 select
     id,
-    case
-        when timestamp >= '0001-01-01 00:00:00+00' and timestamp < '10000-01-01 00:00:00+00' then timestamp
-    end as timestamp,
+    occurred_at as timestamp,
     event_type,
     user_id,
     action,
@@ -15,6 +14,6 @@ select
     source,
     null::uuid as event_id,
     null::timestamptz as recorded_at
-from webhook_audit_log as log
+from log_row as log
 where {bounds}
 {order}

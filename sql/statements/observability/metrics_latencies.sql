@@ -5,5 +5,14 @@ select
     greatest(0, extract(epoch from batch.committed_at - log.recorded_at))::double precision as seconds
 from unnest(%(numbers)s::integer[], %(projections)s::text[], %(lasts)s::bigint[], %(positions)s::bigint[])
     as asked (number, projection, last_position, position)
-join projection_batch as batch using (projection, last_position)
-join webhook_audit_log as log on log.id = asked.position
+cross join lateral (
+    select committed_at
+    from projection_batch
+    where projection_batch.projection = asked.projection
+      and projection_batch.last_position = asked.last_position
+    offset 0
+) as batch
+cross join lateral (
+    select recorded_at from webhook_audit_log where webhook_audit_log.id = asked.position
+    offset 0
+) as log

@@ -1,8 +1,6 @@
 select
     log.id,
-    case
-        when log.timestamp between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00' then log.timestamp
-    end as timestamp,
+    log.occurred_at as timestamp,
     log.event_type,
     log.user_id,
     log.action,
@@ -11,7 +9,7 @@ select
     log.source,
     log.event_id,
     log.recorded_at
-from webhook_audit_log as log
+from log_row as log
 where log.id <= %(upto)s
   and (%(user_id)s::text is null or log.user_id = %(user_id)s)
   and (%(event_type)s::text is null or log.event_type = %(event_type)s)

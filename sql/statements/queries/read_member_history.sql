@@ -1,9 +1,7 @@
 -- In the order in which a fold takes them.
 select
     log.id,
-    case
-        when log.timestamp between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00' then log.timestamp
-    end as timestamp,
+    log.occurred_at as timestamp,
     log.event_type,
     log.user_id,
     log.action,
@@ -12,7 +10,7 @@ select
     log.source,
     log.event_id,
     log.recorded_at
-from webhook_audit_log as log
+from log_row as log
 where log.user_id = %(user_id)s
   and (%(as_of)s::timestamptz is null or log.timestamp <= %(as_of)s)
   and (%(known_at)s::timestamptz is null or log.recorded_at <= %(known_at)s)

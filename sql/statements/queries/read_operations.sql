@@ -1,4 +1,4 @@
-select id, performed_at, kind, projection, performed_by, reason, details
+select id, performed_at, kind, projection, performed_by, login, reason, details
 from ledger_operation
 where (%(projection)s::text is null or projection = %(projection)s)
   and (%(id)s::bigint is null or id = %(id)s)

@@ -18,7 +18,10 @@ select
     ) as waiting
 from projection_failure as failure
 join projection_checkpoint as checkpoint using (projection)
-left join webhook_audit_log as log on log.id = failure.position
+left join lateral (
+    select * from webhook_audit_log where webhook_audit_log.id = failure.position
+    offset 0
+) as log on true
 where (%(projection)s::text is null or failure.projection = %(projection)s)
   and (%(user_id)s::text is null or failure.user_id = %(user_id)s)
   and (%(position)s::bigint is null or failure.position = %(position)s)

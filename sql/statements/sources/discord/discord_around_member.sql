@@ -11,6 +11,7 @@ select
     member.last_event_at,
     member.seen_at,
     member.observed_at,
+    member.repeated_join_at,
     (
         select jsonb_agg(
             jsonb_build_object(

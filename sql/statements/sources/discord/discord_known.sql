@@ -7,6 +7,7 @@ select
     member.last_event_at,
     member.seen_at,
     member.observed_at,
+    member.repeated_join_at,
     (
         select jsonb_agg(
             jsonb_build_object(
@@ -27,4 +28,7 @@ select
           and not closed
     )
 from unnest(%(user_ids)s::text[]) as given (user_id)
-left join discord_member as member using (user_id)
+left join lateral (
+    select * from discord_member where discord_member.user_id = given.user_id
+    offset 0
+) as member on true

@@ -1,5 +1,5 @@
-insert into discord_member (user_id, present, joined_at, roles, last_event_at, seen_at, observed_at)
-select user_id, present, joined_at, roles, last_event_at, seen_at, observed_at
+insert into discord_member (user_id, present, joined_at, roles, last_event_at, seen_at, observed_at, repeated_join_at)
+select user_id, present, joined_at, roles, last_event_at, seen_at, observed_at, repeated_join_at
 from json_to_recordset(%(members)s::json) as given (
     user_id text,
     present boolean,
@@ -7,7 +7,8 @@ from json_to_recordset(%(members)s::json) as given (
     roles text[],
     last_event_at timestamptz,
     seen_at timestamptz,
-    observed_at timestamptz
+    observed_at timestamptz,
+    repeated_join_at timestamptz
 )
 on conflict (user_id) do update
 set present = excluded.present,
@@ -15,4 +16,5 @@ set present = excluded.present,
     roles = excluded.roles,
     last_event_at = excluded.last_event_at,
     seen_at = excluded.seen_at,
-    observed_at = excluded.observed_at
+    observed_at = excluded.observed_at,
+    repeated_join_at = excluded.repeated_join_at

@@ -1,6 +1,16 @@
-select candidate.number, candidate.user_id, candidate.member_id, read.asked_at, read.said
-from patreon_candidate as candidate
-left join patreon_read as read using (member_id)
-where candidate.number > %(after)s
+-- Looked up by key, whatever the planner believes of the tables.
+select candidate.number, candidate.user_id, candidate.member_id, read.asked_at, read.described
+from (
+    select number, user_id, member_id
+    from patreon_candidate
+    where number > %(after)s
+    order by number
+    limit %(limit)s
+) as candidate
+left join lateral (
+    select asked_at, described
+    from patreon_read
+    where member_id = candidate.member_id
+    offset 0
+) as read on true
 order by candidate.number
-limit %(limit)s

@@ -4,7 +4,7 @@ create temporary table patreon_read (
     discord_said boolean not null,
     discord_id varchar(20),
     asked_at timestamptz not null,
-    said jsonb not null,
+    described jsonb not null,
     primary key (member_id)
 );
 create temporary table patreon_candidate (

@@ -1,4 +1,4 @@
--- Members of the ledger whom somebody else told it about, or whom no membership speaks for.
+-- Members of the ledger whose tier somebody else appended, or who have no membership.
 insert into patreon_candidate (user_id)
 select coalesce(person.user_id, status.user_id)
 from temple_member_status as status

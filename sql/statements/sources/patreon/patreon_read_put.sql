@@ -19,7 +19,7 @@ with put as (
         discord_said = excluded.discord_said,
         discord_id = excluded.discord_id,
         asked_at = excluded.asked_at,
-        said = excluded.said
+        described = excluded.described
     returning xmax = 0 as added
 )
 select count(*) filter (where added) from put

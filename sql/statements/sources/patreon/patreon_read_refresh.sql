@@ -6,9 +6,12 @@ set status = read.status,
     will_pay_cents = read.will_pay_cents,
     lifetime_cents = read.lifetime_cents,
     charge_status = read.charge_status,
-    charged_at = coalesce(read.charged_at, known.charged_at),
+    charged_at = read.charged_at,
+    newest_charge_at = greatest(known.newest_charge_at, known.charged_at, read.charged_at),
     next_charge_at = read.next_charge_at,
-    pledged_at = coalesce(read.pledged_at, known.pledged_at),
+    pledged_at = read.pledged_at,
+    newest_pledge_at = greatest(known.newest_pledge_at, known.pledged_at, read.pledged_at),
+    tier_deleted = false,
     deleted = false,
     changed_at = read.asked_at,
     doubt = null,
@@ -26,7 +29,7 @@ where read.member_id = known.member_id
       or known.doubt is not null
       or (known.status, known.tiers, known.entitled_cents, known.will_pay_cents, known.lifetime_cents)
           is distinct from (read.status, read.tiers, read.entitled_cents, read.will_pay_cents, read.lifetime_cents)
-      or (known.charge_status, known.next_charge_at) is distinct from (read.charge_status, read.next_charge_at)
-      or known.charged_at is distinct from coalesce(read.charged_at, known.charged_at)
-      or known.pledged_at is distinct from coalesce(read.pledged_at, known.pledged_at)
+      or (known.charge_status, known.charged_at, known.next_charge_at, known.pledged_at)
+          is distinct from (read.charge_status, read.charged_at, read.next_charge_at, read.pledged_at)
+      or known.tier_deleted
   )

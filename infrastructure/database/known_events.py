@@ -1,0 +1,52 @@
+"""The statement that reads the events which a fold knows, composed for their names."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from psycopg import sql
+
+from temple_ledger.infrastructure.database.statements import statement
+
+Names = Iterable[tuple[str, str]]
+"""Of (event_type, action)."""
+
+_UPTO: Final = sql.SQL("id <= %(upto)s")
+
+
+def known_events_by_member(known: Names, reading_metadata: Names, *, after_user: bool, upto_user: bool) -> sql.Composed:
+    """At or before `%(upto)s`, by user_id; of the members in (`%(after_user)s`, `%(upto_user)s`], where they are."""
+    bounds = [_UPTO]
+    if after_user:
+        bounds.append(sql.SQL("user_id > %(after_user)s"))
+    if upto_user:
+        bounds.append(sql.SQL("user_id <= %(upto_user)s"))
+    return _known_events(known, reading_metadata, bounds, "order by log.user_id, log.timestamp")
+
+
+def known_events_of_members(known: Names, reading_metadata: Names) -> sql.Composed:
+    """At or before `%(upto)s`, of `%(user_ids)s`, in no certain order."""
+    return _known_events(known, reading_metadata, [_UPTO, sql.SQL("user_id = any(%(user_ids)s::varchar[])")])
+
+
+def _known_events(
+    known: Names, reading_metadata: Names, bounds: Sequence[sql.Composable], order: str = ""
+) -> sql.Composed:
+    return sql.SQL(statement("log_known_events").decode()).format(
+        bounds=sql.SQL(" and ").join([*bounds, _any_of(known)]),
+        reads_metadata=_any_of(reading_metadata),
+        order=sql.SQL(order),
+    )
+
+
+def _any_of(names: Names) -> sql.Composable:
+    """Rows under one of these names, said so that the database need not look it up for each row."""
+    actions: dict[str, list[str]] = {}
+    for event_type, action in sorted(names):
+        actions.setdefault(event_type, []).append(action)
+    known = [
+        sql.SQL("event_type = {} and action in ({})").format(
+            sql.Literal(event_type), sql.SQL(", ").join(map(sql.Literal, each))
+        )
+        for event_type, each in actions.items()
+    ]
+    return sql.SQL("({})").format(sql.SQL(" or ").join(known)) if known else sql.SQL("false")

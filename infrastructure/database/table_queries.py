@@ -1,0 +1,54 @@
+"""What is asked of the tables that projections declare, composed for each of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.projections.tables import Table
+from temple_ledger.projections.tally import Key
+
+
+def rows_by_member(table: Table) -> sql.Composed:
+    """Every row: user_id, then the declared columns."""
+    return sql.SQL('select user_id, {} from {} order by user_id collate "C"').format(
+        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), sql.Identifier(table.name)
+    )
+
+
+def other_members(tables: Iterable[Table]) -> sql.Composed:
+    """At most `%(limit)s` members after `%(after)s`: those of the log, and those that only a table has."""
+    page = sql.SQL("union (select distinct user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)")
+    return sql.SQL(statement("verification_others").decode()).format(
+        tables=sql.SQL(" ").join(page.format(sql.Identifier(table.name)) for table in tables)
+    )
+
+
+def count_members(connection: psycopg.Connection[Any], tables: Iterable[Table]) -> int:
+    """How many members any of them has."""
+    every = sql.SQL(" union ").join(
+        sql.SQL("select user_id from {}").format(sql.Identifier(table.name)) for table in tables
+    )
+    return _number(connection, sql.SQL("select count(*) from ({}) as member").format(every))
+
+
+def stored_counts(connection: psycopg.Connection[Any], table: Table) -> dict[Key, int]:
+    """A tally's table, by key."""
+    query = sql.SQL("select {} from {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), sql.Identifier(table.name)
+    )
+    return {tuple(key): number for *key, number in connection.execute(query, binary=True)}
+
+
+def sum_of_counts(connection: psycopg.Connection[Any], table: Table) -> int:
+    query = sql.SQL("select coalesce(sum({}), 0)::bigint from {}").format(
+        sql.Identifier(table.column_names[-1]), sql.Identifier(table.name)
+    )
+    return _number(connection, query)
+
+
+def _number(connection: psycopg.Connection[Any], query: sql.Composed) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row is not None else 0

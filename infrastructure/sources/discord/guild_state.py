@@ -1,0 +1,29 @@
+"""Whether the bot is in the guild, and the guild is there: two different ends of what Discord sends."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import psycopg
+
+from temple_ledger.infrastructure.database.statements import statement
+
+GuildState = Literal["available", "listed", "unavailable", "removed"]
+"""`listed`: the bot is in it; whether Discord has an outage of it is unknown."""
+
+REMOVED: Final = "the bot is not in guild {guild} any more (it was removed, or the guild was deleted): invite it again"
+UNAVAILABLE: Final = "Discord has an outage of guild {guild}: nothing is received until it is back"
+
+
+def store_guild_state(connection: psycopg.Connection[Any], state: GuildState, at: datetime) -> None:
+    """The first time of a state that lasts stays."""
+    connection.execute(statement("discord_guild_state"), {"state": state, "at": at})
+
+
+def state_after_delete(data: Mapping[str, Any]) -> GuildState:
+    """GUILD_DELETE says both: of an outage it says `unavailable`, of a removal it does not."""
+    return "unavailable" if data.get("unavailable") is True else "removed"
+
+
+def sentence(state: GuildState, guild: str) -> str:
+    return (UNAVAILABLE if state == "unavailable" else REMOVED).format(guild=guild)
