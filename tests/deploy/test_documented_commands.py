@@ -47,8 +47,9 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple replay grants": "about a projection that the page shows how to write: tests/examples",
     r"temple (discord|patreon) (snapshot|webhooks|backfill).*": "asks who is not here: tests of those rooms",
     r"temple events tail.*": "goes on until it is ended: tests/cli/test_events_reading.py",
-    r"(systemctl|systemd-analyze|journalctl|useradd|install|apt-get|ln|python3 -m venv|runuser|sh) .*": "changes or "
-    "asks the machine, not the ledger: tests/deploy/test_deploying.py",
+    r"(systemctl|systemd-analyze|journalctl) .*": "changes or asks the machine, not the ledger",
+    r"(useradd|install|cp|apt-get|ln|python3 -m venv|runuser|sh) .*": "changes the machine: test_deploying.py",
+    r"nano .*": "an editor: tests/deploy/test_tutorial.py",
     r"/opt/temple-ledger/bin/pip .*": "installs: tests/deploy/test_deploying.py",
     r'TEMPLE_DATABASE_URL="\$\(cat /etc/.*': "reads what root has written: tests/deploy/test_deploying.py",
     r"temple (discord|patreon) setup.*": "asks who is not here: tests/discord, tests/patreon",
