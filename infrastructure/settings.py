@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any, Final, Literal, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -30,6 +39,17 @@ MACHINE_FILE: Final = Path("/etc/temple-ledger") / FILE
 PREFIX: Final = "TEMPLE_"
 NAMES_MACHINE_FILE: Final = f"{PREFIX}CONFIG_FILE"
 """Names another file in the place of the machine's; empty, there is none."""
+
+
+def _in_one_word(secret: SecretStr) -> SecretStr:
+    word = secret.get_secret_value().strip()
+    if " " in word or not word.isprintable():
+        raise ValueError("it has a space or a line break in it, and is one word")
+    return SecretStr(word)
+
+
+Token = Annotated[SecretStr, AfterValidator(_in_one_word)]
+"""A secret that is sent in a header: it may have been pasted with what stands around it, but is one word."""
 
 
 class SourceSettings(BaseSettings):
@@ -96,7 +116,7 @@ class Settings(SourceSettings):
     metrics_port: int = Field(
         default=9464, ge=0, le=65_535, description="the port of a runner's metrics; 0 switches them off"
     )
-    metrics_token: SecretStr | None = Field(
+    metrics_token: Token | None = Field(
         default=None,
         description="the bearer token that a scrape has to send; needed where metrics_host is not this machine",
     )

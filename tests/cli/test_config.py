@@ -116,6 +116,19 @@ def test_another_file_than_the_machines_can_be_named_or_none(temple: Typed, tmp_
     assert (refused.code, f"{other} has a setting 'config_file'" in refused.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "name", ["DISCORD_TOKEN", "PATREON_TOKEN", "PATREON_REFRESH_TOKEN", "PATREON_CLIENT_SECRET", "METRICS_TOKEN"]
+)
+@pytest.mark.parametrize("pasted", ["hunter2 and more", "hunter2\nand more", "hunter2\tX", "hunter2\x1b[0m"])
+def test_a_token_that_was_pasted_with_more_is_refused_by_name(temple: Typed, name: str, pasted: str) -> None:
+    ended = temple("config", "show", **{f"TEMPLE_{name}": pasted})
+    assert ended.code == 2
+    assert f"setting {name.lower()} (environment, TEMPLE_{name})" in ended.stderr
+    assert "it has a space or a line break in it" in ended.stderr
+    assert "hunter2" not in ended.stderr
+    assert temple("config", "show", **{f"TEMPLE_{name}": " hunter2\n"}).code == 0
+
+
 @pytest.mark.parametrize("text", ["home: here\n", "log_level = 'loud'\n", b"\xff"])
 def test_what_is_wrong_with_a_file_names_the_file(temple: Typed, tmp_path: Path, text: str | bytes) -> None:
     machine = tmp_path / "machine.toml"

@@ -47,8 +47,9 @@ def test_without_a_token_it_says_where_one_comes_from(setup: Typed) -> None:
     assert "Reset Token" in advice(ended, "token")
 
 
-def test_a_token_that_discord_does_not_accept_is_the_first_step_that_fails(setup: Typed) -> None:
-    ended = setup("--json", TEMPLE_DISCORD_TOKEN="another")
+@pytest.mark.parametrize("token", ["another", "another\n", "Zoë-another-☕"])
+def test_a_token_that_discord_does_not_accept_is_the_first_step_that_fails(setup: Typed, token: str) -> None:
+    ended = setup("--json", TEMPLE_DISCORD_TOKEN=token)
     assert (ended.code, outcomes(ended)) == (3, {"token": "fail"})
     assert "another" not in ended.stdout + ended.stderr
 

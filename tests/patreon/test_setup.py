@@ -92,9 +92,10 @@ def test_a_secret_that_has_ended_fails(setup: Typed) -> None:
     assert outcomes(setup("--json", TEMPLE_PATREON_SECRETS=ended_one))["secret"] == "fail"
 
 
-def test_a_token_that_patreon_does_not_accept_fails(setup: Typed, patreon: FakePatreon) -> None:
-    patreon.tokens.clear()
-    ended = setup("--json")
+@pytest.mark.parametrize("token", ["another", "another\n", "Zoë-another-☕"])
+def test_a_token_that_patreon_does_not_accept_fails(setup: Typed, token: str) -> None:
+    ended = setup("--json", TEMPLE_PATREON_TOKEN=token)
+    assert "another" not in ended.stdout + ended.stderr
     assert (ended.code, outcomes(ended)["token"]) == (3, "fail")
     assert "campaigns" not in outcomes(ended)
 

@@ -1,6 +1,6 @@
 """What Patreon needs, checked one after the other: secret, address, token, campaigns, members, webhooks."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -28,8 +28,11 @@ TRIGGERS: Final = tuple(
 """All of Patreon's that are about members."""
 
 
-async def check_setup(database: Database, settings: PatreonSettings, url: str | None) -> AsyncIterator[Check]:
-    """*url*: where the receiver is reached from outside; None: that is not checked.
+async def check_setup(
+    database: Callable[[], Database], settings: PatreonSettings, url: str | None
+) -> AsyncIterator[Check]:
+    """*url*: where the receiver is reached from outside; None: that is not checked. *database* has the tokens, and is
+    asked for once there is one.
 
     Raises PlatformUnavailable, DatabaseUnavailable.
     """
@@ -44,8 +47,9 @@ async def check_setup(database: Database, settings: PatreonSettings, url: str | 
             f"in {CLIENTS}, your client: set TEMPLE_PATREON_TOKEN to the Creator's Access Token",
         )
         return
-    async with make_client(database, settings) as client:
-        async for check in _asked(database, client, settings):
+    stored = database()
+    async with make_client(stored, settings) as client:
+        async for check in _asked(stored, client, settings):
             yield check
 
 

@@ -42,7 +42,7 @@ def setup(session: Session, url: str | None, as_json: bool) -> int:
 
 async def _checked(session: Session, url: str | None, *, quiet: bool) -> list[Check]:
     found = []
-    async for check in check_setup(session.database, session.settings.of(PatreonSettings), url):
+    async for check in check_setup(lambda: session.database, session.settings.of(PatreonSettings), url):
         found.append(check)
         if not quiet:
             print_check(check)
