@@ -9,6 +9,7 @@ import click
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.durable import wait_until_durable
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_status, projection_statuses
@@ -159,6 +160,7 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
         while True:
             checkpoint = read_checkpoints(connection)[name]
             if checkpoint.position >= position:
+                wait_until_durable(connection)
                 click.echo(f"{name} is at position {checkpoint.position}")
                 return ExitCode.OK
             status = projection_status(connection, installed(), name)
