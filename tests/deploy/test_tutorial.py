@@ -36,6 +36,8 @@ STANDS_FOR: Final = {
     "paste the token here": "a-token",
     "the Creator's Access Token": "first",
     "the Creator's Refresh Token": "refresh-0",
+    "the Client ID": "an-id",
+    "the Client Secret": "a-client-secret",
     "the secret of the webhook": "temple-ledger-test-secret",
 }
 MOST_SECONDS: Final = 60.0
