@@ -1,5 +1,6 @@
 """A real PostgreSQL for every test: the fixtures are those of our own pytest plugin, under the names used here."""
 
+import os
 import sys
 
 import pytest
@@ -20,6 +21,8 @@ class _OneImportName:
 
 
 sys.meta_path.insert(0, _OneImportName())
+# the ledger of the machine that the tests run on is none of theirs
+os.environ["TEMPLE_CONFIG_FILE"] = ""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

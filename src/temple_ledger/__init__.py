@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         FutureEvent,
         InvalidEvent,
         LedgerError,
+        NotFoldedInTime,
         PlatformUnavailable,
         ProjectionMisdeclared,
         Refused,
@@ -50,10 +51,12 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
     from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+    from temple_ledger.infrastructure.ledger.async_ledger import AsyncLedger
+    from temple_ledger.infrastructure.ledger.ledger import Ledger, MemberRows
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
-    from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
+    from temple_ledger.infrastructure.sources.source import Health, PersonalData, Source, Trouble, Worker
     from temple_ledger.infrastructure.terminal.lazy import Verb
     from temple_ledger.infrastructure.terminal.session import Session
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
@@ -89,6 +92,8 @@ _HOMES: Final = {
         "FutureEvent",
         "InvalidEvent",
         "LedgerError",
+        "NotFoldedInTime",
+        "PersonalData",
         "PlatformUnavailable",
         "ProjectionMisdeclared",
         "Refused",
@@ -123,15 +128,22 @@ _HOMES: Final = {
     "infrastructure.ingestion.inbox.translator": ("Outcome", "Translation", "Translator"),
     "infrastructure.ingestion.inbox.worker": ("TranslationWorker",),
     "infrastructure.ingestion.webhooks.endpoint": ("Endpoint",),
+    "infrastructure.ledger.async_ledger": ("AsyncLedger",),
+    "infrastructure.ledger.ledger": ("Ledger", "MemberRows"),
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
     "infrastructure.settings": ("Settings", "SourceSettings"),
-    "infrastructure.sources.source": ("Health", "Source", "Trouble", "Worker"),
+    "infrastructure.sources.source": ("Health", "PersonalData", "Source", "Trouble", "Worker"),
     "infrastructure.terminal.lazy": ("Verb",),
     "infrastructure.terminal.session": ("Session",),
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
     "projections.author": ("entry_of_event",),
+    "projections.member_projection": ("MemberProjection",),
+    "projections.members": ("members",),
+    "projections.row": ("MaxLength", "Row", "projection"),
+    "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
+    "projections.tally": ("Increments", "Tally"),
     "projections.testing.histories": (
         "at",
         "changed_tier",
@@ -145,13 +157,8 @@ _HOMES: Final = {
         "role_removed",
         "stored_row",
     ),
-    "projections.member_projection": ("MemberProjection",),
-    "projections.members": ("members",),
-    "projections.row": ("MaxLength", "Row", "projection"),
     "projections.testing.specification": ("Specification",),
     "projections.testing.tally_specification": ("TallySpecification",),
-    "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
-    "projections.tally": ("Increments", "Tally"),
 }
 """The module of each name; the imports above say the same to type checkers, and a test holds both equal."""
 
@@ -159,6 +166,7 @@ _MODULES: Final = {name: f"{__name__}.{module}" for module, names in _HOMES.item
 
 __all__ = [
     "Appended",
+    "AsyncLedger",
     "Catalogue",
     "Column",
     "ColumnType",
@@ -176,6 +184,7 @@ __all__ = [
     "InboxDelivery",
     "Increments",
     "InvalidEvent",
+    "Ledger",
     "LedgerError",
     "LedgerScenario",
     "LogAppender",
@@ -185,11 +194,13 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "MemberProjection",
+    "MemberRows",
     "MembershipChanged",
     "MembershipDeclined",
     "MembershipEnded",
     "MembershipEvent",
     "MembershipStarted",
+    "NotFoldedInTime",
     "Notifier",
     "Outcome",
     "Payload",
