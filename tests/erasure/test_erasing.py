@@ -211,6 +211,7 @@ def test_a_reason_that_names_the_person_is_refused_before_anything_is_changed(le
     with pytest.raises(Refused, match="names the person"):
         erased(ledger.database, reason=f"{PERSON} asked us to")
     assert log(ledger.database, "user_id") == [(PERSON,)]
+    assert found_in(ledger.database, PERSON) == {"webhook_audit_log"}, "no erasure was begun"
 
 
 EXCHANGES = (1, 3, 5, 8, 11, 14, 18, 23, 29, 36, 44, 60, 90)

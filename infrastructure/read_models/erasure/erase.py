@@ -7,6 +7,7 @@ again goes on with the same pseudonyms. At its end ids and secret are deleted: f
 computed from an id.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ def erase(
     for each in ids:
         require_person(each)
     with as_owner(database) as connection:
+        _require_silent(reason, ids_of_person(connection, ids, personal)[0])
         return _Erasure(connection, ids, projections, catalogue, personal).run(by=by, reason=reason)
 
 
@@ -100,9 +102,6 @@ class _Erasure:
         self._id, self._words = self._begin(ids)
 
     def run(self, *, by: str, reason: str) -> Erased:
-        for name in self._words:
-            if name in reason:
-                raise Refused("the reason names the person, and it stays in the journal; write it without the id")
         for round_ in range(MOST_ROUNDS):
             changed = self._round()
             self._erased.comes_back = round_ > 0 and changed > 0
@@ -284,6 +283,11 @@ class _Erasure:
         raise DatabaseUnavailable(
             "erasing: somebody held what it needs for long; what was done stays done, run it again"
         )
+
+
+def _require_silent(reason: str, words: Sequence[str]) -> None:
+    if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", reason) for word in words):
+        raise Refused("the reason names the person, and it stays in the journal; write it without the id")
 
 
 def _inbox_upto(connection: Connection, after: int) -> int | None:
