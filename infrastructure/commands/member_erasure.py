@@ -1,6 +1,5 @@
 """`temple member erase`."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,15 @@ from temple_ledger.infrastructure.processes.personal_tables import personal_tabl
 from temple_ledger.infrastructure.read_models.erasure.erase import Erased, erase
 from temple_ledger.infrastructure.read_models.erasure.person import PersonalTables
 from temple_ledger.infrastructure.read_models.erasure.preview import ErasurePreview, preview_erasure
+from temple_ledger.infrastructure.terminal.applying import (
+    apply_options,
+    confirmed,
+    reason_to_apply,
+    require_apply,
+    require_reason,
+)
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.registry import catalogue, installed
@@ -21,9 +28,8 @@ from temple_ledger.projections.registry import catalogue, installed
 
 @click.command("erase")
 @click.argument("user_id", metavar="[ID]", required=False)
-@click.option("--reason", metavar="TEXT", help="Why, for the operations journal; --apply needs it. Without the id.")
-@click.option("--apply", "applies", is_flag=True, help="Do it; without, it only shows what there is.")
-@click.option("--yes", is_flag=True, help="With --apply: do not ask.")
+@reason_to_apply
+@apply_options
 @click.option(
     "--again",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -36,7 +42,7 @@ def erase_(
     session: Session,
     user_id: str | None,
     reason: str | None,
-    applies: bool,
+    apply: bool,
     yes: bool,
     again: Path | None,
     as_json: bool,
@@ -58,24 +64,23 @@ def erase_(
     """
     if (user_id is None) == (again is None):
         raise click.UsageError("name one id, or a file with --again FILE")
-    reason = (reason or "").strip()
-    if applies and not reason:
-        raise click.UsageError("--apply needs --reason TEXT: it is recorded in the journal")
+    require_apply(apply=apply, yes=yes)
+    because = require_reason(reason) if apply else ""
     personal = personal_tables()
     found, missing = _previews(session, [user_id] if user_id is not None else _listed_in(again), personal, again)
-    if not as_json or (applies and not yes):
+    if not as_json or (apply and not yes):
         _print_previews(session, found, missing, to_stderr=as_json)
     done: list[Erased] = []
-    if applies and found:
-        if not yes and sys.stdin.isatty() and not click.confirm("Erase them for good?", err=True):
-            session.say("nothing was changed")
+    if apply and found:
+        if not confirmed("Erase them for good?", yes=yes):
+            session.note("nothing was changed")
             return ExitCode.FAILED
         for each in found:
-            done.append(_erase(session, each, personal, reason))
+            done.append(_erase(session, each, personal, because))
             if not as_json:
                 _print_erased(done[-1])
     elif found and not as_json:
-        session.say("nothing was changed; add --apply --reason TEXT to do it")
+        session.note("nothing was changed; add --apply --reason TEXT to do it")
     if as_json:
         print_json([_data(each, done[place] if done else None) for place, each in enumerate(found)])
     if any(each.comes_back for each in done):
@@ -131,17 +136,17 @@ def _erase(session: Session, preview: ErasurePreview, personal: PersonalTables, 
             reason=reason,
         )
     except (LedgerError, psycopg.Error):
-        session.say("not finished; what was done stays done, and the same command goes on")
+        session.note("not finished; what was done stays done, and the same command goes on")
         raise
 
 
 def _print_previews(session: Session, found: Sequence[ErasurePreview], missing: int, *, to_stderr: bool) -> None:
     for each in found:
-        click.echo(f"{listed(list(each.ids))}:", err=to_stderr)
+        print_line(f"{listed(list(each.ids))}:", err=to_stderr)
         for sentence in _sentences(each):
-            click.echo(f"  {sentence}", err=to_stderr)
+            print_line(f"  {sentence}", err=to_stderr)
     if missing:
-        click.echo(f"{plural(missing, 'id')} of the list: nothing is here", err=to_stderr)
+        print_line(f"{plural(missing, 'id')} of the list: nothing is here", err=to_stderr)
 
 
 def _sentences(preview: ErasurePreview) -> list[str]:
@@ -162,7 +167,7 @@ def _sentences(preview: ErasurePreview) -> list[str]:
 
 
 def _print_erased(done: Erased) -> None:
-    click.echo(
+    print_line(
         f"erased: {plural(done.events, 'event')}, {plural(done.deliveries, 'delivery', 'deliveries')}, "
         f"{plural(done.rows, 'other row')}; operation {done.operation} in the journal"
     )

@@ -89,7 +89,7 @@ FAULTS: Final[Mapping[str, str]] = {
 READS: Final = re.compile(
     r"temple (status|doctor|config show|projection (list|show|rows|history|explain).*|"
     r"operations list|failures list|inbox (list|sources).*|"
-    r"verify (list|--full|--since-last)|db status|role .*|member (show|explain|history) .*|replay .*--dry-run)"
+    r"verify (list|--full|--since-last)|db status|role .*|member (show|explain|history) .*|replay(?!.*--apply).*)"
 )
 
 LINE: Final = (

@@ -69,7 +69,7 @@ def claim(connection: Connection, projection: Projection) -> Claim:
             version, position, exceptions, started_at, alive = row
             if alive:
                 raise Refused(
-                    f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S}; "
+                    f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S} UTC; "
                     f"wait for it, or end it and run: temple replay --abort {projection.name}"
                 )
             # one beyond the log was begun before that was restored to an earlier point

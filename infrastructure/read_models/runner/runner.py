@@ -12,7 +12,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connecting import opened_unless
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes, reason_of
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
@@ -318,7 +318,13 @@ class Runner:
             raise DatabaseUnavailable(f"the runner cannot go on: the database refused (SQLSTATE {state})") from error
         pause = min(MOST_BACKOFF_SECONDS, 0.05 * 2 ** min(failures, 10))
         self._watcher.recovering(state)
-        log.warning("database error, trying again", sqlstate=state, pause_seconds=round(pause, 2), attempt=failures)
+        log.warning(
+            "database error, trying again",
+            reason=reason_of(error),
+            sqlstate=state,
+            pause_seconds=round(pause, 2),
+            attempt=failures,
+        )
         self._drop()
         if not self._stopping:
             self._wake.wait(pause)
