@@ -14,7 +14,7 @@ from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.delivery import DeliveryState, InboxDelivery
 from temple_ledger.infrastructure.ingestion.inbox.failure import LONGEST_NOTE, describe_failure, is_delivery_fault
-from temple_ledger.infrastructure.ingestion.inbox.translator import Translation, Translator
+from temple_ledger.infrastructure.ingestion.inbox.translator import BatchTranslator, Translation, Translator
 from temple_ledger.infrastructure.log.append import append_within
 
 Connection = psycopg.Connection[Any]
@@ -93,7 +93,8 @@ def _all_at_once(
     connection: Connection, translator: Translator, rows: Sequence[tuple[Any, ...]], now: datetime | None
 ) -> _Done:
     """One append for all of them. Raises what a translation raises."""
-    translated = [(row[0], translator.translate(connection, _stored(translator.source, row))) for row in rows]
+    translations = _translations(connection, translator, [_stored(translator.source, row) for row in rows])
+    translated = [(row[0], translation) for row, translation in zip(rows, translations, strict=True)]
     due = [] if now is None else translator.due(connection, now)
     entries = [entry for _, translation in translated for entry in translation.entries]
     outcomes = iter(append_within(connection, [*entries, *due]))
@@ -102,6 +103,14 @@ def _all_at_once(
         done.marks.append(_marked(id_, translation, _conflicts(outcomes, translation.entries, done)))
     _report(_conflicts(outcomes, due, done))
     return done
+
+
+def _translations(
+    connection: Connection, translator: Translator, deliveries: Sequence[InboxDelivery]
+) -> Sequence[Translation]:
+    if isinstance(translator, BatchTranslator):
+        return translator.translate_many(connection, deliveries)
+    return [translator.translate(connection, delivery) for delivery in deliveries]
 
 
 def _one_by_one(
