@@ -24,7 +24,8 @@ log = structlog.get_logger("temple.inbox")
 class Stepped(NamedTuple):
     """What a step did: deliveries marked, and events added to the log.
 
-    `drained` when no delivery waited after it. `elsewhere` when somebody else translates this source at the moment,
+    `due` are those of the events that no delivery brought: while there are any, there may be more. `drained` when no
+    delivery waited after it. `elsewhere` when somebody else translates this source at the moment,
     and nothing was done.
     """
 
@@ -32,6 +33,7 @@ class Stepped(NamedTuple):
     events: int = 0
     failed: int = 0
     conflicts: int = 0
+    due: int = 0
     drained: bool = False
     elsewhere: bool = False
 
@@ -47,6 +49,7 @@ class _Done:
     marks: list[Marked] = field(default_factory=list)
     events: int = 0
     conflicts: int = 0
+    due: int = 0
 
 
 def translate_batch(connection: Connection, translator: Translator, *, limit: int, now: datetime) -> Stepped:
@@ -76,7 +79,7 @@ def _step(connection: Connection, translator: Translator, limit: int, now: datet
     failed = sum(mark.state is DeliveryState.FAILED for mark in done.marks)
     if done.marks or done.events or done.conflicts:
         _write(connection, translator.source, done, failed)
-    return Stepped(len(done.marks), done.events, failed, done.conflicts, drained)
+    return Stepped(len(done.marks), done.events, failed, done.conflicts, done.due, drained)
 
 
 def _held(connection: Connection, source: str) -> bool:
@@ -101,7 +104,7 @@ def _all_at_once(
     done = _Done()
     for id_, translation in translated:
         done.marks.append(_marked(id_, translation, _conflicts(outcomes, translation.entries, done)))
-    _report(_conflicts(outcomes, due, done))
+    _count_due(outcomes, due, done)
     return done
 
 
@@ -147,7 +150,13 @@ def _due(connection: Connection, translator: Translator, now: datetime, done: _D
             raise
         log.error("what is due could not be derived", source=translator.source, reason=describe_failure(error))
         return
+    _count_due(outcomes, due, done)
+
+
+def _count_due(outcomes: Iterator[Any], due: Sequence[LogEntry], done: _Done) -> None:
+    before = done.events
     _report(_conflicts(outcomes, due, done))
+    done.due = done.events - before
 
 
 def _stored(source: str, row: tuple[Any, ...]) -> InboxDelivery:
