@@ -11,6 +11,7 @@ from temple_ledger.domain.errors import NotLeader, StaleCheckpoint, UnknownName
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
@@ -143,11 +144,18 @@ class PostgresTransaction:
 
 
 def transactions(connection: Connection, holder: UUID | None = None) -> OpenTransaction:
-    """Opens one transaction after the other on one autocommit connection."""
+    """Opens one transaction after the other on one autocommit connection.
+
+    The steps of a *holder*, a runner, do not wait for the disk: rows and checkpoint are one commit, and what a crash of
+    the server takes away is folded again from the log, which does wait. Whoever passes on what they read there waits
+    by `log.durable`.
+    """
 
     @contextmanager
     def opened() -> Iterator[PostgresTransaction]:
         with connection.transaction():
+            if holder is not None:
+                set_for_transaction(connection, "synchronous_commit", "off")
             yield PostgresTransaction(connection, holder)
 
     def open_transaction() -> AbstractContextManager[PostgresTransaction]:
