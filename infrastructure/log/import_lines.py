@@ -27,7 +27,7 @@ from temple_ledger.infrastructure.log.admission import Admission
 from temple_ledger.infrastructure.log.import_store import ChunkStore, StoredChunk
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.parsed_chunk import ParsedChunk
-from temple_ledger.infrastructure.log.parser import Chunks, Parser, ParserProcess
+from temple_ledger.infrastructure.log.parser import Chunks, Parser, ahead_of
 from temple_ledger.infrastructure.log.rejects import RejectsFile
 
 FIRST_LINES: Final = 5_000
@@ -111,7 +111,7 @@ def import_lines(
         if chunk is None:
             return Imported()
         # a small file is not worth a process
-        chunks: Chunks = parser if parser.ended else stack.enter_context(ParserProcess(parser, pace.lines))
+        chunks: Chunks = parser if parser.ended else ahead_of(parser, pace.lines, stack)
         imported = Imported(number=_begin(connection, name or _name(source), imported_by))
         storing = ChunkStore(connection, imported.number, catalogue)
         while chunk is not None and not stopped():

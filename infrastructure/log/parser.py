@@ -12,7 +12,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -89,10 +89,12 @@ class ParserProcess:
         with _forking:
             requested, requests = os.pipe()
             answers, answered = os.pipe()
-            with warnings.catch_warnings():
-                # of threads that hold a lock for good in the copy: it runs none of their code
-                warnings.simplefilter("ignore", DeprecationWarning)
-                self.pid = os.fork()
+            try:
+                self.pid = _fork()
+            except OSError:
+                for number in (requested, requests, answers, answered):
+                    os.close(number)
+                raise
             if not self.pid:
                 _serve(parser, requested, answered)
             os.close(requested)
@@ -133,6 +135,22 @@ class ParserProcess:
 
     def _request(self, most_lines: int) -> None:
         os.write(self._requests, _REQUEST.pack(most_lines))
+
+
+def ahead_of(parser: Parser, most_lines: int, stack: ExitStack) -> Chunks:
+    """The rest of the file, parsed ahead of whoever asks for it until *stack* ends; not ahead where there is no room
+    for a process."""
+    try:
+        return stack.enter_context(ParserProcess(parser, most_lines))
+    except OSError:
+        return parser
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():
+        # of threads that hold a lock for good in the copy: it runs none of their code
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def _serve(parser: Parser, requested: int, answered: int) -> NoReturn:

@@ -1,5 +1,6 @@
 """A file of more than one chunk is parsed in a process of its own, and nobody notices."""
 
+import errno
 import gzip
 import io
 import os
@@ -109,3 +110,16 @@ def test_an_import_that_is_stopped_ends_with_whole_chunks(database: Database) ->
         stopped=lambda: len(done) == 3,
     )
     assert (imported.read, imported.added, len(rows(database))) == (30, 30, 30)
+
+
+def test_where_no_process_can_be_started_the_file_is_imported_all_the_same(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room() -> int:
+        raise OSError(errno.EAGAIN, "no more processes")
+
+    monkeypatch.setattr(os, "fork", no_room)
+    there = len(list(Path("/dev/fd").iterdir()))
+    lines = as_lines(*(line(f"member-{number}") for number in range(100)))
+    assert import_lines(database, io.BytesIO(lines), catalogue=CATALOGUE, most_lines=10).added == 100
+    assert len(list(Path("/dev/fd").iterdir())) == there
