@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.log.admission import Allowed
 from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.times import AT
 from temple_ledger.projections.registry import catalogue
@@ -67,7 +68,7 @@ def append(
     except InvalidEvent as error:
         raise InvalidEvent(f"this is no event that the log takes: {error.reason}") from None
     if entry.target != written.target:
-        session.say(f"{written.target} is role {entry.target}")
+        session.note(f"{written.target} is role {entry.target}")
     with (
         Notifier(session.database) as notifier,
         LogAppender(session.database, notifier=notifier, allow_future=allow_future) as appender,
@@ -76,13 +77,13 @@ def append(
     if as_json:
         print_json({**appended._asdict(), "event_id": entry.event_id})
     elif appended.added:
-        click.echo(f"appended at position {appended.position}, event_id {entry.event_id}")
+        print_line(f"appended at position {appended.position}, event_id {entry.event_id}")
     else:
-        click.echo(
+        print_line(
             f"nothing appended: event_id {entry.event_id} is in the log already, at position {appended.position}"
         )
         if appended.retracted:
-            session.say(f"it was retracted, and does not count; see: temple events reinstate {appended.position}")
+            session.note(f"it was retracted, and does not count; see: temple events reinstate {appended.position}")
 
 
 def _append(appender: LogAppender, entry: LogEntry, written: LogEntry) -> Appended:

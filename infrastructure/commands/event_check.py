@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import click
-
 from temple_ledger.domain.errors import UnreadableFile
 from temple_ledger.infrastructure.log.admission import Admission, Allowed, read_role_names
 from temple_ledger.infrastructure.log.import_check import CheckedFile, check_lines
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.given_file import opened, title_of
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
@@ -29,7 +28,7 @@ def check_files(session: Session, files: Sequence[str], allowed: Allowed, *, as_
         known = Admission(catalogue(), allowed=allowed) if connection is None else _admission(connection, allowed)
         done.extend((title_of(name), _check(name, known, connection)) for name in files)
     if connection is None:
-        session.say("there is no ledger yet: only what the files say themselves was looked at")
+        session.note("there is no ledger yet: only what the files say themselves was looked at")
     if as_json:
         print_json([_data(name, checked) for name, checked in done])
     else:
@@ -63,26 +62,26 @@ def _check(name: str, admission: Admission, connection: Connection | None) -> Ch
 
 
 def _print(name: str, checked: CheckedFile) -> None:
-    click.echo(
+    print_line(
         f"{name}: {plural(checked.read, 'line')} read: {checked.new:,} to add, "
         f"{plural(checked.duplicates, 'duplicate')}, {checked.refused:,} to refuse"
     )
     if checked.retracted:
-        click.echo(f"  {checked.retracted:,} in the log and retracted: they would count again")
+        print_line(f"  {checked.retracted:,} in the log and retracted: they would count again")
     if checked.first is not None and checked.last is not None:
-        click.echo(f"  from {checked.first:%Y-%m-%d %H:%M} to {checked.last:%Y-%m-%d %H:%M} UTC")
-        click.echo(f"  {plural(len(checked.users), 'member')}")
+        print_line(f"  from {checked.first:%Y-%m-%d %H:%M} to {checked.last:%Y-%m-%d %H:%M} UTC")
+        print_line(f"  {plural(len(checked.users), 'member')}")
     for kind, number in checked.kinds.most_common(MOST_KINDS):
         unread = "   (nothing reads this kind)" if kind in checked.unread else ""
-        click.echo(f"  {number:>9,}  {kind}{unread}")
+        print_line(f"  {number:>9,}  {kind}{unread}")
     if checked.renamed:
-        click.echo(f"  {plural(checked.renamed, 'line')} with names that are stored as ids, or trimmed")
+        print_line(f"  {plural(checked.renamed, 'line')} with names that are stored as ids, or trimmed")
     if checked.unknown_roles:
-        click.echo(f"  roles that neither the ledger nor the file names, stored as they are: {_roles(checked)}")
+        print_line(f"  roles that neither the ledger nor the file names, stored as they are: {_roles(checked)}")
     for problem in checked.problems:
-        click.echo(f"  line {problem.line}: {problem.reason}")
+        print_line(f"  line {problem.line}: {problem.reason}")
     if checked.refused > len(checked.problems):
-        click.echo(f"  and {plural(checked.refused - len(checked.problems), 'line')} more to refuse")
+        print_line(f"  and {plural(checked.refused - len(checked.problems), 'line')} more to refuse")
 
 
 def _roles(checked: CheckedFile) -> str:

@@ -24,6 +24,7 @@ from temple_ledger.infrastructure.read_models.retraction import Selection, reins
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting, allowed_by
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.given_file import opened, title_of
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
@@ -95,7 +96,7 @@ def import_(
         each = _import(session, name, _rejects_path(session, name, rejects, number), allowed)
         done.append(each)
         if not as_json:
-            click.echo(_summary(each))
+            print_line(_summary(each))
         _print_unread(session, each)
         _print_refused(session, each)
     if as_json:
@@ -133,7 +134,7 @@ def _import(session: Session, name: str, rejects: Path, allowed: Allowed) -> _Do
                 imported_by=session.operator,
             )
         except KeyboardInterrupt:
-            session.say(f"{plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest")
+            session.note(f"{plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest")
             raise
         except UnreadableFile as error:
             added = f"; {plural(imported.added, 'event')} of it added before" if imported.added else ""
@@ -181,7 +182,7 @@ def _print_unread(session: Session, done: _Done) -> None:
     unread = done.imported.unread
     if unread:
         kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(unread).most_common(SHOWN))
-        session.say(f"{done.name}: {plural(sum(unread.values()), 'event')} of a kind that nothing reads: {kinds}")
+        session.note(f"{done.name}: {plural(sum(unread.values()), 'event')} of a kind that nothing reads: {kinds}")
 
 
 def _print_refused(session: Session, done: _Done) -> None:
@@ -189,9 +190,9 @@ def _print_refused(session: Session, done: _Done) -> None:
         return
     with done.rejects.open(encoding="utf-8") as lines:
         for reject in map(json.loads, islice(lines, SHOWN)):
-            session.say(f"{done.name}, line {reject['line']}: {reject['reason']}")
+            session.note(f"{done.name}, line {reject['line']}: {reject['reason']}")
     more = f"{plural(done.refused - SHOWN, 'line')} more are" if done.refused > SHOWN else "they are"
-    session.say(f"{more} in {done.rejects}, with the reasons")
+    session.note(f"{more} in {done.rejects}, with the reasons")
 
 
 def _data(done: _Done) -> dict[str, object]:
@@ -205,4 +206,4 @@ def _print_what_is_next(session: Session) -> None:
     with snapshot(session.database) as connection:
         statuses = projection_statuses(connection, installed())
     if any(status.lag_events and status.leader is None for status in statuses):
-        session.say("no runner folds them yet: temple run --until-caught-up")
+        session.note("no runner folds them yet: temple run --until-caught-up")

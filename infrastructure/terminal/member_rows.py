@@ -55,19 +55,19 @@ def print_history(
 def print_waiting(session: Session, connection: Connection, projection: str, user_id: str) -> None:
     """Why the stored rows are not the whole story; nothing where they are."""
     for failure in parked(connection, projection=projection, user_id=user_id):
-        session.say(
+        session.note(
             f"parked: the event at position {failure.position} could not be folded, and the rows are as "
             f"before it; see: temple failures show {failure.position}"
         )
         return
     waiting = waiting_events(connection, user_id, projection)
     if waiting:
-        session.say(f"{plural(waiting, 'event')} of this member not folded yet; run: temple run --until-caught-up")
+        session.note(f"{plural(waiting, 'event')} of this member not folded yet; run: temple run --until-caught-up")
 
 
 def print_parked(session: Session, then: RowsThen) -> None:
     if then.parked_at is not None:
-        session.say(
+        session.note(
             f"the event at position {then.parked_at} cannot be folded ({then.error}): this is the member before it"
         )
 
