@@ -14,6 +14,7 @@ from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.terminal.dsn import psql_environment, shown
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 
 
@@ -34,6 +35,7 @@ def migrate(session: Session) -> None:
     Exit codes: 0 done, or nothing to do; 4 no database there; 5 the database is newer than this
     version, or does not fit.
     """
+    print_not_loaded(session)
     changed = bring_up_to_date(session.database)
     for name in changed.migrations:
         click.echo(f"applied {name}")

@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.event_rows import ROLE_CHANGE
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.times import AT
 from temple_ledger.projections.registry import catalogue
@@ -50,6 +51,7 @@ def append(session: Session, /, line: str | None, as_json: bool, **columns: Any)
     given = {name: value for name, value in columns.items() if value is not None}
     if line is not None and (line != "-" or given):
         raise click.UsageError("give either the options, or - and one JSON line on stdin; a file: temple events import")
+    print_not_loaded(session, "its events are appended unchecked")
     try:
         entry = _of_stdin() if line is not None else _of_options(session, given)
     except InvalidEvent as error:

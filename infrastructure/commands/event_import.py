@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
@@ -72,6 +73,7 @@ def import_(session: Session, files: Sequence[str], rejects: Path | None, as_jso
     \b
     Exit codes: 0 every line is in the log; 1 a line was refused, after the rest was imported.
     """
+    print_not_loaded(session, "its events are imported unchecked")
     done = []
     for number, name in enumerate(files, start=1):
         each = _import(session, name, _rejects_path(session, name, rejects, number))

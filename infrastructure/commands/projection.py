@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -11,13 +11,14 @@ from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.projection_status import projection_status, projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import NOT_LOADED, projection_status, projection_statuses
 from temple_ledger.infrastructure.read_models.operations import set_state
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
 from temple_ledger.projections.checkpoint import ProjectionState
-from temple_ledger.projections.registry import installed, named
+from temple_ledger.projections.registry import installed, named, reasons_not_loaded
 
 POLL_SECONDS: Final = 0.05
 WAIT_SECONDS: Final = 60.0
@@ -37,22 +38,30 @@ def list_(session: Session, as_json: bool) -> None:
     """Every projection: its state, position, lag and who runs it.
 
     States: running, paused, rebuilding, failed; needs replay, where this version of the code has other
-    rules than the rows were made by; not installed, where it is not in this installation.
+    rules than the rows were made by; not installed, where it is not in this installation; not loaded,
+    where its package cannot be loaded here.
 
     \b
     Example:
       temple projection list
     """
     with snapshot(session.database) as connection:
-        found = projection_statuses(connection, installed())
-    rows = [
+        found = projection_statuses(connection, installed(), reasons_not_loaded())
+    there = {each.name for each in found}
+    rows: list[dict[str, Any]] = [
         asdict(each) if as_json else {**asdict(each), "position": str(each.position), "lag": each.lag} for each in found
+    ]
+    rows += [
+        {"name": name, "state": NOT_LOADED, "reason": reason}
+        for name, reason in reasons_not_loaded().items()
+        if name not in there
     ]
     print_rows(rows, ("name", "state", "position", "lag", "parked", "leader"), as_json=as_json)
     if not as_json:
         for each in found:
             if each.next_command:
                 session.say(f"{each.name} stands still: {each.next_command}")
+    print_not_loaded(session)
 
 
 @command.command("show")

@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.read_models.verification.reconcile import Reco
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.state_folder import private_folder
 from temple_ledger.infrastructure.terminal.text import plural
@@ -66,9 +67,10 @@ def command(
     Example:
       */15 * * * *  temple reconcile --pushgateway http://127.0.0.1:9091
     \b
-    Exit codes: 0 all agrees, or was repaired; 3 issues are left; 4 no database, or the Pushgateway did not
-    accept the result.
+    Exit codes: 0 all agrees, or was repaired; 3 issues are left, or a projection cannot be loaded;
+    4 no database, or the Pushgateway did not accept the result.
     """
+    missing = bool(print_not_loaded(session)) and not projections
     result = reconcile(
         session.database,
         chosen_projections(projections),
@@ -84,7 +86,7 @@ def command(
         print_json(_data(result))
     else:
         _print_result(session, result)
-    if result.left or any(report.verified.unverified is not None for report in result.found):
+    if missing or result.left or any(report.verified.unverified is not None for report in result.found):
         return ExitCode.FOUND
     return ExitCode.OK if result.push_error is None else ExitCode.UNREACHABLE
 

@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.read_models.verification.repair import MOST_ME
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
 from temple_ledger.infrastructure.read_models.verification.result import MOST_LISTED
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
@@ -65,7 +66,8 @@ def command(
       temple repair
       temple repair members --apply --reason "rows edited by hand on 3 March"
     \b
-    Exit codes: 0 nothing to repair, or nothing left; 3 something to repair, or something left;
+    Exit codes: 0 nothing to repair, or nothing left; 3 something to repair, something left, or a projection that
+    cannot be loaded;
     5 more members drifted than --max-members allows.
     """
     reason = (reason or "").strip()
@@ -73,6 +75,7 @@ def command(
         raise click.UsageError("--apply needs --reason TEXT: it is recorded in the journal")
     explained = MOST_LISTED if as_json else 0
     chosen = chosen_projections(projections)
+    missing = bool(print_not_loaded(session)) and not projections
     with verifier_of(session) as verifier:
         repairs = [_Repair(compare_everybody(session, verifier, each, explained=explained)) for each in chosen]
         if not as_json:
@@ -88,7 +91,7 @@ def command(
     if as_json:
         print_json([_data(each) for each in repairs])
     if all(each.agrees for each in repairs):
-        return ExitCode.OK
+        return ExitCode.FOUND if missing else ExitCode.OK
     if not apply and any(not each.before.verified.ok for each in repairs):
         session.say("this is the plan, and nothing was changed; to do it: add --apply --reason TEXT")
     return ExitCode.FOUND

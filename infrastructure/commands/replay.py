@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuil
 from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Rebuild
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.percent import PERCENT
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
@@ -91,6 +92,7 @@ def command(
     than --max-change allows, or another replay is going on.
     """
     wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
+    print_not_loaded(session)
     if abort:
         return _abort(session, wanted)
     asks = not (dry_run or yes)

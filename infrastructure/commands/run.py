@@ -9,6 +9,7 @@ from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -37,11 +38,12 @@ def command(session: Session, projections: tuple[str, ...], until_caught_up: boo
       temple run
       temple run --until-caught-up && temple verify
     \b
-    Exit codes: 0 stopped, or caught up; 1 a projection stands still and could not catch up;
+    Exit codes: 0 stopped, or caught up; 1 a projection stands still, or cannot be loaded, and could not catch up;
     4 no database; 5 the database does not fit this version, or reading it would not be safe;
     130 stopped before it had caught up.
     """
     wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
+    missing = bool(print_not_loaded(session)) and not projections
     if until_caught_up and metrics_port is None:
         metrics_port = OFF
     with stopped_by_signals() as stop:
@@ -58,7 +60,8 @@ def command(session: Session, projections: tuple[str, ...], until_caught_up: boo
     if stop.asked:
         session.say(f"ended before it had caught up; {plural(folded.total, 'event')} folded")
         return ExitCode.INTERRUPTED
-    return _summary(session, wanted, folded)
+    code = _summary(session, wanted, folded)
+    return ExitCode.FAILED if missing else code
 
 
 def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> int:

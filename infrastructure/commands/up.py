@@ -22,6 +22,7 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection, sna
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -73,6 +74,7 @@ def command(
     community = sized(members, events, SEED if seed is None else seed) if demo else None
     if exit_when_ready and metrics_port is None:
         metrics_port = OFF
+    print_not_loaded(session)
     wanted = installed().values()
     with (
         stopped_by_signals() as stop,

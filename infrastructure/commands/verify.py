@@ -24,6 +24,7 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
 )
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.subcommands import WithVerbs
 from temple_ledger.infrastructure.terminal.text import plural
@@ -67,13 +68,14 @@ def command(
       temple verify list
     \b
     Exit codes: 0 all agrees; 3 rows differ, events were miscounted, a checkpoint is beyond the log, or a
-    projection needs a replay first.
+    projection needs a replay first, or cannot be loaded.
     """
     if full and since_last:
         raise click.UsageError("--full or --since-last, not both")
     if budget is not None and not since_last:
         raise click.UsageError("--budget is about --since-last: a full verify compares everybody")
     chosen = chosen_projections(projections)
+    missing = bool(print_not_loaded(session)) and not projections
     if not full and not since_last:
         session.say("comparing everything; --since-last compares whom events have touched since the last time")
     budget_seconds = DEFAULT_BUDGET_SECONDS if budget is None else budget
@@ -92,7 +94,7 @@ def command(
         for report in reports:
             print_report(report, directory)
     if all(report.agrees for report in reports):
-        return ExitCode.OK
+        return ExitCode.FOUND if missing else ExitCode.OK
     wrong = [report.projection.name for report in reports if not report.verified.ok]
     if wrong:
         session.say(f"to see what would be put right: temple repair {' '.join(wrong)}")

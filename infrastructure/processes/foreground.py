@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import structlog
+
 from temple_ledger.infrastructure.database.connection import DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Look
@@ -23,7 +25,9 @@ from temple_ledger.infrastructure.terminal.service_manager import Watchdog
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.projections.processor import Projection, Step, may_fold
-from temple_ledger.projections.registry import catalogue
+from temple_ledger.projections.registry import catalogue, not_loaded
+
+log = structlog.get_logger("temple.runner")
 
 
 @dataclass
@@ -61,6 +65,8 @@ def fold(
     Raises what Runner.run raises.
     """
     wanted = list(projections)
+    for failed in not_loaded():
+        log.error("not loaded", kind=failed.kind, name=failed.name, place=failed.place, reason=failed.reason)
     with (
         _progress(session, wanted) if until_caught_up else _none() as bar_,
         Wakeup(session.database) as wakeup,

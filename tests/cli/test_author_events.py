@@ -38,11 +38,9 @@ def tavern(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints(ENTRY_POINTS.get(group, [])))
     steps: dict[type[Event], Any] = {**members.steps, DrinkServed: _seen}
     monkeypatch.setattr(members, "steps", steps)
-    registry.installed.cache_clear()
-    registry.catalogue.cache_clear()
+    registry.loaded.cache_clear()
     yield
-    registry.installed.cache_clear()
-    registry.catalogue.cache_clear()
+    registry.loaded.cache_clear()
 
 
 def _seen(member: Member, event: DrinkServed) -> Member:
