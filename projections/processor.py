@@ -1,6 +1,6 @@
 """One step of a projection: read, fold, write and move the checkpoint, in one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
@@ -47,8 +47,13 @@ class ProjectingTransaction(Protocol):
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         """Of each of these members, also of those that have no rows."""
 
-    def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
-        """All events of each of these members that *fold* knows, in any order, without positions that were skipped."""
+    def histories(
+        self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
+    ) -> Iterable[tuple[str, Sequence[Recorded] | None]]:
+        """All events of each of these members that *fold* knows, in any order, without positions that were skipped.
+
+        None for a history that is too long to be held in memory, or to be folded in a step.
+        """
 
     def write(self, tables: Sequence[Table], changes: Changes) -> None: ...
 

@@ -40,6 +40,9 @@ def command() -> None:
 def list_(session: Session, member: str | None, projection: str | None, as_json: bool) -> None:
     """What is parked: of all members, or of one.
 
+    Kinds: event, an event that cannot be folded; version, an event newer than this version of the software;
+    long, a history that is too long for one step and is folded beside the others by the runner.
+
     \b
     Example:
       temple failures list --projection members
@@ -57,12 +60,13 @@ def list_(session: Session, member: str | None, projection: str | None, as_json:
             "position": str(failure.position),
             "member": failure.user_id,
             "event": f"{failure.event_type}/{failure.action}",
+            "kind": failure.kind,
             "waiting": failure.waiting,
             "error": failure.error,
         }
         for failure in found
     ]
-    print_rows(rows, ("projection", "position", "member", "waiting", "event", "error"), as_json=False)
+    print_rows(rows, ("projection", "position", "member", "kind", "waiting", "event", "error"), as_json=False)
     session.say("see one: temple failures show POSITION; after the cause is mended: temple failures retry --all")
 
 
@@ -72,7 +76,7 @@ def list_(session: Session, member: str | None, projection: str | None, as_json:
 @as_json
 @click.pass_obj
 def show(session: Session, position: int, projection: str | None, as_json: bool) -> None:
-    """The event that could not be folded, the error, and what waits behind it.
+    """The event that could not be folded, the error, where the rule raised it, and what waits behind it.
 
     \b
     Example:
@@ -91,6 +95,8 @@ def show(session: Session, position: int, projection: str | None, as_json: bool)
         fields = {
             "parked by": failure.projection,
             "error": failure.error,
+            "kind": failure.kind,
+            "raised at": None if failure.frames is None else failure.frames.replace("\n", "; "),
             "attempts": failure.attempts,
             "parked at": failure.parked_at,
             "events waiting": failure.waiting,

@@ -18,8 +18,9 @@ from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes.metrics_server import Measured
 from temple_ledger.infrastructure.processes.reconcile_schedule import reconciling
-from temple_ledger.infrastructure.read_models.runner.runner import NullWatcher, Runner, Watcher
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Watcher
 from temple_ledger.infrastructure.terminal.progress import Bar, bar
 from temple_ledger.infrastructure.terminal.service_manager import Watchdog
 from temple_ledger.infrastructure.terminal.session import Session

@@ -17,11 +17,11 @@ from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
-from temple_ledger.projections.batch import Failure, count_batch
+from temple_ledger.projections.batch import Failure, count_batch, failure_of
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import Changes
-from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
 from temple_ledger.projections.tables import Rows
@@ -39,6 +39,8 @@ class Parked:
     position: Position
     user_id: str
     error: str
+    kind: str
+    frames: str | None
     attempts: int
     parked_at: datetime
     event_type: str | None
@@ -183,17 +185,17 @@ def fold_again(
 
     Within a transaction that holds the checkpoint.
     """
-    fold = Fold(projection, catalogue)
     stored = transaction.stored(projection, user_ids)
     changes, failures, frontiers = Changes(), [], {}
-    histories = transaction.histories(fold, user_ids, checkpoint.position)
-    for user_id in user_ids:
-        folded = fold.whole_of_known(histories.get(user_id, ()))
+    for user_id, folded, _ in fold_members(
+        transaction.connection, projection, catalogue, user_ids, checkpoint.position
+    ):
         before: Rows = stored[user_id].rows
         changes.add_member(projection.tables, user_id, before, folded.rows)
         frontiers[user_id] = folded.frontier
-        if folded.parked_at is not None:
-            failures.append(Failure(folded.parked_at, user_id, folded.error or "unknown"))
+        failure = failure_of(user_id, folded)
+        if failure is not None:
+            failures.append(failure)
     transaction.connection.execute(
         statement("failure_delete_of_members"),
         {

@@ -9,7 +9,7 @@ Each `then` folds the history in every way that must not matter: at once, one by
 state turned into rows and back between two events.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Generic
 from uuid import UUID
@@ -105,11 +105,10 @@ class Specification(Generic[State]):
         return stored.rows
 
     def _histories(self, upto: int) -> Histories:
-        def histories(user_ids: Sequence[str]) -> Mapping[str, Sequence[Recorded]]:
-            return {
-                user_id: [event for event in self.log[:upto] if event.user_id == user_id and self._fold.knows(event)]
-                for user_id in user_ids
-            }
+        def histories(user_ids: Sequence[str]) -> Iterator[tuple[str, Sequence[Recorded]]]:
+            for user_id in user_ids:
+                known = [each for each in self.log[:upto] if each.user_id == user_id and self._fold.knows(each)]
+                yield user_id, known
 
         return histories
 

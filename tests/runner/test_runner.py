@@ -18,8 +18,9 @@ from temple_ledger.infrastructure.log.reader import PAGE
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models import operations
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
-from temple_ledger.infrastructure.read_models.runner.runner import NullWatcher, Runner
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity

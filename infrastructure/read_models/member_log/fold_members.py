@@ -1,20 +1,22 @@
 """Some members folded from the log, for whoever has their names."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
-from temple_ledger.infrastructure.read_models.member_stream import member_histories
+from temple_ledger.infrastructure.read_models.member_stream import MOST_EVENTS, member_histories, pages_of_member
 from temple_ledger.projections.batch import without
 from temple_ledger.projections.fold import Fold, Folded
-from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.member_projection import MemberProjection, State
 
 Connection = psycopg.Connection[Any]
 
@@ -28,11 +30,41 @@ def members_touched(connection: Connection, after: Position, upto: Position) -> 
 
 def histories(
     connection: Connection, fold: Fold[Any], user_ids: Sequence[str], upto: Position
-) -> Mapping[str, Sequence[Recorded]]:
-    """The known events of each of these members, in no certain order, without the skipped ones."""
+) -> Iterator[tuple[str, Sequence[Recorded] | None]]:
+    """The known events of each of these members, in no certain order, without the skipped ones.
+
+    None for one who has too many to be held in memory: `fold_long` folds them.
+    """
     skipped = read_exceptions(connection, fold.projection.name).skipped
-    found = member_histories(connection, fold, user_ids, upto=upto)
-    return {user_id: without(skipped, events) for user_id, events in found.items()}
+    for user_id, events in member_histories(connection, fold, user_ids, upto=upto):
+        yield user_id, None if events is None else without(skipped, events)
+
+
+def fold_long(
+    connection: Connection,
+    fold: Fold[State],
+    user_id: str,
+    upto: Position,
+    *,
+    skipped: frozenset[Position] | None = None,
+    parked_at: Position | None = None,
+    turn: Callable[[], None] = lambda: None,
+) -> Folded[State]:
+    """A member whose history is too long for memory, page by page; *turn* is called before each.
+
+    On a connection in a transaction, or in autocommit: then in one of its own.
+    """
+    left_out = read_exceptions(connection, fold.projection.name).skipped if skipped is None else skipped
+    last = upto if parked_at is None else Position(min(upto, parked_at - 1))
+
+    def pages_upto(position: Position) -> Iterator[Sequence[Recorded]]:
+        for page in pages_of_member(connection, fold, user_id, position):
+            turn()
+            yield without(left_out, page)
+
+    own = connection.autocommit and connection.info.transaction_status is TransactionStatus.IDLE
+    with connection.transaction() if own else nullcontext():
+        return fold.whole_in_pages(pages_upto, last)
 
 
 def fold_members(
@@ -44,18 +76,22 @@ def fold_members(
 ) -> Iterator[tuple[str, Folded[Any], int]]:
     """Each of these members from the whole log, and of how many events; also those without known events."""
     fold = Fold(projection, catalogue)
-    return fold_histories(fold, user_ids, histories(connection, fold, user_ids, upto))
+    return fold_histories(connection, fold, histories(connection, fold, user_ids, upto), upto)
 
 
 def fold_histories(
+    connection: Connection,
     fold: Fold[Any],
-    user_ids: Sequence[str],
-    of_members: Mapping[str, Sequence[Recorded]],
+    of_members: Iterable[tuple[str, Sequence[Recorded] | None]],
+    upto: Position,
     parked: Mapping[str, Position] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Folded[Any], int]]:
     """The same, where their histories have been read; of those in *parked*, what came before that position."""
-    for user_id in user_ids:
-        folded = before_parked(of_members.get(user_id, ()), parked.get(user_id))
+    for user_id, events in of_members:
+        if events is None:
+            yield user_id, fold_long(connection, fold, user_id, upto, parked_at=parked.get(user_id)), MOST_EVENTS
+            continue
+        folded = before_parked(events, parked.get(user_id))
         yield user_id, fold.whole_of_known(folded), len(folded)
 
 

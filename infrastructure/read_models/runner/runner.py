@@ -1,9 +1,9 @@
 """The projection runner: a loop of steps, for every projection that this runner leads."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import psycopg
 import structlog
@@ -20,10 +20,15 @@ from temple_ledger.infrastructure.log.safety import require_safe_log
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
 from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
+from temple_ledger.infrastructure.read_models.runner.long_folds import LongFolds
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
+from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Wake, Watcher
+from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.fold import FailureKind
+from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace
-from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, Step, may_fold, processor_of
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, may_fold, processor_of
 
 QUICK_POLL_SECONDS: Final = 0.01
 IDLE_POLL_SECONDS: Final = 0.1
@@ -35,46 +40,6 @@ REPORT_BLOCKED_SECONDS: Final = 5.0
 LOCK_MILLISECONDS: Final = 500
 
 log = structlog.get_logger("temple.runner")
-
-
-class Wake(Protocol):
-    """A signal that there may be more to fold."""
-
-    def wait(self, timeout: float) -> bool: ...
-
-
-class Watcher(Protocol):
-    """Called with what the runner does; for progress and metrics."""
-
-    def stepped(self, projection: str, step: Step, seconds: float) -> None: ...
-
-    def looked(self, look: Look) -> None: ...
-
-    def failed(self, projection: str) -> None:
-        """A projection had to stop."""
-
-    def recovering(self, sqlstate: str | None) -> None:
-        """A database error ended what was going on, and it will be tried again. None: the connection was lost."""
-
-    def beat(self) -> None:
-        """It came round, whether there was anything to fold or not."""
-
-
-class NullWatcher:
-    def stepped(self, projection: str, step: Step, seconds: float) -> None:
-        pass
-
-    def looked(self, look: Look) -> None:
-        pass
-
-    def failed(self, projection: str) -> None:
-        pass
-
-    def recovering(self, sqlstate: str | None) -> None:
-        pass
-
-    def beat(self) -> None:
-        pass
 
 
 @dataclass
@@ -132,6 +97,7 @@ class Runner:
         self._reader: GapReader | None = None
         self._led: dict[str, _Leading] = {}
         self._paces: dict[str, BatchPace] = {}
+        self._long_folds = LongFolds(database, catalogue)
         self._others: dict[str, str] = {}
         self._settled = START
         self._look: Look | None = None
@@ -164,6 +130,7 @@ class Runner:
             with rare_collections():
                 self._loop()
         finally:
+            self._long_folds.end()
             self._close()
 
     def _loop(self) -> None:
@@ -229,16 +196,26 @@ class Runner:
             return False
         led.position = step.position
         led.pace.after(step.events, seconds)
-        for failure in step.failures:
-            log.error(
+        self._log_failures(led, step.failures)
+        self._watcher.stepped(led.name, step, seconds)
+        return True
+
+    def _log_failures(self, led: _Leading, failures: Sequence[Failure]) -> None:
+        for failure in failures:
+            # what is too long is folded all the same, a little later
+            write = log.info if failure.kind is FailureKind.LONG else log.error
+            write(
                 "parked",
                 projection=led.name,
                 user_id=failure.user_id,
                 position=failure.position,
                 error=failure.error,
+                kind=failure.kind.value,
+                **({"frames": failure.frames} if failure.frames else {}),
             )
-        self._watcher.stepped(led.name, step, seconds)
-        return True
+        projection = led.processor.projection
+        if isinstance(projection, MemberProjection) and any(each.kind is FailureKind.LONG for each in failures):
+            self._long_folds.want(projection)
 
     def _fail(self, led: _Leading, error: Exception) -> None:
         """A step that cannot succeed stops its projection, and no other one."""
@@ -295,6 +272,11 @@ class Runner:
             proven = min(checkpoint.position, committed_position(self._session(), name))
             self._settled = max(self._settled, proven) if running else proven
         self._led[name] = led
+        if (
+            isinstance(processor.projection, MemberProjection)
+            and self._session().execute(statement("failure_long"), {"projection": name}).fetchone() is not None
+        ):
+            self._long_folds.want(processor.projection)
         log.info("leads", projection=name, position=checkpoint.position, idle_reason=led.idle_reason)
 
     def _read_states(self) -> None:
@@ -306,6 +288,8 @@ class Runner:
                     led.position = checkpoint.position
 
     def _caught_up(self, target: Position) -> bool:
+        if self._long_folds.at_work:
+            return False
         checkpoints = read_checkpoints(self._session())
         for name, projection in self._projections.items():
             if name not in checkpoints:

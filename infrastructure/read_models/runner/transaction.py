@@ -79,7 +79,9 @@ class PostgresTransaction:
         )
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
-    def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
+    def histories(
+        self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
+    ) -> Iterator[tuple[str, Sequence[Recorded] | None]]:
         return histories(self.connection, fold, user_ids, upto)
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
@@ -109,7 +111,7 @@ class PostgresTransaction:
 
     def park(self, projection: str, failures: Sequence[Failure]) -> None:
         if failures:
-            positions, user_ids, errors = zip(*failures, strict=True)
+            positions, user_ids, errors, kinds, frames = zip(*failures, strict=True)
             self.connection.execute(
                 statement("failure_write"),
                 {
@@ -117,6 +119,8 @@ class PostgresTransaction:
                     "positions": list(positions),
                     "user_ids": list(user_ids),
                     "errors": list(errors),
+                    "kinds": list(kinds),
+                    "frames": list(frames),
                 },
             )
 
