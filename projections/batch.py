@@ -12,6 +12,7 @@ from temple_ledger.projections.frames import last_frames
 from temple_ledger.projections.member_projection import State
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Key, Tally
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 
 class StoredRows(NamedTuple):
@@ -101,15 +102,19 @@ def fold_batch(
     known: Mapping[str, KnownMember[State] | None],
     stored_rows: Callable[[str], Rows],
     histories: Histories,
+    watch: FoldWatch = NOBODY_WATCHES,
 ) -> MemberBatch[State]:
     """`known` has each member of the batch; None there means: fold the whole history."""
     batch: MemberBatch[State] = MemberBatch()
     from_the_log: list[str] = []
+    name = fold.projection.name
     for user_id, events in grouped.items():
+        watch.set(name, user_id, events)
         before = known[user_id]
         done = None if before is None else fold.extend(before.state, before.frontier, events)
         if done is None or before is None or not _keep(fold, batch, user_id, before.rows, done):
             from_the_log.append(user_id)
+    watch.clear()
     batch.refolded = len(from_the_log)
     for user_id, every in histories(from_the_log) if from_the_log else ():
         if every is None:
@@ -119,7 +124,9 @@ def fold_batch(
             continue
         before = known[user_id]
         rows = stored_rows(user_id) if before is None else before.rows
+        watch.set(name, user_id, grouped[user_id])
         _keep(fold, batch, user_id, rows, fold.whole_of_known(every))
+        watch.clear()
     return batch
 
 
@@ -152,7 +159,9 @@ class TallyBatch:
     counted: int = 0
 
 
-def count_batch(tally: Tally, events: Iterable[Recorded], left_out: frozenset[Position]) -> TallyBatch:
+def count_batch(
+    tally: Tally, events: Iterable[Recorded], left_out: frozenset[Position], watch: FoldWatch = NOBODY_WATCHES
+) -> TallyBatch:
     """An event that cannot be counted is parked alone: for a tally, members do not matter."""
     batch = TallyBatch()
     increments = batch.increments
@@ -160,6 +169,7 @@ def count_batch(tally: Tally, events: Iterable[Recorded], left_out: frozenset[Po
     for recorded in events:
         if recorded.position in left_out:
             continue
+        watch.set(tally.name, recorded.user_id, (recorded,))
         try:
             added = tally.count(recorded)
             for key, number in added.items():
@@ -172,6 +182,7 @@ def count_batch(tally: Tally, events: Iterable[Recorded], left_out: frozenset[Po
         for key, number in added.items():
             increments[key] = increments.get(key, 0) + number
             batch.counted += number
+    watch.clear()
     return batch
 
 

@@ -32,6 +32,8 @@ class FailureKind(StrEnum):
 
     EVENT = "event"
     """Its event, or the rows that follow from it, cannot be folded."""
+    TIME = "time"
+    """Its fold took too long, and the process that was at it was ended."""
     LONG = "long"
     """Its history is too long for a step: it is folded beside the steps, and then parked no more."""
 

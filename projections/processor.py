@@ -26,6 +26,7 @@ from temple_ledger.projections.fold import Fold, Frontier
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key, Tally
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 Projection = MemberProjection[Any] | Tally
 
@@ -105,11 +106,12 @@ def processor_of(
     *,
     catalogue: Catalogue,
     members_kept: int = 50_000,
+    watch: FoldWatch = NOBODY_WATCHES,
 ) -> Processor:
     """*members_kept*: how many members are remembered between steps, to spare reading their rows again."""
     if isinstance(projection, Tally):
-        return TallyProcessor(projection, transaction)
-    return MemberProcessor(projection, transaction, catalogue, members_kept)
+        return TallyProcessor(projection, transaction, watch)
+    return MemberProcessor(projection, transaction, catalogue, members_kept, watch)
 
 
 def may_fold(projection: Projection, checkpoint: Checkpoint) -> str | None:
@@ -126,11 +128,13 @@ class MemberProcessor(Generic[State]):
         transaction: OpenTransaction,
         catalogue: Catalogue,
         members_kept: int,
+        watch: FoldWatch,
     ) -> None:
         self.projection = projection
         self.fold = Fold(projection, catalogue)
         self._transaction = transaction
         self._members_kept = members_kept
+        self._watch = watch
         self._members: dict[str, KnownMember[State]] = {}
         self._exceptions = Exceptions()
         self._seen: tuple[int, Position] | None = None
@@ -172,6 +176,7 @@ class MemberProcessor(Generic[State]):
                 known[user_id] = remembered
         stored = transaction.stored(self.projection, unread) if unread else {}
         for user_id in unread:
+            self._watch.set(self.projection.name, user_id, grouped[user_id])
             known[user_id] = known_of(self.fold, stored[user_id])
         return fold_batch(
             self.fold,
@@ -179,6 +184,7 @@ class MemberProcessor(Generic[State]):
             known,
             lambda user_id: stored[user_id].rows if user_id in stored else EMPTY,
             lambda user_ids: transaction.histories(self.fold, user_ids, upto),
+            self._watch,
         )
 
     def _remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:
@@ -200,9 +206,10 @@ class MemberProcessor(Generic[State]):
 
 
 class TallyProcessor:
-    def __init__(self, projection: Tally, transaction: OpenTransaction) -> None:
+    def __init__(self, projection: Tally, transaction: OpenTransaction, watch: FoldWatch) -> None:
         self.projection = projection
         self._transaction = transaction
+        self._watch = watch
 
     def step(self, *, upto: Position, limit: int) -> Step:
         name = self.projection.name
@@ -214,7 +221,9 @@ class TallyProcessor:
             events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
-            batch = count_batch(self.projection, events, transaction.exceptions(name).skipped)
+            exceptions = transaction.exceptions(name)
+            left_out = exceptions.skipped | exceptions.parked_positions
+            batch = count_batch(self.projection, events, left_out, self._watch)
             transaction.add(self.projection.table, batch.increments)
             transaction.park(name, batch.failures)
             position = events[-1].position

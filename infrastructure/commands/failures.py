@@ -41,7 +41,8 @@ def list_(session: Session, member: str | None, projection: str | None, as_json:
     """What is parked: of all members, or of one.
 
     Kinds: event, an event that cannot be folded; version, an event newer than this version of the software;
-    long, a history that is too long for one step and is folded beside the others by the runner.
+    time, a rule that did not return in time; long, a history that is too long for one step, which the runner
+    folds beside the others.
 
     \b
     Example:

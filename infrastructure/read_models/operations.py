@@ -144,6 +144,15 @@ def retry(
     return again
 
 
+def park_by_time(database: Database, projection: str, failure: Failure) -> bool:
+    """Parks the member whose fold had to be ended; false where that batch was committed after all."""
+    with operation(database, projection) as (transaction, checkpoint):
+        if failure.position <= checkpoint.position:
+            return False
+        transaction.park(projection, [failure])
+    return True
+
+
 def skip(
     database: Database,
     projection: Projection,

@@ -1,8 +1,6 @@
 """One broken package, and every command goes on with the rest and says so."""
 
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, EntryPoints
-from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
@@ -18,24 +16,21 @@ from temple_ledger.projections.members import members
 from temple_ledger.projections.testing.histories import at, joined
 from tests.cli.conftest import Typed
 from tests.examples.grants import grants
+from tests.examples.installing import install_points
 from tests.queries.builders import altered
 
 ENTRY_POINTS = {
-    registry.EVENTS: [EntryPoint("lost", "broken_package:EVENTS", registry.EVENTS)],
-    registry.PROJECTIONS: [
-        EntryPoint("tabs", "broken_package:tabs", registry.PROJECTIONS),
-        EntryPoint("grants", "tests.examples.grants:grants", registry.PROJECTIONS),
-    ],
+    registry.EVENTS: {"lost": "broken_package:EVENTS"},
+    registry.PROJECTIONS: {"tabs": "broken_package:tabs", "grants": "tests.examples.grants:grants"},
 }
 REASON = "projection tabs (broken_package:tabs) cannot be loaded: ImportError: it is half installed"
 
 
 @pytest.fixture(autouse=True)
 def broken(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder: Path = tmp_path_factory.mktemp("packages")
-    (folder / "broken_package.py").write_text('raise ImportError("it is half installed")', encoding="utf-8")
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints(ENTRY_POINTS.get(group, [])))
+    folder = tmp_path_factory.mktemp("packages") / "site"
+    code = 'raise ImportError("it is half installed")'
+    monkeypatch.syspath_prepend(install_points(folder, ENTRY_POINTS, broken_package=code))
     registry.loaded.cache_clear()
     yield
     registry.loaded.cache_clear()

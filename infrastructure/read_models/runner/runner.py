@@ -29,6 +29,7 @@ from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace
 from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, may_fold, processor_of
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 QUICK_POLL_SECONDS: Final = 0.01
 IDLE_POLL_SECONDS: Final = 0.1
@@ -86,12 +87,14 @@ class Runner:
         watcher: Watcher | None = None,
         catalogue: Catalogue,
         lease: Lease | None = None,
+        fold_watch: FoldWatch = NOBODY_WATCHES,
     ) -> None:
         self._database = database
         self._projections = {projection.name: projection for projection in projections}
         self._wake = wake
         self._watcher = watcher or NullWatcher()
         self._catalogue = catalogue
+        self._fold_watch = fold_watch
         self._lease = lease or Lease()
         self._connection: psycopg.Connection[Any] | None = None
         self._reader: GapReader | None = None
@@ -261,7 +264,7 @@ class Runner:
 
     def _lead(self, name: str) -> None:
         opener = transactions(self._session(), self._lease.holder)
-        processor = processor_of(self._projections[name], opener, catalogue=self._catalogue)
+        processor = processor_of(self._projections[name], opener, catalogue=self._catalogue, watch=self._fold_watch)
         checkpoint = read_checkpoints(self._session())[name]
         pace = self._paces.setdefault(name, BatchPace())
         led = _Leading(processor, checkpoint.position, pace, may_fold(processor.projection, checkpoint))
