@@ -134,7 +134,7 @@ def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:
     """What parks the member; None where all of it was folded."""
     if folded.parked_at is None:
         return None
-    return Failure(folded.parked_at, user_id, folded.error or "unknown", frames=folded.frames)
+    return Failure(folded.parked_at, user_id, folded.error or "unknown", folded.kind, folded.frames)
 
 
 def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Rows, done: Folded[State]) -> bool:

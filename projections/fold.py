@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, cast
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import InvalidEvent, LedgerError
+from temple_ledger.domain.errors import InvalidEvent, LedgerError, NewerVersion
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.frames import last_frames
@@ -32,6 +32,8 @@ class FailureKind(StrEnum):
 
     EVENT = "event"
     """Its event, or the rows that follow from it, cannot be folded."""
+    VERSION = "version"
+    """Its event is of a version that this process does not know: a newer one folds it when it takes the lead."""
     TIME = "time"
     """Its fold took too long, and the process that was at it was ended."""
     LONG = "long"
@@ -41,11 +43,14 @@ class FailureKind(StrEnum):
 class Unfoldable(LedgerError):
     """The event at *position* could not be folded. *frames* are the last ones of an author's exception."""
 
-    def __init__(self, position: Position, reason: str, frames: str | None = None) -> None:
+    def __init__(
+        self, position: Position, reason: str, frames: str | None = None, kind: FailureKind = FailureKind.EVENT
+    ) -> None:
         super().__init__(reason)
         self.position = position
         self.reason = reason
         self.frames = frames
+        self.kind = kind
 
 
 class Folded(NamedTuple, Generic[State]):
@@ -61,6 +66,7 @@ class Folded(NamedTuple, Generic[State]):
     parked_at: Position | None = None
     error: str | None = None
     frames: str | None = None
+    kind: FailureKind = FailureKind.EVENT
 
 
 NOBODY: Final[Folded[Any]] = Folded(None, None, {})
@@ -247,7 +253,7 @@ def _before_failure(
 
 
 def _parked(done: Folded[State], at: Position, failure: Unfoldable) -> Folded[State]:
-    return done._replace(parked_at=at, error=_reason(failure, at), frames=failure.frames)
+    return done._replace(parked_at=at, error=_reason(failure, at), frames=failure.frames, kind=failure.kind)
 
 
 def _without_time(position: Position) -> Unfoldable:
@@ -257,7 +263,9 @@ def _without_time(position: Position) -> Unfoldable:
 def _unfoldable(recorded: Recorded, error: Exception) -> Unfoldable:
     reason = error.reason if isinstance(error, InvalidEvent) else f"{type(error).__name__}: {error}"
     raised: BaseException | None = error.__cause__ if isinstance(error, InvalidEvent) else error
-    return Unfoldable(recorded.position, reason, None if raised is None else last_frames(raised))
+    frames = None if raised is None else last_frames(raised)
+    kind = FailureKind.VERSION if isinstance(error, NewerVersion) else FailureKind.EVENT
+    return Unfoldable(recorded.position, reason, frames, kind)
 
 
 def _place(recorded: Recorded) -> Frontier:

@@ -20,6 +20,7 @@ from temple_ledger.projections.batch import (
     fold_batch,
     known_of,
 )
+from temple_ledger.projections.brake import Brake
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import EMPTY, Changes
 from temple_ledger.projections.fold import Fold, Frontier
@@ -135,6 +136,7 @@ class MemberProcessor(Generic[State]):
         self._transaction = transaction
         self._members_kept = members_kept
         self._watch = watch
+        self._brake = Brake(projection.name)
         self._members: dict[str, KnownMember[State]] = {}
         self._exceptions = Exceptions()
         self._seen: tuple[int, Position] | None = None
@@ -153,7 +155,7 @@ class MemberProcessor(Generic[State]):
             # until the commit is certain, nothing that was remembered can be relied on: a rule may have changed it
             seen, self._seen = self._seen, None
             position = events[-1].position
-            batch = self._fold(transaction, events, position)
+            batch = self._fold(transaction, events, position, braked=not checkpoint.parks_freely)
             transaction.write(self.projection.tables, batch.changes)
             transaction.move_frontiers(name, {user_id: each.frontier for user_id, each in batch.members.items()})
             transaction.park(name, batch.failures)
@@ -163,7 +165,7 @@ class MemberProcessor(Generic[State]):
         return Step(position, len(events), batch.changes.count(), batch.refolded, tuple(batch.failures))
 
     def _fold(
-        self, transaction: ProjectingTransaction, events: Sequence[Recorded], upto: Position
+        self, transaction: ProjectingTransaction, events: Sequence[Recorded], upto: Position, *, braked: bool
     ) -> MemberBatch[State]:
         grouped = by_member(self.fold, events, self._exceptions)
         known: dict[str, KnownMember[State] | None] = {}
@@ -178,7 +180,7 @@ class MemberProcessor(Generic[State]):
         for user_id in unread:
             self._watch.set(self.projection.name, user_id, grouped[user_id])
             known[user_id] = known_of(self.fold, stored[user_id])
-        return fold_batch(
+        batch = fold_batch(
             self.fold,
             grouped,
             known,
@@ -186,6 +188,9 @@ class MemberProcessor(Generic[State]):
             lambda user_ids: transaction.histories(self.fold, user_ids, upto),
             self._watch,
         )
+        if braked:
+            self._brake.count(grouped, batch.failures)
+        return batch
 
     def _remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:
         """Keeps what is remembered only where nobody else moved the projection since our last commit."""
@@ -210,6 +215,7 @@ class TallyProcessor:
         self.projection = projection
         self._transaction = transaction
         self._watch = watch
+        self._brake = Brake(projection.name)
 
     def step(self, *, upto: Position, limit: int) -> Step:
         name = self.projection.name
@@ -224,8 +230,17 @@ class TallyProcessor:
             exceptions = transaction.exceptions(name)
             left_out = exceptions.skipped | exceptions.parked_positions
             batch = count_batch(self.projection, events, left_out, self._watch)
+            if not checkpoint.parks_freely:
+                self._brake.count(_by_user(events), batch.failures)
             transaction.add(self.projection.table, batch.increments)
             transaction.park(name, batch.failures)
             position = events[-1].position
             transaction.advance(checkpoint, to=position, passed=len(events), counted=batch.counted)
         return Step(position, len(events), len(batch.increments), 0, tuple(batch.failures))
+
+
+def _by_user(events: Iterable[Recorded]) -> Mapping[str, Sequence[Recorded]]:
+    found: dict[str, list[Recorded]] = {}
+    for recorded in events:
+        found.setdefault(recorded.user_id, []).append(recorded)
+    return found

@@ -116,16 +116,22 @@ def pause(session: Session, name: str, reason: str | None) -> None:
 @command.command("resume")
 @name_argument
 @click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
+@click.option("--park", is_flag=True, help="Park as many members as cannot be folded, until it is resumed without it.")
 @click.pass_obj
-def resume(session: Session, name: str, reason: str | None) -> None:
+def resume(session: Session, name: str, reason: str | None, park: bool) -> None:
     """Go on after a pause or a failure.
+
+    A projection fails when more than 20 members, and more than half of those that met an event, cannot be
+    folded for one reason. After the rule is repaired, resume it; with --park they are parked instead.
 
     \b
     Example:
       temple projection resume members
     """
     projection = named(name)
-    before = set_state(session.database, name, ProjectionState.RUNNING, by=session.operator, reason=reason)
+    before = set_state(
+        session.database, name, ProjectionState.RUNNING, by=session.operator, reason=reason, parks_freely=park
+    )
     was = "was running already" if before.state is ProjectionState.RUNNING else f"was {before.state}, and goes on"
     click.echo(f"{name} {was}, from position {before.position}")
     if before.version != projection.version:

@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.processes.child_environment import child_envir
 from temple_ledger.infrastructure.processes.mark import Folding, Mark
 from temple_ledger.infrastructure.processes.watched import relay
 from temple_ledger.infrastructure.read_models.operations import park_by_time
+from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
 from temple_ledger.infrastructure.read_models.runner.watcher import Watcher
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session
@@ -137,14 +138,7 @@ class _Child:
         failure = Failure(
             folding.position, folding.user_id, f"{reason}than {FOLD_SECONDS:.0f} s and was ended", FailureKind.TIME
         )
-        log.error(
-            "parked",
-            projection=self._name,
-            user_id=failure.user_id,
-            position=failure.position,
-            error=failure.error,
-            kind=failure.kind.value,
-        )
+        log_parked(self._name, failure)
         while not self._stopping:
             try:
                 park_by_time(self._session.database, self._name, failure)

@@ -27,6 +27,7 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import (
     apply_counts,
     apply_members,
 )
+from temple_ledger.infrastructure.read_models.rebuild.brake import require_few_parked
 from temple_ledger.infrastructure.read_models.rebuild.compare import (
     Each,
     ShownDifference,
@@ -117,7 +118,10 @@ class Rebuild:
     def apply(
         self, shown: ShownDifference, *, by: str, limit: Limit = USUAL, reason: str | None = None
     ) -> AppliedRebuild:
-        """Puts it in place, and clears up. Raises Refused when *limit* does not allow it; nothing is changed then."""
+        """Puts it in place, and clears up. Raises Refused when *limit* or the brake does not allow it; nothing is
+        changed then."""
+        if not self._checkpoint(self._connection).parks_freely:
+            require_few_parked(self._connection, self._projection.name, self.position)
         if isinstance(self._projection, Tally):
             applied = apply_counts(self._connection, self._projection, self.position, shown, by, reason)
         else:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,9 +19,12 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.runner.due import Due
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
 from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
 from temple_ledger.infrastructure.read_models.runner.long_folds import LongFolds
+from temple_ledger.infrastructure.read_models.runner.newer_versions import fold_known_versions
+from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Wake, Watcher
 from temple_ledger.projections.batch import Failure
@@ -57,24 +61,6 @@ class _Leading:
         return self.processor.projection.name
 
 
-class _Due:
-    """True once in so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._at = 0.0
-
-    def __call__(self) -> bool:
-        now = time.monotonic()
-        if now < self._at:
-            return False
-        self._at = now + self._seconds
-        return True
-
-    def reset(self) -> None:
-        self._at = 0.0
-
-
 class Runner:
     """Folds new events into every given projection, until it is stopped or has caught up."""
 
@@ -106,8 +92,8 @@ class Runner:
         self._look: Look | None = None
         self._stopping = False
         self._target: Position | None = None
-        self._renew, self._try, self._refresh = _Due(RENEW_SECONDS), _Due(TRY_SECONDS), _Due(REFRESH_SECONDS)
-        self._merge, self._report_blocked = _Due(MERGE_SECONDS), _Due(REPORT_BLOCKED_SECONDS)
+        self._renew, self._try, self._refresh = Due(RENEW_SECONDS), Due(TRY_SECONDS), Due(REFRESH_SECONDS)
+        self._merge, self._report_blocked = Due(MERGE_SECONDS), Due(REPORT_BLOCKED_SECONDS)
 
     def stop(self) -> None:
         """Finish the batch at hand, give the leases back, return. Safe in a signal handler."""
@@ -205,17 +191,7 @@ class Runner:
 
     def _log_failures(self, led: _Leading, failures: Sequence[Failure]) -> None:
         for failure in failures:
-            # what is too long is folded all the same, a little later
-            write = log.info if failure.kind is FailureKind.LONG else log.error
-            write(
-                "parked",
-                projection=led.name,
-                user_id=failure.user_id,
-                position=failure.position,
-                error=failure.error,
-                kind=failure.kind.value,
-                **({"frames": failure.frames} if failure.frames else {}),
-            )
+            log_parked(led.name, failure)
         projection = led.processor.projection
         if isinstance(projection, MemberProjection) and any(each.kind is FailureKind.LONG for each in failures):
             self._long_folds.want(projection)
@@ -258,12 +234,14 @@ class Runner:
             self._others = {}
             for name, holder in self._lease.acquire(self._session(), missing).items():
                 if holder is None:
-                    self._lead(name)
+                    with suppress(NotLeader):
+                        self._lead(name)
                 else:
                     self._others[name] = holder
 
     def _lead(self, name: str) -> None:
         opener = transactions(self._session(), self._lease.holder)
+        self._fold_known_versions(self._projections[name])
         processor = processor_of(self._projections[name], opener, catalogue=self._catalogue, watch=self._fold_watch)
         checkpoint = read_checkpoints(self._session())[name]
         pace = self._paces.setdefault(name, BatchPace())
@@ -281,6 +259,12 @@ class Runner:
         ):
             self._long_folds.want(processor.projection)
         log.info("leads", projection=name, position=checkpoint.position, idle_reason=led.idle_reason)
+
+    def _fold_known_versions(self, projection: Projection) -> None:
+        if isinstance(projection, MemberProjection):
+            known = fold_known_versions(self._session(), self._lease.holder, projection, catalogue=self._catalogue)
+            if known:
+                log.info("folds versions that were not known", projection=projection.name, members=len(known))
 
     def _read_states(self) -> None:
         for name, checkpoint in read_checkpoints(self._session()).items():

@@ -43,11 +43,19 @@ class PostgresTransaction:
             raise UnknownName("checkpoint of a projection", projection)
         if self._holder is not None:
             self._require_lease(projection, self._holder)
-        version, position, epoch, passed, counted, state, reason = row
+        version, position, epoch, passed, counted, state, reason, parks_freely = row
         if state == ProjectionState.TRIGGER:
             position = self._hold_appenders()
         return Checkpoint(
-            projection, version, Position(position), epoch, passed, counted, ProjectionState(state), reason
+            projection,
+            version,
+            Position(position),
+            epoch,
+            passed,
+            counted,
+            ProjectionState(state),
+            reason,
+            parks_freely,
         )
 
     def _hold_appenders(self) -> Position:
@@ -159,8 +167,8 @@ def transactions(connection: Connection, holder: UUID | None = None) -> OpenTran
 def read_checkpoints(connection: Connection) -> Mapping[str, Checkpoint]:
     """Every projection's, by name, without holding anything."""
     return {
-        name: Checkpoint(name, version, Position(position), epoch, passed, counted, ProjectionState(state), reason)
-        for name, version, position, epoch, passed, counted, state, reason in connection.execute(
+        name: Checkpoint(name, version, Position(position), epoch, passed, counted, ProjectionState(state), *rest)
+        for name, version, position, epoch, passed, counted, state, *rest in connection.execute(
             statement("checkpoint_read")
         )
     }

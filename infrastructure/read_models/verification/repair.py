@@ -13,7 +13,8 @@ from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
-from temple_ledger.infrastructure.read_models.operations import fold_again, operation, record
+from temple_ledger.infrastructure.read_models.operations import operation, record
+from temple_ledger.infrastructure.read_models.runner.fold_again import fold_again
 from temple_ledger.infrastructure.read_models.runner.journal import believed_position
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
 from temple_ledger.infrastructure.read_models.verification.full import why_not
