@@ -58,7 +58,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "inbox": _verb("inbox", "What senders sent: list, show, retry, prune."),
     },
     "Administration": {
-        "db": _verb("db", "The database: migrate, status, url, shell, start, stop."),
+        "db": _verb("db", "The database: migrate, status, url, shell, dump, restore, start, stop."),
         "monitoring": _verb("monitoring", "Alerts, dashboards, units and runbooks: write them out."),
         "config": _verb("config", "Which settings there are, and where each comes from."),
         "demo": _verb("demo", "Write the history of a community that never was, as JSON lines."),

@@ -2,13 +2,16 @@
 
 LedgerError
 ├── InvalidEvent             a fact that the log does not accept, with the reason
-│   └── UndecodableEvent     the same, found in a row that is in the log already
-│       └── NewerVersion     its version is newer than this process knows
+│   ├── UndecodableEvent     the same, found in a row that is in the log already
+│   │   └── NewerVersion     its version is newer than this process knows
+│   └── FutureEvent          its time has not come yet
 ├── EventConflict            an event_id that is in the log with another content
+├── UnreadableFile           a file of events in a form that is not read, or damaged
 ├── UnknownName              a projection, member, role or position that is not there
 ├── AmbiguousName            a name that several roles have
 ├── SettingsInvalid          a setting that cannot be what it is, or a file of settings that cannot be read
 ├── UnreadableDelivery       what a source sent is not what it documents
+├── NotFoldedInTime          a projection has not folded a position when the time to wait was over
 ├── DatabaseUnavailable      no connection, or lost while we worked
 ├── PlatformUnavailable      Discord or Patreon did not answer, or not as documented
 ├── PlatformRefuses          Discord or Patreon answered no: first somebody has to change something there
@@ -49,6 +52,10 @@ class NewerVersion(UndecodableEvent):
     """A newer process can read it."""
 
 
+class FutureEvent(InvalidEvent):
+    """The reason names the time and nothing else of the event, so that it may be shown anywhere."""
+
+
 class EventConflict(LedgerError):
     def __init__(self, event_id: str, position: Position) -> None:
         super().__init__(
@@ -57,6 +64,10 @@ class EventConflict(LedgerError):
         )
         self.event_id = event_id
         self.position = position
+
+
+class UnreadableFile(LedgerError):
+    pass
 
 
 class UnknownName(LedgerError):
@@ -141,3 +152,13 @@ class ProjectionMisdeclared(LedgerError):
 
 class EventMisdeclared(LedgerError):
     pass
+
+
+class NotFoldedInTime(LedgerError):
+    """`position` is where the projection stands, `wanted` where it was to be."""
+
+    def __init__(self, projection: str, position: Position, wanted: Position, seconds: float, *, led: bool) -> None:
+        nobody = "" if led else "; nobody runs it; start a runner: temple run"
+        super().__init__(f"{projection} is at position {position}, not yet at {wanted}, after {seconds:g} s{nobody}")
+        self.position = position
+        self.wanted = wanted

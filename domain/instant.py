@@ -4,9 +4,13 @@ PostgreSQL rounds a seventh digit of the seconds and shifts a time without an of
 does neither. So no other place turns text into a time: what we store was parsed here.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.errors import FutureEvent, InvalidEvent
+
+MOST_AHEAD: Final = timedelta(days=1)
+"""How far a clock, or a zone that was forgotten, may be ahead."""
 
 
 def parse_instant(text: object) -> datetime:
@@ -37,6 +41,12 @@ def in_utc(instant: datetime) -> datetime:
 def format_instant(instant: datetime) -> str:
     """UTC, always six digits: `2026-01-02T03:04:05.678000+00:00`."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def require_not_future(instant: datetime, now: datetime) -> None:
+    """Raises FutureEvent for a time more than a day ahead: it would outlive every event that really comes after it."""
+    if instant - now > MOST_AHEAD:
+        raise FutureEvent(f"timestamp {format_instant(instant)} is in the future (more than a day ahead)")
 
 
 def _short(text: str) -> str:

@@ -1,10 +1,11 @@
 """What is appended: the columns of the log that the world fills, checked.
 
-JSON lines have the log's column names as keys. What an export adds (`id`, `recorded_at`, `processed_at`) is not read
-back: the log assigns it.
+JSON lines have the log's column names as keys. What an export adds (`id`, `recorded_at`, `processed_at`,
+`retracted_at`) is not read back: the log assigns it.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -33,7 +34,7 @@ MAX_DEPTH: Final = 64
 """Levels of nesting in metadata: what every driver can read back."""
 
 _READ: Final = frozenset({"event_id", "timestamp", "target", "metadata", *LENGTHS})
-_OURS_TO_SAY: Final = frozenset({"id", "recorded_at", "processed_at"})
+_OURS_TO_SAY: Final = frozenset({"id", "recorded_at", "processed_at", "retracted_at"})
 
 
 class LogEntry(NamedTuple):
@@ -51,13 +52,29 @@ class LogEntry(NamedTuple):
 
 def entry_of_line(line: str | bytes, catalogue: Catalogue) -> LogEntry:
     """Raises InvalidEvent with a reason that reads well after the number of the line."""
+    return entry_of(columns_of_line(line), catalogue)
+
+
+def columns_of_line(line: str | bytes) -> dict[str, Any]:
+    """What the line says, not checked yet but for being one JSON object in which no key stands twice.
+
+    Raises InvalidEvent as `entry_of_line` does.
+    """
     try:
         value = from_json(line, allow_inf_nan=False)
     except ValueError as error:
         raise InvalidEvent(_why_not_json(line, error)) from None
     if not isinstance(value, dict):
         raise InvalidEvent("not a JSON object")
-    return entry_of(value, catalogue)
+    # the parser lets the last of two equal keys win; where there are as many keys as there look to be, no two are equal
+    if len(_KEY.findall(line if isinstance(line, bytes) else line.encode())) != _keys_in(value):
+        _require_each_key_once(line)
+    return value
+
+
+def is_exported(columns: Mapping[str, Any]) -> bool:
+    """Whether the line came out of a ledger: what it says was in a log already, and is to stay as it was there."""
+    return columns.get("id") is not None and columns.get("recorded_at") is not None
 
 
 def entry_of(columns: Mapping[str, Any], catalogue: Catalogue) -> LogEntry:
@@ -169,6 +186,32 @@ def metadata_text(value: object) -> str:
     if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise InvalidEvent(f"metadata is nested deeper than {MAX_DEPTH} levels")
     return text
+
+
+_KEY: Final = re.compile(rb'"\s*:')
+
+
+def _keys_in(value: object) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(_keys_in(each) for each in value.values() if isinstance(each, dict | list))
+    if isinstance(value, list):
+        return sum(_keys_in(each) for each in value if isinstance(each, dict | list))
+    return 0
+
+
+def _require_each_key_once(line: str | bytes) -> None:
+    def pairs(found: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in found:
+            if key in seen:
+                raise InvalidEvent(f"the key {key!r} stands twice in one object")
+            seen.add(key)
+
+    try:
+        json.loads(line, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        # what this parser does not read, the checks of each column judge
+        return
 
 
 _SHORTEST_LIMIT: Final = min(*LENGTHS.values(), MAX_TARGET)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple
 
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.difference import EMPTY, Changes, member_difference
 from temple_ledger.projections.fold import FailureKind, Fold, Folded, Frontier
-from temple_ledger.projections.frames import last_frames
+from temple_ledger.projections.frames import frames_as_text
 from temple_ledger.projections.member_projection import State
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Key, Tally
@@ -55,7 +55,7 @@ class MemberBatch(Generic[State]):
 
 
 def by_member(fold: Fold[State], events: Iterable[Recorded], left_out: "Exceptions") -> dict[str, list[Recorded]]:
-    """The known events of each member, without those of parked members and those that were skipped."""
+    """The known events of each member, without those of parked members and those that are left out."""
     grouped: dict[str, list[Recorded]] = {}
     for recorded in events:
         if not fold.knows(recorded) or left_out.leaves_out(recorded):
@@ -66,24 +66,29 @@ def by_member(fold: Fold[State], events: Iterable[Recorded], left_out: "Exceptio
 
 @dataclass(frozen=True)
 class Exceptions:
-    """Parked members, by the position that parked them, and positions that somebody decided to skip."""
+    """Parked members, by the position that parked them, and positions that were skipped or retracted."""
 
     parked: Mapping[str, Position] = field(default_factory=dict)
-    skipped: frozenset[Position] = frozenset()
+    left_out: PositionSet = NO_POSITIONS
     parked_positions: frozenset[Position] = frozenset()
 
+    @property
+    def uncounted(self) -> PositionSet:
+        """What a tally does not count: the positions left out, and the parked ones."""
+        return self.left_out | PositionSet.of(self.parked_positions)
+
     def leaves_out(self, recorded: Recorded) -> bool:
-        return recorded.user_id in self.parked or recorded.position in self.skipped
+        return recorded.user_id in self.parked or recorded.position in self.left_out
 
     def also_parked(self, failures: Iterable[Failure]) -> "Exceptions":
         more = list(failures)
         parked = {**self.parked, **{each.user_id: each.position for each in more}}
-        return Exceptions(parked, self.skipped, self.parked_positions | {each.position for each in more})
+        return Exceptions(parked, self.left_out, self.parked_positions | {each.position for each in more})
 
 
-def without(skipped: frozenset[Position], events: Sequence[Recorded]) -> Sequence[Recorded]:
-    """The events that nobody decided to skip."""
-    return [recorded for recorded in events if recorded.position not in skipped] if skipped else events
+def without(left_out: PositionSet, events: Sequence[Recorded]) -> Sequence[Recorded]:
+    """The events that are not left out."""
+    return [recorded for recorded in events if recorded.position not in left_out] if left_out else events
 
 
 def known_of(fold: Fold[State], stored: StoredRows) -> KnownMember[State] | None:
@@ -160,14 +165,14 @@ class TallyBatch:
 
 
 def count_batch(
-    tally: Tally, events: Iterable[Recorded], left_out: frozenset[Position], watch: FoldWatch = NOBODY_WATCHES
+    tally: Tally, events: Iterable[Recorded], left_out: PositionSet, watch: FoldWatch = NOBODY_WATCHES
 ) -> TallyBatch:
     """An event that cannot be counted is parked alone: for a tally, members do not matter."""
     batch = TallyBatch()
     increments = batch.increments
     checked: set[Key] = set()
     for recorded in events:
-        if recorded.position in left_out:
+        if left_out and recorded.position in left_out:
             continue
         watch.set(tally.name, recorded.user_id, (recorded,))
         try:
@@ -177,7 +182,9 @@ def count_batch(
                     _require_countable(tally, key, number)
                     checked.add(key)
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
-            batch.failures.append(Failure(recorded.position, recorded.user_id, str(error), frames=last_frames(error)))
+            batch.failures.append(
+                Failure(recorded.position, recorded.user_id, str(error), frames=frames_as_text(error))
+            )
             continue
         for key, number in added.items():
             increments[key] = increments.get(key, 0) + number

@@ -19,6 +19,11 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.upserts or self.deletes)
 
+    @property
+    def members(self) -> set[str]:
+        """Whose rows are written or deleted."""
+        return {row[0] for rows in (*self.upserts.values(), *self.deletes.values()) for row in rows}
+
     def count(self) -> int:
         return sum(map(len, self.upserts.values())) + sum(map(len, self.deletes.values()))
 

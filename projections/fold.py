@@ -15,8 +15,8 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import InvalidEvent, LedgerError, NewerVersion
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.frames import last_frames
-from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.frames import frames_as_text
+from temple_ledger.projections.member_projection import Evolve, MemberProjection, State
 from temple_ledger.projections.tables import Rows
 
 
@@ -92,6 +92,10 @@ class Fold(Generic[State]):
 
     def knows(self, recorded: Recorded) -> bool:
         return (recorded.event_type, recorded.action) in self._steps
+
+    def rule_of(self, recorded: Recorded) -> Evolve[State]:
+        """The author's function for a known event."""
+        return self._steps[recorded.event_type, recorded.action][1]
 
     def apply(self, state: State | None, recorded: Recorded) -> State:
         """One known event. Raises Unfoldable, whatever the reason."""
@@ -228,7 +232,7 @@ class Fold(Generic[State]):
                 if reason is not None:
                     return {}, reason, None
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the member
-            return {}, f"{type(error).__name__}: {error}", last_frames(error)
+            return {}, f"{type(error).__name__}: {error}", frames_as_text(error)
         return rows, None, None
 
 
@@ -263,7 +267,7 @@ def _without_time(position: Position) -> Unfoldable:
 def _unfoldable(recorded: Recorded, error: Exception) -> Unfoldable:
     reason = error.reason if isinstance(error, InvalidEvent) else f"{type(error).__name__}: {error}"
     raised: BaseException | None = error.__cause__ if isinstance(error, InvalidEvent) else error
-    frames = None if raised is None else last_frames(raised)
+    frames = None if raised is None else frames_as_text(raised)
     kind = FailureKind.VERSION if isinstance(error, NewerVersion) else FailureKind.EVENT
     return Unfoldable(recorded.position, reason, frames, kind)
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final, Generic, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import (
     Exceptions,
@@ -52,7 +52,7 @@ class ProjectingTransaction(Protocol):
     def histories(
         self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
     ) -> Iterable[tuple[str, Sequence[Recorded] | None]]:
-        """All events of each of these members that *fold* knows, in any order, without positions that were skipped.
+        """All events of each of these members that *fold* knows, in any order, without positions left out.
 
         None for a history that is too long to be held in memory, or to be folded in a step.
         """
@@ -228,7 +228,7 @@ class TallyProcessor:
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
             exceptions = transaction.exceptions(name)
-            left_out = exceptions.skipped | exceptions.parked_positions
+            left_out = exceptions.left_out | PositionSet.of(exceptions.parked_positions)
             batch = count_batch(self.projection, events, left_out, self._watch)
             if not checkpoint.parks_freely:
                 self._brake.count(_by_user(events), batch.failures)

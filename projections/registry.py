@@ -8,14 +8,14 @@ from typing import Final
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import ProjectionMisdeclared, UnknownName
-from temple_ledger.projections.loading import Loaded, NotLoaded, load
+from temple_ledger.projections.packages import Loaded, NotLoaded, load
 from temple_ledger.projections.processor import Projection
 
 PROJECTIONS: Final = "temple_ledger.projections"
 """Entry points of this group name a MemberProjection or a Tally."""
 
 EVENTS: Final = "temple_ledger.events"
-"""Entry points of this group name an iterable of EventType, which then belong to the catalogue too."""
+"""Entry points of this group name a list of event classes, or of EventType: they belong to the catalogue too."""
 
 
 @cache

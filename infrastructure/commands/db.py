@@ -3,17 +3,20 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from temple_ledger.domain.errors import LedgerError, Refused
-from temple_ledger.infrastructure.database.connection import DatabaseRole
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.commands.db_dump import dump, restore
+from temple_ledger.infrastructure.database.dsn import psql_environment
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
-from temple_ledger.infrastructure.terminal.dsn import psql_environment, shown
+from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
+from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
+from temple_ledger.infrastructure.terminal.dsn import shown
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 
@@ -21,6 +24,10 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 @click.group("db")
 def command() -> None:
     """The database: an embedded PostgreSQL in the state directory, or the one of TEMPLE_DATABASE_URL."""
+
+
+for each in (dump, restore):
+    command.add_command(each)
 
 
 @command.command()
@@ -41,8 +48,17 @@ def migrate(session: Session) -> None:
         click.echo(f"applied {name}")
     for name in changed.tables:
         click.echo(f"made table {name}")
+    ask_for_grants(session, changed.grants)
     if not changed.migrations and not changed.tables:
         click.echo("nothing to do: the database is up to date")
+
+
+def ask_for_grants(session: Session, grants: Sequence[str]) -> None:
+    if grants:
+        session.say(
+            "logins that receive, listen or ask Patreon need roles that are new; until these are granted, they go on "
+            f"with what they have. As a superuser, run: {' '.join(grants)}"
+        )
 
 
 @command.command()
@@ -58,14 +74,14 @@ def database_status(session: Session) -> dict[str, Any]:
     server = session.embedded
     where: dict[str, Any]
     if server is None:
-        where = {"kind": "TEMPLE_DATABASE_URL", "where": shown(session.database.dsn)}
+        where = {"kind": "TEMPLE_DATABASE_URL", "where": shown(session.running_database().dsn)}
     else:
         where = {"kind": "embedded", "where": str(server.data_dir)}
         if not server.data_dir.exists():
             return {**where, "state": "not made yet"}
         if not server.running():
             return {**where, "state": "stopped"}
-    with session.database.connect(DatabaseRole.LOGIN, application="temple status") as connection:
+    with session.running_database().look(application="temple status") as connection:
         version = connection.info.parameter_status("server_version")
         row = connection.execute(statement("database_size")).fetchone()
         size = row[0] if row else 0
@@ -84,14 +100,21 @@ def database_status(session: Session) -> dict[str, Any]:
 @command.command()
 @click.pass_obj
 def url(session: Session) -> None:
-    """Print a DSN that psql and every other client takes; the embedded server is started.
+    """Print a DSN that psql and every other client takes. Starts and makes nothing.
 
     With TEMPLE_DATABASE_URL it is that one, with its password if it has one.
 
     \b
     Example: psql "$(temple db url)"
+    \b
+    Exit codes: 0 printed; 4 there is no ledger.
     """
-    click.echo(session.database.dsn)
+    server = session.existing_server()
+    if server is not None and not server.running():
+        session.say("the embedded database is stopped; to start it: temple db start")
+        click.echo(server.dsn())
+        return
+    click.echo(session.running_database().dsn)
 
 
 @command.command(context_settings={"ignore_unknown_options": True})
@@ -104,6 +127,8 @@ def shell(session: Session, arguments: tuple[str, ...]) -> None:
     Example: temple db shell -- -c 'select count(*) from temple_member_status'
     """
     variables, rest = psql_environment(session.database.dsn)
+    # the wheel's psql was built elsewhere, and looks for terminals only where they lay there
+    variables |= {"TERMINFO_DIRS": TERMINFO_DIRS}
     if session.embedded is not None:
         variables |= session.embedded.psql_environment()
     program = _psql(session)
@@ -116,26 +141,20 @@ def shell(session: Session, arguments: tuple[str, ...]) -> None:
 
 def _psql(session: Session) -> str:
     """The embedded server's own; for another server the machine's, which may know more ways to connect."""
-    ours = session.embedded or EmbeddedServer(session.settings.home)
-    installed = shutil.which("psql")
-    if session.embedded is None and installed:
-        return installed
-    try:
-        return str(ours.client_binary("psql"))
-    except LedgerError:
-        if installed:
-            return installed
-        raise
+    if session.embedded is not None:
+        return str(session.embedded.client_binary("psql"))
+    return shutil.which("psql") or str(newest_client_program("psql"))
 
 
 @command.command()
 @click.pass_obj
 def start(session: Session) -> None:
-    """Start the embedded database, and make it the first time. Every command that needs it does so."""
+    """Start the embedded database, and make it the first time; a command that needs a stopped one starts it too."""
     server = _ours(session, "start")
     if server.running():
         click.echo(f"runs already: {server.data_dir}")
         return
+    session.make_database()
     server.start()
     click.echo(f"started: {server.data_dir}")
 

@@ -3,22 +3,29 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 import click
+import psycopg
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.connection import Database, in_words
 from temple_ledger.infrastructure.observability.doctor import log, machine, server
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
 from temple_ledger.infrastructure.observability.doctor.verifying import check_verifying
 from temple_ledger.infrastructure.processes.sources import installed_sources
-from temple_ledger.infrastructure.settings import FILE, secret_file, setting_names
+from temple_ledger.infrastructure.settings import (
+    Settings,
+    SourceSettings,
+    is_secret,
+    secret_file,
+    setting_names,
+    toml_files,
+)
+from temple_ledger.infrastructure.terminal.checks import print_check
+from temple_ledger.infrastructure.terminal.dsn import HIDDEN, shown
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
-
-COLOURS: Final = {CheckOutcome.OK: "green", CheckOutcome.WARN: "yellow", CheckOutcome.FAIL: "red"}
 
 
 @click.command("doctor")
@@ -28,7 +35,7 @@ def command(session: Session, as_json: bool) -> int:
     """Check machine, database and ledger, one by one, and say what to do about each.
 
     Tries, among other things, to update, delete and truncate the log as each of our roles, and rolls back.
-    Changes nothing, and makes no database.
+    Changes nothing, and neither makes nor starts a database.
 
     \b
     Exit codes: 0 all is well, or only warned of; 3 a check failed.
@@ -37,7 +44,7 @@ def command(session: Session, as_json: bool) -> int:
     for finding in _findings(session):
         findings.append(finding)
         if not as_json:
-            _show(finding)
+            print_check(finding)
     failed = sum(each.outcome is CheckOutcome.FAIL for each in findings)
     warned = sum(each.outcome is CheckOutcome.WARN for each in findings)
     if as_json:
@@ -57,12 +64,13 @@ def _findings(session: Session) -> Iterator[Check]:
     yield machine.check_secrets(_secret_files())
     yield _check_sources()
     if server_ is not None and not server_.data_dir.exists():
-        yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or temple db migrate")
+        yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or set TEMPLE_DATABASE_URL")
         return
     try:
-        database = session.database
+        database = session.running_database()
     except LedgerError as error:
-        yield fail("database", str(error), "see what it says, and try: temple db start")
+        what, _, advice = str(error).rpartition("; ")
+        yield fail("database", what or advice, advice if what else "see what it says, and try: temple db start")
         return
     yield from _of_database(database)
 
@@ -72,14 +80,24 @@ def _of_database(database: Database) -> Iterator[Check]:
     yield found
     if found.outcome is CheckOutcome.FAIL:
         return
-    with database.connect(DatabaseRole.LOGIN, application="temple doctor") as connection:
+    with database.look(application="temple doctor") as connection:
         yield from server.check_server(connection)
         migrated = log.check_migrations(connection)
     yield migrated
     if migrated.outcome is not CheckOutcome.FAIL:
-        yield from log.check_log(database)
-        yield from check_projections(database)
-        yield from check_verifying(database)
+        yield from _guarded("log", log.check_log(database))
+        yield from _guarded("projections", check_projections(database))
+        yield from _guarded("verified", check_verifying(database))
+
+
+def _guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """What cannot be checked has failed, and stops no other check."""
+    try:
+        yield from checks
+    except LedgerError as error:
+        yield fail(check, f"could not be checked: {error}", "see what it says")
+    except psycopg.Error as error:
+        yield fail(check, f"could not be checked: {in_words(error)}", "see what it says")
 
 
 def _check_sources() -> Check:
@@ -91,13 +109,19 @@ def _check_sources() -> Check:
 
 
 def _secret_files() -> list[Path]:
-    """Those in use; temple.toml may hold a password too."""
-    files = [secret_file(name) for name in setting_names(installed_sources().models())]
-    return [file for file in (*files, Path(FILE).absolute()) if file is not None and file.exists()]
+    """Those in use, and a temple.toml that has a secret in it."""
+    models = installed_sources().models()
+    every: list[type[SourceSettings]] = [Settings, *models]
+    secrets = {name for model in every for name, field in model.model_fields.items() if is_secret(field.annotation)}
+    given = (secret_file(name) for name in setting_names(models))
+    written = (
+        file
+        for file, values in toml_files()
+        if any(_is_revealing(name, values[name]) for name in secrets & set(values))
+    )
+    return [*filter(None, given), *written]
 
 
-def _show(finding: Check) -> None:
-    outcome = click.style(f"{finding.outcome.value:<4}", fg=COLOURS[finding.outcome])
-    click.echo(f"{outcome}  {finding.check}: {finding.found}")
-    if finding.advice is not None:
-        click.echo(f"      {finding.advice}")
+def _is_revealing(name: str, value: object) -> bool:
+    """A DSN without a password is no secret."""
+    return name != "database_url" or HIDDEN in shown(str(value))

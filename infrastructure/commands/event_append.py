@@ -8,14 +8,13 @@ from typing import Any
 import click
 from pydantic_core import from_json
 
-from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.errors import EventConflict, InvalidEvent
 from temple_ledger.domain.instant import format_instant
-from temple_ledger.domain.log_entry import LogEntry, entry_of, entry_of_line
-from temple_ledger.infrastructure.log.append import LogAppender
+from temple_ledger.domain.log_entry import LogEntry, columns_of_line, entry_of
+from temple_ledger.infrastructure.log.admission import Allowed
+from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
-from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.role_directory import read_directory
-from temple_ledger.infrastructure.terminal.event_rows import ROLE_CHANGE
+from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.times import AT
@@ -32,12 +31,22 @@ from temple_ledger.projections.registry import catalogue
 @click.option("--source", metavar="SOURCE", help="Who says so.  [default: manual]")
 @click.option("--timestamp", type=AT, metavar="TIME", help="When it happened, with its offset.  [default: now]")
 @click.option("--event-id", metavar="UUID", help="Makes a repetition add nothing.  [default: computed from the rest]")
+@admitting
 @as_json
 @click.pass_obj
-def append(session: Session, /, line: str | None, as_json: bool, **columns: Any) -> None:
+def append(
+    session: Session,
+    /,
+    line: str | None,
+    as_json: bool,
+    allow_unknown: bool,
+    allow_future: bool,
+    keep_names: bool,
+    **columns: Any,
+) -> None:
     """Append one event: from the options, or, with -, from one JSON line on stdin.
 
-    The same event_id a second time is no error, and adds nothing.
+    The same event_id a second time is no error, and adds nothing. A role is given by its id or its name.
 
     \b
     Examples:
@@ -52,15 +61,20 @@ def append(session: Session, /, line: str | None, as_json: bool, **columns: Any)
     if line is not None and (line != "-" or given):
         raise click.UsageError("give either the options, or - and one JSON line on stdin; a file: temple events import")
     print_not_loaded(session, "its events are appended unchecked")
+    allowed = Allowed(allow_unknown, allow_future, keep_names)
     try:
-        entry = _of_stdin() if line is not None else _of_options(session, given)
+        columns = _of_stdin() if line is not None else _of_options(given)
+        written = entry_of(columns, catalogue())
+        entry = admission_of(session, allowed).admit(columns, written)
     except InvalidEvent as error:
         raise InvalidEvent(f"this is no event that the log takes: {error.reason}") from None
+    if entry.target != written.target:
+        session.say(f"{written.target} is role {entry.target}")
     with (
         Notifier(session.database) as notifier,
-        LogAppender(session.database, notifier=notifier) as appender,
+        LogAppender(session.database, notifier=notifier, allow_future=allow_future) as appender,
     ):
-        appended = appender.append(entry)
+        appended = _append(appender, entry, written)
     if as_json:
         print_json({**appended._asdict(), "event_id": entry.event_id})
     elif appended.added:
@@ -69,16 +83,28 @@ def append(session: Session, /, line: str | None, as_json: bool, **columns: Any)
         click.echo(
             f"nothing appended: event_id {entry.event_id} is in the log already, at position {appended.position}"
         )
+        if appended.retracted:
+            session.say(f"it was retracted, and does not count; see: temple events reinstate {appended.position}")
 
 
-def _of_stdin() -> LogEntry:
+def _append(appender: LogAppender, entry: LogEntry, written: LogEntry) -> Appended:
+    """Raises EventConflict where the log has the event_id with neither content."""
+    try:
+        return appender.append(entry)
+    except EventConflict:
+        if entry == written:
+            raise
+        return appender.append(written)
+
+
+def _of_stdin() -> dict[str, Any]:
     lines = [line for line in sys.stdin.buffer.read().splitlines() if line.strip()]
     if len(lines) != 1:
         raise click.UsageError(f"{len(lines)} lines on stdin, where one is wanted; for more: temple events import -")
-    return entry_of_line(lines[0], catalogue())
+    return columns_of_line(lines[0])
 
 
-def _of_options(session: Session, given: Mapping[str, Any]) -> LogEntry:
+def _of_options(given: Mapping[str, Any]) -> dict[str, Any]:
     columns: dict[str, Any] = {"source": "manual", **given}
     event_type = columns.get("event_type", "")
     if "/" in event_type and "action" not in columns:
@@ -89,9 +115,7 @@ def _of_options(session: Session, given: Mapping[str, Any]) -> LogEntry:
     columns["timestamp"] = format_instant(columns.get("timestamp") or datetime.now(UTC))
     if "metadata" in columns:
         columns["metadata"] = _metadata(columns["metadata"])
-    if columns["event_type"] == ROLE_CHANGE and columns.get("target"):
-        columns["target"] = _role(session, columns["target"])
-    return entry_of(columns, catalogue())
+    return columns
 
 
 def _metadata(text: str) -> Any:
@@ -99,12 +123,3 @@ def _metadata(text: str) -> Any:
         return from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise InvalidEvent(f"metadata is not JSON that the log can keep: {error}") from None
-
-
-def _role(session: Session, text: str) -> str:
-    """The id where *text* is the name of a role; Discord's events have ids. Raises AmbiguousName."""
-    with snapshot(session.database) as connection:
-        role = read_directory(connection).find(text)
-    if role is not None and role != text:
-        session.say(f"{text} is role {role}")
-    return role or text

@@ -39,6 +39,7 @@ LINES_AT_ONCE: Final = 1_000
 @click.option("--until", type=END, metavar="TIME", help="Only what occurred by TIME; a date is its end, in UTC.")
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only behind this position.")
 @click.option("--upto", type=click.IntRange(min=0), metavar="POSITION", help="Only up to this position.")
+@click.option("--retracted", is_flag=True, help="With what was retracted, which is left out otherwise.")
 @click.pass_obj
 def export(
     session: Session,
@@ -49,10 +50,13 @@ def export(
     until: datetime | None,
     after: int,
     upto: int | None,
+    retracted: bool,
 ) -> None:
     """The log as JSON lines, by position, as it is at one moment; to import them again adds nothing.
 
     Each line has the log's columns, and id, recorded_at and processed_at, which an import does not read.
+    Events that were retracted are left out; with --retracted they have retracted_at, and an import refuses
+    them.
 
     \b
     Examples:
@@ -60,7 +64,7 @@ def export(
       temple events export --member 500000000000000001 | jq .target
     """
     last = EVERY_POSITION if upto is None else Position(upto)
-    selection = Selection(Position(after), last, user_id, event_type, since, until)
+    selection = Selection(Position(after), last, user_id, event_type, since, until, retracted)
     started = time.perf_counter()
     with (
         session.database.connect(DatabaseRole.READ, application="temple export") as connection,

@@ -1,32 +1,37 @@
 """`temple events import`."""
 
 import json
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import click
 
+from temple_ledger.domain.errors import UnreadableFile
+from temple_ledger.infrastructure.commands.event_check import check_files
+from temple_ledger.infrastructure.log.admission import Allowed
 from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
+from temple_ledger.infrastructure.read_models.retraction import Selection, reinstate
+from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting, allowed_by
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.given_file import opened, title_of
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue, installed
 
-TOLD: Final = 5
-"""How many refused lines are told; the rejects file has them all."""
+SHOWN: Final = 5
+"""How many refused lines are shown; the rejects file has them all."""
 
 
 @dataclass(frozen=True)
@@ -58,43 +63,58 @@ class _Done:
     help="Where refused lines go, with the reason; for further files, FILE.2 and so on. "
     "[default: a new file under rejects/ in the state directory]",
 )
+@click.option("--check", is_flag=True, help="Write nothing: say what is in the files, and what is wrong with them.")
+@admitting
 @as_json
 @click.pass_obj
-def import_(session: Session, files: Sequence[str], rejects: Path | None, as_json: bool) -> int:
-    """Import JSON lines, one event a line, with the log's column names as keys; - is stdin.
+def import_(
+    session: Session, /, files: Sequence[str], rejects: Path | None, check: bool, as_json: bool, **flags: bool
+) -> int:
+    """Import events from files, with the log's column names as keys or header; - is stdin.
 
-    Lines that are in the log already are counted and add nothing, so an import may be repeated. A line
-    that is no event is refused and kept in a file with the reason; everything else is imported.
+    JSON lines, a JSON array, or CSV; also gzipped, and in UTF-16. Lines that are in the log already are
+    counted and add nothing, so an import may be repeated; those that were retracted count again. A line
+    that is no event is refused and stored in a file with the reason; everything else is imported.
+
+    What an import added has a number, and can be taken back: temple events retract import:NUMBER.
 
     \b
     Examples:
+      temple events import --check history.jsonl
       temple events import history.jsonl --rejects refused.jsonl
-      zcat history.jsonl.gz | temple events import -
+      temple events import roles.csv.gz
     \b
-    Exit codes: 0 every line is in the log; 1 a line was refused, after the rest was imported.
+    Exit codes: 0 every line is in the log; 1 a line was refused, after the rest was imported;
+    3 --check found lines that would be refused; 5 somebody retracted the import while it went on.
     """
     print_not_loaded(session, "its events are imported unchecked")
+    allowed = allowed_by(flags)
+    if check:
+        return check_files(session, files, allowed, as_json=as_json)
+    session.make_database()
     done = []
     for number, name in enumerate(files, start=1):
-        each = _import(session, name, _rejects_path(session, name, rejects, number))
+        each = _import(session, name, _rejects_path(session, name, rejects, number), allowed)
         done.append(each)
         if not as_json:
             click.echo(_summary(each))
-        _tell_refused(session, each)
+        _print_unread(session, each)
+        _print_refused(session, each)
     if as_json:
         print_json([_data(each) for each in done])
     elif any(each.imported.added for each in done):
-        _tell_what_is_next(session)
+        _print_what_is_next(session)
     return ExitCode.FAILED if any(each.refused for each in done) else ExitCode.OK
 
 
-def _import(session: Session, name: str, rejects: Path) -> _Done:
+def _import(session: Session, name: str, rejects: Path, allowed: Allowed) -> _Done:
     database = session.database
+    admission = admission_of(session, allowed)
     imported = Imported()
     started = time.perf_counter()
     with (
-        _opened(name) as (source, size),
-        bar(session.progress, f"importing {_title(name)}", size, "lines") as shown,
+        opened(name) as (source, size),
+        bar(session.progress, f"importing {title_of(name)}", size, "lines") as shown,
         Notifier(database) as notifier,
     ):
 
@@ -111,33 +131,33 @@ def _import(session: Session, name: str, rejects: Path) -> _Done:
                 progress=progress,
                 notifier=notifier,
                 catalogue=catalogue(),
+                admission=admission,
+                imported_by=session.operator,
             )
         except KeyboardInterrupt:
-            session.say(f"{plural(imported.added, 'event')} of {_title(name)} added; import it again for the rest")
+            session.say(f"{plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest")
             raise
+        except UnreadableFile as error:
+            added = f"; {plural(imported.added, 'event')} of it added before" if imported.added else ""
+            raise UnreadableFile(f"{title_of(name)}: {error}{added}") from None
+    if imported.retracted:
+        reinstate(
+            database,
+            Selection(positions=imported.retracted),
+            list(installed().values()),
+            catalogue(),
+            by=session.operator,
+            reason=f"imported again: {title_of(name)}",
+        )
     seconds = time.perf_counter() - started
     refused = bool(imported.rejected or imported.conflicts)
-    return _Done(_title(name), imported, seconds, rejects if refused else None)
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[tuple[Path | BinaryIO, int | None]]:
-    """What to read, and how many bytes it has, where that is known."""
-    if name == "-":
-        yield sys.stdin.buffer, None
-    else:
-        path = Path(name)
-        yield path, path.stat().st_size if path.is_file() else None
-
-
-def _title(name: str) -> str:
-    return "stdin" if name == "-" else Path(name).name
+    return _Done(title_of(name), imported, seconds, rejects if refused else None)
 
 
 def _rejects_path(session: Session, name: str, given: Path | None, number: int) -> Path:
     if given is not None:
         return given if number == 1 else given.with_name(f"{given.name}.{number}")
-    file = f"{Path(_title(name)).stem}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
+    file = f"{Path(title_of(name)).stem}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
     folder = session.settings.home / "rejects"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -150,29 +170,40 @@ def _rejects_path(session: Session, name: str, given: Path | None, number: int) 
 def _summary(done: _Done) -> str:
     imported = done.imported
     rate = f" ({imported.read / done.seconds:,.0f} lines/s)" if imported.read and done.seconds else ""
+    again = f"{len(imported.retracted):,} reinstated, " if imported.retracted else ""
+    number = f"; import:{imported.number}" if imported.added else ""
     return (
         f"{done.name}: {plural(imported.read, 'line')} read: {imported.added:,} added, "
         f"{plural(imported.duplicates, 'duplicate')}, {imported.rejected:,} rejected, "
-        f"{plural(imported.conflicts, 'conflict')}, in {done.seconds:.1f} s{rate}"
+        f"{again}{plural(imported.conflicts, 'conflict')}, in {done.seconds:.1f} s{rate}{number}"
     )
 
 
-def _tell_refused(session: Session, done: _Done) -> None:
+def _print_unread(session: Session, done: _Done) -> None:
+    unread = done.imported.unread
+    if unread:
+        kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(unread).most_common(SHOWN))
+        session.say(f"{done.name}: {plural(sum(unread.values()), 'event')} of a kind that nothing reads: {kinds}")
+
+
+def _print_refused(session: Session, done: _Done) -> None:
     if done.rejects is None:
         return
     with done.rejects.open(encoding="utf-8") as lines:
-        for reject in map(json.loads, islice(lines, TOLD)):
+        for reject in map(json.loads, islice(lines, SHOWN)):
             session.say(f"{done.name}, line {reject['line']}: {reject['reason']}")
-    more = f"{plural(done.refused - TOLD, 'line')} more are" if done.refused > TOLD else "they are"
+    more = f"{plural(done.refused - SHOWN, 'line')} more are" if done.refused > SHOWN else "they are"
     session.say(f"{more} in {done.rejects}, with the reasons")
 
 
 def _data(done: _Done) -> dict[str, object]:
     rejects = None if done.rejects is None else str(done.rejects)
-    return {"file": done.name, **asdict(done.imported), "seconds": round(done.seconds, 3), "rejects": rejects}
+    imported = {**vars(done.imported), "retracted": str(done.imported.retracted)}
+    imported["reinstated"] = len(done.imported.retracted)
+    return {"file": done.name, **imported, "seconds": round(done.seconds, 3), "rejects": rejects}
 
 
-def _tell_what_is_next(session: Session) -> None:
+def _print_what_is_next(session: Session) -> None:
     with snapshot(session.database) as connection:
         statuses = projection_statuses(connection, installed())
     if any(status.lag_events and status.leader is None for status in statuses):

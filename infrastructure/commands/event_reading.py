@@ -6,11 +6,12 @@ from uuid import UUID
 
 import click
 
-from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.position import NO_POSITIONS, START, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader
+from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.queries.attribution import actor_of, attributed_positions
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
@@ -63,7 +64,7 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
       temple events list --after 4000 --json
     """
     with snapshot(session.database) as connection:
-        directory = read_directory(connection)
+        directory, retracted = read_directory(connection), retracted_positions(connection)
         picked = picked_of(directory, **picks)
         if after is None:
             found = newest(connection, picked, limit=limit)
@@ -71,7 +72,7 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
             found = following(connection, picked, after=Position(after), limit=limit)
         attributed = attributed_positions(connection, found)
     if found or as_json:
-        print_events(found, directory, attributed, as_json=as_json)
+        print_events(found, directory, attributed, retracted, as_json=as_json)
     else:
         session.say("no such event")
     if len(found) == limit and after is not None:
@@ -83,7 +84,7 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
 @as_json
 @click.pass_obj
 def show(session: Session, which: Position | UUID, as_json: bool) -> None:
-    """Everything about one event: when it happened, was recorded and folded, if it is parked or skipped.
+    """Everything about one event: when it happened, was recorded and folded, if it is parked, skipped or retracted.
 
     \b
     Example:
@@ -93,11 +94,17 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
         directory = read_directory(connection)
         found = shown(connection, which)
         failures = parked(connection, position=found.event.position)
-    data = {**event_data(found.event), "processed_at": found.processed_at}
+    data = {
+        **event_data(found.event),
+        "processed_at": found.processed_at,
+        "retracted": found.retraction is not None,
+        "import": found.imported_as,
+    }
     if as_json:
         skips = [skip._asdict() for skip in found.skips]
         errors = [{"projection": failure.projection, "error": failure.error} for failure in failures]
-        print_json({**data, "parked": errors, "skipped": skips})
+        retraction = None if found.retraction is None else found.retraction._asdict()
+        print_json({**data, "parked": errors, "skipped": skips, "retraction": retraction})
         return
     text = {"id": str(found.event.position), "metadata": found.event.metadata_text}
     print_fields({**data, **text, "target": target_label(found.event, directory)}, as_json=False)
@@ -105,6 +112,8 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
         click.echo(f"parked by {failure.projection}: {failure.error}")
     for skip in found.skips:
         click.echo(f"skipped in {skip.projection} by {skip.skipped_by}: {skip.reason}")
+    if found.retraction is not None:
+        click.echo(f"retracted by {found.retraction.retracted_by}: {found.retraction.reason}")
 
 
 @click.command("tail")
@@ -128,21 +137,21 @@ def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: 
       temple events tail -n 100 --json | jq .user_id
     """
     with session.database.connect(DatabaseRole.READ, application="temple tail") as connection:
-        directory = read_directory(connection)
+        directory, retracted = read_directory(connection), retracted_positions(connection)
         picked = picked_of(directory, **picks)
         if not follow:
             for event in newest(connection, picked, limit=lines):
-                click.echo(_line(connection, event, directory, as_json))
+                click.echo(_line(connection, event, directory, retracted, as_json))
             return
         reader = GapReader(connection)
         start = _decided(connection, reader)
         for event in newest(connection, picked, upto=start, limit=lines):
-            click.echo(_line(connection, event, directory, as_json))
+            click.echo(_line(connection, event, directory, retracted, as_json))
         with Wakeup(session.database) as wakeup:
             for event in _followed(connection, reader, wakeup, picked, start):
                 if event.event_type == "discord_role":
                     directory = read_directory(connection)
-                click.echo(_line(connection, event, directory, as_json))
+                click.echo(_line(connection, event, directory, NO_POSITIONS, as_json))
 
 
 def _decided(connection: Connection, reader: GapReader) -> Position:
@@ -166,11 +175,15 @@ def _followed(
         wakeup.wait(BLOCKED_POLL_SECONDS if look.blocked_by else POLL_SECONDS)
 
 
-def _line(connection: Connection, event: Recorded, directory: RoleDirectory, as_json: bool) -> str:
+def _line(
+    connection: Connection, event: Recorded, directory: RoleDirectory, retracted: PositionSet, as_json: bool
+) -> str:
     if as_json:
-        return event_json(event)
+        return event_json(event, retracted=event.position in retracted)
     when = "–" if event.occurred_at is None else f"{event.occurred_at:%Y-%m-%d %H:%M:%S}"
     target = target_label(event, directory) or ""
     note = attribution_note(event, attributed_positions(connection, [event]))
     by = "" if note is None else f"  ({note}: {actor_of(event) or 'nobody named'})"
-    return f"{event.position:>8}  {when:<19}  {event_name(event):<27}  {event.user_id:<19}  {target}{by}".rstrip()
+    gone = "  (retracted)" if event.position in retracted else ""
+    line = f"{event.position:>8}  {when:<19}  {event_name(event):<27}  {event.user_id:<19}  {target}{by}{gone}"
+    return line.rstrip()

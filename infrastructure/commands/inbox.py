@@ -21,7 +21,7 @@ from temple_ledger.infrastructure.processes.sources import translators
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
-from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.terminal.text import harmless, plural
 from temple_ledger.infrastructure.terminal.times import BEGINNING
 
 COLUMNS = ("id", "source", "kind", "origin", "received_at", "state", "repeats", "size", "note")
@@ -134,7 +134,7 @@ def retry(
     if numbers and (source or kind):
         raise click.UsageError("--source and --kind are about --all")
     with (
-        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
         database_errors("retrying deliveries"),
     ):
         if numbers:
@@ -161,7 +161,7 @@ def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
     if not reason.strip():
         raise click.BadParameter("say why", param_hint="--reason")
     with (
-        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
         database_errors("setting deliveries aside"),
     ):
         named = list(dict.fromkeys(numbers))
@@ -214,7 +214,7 @@ def prune(session: Session, older_than_days: int | None, dry_run: bool) -> None:
     days = older_than_days or session.settings.inbox_keep_days
     before = datetime.now(UTC) - timedelta(days=days)
     with (
-        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
         database_errors("pruning the inbox"),
     ):
         number = prunable(connection, before=before) if dry_run else prune_inbox(connection, before=before)
@@ -262,7 +262,7 @@ def _row(found: Listed) -> dict[str, Any]:
 
 def _body(session: Session, number: int) -> bytes:
     with (
-        session.database.connect(DatabaseRole.APPEND, application="temple inbox") as connection,
+        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
         database_errors("reading a body"),
     ):
         return listing.body(connection, number)
@@ -281,5 +281,4 @@ def _pretty(body: bytes) -> str:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "backslashreplace")
-    # what a stranger wrote does not steer the terminal
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+    return harmless(text)

@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.commands.verification_report import (
     verifier_of,
 )
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.read_models.shortened_log import raise_sequence
 from temple_ledger.infrastructure.read_models.verification.repair import MOST_MEMBERS, Repaired, repair
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
 from temple_ledger.infrastructure.read_models.verification.result import MOST_LISTED
@@ -83,6 +84,9 @@ def command(
                 print_report(each.before, directory)
         if apply:
             _require_few(repairs, max_members)
+            raised = raise_sequence(session.database)
+            if raised is not None:
+                session.say(f"positions up to {raised} were given before: the next event gets {raised + 1}")
             for each in repairs:
                 _apply(session, verifier, each, reason, max_members, explained)
                 if not as_json:
@@ -132,8 +136,13 @@ def _print_repair(each: _Repair) -> None:
     done = []
     if repaired.members:
         done.append(f"{plural(repaired.members, _unit(each))} put right ({plural(repaired.changes, 'row')})")
-    if each.before.verified.ahead and repaired.count is not None:
-        done.append("its checkpoint set back to the end of the log")
+    if repaired.set_back is not None:
+        done.append(
+            f"its checkpoint set back from {repaired.set_back[0]} to {repaired.set_back[1]}, the end of the log"
+        )
+    for what, positions in (("failure", repaired.voided_failures), ("skip", repaired.voided_skips)):
+        if positions:
+            done.append(f"{plural(len(positions), what)} of events that the log lost voided")
     if repaired.count is not None and repaired.count[0] != repaired.count[1]:
         done.append(f"its count of passed events set from {repaired.count[0]:,} to {repaired.count[1]:,}")
     if repaired.operation is not None:

@@ -9,9 +9,11 @@ from typing import Any, Final
 import click
 
 from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.commands.db import database_status
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
+from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
 from temple_ledger.infrastructure.processes.source_health import health_of_sources
 from temple_ledger.infrastructure.processes.sources import Installed, installed_sources
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
@@ -41,6 +43,7 @@ class LedgerStatus:
     members: dict[str, int]
     patrons: int
     parked: int
+    future: PositionSet
     projections: Sequence[ProjectionStatus]
     prepared: Sequence[tuple[str, float]]
     sources: Sequence[SourceHealth]
@@ -68,16 +71,15 @@ class Screen:
 def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
     """How the ledger is, on one screen, and what to type where something is not as it should be.
 
-    Asks only what costs the same however long the log is. An embedded database that is stopped is started;
-    one that was never made is not made. With --watch it goes on, also while the database is away; with
-    --json as well, a line each time.
+    Asks only what costs the same however long the log is. It neither makes nor starts a database. With
+    --watch it goes on, also while the database is away; with --json as well, a line each time.
 
     \b
     Examples:
       temple status
       temple status --watch --every 5
     \b
-    Exit codes: 0 whatever it has to say; 4 no database; 5 the database is newer than this.
+    Exit codes: 0 whatever it has to say; 4 no database, or a stopped one; 5 the database is newer than this.
     For an exit code that says whether all is well: temple doctor.
     """
     show = _print_json if as_json else _print
@@ -98,20 +100,15 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
 
 
 def _look(session: Session) -> Screen:
+    ledger_database = session.running_database()
     database = database_status(session)
     running = [str(each) for each in running_processes(session.settings.home)]
-    if database["state"] == "not made yet":
-        return Screen(database, None, running, [Trouble("there is no ledger yet", "temple up")])
-    if database["state"] == "stopped":
-        session.say("starting the embedded database")
-        session.reach()
-        database = database_status(session)
     waiting = database["migrations_waiting"]
     if waiting:
         behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
         return Screen(database, None, running, [behind])
     known = installed_sources()
-    with snapshot(session.database) as connection:
+    with snapshot(ledger_database) as connection:
         ledger = read_ledger(connection, known)
     return Screen(database, ledger, running, list(_troubles(ledger, known)))
 
@@ -122,7 +119,8 @@ def _look_whatever_comes(session: Session) -> Screen:
         return _look(session)
     except LedgerError as error:
         running = [str(each) for each in running_processes(session.settings.home)]
-        away = {"state": "cannot be read", "where": session.database.name}
+        where = "TEMPLE_DATABASE_URL" if session.embedded is None else str(session.embedded.data_dir)
+        away = {"state": "cannot be read", "where": where}
         return Screen(away, None, running, [Trouble(str(error), "temple doctor")])
 
 
@@ -141,6 +139,7 @@ def read_ledger(connection: Connection, known: Installed) -> LedgerStatus:
         patrons=members.pop(PATRONS, 0),
         members={name: members.pop(name, 0) for name in STATUSES} | members,
         parked=sum(each.parked for each in projections),
+        future=future_positions(connection),
         projections=projections,
         prepared=prepared,
         sources=sources(connection),
@@ -152,6 +151,13 @@ def read_ledger(connection: Connection, known: Installed) -> LedgerStatus:
 def _troubles(ledger: LedgerStatus, known: Installed) -> Iterator[Trouble]:
     for failed in not_loaded():
         yield Trouble(str(failed), ADVICE)
+    for each in ledger.projections:
+        if each.position > ledger.head:
+            yield Trouble(
+                f"{each.name} stands at position {each.position}, beyond the end of the log at {ledger.head}: "
+                "the log was restored to an earlier point",
+                "temple repair --apply --reason TEXT",
+            )
     led = [each for each in ledger.projections if each.leader is not None]
     for each in ledger.projections:
         if each.next_command is not None:
@@ -163,6 +169,9 @@ def _troubles(ledger: LedgerStatus, known: Installed) -> Iterator[Trouble]:
         yield Trouble(f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up")
     if ledger.parked:
         yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
+    if ledger.future:
+        what = plural(len(ledger.future), "event")
+        yield Trouble(f"{what} dated more than a day ahead", retraction_of(ledger.future))
     for verified in ledger.verified:
         if verified.drifts or (verified.in_log is not None and verified.in_log != verified.passed):
             what = f"{plural(verified.drifts, 'difference')} found" if verified.drifts else "events were miscounted"
@@ -209,6 +218,7 @@ def _print_json(screen: Screen) -> None:
             "members": ledger.members,
             "patrons_without_discord": ledger.patrons,
             "parked": ledger.parked,
+            "in_future": len(ledger.future),
             "sources": [each._asdict() for each in ledger.sources],
             "verified": [asdict(each) for each in ledger.verified],
         }

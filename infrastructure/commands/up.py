@@ -4,15 +4,18 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event
 from typing import Final
 
 import click
+import psycopg
 
+from temple_ledger.infrastructure.commands.db import ask_for_grants
 from temple_ledger.infrastructure.commands.demo import SEED, sized
-from temple_ledger.infrastructure.database.connection import DatabaseRole
-from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.database.connection import DatabaseRole, in_words, passes
+from temple_ledger.infrastructure.database.schema import Changed, bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
 from temple_ledger.infrastructure.processes.foreground import Folded, fold
@@ -31,6 +34,7 @@ from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.registry import installed
 
 DEMO_MEMBERS: Final = 500
+LOOK_AGAIN_SECONDS: Final = 0.5
 
 
 @click.command("up")
@@ -102,7 +106,7 @@ def command(
 def _made_ready(session: Session, community: Community | None, stop: Stop, measured: Measured | None) -> bool:
     """False when it was asked to stop on the way."""
     if not stop.asked:
-        _migrate(session)
+        _migrate(session, stop)
     if community is not None and not stop.asked:
         _import_demo(session, community, stop)
     if not stop.asked:
@@ -122,6 +126,7 @@ def _database(session: Session) -> Iterator[None]:
     there, ran = server.data_dir.exists(), server.running()
     if not there:
         session.say("making the embedded database; the first time takes some seconds")
+        session.make_database()
     session.reach()
     how = "running already" if ran else "started" if there else "made and started"
     click.echo(f"database    embedded, {how}: {server.data_dir}")
@@ -164,13 +169,33 @@ def _clients(session: Session) -> int:
         return int(row[0]) if row else 0
 
 
-def _migrate(session: Session) -> None:
-    changed = bring_up_to_date(session.database)
+def _migrate(session: Session, stop: Stop) -> None:
+    changed = _patiently(session, stop, lambda: bring_up_to_date(session.database))
+    if changed is None:
+        return
     done = [
         *([plural(len(changed.migrations), "migration") + " applied"] if changed.migrations else ()),
         *([f"made {listed(changed.tables)}"] if changed.tables else ()),
     ]
     click.echo(f"migrations  {'; '.join(done) or 'up to date'}")
+    ask_for_grants(session, changed.grants)
+
+
+def _patiently(session: Session, stop: Stop, work: Callable[[], Changed]) -> Changed | None:
+    """Errors of the database that pass are waited for, as in everything that follows; None when asked to stop."""
+    asked, said = Event(), ""
+    stop.calls(asked.set)
+    while not stop.asked:
+        try:
+            return work()
+        except psycopg.Error as error:
+            if not passes(error):
+                raise
+            if in_words(error) != said:
+                said = in_words(error)
+                session.say(f"cannot migrate yet: {said}; waiting")
+        asked.wait(LOOK_AGAIN_SECONDS)
+    return None
 
 
 def _import_demo(session: Session, community: Community, stop: Stop) -> None:

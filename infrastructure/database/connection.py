@@ -1,6 +1,7 @@
 """Connections: every process takes the role with the least it needs."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +10,9 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from temple_ledger.domain.errors import DatabaseUnavailable, SchemaMismatch
+from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
+
+logger = logging.getLogger(__name__)
 
 
 class DatabaseRole(StrEnum):
@@ -18,8 +21,14 @@ class DatabaseRole(StrEnum):
     LOGIN = ""
     OWNER = "temple_owner"
     APPEND = "temple_append"
+    TRANSLATE = "temple_translate"
+    TOKENS = "temple_tokens"
     PROJECT = "temple_project"
     READ = "temple_read"
+
+
+FORMER: Final = {DatabaseRole.TRANSLATE: DatabaseRole.APPEND, DatabaseRole.TOKENS: DatabaseRole.APPEND}
+"""What a login that was granted its roles before these were there goes on as; it is logged, with the grant."""
 
 
 CONNECT_SECONDS: Final = 10
@@ -28,12 +37,25 @@ IDLE_IN_TRANSACTION_MS: Final = {
     DatabaseRole.PROJECT: 8_000,
     # a stuck appender holds up readers, never other appenders
     DatabaseRole.APPEND: 30_000,
+    DatabaseRole.TRANSLATE: 30_000,
 }
-LOCK_TIMEOUT_MS: Final = {DatabaseRole.APPEND: 5_000, DatabaseRole.PROJECT: 30_000}
+LOCK_TIMEOUT_MS: Final = {DatabaseRole.APPEND: 5_000, DatabaseRole.TRANSLATE: 5_000, DatabaseRole.PROJECT: 30_000}
 
-# Connection, resources, cancellation and locks: the whole transaction may be tried again.
-_PASSING: Final = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "25P03", "58030"})
+# Connection, resources, cancellation, locks and a server that takes no writes for a while: the whole transaction may
+# be tried again.
+_PASSING: Final = frozenset({"25006", "25P03", "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "58030"})
 _PASSING_CLASSES: Final = ("08", "53")
+
+_POOLED: Final = (
+    "there is a pooler in between (such as pgbouncer), which does not preserve the role and the session that the "
+    "ledger needs; connect to PostgreSQL itself, usually on port 5432"
+)
+_IN_WORDS: Final = {
+    "25006": "it takes no writes now: a standby, or default_transaction_read_only is on; connect to the primary",
+    "26000": _POOLED,
+    "3F000": "the schema public is missing; run as its owner: create schema public authorization pg_database_owner",
+    "42P05": _POOLED,
+}
 
 
 @dataclass(frozen=True)
@@ -50,12 +72,34 @@ class Database:
     def connect(
         self, role: DatabaseRole, *, application: str = "temple", autocommit: bool = True
     ) -> psycopg.Connection:
-        """Raises DatabaseUnavailable; SchemaMismatch when the role is not there yet."""
+        """Raises DatabaseUnavailable; SchemaMismatch when the role is not there yet, or not granted; Refused behind a
+        pooler.
+        """
+        try:
+            return self._connected(role, application, autocommit)
+        except SchemaMismatch as mismatch:
+            if role not in FORMER:
+                raise
+            try:
+                connection = self._connected(FORMER[role], application, autocommit)
+            except SchemaMismatch:
+                raise mismatch from None
+            logger.warning("working as %s for now: %s", FORMER[role].value, mismatch)
+            return connection
+
+    def look(self, *, application: str) -> psycopg.Connection:
+        """As temple_read, or as the login itself where that role is not there yet, or not granted."""
+        try:
+            return self.connect(DatabaseRole.READ, application=application)
+        except SchemaMismatch:
+            return self.connect(DatabaseRole.LOGIN, application=application)
+
+    def _connected(self, role: DatabaseRole, application: str, autocommit: bool) -> psycopg.Connection:
         try:
             options = f"{self._given_options()} {_options(role)}".strip()
-            return psycopg.connect(
+            connection = psycopg.connect(
                 self.dsn,
-                autocommit=autocommit,
+                autocommit=True,
                 options=options,
                 application_name=application,
                 connect_timeout=CONNECT_SECONDS,
@@ -68,6 +112,13 @@ class Database:
             raise DatabaseUnavailable(
                 f"the DSN of {self.name} cannot be read; write postgresql://user@host:port/name"
             ) from None
+        try:
+            _require_own_session(self.name, role, connection)
+            connection.autocommit = autocommit
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _given_options(self) -> str:
         return str(conninfo_to_dict(self.dsn).get("options") or "")
@@ -88,23 +139,45 @@ def database_errors(what: str) -> Iterator[None]:
     """Turns the driver's errors into one sentence: "WHAT: …". Never with the row in it: constraints repeat rows."""
     try:
         yield
-    except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"{what}: the database did not answer ({_label(error)}); try again") from error
     except psycopg.errors.UndefinedTable as error:
         raise SchemaMismatch(f"{what}: tables are missing; run: temple db migrate") from error
     except psycopg.Error as error:
-        raise DatabaseUnavailable(f"{what}: the database refused ({_label(error)})") from error
+        raise DatabaseUnavailable(f"{what}: {in_words(error)}") from error
 
 
-def _label(error: psycopg.Error) -> str:
-    if error.sqlstate is None:
-        return "connection lost"
+def in_words(error: psycopg.Error) -> str:
+    """What happened, in a sentence: never the driver's own message, which may repeat the row."""
+    state = error.sqlstate
+    if state in _IN_WORDS:
+        return _IN_WORDS[state]
+    if state == "42501":
+        # names an object, and no value
+        return f"the database refused ({error.diag.message_primary}): a grant is missing; run: temple doctor"
     constraint = f", {error.diag.constraint_name}" if error.diag.constraint_name else ""
-    return f"SQLSTATE {error.sqlstate}{constraint}"
+    label = "connection lost" if state is None else f"SQLSTATE {state}{constraint}"
+    if isinstance(error, psycopg.OperationalError) or passes(error):
+        return f"the database did not answer ({label}); try again"
+    return f"the database refused ({label})"
+
+
+def _require_own_session(name: str, role: DatabaseRole, connection: psycopg.Connection) -> None:
+    """That the session is ours alone, with what we asked for at its start: a pooler gives each transaction another.
+
+    Raises Refused, and DatabaseUnavailable when the connection is lost meanwhile.
+    """
+    try:
+        with psycopg.Cursor(connection) as cursor:
+            row = cursor.execute("select pg_backend_pid(), current_setting('role')").fetchone()
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(f"cannot reach {name}: {in_words(error)}") from None
+    pid, taken = row or (0, "")
+    if pid != connection.info.backend_pid or (role is not DatabaseRole.LOGIN and taken != role.value):
+        raise Refused(f"{name}: {_POOLED}")
 
 
 def _options(role: DatabaseRole) -> str:
-    settings = {"timezone": "UTC", "datestyle": "ISO"}
+    # whatever a login or a database has set for itself, our tables are in public
+    settings = {"timezone": "UTC", "datestyle": "ISO", "search_path": "public"}
     if role is not DatabaseRole.LOGIN:
         settings["role"] = role.value
     if role in IDLE_IN_TRANSACTION_MS:
@@ -117,9 +190,23 @@ def _options(role: DatabaseRole) -> str:
 def _cannot_connect(name: str, role: DatabaseRole, error: psycopg.OperationalError) -> Exception:
     text = str(error)
     if role is not DatabaseRole.LOGIN and f'role "{role.value}" does not exist' in text:
+        if role in FORMER:
+            return SchemaMismatch(f"{name} has no role {role.value} yet; run: temple db migrate")
         return SchemaMismatch(f"{name} has no tables of ours yet; run: temple db migrate")
     if f'permission denied to set role "{role.value}"' in text:
-        return SchemaMismatch(f"{name}: this login may not act as {role.value}; grant it, or run: temple db migrate")
+        login = error.pgconn.user.decode() if error.pgconn is not None else "LOGIN"
+        return SchemaMismatch(
+            f"{name}: the login {login} may not act as {role.value}; as a superuser, or as who created that role, run: "
+            f"{grant_sql([role.value], login)}"
+        )
+    if "unsupported startup parameter" in text:
+        return Refused(f"{name}: {_POOLED}")
     # the first line says what failed; what follows asks questions, or lists the other addresses
     first = text.strip().partition("\n")[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
     return DatabaseUnavailable(f"cannot reach {name}: {first or 'no reason given'}")
+
+
+def grant_sql(roles: Sequence[str], login: str) -> str:
+    """For psql, as it is shown to people."""
+    quoted = login.replace('"', '""')
+    return f'grant {", ".join(roles)} to "{quoted}";'

@@ -12,12 +12,15 @@ import psycopg
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
 from temple_ledger.infrastructure.database import adoption
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.roles import FIRST, OWNER, grant_lacking_roles, grant_schema, require_roles
 
 _LOCK: Final = 0x7E3A_1ED6
 """Key of the advisory lock that migrations take; it guards against haste, not against wrong rows."""
 
-AS_LOGIN: Final = frozenset({1})
+AS_LOGIN: Final = frozenset({1, 17})
 """Migrations that create roles, which temple_owner may not."""
+
+OLDEST_SERVER: Final = 150_000
 
 ADOPTING: Final = frozenset({1, 2, 3})
 """Those that make what the canon has too: where its tables are in use, one transaction, with their rows."""
@@ -43,10 +46,14 @@ def packaged() -> tuple[Migration, ...]:
     )
 
 
+def is_ours(connection: psycopg.Connection) -> bool:
+    row = connection.execute("select to_regclass('ledger_migration') is not null").fetchone()
+    return row is not None and bool(row[0])
+
+
 def applied(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
     """Number to (name, checksum); empty for a database that is not ours yet."""
-    there = connection.execute("select to_regclass('ledger_migration')::text").fetchone()
-    if there is None or there[0] is None:
+    if not is_ours(connection):
         return {}
     rows = connection.execute("select number, name, checksum from ledger_migration order by number")
     return {number: (name, checksum) for number, name, checksum in rows}
@@ -83,7 +90,9 @@ def migrate(database: Database, migrations: Sequence[Migration] | None = None) -
         while True:
             with _refusals(), connection.transaction():
                 connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-                done = applied(connection)
+                _require_suitable_database(connection)
+                grant_lacking_roles(connection, needed=(OWNER,) if is_ours(connection) else FIRST)
+                done = _applied_as_owner(connection)
                 todo = check(known, done)
                 if not todo:
                     return names
@@ -121,6 +130,30 @@ def _adopt(connection: psycopg.Connection, migrations: Sequence[Migration]) -> S
     return [f"{migration.name}, with what was there" for migration in migrations]
 
 
+def _applied_as_owner(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
+    """Not as the login, which may inherit nothing from the roles that it may take."""
+    if connection.execute("select from pg_roles where rolname = 'temple_owner'").rowcount:
+        connection.execute("set local role temple_owner")
+    done = applied(connection)
+    connection.execute("set local role none")
+    return done
+
+
+def _require_suitable_database(connection: psycopg.Connection) -> None:
+    """Raises Refused."""
+    row = connection.execute(
+        "select current_setting('server_version_num')::integer, current_setting('server_encoding'), current_database()"
+    ).fetchone()
+    version, encoding, name = row or (0, "", "")
+    if version < OLDEST_SERVER:
+        raise Refused(f"PostgreSQL {version // 10_000} is too old for the ledger; use 15 or newer")
+    if encoding != "UTF8":
+        raise Refused(
+            f"the database {name} is in {encoding}, which cannot store every name; make one in UTF8: "
+            "create database NAME encoding 'UTF8' template template0"
+        )
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
     try:
@@ -135,10 +168,15 @@ def _refusals() -> Iterator[None]:
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:
-    if migration.number not in AS_LOGIN:
+    if migration.number in AS_LOGIN:
+        require_roles(connection)
+    else:
         connection.execute("set local role temple_owner")
     connection.execute(migration.text)
     if migration.number in AS_LOGIN:
+        connection.execute("set local role none")
+        grant_lacking_roles(connection)
+        grant_schema(connection)
         connection.execute("set local role temple_owner")
     connection.execute(
         """

@@ -90,6 +90,9 @@ class RetryingConnection:
         while (passes(failure) or isinstance(failure, (DatabaseUnavailable, *again))) and (
             time.monotonic() + pause < deadline and not self._closing
         ):
+            if isinstance(failure, psycopg.errors.ReadOnlySqlTransaction):
+                # a session stays what it was when it began, and on the server that it began on
+                self._connection.close()
             # not all who were cut off at one moment should come back at one moment
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from temple_ledger.infrastructure.database.canon import install
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.migrations import migrate
+from temple_ledger.infrastructure.database.roles import grants_of_older_logins
 from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tables
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.tables import make_tables
@@ -15,8 +16,11 @@ from temple_ledger.projections.registry import installed
 
 @dataclass(frozen=True)
 class Changed:
+    """`grants` is SQL to type, for logins that were granted fewer roles than there are now; only after an upgrade."""
+
     migrations: tuple[str, ...]
     tables: tuple[str, ...]
+    grants: tuple[str, ...] = ()
 
 
 def bring_up_to_date(database: Database, projections: Iterable[Projection] | None = None) -> Changed:
@@ -34,4 +38,5 @@ def bring_up_to_date(database: Database, projections: Iterable[Projection] | Non
                 statement("checkpoint_create"), {"projection": projection.name, "version": projection.version}
             )
         install(connection)
-    return Changed(tuple(migrations), tuple(made))
+        grants = grants_of_older_logins(connection) if migrations else ()
+    return Changed(tuple(migrations), tuple(made), tuple(grants))

@@ -30,6 +30,8 @@ from temple_ledger.infrastructure.embedded_postgres.programs import (
 )
 from temple_ledger.infrastructure.embedded_postgres.settings import write_settings
 
+TERMINFO_DIRS = "/etc/terminfo:/lib/terminfo:/usr/lib/terminfo:/usr/share/terminfo"
+
 START_SECONDS = 60
 STOP_SECONDS = 60
 LOCK_SECONDS = 300.0
@@ -105,7 +107,7 @@ class EmbeddedServer:
             "PGUSER": SUPERUSER,
             "PGDATABASE": dbname,
             # The wheel's readline was built elsewhere, and looks for terminals only where they lay there.
-            "TERMINFO_DIRS": "/etc/terminfo:/lib/terminfo:/usr/lib/terminfo:/usr/share/terminfo",
+            "TERMINFO_DIRS": TERMINFO_DIRS,
         }
 
     @property

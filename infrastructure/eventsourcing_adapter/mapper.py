@@ -102,18 +102,23 @@ class EventMapper(Mapper[str]):
         raise ProgrammingError(f"{type(domain_event).__name__} is not in the catalogue of the log")
 
 
+RETRACTED: Final = "retracted"
+
+
 def topic_of(event_type: str, action: str) -> str:
     return f"{event_type}/{action}"
 
 
-def notification_of(row: Recorded) -> RowNotification:
+def notification_of(row: Recorded, *, retracted: bool = False) -> RowNotification:
+    """What was retracted stands in its place, under a topic that no projection has a rule for; the state stays."""
+    event_type = RETRACTED if retracted else row.event_type
     return RowNotification(
         originator_id=row.user_id,
         originator_version=row.position,
-        topic=topic_of(row.event_type, row.action),
+        topic=topic_of(event_type, row.action),
         state=_state(row, row.event_id, row.occurred_at, row.metadata_text),
         id=row.position,
-        row=row,
+        row=row._replace(event_type=event_type),
     )
 
 

@@ -1,7 +1,6 @@
 """Rows of the log as notifications."""
 
 from collections.abc import Sequence
-from itertools import starmap
 from typing import Any
 
 import psycopg
@@ -36,4 +35,4 @@ def member_notifications(
 
 def _read(connection: psycopg.Connection[Any], name: str, values: dict[str, Any]) -> list[RowNotification]:
     rows = connection.cursor(binary=True).execute(statement(name), values)
-    return [notification_of(row) for row in starmap(Recorded, rows)]
+    return [notification_of(Recorded(*row), retracted=retracted) for *row, retracted in rows]

@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.eventsourcing_adapter.errors import library_er
 from temple_ledger.infrastructure.eventsourcing_adapter.mapper import RowNotification, topic_of
 from temple_ledger.infrastructure.eventsourcing_adapter.notifications import member_notifications, notifications
 from temple_ledger.infrastructure.eventsourcing_adapter.subscription import LogSubscription
+from temple_ledger.infrastructure.log.append import require_none_in_future
 from temple_ledger.infrastructure.log.comparison import as_json, compare
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.reader import GapReader
@@ -77,6 +78,7 @@ class LogRecorder(ApplicationRecorder):
             return []
         with library_errors():
             entries = [_entry_of(each, self._catalogue) for each in stored_events]
+            require_none_in_future(entries)
             positions = self._appending.run(lambda connection: _append(connection, entries))
         self._notifier.notify()
         return positions

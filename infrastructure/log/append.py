@@ -1,6 +1,7 @@
 """Appending: one event or many, once, however often it is tried."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import psycopg
 
 from temple_ledger.domain.errors import DatabaseUnavailable, EventConflict
+from temple_ledger.domain.instant import require_not_future
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -22,10 +24,11 @@ _WHAT: Final = "appending"
 
 class Appended(NamedTuple):
     """Where the event stands. `added` is False when the log had it already, also from an attempt of this call
-    whose answer was lost."""
+    whose answer was lost. `retracted`: it is there and no projection counts it; that has not changed."""
 
     position: Position
     added: bool
+    retracted: bool = False
 
 
 class LogAppender:
@@ -42,9 +45,12 @@ class LogAppender:
         notifier: Notifier | None = None,
         application: str = "temple append",
         patience_seconds: float = PATIENCE_SECONDS,
+        allow_future: bool = False,
     ) -> None:
-        """Without an *notifier*, readers find the events when they poll. Raises DatabaseUnavailable."""
+        """Without a *notifier*, readers find the events when they poll. *allow_future* accepts events that occur more
+        than a day from now. Raises DatabaseUnavailable."""
         self._notifier = notifier
+        self._allow_future = allow_future
         self._connection = RetryingConnection(
             database, DatabaseRole.APPEND, application=application, patience_seconds=patience_seconds
         )
@@ -62,7 +68,8 @@ class LogAppender:
 
     def append(self, entry: LogEntry) -> Appended:
         """Raises EventConflict when the log has the event_id with another content, InvalidEvent for what no row of
-        the log can hold, DatabaseUnavailable when it is not known whether the event is there."""
+        the log can hold, FutureEvent, DatabaseUnavailable when it is not known whether the event is there."""
+        self._require_not_future([entry])
         position = self._connection.run(_WHAT, lambda connection: _insert(connection, entry))
         if position is not None:
             self._notify()
@@ -81,10 +88,15 @@ class LogAppender:
         """
         if not entries:
             return []
+        self._require_not_future(entries)
         added = self._connection.run(_WHAT, lambda connection: _insert_many(connection, entries))
         if added:
             self._notify()
         return _outcomes(entries, added, self._look_up)
+
+    def _require_not_future(self, entries: Sequence[LogEntry]) -> None:
+        if not self._allow_future:
+            require_none_in_future(entries)
 
     def _look_up(self, entries: Sequence[LogEntry]) -> dict[int, LoggedEvent]:
         """Of events that the insert has passed over, so that they are there and visible."""
@@ -100,12 +112,21 @@ class LogAppender:
             self._notifier.notify()
 
 
+def require_none_in_future(entries: Sequence[LogEntry]) -> None:
+    """Raises FutureEvent, before anything is stored."""
+    now = datetime.now(UTC)
+    for entry in entries:
+        require_not_future(entry.timestamp, now)
+
+
 def append_within(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) -> list[Appended | EventConflict]:
     """As `LogAppender.append_many`, in the transaction that is open on *connection*: whoever opened it commits, tries
-    again, and tells the readers. Raises InvalidEvent, after which only a roll-back helps, and psycopg.Error.
+    again, and notifies the readers. Raises FutureEvent with nothing stored, InvalidEvent, after which only a roll-back
+    helps, and psycopg.Error.
     """
     if not entries:
         return []
+    require_none_in_future(entries)
     return _outcomes(entries, _insert_many(connection, entries), lambda left: compare(connection, left))
 
 
@@ -127,7 +148,11 @@ def _outcomes(
 
 
 def _reported(entry: LogEntry, found: LoggedEvent) -> Appended | EventConflict:
-    return Appended(found.position, False) if found.same else EventConflict(str(entry.event_id), found.position)
+    return (
+        Appended(found.position, False, found.retracted)
+        if found.same
+        else EventConflict(str(entry.event_id), found.position)
+    )
 
 
 def _insert(connection: psycopg.Connection[Any], entry: LogEntry) -> Position | None:

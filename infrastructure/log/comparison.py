@@ -17,6 +17,7 @@ class LoggedEvent(NamedTuple):
 
     position: Position
     same: bool
+    retracted: bool = False
 
 
 def compare(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) -> dict[int, LoggedEvent]:
@@ -24,7 +25,7 @@ def compare(connection: psycopg.Connection[Any], entries: Sequence[LogEntry]) ->
     if not entries:
         return {}
     rows = connection.execute(statement("log_compare"), {"entries": as_json(entries)}, prepare=True)
-    return {place - 1: LoggedEvent(Position(position), same) for place, position, same in rows}
+    return {place - 1: LoggedEvent(Position(position), same, retracted) for place, position, same, retracted in rows}
 
 
 def as_json(entries: Sequence[LogEntry]) -> str:

@@ -22,7 +22,7 @@ EVERY_POSITION: Final = Position(2**63 - 1)
 class Selection:
     """Which events: those in (`after`, `upto`], of one member, of one event_type, that occurred in [`since`, `until`].
 
-    None is no condition.
+    None is no condition. Without `retracted`, positions that were retracted are left out.
     """
 
     after: Position = START
@@ -31,6 +31,7 @@ class Selection:
     event_type: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    retracted: bool = False
 
 
 def exported_lines(
@@ -42,7 +43,8 @@ def exported_lines(
     """A line of JSON for each event, without its end of line, by position, as one snapshot shows them.
 
     In constant memory; *connection* is in a transaction until the last line was taken. Keys are the log's columns,
-    with what it added: id, recorded_at and processed_at, which an import does not read. metadata is as stored.
+    with what it added: id, recorded_at and processed_at, which an import does not read. metadata is as stored. What was
+    retracted has retracted_at too, and an import refuses it: it would count there.
     Raises psycopg.Error.
     """
     with connection.transaction(), connection.cursor("export", binary=True) as cursor:
@@ -64,13 +66,16 @@ def _line(
     source: str,
     recorded_at: datetime,
     processed_at: datetime | None,
+    retracted_at: datetime | None,
 ) -> str:
+    retracted = "" if retracted_at is None else f',"retracted_at":{_instant(retracted_at)}'
     return (
         f'{{"id":{position},"event_id":"{event_id}",'
         f'"timestamp":{_quoted(timestamp_text) if timestamp is None else _instant(timestamp)},'
         f'"event_type":{_quoted(event_type)},"user_id":{_quoted(user_id)},"action":{_quoted(action)},'
         f'"target":{_quoted(target)},"metadata":{metadata or "null"},"source":{_quoted(source)},'
-        f'"recorded_at":{_instant(recorded_at)},"processed_at":{_instant(processed_at)}}}'
+        f'"recorded_at":{_instant(recorded_at)},"processed_at":{_instant(processed_at)}'
+        f"{retracted}}}"
     )
 
 

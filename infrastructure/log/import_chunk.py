@@ -1,10 +1,21 @@
 """Lines on their way into the log, as many as one transaction takes."""
 
+from collections import Counter
 from collections.abc import Collection, Container
+from typing import NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.log_entry import LogEntry, entry_of_line
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.log_entry import LogEntry, columns_of_line, entry_of, entry_of_line
+from temple_ledger.infrastructure.log.admission import Admission
 from temple_ledger.infrastructure.log.rejects import Reject
+
+
+class Doubtful(NamedTuple):
+    """An event that is not admitted, unless the log has it already: then it is a duplicate like any other."""
+
+    entry: LogEntry
+    reject: Reject
 
 
 class Chunk:
@@ -14,21 +25,45 @@ class Chunk:
     would have to visit.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, admission: Admission | None = None) -> None:
+        """Without an *admission*, every event is admitted as it is."""
         self.numbers: list[int] = []
         self.texts: list[bytes] = []
         self.rejects: list[Reject] = []
+        self.doubtful: list[Doubtful] = []
         self.size = 0
         self._catalogue = catalogue
+        self._admission = admission
+        self._admitted: dict[int, LogEntry] = {}
+        """Those that are stored with other names than their lines have."""
+        self._unread: dict[int, str] = {}
+        """Those of a kind that nothing reads."""
         self._rows: list[str] = []
         self._first: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self.numbers) + len(self.rejects)
+        return len(self.numbers) + len(self.rejects) + len(self.doubtful)
 
     def add(self, number: int, text: bytes) -> None:
-        """Raises InvalidEvent, and keeps nothing of the line then."""
-        event_id, row = copy_row(entry_of_line(text, self._catalogue))
+        """Raises InvalidEvent for a line that is no event, and nothing of it is stored then."""
+        columns = columns_of_line(text)
+        entry = entry_of(columns, self._catalogue)
+        if self._admission is not None:
+            try:
+                admitted = self._admission.admit(columns, entry)
+            except InvalidEvent as error:
+                self.doubtful.append(Doubtful(entry, Reject(number, error.reason, text)))
+                self.size += len(text)
+                return
+            if admitted is not entry:
+                self._admitted[len(self.numbers)] = admitted
+            entry = admitted
+        self._append(number, text, entry)
+
+    def _append(self, number: int, text: bytes, entry: LogEntry) -> None:
+        event_id, row = copy_row(entry)
+        if self._catalogue.find(entry.event_type, entry.action) is None:
+            self._unread[len(self.numbers)] = f"{entry.event_type}/{entry.action}"
         self._first.setdefault(event_id, len(self.numbers))
         self.numbers.append(number)
         self.texts.append(text)
@@ -48,19 +83,30 @@ class Chunk:
         """Those that are not *known*, with the index of the first entry that has them, in the order of the lines."""
         return {event_id: index for event_id, index in self._first.items() if event_id not in known}
 
+    def unread(self, indexes: Collection[int]) -> Counter[str]:
+        """How many of these entries no projection reads, by kind."""
+        return Counter(kind for index, kind in self._unread.items() if index in indexes)
+
     def copied(self, indexes: Collection[int]) -> bytes:
         """What COPY is given for these entries."""
         rows = self._rows if len(indexes) == len(self._rows) else [self._rows[index] for index in indexes]
         return "".join(rows).encode()
 
     def entry(self, index: int) -> LogEntry:
+        """As it is stored."""
+        return self._admitted.get(index) or self.entry_as_written(index)
+
+    def entry_as_written(self, index: int) -> LogEntry:
         return entry_of_line(self.texts[index], self._catalogue)
 
     def halves(self) -> "tuple[Chunk, Chunk]":
-        """The entries, in two parts; without the rejects."""
+        """The entries, in two parts; without the rejects and the doubtful ones."""
         parts = Chunk(self._catalogue), Chunk(self._catalogue)
         for index, (number, text) in enumerate(zip(self.numbers, self.texts, strict=True)):
-            parts[2 * index >= len(self.numbers)].add(number, text)
+            part = parts[2 * index >= len(self.numbers)]
+            if index in self._admitted:
+                part._admitted[len(part.numbers)] = self._admitted[index]
+            part._append(number, text, self.entry(index))
         return parts
 
 

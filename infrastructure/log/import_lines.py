@@ -9,23 +9,28 @@ Parsing goes on in another thread while a chunk is stored.
 An import that was interrupted is run again: what is there already counts as a duplicate.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO, Final
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import InvalidEvent
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.admission import Admission
+from temple_ledger.infrastructure.log.file_forms import event_lines
 from temple_ledger.infrastructure.log.import_chunk import Chunk
 from temple_ledger.infrastructure.log.import_store import ChunkStore, StoredChunk
-from temple_ledger.infrastructure.log.lines import MAX_LINE_BYTES, numbered_lines
+from temple_ledger.infrastructure.log.lines import Line
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.rejects import RejectsFile
 
@@ -42,9 +47,10 @@ CHUNKS_AHEAD: Final = 2
 class Imported:
     """What became of the lines that were read; empty ones are passed over.
 
-    Each is `added`, or a duplicate, or rejected because it is no event, or has the event_id of an event with another
-    content. `first` and `last` are the positions of the first and last that was added; `read_bytes` is how far the
-    source was read.
+    Each is `added`, or a duplicate, or a duplicate that is `retracted`, or rejected because it is no event, or has the
+    event_id of an event with another content. `unread` counts those of `added` whose kind no projection reads, by
+    kind. `first` and `last` are the positions of the first and last that was added; `read_bytes` is how far the source
+    was read. `number` is that of the import, under which its positions are written down.
     """
 
     read: int = 0
@@ -55,6 +61,9 @@ class Imported:
     first: Position | None = None
     last: Position | None = None
     read_bytes: int = 0
+    number: int = 0
+    retracted: PositionSet = NO_POSITIONS
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -83,24 +92,34 @@ def import_lines(
     notifier: Notifier | None = None,
     catalogue: Catalogue,
     most_lines: int = MOST_LINES,
+    admission: Admission | None = None,
+    imported_by: str | None = None,
+    name: str | None = None,
 ) -> Imported:
     """Appends each line that is an event and not there yet; positions keep the order of the lines.
 
     Of two lines with one event_id the first counts, in the file as against the log. What is not imported goes to the
     file *rejects*, with line number and reason. *progress* is called after each commit, with what was done so far.
-    *most_lines* are stored in one transaction.
+    *most_lines* are stored in one transaction. *admission* is what lines are asked beyond being events; without one,
+    nothing. *name* and *imported_by* are written down; by default, that of the file and the database's login.
 
-    Raises OSError for a file that cannot be read or written, and DatabaseUnavailable; what was committed stays.
+    Raises OSError for a file that cannot be read or written, UnreadableFile for one that has no lines of events,
+    Refused when the import was retracted meanwhile, and DatabaseUnavailable; what was committed stays.
     """
     pace = _Pace(most_lines)
-    imported = Imported()
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         kept = stack.enter_context(RejectsFile(rejects))
         connection = stack.enter_context(RetryingConnection(database, DatabaseRole.APPEND, application="temple import"))
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="import")
         stack.callback(thread.shutdown, cancel_futures=True)
-        storing = ChunkStore(connection)
+        lines = event_lines(stream)
+        first = next(lines, None)
+        if first is None:
+            return Imported()
+        number = _begin(connection, name or _name(source), imported_by)
+        imported = Imported(number=number)
+        storing = ChunkStore(connection, number)
         under_way: deque[tuple[Chunk, int, Future[StoredChunk]]] = deque()
 
         def put(chunk: Chunk) -> StoredChunk:
@@ -120,22 +139,37 @@ def import_lines(
                 progress(done)
             return done
 
-        for chunk, read_bytes in _chunks(stream, pace, catalogue):
+        every = chain((first,), lines)
+        for chunk, read_bytes in _chunks(every, pace, lambda: Chunk(catalogue, admission)):
             under_way.append((chunk, read_bytes, thread.submit(put, chunk)))
             if len(under_way) > CHUNKS_AHEAD:
                 imported = finish()
         while under_way:
             imported = finish()
+        connection.run("importing", lambda opened: opened.execute(statement("import_finish"), {"import": number}))
     return imported
 
 
-def _chunks(source: BinaryIO, pace: _Pace, catalogue: Catalogue) -> Iterator[tuple[Chunk, int]]:
+def _name(source: Path | BinaryIO) -> str:
+    # that of a file may be bytes that are no text
+    return os.fsencode(source.name).decode(errors="replace") if isinstance(source, Path) else "stdin"
+
+
+def _begin(connection: RetryingConnection, file: str, imported_by: str | None) -> int:
+    row = connection.run(
+        "importing",
+        lambda opened: opened.execute(statement("import_begin"), {"file": file, "imported_by": imported_by}).fetchone(),
+    )
+    return int(row[0]) if row is not None else 0
+
+
+def _chunks(lines: Iterable[Line], pace: _Pace, new_chunk: Callable[[], Chunk]) -> Iterator[tuple[Chunk, int]]:
     """With how many bytes were read by the end of each."""
-    chunk, read_bytes = Chunk(catalogue), 0
-    for number, text, length in numbered_lines(source):
+    chunk, read_bytes = new_chunk(), 0
+    for number, text, length, problem in lines:
         read_bytes += length
-        if length > MAX_LINE_BYTES:
-            chunk.reject(number, f"the line has {length:,} bytes, at most {MAX_LINE_BYTES:,} are read", text)
+        if problem is not None:
+            chunk.reject(number, problem, text)
         else:
             try:
                 chunk.add(number, text)
@@ -143,7 +177,7 @@ def _chunks(source: BinaryIO, pace: _Pace, catalogue: Catalogue) -> Iterator[tup
                 chunk.reject(number, error.reason, text)
         if len(chunk) >= pace.lines or chunk.size >= MOST_BYTES:
             yield chunk, read_bytes
-            chunk = Chunk(catalogue)
+            chunk = new_chunk()
     if len(chunk):
         yield chunk, read_bytes
 
@@ -158,4 +192,7 @@ def _sum(before: Imported, chunk: Chunk, stored: StoredChunk, read_bytes: int) -
         first=stored.first if before.first is None else before.first,
         last=before.last if stored.last is None else stored.last,
         read_bytes=read_bytes,
+        number=before.number,
+        retracted=before.retracted | stored.retracted,
+        unread=Counter(before.unread) + Counter(stored.unread),
     )

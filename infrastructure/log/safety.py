@@ -65,6 +65,12 @@ def violations(found: Mapping[str, Any]) -> Iterator[str]:
             "(a restore may do that): new events would get positions that readers have passed; "
             f"run: select setval('{sequence}', {found['head']})"
         )
+    elif (found["last_value"] or 0) < found["folded"]:
+        yield (
+            f"the sequence {sequence} stands at {found['last_value'] or 0}, below position {found['folded']} which a "
+            "projection has folded (the log was restored to an earlier point): new events would get positions that "
+            "others had before; run: temple repair --apply --reason TEXT"
+        )
     if found["drawing_roles"]:
         yield (
             f"{', '.join(found['drawing_roles'])} may draw or set numbers of {sequence}, or write the column id: "

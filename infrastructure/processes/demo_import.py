@@ -42,4 +42,5 @@ def import_community(session: Session, community: Community, stop: Stop) -> Impo
             io.BufferedReader(_Lines(lines), buffer_size=64 * 1024),
             progress=lambda done: shown.at(done.read),
             catalogue=catalogue(),
+            name="demo community",
         )

@@ -32,7 +32,20 @@ BUILT_IN: Final[Mapping[str, str]] = {
 
 RESERVED: Final = frozenset(
     {
-        *("config", "database", "db", "demo", "doctor", "down", "drift", "events", "failures", "inbox", "log"),
+        *(
+            "config",
+            "database",
+            "db",
+            "demo",
+            "doctor",
+            "down",
+            "drift",
+            "events",
+            "failures",
+            "in_future",
+            "inbox",
+            "log",
+        ),
         *("member", "members", "monitoring", "operations", "parked", "patrons_without_discord", "projection"),
         *("projections", "receive", "reconcile", "repair", "replay", "role", "run", "running", "sources", "status"),
         *("trigger", "troubles", "up", "verified", "verify"),

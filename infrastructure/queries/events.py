@@ -42,12 +42,22 @@ class Skip(NamedTuple):
     skipped_at: datetime
 
 
+class Retraction(NamedTuple):
+    id: int
+    retracted_by: str
+    reason: str
+    retracted_at: datetime
+
+
 class ShownEvent(NamedTuple):
-    """One event with what became of it; `processed_at` is when the projection `members` first folded it."""
+    """One event with what became of it; `processed_at` is when the projection `members` first folded it, `imported_as`
+    the number of the import that added it."""
 
     event: Recorded
     processed_at: datetime | None
     skips: Sequence[Skip]
+    retraction: Retraction | None
+    imported_as: int | None
 
 
 def newest(connection: Connection, picked: EventFilter, *, upto: Position = LAST, limit: int) -> list[Recorded]:
@@ -71,7 +81,16 @@ def shown(connection: Connection, which: Position | UUID) -> ShownEvent:
         raise UnknownName("event", str(which), () if position is None else _near(connection, position))
     event = Recorded._make(row[:-1])
     skips = connection.execute(statement("read_event_skips"), {"position": event.position})
-    return ShownEvent(event, row[-1], [Skip(*each) for each in skips])
+    where = {"position": event.position}
+    retraction = connection.execute(statement("read_event_retraction"), where).fetchone()
+    imported = connection.execute(statement("read_event_import"), where).fetchone()
+    return ShownEvent(
+        event,
+        row[-1],
+        [Skip(*each) for each in skips],
+        None if retraction is None else Retraction(*retraction),
+        None if imported is None else imported[0],
+    )
 
 
 def _listed(connection: Connection, name: str, parameters: dict[str, Any]) -> list[Recorded]:

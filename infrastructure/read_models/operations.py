@@ -63,13 +63,16 @@ def operation(database: Database, projection: str) -> Iterator[tuple[PostgresTra
 def record(
     connection: psycopg.Connection[Any],
     kind: str,
-    projection: str,
+    projection: str | None,
     *,
     by: str,
     reason: str | None,
     details: Mapping[str, Any],
 ) -> int:
-    """The number of the entry in the operations journal. *by* is who says they did it; the database adds the login."""
+    """The number of the entry in the operations journal; *projection* None is what concerns all of them.
+
+    *by* is who says they did it; the database adds the login.
+    """
     row = connection.execute(
         statement("operation_record"),
         {
@@ -209,7 +212,7 @@ def _count_again(transaction: PostgresTransaction, tally: Tally, positions: Sequ
     freed = connection.execute(statement("failure_delete"), {"projection": tally.name, "positions": list(positions)})
     for (position,) in freed.fetchall():
         found += events(connection, after=Position(position - 1), upto=position, limit=1)
-    batch = count_batch(tally, found, transaction.exceptions(tally.name).skipped)
+    batch = count_batch(tally, found, transaction.exceptions(tally.name).left_out)
     transaction.add(tally.table, batch.increments)
     transaction.park(tally.name, batch.failures)
     connection.execute(statement("checkpoint_count_more"), {"projection": tally.name, "counted": batch.counted})

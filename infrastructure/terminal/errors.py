@@ -59,21 +59,16 @@ def _unforeseen(error: Exception) -> ExitCode:
     if "psycopg" in sys.modules:
         import psycopg
 
-        # never the driver's own message, which may repeat the row
-        if isinstance(error, psycopg.OperationalError):
-            return _say(f"the database did not answer ({_state(error)}); try again", ExitCode.UNREACHABLE, error)
+        from temple_ledger.infrastructure.database.connection import in_words, passes
+
         if isinstance(error, psycopg.Error):
-            return _say(f"the database refused ({_state(error)})", ExitCode.FAILED, error)
+            answers = not passes(error)
+            return _say(in_words(error), ExitCode.FAILED if answers else ExitCode.UNREACHABLE, error)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{error.strerror or error}", ExitCode.FAILED, error)
     what = f"{type(error).__name__}: {scrubbed(str(error))}".rstrip(": ")
     return _say(f"this should not happen: {what}; {DEBUG}=1 shows where, please report it", ExitCode.FAILED, error)
-
-
-def _state(error: Exception) -> str:
-    state = getattr(error, "sqlstate", None)
-    return "connection lost" if state is None else f"SQLSTATE {state}"
 
 
 def _say(sentence: str, code: ExitCode, error: Exception) -> ExitCode:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from temple_ledger.domain.instant import format_instant
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.queries.attribution import AttributedEvent
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
@@ -45,9 +45,9 @@ def attributed_data(fact: AttributedEvent) -> dict[str, Any]:
     return data if fact.attribution is None else {**data, "attribution": event_data(fact.attribution)}
 
 
-def event_json(event: Recorded) -> str:
+def event_json(event: Recorded, *, retracted: bool) -> str:
     """The event as an object on a line of its own."""
-    return json.dumps(event_data(event), default=_plain, ensure_ascii=False)
+    return json.dumps({**event_data(event), "retracted": retracted}, default=_plain, ensure_ascii=False)
 
 
 def event_row(event: Recorded, directory: RoleDirectory) -> dict[str, Any]:
@@ -63,13 +63,18 @@ def event_row(event: Recorded, directory: RoleDirectory) -> dict[str, Any]:
 
 
 def print_events(
-    events: Iterable[Recorded], directory: RoleDirectory, attributed: Mapping[Position, Position], *, as_json: bool
+    events: Iterable[Recorded],
+    directory: RoleDirectory,
+    attributed: Mapping[Position, Position],
+    retracted: PositionSet,
+    *,
+    as_json: bool,
 ) -> None:
     """*attributed*: of an attribution the position of the event that it says something about."""
     if as_json:
-        print_json([event_data(event) for event in events])
+        print_json([{**event_data(event), "retracted": event.position in retracted} for event in events])
         return
-    rows = [{**event_row(event, directory), "note": attribution_note(event, attributed)} for event in events]
+    rows = [{**event_row(event, directory), "note": _note(event, attributed, retracted)} for event in events]
     columns = (*COLUMNS, *(["note"] if any(row["note"] for row in rows) else []))
     print_rows(rows, columns, as_json=False)
 
@@ -77,6 +82,11 @@ def print_events(
 def attribution_note(event: Recorded, attributed: Mapping[Position, Position]) -> str | None:
     first = attributed.get(event.position)
     return None if first is None else f"who did {first}"
+
+
+def _note(event: Recorded, attributed: Mapping[Position, Position], retracted: PositionSet) -> str | None:
+    notes = [attribution_note(event, attributed), "retracted" if event.position in retracted else None]
+    return ", ".join(note for note in notes if note is not None) or None
 
 
 def event_name(event: Recorded) -> str:

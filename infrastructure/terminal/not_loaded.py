@@ -5,7 +5,7 @@ from typing import Final
 
 from temple_ledger.infrastructure.observability.redaction import scrubbed
 from temple_ledger.infrastructure.terminal.session import Session
-from temple_ledger.projections.loading import NotLoaded
+from temple_ledger.projections.packages import NotLoaded
 from temple_ledger.projections.registry import not_loaded
 
 ADVICE: Final = "repair or remove its package, then start this again"

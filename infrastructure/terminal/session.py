@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
@@ -42,20 +43,44 @@ class Session:
 
     @cached_property
     def database(self) -> Database:
-        """Starts the embedded server where there is need. Raises DatabaseUnavailable."""
-        if self.settings.database_url is not None:
-            return Database(self.settings.database_url.get_secret_value(), "the database of TEMPLE_DATABASE_URL")
-        server = self.embedded or EmbeddedServer(self.settings.home)
-        new = not server.data_dir.exists()
-        database = Database(server.start(), f"the embedded database in {self.settings.home}")
-        if new:
-            self._fit_out(database)
-        return database
+        """Starts the embedded server where there is need, and makes none. Raises DatabaseUnavailable."""
+        server = self.existing_server()
+        if server is None:
+            return self._given_database()
+        return Database(server.start(), self._embedded_name())
 
-    def _fit_out(self, database: Database) -> None:
-        """A database that was made a moment ago has no tables yet, and nobody to ask about them."""
+    def running_database(self) -> Database:
+        """Neither made nor started. Raises DatabaseUnavailable."""
+        server = self.existing_server()
+        if server is None:
+            return self._given_database()
+        if not server.running():
+            raise DatabaseUnavailable(f"{self._embedded_name()} is stopped; run: temple db start")
+        return Database(server.dsn(), self._embedded_name())
+
+    def existing_server(self) -> EmbeddedServer | None:
+        """None where TEMPLE_DATABASE_URL names a server. Raises DatabaseUnavailable where there is no ledger at all:
+        an empty one that was made a moment ago would answer that all is well.
+        """
+        server = self.embedded
+        if server is not None and not server.data_dir.exists():
+            raise DatabaseUnavailable(
+                f"there is no ledger here: no TEMPLE_DATABASE_URL is set, and {self.settings.home} has no embedded "
+                "database; set one of them, or begin a ledger with: temple up"
+            )
+        return server
+
+    def make_database(self) -> None:
+        """For the few commands that may: the embedded database, with its tables, where there is none yet.
+
+        Raises DatabaseUnavailable.
+        """
+        server = self.embedded
+        if server is None or server.data_dir.exists():
+            return
         from temple_ledger.infrastructure.database.schema import bring_up_to_date
 
+        database = Database(server.start(), self._embedded_name())
         bring_up_to_date(database)
         self.say(f"made {database.name}")
 
@@ -67,6 +92,13 @@ class Session:
     def reach(self) -> None:
         """Starts the embedded server where there is need. Raises DatabaseUnavailable."""
         _ = self.database
+
+    def _given_database(self) -> Database:
+        url = self.settings.database_url
+        return Database("" if url is None else url.get_secret_value(), "the database of TEMPLE_DATABASE_URL")
+
+    def _embedded_name(self) -> str:
+        return f"the embedded database in {self.settings.home}"
 
     def say(self, text: str) -> None:
         """To stderr: what is going on."""

@@ -1,4 +1,4 @@
--- The known events as they are folded, without the positions that somebody decided to skip.
+-- The known events as they are folded, without the positions that somebody decided to skip, or retracted.
 create or replace view members_event as
 select
     log.id,
@@ -19,6 +19,14 @@ where members_known(log.event_type, log.action)
       select from skipped_position as skipped
       where skipped.projection = 'members'
         and skipped.position = log.id
+  )
+  -- ranges do not overlap: the nearest one at or before the position decides
+  and log.id > coalesce(
+      (
+          select last_position from retracted_range where first_position <= log.id
+          order by first_position desc limit 1
+      ),
+      0
   );
 
 grant select on members_event to temple_append, temple_project, temple_read;

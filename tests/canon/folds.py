@@ -1,7 +1,7 @@
 """What the tables should hold of some members, and what they hold: by SQL, by Python, by the slow oracle, stored."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -52,7 +52,7 @@ def _by_sql(connection: Connection, fold: LiteralString, upto: int | None, user_
 
 
 def by_python(
-    connection: Connection, user_ids: Sequence[str], upto: int = EVERYTHING, skipped: frozenset[int] = frozenset()
+    connection: Connection, user_ids: Sequence[str], upto: int = EVERYTHING, skipped: Container[int] = ()
 ) -> Members:
     """The fold of the framework, of each member from the whole log."""
     found = Members({}, {}, {}, {})
@@ -71,13 +71,19 @@ def by_python(
 
 
 def slowly(
-    connection: Connection, user_ids: Sequence[str], parked: dict[str, int], upto: int = EVERYTHING
+    connection: Connection,
+    user_ids: Sequence[str],
+    parked: dict[str, int],
+    upto: int = EVERYTHING,
+    skipped: Container[int] = (),
 ) -> tuple[dict[Any, Any], dict[Any, Any]]:
     """Roles and statuses by the oracle, which is told who is parked where."""
     events = [
         event
         for event in member_events(connection, user_ids, Position(upto))
-        if event.position < parked.get(event.user_id, EVERYTHING) and event.occurred_at is not None
+        if event.position < parked.get(event.user_id, EVERYTHING)
+        and event.occurred_at is not None
+        and event.position not in skipped
     ]
     rows = slow_fold(
         [

@@ -8,8 +8,9 @@ import pytest
 from psycopg import sql
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.dsn import psql_environment
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
-from temple_ledger.infrastructure.terminal.dsn import psql_environment, shown
+from temple_ledger.infrastructure.terminal.dsn import shown
 from tests.cli.conftest import Typed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

@@ -39,7 +39,7 @@ def test_type_and_action_may_be_given_in_one_word(temple: Typed) -> None:
 def test_an_event_is_appended_from_a_line_on_stdin(temple: Typed) -> None:
     fact = line("ada")
     appended = temple("events", "append", "-", "--json", stdin=json.dumps(fact)).data
-    assert appended == {"position": 1, "added": True, "event_id": fact["event_id"]}
+    assert appended == {"position": 1, "added": True, "retracted": False, "event_id": fact["event_id"]}
 
 
 def test_the_same_event_again_adds_nothing_and_is_no_error(temple: Typed) -> None:

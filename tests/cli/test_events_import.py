@@ -62,7 +62,7 @@ def test_a_bad_line_is_a_sentence_with_file_line_and_reason_and_the_rest_is_impo
 
 def test_only_the_first_bad_lines_are_told_the_file_has_them_all(temple: Typed, tmp_path: Path) -> None:
     file, rejects = tmp_path / "bad.jsonl", tmp_path / "refused.jsonl"
-    file.write_text("[]\n" * 12)
+    file.write_text("1\n" * 12)
     ended = temple("events", "import", str(file), "--rejects", str(rejects))
     assert ended.code == 1
     assert ended.stderr.count("not a JSON object") == 5
@@ -88,7 +88,7 @@ def test_a_dash_is_stdin(temple: Typed, database: Database, history: Path) -> No
 
 def test_several_files_have_a_sentence_and_a_rejects_file_each(temple: Typed, tmp_path: Path, history: Path) -> None:
     bad = tmp_path / "bad.jsonl"
-    bad.write_text("[]\n")
+    bad.write_text("1\n")
     rejects = tmp_path / "refused.jsonl"
     ended = temple("events", "import", str(bad), str(history), str(bad), "--rejects", str(rejects))
     assert ended.code == 1

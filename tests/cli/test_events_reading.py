@@ -87,6 +87,7 @@ def test_an_event_is_json_with_the_logs_column_names(temple: Typed, ledger: Ledg
         "metadata",
         "source",
         "recorded_at",
+        "retracted",
     }
     assert event["metadata"] == {"granted_by": "eve"}
 

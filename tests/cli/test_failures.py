@@ -144,9 +144,9 @@ def test_show_has_the_last_frames_of_the_rule_that_raised_and_no_value(temple: T
     ledger.given(role_added("ada", POISON, at(1)))
     ledger.catch_up()
     failure = temple("failures", "list", "--json").data[0]
-    assert failure["frames"].splitlines() == [f"{poisoned_module.__file__}, line {LINE}, in _"]
+    assert failure["frames"].splitlines() == [f"{poisoned_module.__file__}:{LINE} in _"]
     ended = temple("failures", "show", "1")
-    assert f"poisoned.py, line {LINE}, in _" in ended.stdout
+    assert f"poisoned.py:{LINE} in _" in ended.stdout
     assert POISON not in failure["frames"]
 
 

@@ -78,7 +78,9 @@ def test_a_checkpoint_beyond_the_log_is_set_back_to_its_end(temple: Typed, ledge
     altered(ledger.database, "update projection_checkpoint set position = 99 where projection = 'members'")
     ended = temple("repair", "members", "--apply", "--reason", "a test")
     assert ended.code == 0
-    assert "members: its checkpoint set back to the end of the log, operation 1 in the journal" in ended.stdout
+    assert (
+        "members: its checkpoint set back from 99 to 6, the end of the log, operation 1 in the journal" in ended.stdout
+    )
     ledger.when(role_added("ada", "Seeker", at(3)))
     ledger.then_roles("ada", ["Oracle", "Seeker"])
 

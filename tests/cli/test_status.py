@@ -119,13 +119,6 @@ def test_migrations_to_apply_are_a_trouble_and_not_an_error(temple: Typed, datab
     assert "1 migration to apply\n    temple db migrate\n" in ended.stdout
 
 
-def test_where_there_is_no_ledger_yet_none_is_made(temple: Typed, home: Path) -> None:
-    ended = temple("status", TEMPLE_DATABASE_URL=None)
-    assert ended.code == 0
-    assert "there is no ledger yet\n    temple up\n" in ended.stdout
-    assert not home.exists()
-
-
 def test_what_the_latest_verify_found_is_a_trouble_until_one_finds_nothing(folded: Typed, database: Database) -> None:
     assert "verified  never" in folded("status").stdout
     owner(database, "update temple_member_status set total_roles_count = 99 where total_roles_count = 2")

@@ -197,9 +197,14 @@ def test_the_embedded_database_from_nothing_to_ready_and_to_nothing_left_running
     assert said.endswith("stopped the embedded database\n")
     assert server.pid() is None
 
-    # and every command that needs it starts it again
-    status = temple("status", **machine)
-    assert "events, the last at position" in status.stdout
+    # those that only look start nothing
+    for looking in (["status"], ["doctor"], ["db", "status"], ["db", "url"], ["config", "show"]):
+        temple(*looking, **machine)
+        assert not server.running(), looking
+    assert "is stopped; run: temple db start" in temple("status", **machine).stderr
+
+    # every other command that needs it starts it again
+    assert temple("member", "list", **machine).code == 0
     assert server.running()
     assert temple("db", "stop", **machine).code == 0
     assert temple("db", "status", "--json", **machine).data["state"] == "stopped"
@@ -227,3 +232,28 @@ def test_interrupted_on_its_way_it_keeps_whole_lines_and_says_how_to_get_the_res
     assert f"the rest comes with: {rest}" in said
     assert 0 < events(database) < 280_000
     assert temple("run", "--until-caught-up").code == 0
+
+
+def test_a_server_that_takes_no_writes_for_a_while_is_waited_for(spawn: Spawn, database: Database) -> None:
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        name = connection.info.dbname
+        connection.execute(f'alter database "{name}" set default_transaction_read_only = on'.encode())
+        up = spawn("up", "--exit-when-ready")
+        assert "it takes no writes now" in until(up.stderr, "cannot migrate yet: ")[-1]
+        connection.execute("set default_transaction_read_only = off")
+        connection.execute(f'alter database "{name}" reset default_transaction_read_only'.encode())
+        said, logged = up.communicate(timeout=60)
+    assert up.returncode == 0, logged
+    assert said.endswith("ready: everything is folded\n")
+
+
+def test_a_runner_waits_for_a_server_that_takes_no_writes_for_a_while(spawn: Spawn, database: Database) -> None:
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        name = connection.info.dbname
+        connection.execute(f'alter database "{name}" set default_transaction_read_only = on'.encode())
+        run = spawn("run", "--until-caught-up", TEMPLE_LOG_LEVEL="warning")
+        until(run.stderr, "{")
+        connection.execute("set default_transaction_read_only = off")
+        connection.execute(f'alter database "{name}" reset default_transaction_read_only'.encode())
+        _, logged = run.communicate(timeout=60)
+    assert run.returncode == 0, logged

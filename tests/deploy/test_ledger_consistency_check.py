@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.dsn import psql_environment
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
-from temple_ledger.infrastructure.terminal.dsn import psql_environment
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.gateway import Gateway, listening_gateway

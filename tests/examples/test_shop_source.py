@@ -168,7 +168,7 @@ def test_the_command_line_has_its_verb_its_settings_and_its_troubles(
     data = temple("status", "--json").data
     assert data["shop"] == {"paid": 0, "refunded": 0}
     # no source can take a key of ours
-    assert set(data) - {"patreon", "shop"} <= RESERVED
+    assert set(data) - {"discord", "patreon", "shop"} <= RESERVED
 
 
 @pytest.mark.usefixtures("shop")

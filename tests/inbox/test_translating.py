@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -67,6 +67,15 @@ def test_the_note_of_a_failed_delivery_says_where_and_never_what_was_in_it(bells
     assert second.startswith("InvalidEvent: the database cannot hold it (SQLSTATE 22001")
     assert "eve" not in first
     assert "xxx" not in second
+
+
+def test_a_delivery_whose_time_has_not_come_stays_in_the_inbox_with_a_note(bells: Database) -> None:
+    minutes_ahead = (datetime.now(UTC) - NOON) // timedelta(minutes=1) + 2 * 24 * 60
+    kept(bells, delivery("ada"), delivery("eve", minute=minutes_ahead), delivery("bob"))
+    assert step(bells) == Stepped(deliveries=3, events=2, failed=1, drained=True)
+    assert rows(bells, "state") == ["translated", "failed", "translated"]
+    assert "in the future" in rows(bells, "note")[1]
+    assert log_rows(bells, "user_id") == ["ada", "bob"]
 
 
 def test_a_batch_is_no_longer_than_it_may_be(bells: Database) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -109,7 +110,6 @@ BAD: dict[str, tuple[bytes, str]] = {
     "no JSON": (b"{", "not JSON"),
     "two objects": (b"{} {}", "not JSON"),
     "no object": (b"[1, 2]", "not a JSON object"),
-    "a byte order mark": (b"\xef\xbb\xbf" + as_lines(line()), "starts with a byte order mark"),
     "latin-1": (json.dumps(line("Jos\xe9"), ensure_ascii=False).encode("latin-1"), "not UTF-8 (byte "),
     "utf-16": (json.dumps(line()).encode("utf-16-le"), "not "),
     "a lone surrogate": (as_lines(line("\ud83d")), "not JSON"),
@@ -185,6 +185,12 @@ def test_empty_lines_are_passed_over_and_counted_for_the_number(database: Databa
     result = imported(database, text, rejects=rejects)
     assert (result.read, result.added, result.rejected) == (3, 2, 1)
     assert [reject["line"] for reject in rejects_in(rejects)] == [6]
+
+
+def test_a_file_whose_name_is_no_text_is_imported(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
+    file.write_bytes(as_lines(line("ada")))
+    assert import_lines(database, file, catalogue=CATALOGUE).added == 1
 
 
 def test_an_empty_file_is_no_error(database: Database, tmp_path: Path) -> None:

@@ -25,15 +25,15 @@ BROKEN = {
     "the sequence was set back": (f"select setval('{SEQUENCE}', 2)", "stands at 2, below position 3"),
     "an appender may draw numbers": (
         f"grant usage on sequence {SEQUENCE} to temple_append",
-        "temple_append may draw",
+        "temple_append, temple_translate may draw",
     ),
     "an appender may set numbers": (
         f"grant update on sequence {SEQUENCE} to temple_append",
-        "temple_append may draw",
+        "temple_append, temple_translate may draw",
     ),
     "everybody may draw numbers": (
         f"grant usage on sequence {SEQUENCE} to public",
-        "temple_append, temple_project",
+        "temple_append, temple_deliver",
     ),
     "an appender may choose ids": (
         "grant insert on webhook_audit_log to temple_append",
@@ -160,6 +160,7 @@ def test_an_old_server_is_refused(log: Database) -> None:
         "cycles": False,
         "readable": True,
         "head": 3,
+        "folded": 3,
         "last_value": 3,
         "drawing_roles": [],
         "append_only": True,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
@@ -83,12 +83,12 @@ def test_what_came_meanwhile_is_added_under_the_lock_and_a_late_event_starts_it_
         folded = fold_long(connection, fold, "ada", Position(LONG + 2))
         ledger.given(role_added("ada", "late", at(4)))
         ledger.catch_up()
-        assert not finish_long(connection, fold, "ada", folded, Position(LONG + 2), frozenset())
+        assert not finish_long(connection, fold, "ada", folded, Position(LONG + 2), PositionSet())
         assert [each.kind for each in failures(ledger)] == ["long"]
         folded = fold_long(connection, fold, "ada", Position(LONG + 3))
         ledger.given(role_added("ada", "newer", at(60_000)))
         ledger.catch_up()
-        assert finish_long(connection, fold, "ada", folded, Position(LONG + 3), frozenset())
+        assert finish_long(connection, fold, "ada", folded, Position(LONG + 3), PositionSet())
     assert (failures(ledger), times_granted(ledger)) == ([], LONG + 3)
     ledger.then_verified()
 

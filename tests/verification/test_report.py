@@ -67,10 +67,13 @@ def test_quick_verifies_of_all_projections_share_two_connections(counted: Counte
     assert sorted(counted.connected) == [DatabaseRole.PROJECT, DatabaseRole.READ]
 
 
-def test_a_reconciliation_adds_one_connection_for_each_repair(ledger: LedgerScenario, counted: CountedDatabase) -> None:
+def test_a_reconciliation_adds_two_connections_for_each_repair(
+    ledger: LedgerScenario, counted: CountedDatabase
+) -> None:
     alter(ledger.database, DRIFT)
     assert reconcile(counted, BUILT_IN, full=True, by="ada", catalogue=CATALOGUE).repaired == 1
-    assert len(counted.connected) == 3 + 1
+    # one holds appends for a moment, to set the sequence above all that is known; the other one repairs
+    assert len(counted.connected) == 3 + 2
 
 
 def test_the_events_behind_a_difference_are_those_of_the_snapshot_it_was_found_in(ledger: LedgerScenario) -> None:
@@ -108,4 +111,4 @@ def test_a_result_that_cannot_be_stored_is_a_report_all_the_same(ledger: LedgerS
     with Verifier(ledger.database, catalogue=CATALOGUE) as verifier:
         report = verifier.full(members)
     assert (report.agrees, report.number) == (True, None)
-    assert "42501" in str(report.not_stored)
+    assert "permission denied for table verification" in str(report.not_stored)

@@ -40,7 +40,7 @@ def keep_pruning(database: Database, keep_days: int, stop: threading.Event) -> N
         pause = EVERY_SECONDS
         try:
             with (
-                database.connect(DatabaseRole.APPEND, application="temple inbox prune") as connection,
+                database.connect(DatabaseRole.TRANSLATE, application="temple inbox prune") as connection,
                 database_errors("pruning the inbox"),
             ):
                 pruned = prune(connection, before=datetime.now(UTC) - timedelta(days=keep_days))

@@ -127,7 +127,7 @@ class TranslationWorker:
         if self._connection is None:
             self._connection = RetryingConnection(
                 self._database,
-                DatabaseRole.APPEND,
+                DatabaseRole.TRANSLATE,
                 application="temple translate",
                 patience_seconds=self._patience_seconds,
             )

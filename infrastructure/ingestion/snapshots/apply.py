@@ -67,7 +67,7 @@ def apply_snapshot(
     Raises Held (nothing was done), UnknownName, DatabaseUnavailable.
     """
     total = AppliedSnapshot(0, 0, 0, before=False)
-    with RetryingConnection(database, DatabaseRole.APPEND, application="temple snapshot") as patient:
+    with RetryingConnection(database, DatabaseRole.TRANSLATE, application="temple snapshot") as patient:
         snapshot = patient.run("reading the snapshot", lambda connection: read_snapshot(connection, snapshot_id))
         if snapshot.applied_at is not None:
             return total._replace(before=True)

@@ -1,16 +1,18 @@
 """The log: that nobody can change what is in it, and that a reader can prove its gaps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import psycopg
 from psycopg.rows import dict_row
 
-from temple_ledger.domain.errors import LedgerError, SchemaMismatch
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, SchemaMismatch
+from temple_ledger.infrastructure.database.connection import FORMER, Database, DatabaseRole, grant_sql
 from temple_ledger.infrastructure.database.migrations import applied, pending
+from temple_ledger.infrastructure.database.roles import ROLES, lacking_roles
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
 from temple_ledger.infrastructure.log.safety import violations
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
@@ -37,16 +39,33 @@ def check_migrations(connection: psycopg.Connection[Any]) -> Check:
 
 
 def check_log(database: Database) -> Iterator[Check]:
-    yield _refusals(database)
+    with database.look(application="temple doctor") as connection:
+        lacking = lacking_roles(connection)
+        yield _login(connection, lacking)
+    yield _refusals(database, [role for role in DatabaseRole if role.value not in ("", *lacking)])
     yield from _rights(database)
     yield from _proof(database)
     yield _trigger(database)
+    yield _future(database)
 
 
-def _refusals(database: Database) -> Check:
-    """Tried, not looked up: as each role, the owner included."""
+def _login(connection: psycopg.Connection[Any], lacking: Sequence[str]) -> Check:
+    login = connection.info.user
+    may = [role for role in ROLES if role not in lacking]
+    if DatabaseRole.READ.value in lacking:
+        what = f"{login} may not act as temple_read, which every command needs"
+        return fail("login", what, f"as a superuser run: {grant_sql(['temple_read'], login)}")
+    if DatabaseRole.TRANSLATE.value in lacking and DatabaseRole.APPEND.value in may:
+        new = [role.value for role in FORMER if role.value in lacking]
+        what = f"{login} has temple_append from the time before {' and '.join(new)}, and works as that where it may not"
+        return warn("login", what, f"if it does more than append, as a superuser run: {grant_sql(new, login)}")
+    return ok("login", f"{login} may act as {', '.join(may)}")
+
+
+def _refusals(database: Database, roles: Sequence[DatabaseRole]) -> Check:
+    """Tried, not looked up: as each role that this login may take, the owner included."""
     done, untried = [], []
-    for role in (DatabaseRole.OWNER, DatabaseRole.APPEND, DatabaseRole.PROJECT, DatabaseRole.READ):
+    for role in roles:
         with database.connect(role, application="temple doctor") as connection:
             set_for_session(connection, "lock_timeout", f"{BUSY_MS}ms")
             for what, attempt in CHANGES:
@@ -63,24 +82,26 @@ def _refusals(database: Database) -> Check:
         return fail(check, f"the log can be changed: {', '.join(done)}", "restore rights and trigger of 0002_log.sql")
     if untried:
         return warn(check, f"the log was too busy to try {', '.join(untried)}", "run this again at a quiet moment")
-    return ok(check, "update, delete and truncate are refused to all four roles")
+    return ok(check, f"update, delete and truncate are refused to {', '.join(role.value for role in roles)}")
 
 
 def _rights(database: Database) -> Iterator[Check]:
     """What is refused to one role and another may do."""
     with database.connect(DatabaseRole.READ, application="temple doctor") as connection:
-        rows = connection.execute(statement("doctor_rights")).fetchall()
-    wrong = [f"{role} may {what}" for role, what, allowed, wanted in rows if allowed and not wanted]
-    lacking = [f"{role} may not {what}" for role, what, allowed, wanted in rows if wanted and not allowed]
-    if wrong or lacking:
-        yield fail("roles", "; ".join(wrong + lacking), "restore the grants of sql/migrations")
+        rows = connection.execute(statement("doctor_rights"), {"roles": list(ROLES)}).fetchall()
+    wrong = [
+        (f"{role} {'may' if may else 'may not'} {what}", sql) for role, what, may, should, sql in rows if may != should
+    ]
+    if wrong:
+        mended = "; ".join(sql for _, sql in wrong)
+        yield fail("roles", "; ".join(what for what, _ in wrong), f"as temple_owner run: {mended};")
     else:
-        yield ok("roles", "each of temple_append, temple_project and temple_read may do what it needs, and no more")
+        yield ok("roles", "each role may do what it needs, and no more")
 
 
 def _proof(database: Database) -> Iterator[Check]:
     with (
-        database.connect(DatabaseRole.PROJECT, application="temple doctor") as connection,
+        database.look(application="temple doctor") as connection,
         connection.cursor(row_factory=dict_row) as cursor,
     ):
         found = cursor.execute(statement("log_conditions")).fetchone()
@@ -104,9 +125,24 @@ def _trigger(database: Database) -> Check:
     return ok("triggers", "only ours on the log, and always enabled")
 
 
+def _future(database: Database) -> Check:
+    with database.connect(DatabaseRole.READ, application="temple doctor") as connection:
+        ahead = future_positions(connection)
+    if ahead:
+        return warn(
+            "times",
+            f"{len(ahead):,} events are dated more than a day ahead, and outlive what really comes after them",
+            f"look at them: temple events show {ahead.ranges[0][0]}; then: {retraction_of(ahead)}",
+        )
+    return ok("times", "no event is dated more than a day ahead")
+
+
 def reachable(database: Database) -> Check:
     try:
         with database.connect(DatabaseRole.LOGIN, application="temple doctor"):
             return ok("database", database.name)
-    except LedgerError as error:
+    except DatabaseUnavailable as error:
         return fail("database", str(error), "start it, or mend TEMPLE_DATABASE_URL")
+    except LedgerError as error:
+        what, _, advice = str(error).rpartition("; ")
+        return fail("database", what, advice)

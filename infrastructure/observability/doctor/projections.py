@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, projection_statuses
@@ -15,6 +16,8 @@ def check_projections(database: Database) -> Iterator[Check]:
         yield fail(f"package of {failed.name}", str(failed), "repair or remove it, then restart what runs")
     with snapshot(database) as connection:
         statuses = {each.name: each for each in projection_statuses(connection, known, reasons_not_loaded())}
+        row = connection.execute(statement("log_head")).fetchone()
+    head = row[0] if row is not None else 0
     for name, projection in known.items():
         status = statuses.get(name)
         check = f"projection {name}"
@@ -22,7 +25,10 @@ def check_projections(database: Database) -> Iterator[Check]:
             yield fail(check, f"version {projection.version}, without tables", "run: temple db migrate")
             continue
         said = f"version {projection.version}, {status.state}, position {status.position}, lag {status.lag}"
-        if status.state not in ("running", "trigger"):
+        if status.position > head:
+            said = f"stands at position {status.position}, beyond the end of the log at {head}, which lost events"
+            yield fail(check, said, "run: temple repair --apply --reason TEXT")
+        elif status.state not in ("running", "trigger"):
             reason = f": {status.reason}" if status.reason else ""
             what = fail if status.state.startswith("failed") else warn
             yield what(check, f"{said}{reason}", f"run: {status.next_command}")

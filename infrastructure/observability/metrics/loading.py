@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from temple_ledger.projections.loading import NotLoaded
+from temple_ledger.projections.packages import NotLoaded
 
 
 def expose_not_loaded(registry: CollectorRegistry, failed: Iterable[NotLoaded]) -> None:

@@ -4,19 +4,23 @@ from typing import Any
 
 import psycopg
 
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.batch import Exceptions
 
 
-def read_exceptions(connection: psycopg.Connection[Any], projection: str) -> Exceptions:
+def read_exceptions(
+    connection: psycopg.Connection[Any], projection: str, *, retracted: PositionSet | None = None
+) -> Exceptions:
+    """With *retracted*, as if exactly these positions were retracted."""
     parked: dict[str, Position] = {}
-    skipped: set[Position] = set()
+    left_out: list[tuple[int, int]] = []
     parked_positions: set[Position] = set()
-    for kind, user_id, position in connection.execute(statement("failure_exceptions"), {"projection": projection}):
-        if kind == "skipped":
-            skipped.add(Position(position))
-        else:
-            parked[user_id] = Position(position)
-            parked_positions.add(Position(position))
-    return Exceptions(parked, frozenset(skipped), frozenset(parked_positions))
+    found = connection.execute(statement("failure_exceptions"), {"projection": projection})
+    for kind, user_id, first, last in found:
+        if kind == "parked":
+            parked[user_id] = Position(first)
+            parked_positions.add(Position(first))
+        elif kind == "skipped" or retracted is None:
+            left_out.append((first, last))
+    return Exceptions(parked, PositionSet(left_out) | (retracted or NO_POSITIONS), frozenset(parked_positions))

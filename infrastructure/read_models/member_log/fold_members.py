@@ -9,7 +9,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
@@ -29,15 +29,21 @@ def members_touched(connection: Connection, after: Position, upto: Position) -> 
 
 
 def histories(
-    connection: Connection, fold: Fold[Any], user_ids: Sequence[str], upto: Position
+    connection: Connection,
+    fold: Fold[Any],
+    user_ids: Sequence[str],
+    upto: Position,
+    *,
+    retracted: PositionSet | None = None,
 ) -> Iterator[tuple[str, Sequence[Recorded] | None]]:
-    """The known events of each of these members, in no certain order, without the skipped ones.
+    """The known events of each of these members, in no certain order, without those that are skipped or retracted.
 
-    None for one who has too many to be held in memory: `fold_long` folds them.
+    None for one who has too many to be held in memory: `fold_long` folds them. With *retracted*, as if exactly these
+    positions were retracted.
     """
-    skipped = read_exceptions(connection, fold.projection.name).skipped
+    left_out = read_exceptions(connection, fold.projection.name, retracted=retracted).left_out
     for user_id, events in member_histories(connection, fold, user_ids, upto=upto):
-        yield user_id, None if events is None else without(skipped, events)
+        yield user_id, None if events is None else without(left_out, events)
 
 
 def fold_long(
@@ -46,7 +52,7 @@ def fold_long(
     user_id: str,
     upto: Position,
     *,
-    skipped: frozenset[Position] | None = None,
+    left_out: PositionSet | None = None,
     parked_at: Position | None = None,
     turn: Callable[[], None] = lambda: None,
 ) -> Folded[State]:
@@ -54,7 +60,8 @@ def fold_long(
 
     On a connection in a transaction, or in autocommit: then in one of its own.
     """
-    left_out = read_exceptions(connection, fold.projection.name).skipped if skipped is None else skipped
+    if left_out is None:
+        left_out = read_exceptions(connection, fold.projection.name).left_out
     last = upto if parked_at is None else Position(min(upto, parked_at - 1))
 
     def pages_upto(position: Position) -> Iterator[Sequence[Recorded]]:
@@ -85,14 +92,21 @@ def fold_histories(
     of_members: Iterable[tuple[str, Sequence[Recorded] | None]],
     upto: Position,
     parked: Mapping[str, Position] = MappingProxyType({}),
+    *,
+    left_out: PositionSet | None = None,
 ) -> Iterator[tuple[str, Folded[Any], int]]:
-    """The same, where their histories have been read; of those in *parked*, what came before that position."""
+    """The same, where their histories have been read; of those in *parked*, what came before that position.
+
+    *left_out* is what was left out of the histories; None is what the projection leaves out.
+    """
     for user_id, events in of_members:
         if events is None:
-            yield user_id, fold_long(connection, fold, user_id, upto, parked_at=parked.get(user_id)), MOST_EVENTS
+            parked_at = parked.get(user_id)
+            folded = fold_long(connection, fold, user_id, upto, left_out=left_out, parked_at=parked_at)
+            yield user_id, folded, MOST_EVENTS
             continue
-        folded = before_parked(events, parked.get(user_id))
-        yield user_id, fold.whole_of_known(folded), len(folded)
+        before = before_parked(events, parked.get(user_id))
+        yield user_id, fold.whole_of_known(before), len(before)
 
 
 def before_parked(events: Sequence[Recorded], parked_at: Position | None) -> Sequence[Recorded]:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.sql import Composed
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
@@ -72,14 +72,14 @@ def walk(
     projection: MemberProjection[State],
     *,
     upto: Position,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     parked: Mapping[str, Position] = MappingProxyType({}),
     catalogue: Catalogue,
 ) -> Generator[Walked[State], None, None]:
     """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)
     with closing(member_stream(snapshot.log, fold, upto=upto)) as stream:
-        yield from _walk(snapshot, projection, fold, stream, upto, skipped, parked)
+        yield from _walk(snapshot, projection, fold, stream, upto, left_out, parked)
 
 
 def _walk(
@@ -88,7 +88,7 @@ def _walk(
     fold: Fold[State],
     stream: Iterator[tuple[str, Sequence[Recorded] | None]],
     upto: Position,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     parked: Mapping[str, Position],
 ) -> Iterator[Walked[State]]:
     log: _Grouped[Sequence[Recorded] | None] = _Grouped(stream, ())
@@ -102,9 +102,9 @@ def _walk(
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None
         parked_at = parked.get(user_id)
         if events is None:
-            folded = fold_long(snapshot.tables, fold, user_id, upto, skipped=skipped, parked_at=parked_at)
+            folded = fold_long(snapshot.tables, fold, user_id, upto, left_out=left_out, parked_at=parked_at)
         else:
-            folded = fold.whole_of_known(before_parked(without(skipped, events), parked_at))
+            folded = fold.whole_of_known(before_parked(without(left_out, events), parked_at))
         yield Walked(user_id, folded, StoredRows(stored, frontier))
 
 

@@ -25,8 +25,13 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
 )
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted, require_same_left_out
-from temple_ledger.infrastructure.read_models.runner.journal import believed_position
+from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.infrastructure.read_models.shortened_log import (
+    end_at_or_before,
+    shorten_journal,
+    void_what_is_lost,
+)
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -74,15 +79,20 @@ def apply_members(
     limit: Limit,
     by: str,
     reason: str | None,
+    *,
+    beyond: bool = False,
 ) -> AppliedRebuild:
-    """Raises Refused when more members than *limit* would change, counting those whose change was not shown."""
+    """Raises Refused when more members than *limit* would change, counting those whose change was not shown.
+
+    *beyond*: the checkpoint stood above the end of the log before anything was appended to it again.
+    """
     passed = _count_log(connection, position)
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(projection.name)
         require_same_left_out(connection, projection)
         _require_rules_of_trigger(projection, checkpoint)
-        upto = _reached(connection, position, checkpoint)
+        upto = _reached(connection, position, checkpoint, beyond)
         touched = members_touched(connection, position, upto)
         unseen = 0
         for page in in_pages(touched, FOLDED_AT_A_TIME):
@@ -106,7 +116,14 @@ def apply_members(
 
 
 def apply_counts(
-    connection: Connection, tally: Tally, position: Position, shown: ShownDifference, by: str, reason: str | None
+    connection: Connection,
+    tally: Tally,
+    position: Position,
+    shown: ShownDifference,
+    by: str,
+    reason: str | None,
+    *,
+    beyond: bool = False,
 ) -> AppliedRebuild:
     passed = _count_log(connection, position)
     before = counted(connection, tally)
@@ -114,9 +131,9 @@ def apply_counts(
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(tally.name)
         require_same_left_out(connection, tally)
-        upto = _reached(connection, position, checkpoint)
-        skipped = transaction.exceptions(tally.name).skipped
-        newer = recount(connection, tally, after=position, upto=upto, skipped=skipped)
+        upto = _reached(connection, position, checkpoint, beyond)
+        left_out = transaction.exceptions(tally.name).left_out
+        newer = recount(connection, tally, after=position, upto=upto, left_out=left_out)
         put_counts(connection, tally, newer)
         put_in_place(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
@@ -200,10 +217,7 @@ def _move_checkpoint(
             "state": state.value,
         },
     )
-    connection.execute(
-        statement("journal_append"),
-        {"projection": projection.name, "position": position, "events": max(0, passed - before.passed)},
-    )
+    close_journal(connection, projection.name, position)
 
 
 def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) -> None:
@@ -215,9 +229,14 @@ def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) ->
         )
 
 
-def _reached(connection: Connection, position: Position, checkpoint: Checkpoint) -> Position:
-    """The rebuilt position, or that of the runner where it is further."""
-    return max(position, believed_position(connection, checkpoint))
+def _reached(connection: Connection, position: Position, checkpoint: Checkpoint, beyond: bool) -> Position:
+    """The rebuilt position, or that of the runner where it is further; of a log that was cut, its end."""
+    void_what_is_lost(connection, checkpoint.projection)
+    if not beyond:
+        return max(position, checkpoint.position)
+    end = end_at_or_before(connection, checkpoint.position)
+    shorten_journal(connection, checkpoint.projection, end)
+    return max(position, end)
 
 
 def _count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:

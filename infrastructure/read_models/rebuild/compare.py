@@ -101,8 +101,8 @@ def compare_counts(
     shown = ShownDifference(checkpoint.epoch, checkpoint.position)
     stored = stored_counts(connection, tally.table)
     rebuilt = stored_counts(connection, shadow_of(tally.table))
-    skipped = read_exceptions(connection, tally.name).skipped
-    newer = recount(connection, tally, after=position, upto=checkpoint.position, skipped=skipped)
+    left_out = read_exceptions(connection, tally.name).left_out
+    newer = recount(connection, tally, after=position, upto=checkpoint.position, left_out=left_out)
     for key, number in newer.increments.items():
         rebuilt[key] = rebuilt.get(key, 0) + number
     for drift in tally_drift(tally.name, tally.table, stored, rebuilt):

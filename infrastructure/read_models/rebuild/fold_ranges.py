@@ -10,7 +10,7 @@ import psycopg
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_session
@@ -86,8 +86,8 @@ def range_folder(
         set_for_session(reading, "work_mem", "128MB")
         # what a crash would lose, it would lose with the shadow tables
         set_for_session(writing, "synchronous_commit", "off")
-        skipped = read_exceptions(reading, projection.name).skipped
-        yield RangeFolder(database, reading, writing, projection, catalogue, upto, progress, claimed_by, skipped)
+        left_out = read_exceptions(reading, projection.name).left_out
+        yield RangeFolder(database, reading, writing, projection, catalogue, upto, progress, claimed_by, left_out)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class RangeFolder:
     upto: Position
     progress: Progress
     claimed_by: int
-    skipped: frozenset[Position]
+    left_out: PositionSet
 
     def fold(self, part: Range) -> None:
         """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere.
@@ -132,7 +132,7 @@ class RangeFolder:
                 if found is None:
                     piece.add(user_id, self._fold_long(fold, user_id), MOST_EVENTS)
                 else:
-                    piece.add(user_id, fold.whole_of_known(without(self.skipped, found)), len(found))
+                    piece.add(user_id, fold.whole_of_known(without(self.left_out, found)), len(found))
                 if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
                     put_behind(piece, user_id, False)
                     piece = FoldedChunk()
@@ -141,12 +141,12 @@ class RangeFolder:
     def _fold_long(self, fold: Fold[Any], user_id: str) -> Folded[Any]:
         """Over a connection of its own: the others are at work. Up to a settled position all snapshots see the same."""
         with self.database.connect(DatabaseRole.READ, application="temple replay") as connection:
-            return fold_long(connection, fold, user_id, self.upto, skipped=self.skipped)
+            return fold_long(connection, fold, user_id, self.upto, left_out=self.left_out)
 
     def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
         after = part.done_position
         while page := events(self.reading, after=after, upto=self.upto, limit=EVENTS_AT_A_TIME):
-            batch = count_batch(tally, page, self.skipped)
+            batch = count_batch(tally, page, self.left_out)
             after = page[-1].position
             with self.writing.transaction():
                 put_counts(self.writing, tally, batch)

@@ -72,7 +72,8 @@ def claim(connection: Connection, projection: Projection) -> Claim:
                     f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S}; "
                     f"wait for it, or end it and run: temple replay --abort {projection.name}"
                 )
-            if version == projection.version and exceptions == left_out:
+            # one beyond the log was begun before that was restored to an earlier point
+            if version == projection.version and exceptions == left_out and position <= head:
                 connection.execute(statement("rebuild_take_over"), {"projection": projection.name})
                 return Claim(Position(position), True)
             clear(connection, projection)
@@ -142,7 +143,7 @@ def split(connection: Connection, projection: str, parts: int) -> None:
 
 
 def require_same_left_out(connection: Connection, projection: Projection) -> None:
-    """Raises Refused when somebody skipped a position since the rebuild began: it has rows that count it."""
+    """Raises Refused when positions were skipped, retracted or reinstated since the rebuild began."""
     row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
     if row is None or row[2] != _left_out(connection, projection):
         raise Refused(
@@ -153,5 +154,4 @@ def require_same_left_out(connection: Connection, projection: Projection) -> Non
 
 def _left_out(connection: Connection, projection: Projection) -> str:
     """What a rebuild leaves out, in a word that changes whenever that does."""
-    skipped = read_exceptions(connection, projection.name).skipped
-    return ",".join(map(str, sorted(skipped)))
+    return str(read_exceptions(connection, projection.name).left_out)

@@ -38,6 +38,7 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progres
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.processor import Projection, may_fold
 from temple_ledger.projections.tally import Tally
@@ -122,11 +123,22 @@ class Rebuild:
         changed then."""
         if not self._checkpoint(self._connection).parks_freely:
             require_few_parked(self._connection, self._projection.name, self.position)
+        # asked before the sequence is raised: what comes from then on stands above the checkpoint
+        beyond = is_beyond_log(self._connection, self._checkpoint(self._connection))
+        raise_sequence(self._database)
         if isinstance(self._projection, Tally):
-            applied = apply_counts(self._connection, self._projection, self.position, shown, by, reason)
+            applied = apply_counts(self._connection, self._projection, self.position, shown, by, reason, beyond=beyond)
         else:
             applied = apply_members(
-                self._connection, self._projection, self._catalogue, self.position, shown, limit, by, reason
+                self._connection,
+                self._projection,
+                self._catalogue,
+                self.position,
+                shown,
+                limit,
+                by,
+                reason,
+                beyond=beyond,
             )
         self.clear()
         return applied

@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import Failure, failure_of
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.difference import Changes
+from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.tables import Rows
 
@@ -31,9 +32,11 @@ def fold_again(
     """
     stored = transaction.stored(projection, user_ids)
     changes, failures, frontiers = Changes(), [], {}
-    for user_id, folded, _ in fold_members(
-        transaction.connection, projection, catalogue, user_ids, checkpoint.position
-    ):
+    fold = Fold(projection, catalogue)
+    upto = checkpoint.position
+    left_out = transaction.exceptions(projection.name).left_out
+    histories = transaction.histories(fold, user_ids, upto)
+    for user_id, folded, _ in fold_histories(transaction.connection, fold, histories, upto, left_out=left_out):
         before: Rows = stored[user_id].rows
         changes.add_member(projection.tables, user_id, before, folded.rows)
         frontiers[user_id] = folded.frontier

@@ -6,21 +6,19 @@ import psycopg
 
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.projections.checkpoint import Checkpoint
-
-
-def believed_position(connection: psycopg.Connection[Any], checkpoint: Checkpoint) -> Position:
-    """The checkpoint's, unless it is beyond the log: then the last one that a batch was committed at.
-
-    Between that and the head may stand events that nobody folded, and positions that are not decided yet.
-    """
-    row = connection.execute(statement("log_head")).fetchone()
-    if row is not None and checkpoint.position <= (row[0] or 0):
-        return checkpoint.position
-    return committed_position(connection, checkpoint.projection)
 
 
 def committed_position(connection: psycopg.Connection[Any], projection: str) -> Position:
     """The greatest one that a batch was committed at."""
     row = connection.execute(statement("journal_last"), {"projection": projection}).fetchone()
     return START if row is None else Position(row[0])
+
+
+def close_journal(connection: psycopg.Connection[Any], projection: str, position: Position) -> None:
+    """Enters what was folded beside the batches, from the last one to *position*; nothing where that is no further."""
+    after = committed_position(connection, projection)
+    counted = connection.execute(statement("log_count"), {"after": after, "upto": position}).fetchone()
+    connection.execute(
+        statement("journal_append"),
+        {"projection": projection, "position": position, "events": int(counted[0]) if counted else 0},
+    )

@@ -13,7 +13,7 @@ import structlog
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
@@ -110,10 +110,10 @@ class LongFolds:
     def _fold(self, connection: psycopg.Connection[Any], projection: MemberProjection[Any], user_id: str) -> bool:
         fold: Fold[Any] = Fold(projection, self._catalogue)
         upto = read_checkpoints(connection)[projection.name].position
-        skipped = read_exceptions(connection, projection.name).skipped
+        left_out = read_exceptions(connection, projection.name).left_out
         with self._database.connect(DatabaseRole.READ, application="temple long folds") as reading:
-            folded = fold_long(reading, fold, user_id, upto, skipped=skipped, turn=self._turn)
-        done = finish_long(connection, fold, user_id, folded, upto, skipped)
+            folded = fold_long(reading, fold, user_id, upto, left_out=left_out, turn=self._turn)
+        done = finish_long(connection, fold, user_id, folded, upto, left_out)
         if done:
             log.info("long fold done", projection=projection.name, user_id=user_id, position=upto)
         return done
@@ -133,7 +133,7 @@ def finish_long(
     user_id: str,
     folded: Folded[Any],
     upto: Position,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
 ) -> bool:
     """Puts the member in place, folded up to *upto*, with what came since; False where it has to be folded again."""
     projection = fold.projection
@@ -142,12 +142,12 @@ def finish_long(
         checkpoint = transaction.lock_checkpoint(projection.name)
         if may_fold(projection, checkpoint) is not None or checkpoint.position < upto:
             return False
-        if transaction.exceptions(projection.name).skipped != skipped:
+        if transaction.exceptions(projection.name).left_out != left_out:
             return False
         if (user_id,) not in connection.execute(statement("failure_long"), {"projection": projection.name}).fetchall():
             # somebody else has folded it, or skipped what it waited for
             return True
-        now = _with_newer(transaction, fold, user_id, folded, upto, checkpoint.position, skipped)
+        now = _with_newer(transaction, fold, user_id, folded, upto, checkpoint.position, left_out)
         if now is None:
             return False
         _put(transaction, fold, user_id, now)
@@ -162,7 +162,7 @@ def _with_newer(
     folded: Folded[Any],
     upto: Position,
     position: Position,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
 ) -> Folded[Any] | None:
     """None where one of the newer events is late, or cannot be folded, or there are too many."""
     if folded.parked_at is not None or position == upto:
@@ -170,7 +170,7 @@ def _with_newer(
     newer = _newer_events(transaction.connection, fold, user_id, upto, position)
     if newer is None:
         return None
-    newer = list(without(skipped, newer))
+    newer = list(without(left_out, newer))
     if not newer:
         return folded
     now = fold.extend(folded.state, folded.frontier, newer)

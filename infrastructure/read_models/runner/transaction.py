@@ -8,9 +8,10 @@ from uuid import UUID
 import psycopg
 
 from temple_ledger.domain.errors import NotLeader, StaleCheckpoint, UnknownName
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
@@ -30,12 +31,16 @@ Connection = psycopg.Connection[Any]
 class PostgresTransaction:
     """Works within a transaction that somebody else opened on *connection*.
 
-    With *holder*, only while that runner holds the projection's lease.
+    With *holder*, only while that runner holds the projection's lease. With *retracted*, as if exactly these positions
+    were retracted: what a retraction would change is this transaction's fold compared with the rows.
     """
 
-    def __init__(self, connection: Connection, holder: UUID | None = None) -> None:
+    def __init__(
+        self, connection: Connection, holder: UUID | None = None, *, retracted: PositionSet | None = None
+    ) -> None:
         self.connection = connection
         self._holder = holder
+        self._retracted = retracted
 
     def lock_checkpoint(self, projection: str) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), {"projection": projection}).fetchone()
@@ -71,7 +76,7 @@ class PostgresTransaction:
             raise NotLeader(f"projection {projection} is led by {by} now")
 
     def exceptions(self, projection: str) -> Exceptions:
-        return read_exceptions(self.connection, projection)
+        return read_exceptions(self.connection, projection, retracted=self._retracted)
 
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         return events(self.connection, after=after, upto=upto, limit=limit)
@@ -90,7 +95,7 @@ class PostgresTransaction:
     def histories(
         self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
     ) -> Iterator[tuple[str, Sequence[Recorded] | None]]:
-        return histories(self.connection, fold, user_ids, upto)
+        return histories(self.connection, fold, user_ids, upto, retracted=self._retracted)
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
         for table in declared:
@@ -151,11 +156,18 @@ class PostgresTransaction:
 
 
 def transactions(connection: Connection, holder: UUID | None = None) -> OpenTransaction:
-    """Opens one transaction after the other on one autocommit connection."""
+    """Opens one transaction after the other on one autocommit connection.
+
+    The steps of a *holder*, a runner, do not wait for the disk: rows and checkpoint are one commit, and what a crash of
+    the server takes away is folded again from the log, which does wait. Whoever passes on what they read there waits
+    by `log.durable`.
+    """
 
     @contextmanager
     def opened() -> Iterator[PostgresTransaction]:
         with connection.transaction():
+            if holder is not None:
+                set_for_transaction(connection, "synchronous_commit", "off")
             yield PostgresTransaction(connection, holder)
 
     def open_transaction() -> AbstractContextManager[PostgresTransaction]:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
@@ -60,9 +60,7 @@ def verify_everybody(
     exceptions = read_exceptions(snapshot.tables, projection.name)
     verified.parked = len(exceptions.parked_positions)
     if isinstance(projection, Tally):
-        verify_counts(
-            snapshot.tables, projection, checkpoint, exceptions.skipped | exceptions.parked_positions, verified
-        )
+        verify_counts(snapshot.tables, projection, checkpoint, exceptions.uncounted, verified)
     else:
         _verify_members(snapshot, projection, checkpoint, exceptions, catalogue, verified, progress)
     return verified
@@ -95,11 +93,11 @@ def verify_counts(
     connection: Connection,
     tally: Tally,
     checkpoint: Checkpoint,
-    skipped: frozenset[Position],
+    left_out: PositionSet,
     verified: Verified,
 ) -> None:
     """Every key, counted again from the log."""
-    folded = recount(connection, tally, upto=checkpoint.position, skipped=skipped).increments
+    folded = recount(connection, tally, upto=checkpoint.position, left_out=left_out).increments
     stored = stored_counts(connection, tally.table)
     verified.members = len(stored.keys() | folded.keys())
     for drift in tally_drift(tally.name, tally.table, stored, folded):
@@ -119,7 +117,7 @@ def _verify_members(
         snapshot,
         projection,
         upto=checkpoint.position,
-        skipped=exceptions.skipped,
+        left_out=exceptions.left_out,
         parked=exceptions.parked,
         catalogue=catalogue,
     )

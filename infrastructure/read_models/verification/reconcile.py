@@ -68,7 +68,9 @@ def reconcile(
                 result.sentences.append(f"the details could not be written to {details}: {error.strerror}")
         if 0 < result.issues < repair_below:
             for report in result.found:
-                if not report.verified.ok:
+                if report.verified.ahead:
+                    result.sentences.append(_beyond_log(report.verified))
+                elif not report.verified.ok:
                     _repair(database, report, result, by, catalogue)
             result.left = _issues(compared())
         elif result.issues:
@@ -88,6 +90,13 @@ def _compare(verifier: Verifier, projection: Projection, *, full: bool, budget_s
 
 def _issues(reports: Iterable[VerificationReport]) -> int:
     return sum(report.verified.issues for report in reports)
+
+
+def _beyond_log(verified: Verified) -> str:
+    return (
+        f"{verified.projection} stands at position {verified.position}, beyond the end of the log, which was "
+        "restored to an earlier point: not repaired unasked; run: temple repair --apply --reason TEXT"
+    )
 
 
 def _too_many(issues: int, repair_below: int) -> str:

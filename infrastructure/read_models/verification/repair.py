@@ -12,11 +12,18 @@ from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
+from temple_ledger.infrastructure.read_models.member_log.fold_members import members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.operations import operation, record
 from temple_ledger.infrastructure.read_models.runner.fold_again import fold_again
-from temple_ledger.infrastructure.read_models.runner.journal import believed_position
+from temple_ledger.infrastructure.read_models.runner.journal import close_journal, committed_position
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
+from temple_ledger.infrastructure.read_models.shortened_log import (
+    end_at_or_before,
+    raise_sequence,
+    shorten_journal,
+    void_what_is_lost,
+)
 from temple_ledger.infrastructure.read_models.verification.full import why_not
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -36,6 +43,7 @@ class Repaired:
     """`members` were put right, by `changes` rows. `count` is (before, after) where the passed events were recounted.
 
     `altered` names what no repair can mend: the log has another number of events there than were folded once.
+    `set_back` is (before, after) of a checkpoint that stood beyond the log.
     """
 
     projection: str
@@ -44,6 +52,9 @@ class Repaired:
     operation: int | None = None
     count: tuple[int, int] | None = None
     altered: list[str] = field(default_factory=list)
+    set_back: tuple[Position, Position] | None = None
+    voided_failures: list[Position] = field(default_factory=list)
+    voided_skips: list[Position] = field(default_factory=list)
 
 
 def repair(
@@ -66,18 +77,30 @@ def repair(
             f"one by one; look at them (temple verify show), then run: temple replay {projection.name}"
         )
     repaired = Repaired(projection.name)
+    raise_sequence(database)
     with operation(database, projection.name) as (transaction, checkpoint):
         refusal = why_not(projection, checkpoint)
         if refusal is not None:
             raise Refused(f"{projection.name}: {refusal}")
-        checkpoint = _put_checkpoint_right(transaction.connection, checkpoint, repaired)
+        voided = void_what_is_lost(transaction.connection, projection.name)
+        repaired.voided_failures, repaired.voided_skips = list(voided.failures), list(voided.skips)
+        checkpoint = _put_checkpoint_right(transaction.connection, checkpoint, verified.ahead, repaired)
         details: dict[str, Any]
         if isinstance(projection, Tally):
             details = _repair_counts(transaction, projection, checkpoint, repaired)
         else:
-            details = _repair_members(transaction, projection, checkpoint, verified.drifted, repaired, catalogue)
-        if repaired.members or repaired.count:
-            details["count"] = repaired.count
+            user_ids = set(verified.drifted)
+            if repaired.set_back is not None:
+                # which of them were folded before the log was restored, and which came afterwards, nobody knows
+                folded_to = committed_position(transaction.connection, projection.name)
+                user_ids |= set(members_touched(transaction.connection, folded_to, checkpoint.position))
+            details = _repair_members(transaction, projection, checkpoint, sorted(user_ids), repaired, catalogue)
+            repaired.members = len(verified.drifted)
+        if repaired.set_back is not None:
+            close_journal(transaction.connection, projection.name, checkpoint.position)
+        if repaired.members or repaired.count or repaired.set_back:
+            details |= {"count": repaired.count, "set_back": repaired.set_back}
+            details |= {"voided_failures": repaired.voided_failures, "voided_skips": repaired.voided_skips}
             repaired.operation = record(
                 transaction.connection, "repair", projection.name, by=by, reason=reason, details=details
             )
@@ -95,17 +118,23 @@ def altered_ranges(connection: Connection, projection: str, position: Position) 
     ]
 
 
-def _put_checkpoint_right(connection: Connection, checkpoint: Checkpoint, repaired: Repaired) -> Checkpoint:
+def _put_checkpoint_right(
+    connection: Connection, checkpoint: Checkpoint, beyond: bool, repaired: Repaired
+) -> Checkpoint:
     """Never above the log, and with the number of events that the log has; unless the log itself was altered."""
     if checkpoint.state is ProjectionState.TRIGGER:
         return checkpoint
-    position = believed_position(connection, checkpoint)
+    position = checkpoint.position
+    if beyond:
+        position = end_at_or_before(connection, checkpoint.position)
+        shorten_journal(connection, checkpoint.projection, position)
+        repaired.set_back = (checkpoint.position, position)
     counted = connection.execute(statement("log_count"), {"after": 0, "upto": position}).fetchone()
     in_log = int(counted[0]) if counted else 0
     if position == checkpoint.position and in_log == checkpoint.passed:
         return checkpoint
     repaired.altered = altered_ranges(connection, checkpoint.projection, position)
-    if repaired.altered:
+    if repaired.altered and not beyond:
         return checkpoint
     repaired.count = (checkpoint.passed, in_log)
     connection.execute(
@@ -148,8 +177,7 @@ def _repair_counts(
 ) -> dict[str, Any]:
     connection = transaction.connection
     exceptions = transaction.exceptions(tally.name)
-    left_out = exceptions.skipped | exceptions.parked_positions
-    counted = recount(connection, tally, upto=checkpoint.position, skipped=left_out)
+    counted = recount(connection, tally, upto=checkpoint.position, left_out=exceptions.uncounted)
     stored = stored_counts(connection, tally.table)
     drifts = list(tally_drift(tally.name, tally.table, stored, counted.increments))
     keys = counted.increments.keys() | stored.keys()

@@ -86,8 +86,7 @@ def verify_since_last(
     still_open = _still_open(connection, projection.name)
     if isinstance(projection, Tally):
         if still_open or sum_of_counts(connection, projection.table) != checkpoint.counted:
-            left_out = exceptions.skipped | exceptions.parked_positions
-            verify_counts(connection, projection, checkpoint, left_out, verified)
+            verify_counts(connection, projection, checkpoint, exceptions.uncounted, verified)
         return SinceLast(verified, Round(projection.name, checkpoint.position), True)
     touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
     verified.touched = len(touched)

@@ -58,7 +58,7 @@ async def backfill(
 
     Raises DiscordUnavailable, DiscordRefuses and DatabaseUnavailable; what was read by then is stored.
     """
-    with RetryingConnection(database, DatabaseRole.APPEND, application="temple discord backfill") as patient:
+    with RetryingConnection(database, DatabaseRole.TRANSLATE, application="temple discord backfill") as patient:
         after = await in_thread(patient.run, "backfill", lambda connection: _start(connection, clock(), since))
         begun = drawn_at(after)
         total = ReadBack(0, 0, 0, begun)

@@ -273,7 +273,7 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
     def stored(work: Callable[[psycopg.Connection[Any]], Result]) -> Result:
         with (
             database_errors("looking for the guild"),
-            database.connect(DatabaseRole.APPEND, application="temple discord") as connection,
+            database.connect(DatabaseRole.TRANSLATE, application="temple discord") as connection,
         ):
             return work(connection)
 

@@ -49,7 +49,7 @@ async def take_snapshot(database: Database, rest: Rest, guild: str, *, clock: Cl
     """
     with (
         database_errors("taking a snapshot"),
-        database.connect(DatabaseRole.APPEND, application="temple discord snapshot") as connection,
+        database.connect(DatabaseRole.TRANSLATE, application="temple discord snapshot") as connection,
     ):
         counted = await rest.counted(guild)
         comparing = await in_thread(_Comparing, connection, guild, await rest.roles(guild), clock)
@@ -85,7 +85,7 @@ def apply_discord_snapshot(
     )
     with (
         database_errors("applying a snapshot"),
-        database.connect(DatabaseRole.APPEND, application="temple discord snapshot") as connection,
+        database.connect(DatabaseRole.TRANSLATE, application="temple discord snapshot") as connection,
     ):
         started_at = read_snapshot(connection, snapshot_id).started_at
         connection.execute(statement("discord_caught_up"), {"at": started_at, "before": started_at - CLOSED_AFTER})

@@ -148,7 +148,7 @@ class RecheckWorker:
 def recheck_connection(database: Database) -> RetryingConnection:
     """What `recheck` works on. Raises DatabaseUnavailable."""
     return RetryingConnection(
-        database, DatabaseRole.APPEND, application="temple patreon recheck", patience_seconds=PATIENCE_SECONDS
+        database, DatabaseRole.TRANSLATE, application="temple patreon recheck", patience_seconds=PATIENCE_SECONDS
     )
 
 

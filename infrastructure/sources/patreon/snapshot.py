@@ -64,7 +64,7 @@ async def take_snapshot(
     """
     with (
         database_errors("taking a snapshot"),
-        database.connect(DatabaseRole.APPEND, application="temple patreon snapshot") as connection,
+        database.connect(DatabaseRole.TRANSLATE, application="temple patreon snapshot") as connection,
     ):
         comparing = _Comparing(connection, clock())
         missing: list[str] = []

@@ -153,7 +153,7 @@ class Tokens:
                 return await in_thread(self._store, connection, answer)
 
     def _connected(self) -> psycopg.Connection[Any]:
-        return self._database.connect(DatabaseRole.APPEND, application="temple patreon token", autocommit=True)
+        return self._database.connect(DatabaseRole.TOKENS, application="temple patreon token", autocommit=True)
 
     def _hold(self, connection: psycopg.Connection[Any]) -> Pair:
         # the request to Patreon goes out while the row is held

@@ -36,7 +36,7 @@ async def read_webhooks(database: Database, client: PatreonClient) -> list[Webho
     found = _webhooks(await client.webhooks(), datetime.now(UTC))
     with (
         database_errors("keeping the state of webhooks"),
-        database.connect(DatabaseRole.APPEND, application="temple patreon webhooks") as connection,
+        database.connect(DatabaseRole.TRANSLATE, application="temple patreon webhooks") as connection,
     ):
         rows = json.dumps([each._asdict() for each in found], default=str)
         connection.execute(statement("patreon_webhooks_replace"), {"rows": rows})

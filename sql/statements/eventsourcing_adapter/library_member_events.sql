@@ -8,8 +8,20 @@ select
     target,
     metadata::text,
     source,
-    event_id
-from log_row
+    event_id,
+    retracted
+from (
+    select
+        *,
+        id <= coalesce(
+            (
+                select last_position from retracted_range where first_position <= log.id
+                order by first_position desc limit 1
+            ),
+            0
+        ) as retracted
+    from log_row as log
+) as log
 where user_id = %(user_id)s
   and (%(after)s::bigint is null or id > %(after)s)
   and (%(upto)s::bigint is null or id <= %(upto)s)

@@ -8,10 +8,22 @@ select
     target,
     metadata::text,
     source,
-    event_id
-from log_row
+    event_id,
+    retracted
+from (
+    select
+        *,
+        id <= coalesce(
+            (
+                select last_position from retracted_range where first_position <= log.id
+                order by first_position desc limit 1
+            ),
+            0
+        ) as retracted
+    from log_row as log
+) as log
 where id > %(after)s
   and id <= %(upto)s
-  and (%(topics)s::text[] is null or event_type || '/' || action = any(%(topics)s::text[]))
+  and (%(topics)s::text[] is null or not retracted and event_type || '/' || action = any(%(topics)s::text[]))
 order by id
 limit %(limit)s

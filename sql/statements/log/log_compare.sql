@@ -6,7 +6,14 @@ select
     (log.timestamp, log.event_type, log.user_id, log.action, log.target, log.metadata, log.source)
         is not distinct from
     (given.timestamp, given.event_type, given.user_id, given.action, given.target, given.metadata::jsonb, given.source)
-        as same
+        as same,
+    log.id <= coalesce(
+        (
+            select last_position from retracted_range where first_position <= log.id
+            order by first_position desc limit 1
+        ),
+        0
+    ) as retracted
 from rows from (
     json_to_recordset(%(entries)s::json) as (
         event_id uuid,

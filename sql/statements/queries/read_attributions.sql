@@ -23,9 +23,7 @@ with pair as (
 select
     pair.first,
     later.id,
-    case
-        when later.timestamp between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00' then later.timestamp
-    end as timestamp,
+    later.occurred_at,
     later.event_type,
     later.user_id,
     later.action,
@@ -36,7 +34,7 @@ select
     later.recorded_at
 from pair
 join webhook_audit_log as first on first.id = pair.first
-join webhook_audit_log as later on later.id = pair.later
+join log_row as later on later.id = pair.later
 where later.event_type = first.event_type
   and later.action = first.action
   and later.target is not distinct from first.target

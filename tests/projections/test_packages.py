@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from temple_ledger.projections.built_in import BUILT_IN
-from temple_ledger.projections.loading import Loaded, load
+from temple_ledger.projections.packages import Loaded, load
 
 EVENTS, PROJECTIONS = "temple_ledger.events", "temple_ledger.projections"
 OURS = [each.name for each in BUILT_IN]
@@ -86,7 +86,7 @@ def test_a_projection_that_cannot_be_loaded_is_named_and_the_others_are_there(
     [
         ("import no_such_module_of_theirs", "ModuleNotFoundError"),
         ("EVENTS = 7", "it is no list of event types"),
-        ("EVENTS = [7]", "which is no EventType"),
+        ("EVENTS = [7]", "which is no event"),
         (
             "from temple_ledger import RoleAdded, EventType\nEVENTS = [EventType('a', 'b', RoleAdded, version=2)]",
             "no upcaster from version 1",

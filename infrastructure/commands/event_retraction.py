@@ -1,0 +1,203 @@
+"""`temple events retract`, `reinstate` and `imports`."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from temple_ledger.domain.position import PositionSet
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.imports import ListedImport
+from temple_ledger.infrastructure.queries.imports import imports as read_imports
+from temple_ledger.infrastructure.queries.in_people import ImpactSummary
+from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.read_models.retraction import (
+    RetractionImpact,
+    Selection,
+    preview_retraction,
+    reinstate,
+    retract,
+)
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
+from temple_ledger.infrastructure.terminal.text import listed, plural
+from temple_ledger.projections.registry import catalogue, installed
+
+SENTENCES: Final = 20
+_WHAT: Final = re.compile(r"(?P<import>import:)?(?P<number>[1-9]\d{0,17})")
+
+
+class _What(click.ParamType[tuple[bool, int]]):
+    """Whether it names an import, and the number."""
+
+    name = "import or position"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[bool, int]:
+        found = _WHAT.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{value!r} is neither import:NUMBER (see: temple events imports) nor a position", param, ctx)
+        return found["import"] is not None, int(found["number"])
+
+
+what = click.argument("what", nargs=-1, required=True, metavar="import:NUMBER|POSITION...", type=_What())
+apply_option = click.option("--apply", "applies", is_flag=True, help="Do it; without, it only shows what would change.")
+
+
+@click.command("retract")
+@what
+@click.option("--reason", metavar="TEXT", help="Why; stored with the retraction. Needed with --apply.")
+@apply_option
+@as_json
+@click.pass_obj
+def retract_(
+    session: Session, what: Sequence[tuple[bool, int]], reason: str | None, applies: bool, as_json: bool
+) -> None:
+    """Leave events out of everything that is computed: all that an import added, or single positions.
+
+    The log keeps them, and shows them as retracted; `temple events reinstate` lets them count again.
+    Without --apply it shows what would change, in people, and changes nothing.
+
+    \b
+    Examples:
+      temple events imports
+      temple events retract import:3
+      temple events retract import:3 --reason "the roles of another server" --apply
+      temple events retract 4711 4712 --reason "dated 2062" --apply
+    """
+    if applies and not (reason or "").strip():
+        raise click.UsageError("--apply needs a --reason: it is what others read later")
+    selection = _selection(what)
+    summary, shown = _preview(session, selection, reinstating=False)
+    if applies and shown.positions:
+        shown = retract(
+            session.database,
+            selection,
+            list(installed().values()),
+            catalogue(),
+            reason=(reason or "").strip(),
+            by=session.operator,
+        )
+    _print(session, "retract", shown, summary, applied=applies, as_json=as_json)
+
+
+@click.command("reinstate")
+@what
+@click.option("--reason", metavar="TEXT", help="Why; for the operations journal.")
+@apply_option
+@as_json
+@click.pass_obj
+def reinstate_(
+    session: Session, what: Sequence[tuple[bool, int]], reason: str | None, applies: bool, as_json: bool
+) -> None:
+    """Let events count again that were retracted: all of an import, or single positions.
+
+    Without --apply it shows what would change, in people, and changes nothing.
+
+    \b
+    Example:
+      temple events reinstate import:3 --apply
+    """
+    selection = _selection(what)
+    summary, shown = _preview(session, selection, reinstating=True)
+    if applies and shown.positions:
+        shown = reinstate(
+            session.database,
+            selection,
+            list(installed().values()),
+            catalogue(),
+            by=session.operator,
+            reason=reason,
+        )
+    _print(session, "reinstate", shown, summary, applied=applies, as_json=as_json)
+
+
+@click.command("imports")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many, newest first."
+)
+@as_json
+@click.pass_obj
+def imports(session: Session, limit: int, as_json: bool) -> None:
+    """Which files were imported, when and by whom, and how many events each added.
+
+    \b
+    Example:
+      temple events imports
+    """
+    with snapshot(session.database) as connection:
+        found = read_imports(connection, limit=limit)
+    if as_json:
+        print_json([each._asdict() for each in found])
+    elif found:
+        print_rows([_row(each) for each in found], _COLUMNS, as_json=False)
+    else:
+        session.say("no import is written down here")
+
+
+_COLUMNS: Final = ("import", "began", "by", "events", "retracted", "file")
+
+
+def _row(each: ListedImport) -> dict[str, Any]:
+    return {
+        "import": f"import:{each.number}",
+        "began": each.began_at,
+        "by": each.imported_by,
+        "events": each.events,
+        "retracted": each.retracted,
+        "file": each.file if each.finished_at else f"{each.file} (not finished)",
+    }
+
+
+def _selection(what: Sequence[tuple[bool, int]]) -> Selection:
+    numbers = tuple(dict.fromkeys(number for is_import, number in what if is_import))
+    return Selection(numbers, PositionSet.of(number for is_import, number in what if not is_import))
+
+
+def _preview(session: Session, selection: Selection, *, reinstating: bool) -> tuple[ImpactSummary, RetractionImpact]:
+    with snapshot(session.database) as connection:
+        summary = ImpactSummary(read_directory(connection))
+    shown = preview_retraction(
+        session.database,
+        selection,
+        list(installed().values()),
+        catalogue(),
+        reinstating=reinstating,
+        each=summary.count,
+    )
+    return summary, shown
+
+
+def _print(
+    session: Session, verb: str, impact: RetractionImpact, summary: ImpactSummary, *, applied: bool, as_json: bool
+) -> None:
+    if as_json:
+        print_json(
+            {
+                "events": len(impact.positions),
+                "positions": str(impact.positions),
+                "changed_members": len(impact.members),
+                "changes": impact.changes,
+                "in_people": summary.sentences(),
+                "not_folded_here": impact.untouched,
+                "applied": applied and bool(impact.positions),
+            }
+        )
+        return
+    if not impact.positions:
+        click.echo("nothing to do: " + ("they are retracted already" if verb == "retract" else "none is retracted"))
+        return
+    past = "retracted" if verb == "retract" else "reinstated"
+    events, people = plural(len(impact.positions), "event"), plural(len(impact.members), "member")
+    click.echo(f"{events} {past}; {people} changed" if applied else f"{events} to {verb}; {people} would change")
+    sentences = summary.sentences()
+    for sentence in sentences[:SENTENCES]:
+        click.echo(f"  {sentence}")
+    if len(sentences) > SENTENCES:
+        click.echo(f"  and {plural(len(sentences) - SENTENCES, 'kind')} of change more")
+    if impact.untouched:
+        session.say(
+            f"not folded here: {listed(impact.untouched)}; it needs a replay, or its code is not installed in this "
+            "process"
+        )
+    if not applied:
+        session.say("nothing was changed; add --apply to do it")

@@ -1,0 +1,98 @@
+"""What people's lines are asked before they enter the log, beyond being events: most mistakes look like facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import InvalidEvent
+from temple_ledger.domain.instant import require_not_future
+from temple_ledger.domain.log_entry import LogEntry, is_exported
+from temple_ledger.domain.names import tidied, why_no_member
+from temple_ledger.domain.near_kinds import why_misspelt
+from temple_ledger.domain.role_names import ROLE_CHANGE, RoleNames
+from temple_ledger.infrastructure.database.statements import statement
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What somebody asked for: kinds that look misspelt, times ahead of now, names that are not looked up."""
+
+    unknown: bool = False
+    future: bool = False
+    names: bool = False
+
+
+@dataclass
+class Admission:
+    """The questions. Of one import or append: `roles` grows with the lines that are read."""
+
+    catalogue: Catalogue
+    roles: RoleNames = field(default_factory=RoleNames)
+    allowed: Allowed = Allowed()
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def admit(self, columns: Mapping[str, Any], entry: LogEntry) -> LogEntry:
+        """The entry as it is stored: names trimmed, and a role's name replaced by its id.
+
+        *entry* is what *columns* say, as they stand, and its event_id is of them: so a line has the same one however
+        the names are resolved. Lines of an export stay as they are, since a log has them already.
+
+        Raises InvalidEvent with the flag that would allow it.
+        """
+        if columns.get("retracted_at") is not None:
+            raise InvalidEvent("it was retracted in the ledger that exported it; to import it, remove retracted_at")
+        if not self.allowed.future:
+            self._require_past(entry)
+        if is_exported(columns):
+            self.roles.add_event(entry)
+            return entry
+        if not self.allowed.unknown:
+            misspelt = why_misspelt(self.catalogue, entry.event_type, entry.action)
+            if misspelt is not None:
+                raise InvalidEvent(f"{misspelt}; --allow-unknown accepts it as it is")
+        admitted = entry if self.allowed.names else self._named(entry)
+        self.roles.add_event(admitted)
+        return admitted
+
+    def _require_past(self, entry: LogEntry) -> None:
+        try:
+            require_not_future(entry.timestamp, self.now)
+        except InvalidEvent as error:
+            raise type(error)(f"{error.reason}; --allow-future accepts it all the same") from None
+
+    def _named(self, entry: LogEntry) -> LogEntry:
+        user_id = tidied(entry.user_id)
+        wrong = "user_id is empty" if not user_id else why_no_member(user_id)
+        if wrong is not None:
+            raise InvalidEvent(f"{wrong}; --keep-names accepts it as it is")
+        target = None if entry.target is None else tidied(entry.target)
+        if entry.event_type == ROLE_CHANGE and target is not None:
+            target = self._role(target, entry.timestamp)
+        if user_id == entry.user_id and target == entry.target:
+            return entry
+        return entry._replace(user_id=user_id, target=target)
+
+    def _role(self, target: str, at: datetime) -> str:
+        if not target:
+            raise InvalidEvent("target is empty; a role event needs a role")
+        if target in self.roles:
+            return target
+        called = self.roles.called(target, at)
+        if len(called) > 1:
+            raise InvalidEvent(
+                f"{len(called)} roles were called {target!r} then: {', '.join(sorted(called))}; give the id, "
+                "or --keep-names stores the name as it is"
+            )
+        return called[0] if called else target
+
+
+def read_role_names(connection: psycopg.Connection[Any]) -> RoleNames:
+    """Of every role that the log names, without what was retracted. Raises psycopg.Error."""
+    names = RoleNames()
+    for role, action, since, name in connection.execute(statement("log_role_names")):
+        names.add(role, action, since, name)
+    return names

@@ -1,0 +1,29 @@
+"""Imports, as they were written down while they went on."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import starmap
+from typing import NamedTuple
+
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+
+
+class ListedImport(NamedTuple):
+    """`finished_at` is None where it goes on or was interrupted. Positions between first and last may be others'."""
+
+    number: int
+    file: str
+    imported_by: str
+    began_at: datetime
+    finished_at: datetime | None
+    events: int
+    first: Position
+    last: Position
+    retracted: int
+
+
+def imports(connection: Connection, *, limit: int) -> Sequence[ListedImport]:
+    """The newest first; without those that added nothing."""
+    return list(starmap(ListedImport, connection.execute(statement("read_imports"), {"limit": limit})))

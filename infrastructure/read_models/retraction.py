@@ -1,0 +1,310 @@
+"""Retraction: positions of the log that every projection leaves out, and their way back.
+
+Nothing of the log is changed. What a retraction does to the tables is the same fold with other positions left out: the
+preview folds the members concerned in one snapshot and compares; the application writes down what is left out and folds
+them again, in one transaction that holds every checkpoint. So a runner sees all of it or nothing, and whoever is killed
+has done nothing. Members without an event at these positions have the same rows either way, and are not looked at.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
+from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.batches import in_pages
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.retracted import retracted_positions
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories
+from temple_ledger.infrastructure.read_models.member_log.recount import recount
+from temple_ledger.infrastructure.read_models.operations import record
+from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
+from temple_ledger.projections.batch import TallyBatch
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.drift import Drift, member_drift
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
+from temple_ledger.projections.tally import Tally
+
+Connection = psycopg.Connection[Any]
+Each = Callable[[Drift], None]
+
+MOST_NAMED: Final = 1_000
+"""Ranges that the operations journal lists; the retraction itself has all."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What somebody names: everything that an import added, or single positions."""
+
+    imports: tuple[int, ...] = ()
+    positions: PositionSet = NO_POSITIONS
+
+
+@dataclass
+class RetractionImpact:
+    """What changes, or was changed. `positions` are those that were not retracted before (or, reinstated, that were).
+
+    `members` have other rows in some projection; `untouched` are projections whose rows this process cannot fold.
+    """
+
+    positions: PositionSet
+    members: set[str] = field(default_factory=set)
+    changes: int = 0
+    untouched: list[str] = field(default_factory=list)
+
+
+def preview_retraction(
+    database: Database,
+    selection: Selection,
+    projections: Sequence[Projection],
+    catalogue: Catalogue,
+    *,
+    reinstating: bool = False,
+    each: Each = lambda drift: None,
+) -> RetractionImpact:
+    """What it would change; *each* is given every difference. Reads only. Raises UnknownName."""
+    with database.connect(DatabaseRole.READ, application="temple retract", autocommit=False) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        before = retracted_positions(connection)
+        chosen = _chosen(connection, selection, before, reinstating)
+        after = before - chosen if reinstating else before | chosen
+        impact = RetractionImpact(chosen)
+        checkpoints = read_checkpoints(connection)
+        impact.untouched = _untouched(projections, checkpoints)
+        for projection in _foldable(projections, checkpoints):
+            checkpoint = checkpoints[projection.name]
+            upto = _reached(connection, checkpoint)
+            if isinstance(projection, Tally):
+                impact.changes += len(_increments(connection, projection, chosen, upto).increments)
+            else:
+                _compare(connection, projection, catalogue, upto, after, impact, each)
+    return impact
+
+
+def retract(
+    database: Database,
+    selection: Selection,
+    projections: Sequence[Projection],
+    catalogue: Catalogue,
+    *,
+    reason: str,
+    by: str,
+) -> RetractionImpact:
+    """Leaves these positions out of every projection. Raises UnknownName; positions left out before stay so."""
+    with _operation(database) as (connection, transaction):
+        for number in selection.imports:
+            connection.execute(statement("import_close"), {"import": number})
+        chosen = _chosen(connection, selection, retracted_positions(connection), reinstating=False)
+        if not chosen:
+            return RetractionImpact(chosen)
+        checkpoints = _locked(transaction)
+        row = connection.execute(
+            statement("retraction_create"),
+            {
+                "import": selection.imports[0] if len(selection.imports) == 1 and not selection.positions else None,
+                "reason": reason,
+                "retracted_by": by,
+            },
+        ).fetchone()
+        retraction = row[0] if row is not None else 0
+        connection.execute(statement("retraction_put"), {**_arrays(chosen), "retraction": retraction})
+        impact = _fold_all(transaction, chosen, projections, catalogue, checkpoints, sign=-1)
+        _record(connection, "retract", selection, impact, by, reason, {"retraction": retraction})
+    return impact
+
+
+def reinstate(
+    database: Database,
+    selection: Selection,
+    projections: Sequence[Projection],
+    catalogue: Catalogue,
+    *,
+    by: str,
+    reason: str | None = None,
+) -> RetractionImpact:
+    """Lets these positions count again. Raises UnknownName; those that were never retracted stay as they are."""
+    with _operation(database) as (connection, transaction):
+        chosen = _chosen(connection, selection, retracted_positions(connection), reinstating=True)
+        if not chosen:
+            return RetractionImpact(chosen)
+        checkpoints = _locked(transaction)
+        for first, last, retraction in connection.execute(
+            statement("retraction_take_back"), _arrays(chosen)
+        ).fetchall():
+            rest = PositionSet([(first, last)]) - chosen
+            connection.execute(statement("retraction_put"), {**_arrays(rest), "retraction": retraction})
+        impact = _fold_all(transaction, chosen, projections, catalogue, checkpoints, sign=1)
+        _record(connection, "reinstate", selection, impact, by, reason, {})
+    return impact
+
+
+@contextmanager
+def _operation(database: Database) -> Iterator[tuple[Connection, PostgresTransaction]]:
+    with database.connect(DatabaseRole.PROJECT, application="temple retract") as connection, connection.transaction():
+        connection.execute(statement("retraction_lock"))
+        yield connection, PostgresTransaction(connection)
+
+
+def _locked(transaction: PostgresTransaction) -> dict[str, Checkpoint]:
+    """Every checkpoint, in one order, so that two operations never wait for each other."""
+    return {name: transaction.lock_checkpoint(name) for name in sorted(read_checkpoints(transaction.connection))}
+
+
+def _chosen(connection: Connection, selection: Selection, retracted: PositionSet, reinstating: bool) -> PositionSet:
+    named = PositionSet()
+    for number in selection.imports:
+        rows = connection.execute(statement("import_ranges"), {"import": number}).fetchall()
+        if not rows:
+            raise UnknownName("import", str(number))
+        named |= PositionSet(row for row in rows if row[0] is not None)
+    named |= selection.positions
+    if reinstating:
+        return named & retracted
+    missing = _not_in_log(connection, selection.positions)
+    if missing:
+        raise UnknownName("position of the log", str(missing))
+    return named - retracted
+
+
+def _not_in_log(connection: Connection, positions: PositionSet) -> PositionSet:
+    found = connection.execute(statement("positions_in_log"), _arrays(positions))
+    return positions - PositionSet.of(position for (position,) in found)
+
+
+def _reached(connection: Connection, checkpoint: Checkpoint) -> Position:
+    if checkpoint.state is ProjectionState.TRIGGER:
+        row = connection.execute(statement("log_head")).fetchone()
+        return Position(row[0] if row is not None else 0)
+    return checkpoint.position
+
+
+def _foldable(projections: Sequence[Projection], checkpoints: Mapping[str, Checkpoint]) -> list[Projection]:
+    """Those that have rows by the rules of this code; the others leave the positions out when they are replayed."""
+    return [
+        each
+        for each in projections
+        if each.name in checkpoints and may_fold(each, checkpoints[each.name]) != NEEDS_REPLAY
+    ]
+
+
+def _untouched(projections: Sequence[Projection], checkpoints: Mapping[str, Checkpoint]) -> list[str]:
+    foldable = {each.name for each in _foldable(projections, checkpoints)}
+    # version 0: positions of the eventsourcing library's own projections, which has no way to fold a member again
+    return sorted(name for name, each in checkpoints.items() if name not in foldable)
+
+
+def _compare(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    upto: Position,
+    after: PositionSet,
+    impact: RetractionImpact,
+    each: Each,
+) -> None:
+    fold = Fold(projection, catalogue)
+    transaction = PostgresTransaction(connection, retracted=after)
+    left_out = transaction.exceptions(projection.name).left_out
+    for page in in_pages(_members(connection, impact.positions, upto), MEMBERS_AT_A_TIME):
+        stored = tables.rows_of_members(connection, projection.tables, page)
+        found = transaction.histories(fold, page, upto)
+        for user_id, folded, _ in fold_histories(connection, fold, found, upto, left_out=left_out):
+            drifts = list(member_drift(projection.name, projection.tables, user_id, stored[user_id], folded.rows))
+            if drifts:
+                impact.members.add(user_id)
+            impact.changes += len(drifts)
+            for drift in drifts:
+                each(drift)
+
+
+def _fold_all(
+    transaction: PostgresTransaction,
+    chosen: PositionSet,
+    projections: Sequence[Projection],
+    catalogue: Catalogue,
+    checkpoints: Mapping[str, Checkpoint],
+    *,
+    sign: int,
+) -> RetractionImpact:
+    connection, impact = (
+        transaction.connection,
+        RetractionImpact(chosen, untouched=_untouched(projections, checkpoints)),
+    )
+    for projection in _foldable(projections, checkpoints):
+        checkpoint = checkpoints[projection.name]
+        if isinstance(projection, Tally):
+            impact.changes += _count(transaction, projection, chosen, checkpoint.position, sign)
+            continue
+        for page in in_pages(_members(connection, chosen, checkpoint.position), MEMBERS_AT_A_TIME):
+            changes, _ = fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)
+            impact.members |= changes.members
+            impact.changes += changes.count()
+    for name in checkpoints:
+        connection.execute(statement("checkpoint_raise_epoch"), {"projection": name})
+    return impact
+
+
+def _count(transaction: PostgresTransaction, tally: Tally, chosen: PositionSet, upto: Position, sign: int) -> int:
+    """Takes off what these positions added, or adds it again."""
+    connection = transaction.connection
+    batch = _increments(connection, tally, chosen, upto)
+    tables.add(connection, tally.table, {key: sign * number for key, number in batch.increments.items()})
+    connection.execute(statement("checkpoint_count_more"), {"projection": tally.name, "counted": sign * batch.counted})
+    if sign < 0:
+        connection.execute(statement("failure_delete_in_ranges"), {**_arrays(chosen), "projection": tally.name})
+    else:
+        transaction.park(tally.name, batch.failures)
+    return len(batch.increments)
+
+
+def _increments(connection: Connection, tally: Tally, chosen: PositionSet, upto: Position) -> TallyBatch:
+    """What the tally counted at these positions: nothing where somebody has skipped one for this tally."""
+    skipped = PostgresTransaction(connection, retracted=PositionSet()).exceptions(tally.name).left_out
+    total = TallyBatch()
+    for first, last in chosen.ranges:
+        batch = recount(connection, tally, after=Position(first - 1), upto=Position(min(last, upto)), left_out=skipped)
+        for key, number in batch.increments.items():
+            total.increments[key] = total.increments.get(key, 0) + number
+        total.failures += batch.failures
+        total.counted += batch.counted
+    return total
+
+
+def _members(connection: Connection, chosen: PositionSet, upto: Position) -> list[str]:
+    found = connection.execute(statement("members_in_ranges"), {**_arrays(chosen), "upto": upto})
+    return [user_id for (user_id,) in found]
+
+
+def _arrays(chosen: PositionSet) -> dict[str, list[int]]:
+    return {
+        "firsts": [first for first, _ in chosen.ranges],
+        "lasts": [last for _, last in chosen.ranges],
+    }
+
+
+def _record(
+    connection: Connection,
+    kind: str,
+    selection: Selection,
+    impact: RetractionImpact,
+    by: str,
+    reason: str | None,
+    more: Mapping[str, Any],
+) -> None:
+    details = {
+        **more,
+        "imports": list(selection.imports),
+        "events": len(impact.positions),
+        "ranges": [f"{first}-{last}" for first, last in impact.positions.ranges[:MOST_NAMED]],
+        "changed_members": len(impact.members),
+    }
+    record(connection, kind, None, by=by, reason=reason, details=details)

@@ -1,0 +1,1 @@
+update log_import set finished_at = clock_timestamp() where id = %(import)s

@@ -1,0 +1,1 @@
+select log_raise_sequence()

@@ -1,0 +1,1 @@
+select skips_void(%(projection)s)

@@ -1,0 +1,181 @@
+"""A dump holds the whole ledger, is restored elsewhere and verified there, and never over a ledger that is in use."""
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.embedded_postgres.place import removed
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.testing.histories import at, joined, left, role_added
+from tests.cli.conftest import Typed
+from tests.clusters import Cluster, cluster
+
+
+@pytest.fixture
+def ledger(database: Database) -> LedgerScenario:
+    ledger = LedgerScenario(database)
+    ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2), by="mod"), joined("grace", at(3)))
+    ledger.catch_up()
+    return ledger
+
+
+@pytest.fixture
+def dumped(temple: Typed, ledger: LedgerScenario, tmp_path: Path) -> Path:
+    file = tmp_path / "ledger.dump"
+    ended = temple("db", "dump", str(file))
+    assert ended.code == 0, ended.stderr
+    return file
+
+
+@pytest.fixture
+def elsewhere(server: EmbeddedServer) -> Iterator[str]:
+    """The DSN of a new database of the same cluster."""
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        admin.execute("create database restored")
+        yield server.dsn("restored")
+        admin.execute(sql.SQL("drop database restored with (force)"))
+
+
+@pytest.fixture
+def new_home() -> Iterator[Path]:
+    """Where the account of an embedded server can get to."""
+    place = Path(tempfile.mkdtemp(prefix="temple-dump-"))
+    yield place
+    EmbeddedServer(place).stop("immediate")
+    removed(place)
+    shutil.rmtree(place)
+
+
+def test_a_dump_is_for_its_owner_alone(dumped: Path) -> None:
+    assert stat.S_IMODE(dumped.stat().st_mode) == 0o600
+    assert [each.name for each in dumped.parent.glob("*.partial")] == []
+
+
+def test_what_was_dumped_is_restored_and_goes_on(temple: Typed, dumped: Path, elsewhere: str) -> None:
+    ended = temple("db", "restore", str(dumped), "--above", "500", TEMPLE_DATABASE_URL=elsewhere)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "the log ends at position 3" in ended.stdout
+    assert temple("verify", "--full", TEMPLE_DATABASE_URL=elsewhere).code == 0
+    there = LedgerScenario(Database(elsewhere))
+    assert there.given(left("ada", at(4))) == [501]
+    there.then_status("ada", "departed")
+    with Database(elsewhere).connect(DatabaseRole.APPEND) as connection:
+        connection.execute("create temporary table staged (id integer)")
+
+
+def test_a_ledger_that_is_there_is_never_restored_over(temple: Typed, dumped: Path, ledger: LedgerScenario) -> None:
+    ended = temple("db", "restore", str(dumped))
+    assert ended.code == 5
+    assert "has tables in it" in ended.stderr
+    ledger.then_roles("ada", ["Oracle"])
+
+
+def test_a_rehearsal_reaches_no_ledger_at_all(temple: Typed, dumped: Path, home: Path) -> None:
+    away = "postgresql://nobody@127.0.0.1:1/nowhere"
+    ended = temple("db", "restore", str(dumped), "--rehearse", TEMPLE_DATABASE_URL=away)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "members: 2 rows compared, all agree" in ended.stdout
+    assert not home.exists()
+
+
+def test_a_rehearsal_finds_what_is_wrong_in_a_dump(temple: Typed, ledger: LedgerScenario, tmp_path: Path) -> None:
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
+        connection.execute("delete from temple_member_status where user_id = 'ada'")
+    temple("db", "dump", str(tmp_path / "wrong.dump"))
+    ended = temple("db", "restore", str(tmp_path / "wrong.dump"), "--rehearse")
+    assert (ended.code, "members: 2 rows compared, 1 difference" in ended.stdout) == (3, True)
+
+
+def test_without_a_database_an_embedded_one_is_made_of_the_dump(temple: Typed, dumped: Path, new_home: Path) -> None:
+    environment = {"TEMPLE_HOME": str(new_home / "state"), "TEMPLE_DATABASE_URL": None}
+    assert temple("db", "restore", str(dumped), **environment).code == 0
+    assert temple("verify", "--full", **environment).code == 0
+    assert temple("db", "restore", str(dumped), **environment).code == 5
+    assert temple("db", "stop", **environment).code == 0
+    (new_home / "state" / "postgres").exists()
+    EmbeddedServer(new_home / "state").stop("immediate")
+    removed(new_home / "state")
+
+
+def test_a_dump_of_a_login_that_is_no_superuser_names_its_logins(temple: Typed, tmp_path: Path) -> None:
+    """Restored by another such login, on a cluster that has none of them."""
+    with cluster(16) as first:
+        dsn = first.own_database("owner", "temple")
+        assert temple("db", "migrate", TEMPLE_DATABASE_URL=dsn).code == 0
+        first.execute('create role "a reader"', database="temple")
+        first.execute('grant select on webhook_audit_log to "a reader"', "create table own (id int)", database="temple")
+        first.execute("alter table own owner to owner", database="temple")
+        LedgerScenario(Database(dsn)).given(joined("ada", at(1)))
+        dumped = temple("db", "dump", str(tmp_path / "a.dump"), TEMPLE_DATABASE_URL=dsn)
+        assert dumped.code == 0, dumped.stderr
+    with cluster(18) as second:
+        dsn = second.own_database("another", "temple")
+        ended = temple("db", "restore", str(tmp_path / "a.dump"), TEMPLE_DATABASE_URL=dsn)
+        assert ended.code == 0, ended.stderr
+        assert "the dump names a reader, owner: created without the right to log in" in ended.stderr
+        assert temple("run", "--until-caught-up", TEMPLE_DATABASE_URL=dsn).code == 0
+        assert temple("verify", "--full", TEMPLE_DATABASE_URL=dsn).code == 0
+
+
+def test_a_dump_of_a_newer_server_is_refused(temple: Typed, tmp_path: Path) -> None:
+    def migrated(machine: Cluster) -> str:
+        dsn = machine.own_database("owner", "temple")
+        temple("db", "migrate", TEMPLE_DATABASE_URL=dsn)
+        return dsn
+
+    with cluster(18) as newer:
+        assert temple("db", "dump", str(tmp_path / "a"), TEMPLE_DATABASE_URL=migrated(newer)).code == 0
+    with cluster(16) as older:
+        dsn = older.own_database("owner", "temple")
+        ended = temple("db", "restore", str(tmp_path / "a"), TEMPLE_DATABASE_URL=dsn)
+    assert ended.code == 5
+    assert "comes from PostgreSQL 18, and this server is 16" in ended.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"no dump", b"PGDMP"])
+def test_what_is_no_dump_is_refused_with_a_sentence(
+    temple: Typed, tmp_path: Path, elsewhere: str, content: bytes
+) -> None:
+    (tmp_path / "file").write_bytes(content)
+    ended = temple("db", "restore", str(tmp_path / "file"), TEMPLE_DATABASE_URL=elsewhere)
+    assert ended.code == 1
+    assert "cannot be read as a dump" in ended.stderr
+    with psycopg.connect(elsewhere) as connection:
+        assert connection.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone() == (0,)
+
+
+def test_a_dump_that_is_cut_leaves_the_database_empty(temple: Typed, dumped: Path, elsewhere: str) -> None:
+    dumped.write_bytes(dumped.read_bytes()[:-2_000])
+    assert temple("db", "restore", str(dumped), TEMPLE_DATABASE_URL=elsewhere).code == 1
+    with psycopg.connect(elsewhere) as connection:
+        assert connection.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone() == (0,)
+
+
+def test_a_dump_goes_through_a_pipe_and_a_link(temple: Typed, dumped: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "target").chmod(0o640)
+    assert temple("db", "dump", str(tmp_path / "link")).code == 0
+    assert (tmp_path / "link").is_symlink()
+    assert stat.S_IMODE((tmp_path / "target").stat().st_mode) == 0o640
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "read").open("wb") as read, subprocess.Popen(["cat", tmp_path / "pipe"], stdout=read) as reader:
+        assert temple("db", "dump", str(tmp_path / "pipe")).code == 0
+        assert reader.wait(timeout=60) == 0
+    assert (tmp_path / "read").read_bytes().startswith(b"PGDMP")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_the_shell_works_without_psql_on_the_path(spawn: Callable[..., "subprocess.Popen[str]"]) -> None:
+    shell = spawn("db", "shell", "--", "-XAtc", "select count(*) from temple_member_status", PATH="/nowhere")
+    assert shell.communicate(timeout=60)[0] == "0\n"

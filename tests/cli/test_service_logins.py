@@ -1,0 +1,129 @@
+"""The logins of docs/database-roles.md, made by the SQL of that page, run what it says that they run."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.migrations import migrate, packaged
+from temple_ledger.infrastructure.database.roles import ROLES
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from tests.cli.conftest import Typed
+from tests.clusters import Cluster, cluster
+from tests.deploy.documented import ROOT
+
+PAGE = ROOT / "docs" / "database-roles.md"
+MAKES_LOGINS, GRANTS = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
+APPEND = ["events", "append", "--type", "discord_join/joined", "--user", "ada"]
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Cluster]:
+    """As the page has it: everything from nothing, by typing what is there."""
+    with cluster(16) as running:
+        running.execute(*filter(str.strip, MAKES_LOGINS.split(";")))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def migrated(machine: Cluster) -> Cluster:
+    bring_up_to_date(Database(machine.dsn("temple_migrate", "temple")))
+    machine.execute(*filter(str.strip, GRANTS.split(";")), login="temple_migrate", database="temple")
+    return machine
+
+
+SERVICES = {
+    "temple_run_service": (
+        [["run", "--until-caught-up"], ["reconcile"], ["verify"], ["projection", "list"], ["member", "list"]],
+        [APPEND, ["inbox", "retry", "--all"], ["trigger", "enable", "--yes"]],
+    ),
+    "temple_receive_service": (
+        [APPEND, ["inbox", "list"], ["inbox", "retry", "--all"], ["member", "list"]],
+        [["run", "--until-caught-up"], ["repair", "--apply", "--reason", "x"]],
+    ),
+    "temple_discord_service": (
+        [APPEND, ["inbox", "prune", "--older-than-days", "9"], ["role", "list"]],
+        [["replay", "--yes"]],
+    ),
+    "temple_operator": (
+        [
+            APPEND,
+            ["run", "--until-caught-up"],
+            ["replay", "--yes"],
+            ["repair"],
+            ["events", "list"],
+            ["operations", "list"],
+        ],
+        [["trigger", "enable", "--yes"], ["db", "migrate"]],
+    ),
+}
+
+
+@pytest.mark.parametrize("login", SERVICES)
+def test_a_service_does_what_is_its_own_and_is_refused_the_rest(
+    temple: Typed,
+    migrated: Cluster,
+    login: str,
+) -> None:
+    dsn = migrated.dsn(login, "temple")
+    own, others = SERVICES[login]
+    for command in (*own, ["status"], ["db", "status"]):
+        ended = temple(*command, TEMPLE_DATABASE_URL=dsn, TEMPLE_METRICS_PORT="0")
+        assert ended.code == 0, (command, ended.stderr, ended.stdout)
+    for command in others:
+        ended = temple(*command, TEMPLE_DATABASE_URL=dsn, TEMPLE_METRICS_PORT="0")
+        assert ended.code == 5, (command, ended.stdout)
+        assert re.search(rf'run: grant temple_\w+ to "{login}";', ended.stderr), ended.stderr
+
+
+@pytest.mark.parametrize("login", [*SERVICES, "temple_migrate"])
+def test_doctor_works_for_a_service(temple: Typed, migrated: Cluster, login: str) -> None:
+    checks = {
+        each["check"]: each
+        for each in temple("doctor", "--json", TEMPLE_DATABASE_URL=migrated.dsn(login, "temple")).data
+    }
+    for name in ("login", "append-only", "roles", "gap proof", "migrations", "encoding"):
+        assert checks[name]["outcome"] == "ok", checks[name]
+    assert "temple_read" in checks["login"]["found"]
+
+
+def test_doctor_has_the_sql_for_a_login_that_lacks_its_roles(temple: Typed, migrated: Cluster) -> None:
+    migrated.execute("create role newcomer login; grant temple_append to newcomer")
+    dsn = migrated.dsn("newcomer", "temple")
+    for outcome in ("fail", "warn"):
+        (login,) = (
+            each for each in temple("doctor", "--json", TEMPLE_DATABASE_URL=dsn).data if each["check"] == "login"
+        )
+        assert login["outcome"] == outcome
+        migrated.execute(login["advice"].split(" run: ")[1])
+    assert "newcomer may act as" in temple("doctor", TEMPLE_DATABASE_URL=dsn).stdout
+    assert temple("status", TEMPLE_DATABASE_URL=dsn).code == 0
+
+
+def test_a_grant_that_was_taken_from_a_role_is_shown_with_the_sql(temple: Typed, migrated: Cluster) -> None:
+    owner = Database(migrated.dsn("temple_migrate", "temple"))
+    with owner.connect(DatabaseRole.OWNER) as connection:
+        connection.execute("revoke insert, update on projection_checkpoint from temple_project")
+    dsn = migrated.dsn("temple_operator", "temple")
+    ended = temple("repair", "--apply", "--reason", "x", TEMPLE_DATABASE_URL=dsn)
+    found = {each["check"]: each for each in temple("doctor", "--json", TEMPLE_DATABASE_URL=dsn).data}["roles"]
+    assert found["found"] == "temple_project may not move a checkpoint"
+    with owner.connect(DatabaseRole.OWNER) as connection:
+        connection.execute(found["advice"].split(" run: ")[1].encode())
+    assert temple("doctor", TEMPLE_DATABASE_URL=dsn).stdout.count("may not move a checkpoint") == 0
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_page_lists_every_role() -> None:
+    assert re.findall(r"^\| `(temple_\w+)` \|", PAGE.read_text(), re.MULTILINE) == list(ROLES)
+
+
+def test_an_upgrade_prints_the_grants_for_older_logins(temple: Typed, machine: Cluster) -> None:
+    machine.execute("create database upgraded owner temple_migrate encoding 'UTF8' template template0")
+    database = Database(machine.dsn("temple_migrate", "upgraded"))
+    migrate(database, [each for each in packaged() if each.number <= 11])
+    machine.execute("create role older login; grant temple_append, temple_read to older")
+    ended = temple("db", "migrate", TEMPLE_DATABASE_URL=database.dsn)
+    assert ended.code == 0
+    assert 'grant temple_tokens, temple_translate to "older";' in ended.stderr

@@ -1,0 +1,1 @@
+"""Retraction: what every projection leaves out."""
