@@ -183,10 +183,15 @@ def _with_newer(
 def _newer_events(
     connection: psycopg.Connection[Any], fold: Fold[Any], user_id: str, after: Position, upto: Position
 ) -> list[Recorded] | None:
-    found = events(connection, after=after, upto=upto, limit=NEWER_EVENTS)
-    if found and len(found) == NEWER_EVENTS and found[-1].position < upto:
-        return None
-    return [each for each in found if each.user_id == user_id and fold.knows(each)]
+    newer: list[Recorded] = []
+    seen = 0
+    while found := events(connection, after=after, upto=upto, limit=NEWER_EVENTS):
+        seen += len(found)
+        if seen > NEWER_EVENTS:
+            return None
+        newer += [each for each in found if each.user_id == user_id and fold.knows(each)]
+        after = found[-1].position
+    return newer
 
 
 def _put(transaction: PostgresTransaction, fold: Fold[Any], user_id: str, folded: Folded[Any]) -> None:
