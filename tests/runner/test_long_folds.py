@@ -70,7 +70,7 @@ def test_whoever_takes_too_long_is_set_aside_and_the_others_go_on(ledger: Ledger
 
 
 def test_the_runner_folds_them_beside_the_steps(ledger: LedgerScenario) -> None:
-    ledger.given(role_added("ada", "late again", at(3)), role_added("ada", "newest", at(50_000)))
+    ledger.given(role_added("ada", "late again", at(3)), role_added("ada", "newest", at(1_000)))
     run(ledger)
     assert failures(ledger) == []
     assert times_granted(ledger) == LONG + 3
@@ -86,7 +86,7 @@ def test_what_came_meanwhile_is_added_under_the_lock_and_a_late_event_starts_it_
         assert not finish_long(connection, fold, "ada", folded, Position(LONG + 2), PositionSet())
         assert [each.kind for each in failures(ledger)] == ["long"]
         folded = fold_long(connection, fold, "ada", Position(LONG + 3))
-        ledger.given(role_added("ada", "newer", at(60_000)))
+        ledger.given(role_added("ada", "newer", at(1_100)))
         ledger.catch_up()
         assert finish_long(connection, fold, "ada", folded, Position(LONG + 3), PositionSet())
     assert (failures(ledger), times_granted(ledger)) == ([], LONG + 3)
@@ -109,7 +109,7 @@ def test_a_raising_event_of_a_long_history_parks_at_its_position_live_and_in_rep
     ledger = LedgerScenario(database, projections=[poisoned], batch=25_000)
     many(database, LONG)
     ledger.catch_up()
-    ledger.given(role_added("ada", POISON, at(50_000)), role_added("bob", "Oracle", at(2)))
+    ledger.given(role_added("ada", POISON, at(1_000)), role_added("bob", "Oracle", at(2)))
     run(ledger)
     (failure,) = failures(ledger, "poisoned")
     assert (failure.position, failure.kind) == (LONG + 1, "event")
