@@ -9,6 +9,7 @@ from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.log_entry import LogEntry, columns_of_line, entry_of, entry_of_line
 from temple_ledger.infrastructure.log.admission import Admission
 from temple_ledger.infrastructure.log.rejects import Reject
+from temple_ledger.infrastructure.log.remarks import Remark, remarks_about
 
 
 class Doubtful(NamedTuple):
@@ -36,8 +37,7 @@ class Chunk:
         self._admission = admission
         self._admitted: dict[int, LogEntry] = {}
         """Those that are stored with other names than their lines have."""
-        self._unread: dict[int, str] = {}
-        """Those of a kind that nothing reads."""
+        self._remarks: dict[int, tuple[Remark, ...]] = {}
         self._rows: list[str] = []
         self._first: dict[str, int] = {}
 
@@ -62,8 +62,9 @@ class Chunk:
 
     def _append(self, number: int, text: bytes, entry: LogEntry) -> None:
         event_id, row = copy_row(entry)
-        if self._catalogue.find(entry.event_type, entry.action) is None:
-            self._unread[len(self.numbers)] = f"{entry.event_type}/{entry.action}"
+        remarks = remarks_about(entry, self._catalogue, None if self._admission is None else self._admission.roles)
+        if remarks:
+            self._remarks[len(self.numbers)] = remarks
         self._first.setdefault(event_id, len(self.numbers))
         self.numbers.append(number)
         self.texts.append(text)
@@ -83,9 +84,9 @@ class Chunk:
         """Those that are not *known*, with the index of the first entry that has them, in the order of the lines."""
         return {event_id: index for event_id, index in self._first.items() if event_id not in known}
 
-    def unread(self, indexes: Collection[int]) -> Counter[str]:
-        """How many of these entries no projection reads, by kind."""
-        return Counter(kind for index, kind in self._unread.items() if index in indexes)
+    def remarks(self, indexes: Collection[int]) -> Counter[Remark]:
+        """What is to be said of these entries, and of how many."""
+        return Counter(each for index, remarks in self._remarks.items() if index in indexes for each in remarks)
 
     def copied(self, indexes: Collection[int]) -> bytes:
         """What COPY is given for these entries."""
@@ -101,7 +102,7 @@ class Chunk:
 
     def halves(self) -> "tuple[Chunk, Chunk]":
         """The entries, in two parts; without the rejects and the doubtful ones."""
-        parts = Chunk(self._catalogue), Chunk(self._catalogue)
+        parts = Chunk(self._catalogue, self._admission), Chunk(self._catalogue, self._admission)
         for index, (number, text) in enumerate(zip(self.numbers, self.texts, strict=True)):
             part = parts[2 * index >= len(self.numbers)]
             if index in self._admitted:

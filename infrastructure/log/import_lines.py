@@ -13,8 +13,8 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
@@ -33,6 +33,7 @@ from temple_ledger.infrastructure.log.import_store import ChunkStore, StoredChun
 from temple_ledger.infrastructure.log.lines import Line
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.rejects import RejectsFile
+from temple_ledger.infrastructure.log.remarks import About, Remark, named, without_named
 
 FIRST_LINES: Final = 5_000
 FEWEST_LINES: Final = 500
@@ -47,10 +48,10 @@ CHUNKS_AHEAD: Final = 2
 class Imported:
     """What became of the lines that were read; empty ones are passed over.
 
-    Each is `added`, or a duplicate, or a duplicate that is `retracted`, or rejected because it is no event, or has the
-    event_id of an event with another content. `unread` counts those of `added` whose kind no projection reads, by
-    kind. `first` and `last` are the positions of the first and last that was added; `read_bytes` is how far the source
-    was read. `number` is that of the import, under which its positions are written down.
+    Each is `added`, or a duplicate, or the first of an event that is there and `retracted`, or rejected because it is
+    no event, or has the event_id of an event with another content. `remarks` counts what is to be said of those that
+    were added. `first` and `last` are the positions of the first and last that was added; `read_bytes` is how far the
+    source was read. `number` is that of the import, under which its positions are written down.
     """
 
     read: int = 0
@@ -63,7 +64,12 @@ class Imported:
     read_bytes: int = 0
     number: int = 0
     retracted: PositionSet = NO_POSITIONS
-    unread: Mapping[str, int] = field(default_factory=dict)
+    remarks: Mapping[Remark, int] = field(default_factory=dict)
+
+    @property
+    def unread(self) -> Mapping[str, int]:
+        """How many of `added` no projection reads, by kind."""
+        return named(self.remarks, About.UNREAD)
 
     @property
     def complete(self) -> bool:
@@ -130,24 +136,42 @@ def import_lines(
                 notifier.notify()
             return stored
 
-        def finish() -> Imported:
-            chunk, read_bytes, future = under_way.popleft()
+        def finish() -> None:
+            nonlocal imported
+            chunk, read_bytes, future = under_way[0]
             stored = future.result()
-            kept.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
-            done = _sum(imported, chunk, stored, read_bytes)
+            imported = _sum(imported, chunk, stored, read_bytes)
+            under_way.popleft()
             if progress is not None:
-                progress(done)
-            return done
+                progress(imported)
+            kept.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
 
         every = chain((first,), lines)
-        for chunk, read_bytes in _chunks(every, pace, lambda: Chunk(catalogue, admission)):
-            under_way.append((chunk, read_bytes, thread.submit(put, chunk)))
-            if len(under_way) > CHUNKS_AHEAD:
-                imported = finish()
-        while under_way:
-            imported = finish()
+        try:
+            for chunk, read_bytes in _chunks(every, pace, lambda: Chunk(catalogue, admission)):
+                under_way.append((chunk, read_bytes, thread.submit(put, chunk)))
+                if len(under_way) > CHUNKS_AHEAD:
+                    finish()
+            while under_way:
+                finish()
+        except BaseException:
+            # a chunk that is being stored is stored to its end: it counts, whatever has happened
+            thread.shutdown(cancel_futures=True)
+            while under_way:
+                if _was_stored(under_way[0][2]):
+                    with suppress(OSError):
+                        finish()
+                else:
+                    under_way.popleft()
+            raise
         connection.run("importing", lambda opened: opened.execute(statement("import_finish"), {"import": number}))
-    return imported
+    if admission is None:
+        return imported
+    return replace(imported, remarks=without_named(imported.remarks, admission.roles))
+
+
+def _was_stored(future: Future[StoredChunk]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def _name(source: Path | BinaryIO) -> str:
@@ -183,16 +207,19 @@ def _chunks(lines: Iterable[Line], pace: _Pace, new_chunk: Callable[[], Chunk]) 
 
 
 def _sum(before: Imported, chunk: Chunk, stored: StoredChunk, read_bytes: int) -> Imported:
+    retracted = before.retracted | stored.retracted
+    # of several lines with one event that is retracted, the first lets it count again
+    again = len(retracted) - len(before.retracted)
     return Imported(
         read=before.read + len(chunk),
         added=before.added + stored.added,
-        duplicates=before.duplicates + stored.duplicates,
+        duplicates=before.duplicates + stored.duplicates - again,
         rejected=before.rejected + len(chunk.rejects) + len(stored.refused),
         conflicts=before.conflicts + len(stored.conflicts),
         first=stored.first if before.first is None else before.first,
         last=before.last if stored.last is None else stored.last,
         read_bytes=read_bytes,
         number=before.number,
-        retracted=before.retracted | stored.retracted,
-        unread=Counter(before.unread) + Counter(stored.unread),
+        retracted=retracted,
+        remarks=Counter(before.remarks) + Counter(stored.remarks),
     )
