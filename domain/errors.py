@@ -10,6 +10,7 @@ LedgerError
 ├── AmbiguousName            a name that several roles have
 ├── SettingsInvalid          a setting that cannot be what it is, or a file of settings that cannot be read
 ├── UnreadableDelivery       what a source sent is not what it documents
+├── NotFoldedInTime          a projection has not folded a position when the time to wait was over
 ├── DatabaseUnavailable      no connection, or lost while we worked
 ├── PlatformUnavailable      Discord or Patreon did not answer, or not as documented
 ├── PlatformRefuses          Discord or Patreon answered no: first somebody has to change something there
@@ -146,3 +147,13 @@ class ProjectionMisdeclared(LedgerError):
 
 class EventMisdeclared(LedgerError):
     pass
+
+
+class NotFoldedInTime(LedgerError):
+    """`position` is where the projection stands, `wanted` where it was to be."""
+
+    def __init__(self, projection: str, position: Position, wanted: Position, seconds: float, *, led: bool) -> None:
+        nobody = "" if led else "; nobody runs it; start a runner: temple run"
+        super().__init__(f"{projection} is at position {position}, not yet at {wanted}, after {seconds:g} s{nobody}")
+        self.position = position
+        self.wanted = wanted

@@ -1,18 +1,28 @@
 """Configuration: a flag, then TEMPLE_* in the environment, a secret file, temple.toml, and the default.
 
 A secret file is named like the variable, in any case, in $CREDENTIALS_DIRECTORY (systemd) or /run/secrets;
-temple.toml is that of the current directory. `Settings` are the core's own; each source declares a model of its
-own, and `settings.of(ThatModel)` is its values.
+temple.toml is that of the current directory, and below it the machine's, /etc/temple-ledger/temple.toml.
+`Settings` are the core's own; each source declares a model of its own, and `settings.of(ThatModel)` is its values.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -25,7 +35,21 @@ from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 
 FILE: Final = "temple.toml"
+MACHINE_FILE: Final = Path("/etc/temple-ledger") / FILE
 PREFIX: Final = "TEMPLE_"
+NAMES_MACHINE_FILE: Final = f"{PREFIX}CONFIG_FILE"
+"""Names another file in the place of the machine's; empty, there is none."""
+
+
+def _in_one_word(secret: SecretStr) -> SecretStr:
+    word = secret.get_secret_value().strip()
+    if " " in word or not word.isprintable():
+        raise ValueError("it has a space or a line break in it, and is one word")
+    return SecretStr(word)
+
+
+Token = Annotated[SecretStr, AfterValidator(_in_one_word)]
+"""A secret that is sent in a header: it may have been pasted with what stands around it, but is one word."""
 
 
 class SourceSettings(BaseSettings):
@@ -38,7 +62,6 @@ class SourceSettings(BaseSettings):
         env_ignore_empty=True,
         extra="forbid",
         frozen=True,
-        toml_file=FILE,
         hide_input_in_errors=True,
     )
 
@@ -58,7 +81,8 @@ class SourceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, env_settings, _secret_files(settings_cls), _OwnOfToml(settings_cls))
+        files = (_OwnOfToml(settings_cls, file) for file in _toml_files())
+        return (init_settings, env_settings, _secret_files(settings_cls), *files)
 
 
 Model = TypeVar("Model", bound=SourceSettings)
@@ -69,6 +93,11 @@ class Settings(SourceSettings):
 
     _of_sources: dict[type[SourceSettings], Any] = PrivateAttr(default_factory=dict)
 
+    config_file: Path | None = Field(
+        default_factory=lambda: machine_file(),
+        description="the machine's file of settings, read below the temple.toml of the current directory; "
+        "only TEMPLE_CONFIG_FILE sets it, and empty it means none",
+    )
     home: Path = Field(
         default_factory=lambda: default_state_dir(os.environ),
         description="the state directory: embedded database, rejected lines",
@@ -79,24 +108,26 @@ class Settings(SourceSettings):
     log_level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None, description="what to log on stderr; by default info, and warning on a terminal"
     )
-    operator: str | None = Field(default=None, description="who does what is done, for the operations journal")
+    operator: str | None = Field(
+        default=None, description="the name that the operations journal records; by default the account"
+    )
 
     metrics_host: str = Field(default="127.0.0.1", description="where a runner and a receiver listen for Prometheus")
     metrics_port: int = Field(
         default=9464, ge=0, le=65_535, description="the port of a runner's metrics; 0 switches them off"
     )
-    metrics_token: SecretStr | None = Field(
+    metrics_token: Token | None = Field(
         default=None,
         description="the bearer token that a scrape has to send; needed where metrics_host is not this machine",
     )
     pushgateway: str | None = Field(
-        default=None, description="the URL of a Prometheus Pushgateway that reconciliations tell their result"
+        default=None, description="the URL of a Prometheus Pushgateway, to which reconciliations push their result"
     )
     reconcile_every_seconds: float = Field(
         default=900.0, ge=0, allow_inf_nan=False, description="how often a runner reconciles; 0 switches it off"
     )
     reconcile_repair_below: int = Field(
-        default=10, ge=0, description="a reconciliation repairs by itself what has fewer issues than this"
+        default=10, ge=0, description="a reconciliation that finds fewer differences than this repairs them by itself"
     )
 
     receive_host: str = Field(default="127.0.0.1", description="the address on which the receiver listens")
@@ -106,10 +137,10 @@ class Settings(SourceSettings):
     )
     receive_proxies: str = Field(
         default="127.0.0.1,::1",
-        description="the proxies whose X-Forwarded-For is believed, separated by commas; * believes everybody",
+        description="the proxies whose X-Forwarded-For is trusted, separated by commas; * trusts everybody",
     )
     inbox_keep_days: int = Field(
-        default=90, ge=1, description="translated deliveries are kept for so many days; others for good"
+        default=90, ge=1, description="translated deliveries are deleted after so many days; failed ones never"
     )
 
     @field_validator("home")
@@ -128,8 +159,25 @@ class Settings(SourceSettings):
         return found
 
 
-class _OwnOfToml(TomlConfigSettingsSource):
-    """What temple.toml has of one model; `check_names` sees to what belongs to none."""
+def machine_file() -> Path | None:
+    given = os.environ.get(NAMES_MACHINE_FILE)
+    return MACHINE_FILE if given is None else Path(given) if given.strip() else None
+
+
+class _Toml(TomlConfigSettingsSource):
+    """All that one file has. Raises SettingsInvalid."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        try:
+            return super()._read_file(file_path)
+        except TOMLDecodeError as error:
+            raise SettingsInvalid(f"{_absolute(file_path)} is not TOML: {error}") from None
+        except UnicodeDecodeError:
+            raise SettingsInvalid(f"{_absolute(file_path)} is not UTF-8") from None
+
+
+class _OwnOfToml(_Toml):
+    """What one file has of one model; `check_settings` sees to what belongs to none."""
 
     def __call__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__call__().items() if name in self.settings_cls.model_fields}
@@ -160,10 +208,11 @@ def check_settings(
 
     *other_prefixes* begin names that somebody may have: a source that could not be loaded. Raises SettingsInvalid.
     """
-    known = list(setting_names(models))
-    for name in _toml():
-        if name not in known and not name.startswith(tuple(other_prefixes)):
-            raise SettingsInvalid(f"{FILE} has a setting {name!r}; there are {', '.join(known)}")
+    known = [name for name in setting_names(models) if name != "config_file"]
+    for file in _toml_files():
+        for name in _Toml(Settings, file)():
+            if name not in known and not name.startswith(tuple(other_prefixes)):
+                raise SettingsInvalid(f"{_absolute(file)} has a setting {name!r}; there are {', '.join(known)}")
     for model in models:
         settings.of(model)
 
@@ -190,14 +239,12 @@ def _load(model: type[Model], given: Mapping[str, Any]) -> Model:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        place = _origin(model, str(first["loc"][0]), given) if first["loc"] else FILE
+        place = _origin(model, str(first["loc"][0]), given) if first["loc"] else f"{FILE}, or a secret file"
         raise SettingsInvalid(f"setting {name} ({place}): {first['msg']}") from None
-    except TOMLDecodeError as error:
-        raise SettingsInvalid(f"{FILE} is not TOML: {error}") from None
     except OSError as error:
         raise SettingsInvalid(f"{error.filename or FILE} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingsInvalid(f"{FILE}, or a secret file, is not UTF-8") from None
+        raise SettingsInvalid("a secret file is not UTF-8") from None
 
 
 def secret_file(name: str) -> Path | None:
@@ -210,21 +257,49 @@ def secret_file(name: str) -> Path | None:
     return None
 
 
+def toml_files() -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Each temple.toml in use, and all that it has. Raises SettingsInvalid."""
+    for file in _toml_files():
+        if file.exists():
+            yield file.absolute(), _Toml(Settings, file)()
+
+
+def is_secret(annotation: object) -> bool:
+    """Whether a value of that type is one, or has one in it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any(is_secret(field.annotation) for field in annotation.model_fields.values())
+    return annotation is SecretStr or any(map(is_secret, get_args(annotation)))
+
+
 def _origin(model: type[SourceSettings], name: str, flags: Mapping[str, Any]) -> str:
     if flags.get(name) is not None:
         return f"flag --{name.replace('_', '-')}"
-    if os.environ.get(f"{PREFIX}{name}".upper()):
+    if os.environ.get(f"{PREFIX}{name}".upper()) or (name == "config_file" and NAMES_MACHINE_FILE in os.environ):
         return f"environment, {PREFIX}{name.upper()}"
     file = secret_file(name)
     if file is not None:
         return f"secret file {file}"
-    if name in _OwnOfToml(model)():
-        return str(Path(FILE).absolute())
+    for each in _toml_files():
+        if name in _OwnOfToml(model, each)():
+            return _absolute(each)
     return "default"
 
 
-def _toml() -> Mapping[str, Any]:
-    return TomlConfigSettingsSource(Settings)()
+def _toml_files() -> list[Path]:
+    """The stronger first. Either may be missing, but one that TEMPLE_CONFIG_FILE names may not.
+
+    Raises SettingsInvalid.
+    """
+    machine = machine_file()
+    if machine is None:
+        return [Path(FILE)]
+    if NAMES_MACHINE_FILE in os.environ and not machine.is_file():
+        raise SettingsInvalid(f"{NAMES_MACHINE_FILE} names {machine}, and there is no such file")
+    return [Path(FILE), machine]
+
+
+def _absolute(file: Path | Traversable) -> str:
+    return str(file.absolute() if isinstance(file, Path) else file)
 
 
 def _secret_files(settings_cls: type[BaseSettings]) -> SecretsSettingsSource:

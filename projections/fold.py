@@ -14,7 +14,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import InvalidEvent, LedgerError
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.member_projection import Evolve, MemberProjection, State
 from temple_ledger.projections.tables import Rows
 
 
@@ -71,6 +71,10 @@ class Fold(Generic[State]):
 
     def knows(self, recorded: Recorded) -> bool:
         return (recorded.event_type, recorded.action) in self._steps
+
+    def rule_of(self, recorded: Recorded) -> Evolve[State]:
+        """The author's function for a known event."""
+        return self._steps[recorded.event_type, recorded.action][1]
 
     def apply(self, state: State | None, recorded: Recorded) -> State:
         """One known event. Raises Unfoldable, whatever the reason."""

@@ -95,7 +95,7 @@ class MemberProjection(Generic[State]):
             for model in models:
                 if wanted and not issubclass(model, tuple(wanted)):
                     raise ProjectionMisdeclared(
-                        f"projection {self.name}: the rule on line {_line(rule)} is registered for "
+                        f"projection {self.name}: the rule on line {line_of(rule)} is registered for "
                         f"{model.__name__} and annotated for {' | '.join(each.__name__ for each in wanted)}"
                     )
             return self._register(models, rule)
@@ -143,18 +143,20 @@ def _annotated(rule: Callable[..., Any], projection: str, *, required: bool) -> 
     except (NameError, AttributeError, TypeError, KeyError, IndexError):
         if required:
             raise ProjectionMisdeclared(
-                f"projection {projection}: the rule on line {_line(rule)} does not say which event it is about: "
+                f"projection {projection}: the rule on line {line_of(rule)} does not say which event it is about: "
                 "annotate its second parameter, as in (state: State, event: RoleAdded)"
             ) from None
         return ()
     parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     if not all(isinstance(each, type) and issubclass(each, Event) for each in parts):
         raise ProjectionMisdeclared(
-            f"projection {projection}: the rule on line {_line(rule)} is annotated with {annotation}, which is no event"
+            f"projection {projection}: the rule on line {line_of(rule)} is annotated with {annotation}, "
+            "which is no event"
         )
     return parts
 
 
-def _line(rule: Callable[..., Any]) -> str:
+def line_of(rule: Callable[..., Any]) -> str:
+    """`12 of package.module`."""
     code = getattr(rule, "__code__", None)
     return "?" if code is None else f"{code.co_firstlineno} of {rule.__module__}"

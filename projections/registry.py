@@ -8,6 +8,7 @@ from typing import Final
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType
 from temple_ledger.domain.errors import ProjectionMisdeclared, UnknownName
+from temple_ledger.domain.event import Event
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -17,7 +18,7 @@ PROJECTIONS: Final = "temple_ledger.projections"
 """Entry points of this group name a MemberProjection or a Tally."""
 
 EVENTS: Final = "temple_ledger.events"
-"""Entry points of this group name an iterable of EventType, which then belong to the catalogue too."""
+"""Entry points of this group name a list of event classes, or of EventType: they belong to the catalogue too."""
 
 
 @cache
@@ -42,8 +43,16 @@ def catalogue() -> Catalogue:
         types = _load(point)
         if not isinstance(types, Iterable):
             raise ProjectionMisdeclared(f"entry point {point.name} ({point.value}) is no list of event types")
-        added.extend(each for each in types if isinstance(each, EventType))
+        added.extend(_event_type(each, point) for each in types)
     return CATALOGUE.extended(added) if added else CATALOGUE
+
+
+def _event_type(listed: object, point: EntryPoint) -> EventType:
+    if isinstance(listed, EventType):
+        return listed
+    if isinstance(listed, type) and issubclass(listed, Event):
+        return CATALOGUE.type_of(listed)
+    raise ProjectionMisdeclared(f"entry point {point.name} ({point.value}) lists {listed!r}, which is no event")
 
 
 def named(name: str) -> Projection:

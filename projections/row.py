@@ -23,6 +23,7 @@ from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
+    ClassVar,
     Final,
     Self,
     TypeVar,
@@ -104,6 +105,7 @@ class Row(metaclass=_RowType):
     __slots__ = ()
 
     if TYPE_CHECKING:
+        table_name: ClassVar[str]
 
         def replace(self, **changes: Any) -> Self:
             """The row with other values in these fields."""

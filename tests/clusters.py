@@ -15,7 +15,7 @@ from psycopg import sql
 
 from temple_ledger.infrastructure.embedded_postgres.account import our_account
 from temple_ledger.infrastructure.embedded_postgres.programs import FOLDERS, installed_wheel, within_reach
-from tests.conftest import in_memory
+from temple_ledger.infrastructure.embedded_postgres.scratch import in_memory
 
 MAJORS: Final = (15, 16, 17, 18)
 INSTALLED_BY_CI: Final = (15, 16, 18)

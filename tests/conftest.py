@@ -1,25 +1,13 @@
-"""A real PostgreSQL for every test: one throw-away server a run, one migrated template, one copy of it a test."""
+"""A real PostgreSQL for every test: the fixtures are those of our own pytest plugin, under the names used here."""
 
 import os
-import shutil
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Final
 
-import psycopg
 import pytest
-from psycopg import sql
 
-from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.database.schema import bring_up_to_date
-from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
-from temple_ledger.infrastructure.embedded_postgres.settings import SHARED_MEMORY
-from tests.copies import Copies
+from temple_ledger.infrastructure.testing.copies import Copies
 from tests.tools import require
-
-TEMPLATE = "temple_template"
 
 
 class _OneImportName:
@@ -33,7 +21,8 @@ class _OneImportName:
 
 
 sys.meta_path.insert(0, _OneImportName())
-ENOUGH_BYTES: Final = 3 * 1024**3
+# the ledger of the machine that the tests run on is none of theirs
+os.environ["TEMPLE_CONFIG_FILE"] = ""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -41,37 +30,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         require(*mark.args)
 
 
-def in_memory() -> Path | None:
-    """Where files are memory, and there is enough of it: a copy of the template for each test is mostly disk."""
-    place = SHARED_MEMORY
-    has_room = place.is_dir() and os.access(place, os.W_OK | os.X_OK) and shutil.disk_usage(place).free > ENOUGH_BYTES
-    return place if has_room else None
+@pytest.fixture(scope="session")
+def server(temple_server: EmbeddedServer) -> EmbeddedServer:
+    return temple_server
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[EmbeddedServer]:
-    # in the same folder each time, where the next run finds and removes what a killed one left
-    with scratch_server(in_memory()) as running:
-        yield running
+def template(temple_template: str) -> str:
+    return temple_template
 
 
 @pytest.fixture(scope="session")
-def template(server: EmbeddedServer) -> str:
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-    bring_up_to_date(Database(server.dsn(TEMPLATE)))
-    return TEMPLATE
-
-
-@pytest.fixture(scope="session")
-def copies(server: EmbeddedServer, template: str) -> Iterator[Copies]:
-    with Copies(server.dsn(), template) as made:
-        yield made
-
-
-@pytest.fixture
-def database(server: EmbeddedServer, copies: Copies) -> Iterator[Database]:
-    """An empty, migrated ledger of this test alone."""
-    name = copies.take()
-    yield Database(server.dsn(name))
-    copies.drop(name)
+def copies(temple_copies: Copies) -> Copies:
+    return temple_copies

@@ -23,7 +23,8 @@ def show(session: Session, as_json: bool) -> None:
     """Every setting: its value, and where it comes from. Secrets are not shown.
 
     A flag counts more than TEMPLE_* in the environment, that more than a secret file, that more than
-    temple.toml of the current directory, and that more than the default.
+    temple.toml of the current directory, that more than /etc/temple-ledger/temple.toml, and that more than
+    the default. TEMPLE_CONFIG_FILE names another file in the place of the one in /etc.
 
     \b
     Example: temple --log-level debug config show

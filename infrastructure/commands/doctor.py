@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 import click
 import psycopg
@@ -15,11 +14,18 @@ from temple_ledger.infrastructure.observability.doctor.finding import Check, Che
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
 from temple_ledger.infrastructure.observability.doctor.verifying import check_verifying
 from temple_ledger.infrastructure.processes.sources import installed_sources
-from temple_ledger.infrastructure.settings import FILE, secret_file, setting_names
+from temple_ledger.infrastructure.settings import (
+    Settings,
+    SourceSettings,
+    is_secret,
+    secret_file,
+    setting_names,
+    toml_files,
+)
+from temple_ledger.infrastructure.terminal.checks import print_check
+from temple_ledger.infrastructure.terminal.dsn import HIDDEN, shown
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
-
-COLOURS: Final = {CheckOutcome.OK: "green", CheckOutcome.WARN: "yellow", CheckOutcome.FAIL: "red"}
 
 
 @click.command("doctor")
@@ -38,7 +44,7 @@ def command(session: Session, as_json: bool) -> int:
     for finding in _findings(session):
         findings.append(finding)
         if not as_json:
-            _show(finding)
+            print_check(finding)
     failed = sum(each.outcome is CheckOutcome.FAIL for each in findings)
     warned = sum(each.outcome is CheckOutcome.WARN for each in findings)
     if as_json:
@@ -103,13 +109,19 @@ def _check_sources() -> Check:
 
 
 def _secret_files() -> list[Path]:
-    """Those in use; temple.toml may hold a password too."""
-    files = [secret_file(name) for name in setting_names(installed_sources().models())]
-    return [file for file in (*files, Path(FILE).absolute()) if file is not None and file.exists()]
+    """Those in use, and a temple.toml that has a secret in it."""
+    models = installed_sources().models()
+    every: list[type[SourceSettings]] = [Settings, *models]
+    secrets = {name for model in every for name, field in model.model_fields.items() if is_secret(field.annotation)}
+    given = (secret_file(name) for name in setting_names(models))
+    written = (
+        file
+        for file, values in toml_files()
+        if any(_is_revealing(name, values[name]) for name in secrets & set(values))
+    )
+    return [*filter(None, given), *written]
 
 
-def _show(finding: Check) -> None:
-    outcome = click.style(f"{finding.outcome.value:<4}", fg=COLOURS[finding.outcome])
-    click.echo(f"{outcome}  {finding.check}: {finding.found}")
-    if finding.advice is not None:
-        click.echo(f"      {finding.advice}")
+def _is_revealing(name: str, value: object) -> bool:
+    """A DSN without a password is no secret."""
+    return name != "database_url" or HIDDEN in shown(str(value))

@@ -21,7 +21,7 @@ from temple_ledger.infrastructure.processes.sources import translators
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
-from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.terminal.text import harmless, plural
 from temple_ledger.infrastructure.terminal.times import BEGINNING
 
 COLUMNS = ("id", "source", "kind", "origin", "received_at", "state", "repeats", "size", "note")
@@ -281,5 +281,4 @@ def _pretty(body: bytes) -> str:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "backslashreplace")
-    # what a stranger wrote does not steer the terminal
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+    return harmless(text)

@@ -6,27 +6,27 @@ from typing import Any
 
 import click
 
-from temple_ledger.domain.position import Position, PositionSet
-from temple_ledger.domain.recorded import Recorded
-from temple_ledger.infrastructure.log.retracted import retracted_positions
+from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.queries.as_of import AsOf
-from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import (
     MemberOverview,
-    MemberThen,
     list_members,
-    member_history,
-    members_then,
+    member_then,
     require_member,
     stored_members,
     waiting_events,
 )
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory, require_role
-from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
-from temple_ledger.infrastructure.read_models.operations import Parked, parked
-from temple_ledger.infrastructure.terminal.event_rows import attributed_data, event_data, event_row
+from temple_ledger.infrastructure.terminal.event_rows import event_row
+from temple_ledger.infrastructure.terminal.member_rows import (
+    by_moment,
+    cause_data,
+    print_history,
+    print_parked,
+    print_waiting,
+)
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
-from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
 from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
 from temple_ledger.projections.explain import Cause, causes
@@ -66,15 +66,15 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
         directory = read_directory(connection)
         if moment.is_now:
             member = stored_members(connection, [user_id]).get(user_id)
-            _tell_what_waits(session, connection, user_id)
+            print_waiting(session, connection, members.name, user_id)
         else:
-            then = _then(connection, user_id, moment)
+            then = member_then(connection, user_id, moment, catalogue())
             member = then.member
-            _tell_what_parked(session, then)
+            print_parked(session, then)
     if as_json:
         print_json(None if member is None else member.as_data())
     elif member is None:
-        click.echo(f"member {user_id} has no row: no event of a known kind {_by(moment)}")
+        click.echo(f"member {user_id} has no row: no event of a known kind {by_moment(moment)}")
     else:
         _print_member(member, directory)
 
@@ -95,28 +95,7 @@ def history(session: Session, user_id: str, as_of: datetime | None, known_at: da
     Example:
       temple member history 500000000000000001 --known-at 2026-03-01T18:00:00Z
     """
-    with snapshot(session.database) as connection:
-        require_member(connection, user_id)
-        directory = read_directory(connection)
-        left_out = read_exceptions(connection, members.name).left_out
-        retracted = retracted_positions(connection)
-        facts = member_history(connection, user_id, AsOf(as_of, known_at), left_out=left_out)
-        failures = parked(connection, projection=members.name, user_id=user_id)
-    if as_json:
-        print_json([{**attributed_data(fact), "retracted": fact.event.position in retracted} for fact in facts])
-        return
-    fold = Fold(members, catalogue())
-    rows = [
-        {
-            **event_row(fact.event, directory),
-            "by": fact.actor,
-            "note": _note(fact.event, fold, left_out, retracted, failures),
-        }
-        for fact in facts
-    ]
-    noted = any(row["note"] for row in rows)
-    columns = ("position", "timestamp", "event", "target", "by", *(["note"] if noted else []))
-    print_rows(rows, columns, as_json=False)
+    print_history(session, members, user_id, AsOf(as_of, known_at), as_json=as_json)
 
 
 @command.command("explain")
@@ -138,17 +117,17 @@ def explain(session: Session, user_id: str, as_of: datetime | None, known_at: da
     with snapshot(session.database) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
-        then = _then(connection, user_id, moment)
+        then = member_then(connection, user_id, moment, catalogue())
         stored = stored_members(connection, [user_id]).get(user_id)
         waiting = waiting_events(connection, user_id)
-    _tell_what_parked(session, then)
+    print_parked(session, then)
     if moment.is_now and not waiting and stored != then.member:
         session.say(f"the stored rows of {user_id} are other than the log says; run: temple verify --full")
     found = causes(Fold(members, catalogue()), then.folded_events)
     if as_json:
-        print_json([_cause_data(cause) for cause in found])
+        print_json([cause_data(cause) for cause in found])
     elif not found:
-        click.echo(f"member {user_id} has no row: no event of a known kind {_by(moment)}")
+        click.echo(f"member {user_id} has no row: no event of a known kind {by_moment(moment)}")
     else:
         _print_causes(found, directory)
 
@@ -196,34 +175,6 @@ def _list_row(member: MemberOverview) -> dict[str, Any]:
     }
 
 
-def _then(connection: Connection, user_id: str, moment: AsOf) -> MemberThen:
-    found = members_then(connection, [user_id], moment, catalogue())
-    return next(found, MemberThen(user_id, None, ()))
-
-
-def _tell_what_waits(session: Session, connection: Connection, user_id: str) -> None:
-    for failure in parked(connection, projection=members.name, user_id=user_id):
-        session.say(
-            f"parked: the event at position {failure.position} could not be folded, and the rows are as "
-            f"before it; see: temple failures show {failure.position}"
-        )
-        return
-    waiting = waiting_events(connection, user_id)
-    if waiting:
-        session.say(f"{plural(waiting, 'event')} of this member not folded yet; run: temple run --until-caught-up")
-
-
-def _tell_what_parked(session: Session, then: MemberThen) -> None:
-    if then.parked_at is not None:
-        session.say(
-            f"the event at position {then.parked_at} cannot be folded ({then.error}): this is the member before it"
-        )
-
-
-def _by(moment: AsOf) -> str:
-    return "is folded yet" if moment.is_now else str(moment)
-
-
 def _print_member(member: MemberOverview, directory: RoleDirectory) -> None:
     fields = member.as_data()
     del fields["roles"]
@@ -232,24 +183,6 @@ def _print_member(member: MemberOverview, directory: RoleDirectory) -> None:
         click.echo()
         rows = [{**held._asdict(), "role": directory.label(held.role)} for held in member.roles]
         print_rows(rows, ("role", "granted_at", "granted_by"), as_json=False)
-
-
-def _note(
-    event: Recorded, fold: Fold[Any], left_out: PositionSet, retracted: PositionSet, failures: Sequence[Parked]
-) -> str | None:
-    if event.position in retracted:
-        return "retracted"
-    if event.position in left_out:
-        return "skipped"
-    if any(event.position == failure.position for failure in failures):
-        return "parked"
-    if any(event.position > failure.position for failure in failures):
-        return "waits"
-    return None if fold.knows(event) else "not folded"
-
-
-def _cause_data(cause: Cause) -> dict[str, Any]:
-    return {**cause._asdict(), "event": event_data(cause.event)}
 
 
 def _print_causes(found: Sequence[Cause], directory: RoleDirectory) -> None:

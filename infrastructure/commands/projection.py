@@ -1,20 +1,17 @@
 """`temple projection`: how far each projection is, and what is decided about it."""
 
-import time
 from dataclasses import asdict
 from typing import Final
 
 import click
 
-from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.connection import DatabaseRole
-from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.log.durable import wait_until_durable
-from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.commands.projection_check import check
+from temple_ledger.infrastructure.commands.projection_rows import explain, history, rows
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import projection_status, projection_statuses
+from temple_ledger.infrastructure.queries.waiting import wait_for
 from temple_ledger.infrastructure.read_models.operations import set_state
-from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
 from temple_ledger.projections.checkpoint import ProjectionState
@@ -28,7 +25,7 @@ name_argument = click.argument("name", metavar="NAME")
 
 @click.group("projection")
 def command() -> None:
-    """List, show, pause and resume projections, or wait for one."""
+    """List, show, pause and resume projections, wait for one, or ask it about a member."""
 
 
 @command.command("list")
@@ -148,33 +145,14 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
     Exit codes: 0 it is there; 1 it was not when the time was over.
     """
     name = _known(name)
-    deadline = time.monotonic() + timeout
-    said: str | None = None
-    with (
-        session.database.connect(DatabaseRole.READ, application="temple wait") as connection,
-        Wakeup(session.database) as wakeup,
-    ):
-        if position is None:
-            row = connection.execute(statement("log_head")).fetchone()
-            position = START if row is None or row[0] is None else Position(row[0])
-        while True:
-            checkpoint = read_checkpoints(connection)[name]
-            if checkpoint.position >= position:
-                wait_until_durable(connection)
-                click.echo(f"{name} is at position {checkpoint.position}")
-                return ExitCode.OK
-            status = projection_status(connection, installed(), name)
-            standing = None if status.state in ("running", "trigger") else f"{name} stands still ({status.state})"
-            if standing is not None and standing != said:
-                session.say(f"{standing}; waiting all the same: {status.next_command}")
-                said = standing
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                session.say(f"{name} is at position {checkpoint.position}, not yet at {position}, after {timeout:g} s")
-                if status.leader is None:
-                    session.say("nobody runs it; start a runner: temple run")
-                return ExitCode.FAILED
-            wakeup.wait(min(remaining, POLL_SECONDS))
+    wanted = None if position is None else Position(position)
+    reached = wait_for(session.database, installed(), name, wanted, timeout_seconds=timeout, idle=session.say)
+    click.echo(f"{name} is at position {reached}")
+    return ExitCode.OK
+
+
+for each in (rows, history, explain, check):
+    command.add_command(each)
 
 
 def _known(name: str) -> str:

@@ -13,10 +13,19 @@ from temple_ledger.infrastructure.embedded_postgres.lock import try_lock
 from temple_ledger.infrastructure.embedded_postgres.place import removed
 from temple_ledger.infrastructure.embedded_postgres.programs import DEFAULT_MAJOR
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.embedded_postgres.settings import SHARED_MEMORY
 
 CLAIMED = "temple-scratch-"
 UNCLAIMED = "temple-unclaimed-"
 OWNER = "owner.lock"
+ENOUGH_BYTES = 3 * 1024**3
+
+
+def in_memory() -> Path | None:
+    """Where files are memory, and there is enough of it: a copy of the template for each test is mostly disk."""
+    place = SHARED_MEMORY
+    has_room = place.is_dir() and os.access(place, os.W_OK | os.X_OK) and shutil.disk_usage(place).free > ENOUGH_BYTES
+    return place if has_room else None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from itertools import groupby, starmap
+from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
@@ -12,20 +12,16 @@ from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.log.reader import member_events
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.attribution import AttributedEvent, merge_attributions
 from temple_ledger.infrastructure.queries.consistent_read import Connection
-from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.infrastructure.queries.rows_then import RowsThen, rows_then
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.difference import named
-from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import ROLES, STATUS, members
 from temple_ledger.projections.tables import Rows
 
-LAST: Final = Position(2**63 - 1)
-MEMBERS_AT_A_TIME: Final = 500
 NEIGHBOURS: Final = 2_500
 """How many ids on each side are compared with a name that is not there."""
 
@@ -56,25 +52,13 @@ class MemberOverview:
         return {**asdict(self), "roles": [held._asdict() for held in self.roles]}
 
 
-class MemberThen(NamedTuple):
-    """A member folded as of a moment; `member` is None before the first known event.
-
-    `events` are those of the moment, by (timestamp, position). Where one of them could not be folded,
-    `parked_at` is its position, and the member is as before it.
-    """
-
-    user_id: str
-    member: MemberOverview | None
-    events: Sequence[Recorded]
-    parked_at: Position | None = None
-    error: str | None = None
+class MemberThen(RowsThen):
+    """The same of `members`."""
 
     @property
-    def folded_events(self) -> Sequence[Recorded]:
-        """Those that the rows were made of."""
-        if self.parked_at is None:
-            return self.events
-        return [event for event in self.events if event.position < self.parked_at]
+    def member(self) -> MemberOverview | None:
+        """None before the first known event."""
+        return member_of(self.user_id, self.rows)
 
 
 def member_of(user_id: str, rows: Rows) -> MemberOverview | None:
@@ -106,16 +90,13 @@ def members_then(
     connection: Connection, user_ids: Sequence[str], moment: AsOf, catalogue: Catalogue
 ) -> Iterator[MemberThen]:
     """In the order of the ids' bytes; whoever has no event at that moment is left out."""
-    fold = Fold(members, catalogue)
-    left_out = read_exceptions(connection, members.name).left_out
-    for start in range(0, len(user_ids), MEMBERS_AT_A_TIME):
-        some = user_ids[start : start + MEMBERS_AT_A_TIME]
-        every = member_events(connection, some, LAST, until=moment.as_of, recorded_until=moment.known_at)
-        for user_id, found in groupby(every, key=lambda recorded: recorded.user_id):
-            events = [recorded for recorded in found if recorded.position not in left_out]
-            folded = fold.whole(events)
-            member = member_of(user_id, folded.rows)
-            yield MemberThen(user_id, member, events, folded.parked_at, folded.error)
+    for then in rows_then(connection, members, user_ids, moment, catalogue):
+        yield MemberThen(*then)
+
+
+def member_then(connection: Connection, user_id: str, moment: AsOf, catalogue: Catalogue) -> MemberThen:
+    """Of one; without rows where nothing had happened."""
+    return next(members_then(connection, [user_id], moment, catalogue), MemberThen(user_id, {}, ()))
 
 
 def member_history(
@@ -139,11 +120,10 @@ def require_member(connection: Connection, user_id: str) -> None:
         raise UnknownName("member", user_id, _near(connection, user_id))
 
 
-def waiting_events(connection: Connection, user_id: str) -> int:
+def waiting_events(connection: Connection, user_id: str, projection: str = members.name) -> int:
     """How many events of the member are not folded into the stored rows yet."""
-    row = connection.execute(
-        statement("read_member_waiting"), {"user_id": user_id, "projection": members.name}
-    ).fetchone()
+    asked = {"user_id": user_id, "projection": projection}
+    row = connection.execute(statement("read_member_waiting"), asked).fetchone()
     return 0 if row is None else int(row[0])
 
 

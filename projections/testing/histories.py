@@ -1,7 +1,10 @@
 """Events in few words, for tests and examples; all at the same hour unless another is given."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
+from temple_ledger.domain.event import VERSION_KEY, split_name
 from temple_ledger.domain.events import (
     MarkedInactive,
     MemberJoined,
@@ -13,6 +16,7 @@ from temple_ledger.domain.events import (
     RoleAdded,
     RoleRemoved,
 )
+from temple_ledger.domain.log_entry import LogEntry, metadata_text
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -56,3 +60,24 @@ def ended(user_id: str, tier: str | None = None, when: datetime = DAY_ONE) -> Me
 
 def marked_inactive(user_id: str, when: datetime = DAY_ONE) -> MarkedInactive:
     return MarkedInactive(user_id=user_id, occurred_at=when, source="manual")
+
+
+def stored_row(
+    name: str,
+    user_id: str,
+    when: datetime = DAY_ONE,
+    *,
+    version: int = 1,
+    target: str | None = None,
+    source: str = "test",
+    **fields: Any,
+) -> LogEntry:
+    """A row as some version of an event stored it: *name* is `moderation/warned`, *fields* are those of that version.
+
+    Both kits accept it in place of an event, and give it an event_id of its own.
+    """
+    event_type, action = split_name(name)
+    payload = fields if version == 1 else {**fields, VERSION_KEY: version}
+    return LogEntry(
+        UUID(int=0), when, event_type, user_id, action, target, metadata_text(payload) if payload else None, source
+    )

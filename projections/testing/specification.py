@@ -5,124 +5,102 @@
     spec.when(left("ada"))
     spec.then_rows("ada", "discord_user_current_roles", [])
 
-Each `then` folds the history in every way that must not matter: at once, one by one, in every batch size, and with the
-state turned into rows and back between two events.
+Each `then` folds the history in every way that must not matter: at once and in batches, each continued from the rows
+as a database gives them back and from the state that a runner remembers. Whatever is wrong is an AssertionError that
+says what was expected and what was found, or where in the rule's code it failed.
 """
 
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from typing import Generic
-from uuid import UUID
+from collections.abc import Sequence
+from typing import Any, Generic
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.event import Event
-from temple_ledger.domain.log_entry import entry_of_event, recorded_of
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.author import catalogue_or_installed
-from temple_ledger.projections.batch import (
-    Exceptions,
-    Histories,
-    KnownMember,
-    StoredRows,
-    by_member,
-    fold_batch,
-    known_of,
-)
-from temple_ledger.projections.difference import EMPTY
-from temple_ledger.projections.fold import Fold, Folded, in_fold_order
+from temple_ledger.projections.failure import failure_of
+from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.row import Row as RowOfFields
 from temple_ledger.projections.tables import Row, Rows
+from temple_ledger.projections.testing.comparison import at_fault, declared_table, require_rows, require_same
+from temple_ledger.projections.testing.every_way import require_one_result
+from temple_ledger.projections.testing.given_log import GivenLog
 
 
 class Specification(Generic[State]):
     """One projection and the events that were appended so far, in the order of their positions.
 
-    *catalogue* None is the installed one.
+    *catalogue*: by default the events that are built in or installed, and those that the projection has rules for.
     """
 
     def __init__(self, projection: MemberProjection[State], catalogue: Catalogue | None = None) -> None:
-        self._catalogue = catalogue_or_installed(catalogue)
-        self._fold = Fold(projection, self._catalogue)
-        self.log: list[Recorded] = []
+        known = catalogue_or_installed(catalogue).with_models(projection.steps)
+        self._fold = Fold(projection, known)
+        self._given = GivenLog(known)
+        self._parked: dict[str, int] = {}
 
-    def given(self, *events: Event) -> "Specification[State]":
-        """Appends events."""
-        for event in events:
-            position = Position(len(self.log) + 1)
-            entry = entry_of_event(event, event_id=UUID(int=position), catalogue=self._catalogue)
-            self.log.append(recorded_of(entry)._replace(position=position))
+    @property
+    def log(self) -> list[Recorded]:
+        return self._given.recorded
+
+    def given(self, *events: Event | LogEntry) -> "Specification[State]":
+        """Appends events, or rows as an older version of an event stored them (`stored_row`)."""
+        self._given.given(events)
         return self
 
-    when = given
+    def when(self, *events: Event | LogEntry) -> "Specification[State]":
+        """The same, for what the test is about: `then_nothing_changed` compares with what was before."""
+        self._given.when(events)
+        return self
 
     def then_rows(self, user_id: str, table: str, expected: Sequence[Row]) -> None:
         """The member's rows in *table*, in any order, without user_id and stamp."""
-        assert sorted(self.rows(user_id).get(table, ()), key=repr) == sorted(expected, key=repr)
+        declared = declared_table(self._fold.projection.tables, table, self._fold.projection.name)
+        require_rows(declared, user_id, expected, self.rows(user_id).get(table, ()))
 
-    def then_parked(self, user_id: str, position: int) -> None:
-        assert self._whole(user_id).parked_at == position
+    def then_row(self, user_id: str, expected: RowOfFields) -> None:
+        """The member's one row, of a projection in the short form."""
+        row: Any = expected
+        self.then_rows(user_id, expected.table_name, [row])
+
+    def then_nothing_changed(self, user_id: str) -> None:
+        """The last `when` changed no row of the member."""
+        count = self._given.before_when
+        if count is None:
+            raise AssertionError("nothing happened that could change anything: give it with when(...)")
+        before = self._whole(user_id, self.log[:count]).rows
+        require_same(self._fold.projection.tables, before, self.rows(user_id), f"rows of {user_id} changed")
+
+    def then_parked(self, user_id: str, position: int, reason: str | None = None) -> None:
+        """The event at *position* parks the member; *reason* is part of why. `then_rows` has the rows before it."""
+        self._given.require_member(user_id)
+        done = self._whole(user_id, self.log)
+        if done.parked_at is None:
+            raise AssertionError(f"{user_id} is not parked: every event can be folded")
+        failure = failure_of(self._fold, self._known(user_id, self.log), done)
+        if done.parked_at != position or (reason or "") not in failure.reason:
+            wanted = f"position {position}" + ("" if reason is None else f" with {reason!r} in the reason")
+            raise at_fault(f"{user_id} is not parked at {wanted}:", failure) from failure.error
+        self._parked[user_id] = position
 
     def rows(self, user_id: str) -> Rows:
-        """Raises AssertionError where batches of another size give other rows, or rows do not turn back."""
-        whole = self._whole(user_id)
-        rows = whole.rows
+        """Of a parked member those before the event that parked it, once `then_parked` has said which.
+
+        Raises AssertionError for another one, and where a way of folding gives other rows.
+        """
+        self._given.require_member(user_id)
+        known = self._known(user_id, self.log)
+        whole = self._fold.whole_of_known(known)
         if whole.parked_at is None:
-            self._require_pure_rules(user_id)
-            for size in range(1, len(self.log) + 1):
-                assert _same(rows, self._in_batches(user_id, size)), f"batches of {size} give other rows"
-        return rows
+            require_one_result(self._fold, known, whole)
+        elif self._parked.get(user_id) != whole.parked_at:
+            failure = failure_of(self._fold, known, whole)
+            raise at_fault(f"{user_id} is parked:", failure) from failure.error
+        return whole.rows
 
-    def _whole(self, user_id: str) -> Folded[State]:
-        return self._fold.whole([recorded for recorded in self.log if recorded.user_id == user_id])
+    def _whole(self, user_id: str, log: Sequence[Recorded]) -> Folded[State]:
+        return self._fold.whole_of_known(self._known(user_id, log))
 
-    def _require_pure_rules(self, user_id: str) -> None:
-        """A state that a rule changes in place may be remembered elsewhere, and is then wrong there."""
-        mine = [recorded for recorded in self.log if recorded.user_id == user_id and self._fold.knows(recorded)]
-        state = self._fold.projection.initial()
-        for recorded in in_fold_order(mine) or ():
-            before = _copy(state)
-            after = self._fold.apply(state, recorded)
-            assert before is None or before == state, (
-                f"the rule for {recorded.event_type}/{recorded.action} changes its state in place: {before!r} became "
-                f"{state!r}; return a new one"
-            )
-            state = after
-
-    def _in_batches(self, user_id: str, size: int) -> Rows:
-        stored = StoredRows(EMPTY, None)
-        for start in range(0, len(self.log), size):
-            batch = self.log[start : start + size]
-            grouped = by_member(self._fold, batch, Exceptions())
-            known: dict[str, KnownMember[State] | None] = dict.fromkeys(grouped)
-            if user_id not in grouped:
-                continue
-            known[user_id] = known_of(self._fold, stored)
-            assert known[user_id] is not None, "these rows cannot be turned back into a state"
-            events = {user_id: grouped[user_id]}
-            done = fold_batch(self._fold, events, known, lambda _: EMPTY, self._histories(start + len(batch)))
-            stored = StoredRows(done.members[user_id].rows, done.members[user_id].frontier)
-        return stored.rows
-
-    def _histories(self, upto: int) -> Histories:
-        def histories(user_ids: Sequence[str]) -> Mapping[str, Sequence[Recorded]]:
-            return {
-                user_id: [event for event in self.log[:upto] if event.user_id == user_id and self._fold.knows(event)]
-                for user_id in user_ids
-            }
-
-        return histories
-
-
-def _copy(state: State) -> State | None:
-    """None where a copy cannot be told from the state by comparing, or cannot be made."""
-    try:
-        copied = deepcopy(state)
-        return copied if copied == state else None
-    except Exception:  # noqa: BLE001 - an author's class: whatever it raises, it cannot be copied
-        return None
-
-
-def _same(one: Rows, other: Rows) -> bool:
-    names = one.keys() | other.keys()
-    return all(sorted(one.get(name, ()), key=repr) == sorted(other.get(name, ()), key=repr) for name in names)
+    def _known(self, user_id: str, log: Sequence[Recorded]) -> list[Recorded]:
+        return [recorded for recorded in log if recorded.user_id == user_id and self._fold.knows(recorded)]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         FutureEvent,
         InvalidEvent,
         LedgerError,
+        NotFoldedInTime,
         PlatformUnavailable,
         ProjectionMisdeclared,
         Refused,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
     from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+    from temple_ledger.infrastructure.ledger.async_ledger import AsyncLedger
+    from temple_ledger.infrastructure.ledger.ledger import Ledger, MemberRows
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
@@ -75,8 +78,10 @@ if TYPE_CHECKING:
         pledged,
         role_added,
         role_removed,
+        stored_row,
     )
     from temple_ledger.projections.testing.specification import Specification
+    from temple_ledger.projections.testing.tally_specification import TallySpecification
 
 _HOMES: Final = {
     "domain.catalogue": ("Catalogue", "EventType", "Shape"),
@@ -87,6 +92,7 @@ _HOMES: Final = {
         "FutureEvent",
         "InvalidEvent",
         "LedgerError",
+        "NotFoldedInTime",
         "PlatformUnavailable",
         "ProjectionMisdeclared",
         "Refused",
@@ -121,6 +127,8 @@ _HOMES: Final = {
     "infrastructure.ingestion.inbox.translator": ("Outcome", "Translation", "Translator"),
     "infrastructure.ingestion.inbox.worker": ("TranslationWorker",),
     "infrastructure.ingestion.webhooks.endpoint": ("Endpoint",),
+    "infrastructure.ledger.async_ledger": ("AsyncLedger",),
+    "infrastructure.ledger.ledger": ("Ledger", "MemberRows"),
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
     "infrastructure.settings": ("Settings", "SourceSettings"),
@@ -130,6 +138,11 @@ _HOMES: Final = {
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
     "projections.author": ("entry_of_event",),
+    "projections.member_projection": ("MemberProjection",),
+    "projections.members": ("members",),
+    "projections.row": ("MaxLength", "Row", "projection"),
+    "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
+    "projections.tally": ("Increments", "Tally"),
     "projections.testing.histories": (
         "at",
         "changed_tier",
@@ -141,13 +154,10 @@ _HOMES: Final = {
         "pledged",
         "role_added",
         "role_removed",
+        "stored_row",
     ),
-    "projections.member_projection": ("MemberProjection",),
-    "projections.members": ("members",),
-    "projections.row": ("MaxLength", "Row", "projection"),
     "projections.testing.specification": ("Specification",),
-    "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
-    "projections.tally": ("Increments", "Tally"),
+    "projections.testing.tally_specification": ("TallySpecification",),
 }
 """The module of each name; the imports above say the same to type checkers, and a test holds both equal."""
 
@@ -155,6 +165,7 @@ _MODULES: Final = {name: f"{__name__}.{module}" for module, names in _HOMES.item
 
 __all__ = [
     "Appended",
+    "AsyncLedger",
     "Catalogue",
     "Column",
     "ColumnType",
@@ -172,6 +183,7 @@ __all__ = [
     "InboxDelivery",
     "Increments",
     "InvalidEvent",
+    "Ledger",
     "LedgerError",
     "LedgerScenario",
     "LogAppender",
@@ -181,11 +193,13 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "MemberProjection",
+    "MemberRows",
     "MembershipChanged",
     "MembershipDeclined",
     "MembershipEnded",
     "MembershipEvent",
     "MembershipStarted",
+    "NotFoldedInTime",
     "Notifier",
     "Outcome",
     "Payload",
@@ -211,6 +225,7 @@ __all__ = [
     "Specification",
     "Table",
     "Tally",
+    "TallySpecification",
     "Target",
     "Translation",
     "TranslationWorker",
@@ -239,6 +254,7 @@ __all__ = [
     "role_added",
     "role_removed",
     "store",
+    "stored_row",
 ]
 
 

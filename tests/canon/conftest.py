@@ -4,7 +4,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
-from tests.copies import Copies
+from temple_ledger.infrastructure.testing.copies import Copies
 
 
 @pytest.fixture

@@ -86,6 +86,58 @@ def test_a_temple_toml_that_is_no_toml_is_told(temple: Typed, tmp_path: Path) ->
     assert "temple.toml is not TOML" in ended.stderr
 
 
+def test_every_verb_reads_the_file_of_the_machine_below_that_of_the_directory(
+    temple: Typed, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = tmp_path / "etc" / "temple.toml"
+    machine.parent.mkdir()
+    machine.write_text(f'database_url = "{database.dsn}"\nlog_level = "error"\n')
+    monkeypatch.setattr("temple_ledger.infrastructure.settings.MACHINE_FILE", machine)
+    here: dict[str, str | None] = {"TEMPLE_CONFIG_FILE": None, "TEMPLE_DATABASE_URL": None}
+    assert origin(temple, "log_level", **here) == ("error", str(machine))
+    assert origin(temple, "config_file", **here) == (str(machine), "default")
+    for verb in (["status"], ["db", "status"], ["member", "list"], ["projection", "list"]):
+        assert temple(*verb, **here).code == 0, verb
+    (tmp_path / "temple.toml").write_text('log_level = "info"\n')
+    assert origin(temple, "log_level", **here) == ("info", str(tmp_path / "temple.toml"))
+    assert origin(temple, "database_url", **here)[1] == str(machine)
+
+
+def test_another_file_than_the_machines_can_be_named_or_none(temple: Typed, tmp_path: Path) -> None:
+    other = tmp_path / "art.toml"
+    other.write_text('log_level = "error"\n')
+    assert origin(temple, "log_level", TEMPLE_CONFIG_FILE=str(other)) == ("error", str(other))
+    assert origin(temple, "config_file", TEMPLE_CONFIG_FILE="") == (None, "environment, TEMPLE_CONFIG_FILE")
+    missing = temple("config", "show", TEMPLE_CONFIG_FILE=str(tmp_path / "typo.toml"))
+    assert missing.code == 2
+    assert f"TEMPLE_CONFIG_FILE names {tmp_path / 'typo.toml'}, and there is no such file" in missing.stderr
+    other.write_text('config_file = "another.toml"\n')
+    refused = temple("config", "show", TEMPLE_CONFIG_FILE=str(other))
+    assert (refused.code, f"{other} has a setting 'config_file'" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["DISCORD_TOKEN", "PATREON_TOKEN", "PATREON_REFRESH_TOKEN", "PATREON_CLIENT_SECRET", "METRICS_TOKEN"]
+)
+@pytest.mark.parametrize("pasted", ["hunter2 and more", "hunter2\nand more", "hunter2\tX", "hunter2\x1b[0m"])
+def test_a_token_that_was_pasted_with_more_is_refused_by_name(temple: Typed, name: str, pasted: str) -> None:
+    ended = temple("config", "show", **{f"TEMPLE_{name}": pasted})
+    assert ended.code == 2
+    assert f"setting {name.lower()} (environment, TEMPLE_{name})" in ended.stderr
+    assert "it has a space or a line break in it" in ended.stderr
+    assert "hunter2" not in ended.stderr
+    assert temple("config", "show", **{f"TEMPLE_{name}": " hunter2\n"}).code == 0
+
+
+@pytest.mark.parametrize("text", ["home: here\n", "log_level = 'loud'\n", b"\xff"])
+def test_what_is_wrong_with_a_file_names_the_file(temple: Typed, tmp_path: Path, text: str | bytes) -> None:
+    machine = tmp_path / "machine.toml"
+    machine.write_bytes(text if isinstance(text, bytes) else text.encode())
+    ended = temple("status", TEMPLE_CONFIG_FILE=str(machine))
+    assert ended.code == 2
+    assert str(machine) in ended.stderr
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -184,3 +184,17 @@ def test_in_trigger_mode_a_server_that_does_not_time_functions_is_warned_of(temp
         name = connection.info.dbname
         connection.execute(f"alter database {name} set track_functions = none")
     assert checks(temple, 0)["trigger durations"]["outcome"] == "warn"
+
+
+def test_a_file_of_settings_is_private_only_where_it_has_a_secret(temple: Typed, tmp_path: Path) -> None:
+    machine = tmp_path / "machine.toml"
+
+    def secret_files() -> str:
+        checks = temple("doctor", "--json", TEMPLE_CONFIG_FILE=str(machine)).data
+        return next(str(each["found"]) for each in checks if each["check"] == "secret files")
+
+    machine.write_text('database_url = "postgresql:///temple?host=/run/postgresql"\ndiscord_guild = "1"\n')
+    assert str(machine) not in secret_files()
+    for secret in ('database_url = "postgresql://ada:hunter2@h/temple"', 'patreon_secrets = "0123456789abcdef"'):
+        machine.write_text(secret)
+        assert str(machine) in secret_files()

@@ -15,7 +15,8 @@ MAKES_ONE: Final = {"up", "events import", "db start", "db restore"}
 ANSWERS_WITHOUT: Final = {
     "config show", "monitoring export", "down", "db stop", "db status", "doctor", "demo",
     # they name what is not set
-    "discord listen", "discord backfill", "discord snapshot", "patreon snapshot", "patreon webhooks",
+    "discord setup", "discord listen", "discord backfill", "discord snapshot",
+    "patreon setup", "patreon snapshot", "patreon webhooks",
 }  # fmt: skip
 GIVEN: Final = {
     "repair": ["--apply", "--reason", "x"],
@@ -26,7 +27,11 @@ GIVEN: Final = {
     "failures skip": ["1", "--reason", "x"],
     "inbox retry": ["--all"],
     "inbox set-aside": ["1", "--reason", "x"],
+    "projection check": ["temple_ledger.projections.members:members"],
+    "projection explain": ["members", "1"],
+    "projection history": ["members", "1"],
     "projection resume": ["members"],
+    "projection rows": ["members", "1"],
     "projection show": ["members"],
     "projection wait": ["members"],
     "trigger enable": ["--yes"],

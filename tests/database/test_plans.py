@@ -18,8 +18,8 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.tables import read_statement
 from temple_ledger.infrastructure.database.whole_tables import join_whole_tables
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.testing.copies import Copies
 from temple_ledger.projections.members import members
-from tests.copies import Copies
 
 ROWS: Final = 4_000
 KEYS: Final = 200

@@ -32,10 +32,10 @@ from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
+from temple_ledger.infrastructure.testing.copies import Copies
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import role_added
 from tests.cli.conftest import ROOT
-from tests.copies import Copies
 from tests.monitoring.test_exposing import free_port
 from tests.tools import require
 

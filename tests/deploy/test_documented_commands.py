@@ -26,7 +26,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
 from temple_ledger.infrastructure.ingestion.inbox.store import store
-from tests.copies import Copies
+from temple_ledger.infrastructure.testing.copies import Copies
 from tests.deploy.documented import ROOT, Shown, documents, shown_in
 from tests.queries.builders import altered, unfoldable
 from tests.tools import PACKAGES, in_ci, missing
@@ -44,10 +44,15 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple ARGS": "no command, but the form of all",
     r"temple reconcile --pushgateway .*": "tells a Pushgateway: tests/cli/test_reconcile.py",
     r"temple inbox translate forum": "about an adapter that the page shows how to write: tests/examples",
-    r"temple replay grants": "about a projection that the page shows how to write: tests/examples",
+    r"temple .*\bmoderation\b.*": "about a projection that the page shows how to write: tests/examples",
     r"temple (discord|patreon) (snapshot|webhooks|backfill).*": "asks who is not here: tests of those rooms",
     r"temple events tail.*": "goes on until it is ended: tests/cli/test_events_reading.py",
-    r"(systemctl|journalctl|useradd|install) .*": "changes or asks the machine, not the ledger",
+    r"(systemctl|systemd-analyze|journalctl) .*": "changes or asks the machine, not the ledger",
+    r"(useradd|install|cp|apt-get|ln|python3 -m venv|runuser|sh) .*": "changes the machine: test_deploying.py",
+    r"nano .*": "an editor: tests/deploy/test_tutorial.py",
+    r"/opt/temple-ledger/bin/pip .*": "installs: tests/deploy/test_deploying.py",
+    r'TEMPLE_DATABASE_URL="\$\(cat /etc/.*': "reads what root has written: tests/deploy/test_deploying.py",
+    r"temple (discord|patreon) setup.*": "asks who is not here: tests/discord, tests/patreon",
     r"docker compose .*": "there is no Docker daemon",
     r"curl .*127\.0\.0\.1:(9464|8080)/.*": "asks a process that goes on: tests/monitoring, tests/webhooks",
     r"temple db (start|stop)": "about the embedded server, not the one of the tests: tests/cli/test_db.py",
@@ -81,7 +86,8 @@ FAULTS: Final[Mapping[str, str]] = {
 """What is at fault on the demo before a page is typed; on all of them one event is parked."""
 
 READS: Final = re.compile(
-    r"temple (status|doctor|config show|projection (list|show).*|operations list|failures list|inbox (list|sources).*|"
+    r"temple (status|doctor|config show|projection (list|show|rows|history|explain).*|"
+    r"operations list|failures list|inbox (list|sources).*|"
     r"verify (list|--full|--since-last)|db status|role .*|member (show|explain|history) .*|replay .*--dry-run)"
 )
 

@@ -17,6 +17,7 @@ __all__ = ["environment", "home", "spawn", "temple"]
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+TIMERS = sorted((DEPLOY / "systemd").glob("*.timer"))
 
 
 def test_all_of_it_is_written_out_with_ones_own_address(temple: Typed, tmp_path: Path) -> None:
@@ -76,8 +77,20 @@ def test_units_run_commands_that_there_are_as_nobody_special(unit: Path, temple:
     verb = re.search(r"ExecStart=/usr/local/bin/temple (.+)$", text, re.MULTILINE)
     assert verb is not None
     assert temple(*verb[1].split(), "--help").code == 0
-    for line in ("Type=notify", "User=temple", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet="):
+    assert ("Type=oneshot" if unit.with_suffix(".timer") in TIMERS else "Type=notify") in text.splitlines()
+    for line in ("User=temple", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet="):
         assert line in text.splitlines(), line
+
+
+@needs("systemd-analyze")
+@pytest.mark.parametrize("timer", TIMERS, ids=lambda timer: timer.name)
+def test_each_timer_starts_a_unit_once_a_day_and_after_a_day_that_was_missed(timer: Path) -> None:
+    assert timer.with_suffix(".service") in UNITS
+    assert "Persistent=true" in timer.read_text().splitlines()
+    (when,) = re.findall(r"^OnCalendar=(.+)$", timer.read_text(), re.MULTILINE)
+    command = ["systemd-analyze", "calendar", "--iterations=3", "--base-time=2026-01-01 00:00:00 UTC", when]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert re.findall(r"(2026-01-0\d) 04:10:00 UTC", done.stdout)[-3:] == ["2026-01-01", "2026-01-02", "2026-01-03"]
 
 
 def test_compose_names_files_secrets_and_volumes_that_there_are() -> None:

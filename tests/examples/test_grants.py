@@ -81,7 +81,8 @@ def test_names_that_are_no_names_are_refused(name: str) -> None:
 def test_a_value_that_no_column_holds_parks_the_member(database: Database) -> None:
     narrow = _narrow()
     ledger = LedgerScenario(database, projections=[narrow])
-    ledger.when(role_added("ada", "Oracle", at(1)), role_added("ada", "A very long name", at(2)))
+    _, second = ledger.when(role_added("ada", "Oracle", at(1)), role_added("ada", "A very long name", at(2)))
+    ledger.then_parked(narrow, "ada", second, "at most 10 fit")
     ledger.then_rows(narrow, "example_narrow", "ada", [("Oracle",)])
     assert verify(database, narrow, catalogue=CATALOGUE).parked == 1
 

@@ -45,6 +45,8 @@ class FakeDiscord:
         self.received: list[dict[str, Any]] = []
         self.close_codes: list[int | None] = []
         self.counted_members: int | None = None
+        self.application_flags = 1 << 14
+        self.other_guilds: list[str] = []
         self.sessions: dict[str, Session] = {}
         self._current: Session | None = None
         self._socket: web.WebSocketResponse | None = None
@@ -155,14 +157,14 @@ class FakeDiscord:
             "verify_key": "0" * 64,
             "team": None,
             "owner": user_object(self.guild.moderator),
-            "flags": 1 << 14,
+            "flags": self.application_flags,
             "summary": "",
         }
 
     def _guilds(self, request: web.Request) -> Any:
-        if not self.guild.bot_is_in or int(self.guild.id) <= int(request.query.get("after", "0")):
-            return []
-        return [{"id": self.guild.id, "name": "the guild"}]
+        ours = [self.guild.id] if self.guild.bot_is_in else []
+        after = int(request.query.get("after", "0"))
+        return [{"id": each, "name": "the guild"} for each in (*ours, *self.other_guilds) if int(each) > after]
 
     def _guild(self, _: web.Request) -> Any:
         number = len(self.guild.members) if self.counted_members is None else self.counted_members

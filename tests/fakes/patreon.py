@@ -57,6 +57,8 @@ class FakePatreon:
         self.expires_in = 2_678_400
         self.requests: list[str] = []
         """Method and path with query of each, as they came."""
+        self.forbidden: set[str] = set()
+        """Paths that are answered with 403."""
         self.refused: list[str] = []
         """Why a request was not answered as it wished."""
         self.before_answer: Callable[[str], None] | None = None
@@ -113,6 +115,8 @@ class FakePatreon:
             return self._refuse(403, "no User-Agent")
         if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
             return self._refuse(401, "no such token")
+        if request.path.removeprefix("/api/oauth2/v2") in self.forbidden:
+            return self._refuse(403, "lacks a scope")
         return None
 
     def _refuse(self, status: int, why: str) -> web.Response:

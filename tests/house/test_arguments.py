@@ -13,8 +13,11 @@ AUTHORS_SURFACE: Final = {
     "infrastructure/eventsourcing_adapter/factory.py",  # made by the library, from an environment alone
     "infrastructure/eventsourcing_adapter/projection.py",
     "infrastructure/testing/ledger.py",
+    "infrastructure/ledger/async_ledger.py",
+    "infrastructure/ledger/ledger.py",
     "projections/author.py",
     "projections/testing/specification.py",
+    "projections/testing/tally_specification.py",
 }
 """Here `catalogue` may be left out, which means: the installed one."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
-from tests.copies import Copies
+from temple_ledger.infrastructure.testing.copies import Copies
 from tests.fakes.patreon import FakePatreon, fake_patreon
 from tests.patreon.emptying import empty
 from tests.patreon.feed import Feed

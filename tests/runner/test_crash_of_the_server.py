@@ -9,7 +9,7 @@ from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
-from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
+from temple_ledger.infrastructure.embedded_postgres.scratch import in_memory, scratch_server
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.log.durable import wait_until_durable
 from temple_ledger.infrastructure.log.settled import settled_head
@@ -19,7 +19,6 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.testing.histories import at, role_added
-from tests.conftest import in_memory
 
 
 @pytest.fixture

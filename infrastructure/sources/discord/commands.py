@@ -1,4 +1,4 @@
-"""`temple discord`: listen, backfill, snapshot."""
+"""`temple discord`: setup, listen, backfill, snapshot."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
+from temple_ledger.infrastructure.sources.discord.setup_command import setup
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
@@ -39,6 +40,9 @@ def command() -> None:
     The bot needs a token in TEMPLE_DISCORD_TOKEN (or a secret file), the intent SERVER MEMBERS, switched on in the
     developer portal, and in the guild the permission View Audit Log.
     """
+
+
+command.add_command(setup)
 
 
 @command.command("listen")

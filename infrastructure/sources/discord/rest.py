@@ -28,6 +28,18 @@ class Counted(NamedTuple):
     members: int
 
 
+class Application(NamedTuple):
+    """Of the bot. `may_see_members`: whether Server Members Intent is on."""
+
+    id: str
+    may_see_members: bool
+
+
+GUILD_MEMBERS: Final = 1 << 14 | 1 << 15
+"""Flags of an application with the intent: that of a verified one, and that of another (GATEWAY_GUILD_MEMBERS, its
+_LIMITED)."""
+
+
 class Rest(Protocol):
     """All that backfill and snapshot ask. Raises DiscordUnavailable and DiscordRefuses."""
 
@@ -76,6 +88,10 @@ class DiscordRest:
             self._http.get_audit_logs(int(guild), limit=limit, after=int(after)),
         )
         return sorted(answer["audit_log_entries"], key=lambda entry: int(entry["id"]))
+
+    async def application(self) -> Application:
+        answer = await _asked("the application of the bot", self._http.application_info())
+        return Application(str(answer["id"]), bool(int(answer.get("flags") or 0) & GUILD_MEMBERS))
 
     async def guilds(self) -> Sequence[str]:
         answer = await _asked("the guilds of the bot", self._http.get_guilds(limit=2))

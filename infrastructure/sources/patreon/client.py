@@ -41,6 +41,10 @@ _MEMBER: Final = {
 }
 
 
+class PatreonRefuses(PlatformUnavailable):
+    """Answered, and said no: trying again changes nothing."""
+
+
 class Access(Protocol):
     """Where the token comes from. Each raises PlatformUnavailable."""
 
@@ -135,7 +139,7 @@ class PatreonClient:
                     continue
             if answer.status == 200 or answer.status in gone:
                 return answer
-            raise PlatformUnavailable(_refusal(answer.status))
+            raise PatreonRefuses(_refusal(answer.status))
         raise PlatformUnavailable(f"Patreon gave {failure}, {MOST_ATTEMPTS} times; try again later")
 
     async def _asked(self, url: URL, token: str) -> Answer | None:

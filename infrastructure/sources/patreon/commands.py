@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.factory import client as make_client
 from temple_ledger.infrastructure.sources.patreon.mismatches_command import mismatches
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
+from temple_ledger.infrastructure.sources.patreon.setup_command import setup
 from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
 from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
 from temple_ledger.infrastructure.sources.patreon.webhooks import read_webhooks
@@ -45,6 +46,7 @@ def command() -> None:
 
 
 command.add_command(mismatches)
+command.add_command(setup)
 
 
 @command.command("snapshot")

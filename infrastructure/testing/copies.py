@@ -2,21 +2,38 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
 import psycopg
-from psycopg import sql
 
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.database.whole_databases import create_database, drop_database
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.projections.processor import Projection
+
+TEMPLATE: Final = "temple_template"
 AHEAD: Final = 3
 WORKERS: Final = 2
 MOST_SECONDS: Final = 60.0
 
 
+def make_template(server: EmbeddedServer, projections: Iterable[Projection]) -> str:
+    """The name of a new, migrated database with the tables of these projections."""
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        create_database(admin, TEMPLATE)
+    bring_up_to_date(Database(server.dsn(TEMPLATE)), projections)
+    return TEMPLATE
+
+
 class Copies:
-    def __init__(self, dsn: str, template: str) -> None:
+    """*projections* are those whose tables the template has."""
+
+    def __init__(self, dsn: str, template: str, projections: Iterable[Projection] = ()) -> None:
+        self.projections = frozenset(projections)
         self._dsn = dsn
         self._template = template
         self._numbers = count(1)
@@ -48,7 +65,7 @@ class Copies:
         return made
 
     def drop(self, name: str) -> None:
-        self._work.put(lambda admin: self._drop(admin, name))
+        self._work.put(lambda admin: drop_database(admin, name))
 
     def _run(self) -> None:
         with psycopg.connect(self._dsn, autocommit=True) as admin:
@@ -60,12 +77,5 @@ class Copies:
 
     def _make(self, admin: psycopg.Connection) -> None:
         name = f"ledger_{next(self._numbers)}"
-        admin.execute(
-            sql.SQL("create database {} template {} strategy file_copy").format(
-                *map(sql.Identifier, (name, self._template))
-            )
-        )
+        create_database(admin, name, template=self._template)
         self._made.put(name)
-
-    def _drop(self, admin: psycopg.Connection, name: str) -> None:
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

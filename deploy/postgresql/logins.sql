@@ -1,0 +1,12 @@
+-- The logins of the services, after temple db migrate. As a superuser: docs/database-roles.md.
+create role temple_run_service login;
+grant temple_project, temple_read to temple_run_service;
+
+create role temple_receive_service login;
+grant temple_append, temple_translate, temple_tokens, temple_read to temple_receive_service;
+
+create role temple_discord_service login;
+grant temple_append, temple_translate, temple_read to temple_discord_service;
+
+create role temple_operator login;
+grant temple_append, temple_translate, temple_tokens, temple_project, temple_read to temple_operator;

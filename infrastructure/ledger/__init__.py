@@ -1,0 +1,1 @@
+"""The ledger as programs use it: append, wait, ask for rows."""

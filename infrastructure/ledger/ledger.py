@@ -1,0 +1,143 @@
+"""`Ledger`: append events and ask for rows, from a program."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Self
+from uuid import UUID, uuid4
+
+import psycopg
+
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.log_entry import entry_of_event
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
+from temple_ledger.infrastructure.ledger.spares import Spares
+from temple_ledger.infrastructure.log.append import Appended, LogAppender
+from temple_ledger.infrastructure.log.notifier import Notifier
+from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.rows_then import rows_of_member_then
+from temple_ledger.infrastructure.queries.waiting import wait_for
+from temple_ledger.infrastructure.settings import load_settings
+from temple_ledger.projections.author import catalogue_or_installed
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.registry import installed
+from temple_ledger.projections.tables import Rows, Table
+
+WAIT_SECONDS: Final = 60.0
+
+MemberRows = dict[str, list[dict[str, Any]]]
+"""Rows by table, each by column, without user_id and stamp; a table without rows has an empty list."""
+
+
+class Ledger:
+    """A ledger that is there and migrated, for programs: bots, websites, adapters. Threads may share one.
+
+        with Ledger("postgresql://…") as ledger:
+            position = ledger.append(RoleAdded(...), event_id=uuid5(ORDERS, number)).position
+            ledger.wait(position)
+            ledger.rows("members", "500000000000000001")
+
+    It folds nothing itself: a runner does (`temple run`).
+    """
+
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        projections: Sequence[Projection] | None = None,
+        catalogue: Catalogue | None = None,
+    ) -> None:
+        """*dsn* is by default TEMPLE_DATABASE_URL, or `database_url` of temple.toml. Of *projections* and *catalogue*
+        the installed ones are the default. Connects when it is used. Raises Refused without a database."""
+        self.database = Database(_dsn() if dsn is None else dsn)
+        known = list(installed().values()) if projections is None else list(projections)
+        self._projections: Mapping[str, Projection] = {each.name: each for each in known}
+        models = [model for each in known if isinstance(each, MemberProjection) for model in each.steps]
+        self._catalogue = catalogue_or_installed(catalogue).with_models(models)
+        self._notifier = Notifier(self.database)
+        self._appenders = Spares(lambda: LogAppender(self.database, notifier=self._notifier))
+        self._readers = Spares(self._reader)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes what is not in use; what is in use is closed when its call ends."""
+        self._appenders.close()
+        self._readers.close()
+        self._notifier.close()
+
+    def append(self, event: Event, *, event_id: UUID | None = None, notes: Mapping[str, Any] | None = None) -> Appended:
+        """Where the event stands in the log, once it is committed there.
+
+        The same *event_id* again adds nothing and gives the same position, so an append that failed, or that nobody
+        waited for, is repeated with its id; without one, each call is a fact of its own. *notes* are further keys of
+        the row's metadata. Raises EventConflict where the log has the id with another content, InvalidEvent,
+        EventMisdeclared, FutureEvent, and DatabaseUnavailable when it is not known whether the event is there.
+        """
+        entry = entry_of_event(
+            event, event_id=uuid4() if event_id is None else event_id, notes=notes, catalogue=self._catalogue
+        )
+        with self._appenders.lent() as appender:
+            return appender.append(entry)
+
+    def wait(
+        self, position: Position | None = None, *, projection: str = "members", timeout_seconds: float = WAIT_SECONDS
+    ) -> Position:
+        """The position that *projection* has reached, at or above *position*; None is the log's head as it is now.
+
+        What it folded up to there is on the disk. Raises NotFoldedInTime, UnknownName, DatabaseUnavailable.
+        """
+        return wait_for(self.database, self._projections, projection, position, timeout_seconds=timeout_seconds)
+
+    def rows(
+        self, projection: str, user_id: str, *, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> MemberRows:
+        """The member's rows: as they are stored now, or folded from the log as of a time, as known at a time.
+
+        The times are aware; events at exactly that time count. A member without rows has empty lists. Raises
+        UnknownName for a projection that is not installed or has no rows of members, DatabaseUnavailable.
+        """
+        found = self._member_projection(projection)
+        moment = AsOf(as_of, known_at)
+        with self._readers.lent() as connection, database_errors("reading"), connection.transaction():
+            rows: Rows
+            if moment.is_now:
+                rows = tables.rows_of_members(connection, found.tables, [user_id])[user_id]
+            else:
+                rows = rows_of_member_then(connection, found, user_id, moment, self._catalogue).rows
+        return {table.name: [_named(table, row) for row in rows.get(table.name, ())] for table in found.tables}
+
+    def _member_projection(self, name: str) -> MemberProjection[Any]:
+        found = self._projections.get(name)
+        if not isinstance(found, MemberProjection):
+            members = sorted(each for each, one in self._projections.items() if isinstance(one, MemberProjection))
+            raise UnknownName("projection with rows of members", name, tuple(members))
+        return found
+
+    def _reader(self) -> psycopg.Connection[Any]:
+        connection = self.database.connect(DatabaseRole.READ, application="temple ledger")
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        return connection
+
+
+def _named(table: Table, row: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(table.column_names, row, strict=True))
+
+
+def _dsn() -> str:
+    url = load_settings({}).database_url
+    if url is None:
+        raise Refused("there is no database: give Ledger a DSN, or set TEMPLE_DATABASE_URL (temple db url prints one)")
+    return url.get_secret_value()

@@ -1,0 +1,66 @@
+"""The rows of any projection as of a moment, folded from the log for the members that are asked about."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.log.reader import member_events
+from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.tables import Rows
+
+LAST: Final = Position(2**63 - 1)
+MEMBERS_AT_A_TIME: Final = 500
+
+
+class RowsThen(NamedTuple):
+    """A member folded as of a moment; `rows` is empty before the first known event.
+
+    `events` are those of the moment, by (timestamp, position). Where one of them could not be folded, `parked_at` is
+    its position, and the rows are those before it.
+    """
+
+    user_id: str
+    rows: Rows
+    events: Sequence[Recorded]
+    parked_at: Position | None = None
+    error: str | None = None
+
+    @property
+    def folded_events(self) -> Sequence[Recorded]:
+        """Those that the rows were made of."""
+        if self.parked_at is None:
+            return self.events
+        return [event for event in self.events if event.position < self.parked_at]
+
+
+def rows_then(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    user_ids: Sequence[str],
+    moment: AsOf,
+    catalogue: Catalogue,
+) -> Iterator[RowsThen]:
+    """In the order of the ids' bytes; whoever has no event at that moment is left out."""
+    fold = Fold(projection, catalogue)
+    left_out = read_exceptions(connection, projection.name).left_out
+    for start in range(0, len(user_ids), MEMBERS_AT_A_TIME):
+        some = user_ids[start : start + MEMBERS_AT_A_TIME]
+        every = member_events(connection, some, LAST, until=moment.as_of, recorded_until=moment.known_at)
+        for user_id, found in groupby(every, key=lambda recorded: recorded.user_id):
+            events = [recorded for recorded in found if recorded.position not in left_out]
+            folded = fold.whole(events)
+            yield RowsThen(user_id, folded.rows, events, folded.parked_at, folded.error)
+
+
+def rows_of_member_then(
+    connection: Connection, projection: MemberProjection[Any], user_id: str, moment: AsOf, catalogue: Catalogue
+) -> RowsThen:
+    """Of one; without rows where nothing had happened."""
+    return next(rows_then(connection, projection, [user_id], moment, catalogue), RowsThen(user_id, {}, ()))

@@ -1,0 +1,59 @@
+"""Waiting until a projection has folded a position, by a runner that runs elsewhere."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from temple_ledger.domain.errors import NotFoldedInTime, UnknownName
+from temple_ledger.domain.position import START, Position
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.durable import wait_until_durable
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.queries.projection_status import projection_status
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.projections.processor import Projection
+
+POLL_SECONDS: Final = 1.0
+
+
+def wait_for(
+    database: Database,
+    projections: Mapping[str, Projection],
+    name: str,
+    position: Position | None = None,
+    *,
+    timeout_seconds: float,
+    idle: Callable[[str], None] = lambda sentence: None,
+) -> Position:
+    """The position that the projection has reached, at or above *position* (by default the log's head as it is now).
+
+    What it has folded up to there is on the disk when this returns. *idle* is given one sentence whenever the
+    projection stands still for another reason than before. Raises NotFoldedInTime, UnknownName, DatabaseUnavailable.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    reason: str | None = None
+    with database.connect(DatabaseRole.READ, application="temple wait") as connection, Wakeup(database) as wakeup:
+        wanted = _head(connection) if position is None else position
+        while True:
+            checkpoint = read_checkpoints(connection).get(name)
+            if checkpoint is None:
+                raise UnknownName("projection in this ledger", name)
+            if checkpoint.position >= wanted:
+                wait_until_durable(connection)
+                return checkpoint.position
+            status = projection_status(connection, projections, name)
+            found = None if status.state in ("running", "trigger") else f"{name} stands still ({status.state})"
+            if found is not None and found != reason:
+                idle(f"{found}; waiting all the same: {status.next_command}")
+                reason = found
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise NotFoldedInTime(name, checkpoint.position, wanted, timeout_seconds, led=status.leader is not None)
+            wakeup.wait(min(remaining, POLL_SECONDS))
+
+
+def _head(connection: Connection) -> Position:
+    row = connection.execute(statement("log_head")).fetchone()
+    return START if row is None or row[0] is None else Position(row[0])

@@ -1,0 +1,52 @@
+"""Rows as a database gives them back: the same values, of the plain types that a driver makes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from temple_ledger.projections.tables import ColumnType, Row, Rows, Table
+
+
+def as_stored(tables: Iterable[Table], rows: Rows) -> Rows:
+    """*rows*, which the tables accept, stored and read: an enum is a text then, and a tuple in jsonb a list."""
+    return {table.name: [_row(table, row) for row in rows[table.name]] for table in tables if table.name in rows}
+
+
+def _row(table: Table, row: Row) -> Row:
+    return tuple(
+        None if value is None else _PLAIN.get(column.type, _as_it_is)(value)
+        for column, value in zip(table.columns, row, strict=True)
+    )
+
+
+def _text(value: str) -> str:
+    return str.__str__(value)
+
+
+def _number(value: int) -> int:
+    return int.__int__(value)
+
+
+def _time(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _json(value: Any) -> Any:
+    return from_json(to_json(value))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_PLAIN: Final[Mapping[ColumnType, Callable[[Any], Any]]] = {
+    ColumnType.TEXT: _text,
+    ColumnType.INTEGER: _number,
+    ColumnType.BIGINT: _number,
+    ColumnType.NUMERIC: Decimal,
+    ColumnType.TIMESTAMPTZ: _time,
+    ColumnType.JSONB: _json,
+}
