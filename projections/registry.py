@@ -37,14 +37,18 @@ def installed() -> Mapping[str, Projection]:
 
 @cache
 def catalogue() -> Catalogue:
-    """Our event types, and those that installed packages add."""
+    """Our event types, those that installed packages list, and those that rules of installed projections read."""
     added: list[EventType] = []
     for point in entry_points(group=EVENTS):
         types = _load(point)
         if not isinstance(types, Iterable):
             raise ProjectionMisdeclared(f"entry point {point.name} ({point.value}) is no list of event types")
         added.extend(_event_type(each, point) for each in types)
-    return CATALOGUE.extended(added) if added else CATALOGUE
+    known = CATALOGUE.extended(added) if added else CATALOGUE
+    for projection in installed().values():
+        if isinstance(projection, MemberProjection):
+            known = known.with_models(projection.steps)
+    return known
 
 
 def _event_type(listed: object, point: EntryPoint) -> EventType:

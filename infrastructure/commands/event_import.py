@@ -13,7 +13,6 @@ from typing import Final
 import click
 
 from temple_ledger.domain.errors import DatabaseUnavailable, UnreadableFile
-from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.commands.event_check import check_files
 from temple_ledger.infrastructure.commands.event_remarks import remark_counts, remark_sentences, retracted_again
 from temple_ledger.infrastructure.log.admission import Allowed
@@ -163,23 +162,24 @@ def _import(session: Session, name: str, rejects: Path, allowed: Allowed) -> _Do
         except UnreadableFile as error:
             added = f"; {plural(imported.added, 'event')} of it added before" if imported.added else ""
             raise UnreadableFile(f"{title_of(name)}: {error}{added}") from None
-    reinstated = _count_again(session, title_of(name), imported.retracted) if imported.retracted else ()
+    reinstated = _count_again(session, title_of(name), imported) if imported.retracted else ()
     seconds = time.perf_counter() - started
     refused = bool(imported.rejected or imported.conflicts)
     return _Done(title_of(name), imported, reinstated, seconds, rejects if refused else None)
 
 
-def _count_again(session: Session, title: str, positions: PositionSet) -> Sequence[RetractedPart]:
-    """Why they were retracted until now."""
+def _count_again(session: Session, title: str, imported: Imported) -> Sequence[RetractedPart]:
+    """Why the events were retracted until now."""
     with snapshot(session.database) as connection:
-        parts = reasons_of_retraction(connection, positions)
+        parts = reasons_of_retraction(connection, imported.retracted)
     reinstate(
         session.database,
-        Selection(positions=positions),
+        Selection(positions=imported.retracted),
         list(installed().values()),
         catalogue(),
         by=session.operator,
         reason=f"imported again: {title}",
+        imported_again_as=imported.number,
     )
     return parts
 

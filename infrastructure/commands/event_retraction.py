@@ -8,7 +8,7 @@ import click
 
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.imports import ListedImport
+from temple_ledger.infrastructure.queries.imports import ListedImport, owners
 from temple_ledger.infrastructure.queries.imports import imports as read_imports
 from temple_ledger.infrastructure.queries.in_people import ImpactSummary
 from temple_ledger.infrastructure.queries.role_directory import read_directory
@@ -68,6 +68,8 @@ def retract_(
         raise click.UsageError("--apply needs a --reason: it is what others read later")
     selection = _selection(what)
     summary, shown = _preview(session, selection, reinstating=False)
+    if shown.of_other_imports:
+        session.say(_whose(session, shown.of_other_imports))
     if applies and shown.positions:
         shown = retract(
             session.database,
@@ -165,6 +167,17 @@ def _preview(session: Session, selection: Selection, *, reinstating: bool) -> tu
         each=summary.count,
     )
     return summary, shown
+
+
+def _whose(session: Session, positions: PositionSet) -> str:
+    with snapshot(session.database) as connection:
+        found = owners(connection, positions)
+    whose = listed([f"import:{number}" for number in found])
+    events = plural(len(positions), "event")
+    return (
+        f"{events} that the file has too were there before and stay: they are of {whose}; name that as well to retract "
+        "them"
+    )
 
 
 def _print(

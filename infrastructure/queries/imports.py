@@ -39,6 +39,12 @@ def reasons_of_retraction(connection: Connection, positions: PositionSet) -> Seq
     return list(starmap(RetractedPart, found))
 
 
+def owners(connection: Connection, positions: PositionSet) -> Sequence[int]:
+    """The imports that added some of these positions, by number."""
+    firsts, lasts = ([each[end] for each in positions.ranges] for end in (0, 1))
+    return [number for (number,) in connection.execute(statement("read_owners"), {"firsts": firsts, "lasts": lasts})]
+
+
 def imports(connection: Connection, *, limit: int) -> Sequence[ListedImport]:
     """The newest first; without those that added nothing."""
     return list(starmap(ListedImport, connection.execute(statement("read_imports"), {"limit": limit})))

@@ -142,6 +142,19 @@ def test_what_counts_again_is_said_with_the_reason_before_and_after(temple: Type
     assert f"3 retracted events count again: {of_import}" in again.stderr
 
 
+def test_the_preview_names_what_the_file_only_let_count_again(temple: Typed, history: Path) -> None:
+    temple("events", "import", str(history))
+    temple("events", "retract", "import:1", "--reason", "another server", "--apply")
+    history.write_bytes(history.read_bytes() + as_lines(granted("702")))
+    temple("events", "import", str(history))
+    preview = temple("events", "retract", "import:2")
+    assert "1 event to retract" in preview.stdout
+    assert "3 events that the file has too were there before and stay: they are of import:1" in preview.stderr
+    both = temple("events", "retract", "import:1", "import:2")
+    assert "4 events to retract" in both.stdout
+    assert "were there before" not in both.stderr
+
+
 def test_a_check_has_every_problem_in_json_and_as_many_as_are_asked_for(temple: Typed, tmp_path: Path) -> None:
     file = tmp_path / "bad.jsonl"
     file.write_text("1\n" * 12)
