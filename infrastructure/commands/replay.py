@@ -10,6 +10,7 @@ import click
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import DatabaseRole
+from temple_ledger.infrastructure.database.shadow_tables import have_older_columns, make_shadow_tables
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.in_people import ImpactSummary
 from temple_ledger.infrastructure.queries.projection_status import projection_status
@@ -124,6 +125,9 @@ def command(
 def _abort(session: Session, wanted: Sequence[Projection]) -> int:
     with session.database.connect(DatabaseRole.PROJECT, application="temple replay") as connection:
         for projection in wanted:
+            if have_older_columns(connection, projection):
+                with session.database.connect(DatabaseRole.OWNER, application="temple replay") as owner:
+                    make_shadow_tables(owner, projection)
             was_there = notes.abort(connection, projection)
             click.echo(f"{projection.name}: {'cleared up' if was_there else 'nothing to clear up'}")
     return ExitCode.OK

@@ -243,7 +243,9 @@ class Runner:
     def _fail(self, led: _Leading, error: Exception) -> None:
         """A step that cannot succeed stops its projection, and no other one."""
         reason = f"{type(error).__name__}: {error}" if not isinstance(error, LedgerError) else str(error)
-        if isinstance(error, psycopg.Error):
+        if isinstance(error, psycopg.errors.UndefinedColumn):
+            reason = "its table has other columns than its code declares; for what to do, run: temple db migrate"
+        elif isinstance(error, psycopg.Error):
             reason = f"the database refused its rows (SQLSTATE {error.sqlstate})"
         log.error("projection failed", projection=led.name, reason=reason)
         led.idle_reason = ProjectionState.FAILED.value
