@@ -16,6 +16,7 @@ import click
 from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.terminal.errors import ending_of
 from temple_ledger.infrastructure.terminal.lazy import AddedVerbs, LazyGroup, Verb
+from temple_ledger.infrastructure.terminal.printing import print_line, print_note
 
 if TYPE_CHECKING:
     from temple_ledger.infrastructure.settings import Settings
@@ -95,7 +96,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
         from temple_ledger.infrastructure.version import version
 
-        click.echo(f"temple {version()}")
+        print_line(f"temple {version()}")
         ctx.exit()
 
 
@@ -107,7 +108,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     added_to=SOURCES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 a check "
-    "found a problem, 4 database or service unreachable, 5 refused, 130 interrupted.",
+    "found a problem, 4 database or service unreachable, 5 refused, 130 interrupted, 141 output pipe closed.",
 )
 @click.option("--home", type=click.Path(path_type=Path), metavar="DIR", help="The state directory. [env: TEMPLE_HOME]")
 @click.option("--database-url", metavar="DSN", help="Use this PostgreSQL. [env: TEMPLE_DATABASE_URL]")
@@ -149,7 +150,7 @@ def _settings(flags: Mapping[str, Any]) -> "Settings":
         raise click.UsageError(str(error), click.get_current_context().find_root()) from error
     log_to_stderr(settings.log_level)
     for failed in installed.failed:
-        click.echo(f"temple: {failed}; everything else goes on", err=True)
+        print_note(f"temple: {failed}; everything else goes on")
     return settings
 
 

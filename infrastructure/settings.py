@@ -8,6 +8,7 @@ temple.toml is that of the current directory, and below it the machine's, /etc/t
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from tomllib import TOMLDecodeError
@@ -37,6 +38,12 @@ from temple_ledger.infrastructure.embedded_postgres.state_dir import default_sta
 FILE: Final = "temple.toml"
 MACHINE_FILE: Final = Path("/etc/temple-ledger") / FILE
 PREFIX: Final = "TEMPLE_"
+NO_SETTINGS: Final = frozenset({"debug", "complete"})
+"""Variables of ours that are read before there are settings."""
+NEAR: Final = 0.8
+"""How alike a name and that of a setting are before it is taken to be misspelt."""
+OUR_OWN: Final = "Value error, "
+"""What pydantic puts before a sentence of ours."""
 NAMES_MACHINE_FILE: Final = f"{PREFIX}CONFIG_FILE"
 """Names another file in the place of the machine's; empty, there is none."""
 
@@ -208,13 +215,35 @@ def check_settings(
 
     *other_prefixes* begin names that somebody may have: a source that could not be loaded. Raises SettingsInvalid.
     """
-    known = [name for name in setting_names(models) if name != "config_file"]
+    names = list(setting_names(models))
+    _require_well_spelt(names)
+    known = [name for name in names if name != "config_file"]
     for file in _toml_files():
         for name in _Toml(Settings, file)():
             if name not in known and not name.startswith(tuple(other_prefixes)):
                 raise SettingsInvalid(f"{_absolute(file)} has a setting {name!r}; there are {', '.join(known)}")
     for model in models:
         settings.of(model)
+
+
+def _require_well_spelt(known: Sequence[str]) -> None:
+    """Raises SettingsInvalid for a variable, or a secret file, whose name is nearly that of a setting."""
+    for name, place in _given_names():
+        near = [] if name in known or name in NO_SETTINGS else get_close_matches(name, known, n=1, cutoff=NEAR)
+        if near:
+            wanted = f"{PREFIX}{near[0]}".upper()
+            raise SettingsInvalid(f"{place} is no setting; did you mean {wanted}? Rename it, or remove it")
+
+
+def _given_names() -> Iterator[tuple[str, str]]:
+    """Without the prefix and in lower case, with where each stands. Blank variables set nothing."""
+    for variable, value in os.environ.items():
+        if variable.upper().startswith(PREFIX) and value:
+            yield variable[len(PREFIX) :].lower(), f"environment variable {variable}"
+    for folder in _secret_folders():
+        for file in sorted(folder.iterdir()):
+            if file.name.upper().startswith(PREFIX):
+                yield file.name[len(PREFIX) :].lower(), f"secret file {file}"
 
 
 def setting_names(models: Iterable[type[SourceSettings]]) -> Iterator[str]:
@@ -240,7 +269,7 @@ def _load(model: type[Model], given: Mapping[str, Any]) -> Model:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         place = _origin(model, str(first["loc"][0]), given) if first["loc"] else f"{FILE}, or a secret file"
-        raise SettingsInvalid(f"setting {name} ({place}): {first['msg']}") from None
+        raise SettingsInvalid(f"setting {name} ({place}): {first['msg'].removeprefix(OUR_OWN)}") from None
     except OSError as error:
         raise SettingsInvalid(f"{error.filename or FILE} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

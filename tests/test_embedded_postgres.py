@@ -581,7 +581,22 @@ def test_of_what_the_log_says_the_cause_is_told_and_not_what_followed() -> None:
     )
     assert server_log.reason_in(text) == "could not write to file: No space left on device"
     assert server_log.reason_in("out of luck\n\n") == "out of luck"
+    assert server_log.reason_in("LOG:  one\nLOG:  two\n") == "LOG:  two"
     assert server_log.reason_in("") == ""
+
+
+@pytest.mark.parametrize(
+    ("cause", "around"),
+    [
+        ("initdb: error: invalid locale name", "creating\n{}\ninitdb: hint: Use --locale=C\ninitdb: removing x\n"),
+        ("/opt/bin/postgres: error while loading shared libraries: libssl.so.3", "{}\ninitdb: removing data directory"),
+        ("sh: 1: /opt/bin/postgres: Permission denied", "{}\nchild process exited with exit code 126\n"),
+        ("Segmentation fault", "{}\nchild process was terminated by signal 11\ninitdb: data directory x not removed"),
+    ],
+)
+def test_the_reason_why_a_cluster_could_not_be_made_is_the_cause_and_not_what_followed(cause: str, around: str) -> None:
+    assert cause in server_log.reason_in(around.format(cause))
+    assert "removing" not in server_log.reason_in(around.format(cause))
 
 
 def test_the_log_stays_bounded(made: EmbeddedServer) -> None:

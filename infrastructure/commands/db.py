@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
 from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
 from temple_ledger.infrastructure.terminal.dsn import shown
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 
 
@@ -43,17 +44,17 @@ def migrate(session: Session) -> None:
     """
     changed = bring_up_to_date(session.database)
     for name in changed.migrations:
-        click.echo(f"applied {name}")
+        print_line(f"applied {name}")
     for name in changed.tables:
-        click.echo(f"made table {name}")
+        print_line(f"made table {name}")
     ask_for_grants(session, changed.grants)
     if not changed.migrations and not changed.tables:
-        click.echo("nothing to do: the database is up to date")
+        print_line("nothing to do: the database is up to date")
 
 
 def ask_for_grants(session: Session, grants: Sequence[str]) -> None:
     if grants:
-        session.say(
+        session.note(
             "logins that receive, listen or ask Patreon need roles that are new; until these are granted, they go on "
             f"with what they have. As a superuser, run: {' '.join(grants)}"
         )
@@ -109,10 +110,10 @@ def url(session: Session) -> None:
     """
     server = session.existing_server()
     if server is not None and not server.running():
-        session.say("the embedded database is stopped; to start it: temple db start")
-        click.echo(server.dsn())
+        session.note("the embedded database is stopped; to start it: temple db start")
+        print_line(server.dsn())
         return
-    click.echo(session.running_database().dsn)
+    print_line(session.running_database().dsn)
 
 
 @command.command(context_settings={"ignore_unknown_options": True})
@@ -150,18 +151,18 @@ def start(session: Session) -> None:
     """Start the embedded database, and make it the first time; a command that needs a stopped one starts it too."""
     server = _ours(session, "start")
     if server.running():
-        click.echo(f"runs already: {server.data_dir}")
+        print_line(f"runs already: {server.data_dir}")
         return
     session.make_database()
     server.start()
-    click.echo(f"started: {server.data_dir}")
+    print_line(f"started: {server.data_dir}")
 
 
 @command.command()
 @click.pass_obj
 def stop(session: Session) -> None:
     """Stop the embedded database. Who is connected loses the connection, and nothing that was committed."""
-    click.echo(stopped(_ours(session, "stop")))
+    print_line(stopped(_ours(session, "stop")))
 
 
 def stopped(server: EmbeddedServer) -> str:

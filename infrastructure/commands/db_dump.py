@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_serve
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue, installed
@@ -33,7 +34,7 @@ def dump(session: Session, file: Path) -> None:
     login may not read everything.
     """
     size = dumps.dump(session.database, file)
-    click.echo(f"{file}: {size:,} bytes" if size else f"written to {file}")
+    print_line(f"{file}: {size:,} bytes" if size else f"written to {file}")
 
 
 @click.command()
@@ -65,7 +66,7 @@ def restore(session: Session, file: Path, rehearse: bool, above: int) -> int:
         return _rehearse(session, file)
     database = _target(session, file)
     _restore(session, database, file, Position(above))
-    click.echo("next: temple verify --full")
+    print_line("next: temple verify --full")
     return ExitCode.OK
 
 
@@ -73,7 +74,7 @@ def _target(session: Session, file: Path) -> Database:
     server = session.embedded
     if server is None or server.data_dir.exists():
         return session.database
-    session.say(f"making an embedded database in {server.state_dir}")
+    session.note(f"making an embedded database in {server.state_dir}")
     made = EmbeddedServer(server.state_dir, major=dumps.embedded_major_for(file))
     return Database(made.start(), f"the embedded database in {session.settings.home}")
 
@@ -85,21 +86,21 @@ def _rehearse(session: Session, file: Path) -> int:
         verified = [verify(database, each, catalogue=catalogue()) for each in installed().values()]
     for each in verified:
         if each.unverified is not None:
-            click.echo(f"{each.projection}: not compared: {each.unverified}")
+            print_line(f"{each.projection}: not compared: {each.unverified}")
         else:
             found = "all agree" if each.ok else f"{plural(each.drifts, 'difference')}"
-            click.echo(f"{each.projection}: {plural(each.members, 'row')} compared, {found}")
+            print_line(f"{each.projection}: {plural(each.members, 'row')} compared, {found}")
     return ExitCode.OK if all(each.ok for each in verified) else ExitCode.FOUND
 
 
 def _restore(session: Session, database: Database, file: Path, above: Position) -> None:
     restored = dumps.restore(database, file, above=above)
     changed = bring_up_to_date(database)
-    click.echo(f"restored {file}: the log ends at position {restored.head}")
+    print_line(f"restored {file}: the log ends at position {restored.head}")
     if changed.migrations:
-        click.echo(f"applied {plural(len(changed.migrations), 'migration')}")
+        print_line(f"applied {plural(len(changed.migrations), 'migration')}")
     if restored.roles:
-        session.say(
+        session.note(
             f"the dump names {', '.join(restored.roles)}: created without the right to log in; "
             "to give it: alter role NAME login"
         )

@@ -1,12 +1,12 @@
 """`temple demo`: the history of a community that never was."""
 
-import sys
 from pathlib import Path
 
 import click
 
 from temple_ledger.infrastructure.demo import Community, write_history
-from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
+from temple_ledger.infrastructure.log.output_file import replaced
+from temple_ledger.infrastructure.terminal.printing import OutputStream, print_note
 
 SEED = 1
 
@@ -41,8 +41,8 @@ def command(members: int | None, events: int | None, seed: int, malformed: int, 
     """
     community = sized(members, events, seed)
     if str(output) == "-":
-        write_history(community, sys.stdout, malformed=malformed)
+        write_history(community, OutputStream(), malformed=malformed)
         return
-    with UnbufferedFile(output) as file:
+    with replaced(output) as file:
         written = write_history(community, file, malformed=malformed)
-    click.echo(f"wrote {written + malformed:,} lines to {output}", err=True)
+    print_note(f"wrote {written + malformed:,} lines to {output}")

@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.settings import (
 from temple_ledger.infrastructure.terminal.checks import print_check
 from temple_ledger.infrastructure.terminal.dsn import HIDDEN, shown
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 
 
@@ -50,7 +51,8 @@ def command(session: Session, as_json: bool) -> int:
     if as_json:
         print_json([asdict(each) for each in findings])
     else:
-        click.echo(f"\n{len(findings)} checks: {failed} failed, {warned} warned")
+        print_line()
+        print_line(f"{len(findings)} checks: {failed} failed, {warned} warned")
     return ExitCode.FOUND if failed else ExitCode.OK
 
 

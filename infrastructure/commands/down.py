@@ -6,6 +6,7 @@ import click
 
 from temple_ledger.domain.errors import Refused, StillRunning
 from temple_ledger.infrastructure.commands.db import stopped
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import RunningProcess, running_processes
 from temple_ledger.infrastructure.terminal.session import Session
 
@@ -27,9 +28,9 @@ def command(session: Session) -> None:
     for each in running_processes(session.settings.home):
         _end(each)
     if session.embedded is None:
-        click.echo("TEMPLE_DATABASE_URL names a server that is not ours to stop")
+        print_line("TEMPLE_DATABASE_URL names a server that is not ours to stop")
     else:
-        click.echo(stopped(session.embedded))
+        print_line(stopped(session.embedded))
 
 
 def _end(each: RunningProcess) -> None:
@@ -43,4 +44,4 @@ def _end(each: RunningProcess) -> None:
         raise StillRunning(
             f"{each} did not end in {PATIENCE_SECONDS:.0f} s; kill -9 {each.pid} loses nothing committed"
         )
-    click.echo(f"ended {each}")
+    print_line(f"ended {each}")

@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.remarks import remarks_about
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.times import AT
 from temple_ledger.projections.registry import catalogue
@@ -71,7 +72,7 @@ def append(
     except InvalidEvent as error:
         raise InvalidEvent(f"this is no event that the log takes: {error.reason}") from None
     if entry.target != written.target:
-        session.say(f"{written.target} is role {entry.target}")
+        session.note(f"{written.target} is role {entry.target}")
     with (
         Notifier(session.database) as notifier,
         LogAppender(session.database, notifier=notifier, allow_future=allow_future) as appender,
@@ -79,17 +80,17 @@ def append(
         appended = _append(appender, entry, written)
     if appended.added:
         for sentence in remark_sentences(Counter(remarks_about(entry, catalogue(), admission.roles))):
-            session.say(sentence)
+            session.note(sentence)
     if as_json:
         print_json({**appended._asdict(), "event_id": entry.event_id})
     elif appended.added:
-        click.echo(f"appended at position {appended.position}, event_id {entry.event_id}")
+        print_line(f"appended at position {appended.position}, event_id {entry.event_id}")
     else:
-        click.echo(
+        print_line(
             f"nothing appended: event_id {entry.event_id} is in the log already, at position {appended.position}"
         )
         if appended.retracted:
-            session.say(f"it was retracted, and does not count; see: temple events reinstate {appended.position}")
+            session.note(f"it was retracted, and does not count; see: temple events reinstate {appended.position}")
 
 
 def _append(appender: LogAppender, entry: LogEntry, written: LogEntry) -> Appended:

@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import click
-
 from temple_ledger.domain.errors import UnreadableFile
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.commands.event_remarks import remark_counts, remark_sentences, retracted_again
@@ -18,6 +16,7 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection, sna
 from temple_ledger.infrastructure.queries.imports import RetractedPart, reasons_of_retraction
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.given_file import opened, title_of
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
@@ -38,7 +37,7 @@ def check_files(session: Session, files: Sequence[str], allowed: Allowed, *, lim
         known = Admission(catalogue(), allowed=allowed) if connection is None else _admission(connection, allowed)
         done.extend(_check(name, known, connection) for name in files)
     if connection is None:
-        session.say("there is no ledger yet: only what the files say themselves was looked at")
+        session.note("there is no ledger yet: only what the files say themselves was looked at")
     if as_json:
         print_json([_data(each) for each in done])
     else:
@@ -78,27 +77,27 @@ def _check(name: str, admission: Admission, connection: Connection | None) -> _C
 def _print(each: _Checked, limit: int) -> None:
     checked = each.file
     again = f"{len(checked.retracted):,} to reinstate, " if checked.retracted else ""
-    click.echo(
+    print_line(
         f"{each.name}: {plural(checked.read, 'line')} read: {checked.new:,} to add, "
         f"{plural(checked.duplicates, 'duplicate')}, {again}{checked.refused:,} to refuse"
     )
     if each.retracted:
-        click.echo(f"  {retracted_again(each.retracted, would=True)}")
+        print_line(f"  {retracted_again(each.retracted, would=True)}")
     if checked.first is not None and checked.last is not None:
-        click.echo(f"  from {_minute(checked.first)} to {_minute(checked.last)} UTC")
-        click.echo(f"  {plural(len(checked.users), 'member')}")
+        print_line(f"  from {_minute(checked.first)} to {_minute(checked.last)} UTC")
+        print_line(f"  {plural(len(checked.users), 'member')}")
     unread = named(checked.remarks, About.UNREAD)
     for kind, number in checked.kinds.most_common(MOST_KINDS):
         note = "   (nothing reads this kind)" if kind in unread else ""
-        click.echo(f"  {number:>9,}  {kind}{note}")
+        print_line(f"  {number:>9,}  {kind}{note}")
     if checked.renamed:
-        click.echo(f"  {plural(checked.renamed, 'line')} with names that are stored as ids, or trimmed")
+        print_line(f"  {plural(checked.renamed, 'line')} with names that are stored as ids, or trimmed")
     for sentence in remark_sentences({each: n for each, n in checked.remarks.items() if each.about != About.UNREAD}):
-        click.echo(f"  {sentence}")
+        print_line(f"  {sentence}")
     for problem in checked.problems[:limit]:
-        click.echo(f"  line {problem.line}: {problem.reason}")
+        print_line(f"  line {problem.line}: {problem.reason}")
     if checked.refused > limit:
-        click.echo(f"  and {plural(checked.refused - limit, 'line')} more to refuse; --limit shows more")
+        print_line(f"  and {plural(checked.refused - limit, 'line')} more to refuse; --limit shows more")
 
 
 def _minute(instant: datetime) -> str:

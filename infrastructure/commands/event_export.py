@@ -14,8 +14,10 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.export import EVERY_POSITION, Selection, exported_lines
-from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
+from temple_ledger.infrastructure.log.output_file import replaced
+from temple_ledger.infrastructure.observability.escaping import printable_json
 from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.terminal.printing import OutputStream
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
@@ -82,7 +84,7 @@ def export(
                     count += len(some)
                     shown.at(count)
     where = "" if output is None else f" to {output}"
-    session.say(f"{plural(count, 'event')} exported{where} in {time.perf_counter() - started:.1f} s")
+    session.note(f"{plural(count, 'event')} exported{where} in {time.perf_counter() - started:.1f} s")
 
 
 def _lines(connection: Connection, selection: Selection) -> Generator[str, None, None]:
@@ -91,15 +93,9 @@ def _lines(connection: Connection, selection: Selection) -> Generator[str, None,
 
 @contextmanager
 def _written(output: Path | None) -> Iterator[Callable[[str], object]]:
-    """Takes lines. A file gets its name when it is whole: half an export looks like all of it."""
+    """Takes lines. A file is replaced when the new one is whole: half an export looks like all of it."""
     if output is None:
-        yield click.echo
+        yield OutputStream().write
         return
-    part = output.with_name(f"{output.name}.part")
-    try:
-        with UnbufferedFile(part) as file:
-            yield lambda lines: file.write(f"{lines}\n")
-        part.replace(output)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with replaced(output) as file:
+        yield lambda lines: file.write(f"{printable_json(lines)}\n")

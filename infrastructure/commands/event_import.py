@@ -26,6 +26,7 @@ from temple_ledger.infrastructure.read_models.retraction import Selection, reins
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting, allowed_by
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.given_file import opened, title_of
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
@@ -115,9 +116,9 @@ def import_(
         each = _import(session, name, place, allowed)
         done.append(each)
         if not as_json:
-            click.echo(_summary(each))
+            print_line(_summary(each))
         for sentence in _remarks(each):
-            session.say(f"{each.name}: {sentence}")
+            session.note(f"{each.name}: {sentence}")
         _print_refused(session, each, limit)
     if as_json:
         print_json([_data(each) for each in done])
@@ -155,7 +156,7 @@ def _import(session: Session, name: str, rejects: Path, allowed: Allowed) -> _Do
             )
         except (KeyboardInterrupt, OSError, DatabaseUnavailable):
             if imported.read:
-                session.say(
+                session.note(
                     f"{plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest"
                 )
             raise
@@ -220,9 +221,9 @@ def _print_refused(session: Session, done: _Done, limit: int) -> None:
         return
     with done.rejects.open(encoding="utf-8") as lines:
         for reject in map(json.loads, islice(lines, limit)):
-            session.say(f"{done.name}, line {reject['line']}: {reject['reason']}")
+            session.note(f"{done.name}, line {reject['line']}: {reject['reason']}")
     more = f"{plural(done.refused - limit, 'line')} more are" if done.refused > limit else "they are"
-    session.say(f"{more} in {done.rejects}, with the reasons")
+    session.note(f"{more} in {done.rejects}, with the reasons")
 
 
 def _data(done: _Done) -> dict[str, object]:
@@ -239,4 +240,4 @@ def _print_what_is_next(session: Session) -> None:
     with snapshot(session.database) as connection:
         statuses = projection_statuses(connection, installed())
     if any(status.lag_events and status.leader is None for status in statuses):
-        session.say("no runner folds them yet: temple run --until-caught-up")
+        session.note("no runner folds them yet: temple run --until-caught-up")

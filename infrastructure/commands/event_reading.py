@@ -1,6 +1,6 @@
 """`temple events list`, `show` and `tail`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.queries.attribution import actor_of, attributed_positions
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.events import LAST, EventFilter, following, newest, shown
@@ -27,13 +28,19 @@ from temple_ledger.infrastructure.terminal.event_rows import (
     print_events,
     target_label,
 )
-from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json
+from temple_ledger.infrastructure.terminal.layout import READABLE, Column, place, row_lines
+from temple_ledger.infrastructure.terminal.printing import print_document, print_line, require_reader
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, terminal_width
 
 PAGE: Final = 1_000
 LOOK_BACK: Final = 1_000
 """Positions before the head, among which an open transaction may still have one to fill."""
 POLL_SECONDS: Final = 1.0
 BLOCKED_POLL_SECONDS: Final = 0.05
+
+
+TAIL: Final = (Column(8, 8, right=True), Column(23, 23), Column(27, 27), Column(19, 19), Column(READABLE, READABLE))
+"""Position, time, event, member, target: as wide as most of them are; what is longer pushes the rest to the right."""
 
 
 class _Which(click.ParamType[Position | UUID]):
@@ -74,9 +81,9 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
     if found or as_json:
         print_events(found, directory, attributed, retracted, as_json=as_json)
     else:
-        session.say("no such event")
+        session.note("no such event")
     if len(found) == limit and after is not None:
-        session.say(f"there may be more: --after {found[-1].position}")
+        session.note(f"there may be more: --after {found[-1].position}")
 
 
 @click.command("show")
@@ -109,11 +116,11 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
     text = {"id": str(found.event.position), "metadata": found.event.metadata_text}
     print_fields({**data, **text, "target": target_label(found.event, directory)}, as_json=False)
     for failure in failures:
-        click.echo(f"parked by {failure.projection}: {failure.error}")
+        print_line(f"parked by {failure.projection}: {failure.error}")
     for skip in found.skips:
-        click.echo(f"skipped in {skip.projection} by {skip.skipped_by}: {skip.reason}")
+        print_line(f"skipped in {skip.projection} by {skip.skipped_by}: {skip.reason}")
     if found.retraction is not None:
-        click.echo(f"retracted by {found.retraction.retracted_by}: {found.retraction.reason}")
+        print_line(f"retracted by {found.retraction.retracted_by}: {found.retraction.reason}")
 
 
 @click.command("tail")
@@ -141,17 +148,17 @@ def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: 
         picked = picked_of(directory, **picks)
         if not follow:
             for event in newest(connection, picked, limit=lines):
-                click.echo(_line(connection, event, directory, retracted, as_json))
+                _print(connection, event, directory, retracted, as_json)
             return
         reader = GapReader(connection)
         start = _decided(connection, reader)
         for event in newest(connection, picked, upto=start, limit=lines):
-            click.echo(_line(connection, event, directory, retracted, as_json))
+            _print(connection, event, directory, retracted, as_json)
         with Wakeup(session.database) as wakeup:
             for event in _followed(connection, reader, wakeup, picked, start):
                 if event.event_type == "discord_role":
                     directory = read_directory(connection)
-                click.echo(_line(connection, event, directory, NO_POSITIONS, as_json))
+                _print(connection, event, directory, NO_POSITIONS, as_json)
 
 
 def _decided(connection: Connection, reader: GapReader) -> Position:
@@ -172,18 +179,27 @@ def _followed(
             yield from page
             after = page[-1].position
         after = max(after, look.settled)
+        require_reader()
         wakeup.wait(BLOCKED_POLL_SECONDS if look.blocked_by else POLL_SECONDS)
 
 
-def _line(
+def _print(
     connection: Connection, event: Recorded, directory: RoleDirectory, retracted: PositionSet, as_json: bool
-) -> str:
+) -> None:
+    """A line; on a narrow terminal, more of them. Raises OSError where nobody reads any more."""
     if as_json:
-        return event_json(event, retracted=event.position in retracted)
-    when = "–" if event.occurred_at is None else f"{event.occurred_at:%Y-%m-%d %H:%M:%S}"
+        print_document(event_json(event, retracted=event.position in retracted))
+    else:
+        for line in row_lines(_cells(connection, event, directory, retracted), place(TAIL, terminal_width())):
+            print_line(line)
+    require_reader()
+
+
+def _cells(connection: Connection, event: Recorded, directory: RoleDirectory, retracted: PositionSet) -> Sequence[str]:
+    when = "–" if event.occurred_at is None else f"{event.occurred_at:%Y-%m-%d %H:%M:%S} UTC"
     target = target_label(event, directory) or ""
     note = attribution_note(event, attributed_positions(connection, [event]))
     by = "" if note is None else f"  ({note}: {actor_of(event) or 'nobody named'})"
     gone = "  (retracted)" if event.position in retracted else ""
-    line = f"{event.position:>8}  {when:<19}  {event_name(event):<27}  {event.user_id:<19}  {target}{by}{gone}"
-    return line.rstrip()
+    cells = (str(event.position), when, event_name(event), event.user_id, f"{target}{by}{gone}".strip())
+    return [printable(cell) for cell in cells]

@@ -19,6 +19,17 @@ from temple_ledger.infrastructure.read_models.retraction import (
     reinstate,
     retract,
 )
+from temple_ledger.infrastructure.terminal.applying import (
+    apply_options,
+    asks,
+    confirmed,
+    optional_reason,
+    reason_to_apply,
+    require_apply,
+    require_reason,
+)
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.registry import catalogue, installed
@@ -40,22 +51,21 @@ class _What(click.ParamType[tuple[bool, int]]):
 
 
 what = click.argument("what", nargs=-1, required=True, metavar="import:NUMBER|POSITION...", type=_What())
-apply_option = click.option("--apply", "applies", is_flag=True, help="Do it; without, it only shows what would change.")
 
 
 @click.command("retract")
 @what
-@click.option("--reason", metavar="TEXT", help="Why; stored with the retraction. Needed with --apply.")
-@apply_option
+@reason_to_apply
+@apply_options
 @as_json
 @click.pass_obj
 def retract_(
-    session: Session, what: Sequence[tuple[bool, int]], reason: str | None, applies: bool, as_json: bool
-) -> None:
+    session: Session, what: Sequence[tuple[bool, int]], reason: str | None, apply: bool, yes: bool, as_json: bool
+) -> int:
     """Leave events out of everything that is computed: all that an import added, or single positions.
 
     The log keeps them, and shows them as retracted; `temple events reinstate` lets them count again.
-    Without --apply it shows what would change, in people, and changes nothing.
+    Without --apply it shows what would change, in people, and changes nothing; with it, it asks on a terminal.
 
     \b
     Examples:
@@ -63,45 +73,55 @@ def retract_(
       temple events retract import:3
       temple events retract import:3 --reason "the roles of another server" --apply
       temple events retract 4711 4712 --reason "dated 2062" --apply
+    \b
+    Exit codes: 0 shown or done; 1 you answered no.
     """
-    if applies and not (reason or "").strip():
-        raise click.UsageError("--apply needs a --reason: it is what others read later")
+    require_apply(apply=apply, yes=yes)
+    because = require_reason(reason) if apply else ""
     selection = _selection(what)
     summary, shown = _preview(session, selection, reinstating=False)
     if shown.of_other_imports:
-        session.say(_whose(session, shown.of_other_imports))
-    if applies and shown.positions:
+        session.note(_whose(session, shown.of_other_imports))
+    if apply and not _agreed(session, "retract", shown, summary, yes=yes, as_json=as_json):
+        return ExitCode.FAILED
+    if apply and shown.positions:
         shown = retract(
             session.database,
             selection,
             list(installed().values()),
             catalogue(),
-            reason=(reason or "").strip(),
+            reason=because,
             by=session.operator,
         )
-    _print(session, "retract", shown, summary, applied=applies, as_json=as_json)
+    _print(session, "retract", shown, summary, applied=apply, as_json=as_json)
+    return ExitCode.OK
 
 
 @click.command("reinstate")
 @what
-@click.option("--reason", metavar="TEXT", help="Why; for the operations journal.")
-@apply_option
+@optional_reason
+@apply_options
 @as_json
 @click.pass_obj
 def reinstate_(
-    session: Session, what: Sequence[tuple[bool, int]], reason: str | None, applies: bool, as_json: bool
-) -> None:
+    session: Session, what: Sequence[tuple[bool, int]], reason: str | None, apply: bool, yes: bool, as_json: bool
+) -> int:
     """Let events count again that were retracted: all of an import, or single positions.
 
-    Without --apply it shows what would change, in people, and changes nothing.
+    Without --apply it shows what would change, in people, and changes nothing; with it, it asks on a terminal.
 
     \b
     Example:
       temple events reinstate import:3 --apply
+    \b
+    Exit codes: 0 shown or done; 1 you answered no.
     """
+    require_apply(apply=apply, yes=yes)
     selection = _selection(what)
     summary, shown = _preview(session, selection, reinstating=True)
-    if applies and shown.positions:
+    if apply and not _agreed(session, "reinstate", shown, summary, yes=yes, as_json=as_json):
+        return ExitCode.FAILED
+    if apply and shown.positions:
         shown = reinstate(
             session.database,
             selection,
@@ -110,7 +130,8 @@ def reinstate_(
             by=session.operator,
             reason=reason,
         )
-    _print(session, "reinstate", shown, summary, applied=applies, as_json=as_json)
+    _print(session, "reinstate", shown, summary, applied=apply, as_json=as_json)
+    return ExitCode.OK
 
 
 @click.command("imports")
@@ -133,7 +154,7 @@ def imports(session: Session, limit: int, as_json: bool) -> None:
     elif found:
         print_rows([_row(each) for each in found], _COLUMNS, as_json=False)
     else:
-        session.say("no import is written down here")
+        session.note("no import is written down here")
 
 
 _COLUMNS: Final = ("import", "began", "by", "events", "retracted", "file")
@@ -197,20 +218,41 @@ def _print(
         )
         return
     if not impact.positions:
-        click.echo("nothing to do: " + ("they are retracted already" if verb == "retract" else "none is retracted"))
+        print_line("nothing to do: " + ("they are retracted already" if verb == "retract" else "none is retracted"))
         return
-    past = "retracted" if verb == "retract" else "reinstated"
-    events, people = plural(len(impact.positions), "event"), plural(len(impact.members), "member")
-    click.echo(f"{events} {past}; {people} changed" if applied else f"{events} to {verb}; {people} would change")
-    sentences = summary.sentences()
-    for sentence in sentences[:SENTENCES]:
-        click.echo(f"  {sentence}")
-    if len(sentences) > SENTENCES:
-        click.echo(f"  and {plural(len(sentences) - SENTENCES, 'kind')} of change more")
+    _print_impact(verb, impact, summary, applied=applied)
     if impact.untouched:
-        session.say(
+        session.note(
             f"not folded here: {listed(impact.untouched)}; it needs a replay, or its code is not installed in this "
             "process"
         )
     if not applied:
-        session.say("nothing was changed; add --apply to do it")
+        session.note("nothing was changed; add --apply to do it")
+
+
+def _agreed(
+    session: Session, verb: str, impact: RetractionImpact, summary: ImpactSummary, *, yes: bool, as_json: bool
+) -> bool:
+    """Whether to go on, after the preview, where there is somebody to ask and something to do."""
+    if not impact.positions or not asks(yes=yes):
+        return True
+    _print_impact(verb, impact, summary, applied=False, err=as_json)
+    if confirmed(f"{verb.capitalize()} this?", yes=yes):
+        return True
+    session.note("nothing was changed")
+    return False
+
+
+def _print_impact(
+    verb: str, impact: RetractionImpact, summary: ImpactSummary, *, applied: bool, err: bool = False
+) -> None:
+    past = "retracted" if verb == "retract" else "reinstated"
+    events, people = plural(len(impact.positions), "event"), plural(len(impact.members), "member")
+    print_line(
+        f"{events} {past}; {people} changed" if applied else f"{events} to {verb}; {people} would change", err=err
+    )
+    sentences = summary.sentences()
+    for sentence in sentences[:SENTENCES]:
+        print_line(f"  {sentence}", err=err)
+    if len(sentences) > SENTENCES:
+        print_line(f"  and {plural(len(sentences) - SENTENCES, 'kind')} of change more", err=err)

@@ -12,8 +12,10 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.events import shown
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.read_models.operations import Parked, parked, retry, skip
+from temple_ledger.infrastructure.terminal.applying import required_reason
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.batch import Failure
@@ -49,7 +51,7 @@ def list_(session: Session, member: str | None, projection: str | None, as_json:
         print_json([asdict(failure) for failure in found])
         return
     if not found:
-        click.echo("nothing is parked")
+        print_line("nothing is parked")
         return
     rows = [
         {
@@ -63,7 +65,7 @@ def list_(session: Session, member: str | None, projection: str | None, as_json:
         for failure in found
     ]
     print_rows(rows, ("projection", "position", "member", "waiting", "event", "error"), as_json=False)
-    session.say("see one: temple failures show POSITION; after the cause is mended: temple failures retry --all")
+    session.note("see one: temple failures show POSITION; after the cause is mended: temple failures retry --all")
 
 
 @command.command("show")
@@ -87,7 +89,7 @@ def show(session: Session, position: int, projection: str | None, as_json: bool)
         return
     print_fields({**event_row(event, directory), "metadata": event.metadata_text}, as_json=False)
     for failure in found:
-        click.echo()
+        print_line()
         fields = {
             "parked by": failure.projection,
             "error": failure.error,
@@ -96,7 +98,7 @@ def show(session: Session, position: int, projection: str | None, as_json: bool)
             "events waiting": failure.waiting,
         }
         print_fields(fields, as_json=False)
-    session.say(
+    session.note(
         f"after the cause is mended: temple failures retry {event.user_id}; "
         f"to leave this event out for good: temple failures skip {position} --reason TEXT"
     )
@@ -119,7 +121,7 @@ def retry_(session: Session, members: tuple[str, ...], everybody: bool, projecti
     Exit codes: 0 they are folded; 1 some failed again, and stay parked.
     """
     if bool(members) == everybody:
-        raise click.UsageError("name the members to fold again, or say --all")
+        raise click.UsageError("name the members to fold again, or give --all")
     found = _of_members(_parked(session, projection), members)
     outcomes = []
     for name in dict.fromkeys(failure.projection for failure in found):
@@ -129,16 +131,16 @@ def retry_(session: Session, members: tuple[str, ...], everybody: bool, projecti
     if as_json:
         print_json([_outcome(*outcome) for outcome in outcomes])
     elif not outcomes:
-        click.echo("nothing is parked")
+        print_line("nothing is parked")
     else:
         for outcome in outcomes:
-            _tell(*outcome)
+            _print_outcome(*outcome)
     return ExitCode.FAILED if any(again for _, _, again in outcomes) else ExitCode.OK
 
 
 @command.command("skip")
 @click.argument("position", type=click.IntRange(min=1))
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with your name.")
+@required_reason
 @click.option("--projection", metavar="NAME", help="Which one, where several have parked it.")
 @click.pass_obj
 def skip_(session: Session, position: int, reason: str, projection: str | None) -> int:
@@ -153,23 +155,21 @@ def skip_(session: Session, position: int, reason: str, projection: str | None) 
     \b
     Exit codes: 0 the member is folded; 1 another event of the member fails, which stays parked.
     """
-    if not reason.strip():
-        raise click.BadParameter("say why", param_hint="--reason")
     found = _at(session, projection, position)
     if len(found) > 1:
         names = [failure.projection for failure in found]
-        raise Refused(f"{listed(names)} have parked position {position}; say which with --projection")
+        raise Refused(f"{listed(names)} have parked position {position}; choose one with --projection")
     failure = found[0]
     again = skip(
         session.database,
         named(failure.projection),
         failure,
         by=session.operator,
-        reason=reason.strip(),
+        reason=reason,
         catalogue=catalogue(),
     )
-    click.echo(f"position {position} is left out of {failure.projection} from now on")
-    _tell(named(failure.projection), [failure], again)
+    print_line(f"position {position} is left out of {failure.projection} from now on")
+    _print_outcome(named(failure.projection), [failure], again)
     return ExitCode.FAILED if again else ExitCode.OK
 
 
@@ -198,15 +198,15 @@ def _of_members(failures: Sequence[Parked], members: Sequence[str]) -> Sequence[
     return [failure for failure in failures if not members or failure.user_id in members]
 
 
-def _tell(projection: Projection, failures: Sequence[Parked], again: Sequence[Failure]) -> None:
+def _print_outcome(projection: Projection, failures: Sequence[Parked], again: Sequence[Failure]) -> None:
     if isinstance(projection, Tally):
         done = plural(len({each.position for each in failures} - {each.position for each in again}), "event")
-        click.echo(f"{projection.name}: {done} counted")
+        print_line(f"{projection.name}: {done} counted")
     else:
         done = plural(len({each.user_id for each in failures} - {each.user_id for each in again}), "member")
-        click.echo(f"{projection.name}: {done} folded again and parked no more")
+        print_line(f"{projection.name}: {done} folded again and parked no more")
     for failure in again:
-        click.echo(f"  {failure.user_id} stays parked, at position {failure.position}: {failure.error}")
+        print_line(f"  {failure.user_id} stays parked, at position {failure.position}: {failure.error}")
 
 
 def _outcome(projection: Projection, failures: Sequence[Parked], again: Sequence[Failure]) -> dict[str, Any]:

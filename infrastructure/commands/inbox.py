@@ -1,12 +1,13 @@
 """`temple inbox`: what senders told us, and what became of it."""
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
-from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.infrastructure.database.connection import DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox import administration as listing
@@ -19,9 +20,11 @@ from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorke
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.processes.sources import translators
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.terminal.applying import required_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import is_terminal, print_bytes, print_line, print_note, print_text
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
-from temple_ledger.infrastructure.terminal.text import harmless, plural
+from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.infrastructure.terminal.times import BEGINNING
 
 COLUMNS = ("id", "source", "kind", "origin", "received_at", "state", "repeats", "size", "note")
@@ -44,7 +47,9 @@ def command() -> None:
 @source_option
 @click.option("--state", type=click.Choice([each.value for each in DeliveryState]), help="Only those that stand there.")
 @kind_option
-@click.option("--since", type=BEGINNING, metavar="TIME", help="Only those received at that time or later.")
+@click.option(
+    "--since", type=BEGINNING, metavar="TIME", help="Only those received at TIME or later; a date is its beginning."
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
 @as_json
 @click.pass_obj
@@ -70,7 +75,7 @@ def list_(
     if found or as_json:
         print_rows([_row(each) for each in found], COLUMNS, as_json=as_json)
     else:
-        session.say("no such delivery")
+        session.note("no such delivery")
 
 
 @command.command("show")
@@ -88,7 +93,7 @@ def show(session: Session, number: int, body: bool, raw: bool, as_json: bool) ->
       temple inbox show 4711 --raw > body.json
     """
     if raw:
-        click.echo(_body(session, number), nl=False)
+        _print_raw(_body(session, number))
         return
     with snapshot(session.database) as connection:
         found = listing.delivery(connection, number)
@@ -99,7 +104,8 @@ def show(session: Session, number: int, body: bool, raw: bool, as_json: bool) ->
         return
     print_fields({**data, "id": str(found.id)}, as_json=False)
     if content is not None:
-        click.echo(f"\n{_pretty(content)}")
+        print_line()
+        print_text(_pretty(content))
 
 
 @command.command("retry")
@@ -130,7 +136,7 @@ def retry(
       temple inbox retry --all --state unparseable --kind members:update
     """
     if bool(numbers) == every:
-        raise click.UsageError("name the deliveries, or say --all")
+        raise click.UsageError("name the deliveries, or give --all")
     if numbers and (source or kind):
         raise click.UsageError("--source and --kind are about --all")
     with (
@@ -142,31 +148,37 @@ def retry(
         else:
             done = listing.retry_all(connection, state=DeliveryState(state), source=source, kind=kind)
         connection.execute(statement("inbox_notify"))
-    click.echo(f"{plural(done, 'delivery', 'deliveries')} waiting again")
+    print_line(f"{plural(done, 'delivery', 'deliveries')} waiting again")
 
 
-@command.command("set-aside")
+@command.command("ignore")
 @click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(min=1))
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it is stored with your name.")
+@required_reason
 @click.pass_obj
-def set_aside(session: Session, numbers: tuple[int, ...], reason: str) -> None:
+def ignore(session: Session, numbers: tuple[int, ...], reason: str) -> None:
     """Mark failed or unreadable deliveries as ignored.
 
     They no longer count as trouble, and are pruned when they are old.
 
     \b
     Example:
-      temple inbox set-aside 4711 --reason "garbage of an old test"
+      temple inbox ignore 4711 --reason "garbage of an old test"
     """
-    if not reason.strip():
-        raise click.BadParameter("say why", param_hint="--reason")
     with (
         session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
         database_errors("setting deliveries aside"),
     ):
         named = list(dict.fromkeys(numbers))
-        done = listing.set_aside(connection, named, by=session.operator, reason=reason.strip())
-    click.echo(f"{plural(done, 'delivery', 'deliveries')} set aside")
+        done = listing.set_aside(connection, named, by=session.operator, reason=reason)
+    print_line(f"{plural(done, 'delivery', 'deliveries')} set aside")
+
+
+@command.command("set-aside", hidden=True, params=ignore.params)
+@click.pass_context
+def set_aside(ctx: click.Context, /, **given: Any) -> None:
+    """What `temple inbox ignore` was called before; gone in the next release."""
+    print_note("temple: `temple inbox set-aside` is now called `temple inbox ignore`; the next release drops it")
+    ctx.invoke(ignore, **given)
 
 
 @command.command("translate")
@@ -189,7 +201,7 @@ def translate(session: Session, sources: tuple[str, ...]) -> int:
         if source not in made:
             raise found.failed.get(source) or UnknownName("translator of source", source, tuple(sorted(made)))
     for error in found.failed.values():
-        session.say(f"{error}; the other sources go on")
+        session.note(f"{error}; the other sources go on")
     ended = not found.failed
     with Notifier(session.database) as notifier:
         for source in sources or sorted(made):
@@ -200,7 +212,7 @@ def translate(session: Session, sources: tuple[str, ...]) -> int:
 
 @command.command("prune")
 @click.option("--older-than-days", type=click.IntRange(1), metavar="N", help="[env: TEMPLE_INBOX_KEEP_DAYS]")
-@click.option("--dry-run", is_flag=True, help="Only say how many.")
+@click.option("--dry-run", is_flag=True, help="Only print how many.")
 @click.pass_obj
 def prune(session: Session, older_than_days: int | None, dry_run: bool) -> None:
     """Delete deliveries that are translated and old; the receiver does so once a day.
@@ -219,7 +231,7 @@ def prune(session: Session, older_than_days: int | None, dry_run: bool) -> None:
     ):
         number = prunable(connection, before=before) if dry_run else prune_inbox(connection, before=before)
     done = "would be deleted" if dry_run else "deleted"
-    click.echo(f"{plural(number, 'delivery', 'deliveries')} older than {plural(days, 'day')} {done}")
+    print_line(f"{plural(number, 'delivery', 'deliveries')} older than {plural(days, 'day')} {done}")
 
 
 @command.command("sources")
@@ -237,7 +249,7 @@ def sources(session: Session, as_json: bool) -> None:
     if found or as_json:
         print_rows([each._asdict() for each in found], SOURCES, as_json=as_json)
     else:
-        session.say("nothing was received yet")
+        session.note("nothing was received yet")
 
 
 def _drained(source: str, worker: TranslationWorker) -> bool:
@@ -246,13 +258,13 @@ def _drained(source: str, worker: TranslationWorker) -> bool:
     while True:
         stepped = worker.step()
         if stepped.elsewhere:
-            click.echo(f"{source}: another process translates it at the moment")
+            print_line(f"{source}: another process translates it at the moment")
             return False
         deliveries, events, failed = deliveries + stepped.deliveries, events + stepped.events, failed + stepped.failed
         if stepped.drained:
             break
     done = plural(deliveries, "delivery", "deliveries")
-    click.echo(f"{source}: {done} translated, {plural(events, 'event')} added, {failed:,} failed")
+    print_line(f"{source}: {done} translated, {plural(events, 'event')} added, {failed:,} failed")
     return not failed
 
 
@@ -278,7 +290,13 @@ def _parsed(body: bytes) -> Any:
 
 def _pretty(body: bytes) -> str:
     try:
-        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        text = body.decode("utf-8", "backslashreplace")
-    return harmless(text)
+        return body.decode("utf-8", "backslashreplace")
+
+
+def _print_raw(body: bytes) -> None:
+    """Raises Refused for a terminal, which the sender of the body could steer with it."""
+    if is_terminal(sys.stdout):
+        raise Refused("the body goes to a file or a program byte by byte, not to a terminal; to read it: --body")
+    print_bytes(body)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.commands.member_erasure import erase_
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import (
@@ -26,6 +27,7 @@ from temple_ledger.infrastructure.terminal.member_rows import (
     print_parked,
     print_waiting,
 )
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
 from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
@@ -33,6 +35,9 @@ from temple_ledger.projections.explain import Cause, causes
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.members import ROLES, STATUS, members
 from temple_ledger.projections.registry import catalogue
+
+JOINED: Final = "joined (UTC)"
+SEEN: Final = "last activity (UTC)"
 
 user_id = click.argument("user_id", metavar="ID")
 
@@ -43,6 +48,9 @@ def command() -> None:
 
     ID is a Discord id, or patreon:ID for a patron without a Discord account.
     """
+
+
+command.add_command(erase_)
 
 
 @command.command("show")
@@ -74,7 +82,7 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
     if as_json:
         print_json(None if member is None else member.as_data())
     elif member is None:
-        click.echo(f"member {user_id} has no row: no event of a known kind {by_moment(moment)}")
+        print_line(f"member {user_id} has no row: no event of a known kind {by_moment(moment)}")
     else:
         _print_member(member, directory)
 
@@ -122,12 +130,12 @@ def explain(session: Session, user_id: str, as_of: datetime | None, known_at: da
         waiting = waiting_events(connection, user_id)
     print_parked(session, then)
     if moment.is_now and not waiting and stored != then.member:
-        session.say(f"the stored rows of {user_id} are other than the log says; run: temple verify --full")
+        session.note(f"the stored rows of {user_id} are other than the log says; run: temple verify --full")
     found = causes(Fold(members, catalogue()), then.folded_events)
     if as_json:
         print_json([cause_data(cause) for cause in found])
     elif not found:
-        click.echo(f"member {user_id} has no row: no event of a known kind {by_moment(moment)}")
+        print_line(f"member {user_id} has no row: no event of a known kind {by_moment(moment)}")
     else:
         _print_causes(found, directory)
 
@@ -154,13 +162,13 @@ def list_(session: Session, status: str | None, role: str | None, after: str, li
     if as_json:
         print_json([member.as_data() for member in page])
     elif page:
-        columns = ("user_id", "status", "roles", "patreon_tier", "joined", "last_activity")
+        columns = ("user_id", "status", "roles", "patreon_tier", JOINED, SEEN)
         rows = [_list_row(member) for member in page]
         print_rows(rows, columns, as_json=False)
     else:
-        session.say("no such member")
+        session.note("no such member")
     if len(found) > limit:
-        session.say(f"there are more: --after {page[-1].user_id}, or a greater --limit")
+        session.note(f"there are more: --after {page[-1].user_id}, or a greater --limit")
 
 
 def _list_row(member: MemberOverview) -> dict[str, Any]:
@@ -171,8 +179,8 @@ def _list_row(member: MemberOverview) -> dict[str, Any]:
         "status": member.status,
         "roles": member.total_roles_count,
         "patreon_tier": member.patreon_tier,
-        "joined": None if joined is None else f"{joined:%Y-%m-%d}",
-        "last_activity": None if seen is None else f"{seen:%Y-%m-%d %H:%M}",
+        JOINED: None if joined is None else f"{joined:%Y-%m-%d}",
+        SEEN: None if seen is None else f"{seen:%Y-%m-%d %H:%M}",
     }
 
 
@@ -181,7 +189,7 @@ def _print_member(member: MemberOverview, directory: RoleDirectory) -> None:
     del fields["roles"]
     print_fields(fields, as_json=False)
     if member.roles:
-        click.echo()
+        print_line()
         rows = [{**held._asdict(), "role": directory.label(held.role)} for held in member.roles]
         print_rows(rows, ("role", "granted_at", "granted_by"), as_json=False)
 
@@ -193,7 +201,7 @@ def _print_causes(found: Sequence[Cause], directory: RoleDirectory) -> None:
         print_rows(rows, ("column", "value", "position", "timestamp", "event"), as_json=False, title=STATUS.name)
     roles = [cause for cause in found if cause.table == ROLES.name]
     if roles:
-        click.echo()
+        print_line()
         # a line for each event of a grant: who granted it may be known from an earlier one than since when
         by_event: dict[tuple[str, Position], dict[str, Any]] = {}
         for cause in roles:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from temple_ledger.infrastructure.observability.deploy_files import PLACEHOLDER, export
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 
@@ -36,6 +37,6 @@ def export_command(session: Session, directory: Path, url: str | None, overwrite
     if as_json:
         print_json([str(path) for path in written])
         return
-    click.echo(f"{plural(len(written), 'file')} written to {directory}")
+    print_line(f"{plural(len(written), 'file')} written to {directory}")
     if url is None:
-        session.say(f"links to runbooks lead to {PLACEHOLDER}; --url puts your own address there")
+        session.note(f"links to runbooks lead to {PLACEHOLDER}; --url puts your own address there")

@@ -1,7 +1,7 @@
 """`temple projection`: how far each projection is, and what is decided about it."""
 
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -9,10 +9,16 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.commands.projection_check import check
 from temple_ledger.infrastructure.commands.projection_rows import explain, history, rows
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.projection_status import projection_status, projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import (
+    ProjectionStatus,
+    projection_status,
+    projection_statuses,
+)
 from temple_ledger.infrastructure.queries.waiting import wait_for
 from temple_ledger.infrastructure.read_models.operations import set_state
+from temple_ledger.infrastructure.terminal.applying import optional_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.registry import installed, named
@@ -34,8 +40,9 @@ def command() -> None:
 def list_(session: Session, as_json: bool) -> None:
     """Every projection: its state, position, lag and who runs it.
 
-    States: running, paused, rebuilding, failed; needs replay, where this version of the code has other
-    rules than the rows were made by; not installed, where it is not in this installation.
+    States: running; idle, where nobody runs it (with --json: running, without a leader); paused, rebuilding, failed;
+    needs replay, where this version of the code has other rules than the rows were made by; not installed, where it
+    is not in this installation.
 
     \b
     Example:
@@ -43,14 +50,12 @@ def list_(session: Session, as_json: bool) -> None:
     """
     with snapshot(session.database) as connection:
         found = projection_statuses(connection, installed())
-    rows = [
-        asdict(each) if as_json else {**asdict(each), "position": str(each.position), "lag": each.lag} for each in found
-    ]
+    rows = [asdict(each) if as_json else _row(each) for each in found]
     print_rows(rows, ("name", "state", "position", "lag", "parked", "leader"), as_json=as_json)
     if not as_json:
         for each in found:
             if each.next_command:
-                session.say(f"{each.name} stands still: {each.next_command}")
+                session.note(f"{each.name} stands still: {each.next_command}")
 
 
 @command.command("show")
@@ -64,14 +69,14 @@ def show(session: Session, name: str, as_json: bool) -> None:
     Example:
       temple projection show members
     """
-    name = _known(name)
+    name = _require(name)
     with snapshot(session.database) as connection:
         status = projection_status(connection, installed(), name)
     tables = [table.name for table in installed()[name].tables]
     if as_json:
         print_fields({**asdict(status), "tables": tables}, as_json=True)
         return
-    fields = {"name": status.name, "state": status.state, "reason": status.reason, "lag": status.lag}
+    fields = {"name": status.name, "state": status.activity, "reason": status.reason, "lag": status.lag}
     for name, value in {
         **asdict(status),
         "position": str(status.position),
@@ -81,12 +86,12 @@ def show(session: Session, name: str, as_json: bool) -> None:
             fields.setdefault(name, value)
     print_fields(fields, as_json=False)
     if status.next_command:
-        session.say(f"it stands still: {status.next_command}")
+        session.note(f"it stands still: {status.next_command}")
 
 
 @command.command("pause")
 @name_argument
-@click.option("--reason", metavar="TEXT", help="Why, for whoever finds it paused.")
+@optional_reason
 @click.pass_obj
 def pause(session: Session, name: str, reason: str | None) -> None:
     """Fold nothing more until it is resumed, also after restarts; its rows stay as they are.
@@ -95,16 +100,16 @@ def pause(session: Session, name: str, reason: str | None) -> None:
     Example:
       temple projection pause members --reason "restoring a table by hand"
     """
-    before = set_state(session.database, _known(name), ProjectionState.PAUSED, by=session.operator, reason=reason)
+    before = set_state(session.database, _require(name), ProjectionState.PAUSED, by=session.operator, reason=reason)
     if before.state is ProjectionState.PAUSED:
-        click.echo(f"{name} was paused already, at position {before.position}")
+        print_line(f"{name} was paused already, at position {before.position}")
     else:
-        click.echo(f"{name} is paused at position {before.position}; temple projection resume {name} goes on")
+        print_line(f"{name} is paused at position {before.position}; temple projection resume {name} goes on")
 
 
 @command.command("resume")
 @name_argument
-@click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
+@optional_reason
 @click.pass_obj
 def resume(session: Session, name: str, reason: str | None) -> None:
     """Go on after a pause or a failure.
@@ -116,9 +121,9 @@ def resume(session: Session, name: str, reason: str | None) -> None:
     projection = named(name)
     before = set_state(session.database, name, ProjectionState.RUNNING, by=session.operator, reason=reason)
     was = "was running already" if before.state is ProjectionState.RUNNING else f"was {before.state}, and goes on"
-    click.echo(f"{name} {was}, from position {before.position}")
+    print_line(f"{name} {was}, from position {before.position}")
     if before.version != projection.version:
-        session.say(
+        session.note(
             f"its rows are of version {before.version}, this code has {projection.version}; run: temple replay {name}"
         )
 
@@ -144,10 +149,10 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
     \b
     Exit codes: 0 it is there; 1 it was not when the time was over.
     """
-    name = _known(name)
+    name = _require(name)
     wanted = None if position is None else Position(position)
-    reached = wait_for(session.database, installed(), name, wanted, timeout_seconds=timeout, idle=session.say)
-    click.echo(f"{name} is at position {reached}")
+    reached = wait_for(session.database, installed(), name, wanted, timeout_seconds=timeout, idle=session.note)
+    print_line(f"{name} is at position {reached}")
     return ExitCode.OK
 
 
@@ -155,6 +160,10 @@ for each in (rows, history, explain, check):
     command.add_command(each)
 
 
-def _known(name: str) -> str:
+def _row(status: ProjectionStatus) -> dict[str, Any]:
+    return {**asdict(status), "state": status.activity, "position": str(status.position), "lag": status.lag}
+
+
+def _require(name: str) -> str:
     """Raises UnknownName, with near names."""
     return named(name).name

@@ -12,9 +12,10 @@ from temple_ledger.infrastructure.queries.trial import MemberTrial, Trial, try_e
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_name
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.member_rows import rows_data
+from temple_ledger.infrastructure.terminal.printing import print_line, print_text
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
-from temple_ledger.infrastructure.terminal.text import harmless, plural
+from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.loading import load_projection
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -71,22 +72,22 @@ def _one_member(session: Session, projection: MemberProjection[object], user_id:
 
 def _print_steps(projection: MemberProjection[object], user_id: str, trial: MemberTrial) -> None:
     if not trial.steps and trial.fault is None:
-        click.echo(f"{projection.name} folds no event of {user_id}; it has rules for {_rules(projection)}")
+        print_line(f"{projection.name} folds no event of {user_id}; it has rules for {_rules(projection)}")
     before: set[str] = set()
     for event, rows in trial.steps:
         target = "" if event.target is None else f"  {event.target}"
-        head = f"{event.position}  {event.occurred_at:%Y-%m-%d %H:%M:%S}  {event_name(event)}{target}"
-        click.echo(harmless(head))
+        head = f"{event.position}  {event.occurred_at:%Y-%m-%d %H:%M:%S} UTC  {event_name(event)}{target}"
+        print_line(head)
         now = {
             f"{table}: " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
             for table, found in rows_data(projection.tables, rows).items()
             for row in found
         }
         for line in sorted(now | before):
-            click.echo(f"  {'+' if line not in before else ' ' if line in now else '-'} {line}")
+            print_line(f"  {'+' if line not in before else ' ' if line in now else '-'} {line}")
         before = now
     if trial.fault is not None:
-        click.echo(harmless(trial.fault))
+        print_text(trial.fault)
 
 
 def _value(value: object) -> str:
@@ -108,13 +109,14 @@ def _everybody(session: Session, projection: Projection, *, as_json: bool) -> in
 
 def _print_trial(projection: Projection, trial: Trial) -> None:
     for fault in trial.listed[:SHOWN]:
-        click.echo(f"{harmless(fault)}\n")
+        print_text(fault)
+        print_line()
     counted = "" if trial.members is None else f" of {plural(trial.members, 'member')}"
-    click.echo(f"{projection.name}: {plural(trial.events, 'event')}{counted} folded, {_at_fault(trial)}")
+    print_line(f"{projection.name}: {plural(trial.events, 'event')}{counted} folded, {_at_fault(trial)}")
     if trial.members and trial.tried < trial.members:
-        click.echo(f"  every way of folding was tried on the first {plural(trial.tried, 'member')}")
+        print_line(f"  every way of folding was tried on the first {plural(trial.tried, 'member')}")
     if not trial.events and isinstance(projection, MemberProjection):
-        click.echo(f"  the log has no event that it folds; it has rules for {_rules(projection)}")
+        print_line(f"  the log has no event that it folds; it has rules for {_rules(projection)}")
 
 
 def _at_fault(trial: Trial) -> str:

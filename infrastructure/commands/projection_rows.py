@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.terminal.member_rows import (
     print_waiting,
     rows_data,
 )
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
 from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
@@ -67,7 +68,7 @@ def rows(
         print_json(data)
         return
     if not any(data.values()):
-        click.echo(f"{name} has no row of {user_id}: no event of a known kind {by_moment(moment)}")
+        print_line(f"{name} has no row of {user_id}: no event of a known kind {by_moment(moment)}")
     for table in projection.tables:
         if data[table.name]:
             print_rows(data[table.name], table.column_names, as_json=False, title=table.name)
@@ -121,7 +122,7 @@ def explain(
         print_json([cause_data(cause) for cause in found])
         return
     if not found:
-        click.echo(f"{name} has no value of {user_id} to explain: no event of a known kind {by_moment(moment)}")
+        print_line(f"{name} has no value of {user_id} to explain: no event of a known kind {by_moment(moment)}")
     for table in projection.tables:
         shown = [cause_row(cause, directory) for cause in found if cause.table == table.name]
         if shown:
@@ -143,8 +144,8 @@ def _of_members(name: str) -> MemberProjection[Any]:
 def _stored(session: Session, connection: Connection, projection: MemberProjection[Any], user_id: str) -> Rows:
     status = projection_status(connection, installed(), projection.name)
     if status.next_command:
-        session.say(f"{projection.name} stands still ({status.state}); run: {status.next_command}")
+        session.note(f"{projection.name} stands still ({status.state}); run: {status.next_command}")
     if NEEDS_REPLAY in status.state:
-        session.say(f"these rows are of version {status.version}, and this code has {status.code_version}")
+        session.note(f"these rows are of version {status.version}, and this code has {status.code_version}")
     print_waiting(session, connection, projection.name, user_id)
     return PostgresTransaction(connection).stored(projection, [user_id])[user_id].rows

@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
 from temple_ledger.infrastructure.processes.webhook_receiver import receiving, required_endpoints
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -58,21 +59,22 @@ def command(session: Session, host: str | None, port: int | None, metrics_port: 
     doors = required_endpoints(session)
     with stopped_by_signals() as stop:
         _check(session)
+        session.is_service()
         with (
             announce_running(session.settings.home, "receive"),
             _measured(session, metrics_port) as registry,
             receiving(session, doors, host=host, port=port, registry=registry) as server,
         ):
             for door in doors:
-                click.echo(f"listening on {server.url}{door.path}")
-            session.say(f"keeping what comes in {session.database.name}; Ctrl-C ends it")
+                print_line(f"listening on {server.url}{door.path}")
+            session.note(f"keeping what comes in {session.database.name}; Ctrl-C ends it")
             notify_service_manager("READY=1")
             alive = _wait(stop, server)
             notify_service_manager("STOPPING=1")
     if not alive:
-        session.say("the server ended by itself")
+        session.note("the server ended by itself")
         return ExitCode.FAILED
-    session.say("ended; what was taken in is kept")
+    session.note("ended; what was taken in is kept")
     return ExitCode.OK
 
 
@@ -87,7 +89,7 @@ def _measured(session: Session, port: int | None) -> Iterator[CollectorRegistry 
     registry = new_registry()
     token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else None
     with exposed(registry, settings.metrics_host, port, token=token):
-        session.say(f"metrics at http://{settings.metrics_host}:{port}/metrics")
+        session.note(f"metrics at http://{settings.metrics_host}:{port}/metrics")
         yield registry
 
 
@@ -100,7 +102,7 @@ def _check(session: Session) -> None:
     except DatabaseUnavailable as error:
         if session.embedded is not None:
             raise
-        session.say(f"{error}; until it is back, deliveries are answered with 503")
+        session.note(f"{error}; until it is back, deliveries are answered with 503")
 
 
 def _wait(stop: Stop, server: Server) -> bool:

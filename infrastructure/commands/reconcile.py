@@ -7,11 +7,12 @@ from typing import Any, Final
 import click
 
 from temple_ledger.infrastructure.commands.verification_report import chosen_projections
-from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
+from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
 from temple_ledger.infrastructure.read_models.verification.result import Verified
-from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
+from temple_ledger.infrastructure.terminal.scope import budget_seconds, scope_options
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.state_folder import private_folder
 from temple_ledger.infrastructure.terminal.text import plural
@@ -23,15 +24,7 @@ DETAILS: Final = "consistency-issues.log"
 
 @click.command("reconcile")
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
-@click.option("--full", is_flag=True, help="Compare everybody. Without it, as verify --since-last does.")
-@click.option(
-    "--budget",
-    type=click.FloatRange(min=0),
-    default=DEFAULT_BUDGET_SECONDS,
-    show_default=True,
-    metavar="SECONDS",
-    help="For the share of members without new events.",
-)
+@scope_options(full=False)
 @click.option(
     "--repair-below",
     type=click.IntRange(min=0),
@@ -51,7 +44,8 @@ def command(
     session: Session,
     projections: tuple[str, ...],
     full: bool,
-    budget: float,
+    since_last: bool,
+    budget: float | None,
     repair_below: int | None,
     pushgateway: str | None,
     details: Path | None,
@@ -69,11 +63,12 @@ def command(
     Exit codes: 0 all agrees, or was repaired; 3 issues are left; 4 no database, or the Pushgateway did not
     accept the result.
     """
+    seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=False)
     result = reconcile(
         session.database,
         chosen_projections(projections),
-        full=full,
-        budget_seconds=budget,
+        full=seconds is None,
+        budget_seconds=seconds or 0.0,
         repair_below=session.settings.reconcile_repair_below if repair_below is None else repair_below,
         pushgateway=pushgateway or session.settings.pushgateway,
         details=_writable(session, details),
@@ -93,24 +88,24 @@ def _writable(session: Session, details: Path | None) -> Path | None:
     """Where the differences go; None, and a word about it, where they cannot be written: the rest goes on."""
     try:
         path = private_folder(session.settings.home, FOLDER) / DETAILS if details is None else details
-        with UnbufferedFile(path, "a"):
-            return path
+        through(path, append=True, mode=PRIVATE).close()
+        return path
     except OSError as error:
-        session.say(f"the details cannot be written to {error.filename}: {error.strerror}; see: temple verify list")
+        session.note(f"the details cannot be written to {error.filename}: {error.strerror}; see: temple verify list")
         return None
 
 
 def _print_result(session: Session, result: Reconciled) -> None:
     for report in result.found:
-        click.echo(_sentence(report.verified))
+        print_line(_sentence(report.verified))
     if result.repaired:
-        click.echo(f"{plural(result.repaired, 'member or count', 'members or counts')} repaired")
+        print_line(f"{plural(result.repaired, 'member or count', 'members or counts')} repaired")
     for sentence in result.sentences:
-        click.echo(sentence)
+        print_line(sentence)
     if result.left:
-        click.echo(f"{plural(result.left, 'issue')} left; see: temple verify list, and: temple repair")
+        print_line(f"{plural(result.left, 'issue')} left; see: temple verify list, and: temple repair")
     if result.push_error is not None:
-        session.say(result.push_error)
+        session.note(result.push_error)
 
 
 def _sentence(verified: Verified) -> str:

@@ -19,7 +19,15 @@ from temple_ledger.infrastructure.read_models.shortened_log import raise_sequenc
 from temple_ledger.infrastructure.read_models.verification.repair import MOST_MEMBERS, Repaired, repair
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
 from temple_ledger.infrastructure.read_models.verification.result import MOST_LISTED
+from temple_ledger.infrastructure.terminal.applying import (
+    apply_options,
+    confirmed,
+    reason_to_apply,
+    require_apply,
+    require_reason,
+)
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
@@ -41,8 +49,8 @@ class _Repair:
 
 @click.command("repair")
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
-@click.option("--apply", is_flag=True, help="Do it. Without it, only a plan is shown.")
-@click.option("--reason", metavar="TEXT", help="Why, for the operations journal; --apply needs it.")
+@apply_options
+@reason_to_apply
 @click.option(
     "--max-members",
     type=click.IntRange(min=1),
@@ -53,12 +61,18 @@ class _Repair:
 @as_json
 @click.pass_obj
 def command(
-    session: Session, projections: tuple[str, ...], apply: bool, reason: str | None, max_members: int, as_json: bool
+    session: Session,
+    projections: tuple[str, ...],
+    apply: bool,
+    yes: bool,
+    reason: str | None,
+    max_members: int,
+    as_json: bool,
 ) -> int:
     """Find the members whose rows are not what the log says, and put just them right.
 
-    It verifies everything first, and shows what it would do. With --apply the drifted members are folded
-    again and written in one transaction, which enters the journal with the rows before and after; a
+    It verifies everything first, and shows what it would do. With --apply, which asks on a terminal, the drifted
+    members are folded again and written in one transaction, which enters the journal with the rows before and after; a
     wrong checkpoint is put right with them. What the log itself lost cannot be mended: it is reported.
 
     \b
@@ -66,12 +80,11 @@ def command(
       temple repair
       temple repair members --apply --reason "rows edited by hand on 3 March"
     \b
-    Exit codes: 0 nothing to repair, or nothing left; 3 something to repair, or something left;
-    5 more members drifted than --max-members allows.
+    Exit codes: 0 nothing to repair, or nothing left; 1 you answered no; 3 something to repair,
+    or something left; 5 more members drifted than --max-members allows.
     """
-    reason = (reason or "").strip()
-    if apply and not reason:
-        raise click.UsageError("--apply needs --reason TEXT: it is recorded in the journal")
+    require_apply(apply=apply, yes=yes)
+    because = require_reason(reason) if apply else ""
     explained = MOST_LISTED if as_json else 0
     chosen = chosen_projections(projections)
     with verifier_of(session) as verifier:
@@ -82,11 +95,14 @@ def command(
                 print_report(each.before, directory)
         if apply:
             _require_few(repairs, max_members)
+            if any(map(_has_something_to_repair, repairs)) and not confirmed("Put this right?", yes=yes):
+                session.note("nothing was changed")
+                return ExitCode.FAILED
             raised = raise_sequence(session.database)
             if raised is not None:
-                session.say(f"positions up to {raised} were given before: the next event gets {raised + 1}")
+                session.note(f"positions up to {raised} were given before: the next event gets {raised + 1}")
             for each in repairs:
-                _apply(session, verifier, each, reason, max_members, explained)
+                _apply(session, verifier, each, because, max_members, explained)
                 if not as_json:
                     _print_repair(each)
     if as_json:
@@ -94,7 +110,7 @@ def command(
     if all(each.agrees for each in repairs):
         return ExitCode.OK
     if not apply and any(not each.before.verified.ok for each in repairs):
-        session.say("this is the plan, and nothing was changed; to do it: add --apply --reason TEXT")
+        session.note("this is the plan, and nothing was changed; to do it: add --apply --reason TEXT")
     return ExitCode.FOUND
 
 
@@ -109,8 +125,12 @@ def _require_few(repairs: Sequence[_Repair], max_members: int) -> None:
             )
 
 
+def _has_something_to_repair(each: _Repair) -> bool:
+    return not each.before.verified.ok and each.before.verified.unverified is None
+
+
 def _apply(session: Session, verifier: Verifier, each: _Repair, reason: str, max_members: int, explained: int) -> None:
-    if each.before.verified.ok or each.before.verified.unverified is not None:
+    if not _has_something_to_repair(each):
         return
     projection = each.before.projection
     each.repaired = repair(
@@ -130,7 +150,7 @@ def _print_repair(each: _Repair) -> None:
     if repaired is None:
         return
     for sentence in repaired.altered:
-        click.echo(f"{name}: cannot be repaired: {sentence}")
+        print_line(f"{name}: cannot be repaired: {sentence}")
     done = []
     if repaired.members:
         done.append(f"{plural(repaired.members, _unit(each))} put right ({plural(repaired.changes, 'row')})")
@@ -145,9 +165,9 @@ def _print_repair(each: _Repair) -> None:
         done.append(f"its count of passed events set from {repaired.count[0]:,} to {repaired.count[1]:,}")
     if repaired.operation is not None:
         done.append(f"operation {repaired.operation} in the journal")
-    click.echo(f"{name}: {', '.join(done) or 'nothing was changed'}")
+    print_line(f"{name}: {', '.join(done) or 'nothing was changed'}")
     if not each.agrees:
-        click.echo(f"{name}: something is left; see: temple verify show {each.after.number if each.after else ''}")
+        print_line(f"{name}: something is left; see: temple verify show {each.after.number if each.after else ''}")
 
 
 def _unit(each: _Repair) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from temple_ledger.domain.instant import format_instant
-from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.as_of import AsOf, before
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role import (
     Holder,
@@ -22,7 +22,7 @@ from temple_ledger.infrastructure.terminal.event_rows import event_data
 from temple_ledger.infrastructure.terminal.member_rows import print_waiting
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
-from temple_ledger.infrastructure.terminal.times import END
+from temple_ledger.infrastructure.terminal.times import BEGINNING, END
 from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
 from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
 from temple_ledger.projections.members import members
@@ -63,7 +63,7 @@ def list_(session: Session, as_json: bool) -> None:
     if rows or as_json:
         print_rows(rows, columns, as_json=as_json)
     else:
-        session.say("no roles yet")
+        session.note("no roles yet")
 
 
 @command.command("members")
@@ -93,7 +93,7 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
         return
     if found:
         print_rows([_holder_data(holder) for holder in found], ("user_id", "granted_at", "granted_by"), as_json=False)
-    session.say(f"{plural(len(found), 'member')} with {directory.label(role)}, {moment}")
+    session.note(f"{plural(len(found), 'member')} with {directory.label(role)}, {moment}")
 
 
 @command.command("history")
@@ -136,7 +136,7 @@ def history(
     if rows:
         print_rows(rows, ("timestamp", "user_id", "change", "by", "position"), as_json=False)
     of = "" if len(changes) == len(found) else f" of {len(found):,}; --limit shows more"
-    session.say(f"{plural(len(changes), 'change')} of {directory.label(role)}{of}")
+    session.note(f"{plural(len(changes), 'change')} of {directory.label(role)}{of}")
 
 
 @command.command("diff")
@@ -144,10 +144,10 @@ def history(
 @click.option(
     "--between",
     nargs=2,
-    type=END,
+    type=(BEGINNING, END),
     required=True,
     metavar="A B",
-    help="Two times: ISO 8601 with an offset, or dates, whose whole day in UTC counts.",
+    help="Two times: ISO 8601 with an offset, or dates: from the beginning of A to the end of B, in UTC.",
 )
 @known_at_option
 @as_json
@@ -157,8 +157,8 @@ def diff(
 ) -> None:
     """Who gained the role and who lost it between two times, and who had granted it.
 
-    Folded from the log as of both. Whoever gained it and lost it again in between is in neither: that is
-    what `history` shows.
+    Folded from the log as it was just before A, and as of B: what occurred at A or at B counts. Whoever gained it and
+    lost it again in between is in neither: that is what `history` shows.
 
     \b
     Example:
@@ -170,7 +170,7 @@ def diff(
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
-        found = role_difference(connection, role, AsOf(first, known_at), AsOf(second, known_at), catalogue())
+        found = role_difference(connection, role, before(first, known_at), AsOf(second, known_at), catalogue())
     if as_json:
         data = {name: [_holding_data(each) for each in getattr(found, name)] for name in ("gained", "lost")}
         print_json({"role": role, **data})
@@ -183,7 +183,7 @@ def diff(
     if rows:
         ended = ("ended_at", "position") if found.lost else ()
         print_rows(rows, ("change", "user_id", "granted_at", "granted_by", *ended), as_json=False)
-    session.say(
+    session.note(
         f"{plural(len(found.gained), 'member')} gained {directory.label(role)} and {len(found.lost):,} lost it "
         f"between {format_instant(first)} and {format_instant(second)}"
     )

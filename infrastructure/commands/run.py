@@ -7,8 +7,9 @@ import click
 from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring, metrics_port
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.projection_status import projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import RUNNING, projection_statuses
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -46,17 +47,19 @@ def command(session: Session, projections: tuple[str, ...], until_caught_up: boo
         metrics_port = OFF
     with stopped_by_signals() as stop:
         database = session.database
+        if not until_caught_up:
+            session.is_service()
         with announce_running(session.settings.home, "run"), measuring(session, wanted, metrics_port) as measured:
             if not until_caught_up:
-                session.say(f"folding {listed([each.name for each in wanted])} in {database.name}; Ctrl-C ends it")
+                session.note(f"folding {listed([each.name for each in wanted])} in {database.name}; Ctrl-C ends it")
                 notify_service_manager("READY=1")
             folded = fold(session, wanted, stop, until_caught_up=until_caught_up, measured=measured)
             notify_service_manager("STOPPING=1")
     if not until_caught_up:
-        session.say(f"ended after the batch at hand; {plural(folded.total, 'event')} folded")
+        session.note(f"ended after the batch at hand; {plural(folded.total, 'event')} folded")
         return ExitCode.OK
     if stop.asked:
-        session.say(f"ended before it had caught up; {plural(folded.total, 'event')} folded")
+        session.note(f"ended before it had caught up; {plural(folded.total, 'event')} folded")
         return ExitCode.INTERRUPTED
     return _summary(session, wanted, folded)
 
@@ -65,19 +68,19 @@ def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> 
     names = {each.name for each in wanted}
     with snapshot(session.database) as connection:
         statuses = [each for each in projection_statuses(connection, installed()) if each.name in names]
-    done = [each for each in statuses if each.state == "running"]
+    done = [each for each in statuses if each.state == RUNNING]
     if done:
         where = listed([f"{each.name} at position {each.position}" for each in done])
         rate = f" ({folded.total / folded.seconds:,.0f} events/s)" if folded.total else ""
-        click.echo(f"caught up, {where}: {plural(folded.total, 'event')} folded in {folded.seconds:.1f} s{rate}")
+        print_line(f"caught up, {where}: {plural(folded.total, 'event')} folded in {folded.seconds:.1f} s{rate}")
     parked = sum(each.parked for each in statuses)
     if parked:
-        session.say(f"{plural(parked, 'event')} could not be folded and parked; see: temple failures list")
+        session.note(f"{plural(parked, 'event')} could not be folded and parked; see: temple failures list")
     for each in statuses:
         if each.state == "trigger":
-            session.say(f"{each.name} is maintained by the trigger, with each append; see: temple trigger status")
+            session.note(f"{each.name} is maintained by the trigger, with each append; see: temple trigger status")
     standing = [each for each in statuses if each not in done and each.state != "trigger"]
     for each in standing:
         reason = f": {each.reason}" if each.reason else ""
-        session.say(f"{each.name} stands still ({each.state}){reason}; run: {each.next_command}")
+        session.note(f"{each.name} stands still ({each.state}){reason}; run: {each.next_command}")
     return ExitCode.FAILED if standing else ExitCode.OK

@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection, sna
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.infrastructure.sources.source import Health, Trouble
+from temple_ledger.infrastructure.terminal.printing import Styled, nobody_reads, print_line
 from temple_ledger.infrastructure.terminal.running import running_processes
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
@@ -90,7 +91,7 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
     ended = Event()
     with stopped_by_signals() as stop:
         stop.calls(ended.set)
-        while not ended.is_set():
+        while not ended.is_set() and not nobody_reads():
             screen = _look_whatever_comes(session)
             if not as_json:
                 click.clear()
@@ -224,33 +225,39 @@ def _print_json(screen: Screen) -> None:
 
 def _print(screen: Screen) -> None:
     ledger = screen.ledger
-    click.echo(f"database  {_database(screen.database)}")
+    print_line(f"database  {_database(screen.database)}")
     if ledger is not None:
-        click.echo(f"log       {_log(ledger)}")
+        print_line(f"log       {_log(ledger)}")
         counts = ", ".join(f"{number:,} {status}" for status, number in ledger.members.items())
-        click.echo(f"members   {counts}; {plural(ledger.patrons, 'patron')} without a Discord account")
+        print_line(f"members   {counts}; {plural(ledger.patrons, 'patron')} without a Discord account")
         parked = f"{plural(ledger.parked, 'event')}" if ledger.parked else "none"
-        click.echo(f"parked    {parked}")
-        click.echo(f"verified  {'; '.join(map(_verified, ledger.verified)) or 'never'}")
+        print_line(f"parked    {parked}")
+        print_line(f"verified  {'; '.join(map(_verified, ledger.verified)) or 'never'}")
         for source in ledger.sources:
-            click.echo(f"from      {_source(source)}")
+            print_line(f"from      {_source(source)}")
         for name, health in ledger.health.items():
             for line in health.lines:
-                click.echo(f"{name:<9} {line}")
-    click.echo(f"running   {', '.join(screen.running) or 'nothing of this state directory'}")
+                print_line(f"{name:<9} {line}")
+    print_line(f"running   {', '.join(screen.running) or 'nothing of this state directory'}")
     if ledger is not None:
-        click.echo()
+        print_line()
         rows = [
-            {"projection": each.name, "state": each.state, "position": each.position, "lag": each.lag}
-            | {"led by": each.leader}
+            {
+                "projection": each.name,
+                "state": each.activity,
+                "position": str(each.position),
+                "lag": each.lag,
+                "led by": each.leader,
+            }
             for each in ledger.projections
         ]
         print_rows(rows, ("projection", "state", "position", "lag", "led by"), as_json=False)
-    click.echo()
+    print_line()
     for trouble in screen.troubles:
-        click.echo(f"{click.style(trouble.what, fg='red')}\n    {trouble.next}")
+        print_line(Styled(trouble.what, fg="red"))
+        print_line(f"    {trouble.next}")
     if not screen.troubles:
-        click.secho("nothing to do", fg="green")
+        print_line(Styled("nothing to do", fg="green"))
 
 
 def _verified(verified: StoredVerification) -> str:
@@ -277,12 +284,12 @@ def _log(ledger: LedgerStatus) -> str:
 
 
 def _source(source: SourceHealth) -> str:
-    said = f"{source.source}: {plural(source.received - source.repeats, 'delivery', 'deliveries')}"
+    line = f"{source.source}: {plural(source.received - source.repeats, 'delivery', 'deliveries')}"
     if source.silent_seconds is not None:
-        said += f", the last {_age(max(0.0, source.silent_seconds))} ago"
+        line += f", the last {_age(max(0.0, source.silent_seconds))} ago"
     waiting = f"{source.waiting:,} waiting, " if source.waiting else ""
     unparseable = f", {source.unparseable:,} unparseable" if source.unparseable else ""
-    return f"{said}; {waiting}{source.failed:,} failed{unparseable}"
+    return f"{line}; {waiting}{source.failed:,} failed{unparseable}"
 
 
 def _age(seconds: float) -> str:

@@ -1,19 +1,17 @@
 """`temple trigger`: whether a runner or the database itself maintains the rows of `members`."""
 
-import sys
 from dataclasses import asdict
 
 import click
 
-from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.read_models import trigger_mode
+from temple_ledger.infrastructure.terminal.applying import optional_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
-
-reason_option = click.option("--reason", metavar="TEXT", help="Why, for the operations journal.")
 
 
 @click.group("trigger", context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,33 +25,29 @@ def command() -> None:
 
 
 @command.command("enable")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@reason_option
+@click.option("--yes", is_flag=True, hidden=True)
+@optional_reason
 @click.pass_obj
 def enable(session: Session, yes: bool, reason: str | None) -> None:
     """Let the database maintain the rows of members, from an exact position on.
 
-    Folds what is left, then switches in a moment in which nobody appends; waits up to half a minute for one.
+    From then on appends fold their events themselves, and wait for one another. It folds what is left, then switches
+    in a moment in which nobody appends; waits up to half a minute for one. `temple trigger disable` undoes it.
 
     \b
     Example:
-      temple trigger enable --yes --reason "no runner on this machine"
+      temple trigger enable --reason "no runner on this machine"
     \b
-    Exit codes: 0 it is on; 5 it was on already, members stands still, somebody holds the log, or nobody is
-    there to ask (add --yes).
+    Exit codes: 0 it is on; 5 it was on already, members stands still, or somebody holds the log.
     """
-    if not yes and not sys.stdin.isatty():
-        raise Refused("appends will be slower with the trigger, and nobody is there to ask; add --yes to do it")
-    if not yes:
-        click.confirm(
-            "Appends will fold their events themselves and wait for one another. Go on?", abort=True, err=True
-        )
+    if yes:
+        session.note("--yes is not needed any more, and the next release drops it: nothing is asked")
     switched = trigger_mode.enable(session.database, by=session.operator, catalogue=catalogue(), reason=reason)
-    click.echo(f"the trigger maintains members from position {switched.position + 1} on")
+    print_line(f"the trigger maintains members from position {switched.position + 1} on")
 
 
 @command.command("disable")
-@reason_option
+@optional_reason
 @click.pass_obj
 def disable(session: Session, reason: str | None) -> None:
     """Give the rows of members back to the runner, which goes on from an exact position.
@@ -66,12 +60,12 @@ def disable(session: Session, reason: str | None) -> None:
     """
     switched = trigger_mode.disable(session.database, by=session.operator, reason=reason)
     if switched.again:
-        click.echo(
+        print_line(
             "the trigger had been dropped or disabled by somebody: "
             f"the runner folds everything after position {switched.position} again"
         )
         return
-    click.echo(
+    print_line(
         f"the runner maintains members from position {switched.position + 1} on; "
         f"the trigger had folded {plural(switched.events, 'event')}"
     )
@@ -101,6 +95,6 @@ def status(session: Session, as_json: bool) -> int:
             fields |= {"since position": str(found.since_position), "since": found.since, "events since": found.events}
         print_fields(fields, as_json=False)
     if found.problem is not None:
-        session.say(found.problem)
+        session.note(found.problem)
         return ExitCode.FOUND
     return ExitCode.OK

@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection, sna
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -77,6 +78,8 @@ def command(
     community = sized(members, events, SEED if seed is None else seed) if demo else None
     if exit_when_ready and metrics_port is None:
         metrics_port = OFF
+    if not exit_when_ready:
+        session.is_service()
     wanted = installed().values()
     with (
         stopped_by_signals() as stop,
@@ -85,19 +88,19 @@ def command(
         measuring(session, wanted, metrics_port) as measured,
     ):
         if measured is not None:
-            click.echo(f"metrics     {measured.url}")
+            print_line(f"metrics     {measured.url}")
         if not _made_ready(session, community, stop, measured):
             return ExitCode.INTERRUPTED
         _suggest(session)
         if exit_when_ready:
-            click.echo("ready: everything is folded")
+            print_line("ready: everything is folded")
             return ExitCode.OK
         with _receiver(session, measured):
-            click.echo("ready: new events are folded as they come; Ctrl-C ends this")
+            print_line("ready: new events are folded as they come; Ctrl-C ends this")
             notify_service_manager("READY=1")
             folded = fold(session, wanted, stop, measured=measured)
         notify_service_manager("STOPPING=1")
-        click.echo(f"ended; {_events(folded)} since it was ready")
+        print_line(f"ended; {_events(folded)} since it was ready")
     return ExitCode.OK
 
 
@@ -117,17 +120,17 @@ def _database(session: Session) -> Iterator[None]:
     """The embedded server is stopped in the end, if this command started it and nobody else is there."""
     server = session.embedded
     if server is None:
-        click.echo("database    the one of TEMPLE_DATABASE_URL")
+        print_line("database    the one of TEMPLE_DATABASE_URL")
         session.reach()
         yield
         return
     there, ran = server.data_dir.exists(), server.running()
     if not there:
-        session.say("making the embedded database; the first time takes some seconds")
+        session.note("making the embedded database; the first time takes some seconds")
         session.make_database()
     session.reach()
     how = "running already" if ran else "started" if there else "made and started"
-    click.echo(f"database    embedded, {how}: {server.data_dir}")
+    print_line(f"database    embedded, {how}: {server.data_dir}")
     try:
         yield
     finally:
@@ -146,7 +149,7 @@ def _receiver(session: Session, measured: Measured | None) -> Iterator[None]:
     registry = None if measured is None else measured.registry
     with receiving(session, doors, registry=registry, own_processes=True) as server:
         for door in doors:
-            click.echo(f"receiver    {server.url}{door.path}")
+            print_line(f"receiver    {server.url}{door.path}")
         yield
 
 
@@ -155,10 +158,10 @@ def _stop_if_unused(session: Session) -> None:
     if server is None or not server.running():
         return
     if running_processes(session.settings.home) or _clients(session):
-        click.echo("the embedded database goes on: others use it; temple down stops it")
+        print_line("the embedded database goes on: others use it; temple down stops it")
         return
     server.stop()
-    click.echo("stopped the embedded database")
+    print_line("stopped the embedded database")
 
 
 def _clients(session: Session) -> int:
@@ -175,13 +178,13 @@ def _migrate(session: Session, stop: Stop) -> None:
         *([plural(len(changed.migrations), "migration") + " applied"] if changed.migrations else ()),
         *([f"made {listed(changed.tables)}"] if changed.tables else ()),
     ]
-    click.echo(f"migrations  {'; '.join(done) or 'up to date'}")
+    print_line(f"migrations  {'; '.join(done) or 'up to date'}")
     ask_for_grants(session, changed.grants)
 
 
 def _patiently(session: Session, stop: Stop, work: Callable[[], Changed]) -> Changed | None:
     """Errors of the database that pass are waited for, as in everything that follows; None when asked to stop."""
-    asked, said = Event(), ""
+    asked, noted = Event(), ""
     stop.calls(asked.set)
     while not stop.asked:
         try:
@@ -189,9 +192,9 @@ def _patiently(session: Session, stop: Stop, work: Callable[[], Changed]) -> Cha
         except psycopg.Error as error:
             if not passes(error):
                 raise
-            if in_words(error) != said:
-                said = in_words(error)
-                session.say(f"cannot migrate yet: {said}; waiting")
+            if in_words(error) != noted:
+                noted = in_words(error)
+                session.note(f"cannot migrate yet: {noted}; waiting")
         asked.wait(LOOK_AGAIN_SECONDS)
     return None
 
@@ -202,18 +205,18 @@ def _import_demo(session: Session, community: Community, stop: Stop) -> None:
     with snapshot(session.database) as connection:
         row = connection.execute(statement("log_any")).fetchone()
     if row is None or row[0]:
-        click.echo("demo        the log has events already: they are kept, and nothing is added")
+        print_line("demo        the log has events already: they are kept, and nothing is added")
         return
     started = time.monotonic()
     imported = import_community(session, community, stop)
     seconds = time.monotonic() - started
-    click.echo(
+    print_line(
         f"demo        {plural(imported.read, 'line')} of {plural(community.members, 'member')} imported in "
         f"{seconds:.1f} s: {plural(imported.added, 'event')}, {plural(imported.duplicates, 'duplicate')}"
     )
     if stop.asked:
         same = f"--members {community.members} --events {community.events} --seed {community.seed}"
-        click.echo(f"            the rest comes with: temple demo {same} | temple events import -")
+        print_line(f"            the rest comes with: temple demo {same} | temple events import -")
 
 
 def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
@@ -225,16 +228,16 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
         people = sum(number for _, number in connection.execute(statement("status_members")))
         roles = connection.execute(statement("up_roles")).fetchall()
     rate = f" in {folded.seconds:.1f} s, {folded.rate:,.0f} events/s" if folded.total else ""
-    click.echo(f"folded      {_events(folded)}{rate}")
+    print_line(f"folded      {_events(folded)}{rate}")
     holding = sum(number for _, number in roles)
-    click.echo(f"ledger      {plural(people, 'member')}, {plural(len(roles), 'role')} held {holding:,} times")
+    print_line(f"ledger      {plural(people, 'member')}, {plural(len(roles), 'role')} held {holding:,} times")
     for each in statuses:
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
-            click.echo(f"            {each.name} stands still ({each.state}){reason}; run: {each.next_command}")
+            print_line(f"            {each.name} stands still ({each.state}){reason}; run: {each.next_command}")
     parked = sum(each.parked for each in statuses)
     if parked:
-        click.echo(f"            {plural(parked, 'event')} could not be folded; see: temple failures list")
+        print_line(f"            {plural(parked, 'event')} could not be folded; see: temple failures list")
 
 
 def _events(folded: Folded) -> str:
@@ -246,11 +249,13 @@ def _suggest(session: Session) -> None:
     with snapshot(session.database) as connection:
         lines = list(_suggestions(connection))
     temple = "./temple" if shutil.which("temple") is None and os.access("temple", os.X_OK) else "temple"
-    click.echo("\ntry, in another terminal:")
+    print_line()
+    print_line("try, in another terminal:")
     for line in lines:
-        click.echo(f"  {line.replace('temple', temple, 1) if line.startswith('temple') else line}")
+        print_line(f"  {line.replace('temple', temple, 1) if line.startswith('temple') else line}")
     shell = f'psql "$({temple} db url)"' if shutil.which("psql") else f"{temple} db shell"
-    click.echo(f"  {shell}\n")
+    print_line(f"  {shell}")
+    print_line()
 
 
 def _suggestions(connection: Connection) -> Iterator[str]:

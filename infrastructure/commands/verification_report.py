@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import click
-
 from temple_ledger.infrastructure.queries.member import stored_member_count
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
 from temple_ledger.infrastructure.terminal.event_rows import event_data
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
@@ -50,19 +49,19 @@ def compare_since_last(
 def _noted(session: Session, report: VerificationReport) -> VerificationReport:
     """A result that could not be stored is printed all the same."""
     if report.not_stored is not None:
-        session.say(f"the result is not saved: {report.not_stored}")
+        session.note(f"the result is not saved: {report.not_stored}")
     return report
 
 
 def print_report(report: VerificationReport, directory: RoleDirectory) -> None:
     verified, name = report.verified, report.projection.name
     if verified.unverified is not None:
-        click.echo(f"{name}: not verified, {verified.unverified}")
+        print_line(f"{name}: not verified, {verified.unverified}")
         return
     what = "count" if isinstance(report.projection, Tally) else "member"
     verb = "differs" if verified.drifted_members == 1 else "differ"
     differ = f"{plural(verified.drifted_members, what)} {verb}" if verified.drifts else "all agree"
-    click.echo(
+    print_line(
         f"{name}: {plural(verified.members, what)} compared at position {verified.position}, {differ}; {_how(report)}"
     )
     _print_counts(report)
@@ -106,19 +105,19 @@ def _how(report: VerificationReport) -> str:
 def _print_counts(report: VerificationReport) -> None:
     verified = report.verified
     if verified.ahead:
-        click.echo(f"  ahead: its checkpoint is at position {verified.position}, beyond the end of the log")
+        print_line(f"  ahead: its checkpoint is at position {verified.position}, beyond the end of the log")
     if verified.miscounted:
-        click.echo(
+        print_line(
             f"  miscounted: it passed {plural(verified.passed, 'event')}, the log has {verified.in_log:,} "
             "up to there: events were lost on the way, or the log was altered"
         )
         for sentence in report.altered:
-            click.echo(f"    {sentence}")
+            print_line(f"    {sentence}")
     elif verified.in_log is not None:
-        click.echo(f"  passed {plural(verified.passed, 'event')}, as many as the log has up to there")
+        print_line(f"  passed {plural(verified.passed, 'event')}, as many as the log has up to there")
 
 
 def _print_parked(report: VerificationReport) -> None:
-    click.echo(f"  parked apart: {plural(len(report.parked), 'event')}; see: temple failures list")
+    print_line(f"  parked apart: {plural(len(report.parked), 'event')}; see: temple failures list")
     for failure in report.parked[:SHOWN]:
-        click.echo(f"    {failure.user_id} at position {failure.position}: {failure.error}")
+        print_line(f"    {failure.user_id} at position {failure.position}: {failure.error}")

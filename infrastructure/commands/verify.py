@@ -1,6 +1,6 @@
 """`temple verify`: the tables against the fold of the log, and what earlier ones found."""
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.commands.verification_report import (
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.read_models.verification.result import MOST_LISTED
-from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS, Round
+from temple_ledger.infrastructure.read_models.verification.since_last import Round
 from temple_ledger.infrastructure.read_models.verification.stored_results import (
     StoredVerification,
     rounds,
@@ -24,25 +24,21 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
 )
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
+from temple_ledger.infrastructure.terminal.scope import budget_seconds, scope_options
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.subcommands import WithVerbs
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.drift import Drift, DriftKind
 from temple_ledger.projections.registry import installed, named
 
-COLUMNS = ("id", "projection", "kind", "finished_at", "position", "members", "drifts", "miscounted", "parked")
+FINISHED: Final = "finished (UTC)"
+COLUMNS: Final = ("id", "projection", "kind", FINISHED, "position", "members", "drifts", "miscounted", "parked")
 
 
 @click.command("verify", cls=WithVerbs)
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
-@click.option("--full", is_flag=True, help="Every member and every count; so it is without a flag.")
-@click.option("--since-last", is_flag=True, help="Members with events since the last one, and a share of the others.")
-@click.option(
-    "--budget",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help=f"For the share of the others, with --since-last.  [default: {DEFAULT_BUDGET_SECONDS:.0f}]",
-)
+@scope_options(full=True)
 @click.option("--events", "with_events", is_flag=True, help="Show the events behind each difference.")
 @as_json
 @click.pass_obj
@@ -69,20 +65,16 @@ def command(
     Exit codes: 0 all agrees; 3 rows differ, events were miscounted, a checkpoint is beyond the log, or a
     projection needs a replay first.
     """
-    if full and since_last:
-        raise click.UsageError("--full or --since-last, not both")
-    if budget is not None and not since_last:
-        raise click.UsageError("--budget is about --since-last: a full verify compares everybody")
+    seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=True)
     chosen = chosen_projections(projections)
     if not full and not since_last:
-        session.say("comparing everything; --since-last compares whom events have touched since the last time")
-    budget_seconds = DEFAULT_BUDGET_SECONDS if budget is None else budget
+        session.note("comparing everything; --since-last compares whom events have touched since the last time")
     explained = MOST_LISTED if as_json else SHOWN if with_events else 0
     with verifier_of(session) as verifier:
         reports = [
-            compare_since_last(session, verifier, each, budget_seconds=budget_seconds, explained=explained)
-            if since_last
-            else compare_everybody(session, verifier, each, explained=explained)
+            compare_everybody(session, verifier, each, explained=explained)
+            if seconds is None
+            else compare_since_last(session, verifier, each, budget_seconds=seconds, explained=explained)
             for each in chosen
         ]
         directory = verifier.ask(read_directory)
@@ -95,7 +87,7 @@ def command(
         return ExitCode.OK
     wrong = [report.projection.name for report in reports if not report.verified.ok]
     if wrong:
-        session.say(f"to see what would be put right: temple repair {' '.join(wrong)}")
+        session.note(f"to see what would be put right: temple repair {' '.join(wrong)}")
     return ExitCode.FOUND
 
 
@@ -121,9 +113,9 @@ def list_(session: Session, projection: str | None, limit: int, as_json: bool) -
         return
     if found:
         print_rows([_row(each) for each in found], COLUMNS, as_json=False)
-        click.echo()
+        print_line()
     for each in covered:
-        click.echo(f"{each.projection}: {_covered(each)}")
+        print_line(f"{each.projection}: {_covered(each)}")
 
 
 @command.verb
@@ -149,9 +141,9 @@ def show(session: Session, number: int, as_json: bool) -> None:
     del fields["miscounted"]
     print_fields(fields, as_json=False)
     if _miscounted(found):
-        click.echo(f"miscounted: it passed {plural(found.passed, 'event')}, the log had {found.in_log:,}")
+        print_line(f"miscounted: it passed {plural(found.passed, 'event')}, the log had {found.in_log:,}")
     if listed:
-        click.echo()
+        print_line()
         drifts = [Drift(**{**each, "kind": DriftKind(each["kind"])}) for each in listed]
         print_drifts(drifts, directory, total=found.drifts)
 
@@ -166,7 +158,7 @@ def _result(result: StoredVerification) -> dict[str, Any]:
 
 
 def _row(result: StoredVerification) -> dict[str, Any]:
-    return {**_result(result), "finished_at": f"{result.finished_at:%Y-%m-%d %H:%M}", "position": str(result.position)}
+    return {**_result(result), FINISHED: f"{result.finished_at:%Y-%m-%d %H:%M}", "position": str(result.position)}
 
 
 def _round(each: Round) -> dict[str, Any]:
@@ -184,6 +176,6 @@ def _covered(each: Round) -> str:
         return "never verified"
     covered = "not everybody was covered yet"
     if each.completed_at is not None:
-        covered = f"everybody was covered by {each.completed_at:%Y-%m-%d %H:%M:%S}"
+        covered = f"everybody was covered by {each.completed_at:%Y-%m-%d %H:%M:%S} UTC"
     going_on = "" if each.next_user is None else f"; a round goes on after {each.next_user}"
     return f"{covered}, verified up to position {each.verified_position}{going_on}"

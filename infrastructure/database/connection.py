@@ -149,6 +149,15 @@ def database_errors(what: str) -> Iterator[None]:
         raise DatabaseUnavailable(f"{what}: {in_words(error)}") from error
 
 
+def reason_of(error: Exception) -> str:
+    """Why the database did not answer, in a line: of the driver's errors only those that never repeat a row."""
+    if not isinstance(error, psycopg.Error):
+        return str(error)
+    if not passes(error):
+        return in_words(error)
+    return (error.diag.message_primary or str(error)).strip().partition("\n")[0] or in_words(error)
+
+
 def in_words(error: psycopg.Error) -> str:
     """What happened, in a sentence: never the driver's own message, which may repeat the row."""
     state = error.sqlstate

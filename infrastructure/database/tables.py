@@ -216,6 +216,26 @@ def add(connection: psycopg.Connection[Any], table: Table, increments: Mapping[R
     _execute_columns(connection, _add_statement(table), None, counted)
 
 
+@cache
+def _delete_zero_statement(table: Table) -> sql.Composed:
+    keys = [table.columns[place] for place in table.key_positions]
+    same = [
+        sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), sql.Identifier(table.name)) for column in keys
+    ]
+    return sql.SQL("delete from {} using unnest({}) as gone ({}) where {} = 0 and {}").format(
+        sql.Identifier(table.name),
+        _arrays(keys),
+        _names(table.key),
+        sql.Identifier(table.columns[-1].name),
+        sql.SQL(" and ").join(same),
+    )
+
+
+def delete_zero(connection: psycopg.Connection[Any], table: Table, keys: Iterable[Row]) -> None:
+    """Of a tally: those of these keys that nothing counts any more."""
+    _execute_columns(connection, _delete_zero_statement(table), None, sorted(keys))
+
+
 def _execute_columns(
     connection: psycopg.Connection[Any],
     statement: sql.Composed,

@@ -10,9 +10,13 @@ LARGEST_BYTES = 8 * 1024 * 1024
 
 _PREFIX = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \S+ \[\d+\] ")
 _LEVEL = re.compile(r"^(FATAL|PANIC):\s+")
-_CAUSE = re.compile(_LEVEL.pattern + r"|^(postgres|initdb|pg_ctl): (fatal|error|could not)")
-# Follows from a cause, or was told to a client who came too early.
-_NO_CAUSE = re.compile(r"^(DETAIL|HINT|CONTEXT|STATEMENT|LOCATION):|database system is |^stopped waiting$")
+_CAUSE = re.compile(_LEVEL.pattern + r"|^(?:\S*/)?(postgres|initdb|pg_ctl): (fatal|error|could not)")
+# Follows from a cause, or was the answer to a client who came too early.
+_NO_CAUSE = re.compile(
+    r"^(DETAIL|HINT|CONTEXT|STATEMENT|LOCATION):|database system is |^stopped waiting$"
+    r"|^initdb: (hint|detail|warning|removing|data directory|WAL directory)|^child process |^pg_ctl: (hint|detail)"
+)
+MOST_LINES = 3
 
 
 def is_too_large(place: Place) -> bool:
@@ -44,11 +48,14 @@ def written_since(place: Place, mark: int) -> str:
 
 
 def reason_in(text: str) -> str:
-    """The line that says what went wrong: the first fatal one, else the last; empty if there is none."""
+    """What went wrong: the first line that is a cause; else the first lines that are no mere consequence of one."""
     lines = [_PREFIX.sub("", line).strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not _NO_CAUSE.search(line)]
     causes = [line for line in lines if _CAUSE.search(line)]
-    return _LEVEL.sub("", (causes[:1] or lines[-1:] or [""])[0])
+    if causes:
+        return _LEVEL.sub("", causes[0])
+    # what the server notes on its way is no reason, unless there is nothing else
+    return "; ".join([line for line in lines if not line.startswith("LOG:")][:MOST_LINES] or lines[-1:])
 
 
 def full_disk(directory: Path) -> str:

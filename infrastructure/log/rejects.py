@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
+from temple_ledger.infrastructure.log.output_file import PRIVATE, OutputFile, through
 
 KEPT_CHARACTERS: Final = 10_000
 
@@ -28,7 +28,7 @@ class RejectsFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._file: UnbufferedFile | None = None
+        self._file: OutputFile | None = None
 
     def __enter__(self) -> Self:
         """Raises OSError where no file could be written, as `require_writable` does."""
@@ -48,8 +48,7 @@ class RejectsFile:
         if self._path is None or not lines:
             return
         if self._file is None:
-            self._path.touch(mode=0o600)
-            self._file = UnbufferedFile(self._path)
+            self._file = through(self._path, mode=PRIVATE)
         self._file.write("".join(lines))
 
 

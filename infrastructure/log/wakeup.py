@@ -1,6 +1,7 @@
 """Waiting until there may be more."""
 
 import os
+import select
 import selectors
 import time
 from contextlib import suppress
@@ -11,6 +12,7 @@ import psycopg
 from psycopg.pq.abc import PGconn
 
 from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.database.connecting import opened_unless
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 
@@ -114,13 +116,25 @@ class Wakeup:
             return False
         self._open_at = time.monotonic() + REOPEN_SECONDS
         try:
-            self._connection = self._database.connect(self._role, application=self._application)
-            self._connection.execute(statement(self._statement))
+            self._connection = opened_unless(self._is_woken, self._listening)
         except (psycopg.Error, LedgerError):
-            self._drop()
+            return False
+        if self._connection is None:
             return False
         self._selector.register(self._connection.fileno(), selectors.EVENT_READ, self._connection.pgconn)
         return True
+
+    def _listening(self) -> psycopg.Connection[Any]:
+        connection = self._database.connect(self._role, application=self._application)
+        try:
+            connection.execute(statement(self._statement))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _is_woken(self) -> bool:
+        return bool(select.select([self._woken], [], [], 0)[0])
 
     def _drop(self) -> None:
         if self._connection is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.log.output_file import replaced
 
 PLACEHOLDER: Final = "https://ledger.example.org"
 """In every link to a runbook; the name in it is that of the proxy's server."""
@@ -29,14 +30,17 @@ def packed(folder: Traversable | None = None, path: str = "") -> Iterator[tuple[
 def export(directory: Path, *, url: str | None = None, overwrite: bool = False) -> Sequence[Path]:
     """The files that were written. Raises Refused when one is there with another content, before any is written."""
     wanted = {directory / path: _addressed(content, url) for path, content in packed()}
+    for path in wanted:
+        if path.exists() and not path.is_file():
+            raise Refused(f"{path} is there and is no regular file; nothing was written")
     differing = [path for path, content in wanted.items() if path.exists() and path.read_bytes() != content]
     if differing and not overwrite:
         more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
         raise Refused(f"{differing[0]}{more} is there with another content; add --overwrite to lose what it says")
     for path, content in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        path.chmod(0o755 if path.suffix == EXECUTABLE else 0o644)
+        with replaced(path, mode=0o755 if path.suffix == EXECUTABLE else 0o644) as file:
+            file.write(content)
     return list(wanted)
 
 

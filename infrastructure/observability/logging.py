@@ -6,12 +6,14 @@ Never a payload, a token, a DSN or an e-mail: what looks like one is taken out, 
 import logging
 import os
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
 from structlog.typing import Processor
 
+from temple_ledger.infrastructure.observability.escaping import printable, printable_json
 from temple_ledger.infrastructure.observability.redaction import REDACTED, SECRET_KEYS, scrubbed
 
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -28,7 +30,7 @@ def log_to_stderr(level: str | None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _without_secrets,
-            _renderer(on_terminal),
+            *_renderer(on_terminal),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=_to_stderr,
@@ -37,15 +39,43 @@ def log_to_stderr(level: str | None) -> None:
     logging.basicConfig(handlers=[_Forwarding()], level=max(number, logging.WARNING), force=True)
 
 
-def _renderer(on_terminal: bool) -> Processor:
+def _renderer(on_terminal: bool) -> Sequence[Processor]:
     if on_terminal:
-        return structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))
-    return structlog.processors.JSONRenderer(ensure_ascii=False)
+        return (_printable, structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR")))
+    return (structlog.processors.JSONRenderer(ensure_ascii=False), _printable_json)
+
+
+class _ToStderr(structlog.PrintLogger):
+    """A line that cannot be written ends nothing: a service goes on when the reader of its log has gone."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 def _to_stderr(*_: object) -> structlog.PrintLogger:
     """Whatever stderr is by now: a progress bar stands in for it while it is drawn."""
-    return structlog.PrintLogger(sys.stderr)
+    return _ToStderr(sys.stderr)
+
+
+def _printable(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """What data carries does not steer the terminal, nor begin a line; a traceback has its own lines."""
+    return {key: _in_lines(value) if key == "exception" else _shown(value) for key, value in event.items()}
+
+
+def _shown(value: Any) -> Any:
+    return value if value is None or isinstance(value, int | float) else printable(str(value))
+
+
+def _in_lines(text: Any) -> str:
+    return "\n".join(map(printable, str(text).split("\n")))
+
+
+def _printable_json(_: object, __: str, line: Any) -> str:
+    return printable_json(line)
 
 
 def _without_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -128,7 +128,7 @@ class _TellingWake:
         if others and others != self._said:
             for leader in sorted(set(others.values())):
                 led = ", ".join(name for name, holder in others.items() if holder == leader)
-                self._session.say(f"another runner leads {led} ({leader}); this one takes over when it ends")
+                self._session.note(f"another runner leads {led} ({leader}); this one takes over when it ends")
             self._said = others
         return self._wakeup.wait(timeout)
 

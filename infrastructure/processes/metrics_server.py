@@ -71,7 +71,7 @@ def measuring(session: Session, projections: Iterable[Projection], port: int | N
         except CannotListen as error:
             if asked_for:
                 raise
-            session.say(f"{error}; give another one with --metrics-port")
+            session.note(f"{error}; give another one with --metrics-port")
             yield None
             return
         stack.callback(ledger.close)

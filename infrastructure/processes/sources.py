@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.observability.redaction import scrubbed
-from temple_ledger.infrastructure.sources.source import Source, Worker
+from temple_ledger.infrastructure.sources.source import PersonalData, Source, Worker
 
 if TYPE_CHECKING:
     # what commands need; the names of sources are known without
@@ -150,6 +150,11 @@ def workers(session: "Session", *, own_processes: bool) -> "Parts[Worker]":
     """Those that run beside the translators; with *own_processes* also those that have a command of their own."""
     found = _parts("its workers", lambda source: source.workers(session), lambda _, __: None)
     return Parts([each for each in found.made if own_processes or not each.own_process], found.failed)
+
+
+def personal_data() -> "Parts[PersonalData]":
+    """Where each of them refers to persons."""
+    return _parts("a list of its personal data", lambda source: [source.personal_data()], lambda _, __: None)
 
 
 def reason_of(error: BaseException) -> str:

@@ -94,7 +94,7 @@ def _no_secret() -> Refused:
 
 def _report(session: Session, parts: Parts[Any]) -> None:
     for error in parts.failed.values():
-        session.say(f"{error}; the other sources go on")
+        session.note(f"{error}; the other sources go on")
 
 
 def _call(functions: Sequence[Callable[[], None]]) -> None:
@@ -137,7 +137,7 @@ def _start_workers(session: Session, stack: ExitStack, *, own_processes: bool) -
         try:
             stack.enter_context(worker.running())
         except Exception as error:  # noqa: BLE001 -- a source's own code, and the other sources go on
-            session.say(f"{worker.name} does not start: {reason_of(error)}; the other sources go on")
+            session.note(f"{worker.name} does not start: {reason_of(error)}; the other sources go on")
 
 
 def _run(worker: TranslationWorker, source: str, stop: threading.Event) -> None:

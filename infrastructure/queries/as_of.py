@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temple_ledger.domain.instant import format_instant, parse_instant
 
+_STEP: Final = timedelta(microseconds=1)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -28,6 +30,11 @@ class AsOf:
         if self.known_at is not None:
             parts.append(f"as known at {format_instant(self.known_at)}")
         return ", ".join(parts) or "now"
+
+
+def before(moment: datetime, known_at: datetime | None = None) -> AsOf:
+    """What occurred earlier than *moment*."""
+    return AsOf(max(moment, _FIRST + _STEP) - _STEP, known_at)
 
 
 def beginning(text: str) -> datetime:

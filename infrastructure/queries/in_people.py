@@ -1,4 +1,4 @@
-"""A difference told in people: who loses which role, who gets another status."""
+"""A difference summary in people: who loses which role, who gets another status."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from temple_ledger.projections.drift import Drift, DriftKind
 from temple_ledger.projections.members import ROLES, STATUS
 
 
-class _Said(NamedTuple):
+class _Sentence(NamedTuple):
     """Of one, and of many."""
 
     one: str
@@ -17,30 +17,31 @@ class _Said(NamedTuple):
 
 
 class ImpactSummary:
-    """Counts differences as they come, and tells what it means to put the folded rows in place."""
+    """Counts differences as they come, and describes what it means to put the folded rows in place."""
 
     def __init__(self, directory: RoleDirectory) -> None:
         self._directory = directory
-        self._counts: Counter[_Said] = Counter()
+        self._counts: Counter[_Sentence] = Counter()
 
     def count(self, drift: Drift) -> None:
-        self._counts[_said(drift, self._directory)] += 1
+        self._counts[_sentence_of(drift, self._directory)] += 1
 
     def sentences(self) -> list[str]:
         """The most frequent first."""
         return [
-            f"1 {said.one}" if number == 1 else f"{number:,} {said.many}" for said, number in self._counts.most_common()
+            f"1 {sentence.one}" if number == 1 else f"{number:,} {sentence.many}"
+            for sentence, number in self._counts.most_common()
         ]
 
 
 def describe_in_people(drifts: Iterable[Drift], directory: RoleDirectory) -> list[str]:
-    told = ImpactSummary(directory)
+    summary = ImpactSummary(directory)
     for drift in drifts:
-        told.count(drift)
-    return told.sentences()
+        summary.count(drift)
+    return summary.sentences()
 
 
-def _said(drift: Drift, directory: RoleDirectory) -> _Said:
+def _sentence_of(drift: Drift, directory: RoleDirectory) -> _Sentence:
     if drift.table == ROLES.name:
         return _of_a_role(drift, directory.label(drift.key["role"]))
     if drift.table == STATUS.name:
@@ -49,31 +50,31 @@ def _said(drift: Drift, directory: RoleDirectory) -> _Said:
     return _of(f"{row} of {drift.table}", f"{row}s of {drift.table}", drift)
 
 
-def _of_a_role(drift: Drift, label: str) -> _Said:
+def _of_a_role(drift: Drift, label: str) -> _Sentence:
     match drift.kind:
         case DriftKind.TOO_MANY:
-            return _Said(f"member loses {label}", f"members lose {label}")
+            return _Sentence(f"member loses {label}", f"members lose {label}")
         case DriftKind.MISSING:
-            return _Said(f"member gains {label}", f"members gain {label}")
+            return _Sentence(f"member gains {label}", f"members gain {label}")
         case DriftKind.DIFFERENT:
-            return _Said(
+            return _Sentence(
                 f"member keeps {label} with another {drift.column}",
                 f"members keep {label} with another {drift.column}",
             )
 
 
-def _of_a_status(drift: Drift) -> _Said:
+def _of_a_status(drift: Drift) -> _Sentence:
     if drift.kind is DriftKind.DIFFERENT and drift.column in ("status", "patreon_tier"):
         change = f"{drift.column} from {drift.stored or 'none'} to {drift.folded or 'none'}"
-        return _Said(f"member changes {change}", f"members change {change}")
+        return _Sentence(f"member changes {change}", f"members change {change}")
     return _of("member", "members", drift)
 
 
-def _of(one: str, many: str, drift: Drift) -> _Said:
+def _of(one: str, many: str, drift: Drift) -> _Sentence:
     match drift.kind:
         case DriftKind.TOO_MANY:
-            return _Said(f"{one} vanishes", f"{many} vanish")
+            return _Sentence(f"{one} vanishes", f"{many} vanish")
         case DriftKind.MISSING:
-            return _Said(f"{one} appears", f"{many} appear")
+            return _Sentence(f"{one} appears", f"{many} appear")
         case DriftKind.DIFFERENT:
-            return _Said(f"{one} changes {drift.column}", f"{many} change {drift.column}")
+            return _Sentence(f"{one} changes {drift.column}", f"{many} change {drift.column}")

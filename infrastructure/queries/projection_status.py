@@ -13,7 +13,10 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection
 
-NOT_INSTALLED = "not installed"
+NOT_INSTALLED: Final = "not installed"
+RUNNING: Final = "running"
+IDLE: Final = "idle"
+"""What it does where its state is `running` and nobody runs it."""
 COUNTED_LAG: Final = 10_000
 TRACKING = ":"
 """Stands in the names of the checkpoints that are the `eventsourcing` library's, and in none of ours."""
@@ -51,9 +54,19 @@ class ProjectionStatus:
         return f"{self.lag_events:,} event{'' if self.lag_events == 1 else 's'}, {self.lag_seconds:,.1f} s"
 
     @property
+    def activity(self) -> str:
+        """For people: its state, or that nobody runs it."""
+        return IDLE if self.state == RUNNING and self.leader is None else self.state
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether a runner would not fold it; one that is idle only waits for a runner."""
+        return self.state not in (RUNNING, "trigger")
+
+    @property
     def next_command(self) -> str | None:
         """What makes a projection that stands still go on; None where none does, or none is needed."""
-        if self.state in ("running", "trigger", NOT_INSTALLED):
+        if not self.stands_still or self.state == NOT_INSTALLED:
             return None
         return f"temple replay {self.name}" if NEEDS_REPLAY in self.state else f"temple projection resume {self.name}"
 
@@ -85,7 +98,7 @@ def _status(projection: Projection | None, row: TupleRow) -> ProjectionStatus:
     if projection is None:
         state = NOT_INSTALLED
     elif projection.version != version:
-        state = NEEDS_REPLAY if state == "running" else f"{state}, {NEEDS_REPLAY}"
+        state = NEEDS_REPLAY if state == RUNNING else f"{state}, {NEEDS_REPLAY}"
     return ProjectionStatus(
         name=name,
         state=state,

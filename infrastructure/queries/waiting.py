@@ -44,7 +44,7 @@ def wait_for(
                 wait_until_durable(connection)
                 return checkpoint.position
             status = projection_status(connection, projections, name)
-            found = None if status.state in ("running", "trigger") else f"{name} stands still ({status.state})"
+            found = f"{name} stands still ({status.state})" if status.stands_still else None
             if found is not None and found != reason:
                 idle(f"{found}; waiting all the same: {status.next_command}")
                 reason = found

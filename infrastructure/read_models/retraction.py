@@ -80,10 +80,10 @@ def preview_retraction(
         after = before - chosen if reinstating else before | chosen
         impact = RetractionImpact(chosen)
         checkpoints = read_checkpoints(connection)
-        impact.untouched = _untouched(projections, checkpoints)
+        impact.untouched = untouched_projections(projections, checkpoints)
         if not reinstating:
             impact.of_other_imports = _counted_again(connection, selection) - after
-        for projection in _foldable(projections, checkpoints):
+        for projection in foldable_projections(projections, checkpoints):
             checkpoint = checkpoints[projection.name]
             upto = _reached(connection, checkpoint)
             if isinstance(projection, Tally):
@@ -109,7 +109,7 @@ def retract(
         chosen = _chosen(connection, selection, retracted_positions(connection), reinstating=False)
         if not chosen:
             return RetractionImpact(chosen)
-        checkpoints = _locked(transaction)
+        checkpoints = locked_checkpoints(transaction)
         row = connection.execute(
             statement("retraction_create"),
             {
@@ -143,7 +143,7 @@ def reinstate(
         chosen = _chosen(connection, selection, retracted_positions(connection), reinstating=True)
         if not chosen:
             return RetractionImpact(chosen)
-        checkpoints = _locked(transaction)
+        checkpoints = locked_checkpoints(transaction)
         for first, last, retraction in connection.execute(
             statement("retraction_take_back"), _arrays(chosen)
         ).fetchall():
@@ -162,7 +162,7 @@ def _operation(database: Database) -> Iterator[tuple[Connection, PostgresTransac
         yield connection, PostgresTransaction(connection)
 
 
-def _locked(transaction: PostgresTransaction) -> dict[str, Checkpoint]:
+def locked_checkpoints(transaction: PostgresTransaction) -> dict[str, Checkpoint]:
     """Every checkpoint, in one order, so that two operations never wait for each other."""
     return {name: transaction.lock_checkpoint(name) for name in sorted(read_checkpoints(transaction.connection))}
 
@@ -205,7 +205,7 @@ def _reached(connection: Connection, checkpoint: Checkpoint) -> Position:
     return checkpoint.position
 
 
-def _foldable(projections: Sequence[Projection], checkpoints: Mapping[str, Checkpoint]) -> list[Projection]:
+def foldable_projections(projections: Sequence[Projection], checkpoints: Mapping[str, Checkpoint]) -> list[Projection]:
     """Those that have rows by the rules of this code; the others leave the positions out when they are replayed."""
     return [
         each
@@ -214,8 +214,8 @@ def _foldable(projections: Sequence[Projection], checkpoints: Mapping[str, Check
     ]
 
 
-def _untouched(projections: Sequence[Projection], checkpoints: Mapping[str, Checkpoint]) -> list[str]:
-    foldable = {each.name for each in _foldable(projections, checkpoints)}
+def untouched_projections(projections: Sequence[Projection], checkpoints: Mapping[str, Checkpoint]) -> list[str]:
+    foldable = {each.name for each in foldable_projections(projections, checkpoints)}
     # version 0: positions of the eventsourcing library's own projections, which has no way to fold a member again
     return sorted(name for name, each in checkpoints.items() if name not in foldable)
 
@@ -253,9 +253,9 @@ def _fold_all(
 ) -> RetractionImpact:
     connection, impact = (
         transaction.connection,
-        RetractionImpact(chosen, untouched=_untouched(projections, checkpoints)),
+        RetractionImpact(chosen, untouched=untouched_projections(projections, checkpoints)),
     )
-    for projection in _foldable(projections, checkpoints):
+    for projection in foldable_projections(projections, checkpoints):
         checkpoint = checkpoints[projection.name]
         if isinstance(projection, Tally):
             impact.changes += _count(transaction, projection, chosen, checkpoint.position, sign)

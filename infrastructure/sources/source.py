@@ -47,6 +47,24 @@ class Health:
     data: Mapping[str, Any] | None = None
 
 
+def _no_other_ids(connection: "psycopg.Connection[Any]", ids: Sequence[str]) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """Where a source's own tables are about a person, so that erasing one reaches them.
+
+    `columns`, by table: a row goes in which one of them is an id of the person; where an id stands in any other column,
+    it alone is replaced. `notes` are keys of metadata that lead back to the person at the source. `ids_of` returns by
+    which other ids the source refers to whoever has these; it reads as temple_owner.
+    """
+
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    ids_of: "Callable[[psycopg.Connection[Any], Sequence[str]], Iterable[str]]" = _no_other_ids
+
+
 @dataclass(frozen=True)
 class Worker:
     """At work, in threads of its own, while the block of `running()` lasts.
@@ -106,3 +124,6 @@ class Source:
         A metric's name begins with `ledger_`, then the source's name.
         """
         return {}
+
+    def personal_data(self) -> PersonalData:
+        return PersonalData()

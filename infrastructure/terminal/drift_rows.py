@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import click
-
+from temple_ledger.domain.instant import in_utc
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.terminal.event_rows import event_row
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.drift import Drift
@@ -26,7 +26,7 @@ def print_drifts(drifts: Sequence[Drift], directory: RoleDirectory, *, total: in
         columns = ("user_id", "what", "stored", "folded") if rows[0]["user_id"] else ("what", "stored", "folded")
         print_rows(rows, columns, as_json=False, title=table)
     if total > len(shown):
-        click.echo(f"  and {plural(total - len(shown), 'difference')} more; --json lists the first thousand")
+        print_line(f"  and {plural(total - len(shown), 'difference')} more; --json lists the first thousand")
 
 
 def print_evidence(drifts: Sequence[Drift], behind: Sequence[Sequence[Recorded]], directory: RoleDirectory) -> None:
@@ -37,7 +37,7 @@ def print_evidence(drifts: Sequence[Drift], behind: Sequence[Sequence[Recorded]]
             rows = [event_row(event, directory) for event in events]
             print_rows(rows, ("position", "timestamp", "event", "target"), as_json=False, title=what)
         else:
-            click.echo(f"{what}: no single event of the log is behind it")
+            print_line(f"{what}: no single event of the log is behind it")
 
 
 def _row(drift: Drift, directory: RoleDirectory) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _row(drift: Drift, directory: RoleDirectory) -> dict[str, Any]:
 
 def _what(drift: Drift, directory: RoleDirectory) -> str:
     of = ", ".join(
-        directory.label(value) if drift.table == ROLES.name and name == "role" else _told(value)
+        directory.label(value) if drift.table == ROLES.name and name == "role" else _text(value)
         for name, value in drift.key.items()
     )
     column = drift.column or drift.kind.value
@@ -61,11 +61,11 @@ def _what(drift: Drift, directory: RoleDirectory) -> str:
 def _side(drift: Drift, value: Any) -> str | None:
     """A value; of a whole row, those that are not its key."""
     if isinstance(value, dict):
-        return ", ".join(_told(each) for name, each in value.items() if name not in drift.key) or "a row"
-    return None if value is None else _told(value)
+        return ", ".join(_text(each) for name, each in value.items() if name not in drift.key) or "a row"
+    return None if value is None else _text(value)
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
+    return f"{in_utc(value):%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, datetime) else str(value)

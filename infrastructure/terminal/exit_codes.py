@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4
     REFUSED = 5
     INTERRUPTED = 130
+    PIPE_CLOSED = 141
 
 
 def exit_code_of(error: LedgerError) -> ExitCode:

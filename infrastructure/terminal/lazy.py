@@ -7,6 +7,8 @@ from importlib import import_module
 
 import click
 
+from temple_ledger.infrastructure.terminal.utf8 import require_utf8
+
 
 @dataclass(frozen=True)
 class Verb:
@@ -20,7 +22,7 @@ class Verb:
         command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{self.place} is no command")
-        return command
+        return require_utf8(command)
 
 
 @dataclass(frozen=True)

@@ -59,18 +59,18 @@ def print_waiting(session: Session, connection: Connection, projection: str, use
     if user_id is None:
         if status.parked:
             parked_members = plural(status.parked, "member is", "members are")
-            session.say(f"{parked_members} parked, with rows as before; see: temple failures list")
+            session.note(f"{parked_members} parked, with rows as before; see: temple failures list")
         waiting, whose = status.lag_events, ""
     else:
         for failure in parked(connection, projection=projection, user_id=user_id):
-            session.say(
+            session.note(
                 f"parked: the event at position {failure.position} could not be folded, and the rows are as "
                 f"before it; see: temple failures show {failure.position}"
             )
             return
         waiting, whose = waiting_events(connection, user_id, projection), " of this member"
     if waiting:
-        session.say(f"{plural(waiting, 'event')}{whose} not folded yet; {_what_folds(status)}")
+        session.note(f"{plural(waiting, 'event')}{whose} not folded yet; {_what_folds(status)}")
 
 
 def _what_folds(status: ProjectionStatus) -> str:
@@ -81,7 +81,7 @@ def _what_folds(status: ProjectionStatus) -> str:
 
 def print_parked(session: Session, then: RowsThen) -> None:
     if then.parked_at is not None:
-        session.say(
+        session.note(
             f"the event at position {then.parked_at} cannot be folded ({then.error}): this is the member before it"
         )
 

@@ -82,8 +82,8 @@ def running_processes(home: Path) -> list[RunningProcess]:
             file.unlink(missing_ok=True)
             continue
         with suppress(OSError, ValueError, KeyError, TypeError):
-            said = json.loads(file.read_bytes())
-            each = RunningProcess(str(said["what"]), int(said["pid"]), str(said["host"]), file)
+            written = json.loads(file.read_bytes())
+            each = RunningProcess(str(written["what"]), int(written["pid"]), str(written["host"]), file)
             if not each.is_here or each.pid != os.getpid():
                 found.append(each)
     return found

@@ -3,24 +3,31 @@
 import getpass
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.instant import format_instant, in_utc
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.settings import Settings
-
-LONGEST_ID: Final = 20
-"""Characters of the longest Discord id."""
+from temple_ledger.infrastructure.terminal.layout import column_of, place, row_lines
+from temple_ledger.infrastructure.terminal.printing import (
+    Styled,
+    is_terminal,
+    notes_go_to_the_log,
+    print_document,
+    print_line,
+    print_note,
+)
 
 
 class Session:
@@ -82,7 +89,7 @@ class Session:
 
         database = Database(server.start(), self._embedded_name())
         bring_up_to_date(database)
-        self.say(f"made {database.name}")
+        self.note(f"made {database.name}")
 
     @property
     def operator(self) -> str:
@@ -100,9 +107,13 @@ class Session:
     def _embedded_name(self) -> str:
         return f"the embedded database in {self.settings.home}"
 
-    def say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """To stderr: what is going on."""
-        self.progress.print(text, markup=False, soft_wrap=True)
+        print_note(text)
+
+    def is_service(self) -> None:
+        """From now on notes go where the log goes, in its form."""
+        notes_go_to_the_log()
 
 
 def _account() -> str:
@@ -115,32 +126,44 @@ def _account() -> str:
 
 def print_json(data: object) -> None:
     """An object with `data`, in one line."""
-    click.echo(json.dumps({"data": data}, default=_plain, ensure_ascii=False))
+    print_document(json.dumps({"data": data}, default=_plain, ensure_ascii=False))
 
 
 def print_rows(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, title: str | None = None
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    *,
+    as_json: bool,
+    title: str | None = None,
+    err: bool = False,
 ) -> None:
     """The rows as a table, or as JSON with every key they have."""
     if as_json:
         print_json(list(rows))
         return
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        number = bool(rows) and isinstance(rows[0].get(column), int)
-        # ids, times and positions stay whole on a narrow terminal: what is long anyway gives way
-        short = all(len(_cell(row.get(column))) <= LONGEST_ID for row in rows)
-        table.add_column(
-            column.replace("_", " "), justify="right" if number else "left", overflow="fold", no_wrap=short
+    if title is not None:
+        print_line(Styled(title, bold=True), err=err)
+    headings = [_heading(column, [row.get(column) for row in rows]) for column in columns]
+    table = [[printable(_cell(row.get(column))) for column in columns] for row in rows]
+    shapes = [
+        column_of(
+            [heading, *(cells[number] for cells in table)],
+            right=bool(rows) and _is_number(rows[0].get(columns[number])),
+            prose=any(_is_prose(row.get(columns[number])) for row in rows),
         )
-    for row in rows:
-        table.add_row(*[_cell(row.get(column)) for column in columns])
-    width = None if sys.stdout.isatty() else 200
-    console = Console(highlight=False, markup=False, width=width)
-    # by way of click, which leaves it to the caller that nobody reads any more
-    with console.capture() as captured:
-        console.print(table)
-    click.echo(captured.get(), nl=False)
+        for number, heading in enumerate(headings)
+    ]
+    lines = place(shapes, terminal_width())
+    for line in row_lines(headings, lines):
+        print_line(Styled(line, bold=True), err=err)
+    for cells in table:
+        for line in row_lines(cells, lines):
+            print_line(line, err=err)
+
+
+def terminal_width() -> int | None:
+    """Of the terminal that stdout is; None where it is none: a program reads a row in each line."""
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
 def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
@@ -150,14 +173,28 @@ def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
         return
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
-        click.echo(f"{name.replace('_', ' '):<{width}}  {_cell(value)}")
+        print_line(f"{name.replace('_', ' '):<{width}}  {_cell(value)}{' UTC' if isinstance(value, datetime) else ''}")
+
+
+def _heading(column: str, values: Sequence[object]) -> str:
+    name = column.replace("_", " ")
+    return f"{name} (UTC)" if any(isinstance(value, datetime) for value in values) else name
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_prose(value: object) -> bool:
+    """Whether it may be folded between its words."""
+    return isinstance(value, str | dict | list | tuple) and " " in _cell(value)
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
+        return in_utc(value).strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

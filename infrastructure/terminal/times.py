@@ -1,5 +1,6 @@
 """Times on the command line."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -10,8 +11,11 @@ from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import parse_instant
 from temple_ledger.infrastructure.queries import as_of as moment
 
+_OURS: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?) UTC")
+"""A time as our tables show it."""
 
-class _Time(click.ParamType[datetime]):
+
+class Time(click.ParamType[datetime]):
     name = "time"
 
     def __init__(self, parse: Callable[[str], datetime], hint: str) -> None:
@@ -22,7 +26,7 @@ class _Time(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            return self._parse(value)
+            return self._parse(_OURS.sub(r"\1T\2Z", value.strip()))
         except InvalidEvent as error:
             return self.fail(f"{error.reason}; write {self._hint}", param, ctx)
 
@@ -30,13 +34,13 @@ class _Time(click.ParamType[datetime]):
 _INSTANT: Final = "2026-03-01T18:00:00Z"
 _OR_A_DATE: Final = f"{_INSTANT}, or a date such as 2026-03-01"
 
-AT: Final = _Time(parse_instant, _INSTANT)
+AT: Final = Time(parse_instant, _INSTANT)
 """An instant, with its offset."""
 
-BEGINNING: Final = _Time(moment.beginning, _OR_A_DATE)
+BEGINNING: Final = Time(moment.beginning, _OR_A_DATE)
 """A plain date is its beginning in UTC."""
 
-END: Final = _Time(moment.end, _OR_A_DATE)
+END: Final = Time(moment.end, _OR_A_DATE)
 """A plain date is its end in UTC: the whole day counts."""
 
 as_of = click.option(
@@ -50,5 +54,5 @@ known_at = click.option(
     "--known-at",
     type=END,
     metavar="TIME",
-    help="As it was known then: only what the log had recorded by TIME.",
+    help="As it was known then: only what the log had recorded by TIME, or by the end of a date.",
 )

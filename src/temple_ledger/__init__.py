@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
-    from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
+    from temple_ledger.infrastructure.sources.source import Health, PersonalData, Source, Trouble, Worker
     from temple_ledger.infrastructure.terminal.lazy import Verb
     from temple_ledger.infrastructure.terminal.session import Session
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
@@ -132,7 +132,7 @@ _HOMES: Final = {
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
     "infrastructure.settings": ("Settings", "SourceSettings"),
-    "infrastructure.sources.source": ("Health", "Source", "Trouble", "Worker"),
+    "infrastructure.sources.source": ("Health", "PersonalData", "Source", "Trouble", "Worker"),
     "infrastructure.terminal.lazy": ("Verb",),
     "infrastructure.terminal.session": ("Session",),
     "infrastructure.testing.ledger": ("LedgerScenario",),
@@ -203,6 +203,7 @@ __all__ = [
     "Notifier",
     "Outcome",
     "Payload",
+    "PersonalData",
     "PlatformUnavailable",
     "Position",
     "ProjectionMisdeclared",

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result, _NamedTextIOWrapper
 
@@ -41,7 +40,7 @@ def test_it_is_switched_on_and_off_and_says_from_where(database_of_the_test: Dat
     ledger = LedgerScenario(database_of_the_test)
     ledger.given(joined("ada"))
     assert status()["kept_by"] == "runner"
-    enabled = typed("enable", "--yes", "--reason", "a test")
+    enabled = typed("enable", "--reason", "a test")
     assert enabled.stdout == "the trigger maintains members from position 2 on\n"
     ledger.given(joined("bob"))
     assert {name: status()[name] for name in ("kept_by", "since_position", "events", "parked", "problem")} == {
@@ -53,19 +52,16 @@ def test_it_is_switched_on_and_off_and_says_from_where(database_of_the_test: Dat
     assert status()["kept_by"] == "runner"
 
 
-def test_where_nobody_can_be_asked_it_refuses_and_names_the_flag(database_of_the_test: Database) -> None:
-    refused = typed("enable").exception
-    assert isinstance(refused, Refused)
-    assert "--yes" in str(refused)
-    assert status()["kept_by"] == "runner"
-
-
-def test_it_asks_before_it_is_switched_on(database_of_the_test: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_one_named_act_that_asks_nobody(database_of_the_test: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda _: True)
-    refused = typed("enable", stdin="n\n")
-    assert isinstance(refused.exception, click.Abort)
-    assert "wait for one another" in refused.stderr
-    assert status()["kept_by"] == "runner"
+    assert typed("enable", stdin="").exception is None
+    assert status()["kept_by"] == "trigger"
+
+
+def test_for_one_release_the_flag_that_answered_the_question_is_accepted(database_of_the_test: Database) -> None:
+    enabled = typed("enable", "--yes")
+    assert enabled.stderr == "--yes is not needed any more, and the next release drops it: nothing is asked\n"
+    assert status()["kept_by"] == "trigger"
 
 
 def test_what_can_not_be_done_is_refused(database_of_the_test: Database) -> None:
@@ -73,7 +69,7 @@ def test_what_can_not_be_done_is_refused(database_of_the_test: Database) -> None
 
 
 def test_a_problem_is_said_and_ends_with_3(database_of_the_test: Database) -> None:
-    typed("enable", "--yes")
+    typed("enable")
     with database_of_the_test.connect(DatabaseRole.OWNER) as owner:
         owner.execute("alter table webhook_audit_log disable trigger trigger_sync_current_roles")
     found = typed("status")

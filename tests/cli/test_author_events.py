@@ -143,7 +143,7 @@ def test_reconcile_repairs_it(served: LedgerScenario, temple: Typed) -> None:
 
 def test_replay_folds_it_again(served: LedgerScenario, temple: Typed) -> None:
     alter(served, "delete from tavern_tabs")
-    assert temple("replay", "tabs", "--yes", "--reason", "a test").code == 0
+    assert temple("replay", "tabs", "--apply", "--reason", "a test").code == 0
     assert stored_tabs(served) == [("mead", "horn", 2)]
 
 

@@ -42,7 +42,7 @@ def alter(database: Database, statement: str) -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    [("db", "migrate"), ("verify", "--full"), ("verify", "--since-last"), ("replay", "grants", "--yes")],
+    [("db", "migrate"), ("verify", "--full"), ("verify", "--since-last"), ("replay", "grants", "--apply")],
 )
 def test_it_is_refused_with_what_leads_out(temple: Typed, folded: Database, verb: tuple[str, ...]) -> None:
     alter(folded, "alter table example_grants drop column last_at")
@@ -62,7 +62,7 @@ def test_the_commands_of_the_sentence_lead_out(temple: Typed, folded: Database) 
     *_, statement = shlex.split(drop[1])
     alter(folded, statement)
     assert temple("db", "migrate").code == 0
-    assert temple("replay", "grants", "--yes").code == 0
+    assert temple("replay", "grants", "--apply").code == 0
     assert temple("verify", "--full").code == 0
     with folded.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select user_id, role, times from example_grants").fetchall() == [
@@ -75,10 +75,10 @@ def test_a_table_in_which_a_replay_collects_rows_is_made_anew(
     temple: Typed, folded: Database, verb: tuple[str, ...]
 ) -> None:
     alter(folded, "alter table rebuild_example_grants drop column last_at")
-    refused = temple("replay", "grants", "--yes")
+    refused = temple("replay", "grants", "--apply")
     assert (refused.code, "of an earlier declaration; run: temple db migrate" in refused.stderr) == (5, True)
     assert temple(*verb).code == 0
-    assert temple("replay", "grants", "--yes").code == 0
+    assert temple("replay", "grants", "--apply").code == 0
 
 
 def test_a_runner_that_meets_other_columns_says_so(temple: Typed, folded: Database) -> None:

@@ -160,3 +160,41 @@ def test_the_operator_of_temple_toml_enters_the_operations_journal(
     with database.connect(DatabaseRole.READ) as connection:
         who = connection.execute("select performed_by from ledger_operation").fetchall()
     assert who == [("the night shift",)]
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("TEMPLE_DATABSE_URL", "TEMPLE_DATABASE_URL"),
+        ("TEMPLE_DATABASE_URI", "TEMPLE_DATABASE_URL"),
+        ("TEMPLE_PATREON_SECRET", "TEMPLE_PATREON_SECRETS"),
+        ("TEMPLE_RECONCILE_EVERY_SECOND", "TEMPLE_RECONCILE_EVERY_SECONDS"),
+    ],
+)
+def test_a_misspelt_variable_is_named_before_anything_is_done(temple: Typed, misspelt: str, meant: str) -> None:
+    for command in (["status"], ["db", "migrate"], ["config", "show"]):
+        ended = temple(*command, **{misspelt: "x"})
+        assert (ended.code, ended.stdout) == (2, "")
+        assert f"environment variable {misspelt} is no setting; did you mean {meant}?" in ended.stderr
+
+
+def test_a_misspelt_secret_file_is_named(temple: Typed, tmp_path: Path) -> None:
+    (tmp_path / "temple_discord_tokn").write_text("x")
+    ended = temple("config", "show", CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert ended.code == 2
+    assert f"secret file {tmp_path / 'temple_discord_tokn'} is no setting" in ended.stderr
+    assert "did you mean TEMPLE_DISCORD_TOKEN?" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["TEMPLE_GRAFANA_PASSWORD", "TEMPLE_OF_ANOTHER", "TEMPLE_DEBUG", "TEMPLE_POSTGRES_HOST"]
+)
+def test_a_variable_that_is_like_none_of_ours_is_nobodys_mistake(temple: Typed, name: str) -> None:
+    assert temple("config", "show", **{name: "1"}).code == 0
+
+
+def test_a_setting_that_a_source_refuses_is_one_sentence_of_ours(temple: Typed) -> None:
+    ended = temple("config", "show", TEMPLE_PATREON_SECRETS="{not JSON")
+    assert ended.code == 2
+    assert "patreon_secrets" in ended.stderr
+    assert "Value error" not in ended.stderr

@@ -157,7 +157,7 @@ def test_derived_rows_stay_as_they_are_and_are_drift_until_a_replay(temple: Type
     roles = "select user_id, role from discord_user_current_roles order by 1, 2"
     assert in_use.execute(roles).fetchall() == [("101", "700")]
     assert temple("verify", "--full").code == 3
-    assert temple("replay", "--yes").code == 0
+    assert temple("replay", "--apply").code == 0
     assert temple("verify", "--full").code == 0
     assert in_use.execute(roles).fetchall() == [("101", "700"), ("103", "701")]
     assert in_use.execute("select user_id, total_roles_count from temple_member_status order by 1").fetchall() == [

@@ -178,7 +178,7 @@ def test_differences_that_a_verify_left_are_a_failure_and_an_old_verify_is_warne
 
 
 def test_in_trigger_mode_a_server_that_does_not_time_functions_is_warned_of(temple: Typed, durable: Database) -> None:
-    temple("trigger", "enable", "--yes")
+    temple("trigger", "enable")
     assert "trigger durations" not in checks(temple, 0)
     with durable.connect(DatabaseRole.LOGIN) as connection:
         name = connection.info.dbname

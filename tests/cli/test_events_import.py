@@ -143,5 +143,5 @@ def test_an_import_a_run_a_verify_and_a_replay_agree_on_a_generated_history(
     assert in_log(database) == done["added"]
     assert temple("run", "--until-caught-up").code == 0
     assert temple("verify", "--full").code == 0
-    assert temple("replay", "--yes").code == 0
+    assert temple("replay", "--apply").code == 0
     assert temple("verify", "--full").code == 0

@@ -184,7 +184,7 @@ def test_following_waits_behind_an_open_transaction_and_then_shows_each_event_on
     assert tail.positions(2) == [6, 7]
 
 
-def test_a_reader_that_leaves_is_no_failure(ledger: LedgerScenario, spawn: Spawn) -> None:
+def test_a_reader_that_leaves_ends_it_quietly_with_141(ledger: LedgerScenario, spawn: Spawn) -> None:
     ledger.when(*(joined(f"member {number}", at(number)) for number in range(50)))
     process = spawn("events", "tail", "-n", "9999", "--json")
     assert process.stdout is not None
@@ -192,4 +192,4 @@ def test_a_reader_that_leaves_is_no_failure(ledger: LedgerScenario, spawn: Spawn
     process.stdout.close()
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=60) == 141

@@ -104,7 +104,7 @@ def test_skip_leaves_the_event_out_for_good_and_keeps_who_and_why(
     assert temple("member", "show", "ada", "--json").data["total_roles_count"] == 1
     (skip,) = temple("events", "show", str(position), "--json").data["skipped"]
     assert (skip["projection"], skip["skipped_by"], skip["reason"]) == ("members", "eve", "a broken bot")
-    assert temple("replay", "--yes").code == 0
+    assert temple("replay", "--apply").code == 0
     assert temple("verify").code == 0
     assert temple("member", "show", "ada", "--as-of", "2026-02-01", "--json").data["total_roles_count"] == 1
 

@@ -26,6 +26,7 @@ GIVEN: Final = {
     "failures retry": ["--all"],
     "failures skip": ["1", "--reason", "x"],
     "inbox retry": ["--all"],
+    "inbox ignore": ["1", "--reason", "x"],
     "inbox set-aside": ["1", "--reason", "x"],
     "projection check": ["temple_ledger.projections.members:members"],
     "projection explain": ["members", "1"],

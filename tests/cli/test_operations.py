@@ -15,7 +15,7 @@ def ledger(database: Database, temple: Typed) -> LedgerScenario:
     found.catch_up()
     temple("projection", "pause", "members", "--reason", "a restore", TEMPLE_OPERATOR="eve")
     temple("projection", "resume", "members")
-    temple("replay", "activity", "--yes", "--reason", "new rules")
+    temple("replay", "activity", "--apply", "--reason", "new rules")
     return found
 
 

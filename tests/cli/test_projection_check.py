@@ -77,9 +77,9 @@ def test_a_member_s_rows_are_shown_after_each_event(temple: Typed, ledger: Ledge
     assert ended.code == 0
     assert ended.stdout == dedent(
         """\
-        2  2026-01-01 02:00:00  discord_role_change/added  Oracle
+        2  2026-01-01 02:00:00 UTC  discord_role_change/added  Oracle
           + tried: roles 1, last 'Oracle'
-        3  2026-01-01 03:00:00  discord_role_change/added  Seeker
+        3  2026-01-01 03:00:00 UTC  discord_role_change/added  Seeker
           - tried: roles 1, last 'Oracle'
           + tried: roles 2, last 'Seeker'
         """

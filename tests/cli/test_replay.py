@@ -32,8 +32,10 @@ def ledger(database: Database) -> LedgerScenario:
     return found
 
 
-def test_a_dry_run_tells_the_difference_in_people_and_changes_nothing(temple: Typed, ledger: LedgerScenario) -> None:
-    ended = temple("replay", "--dry-run")
+def test_without_apply_it_shows_the_difference_in_people_and_changes_nothing(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
+    ended = temple("replay")
     assert ended.code == 0
     assert "members: 6 events folded up to position 7 in " in ended.stdout
     assert "; 3 members differ (3 differences)" in ended.stdout
@@ -41,11 +43,12 @@ def test_a_dry_run_tells_the_difference_in_people_and_changes_nothing(temple: Ty
     assert "  1 member changes status from departed to active" in ended.stdout
     assert "activity: 7 events folded up to position 7 in " in ended.stdout
     assert ended.stdout.endswith("nothing differs\n")
+    assert ended.stderr == "nothing was changed; to put it in place: temple replay members --apply\n"
     assert temple("verify").code == 3
 
 
-def test_with_yes_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: LedgerScenario) -> None:
-    ended = temple("replay", "--yes", "--reason", "a hand was too quick")
+def test_with_apply_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: LedgerScenario) -> None:
+    ended = temple("replay", "--apply", "--reason", "a hand was too quick")
     assert ended.code == 0
     assert "members: in place, at position 7" in ended.stdout
     assert temple("verify").code == 0
@@ -54,15 +57,24 @@ def test_with_yes_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: Le
     assert journal == [(("replay", name, "a hand was too quick")) for name in ("members", "activity")]
 
 
-def test_where_nobody_can_be_asked_it_refuses_and_names_the_flag(temple: Typed, ledger: LedgerScenario) -> None:
-    ended = temple("replay")
-    assert (ended.code, ended.stdout) == (5, "")
-    assert "add --yes" in ended.stderr
-    assert temple("verify").code == 3
+def test_for_one_release_yes_alone_applies_and_says_that_it_will_not(temple: Typed, ledger: LedgerScenario) -> None:
+    ended = temple("replay", "--yes")
+    assert ended.code == 0
+    assert ended.stderr == "--yes alone still applies; in the next release it does not: write --apply --yes\n"
+    assert temple("verify").code == 0
+
+
+def test_for_one_release_a_dry_run_is_a_preview(temple: Typed, ledger: LedgerScenario) -> None:
+    for flags in (["--dry-run"], ["--dry-run", "--yes"]):
+        ended = temple("replay", *flags)
+        assert ended.code == 0
+        assert ended.stderr.startswith("--dry-run is not needed any more")
+        assert temple("verify").code == 3
+    assert temple("replay", "--dry-run", "--apply").code == 2
 
 
 def test_only_the_named_projections_are_replayed(temple: Typed, ledger: LedgerScenario) -> None:
-    ended = temple("replay", "activity", "--yes")
+    ended = temple("replay", "activity", "--apply")
     assert ended.stdout.startswith("activity: ")
     assert "members" not in ended.stdout
     assert temple("verify").code == 3
@@ -70,13 +82,13 @@ def test_only_the_named_projections_are_replayed(temple: Typed, ledger: LedgerSc
 
 def test_rows_of_another_version_are_of_this_one_afterwards(temple: Typed, ledger: LedgerScenario) -> None:
     altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'members'")
-    assert temple("replay", "members", "--yes").code == 0
+    assert temple("replay", "members", "--apply").code == 0
     assert temple("projection", "show", "members", "--json").data["state"] == "running"
     assert temple("verify", "members").code == 0
 
 
 def test_json_has_the_counts_and_the_differences(temple: Typed, ledger: LedgerScenario) -> None:
-    (members,) = temple("replay", "members", "--dry-run", "--json").data
+    (members,) = temple("replay", "members", "--json").data
     assert (members["members"], members["changed_members"], members["changes"]) == (3, 3, 3)
     assert members["applied"] is None
     assert members["told"][0] == "2 members gain Oracle"
@@ -85,7 +97,7 @@ def test_json_has_the_counts_and_the_differences(temple: Typed, ledger: LedgerSc
 
 def test_what_can_not_be_folded_is_told_with_the_next_command(temple: Typed, ledger: LedgerScenario) -> None:
     unfoldable(ledger.database, "ada", at(3))
-    assert "members: 1 event cannot be folded; see: temple failures list" in temple("replay", "--yes").stderr
+    assert "members: 1 event cannot be folded; see: temple failures list" in temple("replay", "--apply").stderr
 
 
 def test_where_more_would_change_than_allowed_it_is_refused_and_nothing_changes(
@@ -95,22 +107,22 @@ def test_where_more_would_change_than_allowed_it_is_refused_and_nothing_changes(
     ledger.when(*(joined(name, at(3)) for name in names))
     ledger.catch_up()
     altered(ledger.database, "update temple_member_status set status = 'inactive' where user_id like 'member %'")
-    refused = temple("replay", "members", "--yes")
+    refused = temple("replay", "members", "--apply")
     assert refused.code == 5
     assert "--max-change" in refused.stderr
     assert temple("verify", "members").code == 3
-    assert temple("replay", "members", "--yes", "--max-change", "100%").code == 0
+    assert temple("replay", "members", "--apply", "--max-change", "100%").code == 0
     assert temple("verify", "members").code == 0
 
 
 @pytest.mark.parametrize("share", ["120%", "-1", "many"])
 def test_a_share_that_is_none_is_a_usage_error(temple: Typed, share: str) -> None:
-    assert temple("replay", "--yes", f"--max-change={share}").code == 2
+    assert temple("replay", "--apply", f"--max-change={share}").code == 2
 
 
 def test_while_another_replay_is_going_on_it_is_refused(temple: Typed, ledger: LedgerScenario) -> None:
     with Rebuild(ledger.database, members, catalogue=CATALOGUE):
-        refused = temple("replay", "members", "--yes")
+        refused = temple("replay", "members", "--apply")
     assert refused.code == 5
     assert "a replay of members is going on" in refused.stderr
 
@@ -122,26 +134,35 @@ def test_a_replay_that_ended_early_is_gone_on_with_or_cleared_up(temple: Typed, 
     assert temple("replay", "members", "--abort").stdout == "members: nothing to clear up\n"
     with Rebuild(ledger.database, members, catalogue=CATALOGUE) as ended_early:
         ended_early.fold()
-    assert "going on with a replay that had been ended early" in temple("replay", "members", "--yes").stderr
+    assert "going on with a replay that had been ended early" in temple("replay", "members", "--apply").stderr
     assert temple("verify", "members").code == 0
 
 
 def test_several_workers_put_the_same_in_place(temple: Typed, ledger: LedgerScenario) -> None:
-    assert temple("replay", "--yes", "--workers", "2").code == 0
+    assert temple("replay", "--apply", "--workers", "2").code == 0
     assert temple("verify").code == 0
 
 
 def test_an_unknown_projection_is_a_sentence_with_the_names(temple: Typed, ledger: LedgerScenario) -> None:
-    ended = temple("replay", "membres", "--yes")
+    ended = temple("replay", "membres", "--apply")
     assert (ended.code, ended.stderr) == (1, "temple: no projection 'membres'; did you mean members?\n")
 
 
-@pytest.mark.parametrize(("answer", "code", "verified"), [("n", 1, 3), ("y", 0, 0)])
-def test_on_a_terminal_it_shows_the_difference_and_asks(
+@pytest.mark.parametrize(
+    ("flags", "answer", "code", "verified"),
+    [
+        (["--apply"], "n", 1, 3),
+        (["--apply"], "y", 0, 0),
+        (["--apply", "--yes"], "", 0, 0),
+        ([], "", 0, 3),
+    ],
+)
+def test_on_a_terminal_apply_shows_the_difference_and_asks_unless_yes_is_given(
     temple: Typed,
     ledger: LedgerScenario,
     environment: Mapping[str, str],
     tmp_path: Path,
+    flags: list[str],
     answer: str,
     code: int,
     verified: int,
@@ -150,7 +171,7 @@ def test_on_a_terminal_it_shows_the_difference_and_asks(
     try:
         os.write(ours, f"{answer}\n".encode())
         ended = subprocess.run(
-            [sys.executable, "-m", "temple_ledger.cli", "replay"],
+            [sys.executable, "-m", "temple_ledger.cli", "replay", *flags],
             stdin=theirs,
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
@@ -164,5 +185,5 @@ def test_on_a_terminal_it_shows_the_difference_and_asks(
         os.close(theirs)
     assert ended.returncode == code, ended.stderr
     assert "2 members gain Oracle" in ended.stdout
-    assert "Put this in place?" in ended.stderr
+    assert ("Put this in place?" in ended.stderr) == (flags == ["--apply"])
     assert temple("verify").code == verified

@@ -2,6 +2,7 @@
 
 import pytest
 
+from temple_ledger.domain.instant import parse_instant
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
@@ -110,7 +111,19 @@ def test_diff_says_who_gained_and_who_lost_it_between_two_times(temple: Typed, l
     assert [(each["user_id"], each["ending"]["event_type"]) for each in found["lost"]] == [("bob", "discord_leave")]
     ended = temple("role", "diff", "Oracle", "--between", "2026-01-03", "2026-03-01")
     assert [line.split()[:2] for line in ended.stdout.splitlines()[1:]] == [["gained", "cleo"], ["lost", "bob"]]
-    assert "1 member gained Oracle and 1 lost it between 2026-01-03T23:59:59.999999+00:00 and" in ended.stderr
+    assert "1 member gained Oracle and 1 lost it between 2026-01-03T00:00:00.000000+00:00 and" in ended.stderr
+
+
+@pytest.mark.parametrize("between", [("2026-02-01", "2026-02-03"), ("2026-02-03", "2026-02-03")])
+@pytest.mark.parametrize("when", ["2026-02-03T00:00:00Z", "2026-02-03T12:00:00Z", "2026-02-03T23:59:59.999999Z"])
+def test_a_day_of_a_diff_is_whole_at_both_ends(
+    temple: Typed, ledger: LedgerScenario, between: tuple[str, str], when: str
+) -> None:
+    ledger.when(role_added("cleo", ORACLE, parse_instant(when)))
+    found = temple("role", "diff", "Oracle", "--between", *between, "--json").data
+    assert [each["user_id"] for each in found["gained"]] == ["cleo"]
+    assert temple("role", "diff", "Oracle", "--between", "2026-02-04", "2026-02-05", "--json").data["gained"] == []
+    assert temple("role", "diff", "Oracle", "--between", "2026-02-01", "2026-02-02", "--json").data["gained"] == []
 
 
 def test_diff_leaves_out_who_gained_and_lost_it_in_between(temple: Typed, ledger: LedgerScenario) -> None:

@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import Typed
+from tests.log.faulty_wire import faulty_wire
 from tests.queries.builders import altered, unfoldable
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -135,3 +136,23 @@ def line_of(process: "subprocess.Popen[str]", wanted: str, *, seconds: float = 6
             if wanted in line:
                 return line
     raise AssertionError(f"nothing on stderr with {wanted!r}")
+
+
+@pytest.mark.parametrize("reconnecting", [False, True])
+def test_a_runner_in_front_of_a_silent_network_ends_when_asked_to(
+    ledger: LedgerScenario, spawn: Spawn, reconnecting: bool
+) -> None:
+    """Within 5 s, measured; a loaded machine is given ten times as long."""
+    with faulty_wire(ledger.database) as wire:
+        process = spawn("run", TEMPLE_DATABASE_URL=wire.database.dsn, TEMPLE_METRICS_PORT="0")
+        line_of(process, "leads")
+        wire.swallow()
+        if reconnecting:
+            with ledger.database.connect(DatabaseRole.LOGIN) as admin:
+                admin.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'temple %'"
+                    " and pid <> pg_backend_pid() and datname = current_database()"
+                )
+            line_of(process, "trying again")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=50) == 0

@@ -36,7 +36,7 @@ def migrated(machine: Cluster) -> Cluster:
 SERVICES = {
     "temple_run_service": (
         [["run", "--until-caught-up"], ["reconcile"], ["verify"], ["projection", "list"], ["member", "list"]],
-        [APPEND, ["inbox", "retry", "--all"], ["trigger", "enable", "--yes"]],
+        [APPEND, ["inbox", "retry", "--all"], ["trigger", "enable"]],
     ),
     "temple_receive_service": (
         [APPEND, ["inbox", "list"], ["inbox", "retry", "--all"], ["member", "list"]],
@@ -44,18 +44,18 @@ SERVICES = {
     ),
     "temple_discord_service": (
         [APPEND, ["inbox", "prune", "--older-than-days", "9"], ["role", "list"]],
-        [["replay", "--yes"]],
+        [["replay", "--apply"]],
     ),
     "temple_operator": (
         [
             APPEND,
             ["run", "--until-caught-up"],
-            ["replay", "--yes"],
+            ["replay", "--apply"],
             ["repair"],
             ["events", "list"],
             ["operations", "list"],
         ],
-        [["trigger", "enable", "--yes"], ["db", "migrate"]],
+        [["trigger", "enable"], ["db", "migrate"]],
     ),
 }
 

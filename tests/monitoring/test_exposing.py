@@ -1,6 +1,7 @@
 """Metrics over HTTP: for this machine, or for whoever has the token; for nobody else, and nothing but metrics."""
 
 import socket
+import struct
 import subprocess
 import urllib.error
 import urllib.request
@@ -11,6 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from temple_ledger.domain.errors import CannotListen, Refused
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.observability.metrics import exposing
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed, is_loopback
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
@@ -63,6 +65,52 @@ def test_with_a_token_only_who_sends_it_is_answered(registry: CollectorRegistry)
         assert get(port, Authorization="Bearer hunter3")[0] == 401
         assert get(port, Authorization="Bearer hünter2")[0] == 401
         assert get(port, Authorization="Bearer hunter2")[0] == 200
+
+
+def stalled(port: int, sent: bytes) -> socket.socket:
+    wire = socket.create_connection(("127.0.0.1", port), timeout=20)
+    wire.sendall(sent)
+    return wire
+
+
+def test_clients_that_stall_or_leave_print_nothing(
+    registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exposing._Quiet, "timeout", 0.1)
+    with exposed(registry, "127.0.0.1", 0) as port:
+        wires = [stalled(port, sent) for sent in (b"", b"GET /metrics HTTP/1.1\r\nHost:", b"GET /metrics")]
+        for wire in wires:
+            assert wire.recv(1) == b""
+        leaves = stalled(port, b"GET /metrics HTTP/1.1\r\n")
+        leaves.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        leaves.close()
+        assert get(port)[0] == 200
+        with stalled(port, b"GET /" + b"a" * 100_000) as long:
+            assert b"414" in long.recv(1_000)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_however_many_clients_stall_the_next_one_is_answered(registry: CollectorRegistry) -> None:
+    with exposed(registry, "127.0.0.1", 0) as port:
+        wires = [stalled(port, b"GET /metrics HTTP/1.1\r\n") for _ in range(3 * exposing.MOST_CONNECTIONS)]
+        for wire in wires[: exposing.MOST_CONNECTIONS]:
+            assert wire.recv(1) == b"", "the oldest ones made room"
+        assert get(port)[0] == 200
+        for wire in wires:
+            wire.close()
+
+
+def test_what_cannot_be_collected_is_a_line_and_no_traceback(
+    registry: CollectorRegistry, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Broken:
+        def collect(self) -> list[object]:
+            raise ValueError("secret")
+
+    registry._collector_to_names[Broken()] = []  # type: ignore[index]
+    with exposed(registry, "127.0.0.1", 0) as port:
+        assert get(port)[0] == 500
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def test_a_port_that_is_taken_is_one_sentence(registry: CollectorRegistry) -> None:

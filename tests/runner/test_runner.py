@@ -17,7 +17,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import PAGE
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models import operations
-from temple_ledger.infrastructure.read_models.runner.lease import Lease
+from temple_ledger.infrastructure.read_models.runner.lease import Lease, somebody_leads
 from temple_ledger.infrastructure.read_models.runner.runner import NullWatcher, Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.verification.full import verify
@@ -153,6 +153,32 @@ def test_a_frozen_leader_is_replaced_and_what_it_still_tries_is_void(ledger: Led
             wait_until(lambda: position(ledger.database) == head(ledger.database))
             assert frozen.renew(connection) == frozenset()
         ledger.then_verified()
+
+
+def test_a_lease_from_before_the_clock_stepped_back_is_over(ledger: LedgerScenario) -> None:
+    history(ledger, 1)
+    ahead = Lease()
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
+        ahead.acquire(connection, ["members", "activity"])
+        connection.execute(
+            "update projection_lease"
+            " set renewed_at = renewed_at + interval '1 hour', expires_at = expires_at + interval '1 hour'"
+        )
+        assert not somebody_leads(connection, "members")
+        assert Lease().acquire(connection, ["members", "activity"]) == {"members": None, "activity": None}
+        assert ahead.renew(connection) == frozenset()
+
+
+def test_a_holder_of_a_lease_from_before_the_clock_stepped_back_renews_it(ledger: LedgerScenario) -> None:
+    holder = Lease()
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
+        holder.acquire(connection, ["members"])
+        connection.execute(
+            "update projection_lease"
+            " set renewed_at = renewed_at + interval '1 hour', expires_at = expires_at + interval '1 hour'"
+        )
+        assert holder.renew(connection) == {"members"}
+        assert somebody_leads(connection, "members")
 
 
 def test_a_position_rolled_back_is_no_obstacle(ledger: LedgerScenario) -> None:

@@ -1,9 +1,12 @@
 """What a sender may cost."""
 
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +15,9 @@ from temple_ledger.infrastructure.ingestion.webhooks.app import MOST_BYTES
 from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import FailureLimit
 from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import DeadlineProtocol
 from tests.webhooks.builders import PATH, PATIENCE_SECONDS, Receiver, receiver, rows, signed
+from tests.webhooks.starved import FEW
 
+ROOT = Path(__file__).parents[2]
 CHUNKED = b"%x\r\n%s\r\n"
 
 
@@ -156,6 +161,75 @@ def test_when_too_many_are_connected_the_next_one_is_told_to_come_again(
         while (got := taken(ours)) != 200:
             assert time.monotonic() < deadline, got
     assert len(rows(database)) == 1
+
+
+def test_slow_connections_of_one_address_keep_no_other_address_out(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DeadlineProtocol, "most_connections", 6)
+    monkeypatch.setattr(DeadlineProtocol, "request_seconds", PATIENCE_SECONDS)
+    with receiver(database) as ours:
+        slow = [ours.wire() for _ in range(6)]
+        for wire in slow:
+            wire.sendall(b"POST / HTTP/1.1\r\nHost:")
+        for _ in range(3):
+            with from_address(ours, "127.0.0.2") as wire:
+                wire.sendall(head("Connection: close", method="HEAD"))
+                assert code(answer(wire)) == 200
+        assert sum(is_open(wire) for wire in slow) == 5, "one made room, and the room was enough"
+        slow.append(ours.wire())
+        with ours.wire() as more:
+            assert code(answer(more)) == 503, "its own address has the most"
+        for wire in slow:
+            wire.close()
+
+
+def from_address(ours: Receiver, address: str) -> socket.socket:
+    return socket.create_connection(
+        (ours.server.host, ours.server.port), timeout=PATIENCE_SECONDS, source_address=(address, 0)
+    )
+
+
+def is_open(wire: socket.socket) -> bool:
+    """Neither answered nor cut off."""
+    wire.setblocking(False)
+    try:
+        wire.recv(1)
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def test_without_file_descriptors_senders_are_told_to_come_again_and_the_log_has_a_line() -> None:
+    starved = subprocess.Popen(
+        [sys.executable, "-m", "tests.webhooks.starved"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert starved.stdout is not None
+    there = ("127.0.0.1", int(starved.stdout.readline()))
+    with ExitStack() as stack:
+        wires = [stack.enter_context(socket.create_connection(there, PATIENCE_SECONDS)) for _ in range(3 * FEW)]
+        assert code(answer(wires[-1])) == 503
+        turned_away = sum(not is_open(wire) for wire in wires)
+        assert turned_away > FEW
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (got := get(there)) != 200:
+        assert time.monotonic() < deadline, got
+    _, said = starved.communicate(timeout=PATIENCE_SECONDS)
+    assert said == "" or len(said.splitlines()) <= 3, said[:2000]
+
+
+def get(there: tuple[str, int]) -> int:
+    with suppress(OSError), socket.create_connection(there, PATIENCE_SECONDS) as wire:
+        wire.sendall(head("Connection: close", method="GET"))
+        return code(answer(wire))
+    return 0
 
 
 def taken(ours: Receiver) -> int:

@@ -32,11 +32,11 @@ class FailureLimit:
         """When all of an address's failures will be forgotten; those that failed last at the end."""
 
     def exceeded(self, address: str) -> bool:
-        return self._debt(_network(address)) > self._burst - 1
+        return self._debt(network_of(address)) > self._burst - 1
 
     def failed(self, address: str) -> bool:
         """Whether it was one too many."""
-        network = _network(address)
+        network = network_of(address)
         debt = self._debt(network)
         if debt > self._burst - 1:
             return True
@@ -51,7 +51,7 @@ class FailureLimit:
         return max(0.0, self._free_at.get(network, 0.0) - self._clock()) / self._refill_seconds
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Of IPv6 the half that one customer is given as a whole."""
     try:
         parsed = ip_address(address)

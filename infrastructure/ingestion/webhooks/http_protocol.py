@@ -1,23 +1,25 @@
 """HTTP/1.1 for senders who come to the point."""
 
 import asyncio
+from collections import Counter
 from typing import Any, Final
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import network_of
+from temple_ledger.infrastructure.ingestion.webhooks.listening_socket import COME_AGAIN
 
 REQUEST_SECONDS: Final = 10.0
 MOST_CONNECTIONS: Final = 500
-_COME_AGAIN: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-)
 
 
 class DeadlineProtocol(H11Protocol):
     """uvicorn's, with a deadline for headers and body together: who has not sent them by then is cut off.
 
     uvicorn itself waits without end for the rest of a request, and of too many connections it says nothing of coming
-    again.
+    again. Where they are too many, a newcomer takes the place of whoever has the most of them: however slow they are,
+    those of one address do not keep others out.
     """
 
     request_seconds = REQUEST_SECONDS
@@ -26,14 +28,40 @@ class DeadlineProtocol(H11Protocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
+        self._made_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.most_connections:
-            transport.write(_COME_AGAIN)
+        self._made_at = self.loop.time()
+        if len(self.connections) > self.most_connections and not self._has_made_room():
+            transport.write(COME_AGAIN)
             transport.close()
         else:
             self._begin()
+
+    def _has_made_room(self) -> bool:
+        """Whether the oldest connection without an answer on its way, of the address with the most, was cut off."""
+        others = [each for each in self.connections if isinstance(each, DeadlineProtocol) and each is not self]
+        held = Counter(each._network for each in others if not each.transport.is_closing())
+        if not held or max(held.values()) <= held[self._network] + 1:
+            return False
+        most = max(held, key=lambda network: held[network])
+        idle = [each for each in others if each._network == most and each._may_be_cut_off]
+        if not idle:
+            return False
+        min(idle, key=lambda each: each._made_at).transport.abort()
+        return True
+
+    @property
+    def _network(self) -> str:
+        return network_of(self.client[0]) if self.client else ""
+
+    @property
+    def _may_be_cut_off(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        answering = cycle is not None and not cycle.response_complete
+        # a request that is not there as a whole may wait for its body only
+        return not self.transport.is_closing() and (not answering or self._deadline is not None)
 
     def data_received(self, data: bytes) -> None:
         if not self.transport.is_closing():

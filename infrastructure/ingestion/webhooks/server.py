@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from temple_ledger.domain.errors import CannotListen
 from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import DeadlineProtocol
+from temple_ledger.infrastructure.ingestion.webhooks.listening_socket import ListeningSocket
 
 KEEP_ALIVE_SECONDS: Final = 15
 STOP_SECONDS: Final = 12
@@ -80,11 +81,12 @@ def listening(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as error:
         raise CannotListen(f"cannot listen on {host}: {error.strerror}") from None
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound = ListeningSocket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
         bound.listen(BACKLOG)
+        bound.hold_back()
     except OSError as error:
         bound.close()
         raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from None

@@ -47,6 +47,16 @@ def check_log(database: Database) -> Iterator[Check]:
     yield from _proof(database)
     yield _trigger(database)
     yield _future(database)
+    yield _erasures(database)
+
+
+def _erasures(database: Database) -> Check:
+    with database.connect(DatabaseRole.READ, application="temple doctor") as connection:
+        begun = [each for (each,) in connection.execute(statement("doctor_erasures"))]
+    if not begun:
+        return ok("erasures", "none is unfinished")
+    what = f"{len(begun)} not finished, begun {begun[0]:%Y-%m-%d %H:%M} UTC: the person is still in part of the ledger"
+    return warn("erasures", what, "run it again: temple member erase ID --apply --reason TEXT")
 
 
 def _login(connection: psycopg.Connection[Any], lacking: Sequence[str]) -> Check:

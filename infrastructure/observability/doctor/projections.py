@@ -27,11 +27,11 @@ def check_projections(database: Database) -> Iterator[Check]:
         if status is None:
             yield fail(check, f"version {projection.version}, without tables", "run: temple db migrate")
             continue
-        said = f"version {projection.version}, {status.state}, position {status.position}, lag {status.lag}"
+        said = f"version {projection.version}, {status.activity}, position {status.position}, lag {status.lag}"
         if status.position > head:
             said = f"stands at position {status.position}, beyond the end of the log at {head}, which lost events"
             yield fail(check, said, "run: temple repair --apply --reason TEXT")
-        elif status.state not in ("running", "trigger"):
+        elif status.stands_still:
             reason = f": {status.reason}" if status.reason else ""
             what = fail if status.state.startswith("failed") else warn
             yield what(check, f"{said}{reason}", f"run: {status.next_command}")

@@ -1,19 +1,29 @@
 """GET /metrics over HTTP: on this machine only, unless a token is demanded."""
 
+import errno
 import hmac
 import ipaddress
+import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socketserver import ThreadingMixIn
 from typing import Any, Final
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
+import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from temple_ledger.domain.errors import CannotListen, Refused
 
 REQUEST_SECONDS: Final = 10.0
+MOST_CONNECTIONS: Final = 16
+LONGEST_LINE: Final = 8_192
+PAUSE_SECONDS: Final = 0.1
+
+log = structlog.get_logger("temple.metrics")
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -82,16 +92,71 @@ def _refuse(start_response: StartResponse, status: str, *headers: tuple[str, str
 
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """Serves so many at once; one more takes the place of the oldest, so that stalled clients keep nobody out."""
+
     daemon_threads = True
     # a thread that still answers does not keep the process from ending
     block_on_close = False
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._lock = threading.Lock()
+        self._served: list[socket.socket] = []
+        super().__init__(*arguments, **named)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().get_request()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                # whoever waits makes the loop come back at once
+                time.sleep(PAUSE_SECONDS)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._served.append(request)
+            if len(self._served) > MOST_CONNECTIONS:
+                with suppress(OSError):
+                    self._served.pop(0).shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            if request in self._served:
+                self._served.remove(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        _report(sys.exception())
+
+
+class _Answer(ServerHandler):
+    def log_exception(self, exc_info: Any) -> None:
+        _report(exc_info[1])
+
 
 class _Quiet(WSGIRequestHandler):
     timeout = REQUEST_SECONDS
+
+    def handle(self) -> None:
+        """One request, as the library has it, but for the traceback of each client that goes away or stalls."""
+        self.raw_requestline = self.rfile.readline(LONGEST_LINE + 1)
+        if len(self.raw_requestline) > LONGEST_LINE:
+            self.requestline, self.request_version, self.command = "", "", ""
+            self.send_error(414)
+        elif self.parse_request():
+            answer = _Answer(self.rfile, self.wfile, self.get_stderr(), self.get_environ(), multithread=True)  # type: ignore[arg-type]
+            answer.request_handler = self  # type: ignore[attr-defined]
+            answer.run(self.server.get_app())  # type: ignore[attr-defined]
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         pass
 
     def version_string(self) -> str:
         return "temple"
+
+
+def _report(error: BaseException | None) -> None:
+    """A client that stalls or leaves is no news; what went wrong here is a line."""
+    if error is not None and not isinstance(error, OSError):
+        log.error("metrics not answered", error=type(error).__name__)

@@ -57,7 +57,7 @@ class Limit:
             return
         raise Refused(
             f"{changed:,} of {stored_members:,} members would change, more than {self.share:.0%}; "
-            "look at them with --dry-run, then allow it with --max-change 100%"
+            "look at them (temple replay without --apply), then allow it with --max-change 100%"
         )
 
 

@@ -69,7 +69,7 @@ def claim(connection: Connection, projection: Projection) -> Claim:
             version, position, exceptions, started_at, alive = row
             if alive:
                 raise Refused(
-                    f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S}; "
+                    f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S} UTC; "
                     f"wait for it, or end it and run: temple replay --abort {projection.name}"
                 )
             # one beyond the log was begun before that was restored to an earlier point
@@ -143,15 +143,17 @@ def split(connection: Connection, projection: str, parts: int) -> None:
 
 
 def require_same_left_out(connection: Connection, projection: Projection) -> None:
-    """Raises Refused when positions were skipped, retracted or reinstated since the rebuild began."""
+    """Raises Refused when positions were skipped, retracted, reinstated or erased since the rebuild began."""
     row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
     if row is None or row[2] != _left_out(connection, projection):
         raise Refused(
-            f"what {projection.name} leaves out was changed while it was rebuilt; run the replay again, "
+            f"what {projection.name} folds was changed while it was rebuilt; run the replay again, "
             "it starts from the beginning"
         )
 
 
 def _left_out(connection: Connection, projection: Projection) -> str:
-    """What a rebuild leaves out, in a word that changes whenever that does."""
-    return str(read_exceptions(connection, projection.name).left_out)
+    """What a rebuild leaves out, in a word that changes whenever that does, and whenever events were erased."""
+    left_out = str(read_exceptions(connection, projection.name).left_out)
+    row = connection.execute(statement("erasure_steps")).fetchone()
+    return f"{left_out}, {row[0]} erased" if row is not None and row[0] else left_out

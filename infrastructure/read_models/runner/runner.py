@@ -11,15 +11,18 @@ import structlog
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import START, Position
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes
+from temple_ledger.infrastructure.database.connecting import opened_unless
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes, reason_of
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.runner.due import Due
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
 from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
+from temple_ledger.infrastructure.read_models.runner.silent_wire import cut_when_silent
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.pace import BatchPace
@@ -91,24 +94,6 @@ class _Leading:
         return self.processor.projection.name
 
 
-class _Due:
-    """True once in so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._at = 0.0
-
-    def __call__(self) -> bool:
-        now = time.monotonic()
-        if now < self._at:
-            return False
-        self._at = now + self._seconds
-        return True
-
-    def reset(self) -> None:
-        self._at = 0.0
-
-
 class Runner:
     """Folds new events into every given projection, until it is stopped or has caught up."""
 
@@ -129,6 +114,8 @@ class Runner:
         self._catalogue = catalogue
         self._lease = lease or Lease()
         self._connection: psycopg.Connection[Any] | None = None
+        self._wire: psycopg.Connection[Any] | None = None
+        """The connection, or what is about to be it; None where nobody may cut it."""
         self._reader: GapReader | None = None
         self._led: dict[str, _Leading] = {}
         self._paces: dict[str, BatchPace] = {}
@@ -137,11 +124,14 @@ class Runner:
         self._look: Look | None = None
         self._stopping = False
         self._target: Position | None = None
-        self._renew, self._try, self._refresh = _Due(RENEW_SECONDS), _Due(TRY_SECONDS), _Due(REFRESH_SECONDS)
-        self._merge, self._report_blocked = _Due(MERGE_SECONDS), _Due(REPORT_BLOCKED_SECONDS)
+        self._renew, self._try, self._refresh = Due(RENEW_SECONDS), Due(TRY_SECONDS), Due(REFRESH_SECONDS)
+        self._merge, self._report_blocked = Due(MERGE_SECONDS), Due(REPORT_BLOCKED_SECONDS)
 
     def stop(self) -> None:
-        """Finish the batch at hand, give the leases back, return. Safe in a signal handler."""
+        """Finish the batch at hand, give the leases back, return: within seconds, also where the database is silent.
+
+        Safe in a signal handler.
+        """
         self._stopping = True
 
     @property
@@ -155,16 +145,17 @@ class Runner:
         With *until_caught_up*, returns once every projection has folded what was in the log when we began; one that
         is paused, failed or in need of a replay is not waited for.
         """
-        try:
-            with database_errors("the runner begins"):
-                self._open()
-                if until_caught_up:
-                    self._target = self._head()
-            # what is remembered of members is no garbage: looking for some was a third of a runner's time
-            with rare_collections():
-                self._loop()
-        finally:
-            self._close()
+        with cut_when_silent(lambda: self._stopping, lambda: self._wire):
+            try:
+                with database_errors("the runner begins"):
+                    self._open()
+                    if until_caught_up:
+                        self._target = self._head()
+                # what is remembered of members is no garbage: looking for some was a third of a runner's time
+                with rare_collections():
+                    self._loop()
+            finally:
+                self._close()
 
     def _loop(self) -> None:
         failures, quick_until = 0, 0.0
@@ -329,9 +320,16 @@ class Runner:
             raise DatabaseUnavailable(f"the runner cannot go on: the database refused (SQLSTATE {state})") from error
         pause = min(MOST_BACKOFF_SECONDS, 0.05 * 2 ** min(failures, 10))
         self._watcher.recovering(state)
-        log.warning("database error, trying again", sqlstate=state, pause_seconds=round(pause, 2), attempt=failures)
+        log.warning(
+            "database error, trying again",
+            reason=reason_of(error),
+            sqlstate=state,
+            pause_seconds=round(pause, 2),
+            attempt=failures,
+        )
         self._drop()
-        self._wake.wait(pause)
+        if not self._stopping:
+            self._wake.wait(pause)
 
     def _session(self) -> psycopg.Connection[Any]:
         if self._connection is None:
@@ -342,7 +340,12 @@ class Runner:
         if self._connection is not None and not self._connection.closed:
             return
         self._drop()
-        connection = self._database.connect(DatabaseRole.PROJECT, application="temple run")
+        connection = opened_unless(
+            lambda: self._stopping, lambda: self._database.connect(DatabaseRole.PROJECT, application="temple run")
+        )
+        if connection is None:
+            raise DatabaseUnavailable("the runner was stopped before the database answered")
+        self._wire = connection
         try:
             require_current(connection)
             require_safe_log(connection)
@@ -358,6 +361,7 @@ class Runner:
     def _drop(self) -> None:
         self._led.clear()
         self._reader = None
+        self._wire = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None

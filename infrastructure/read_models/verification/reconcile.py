@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.log.unbuffered_file import UnbufferedFile
+from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.repair import repair
 from temple_ledger.infrastructure.read_models.verification.report import Clock, VerificationReport, Verifier
 from temple_ledger.infrastructure.read_models.verification.result import Verified
@@ -108,7 +109,7 @@ def _too_many(issues: int, repair_below: int) -> str:
 def write_details(path: Path, found: Iterable[Verified], now: datetime) -> None:
     """A JSON line for each difference; ids of members and roles, never a payload."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with UnbufferedFile(path, "a") as file:
+    with closing(through(path, append=True, mode=PRIVATE)) as file:
         for verified in found:
             for drift in verified.listed:
                 line: Mapping[str, object] = {"at": format_instant(now), **asdict(drift)}

@@ -1,7 +1,7 @@
 """`temple discord`: setup, listen, backfill, snapshot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -12,18 +12,18 @@ import click
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
-from temple_ledger.infrastructure.ingestion.snapshots.finding import Finding
-from temple_ledger.infrastructure.ingestion.snapshots.snapshot import Snapshot, all_findings, read_snapshot, rows_of
+from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
 from temple_ledger.infrastructure.sources.discord.setup_command import setup
+from temple_ledger.infrastructure.terminal.applying import apply_options, asks, confirmed, require_apply
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
-from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
+from temple_ledger.infrastructure.terminal.snapshot_report import show_found, show_json, show_outcome
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
@@ -68,7 +68,8 @@ def listen(session: Session) -> int:
     token, settings = _token(session), session.settings.of(DiscordSettings)
     with stopped_by_signals() as stop:
         _check(session)
-        listener = Listener(session.database, token, guild=settings.discord_guild, say=session.say)
+        session.is_service()
+        listener = Listener(session.database, token, guild=settings.discord_guild, say=session.note)
         stop.calls(listener.stop)
         with (
             announce_running(session.settings.home, "discord listen"),
@@ -77,9 +78,9 @@ def listen(session: Session) -> int:
             notify_service_manager("READY=1")
             listened = listener.run()
             notify_service_manager("STOPPING=1")
-        session.say(f"ended; {plural(listened.frames, 'frame')} stored")
+        session.note(f"ended; {plural(listened.frames, 'frame')} stored")
         if listened.lost:
-            session.say(
+            session.note(
                 f"{plural(listened.lost, 'frame')} could not be stored; the next start looks for what was in them"
             )
             return ExitCode.FAILED
@@ -121,7 +122,7 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
 
 
 @command.command("snapshot")
-@click.option("--apply", is_flag=True, help="Append what is missing. Without it, differences are only shown.")
+@apply_options
 @click.option("--confirm", is_flag=True, help="Apply it also where many would depart or lose a role.")
 @click.option(
     "--accept-count",
@@ -131,11 +132,13 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(0), help="Show so many at most; 0: all.")
 @as_json
 @click.pass_obj
-def snapshot_(session: Session, apply: bool, confirm: bool, accept_count: bool, limit: int, as_json: bool) -> int:
+def snapshot_(
+    session: Session, apply: bool, yes: bool, confirm: bool, accept_count: bool, limit: int, as_json: bool
+) -> int:
     """Compare all members that Discord lists with the ledger.
 
-    The audit log is read back first, so that missed changes have an actor. With --apply the
-    differences are appended, as events marked with the snapshot's id. It is held back when more than 5 % of the
+    The audit log is read back first, so that missed changes have an actor. With --apply the differences are appended,
+    as events marked with the snapshot's id; on a terminal it asks first. It is held back when more than 5 % of the
     members, or more than 20, would depart or lose a role: look at them, then add --confirm. It is also held back when
     Discord lists many fewer members than it counts: if the list is right, add --accept-count.
 
@@ -144,12 +147,15 @@ def snapshot_(session: Session, apply: bool, confirm: bool, accept_count: bool, 
       temple discord snapshot
       temple discord snapshot --apply
     \b
-    Exit codes: 0 nothing differs, or all was appended; 1 Discord says no; 3 something differs;
+    Exit codes: 0 nothing differs, or all was appended; 1 Discord says no, or you did; 3 something differs;
     4 no database, or Discord not reached; 5 held back, or another guild.
     """
     from temple_ledger.infrastructure.sources.discord.catch_up import translate_all
     from temple_ledger.infrastructure.sources.discord.rest import Rest
 
+    require_apply(apply=apply, yes=yes)
+    outcome: dict[str, Any] = {"applied": False}
+    refused = False
     with Notifier(session.database) as notifier:
 
         async def work(rest: Rest, guild: str) -> UUID:
@@ -158,14 +164,26 @@ def snapshot_(session: Session, apply: bool, confirm: bool, accept_count: bool, 
         snapshot_id = _asked(session, work)
         if apply:
             translate_all(session.database, notifier)
-            outcome = _applied(session, snapshot_id, notifier, confirmed=confirm, count_accepted=accept_count)
-        else:
-            outcome = {"applied": False}
-    with reading(session.database) as connection:
-        taken = read_snapshot(connection, snapshot_id)
-        findings = list(islice(all_findings(connection, snapshot_id, catalogue=catalogue()), limit or None))
-        directory = read_directory(connection)
-    _show(session, taken, findings, directory, outcome, as_json=as_json)
+        with reading(session.database) as connection:
+            taken = read_snapshot(connection, snapshot_id)
+            findings = list(islice(all_findings(connection, snapshot_id, catalogue=catalogue()), limit or None))
+            directory = read_directory(connection)
+        if not as_json or (apply and asks(yes=yes)):
+            rows = [_named(row, directory) for row in rows_of(findings)]
+            show_found(taken, rows, source="discord", one="member", err=as_json)
+        if apply:
+            refused = bool(taken.differences) and not confirmed("Append this?", yes=yes)
+            if not refused:
+                outcome = _applied(session, snapshot_id, notifier, confirmed=confirm, count_accepted=accept_count)
+    if as_json:
+        with reading(session.database) as connection:
+            taken = read_snapshot(connection, snapshot_id)
+        show_json(taken, rows_of(findings), outcome)
+    else:
+        risk = f"{taken.at_risk:,} would depart or lose a role"
+        show_outcome(session, taken, outcome, source="discord", risk=risk)
+    if refused:
+        return ExitCode.FAILED
     if outcome.get("held"):
         raise Refused(str(outcome["held"]))
     if not taken.complete:
@@ -183,7 +201,7 @@ async def _taken(session: Session, rest: Any, guild: str, notifier: Notifier) ->
     try:
         await backfill(session.database, rest, guild, notifier=notifier)
     except DiscordRefuses as error:
-        session.say(f"{error}; who changed what stays unknown")
+        session.note(f"{error}; who changed what stays unknown")
     await in_thread(translate_all, session.database, notifier)
     snapshot_id = await take_snapshot(session.database, rest, guild)
     if await in_thread(_is_listening, session):
@@ -218,23 +236,6 @@ def _applied(
     except HeldBack as held:
         return {"applied": False, "held": str(held)}
     return {"applied": True, "appended": done.events, "conflicts": done.conflicts}
-
-
-def _show(
-    session: Session,
-    taken: Snapshot,
-    findings: Sequence[Finding],
-    directory: RoleDirectory,
-    outcome: dict[str, Any],
-    *,
-    as_json: bool,
-) -> None:
-    if as_json:
-        show_json(taken, rows_of(findings), outcome)
-        return
-    risk = f"{taken.at_risk:,} would depart or lose a role"
-    rows = [_named(row, directory) for row in rows_of(findings)]
-    show(session, taken, rows, outcome, source="discord", one="member", risk=risk)
 
 
 def _named(row: dict[str, Any], directory: RoleDirectory) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class _Listening:
                 return None
             token = self._settings.discord_token.get_secret_value()
             self._listener = Listener(
-                self._session.database, token, guild=self._settings.discord_guild, say=self._session.say
+                self._session.database, token, guild=self._settings.discord_guild, say=self._session.note
             )
             return self._listener
 

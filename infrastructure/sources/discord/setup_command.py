@@ -38,7 +38,7 @@ def setup(session: Session, as_json: bool) -> int:
         print_json([asdict(each) for each in found])
     if any(each.outcome is CheckOutcome.FAIL for each in found):
         return ExitCode.FOUND
-    session.say("everything is in place; to listen: temple up, or in production: temple discord listen")
+    session.note("everything is in place; to listen: temple up, or in production: temple discord listen")
     return ExitCode.OK
 
 

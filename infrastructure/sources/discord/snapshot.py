@@ -300,7 +300,7 @@ def _differences(before: GuildMember, sighting: Sighting, changes: Sequence[Guil
 def _stay(present: bool, joined_at: datetime | None) -> str | None:
     if not present:
         return None
-    return "present" if joined_at is None else f"since {joined_at:%Y-%m-%d %H:%M:%S}"
+    return "present" if joined_at is None else f"since {joined_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _role_difference(recorded: GuildRole | None, role: GuildRole, entry: LogEntry) -> FoundDifference:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
+from temple_ledger.infrastructure.sources.source import Health, PersonalData, Source, Trouble, Worker
 from temple_ledger.infrastructure.terminal.lazy import Verb
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class DiscordSource(Source):
         from temple_ledger.infrastructure.sources.discord.metrics import discord_sessions
 
         return {"discord": discord_sessions}
+
+    def personal_data(self) -> PersonalData:
+        columns = {"discord_member": ["user_id"], "discord_attribution": ["user_id"], "discord_change": ["user_id"]}
+        # an entry of the guild's audit log names whom it is about
+        return PersonalData(columns, notes=("audit_entry", "audited_at"))
 
 
 discord = DiscordSource()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -23,9 +23,10 @@ from temple_ledger.infrastructure.sources.patreon.setup_command import setup
 from temple_ledger.infrastructure.sources.patreon.snapshot import PatreonSettling, take_snapshot
 from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
 from temple_ledger.infrastructure.sources.patreon.webhooks import read_webhooks
+from temple_ledger.infrastructure.terminal.applying import apply_options, asks, confirmed, require_apply
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_rows
-from temple_ledger.infrastructure.terminal.snapshot_report import show, show_json
+from temple_ledger.infrastructure.terminal.snapshot_report import show_found, show_json, show_outcome
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
 
@@ -50,42 +51,54 @@ command.add_command(setup)
 
 
 @command.command("snapshot")
-@click.option("--apply", is_flag=True, help="Append what is missing. Without it, only the differences are shown.")
+@apply_options
 @click.option("--confirm", is_flag=True, help="Also when more members would lose something than usual.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(0), help="Show so many at most; 0: all.")
 @as_json
 @click.pass_obj
-def snapshot(session: Session, apply: bool, confirm: bool, limit: int, as_json: bool) -> int:
+def snapshot(session: Session, apply: bool, yes: bool, confirm: bool, limit: int, as_json: bool) -> int:
     """Compare all memberships with what the ledger holds.
 
     All members of the campaigns are read. What was missed is shown in classes, and appended with --apply, as
-    events that name the snapshot. When not everybody could be read, the rest is compared and appended all the
-    same, and nobody is taken to be gone. Without --confirm it is refused when more than 5 % of the patrons, or
-    more than 20, would lose something. Nobody who is an active patron loses a tier by one reading: that is read
-    again some minutes later.
+    events that name the snapshot; on a terminal it asks first.
+    When not everybody could be read, the rest is compared and appended all the same, and nobody is taken to be
+    gone. Without --confirm it is refused when more than 5 % of the patrons, or more than 20, would lose something.
+    Nobody who is an active patron loses a tier by one reading: that is read again some minutes later.
 
     \b
     Examples:
       temple patreon snapshot
       temple patreon snapshot --apply
     \b
-    Exit codes: 0 nothing differs, or all was appended; 3 something differs, or not everybody could be read;
-    4 Patreon or the database did not answer; 5 held back, or no token.
+    Exit codes: 0 nothing differs, or all was appended; 1 you answered no; 3 something differs, or not
+    everybody could be read; 4 Patreon or the database did not answer; 5 held back, or no token.
     """
+    require_apply(apply=apply, yes=yes)
     _translate_waiting(session)
     taken = _asked(session, lambda client: _take(session, client))
     with reading(session.database) as connection:
         found = read_snapshot(connection, taken)
         rows = rows_of(list(islice(all_findings(connection, taken, catalogue=catalogue()), limit or None)))
-    outcome = _apply(session, found, confirmed=confirm) if apply else {"applied": False}
-    _show(session, found, rows, outcome, as_json=as_json)
+    if not as_json or (apply and asks(yes=yes)):
+        show_found(found, rows, source="patreon", one="membership", err=as_json)
+    outcome: dict[str, Any] = {"applied": False}
+    refused = apply and bool(found.differences) and not confirmed("Append this?", yes=yes)
+    if apply and not refused:
+        outcome = _apply(session, found, confirmed=confirm)
+    if as_json:
+        show_json(found, rows, outcome)
+    else:
+        risk = f"{plural(found.at_risk, 'patron')} would lose something"
+        show_outcome(session, found, outcome, source="patreon", risk=risk)
+    if refused:
+        return ExitCode.FAILED
     if outcome.get("held"):
         raise Refused(str(outcome["held"]))
     if not found.complete:
-        session.say(f"not complete ({found.note}): nobody is taken to be gone")
+        session.note(f"not complete ({found.note}): nobody is taken to be gone")
         return ExitCode.FOUND
     if found.note is not None:
-        session.say(found.note)
+        session.note(found.note)
     return ExitCode.OK if apply or not found.differences else ExitCode.FOUND
 
 
@@ -106,7 +119,7 @@ def webhooks(session: Session, as_json: bool) -> int:
     if found or as_json:
         print_rows([each._asdict() for each in found], WEBHOOKS, as_json=as_json)
     else:
-        session.say("this token's client has made no webhooks; those of the portal are not shown")
+        session.note("this token's client has made no webhooks; those of the portal are not shown")
     return ExitCode.FOUND if any(each.in_trouble for each in found) else ExitCode.OK
 
 
@@ -153,13 +166,3 @@ def _translate_waiting(session: Session) -> None:
                 time.sleep(POLL_SECONDS)
                 if time.monotonic() > deadline:
                     raise DatabaseUnavailable("what Patreon sent is still being translated; try again in a while")
-
-
-def _show(
-    session: Session, found: Snapshot, rows: Sequence[Mapping[str, Any]], outcome: Mapping[str, Any], *, as_json: bool
-) -> None:
-    if as_json:
-        show_json(found, rows, outcome)
-        return
-    risk = f"{plural(found.at_risk, 'patron')} would lose something"
-    show(session, found, rows, outcome, source="patreon", one="membership", risk=risk)

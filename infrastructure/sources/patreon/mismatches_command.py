@@ -10,6 +10,7 @@ from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, r
 from temple_ledger.infrastructure.sources.patreon.mismatches import mismatched, paying_and_not_here, tier_roles
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 
@@ -52,10 +53,10 @@ def mismatches(session: Session, role: str | None, as_json: bool) -> int:
         rows = [{**each._asdict(), "role": each.role and directory.label(each.role)} for each in found]
         print_rows(rows, COLUMNS, as_json=False)
     for title, members in roles.without.items():
-        session.say(f"no role is known for tier {title}, which {plural(members, 'member')} pay for")
+        session.note(f"no role is known for tier {title}, which {plural(members, 'member')} pay for")
     if elsewhere:
-        session.say(f"{plural(elsewhere, 'patron')} with a Discord account not seen in the guild, left out")
-    session.say(f"{plural(len(found), 'difference')} between tiers and roles")
+        session.note(f"{plural(elsewhere, 'patron')} with a Discord account not seen in the guild, left out")
+    session.note(f"{plural(len(found), 'difference')} between tiers and roles")
     return ExitCode.FOUND if found else ExitCode.OK
 
 
@@ -63,7 +64,7 @@ def mismatches(session: Session, role: str | None, as_json: bool) -> int:
 @click.pass_context
 def drift(ctx: click.Context, /, **given: Any) -> int:
     """What `temple patreon mismatches` was called before; gone in the next release."""
-    click.echo("temple: `temple drift` is now called `temple patreon mismatches`; the next release drops it", err=True)
+    print_line("temple: `temple drift` is now called `temple patreon mismatches`; the next release drops it", err=True)
     code: int = ctx.invoke(mismatches, **given)
     return code
 

@@ -36,7 +36,7 @@ def setup(session: Session, url: str | None, as_json: bool) -> int:
         print_json([asdict(each) for each in found])
     if any(each.outcome is CheckOutcome.FAIL for each in found):
         return ExitCode.FOUND
-    session.say("nothing is missing; to receive: temple up, or in production: temple receive")
+    session.note("nothing is missing; to receive: temple up, or in production: temple receive")
     return ExitCode.OK
 
 

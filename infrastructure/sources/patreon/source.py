@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from temple_ledger.infrastructure.sources.source import Health, Source, Trouble, Worker
+from temple_ledger.infrastructure.sources.source import Health, PersonalData, Source, Trouble, Worker
 from temple_ledger.infrastructure.terminal.lazy import Verb
 
 if TYPE_CHECKING:
@@ -66,6 +66,16 @@ class PatreonSource(Source):
         from temple_ledger.infrastructure.sources.patreon.metrics import patreon_doubts, patreon_webhooks
 
         return {"patreon doubts": patreon_doubts, "patreon": patreon_webhooks}
+
+    def personal_data(self) -> PersonalData:
+        from temple_ledger.infrastructure.sources.patreon.store import ids_of
+
+        columns = {
+            "patreon_member": ["member_id", "patreon_id"],
+            "patreon_link": ["patreon_id", "discord_id"],
+            "patreon_person": ["user_id"],
+        }
+        return PersonalData(columns, notes=("patreon_user_id", "patreon_member_id"), ids_of=ids_of)
 
 
 patreon = PatreonSource()

@@ -67,6 +67,11 @@ def links(connection: Connection, patreon_ids: Collection[str]) -> dict[str, Lin
     return {row[0]: Link(*row) for row in rows}
 
 
+def ids_of(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Other ids of the persons who have these: members of the ledger, numbers and memberships of Patreon."""
+    return [found for (found,) in connection.execute(statement("patreon_ids_of"), {"ids": list(ids)})]
+
+
 def tiers(connection: Connection, tier_ids: Collection[str]) -> dict[str, Tier]:
     rows = connection.execute(statement("patreon_tiers"), {"tier_ids": list(tier_ids)}, prepare=True)
     return {row[0]: Tier(row[0], row[1], row[2], tuple(row[3])) for row in rows}

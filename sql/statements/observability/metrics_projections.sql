@@ -18,7 +18,7 @@ select
     checkpoint.counted,
     checkpoint.version,
     checkpoint.state,
-    lease.expires_at > clock_timestamp() as led,
+    not lease_is_over(lease) as led,
     parked.members,
     extract(epoch from parked.oldest)::double precision as oldest_parked
 from projection_checkpoint as checkpoint

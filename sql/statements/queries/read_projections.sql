@@ -22,7 +22,7 @@ select
     (select count(*) from projection_failure as failure where failure.projection = checkpoint.projection) as parked,
     (select count(*) from skipped_position as skipped where skipped.projection = checkpoint.projection) as skipped,
     case
-        when lease.expires_at > clock_timestamp()
+        when not lease_is_over(lease)
          and exists (select from pg_stat_activity where pid = lease.backend_pid)
         then lease.description
     end as leader

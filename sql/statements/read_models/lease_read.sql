@@ -4,7 +4,7 @@ select
     lease.holder,
     lease.description,
     lease.projection is null
-        or lease.expires_at <= clock_timestamp()
+        or lease_is_over(lease)
         or not exists (select from pg_stat_activity where pid = lease.backend_pid) as free
 from projection_checkpoint as checkpoint
 left join projection_lease as lease using (projection)

@@ -11,7 +11,7 @@ set holder = excluded.holder,
     acquired_at = excluded.acquired_at,
     renewed_at = excluded.renewed_at,
     expires_at = excluded.expires_at
-where lease.expires_at <= clock_timestamp()
+where lease_is_over(lease)
    or lease.holder = excluded.holder
    or not exists (select from pg_stat_activity where pid = lease.backend_pid)
 returning projection

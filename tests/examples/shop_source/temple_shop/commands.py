@@ -17,7 +17,7 @@ def install(session: Session) -> None:
     """Make the shop's table; once, as the owner of the database."""
     with session.database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(TABLE)
-    session.say("the shop has its table")
+    session.note("the shop has its table")
 
 
 @command.command()

@@ -1,0 +1,153 @@
+"""Every file that a command writes for somebody is written here.
+
+A regular file is replaced when the new one is whole, with its mode and its owner, so that nobody ever reads half of
+it. Everything else that has a name, such as a device, a FIFO or a descriptor in /dev/fd, is written through; through a
+symbolic link goes what is behind it. Nothing is buffered: a buffer is flushed when its file is closed, also by somebody
+who was interrupted because the reader of a pipe does not read, and then it waits again, and for good.
+"""
+
+import errno
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+_DESCRIPTOR: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+_STREAMS: Final = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+_CANNOT_BE_REPLACED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY})
+"""A folder that is closed to us, or a single file that is mounted: what it holds may be written all the same."""
+
+_BY_UMASK: Final = 0o666
+PRIVATE: Final = 0o600
+"""The mode of a new file that repeats what people sent."""
+
+
+class OutputFile:
+    """Writes at once, in UTF-8. Meant for large pieces: each `write` is a call of the system."""
+
+    def __init__(self, descriptor: int, name: Path) -> None:
+        self._descriptor = descriptor
+        self._name = name
+
+    def write(self, text: str | bytes) -> None:
+        """All of it. Raises OSError."""
+        rest = memoryview(text.encode() if isinstance(text, str) else text)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._name)) from None
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+@contextmanager
+def replaced(path: Path, *, mode: int | None = None) -> Iterator[OutputFile]:
+    """What the block writes takes the place of what is there, when the block has ended without an error.
+
+    *mode* is that of a new file; None leaves it to the umask. Raises OSError.
+    """
+    if not _is_replaceable(path):
+        with _closing(through(path, mode=mode)) as file:
+            yield file
+        return
+    target = Path(os.path.realpath(path))
+    part = _part_of(target)
+    if part is None:
+        with _closing(through(target, mode=mode)) as file:
+            yield file
+        return
+    descriptor, unfinished = part
+    try:
+        with _closing(OutputFile(descriptor, target)) as file:
+            _like_what_is_there(descriptor, target, mode)
+            yield file
+        _put_in_place(unfinished, target, mode)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            unfinished.unlink()
+        raise
+
+
+def through(path: Path, *, append: bool = False, mode: int | None = None) -> OutputFile:
+    """Writes into what is there, from its beginning or, with *append*, behind its end; a file is made where there is
+    none. Raises OSError."""
+    descriptor = _descriptor_of(path)
+    if descriptor is not None:
+        return OutputFile(os.dup(descriptor), path)
+    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY | (os.O_APPEND if append else os.O_TRUNC)
+    if not path.exists():
+        # of a name that is there, the kernel may refuse O_CREAT: fs.protected_fifos
+        flags |= os.O_CREAT
+    return OutputFile(os.open(path, flags, _BY_UMASK if mode is None else mode), path)
+
+
+@contextmanager
+def _closing(file: OutputFile) -> Iterator[OutputFile]:
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Whether there is a regular file, or none yet."""
+    if _descriptor_of(path) is not None:
+        return False
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
+
+
+def _descriptor_of(path: Path) -> int | None:
+    """Of a name that means a descriptor of ours: opening it again would begin at the beginning of a file."""
+    named = os.path.normpath(path.absolute())
+    found = _DESCRIPTOR.fullmatch(named)
+    return int(found[1]) if found else _STREAMS.get(named)
+
+
+def _part_of(target: Path) -> tuple[int, Path] | None:
+    """A new file beside the target; None where none can be made but the target could be written."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        if error.errno in _CANNOT_BE_REPLACED and target.exists():
+            return None
+        # the name that was given, not the one that was tried
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(target)) from None
+    return descriptor, Path(name)
+
+
+def _like_what_is_there(descriptor: int, target: Path, mode: int | None) -> None:
+    try:
+        before = target.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, _BY_UMASK & ~_umask() if mode is None else mode)
+        return
+    with suppress(PermissionError):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+
+def _put_in_place(unfinished: Path, target: Path, mode: int | None) -> None:
+    try:
+        unfinished.replace(target)
+    except OSError as error:
+        if error.errno not in _CANNOT_BE_REPLACED:
+            raise
+        with _closing(through(target, mode=mode)) as file, unfinished.open("rb") as written:
+            while piece := written.read(1 << 20):
+                file.write(piece)
+        unfinished.unlink()
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

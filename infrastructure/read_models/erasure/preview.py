@@ -1,0 +1,56 @@
+"""What there is of a person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from temple_ledger.domain.errors import UnknownName
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.erasure.person import PersonalTables, ids_of_person, require_person
+from temple_ledger.infrastructure.read_models.erasure.search import as_owner, number
+from temple_ledger.infrastructure.read_models.retraction import untouched_projections
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.projections.processor import Projection
+
+
+@dataclass(frozen=True)
+class ErasurePreview:
+    """What there is of a person. `own` events are about them, in `others` they are named, as the actor for example.
+
+    `untranslated` of the `deliveries` were not read yet, and never will be. `resumed`: an erasure was begun before.
+    `not_folded` are projections whose rows this process cannot fold: there ids are replaced in the rows themselves.
+    `not_reached` are tables that belong to somebody else.
+    """
+
+    ids: Sequence[str]
+    own: int
+    others: int
+    deliveries: int
+    untranslated: int
+    resumed: bool
+    not_folded: Sequence[str]
+    not_reached: Sequence[str]
+
+    @property
+    def empty(self) -> bool:
+        return not (self.own or self.others or self.deliveries or self.resumed)
+
+
+def preview_erasure(
+    database: Database, user_id: str, projections: Sequence[Projection], personal: PersonalTables
+) -> ErasurePreview:
+    """Changes nothing. Raises Refused for what is no person, and UnknownName where there is nothing of the id."""
+    require_person(user_id)
+    with as_owner(database) as connection:
+        words, resumed = ids_of_person(connection, [user_id], personal)
+        own = number(connection, "erasure_own_count", words=words)
+        others = number(connection, "erasure_named_count", words=words)
+        row = connection.execute(statement("erasure_inbox_count"), {"words": words}).fetchone()
+        deliveries, untranslated = row if row is not None else (0, 0)
+        checkpoints = read_checkpoints(connection)
+        not_folded = untouched_projections(projections, checkpoints)
+        not_reached = [name for (name,) in connection.execute(statement("erasure_foreign_tables"))]
+    preview = ErasurePreview(words, own, others, deliveries, untranslated, resumed, not_folded, not_reached)
+    if preview.empty:
+        raise UnknownName("member", user_id)
+    return preview

@@ -1,0 +1,194 @@
+"""The one way to stdout and stderr: nothing that data carries reaches a terminal raw, and a report that nobody reads
+any more ends no work.
+
+When its reader has gone, a command goes on in silence, so that whatever it was called for is done; `ending_of` then
+ends it with 141. A command that only streams asks `nobody_reads` and stops.
+"""
+
+import errno
+import os
+import select
+import sys
+import threading
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import click
+
+from temple_ledger.infrastructure.observability.escaping import printable, printable_json
+
+
+class Styled(NamedTuple):
+    """A part of a line, in colour on a terminal."""
+
+    text: str
+    fg: str | None = None
+    bold: bool | None = None
+
+
+class _Output:
+    """What became of stdout: `error` is the first thing that went wrong with it."""
+
+    error: OSError | None = None
+    notes_are_logs = False
+
+
+_OUTPUT: Final = _Output()
+
+
+def print_line(*parts: str | Styled, err: bool = False) -> None:
+    """One line: whatever is in *parts* that would steer the terminal, or begin a line, is shown as an escape."""
+    line = "".join(_styled(each) if isinstance(each, Styled) else printable(each) for each in parts)
+    _write(f"{line}\n", err=err)
+
+
+def print_text(text: str, *, err: bool = False) -> None:
+    """Lines that are divided by \\n on purpose, such as a body or a traceback."""
+    for line in text.split("\n"):
+        print_line(line, err=err)
+
+
+def print_document(document: str) -> None:
+    """JSON, or lines of JSON; it stands for the same values."""
+    _write(f"{printable_json(document)}\n", err=False)
+
+
+def print_bytes(content: bytes) -> None:
+    """As they are: never to a terminal."""
+    _write(content, err=False)
+
+
+def print_note(text: str) -> None:
+    """To stderr: what is going on. Of a service whose stderr is no terminal, it is a line of the log."""
+    if _OUTPUT.notes_are_logs and not is_terminal(sys.stderr):
+        _log(text, "info")
+    else:
+        print_line(text, err=True)
+
+
+def print_failure(sentence: str, *, of: str = "temple") -> None:
+    """To stderr: why the command ends; *of* is what it is called."""
+    if _OUTPUT.notes_are_logs and not is_terminal(sys.stderr):
+        _log(" ".join(sentence.split()), "error")
+    else:
+        print_line(f"{of}: {' '.join(sentence.split())}", err=True)
+
+
+def notes_go_to_the_log() -> None:
+    """From now on this process is a service: its notes, its log and what its threads fail at have one form."""
+    _OUTPUT.notes_are_logs = True
+    if not is_terminal(sys.stderr):
+        threading.excepthook = _log_thread
+
+
+def nobody_reads() -> bool:
+    """Whether the reader of stdout has gone, or stdout cannot be written any more."""
+    if _OUTPUT.error is None and _has_lost_its_reader(sys.stdout):
+        _stop_output(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+    return _OUTPUT.error is not None
+
+
+def require_reader() -> None:
+    """Raises OSError where nobody reads: for a command that does nothing but write."""
+    if nobody_reads() and _OUTPUT.error is not None:
+        raise _OUTPUT.error
+
+
+class OutputStream:
+    """Stdout for many lines of JSON: it ends as soon as nobody reads. Raises OSError."""
+
+    def write(self, lines: str, /) -> None:
+        print_document(lines.removesuffix("\n"))
+        require_reader()
+
+
+def begin_output() -> None:
+    """Before a command: what another one in this process met is forgotten."""
+    _OUTPUT.error = None
+    _OUTPUT.notes_are_logs = False
+
+
+def output_error() -> OSError | None:
+    """After a command: what went wrong with stdout, its last buffer included."""
+    if _OUTPUT.error is None:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            _stop_output(error)
+        except (AttributeError, ValueError):
+            # there is none
+            pass
+    return _OUTPUT.error
+
+
+def drop_unwritten() -> None:
+    """Python flushes stdout when it ends: into a pipe that nobody reads, it would wait there for good."""
+    with suppress(OSError, ValueError, AttributeError):  # no real file, as in tests
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def is_closed_pipe(error: OSError) -> bool:
+    return isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE
+
+
+def _styled(part: Styled) -> str:
+    return click.style(printable(part.text), fg=part.fg, bold=part.bold)
+
+
+def _write(text: str | bytes, *, err: bool) -> None:
+    if err:
+        # a note that cannot be written has nobody who could be notified of it
+        with suppress(OSError):
+            click.echo(text, err=True, nl=False)
+        return
+    if _OUTPUT.error is not None:
+        return
+    try:
+        click.echo(text, nl=False)
+    except OSError as error:
+        _stop_output(error)
+
+
+def _has_lost_its_reader(stream: Any) -> bool:
+    """Of a pipe; nothing has to be written to find out."""
+    try:
+        descriptor = stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False
+    pipe = select.poll()
+    pipe.register(descriptor, 0)
+    return any(happened & select.POLLERR for _, happened in pipe.poll(0))
+
+
+def _stop_output(error: OSError) -> None:
+    _OUTPUT.error = error
+    drop_unwritten()
+
+
+def is_terminal(stream: Any) -> bool:
+    """Also of a stream that is closed, or that there is none of."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
+def _log_thread(failed: threading.ExceptHookArgs) -> None:
+    import structlog
+
+    name = failed.thread.name if failed.thread is not None else "?"
+    error = failed.exc_value
+    structlog.get_logger("temple").error("a thread failed", thread=name, exc_info=error)
+
+
+def _log(text: str, level: str) -> None:
+    import structlog
+
+    from temple_ledger.infrastructure.observability.logging import log_to_stderr
+
+    if not structlog.is_configured():
+        log_to_stderr(None)
+    structlog.get_logger("temple").log(_LEVELS[level], text)
+
+
+_LEVELS: Final = {"info": 20, "error": 40}

@@ -1,0 +1,1 @@
+select erase_from_table(%(erasure)s, %(table)s, %(about)s)

@@ -1,0 +1,1 @@
+select erase_from_inbox(%(erasure)s, %(after)s, %(upto)s)

@@ -1,0 +1,3 @@
+update erasure
+set searched_position = %(position)s
+where id = %(erasure)s

@@ -1,0 +1,3 @@
+select searched_position
+from erasure
+where id = %(erasure)s

@@ -1,0 +1,3 @@
+-- Changes whenever an erasure changed events.
+select coalesce(sum(steps), 0)::bigint
+from erasure
