@@ -90,8 +90,9 @@ def import_(
     """Import events from files, with the log's column names as keys or header; - is stdin.
 
     JSON lines, a JSON array, or CSV; also gzipped, and in UTF-16. Lines that are in the log already are
-    counted and add nothing, so an import may be repeated; those that were retracted count again. A line
-    that is no event is refused and stored in a file with the reason; everything else is imported.
+    counted and add nothing, so an import may be repeated; those that were retracted count again, which
+    --check shows before. A line that is no event is refused and stored in a file with the reason;
+    everything else is imported.
 
     What an import added has a number, and can be taken back: temple events retract import:NUMBER.
 

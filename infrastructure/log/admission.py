@@ -38,6 +38,7 @@ class Admission:
     roles: RoleNames = field(default_factory=RoleNames)
     allowed: Allowed = Allowed()
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _keys: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = field(default_factory=dict, init=False)
 
     def admit(self, columns: Mapping[str, Any], entry: LogEntry) -> LogEntry:
         """The entry as it is stored: names trimmed, and a role's name replaced by its id.
@@ -97,19 +98,28 @@ class Admission:
         """Who did it has to be an id or a name, under the key that is read: no fold complains about another one."""
         if not isinstance(metadata, Mapping):
             return
-        known = self.catalogue.find(entry.event_type, entry.action)
-        fields = () if known is None or known.version > 1 else known.model.metadata_fields
-        has_actor = entry.event_type in _WITH_AN_ACTOR
-        for name in (*fields, *(ACTORS if has_actor else ())):
-            if name not in metadata:
+        kind = entry.event_type, entry.action
+        if kind not in self._keys:
+            self._keys[kind] = self._keys_that_count(*kind)
+        keys, actors = self._keys[kind]
+        if not metadata.keys() <= keys:
+            for name in sorted(keys - metadata.keys()):
                 near = next((key for key in metadata if is_near_name(key, name)), None)
                 _refuse(None if near is None else f"metadata has the key {near!r}, where {name!r} is read")
-        for name in ACTORS if has_actor else ():
+        for name in actors:
             value = metadata.get(name)
             if isinstance(value, str):
-                _refuse(why_no_id(f"metadata.{name}", tidied(value)))
+                if not (value.isascii() and value.isdigit()):
+                    _refuse(why_no_id(f"metadata.{name}", tidied(value)))
             elif value is not None:
                 _refuse(f"metadata.{name} is not a string; an id is written in quotes")
+
+    def _keys_that_count(self, event_type: str, action: str) -> tuple[frozenset[str], tuple[str, ...]]:
+        """All of them, and those that name who did it. An older version of an event may have other keys."""
+        known = self.catalogue.find(event_type, action)
+        fields = () if known is None or known.version > 1 else known.model.metadata_fields
+        actors = ACTORS if event_type in _WITH_AN_ACTOR else ()
+        return frozenset((*fields, *actors)), actors
 
 
 def _refuse(wrong: str | None) -> None:
