@@ -68,7 +68,7 @@ def columns_of_line(line: str | bytes) -> dict[str, Any]:
         raise InvalidEvent("not a JSON object")
     # the parser lets the last of two equal keys win; where there are as many keys as there look to be, no two are equal
     if _most_keys(line if isinstance(line, bytes) else line.encode()) != _keys_in(value):
-        _require_each_key_once(line)
+        require_each_key_once(line)
     return value
 
 
@@ -83,6 +83,8 @@ def entry_of(columns: Mapping[str, Any], catalogue: Catalogue) -> LogEntry:
         unread = sorted(columns.keys() - _READ - _OURS_TO_SAY)
         if unread:
             raise InvalidEvent(f"unknown key {unread[0]!r}; the log has {', '.join(sorted(_READ))}")
+        if columns.get("retracted_at") is not None:
+            raise InvalidEvent("it was retracted in the ledger that exported it; to import it, remove retracted_at")
     event_type: Any = columns.get("event_type")
     user_id: Any = columns.get("user_id")
     action: Any = columns.get("action")
@@ -213,7 +215,9 @@ def _keys_in(value: dict[str, Any] | list[Any]) -> int:
     return keys
 
 
-def _require_each_key_once(line: str | bytes) -> None:
+def require_each_key_once(line: str | bytes) -> None:
+    """Raises InvalidEvent for JSON in which an object has a key twice."""
+
     def pairs(found: list[tuple[str, Any]]) -> None:
         seen: set[str] = set()
         for key, _ in found:

@@ -13,12 +13,11 @@ def tidied(text: str) -> str:
 
 def why_no_member(user_id: str) -> str | None:
     """A sentence where this cannot be the id of a member, but is what tools make of one; None where it may be."""
-    if user_id.isascii() and user_id.isalnum():
+    if user_id.isascii() and user_id.isdigit():
         return None
-    if _MENTION.match(user_id):
-        return f"user_id {_short(user_id)} is a mention; give the id alone"
-    if _NUMBER.fullmatch(user_id):
-        return f"user_id {_short(user_id)} is a number that a spreadsheet has rounded; the id is lost there"
+    wrong = why_no_id("user_id", user_id)
+    if wrong is not None:
+        return wrong
     if any(character.isspace() for character in user_id):
         return f"user_id {_short(user_id)} has a space inside"
     if any(unicodedata.category(character) in ("Cc", "Cf") for character in user_id):
@@ -26,8 +25,36 @@ def why_no_member(user_id: str) -> str | None:
     return None
 
 
-_MENTION: Final = re.compile(r"<[@#]|@[!&]?\d+$")
+def why_no_id(column: str, text: str) -> str | None:
+    """A sentence where *text* is neither an id nor a name, but what tools make of one; None where it may be either."""
+    if text.isdigit():
+        return None if text.isascii() else f"{column} {_short(text)} has digits that are not 0 to 9; write those"
+    if _MENTION.match(text):
+        return f"{column} {_short(text)} is a mention; give the id alone"
+    if _TAG.search(text):
+        return f"{column} {_short(text)} is the tag of an account, which changes; give the id"
+    if text.startswith("'") and text[1:].isdigit():
+        return f"{column} {_short(text)} begins with the apostrophe of a spreadsheet; give the digits alone"
+    if _NUMBER.fullmatch(text):
+        return f"{column} {_short(text)} is a number that a spreadsheet has rounded; the id is lost there"
+    if text.casefold() in _NOTHING:
+        return f"{column} {_short(text)} is what a program writes where there is none; give the id, or leave it out"
+    return None
+
+
+def is_near_name(key: str, name: str) -> bool:
+    """Whether a key of metadata is another one in other letters: `granted_By`, `grantedBy`, `granted-by`."""
+    return key != name and _letters(key) == _letters(name)
+
+
+_MENTION: Final = re.compile(r"<[@#]|@")
+_TAG: Final = re.compile(r"#\d{4}$")
 _NUMBER: Final = re.compile(r"\d+[.,]\d+(?:[eE][+-]?\d+)?|\d+[eE]\+\d+")
+_NOTHING: Final = frozenset({"null", "none", "nil", "nan", "undefined", "(null)", "n/a", "#n/a", "\\n"})
+
+
+def _letters(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def _short(text: str) -> str:

@@ -33,7 +33,7 @@ class RoleNames:
         """The roles that had a name at any time, by that name without its letters' case."""
         self._added = 0
 
-    def __contains__(self, role: str) -> bool:
+    def __contains__(self, role: object) -> bool:
         return role in self._names
 
     def add(self, role: str, action: str, since: datetime, name: str | None) -> None:

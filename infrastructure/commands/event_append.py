@@ -1,6 +1,7 @@
 """`temple events append`."""
 
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,12 @@ from pydantic_core import from_json
 
 from temple_ledger.domain.errors import EventConflict, InvalidEvent
 from temple_ledger.domain.instant import format_instant
-from temple_ledger.domain.log_entry import LogEntry, columns_of_line, entry_of
+from temple_ledger.domain.log_entry import LogEntry, columns_of_line, entry_of, require_each_key_once
+from temple_ledger.infrastructure.commands.event_remarks import remark_sentences
 from temple_ledger.infrastructure.log.admission import Allowed
 from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
+from temple_ledger.infrastructure.log.remarks import remarks_about
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -66,7 +69,8 @@ def append(
     try:
         columns = _of_stdin() if line is not None else _of_options(given)
         written = entry_of(columns, catalogue())
-        entry = admission_of(session, allowed).admit(columns, written)
+        admission = admission_of(session, allowed)
+        entry = admission.admit(columns, written)
     except InvalidEvent as error:
         raise InvalidEvent(f"this is no event that the log takes: {error.reason}") from None
     if entry.target != written.target:
@@ -76,6 +80,9 @@ def append(
         LogAppender(session.database, notifier=notifier, allow_future=allow_future) as appender,
     ):
         appended = _append(appender, entry, written)
+    if appended.added:
+        for sentence in remark_sentences(Counter(remarks_about(entry, catalogue(), admission.roles))):
+            session.note(sentence)
     if as_json:
         print_json({**appended._asdict(), "event_id": entry.event_id})
     elif appended.added:
@@ -121,6 +128,8 @@ def _of_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _metadata(text: str) -> Any:
     try:
-        return from_json(text, allow_inf_nan=False)
+        value = from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise InvalidEvent(f"metadata is not JSON that the log can keep: {error}") from None
+    require_each_key_once(text)
+    return value

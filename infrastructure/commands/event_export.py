@@ -24,11 +24,16 @@ from temple_ledger.infrastructure.terminal.times import BEGINNING, END
 
 LINES_AT_ONCE: Final = 1_000
 CHARACTERS_AT_ONCE: Final = 4_000_000
+STDOUT: Final = Path("-")
 
 
 @click.command("export")
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: stdout."
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
+    help="- is stdout, which is the default.",
 )
 @click.option("--member", "--user", "user_id", metavar="ID", help="Only of this member.")
 @click.option("--type", "event_type", metavar="TYPE", help="Only of this type.")
@@ -65,6 +70,7 @@ def export(
       temple events export -o backup.jsonl
       temple events export --member 500000000000000001 | jq .target
     """
+    output = None if output == STDOUT else output
     last = EVERY_POSITION if upto is None else Position(upto)
     selection = Selection(Position(after), last, user_id, event_type, since, until, retracted)
     started = time.perf_counter()

@@ -3,8 +3,7 @@
 import json
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,12 +12,15 @@ from typing import Final
 
 import click
 
-from temple_ledger.domain.errors import UnreadableFile
+from temple_ledger.domain.errors import DatabaseUnavailable, UnreadableFile
 from temple_ledger.infrastructure.commands.event_check import check_files
+from temple_ledger.infrastructure.commands.event_remarks import remark_counts, remark_sentences, retracted_again
 from temple_ledger.infrastructure.log.admission import Allowed
 from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
 from temple_ledger.infrastructure.log.notifier import Notifier
+from temple_ledger.infrastructure.log.rejects import require_writable
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.imports import RetractedPart, reasons_of_retraction
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.read_models.retraction import Selection, reinstate
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting, allowed_by
@@ -32,7 +34,7 @@ from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue, installed
 
 SHOWN: Final = 5
-"""How many refused lines are shown; the rejects file has them all."""
+"""How many refused lines are shown by default; the rejects file has them all."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class _Done:
 
     name: str
     imported: Imported
+    reinstated: Sequence[RetractedPart]
     seconds: float
     rejects: Path | None
 
@@ -64,18 +67,33 @@ class _Done:
     help="Where refused lines go, with the reason; for further files, FILE.2 and so on. "
     "[default: a new file under rejects/ in the state directory]",
 )
-@click.option("--check", is_flag=True, help="Write nothing: say what is in the files, and what is wrong with them.")
+@click.option("--check", is_flag=True, help="Write nothing: show what is in the files, and what is wrong with them.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=SHOWN,
+    show_default=True,
+    help="How many refused lines are shown; with --check, --json has all.",
+)
 @admitting
 @as_json
 @click.pass_obj
 def import_(
-    session: Session, /, files: Sequence[str], rejects: Path | None, check: bool, as_json: bool, **flags: bool
+    session: Session,
+    /,
+    files: Sequence[str],
+    rejects: Path | None,
+    check: bool,
+    limit: int,
+    as_json: bool,
+    **flags: bool,
 ) -> int:
     """Import events from files, with the log's column names as keys or header; - is stdin.
 
     JSON lines, a JSON array, or CSV; also gzipped, and in UTF-16. Lines that are in the log already are
-    counted and add nothing, so an import may be repeated; those that were retracted count again. A line
-    that is no event is refused and stored in a file with the reason; everything else is imported.
+    counted and add nothing, so an import may be repeated; those that were retracted count again, which
+    --check shows before. A line that is no event is refused and stored in a file with the reason;
+    everything else is imported.
 
     What an import added has a number, and can be taken back: temple events retract import:NUMBER.
 
@@ -91,16 +109,20 @@ def import_(
     print_not_loaded(session, "its events are imported unchecked")
     allowed = allowed_by(flags)
     if check:
-        return check_files(session, files, allowed, as_json=as_json)
+        return check_files(session, files, allowed, limit=limit, as_json=as_json)
     session.make_database()
     done = []
-    for number, name in enumerate(files, start=1):
-        each = _import(session, name, _rejects_path(session, name, rejects, number), allowed)
+    places = [_rejects_path(session, name, rejects, number) for number, name in enumerate(files, start=1)]
+    for place in places:
+        require_writable(place)
+    for name, place in zip(files, places, strict=True):
+        each = _import(session, name, place, allowed)
         done.append(each)
         if not as_json:
             print_line(_summary(each))
-        _print_unread(session, each)
-        _print_refused(session, each)
+        for sentence in _remarks(each):
+            session.note(f"{each.name}: {sentence}")
+        _print_refused(session, each, limit)
     if as_json:
         print_json([_data(each) for each in done])
     elif any(each.imported.added for each in done):
@@ -135,24 +157,35 @@ def _import(session: Session, name: str, rejects: Path, allowed: Allowed) -> _Do
                 admission=admission,
                 imported_by=session.operator,
             )
-        except KeyboardInterrupt:
-            session.note(f"{plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest")
+        except (KeyboardInterrupt, OSError, DatabaseUnavailable):
+            if imported.read:
+                session.note(
+                    f"{plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest"
+                )
             raise
         except UnreadableFile as error:
             added = f"; {plural(imported.added, 'event')} of it added before" if imported.added else ""
             raise UnreadableFile(f"{title_of(name)}: {error}{added}") from None
-    if imported.retracted:
-        reinstate(
-            database,
-            Selection(positions=imported.retracted),
-            list(installed().values()),
-            catalogue(),
-            by=session.operator,
-            reason=f"imported again: {title_of(name)}",
-        )
+    reinstated = _count_again(session, title_of(name), imported) if imported.retracted else ()
     seconds = time.perf_counter() - started
     refused = bool(imported.rejected or imported.conflicts)
-    return _Done(title_of(name), imported, seconds, rejects if refused else None)
+    return _Done(title_of(name), imported, reinstated, seconds, rejects if refused else None)
+
+
+def _count_again(session: Session, title: str, imported: Imported) -> Sequence[RetractedPart]:
+    """Why the events were retracted until now."""
+    with snapshot(session.database) as connection:
+        parts = reasons_of_retraction(connection, imported.retracted)
+    reinstate(
+        session.database,
+        Selection(positions=imported.retracted),
+        list(installed().values()),
+        catalogue(),
+        by=session.operator,
+        reason=f"imported again: {title}",
+        imported_again_as=imported.number,
+    )
+    return parts
 
 
 def _rejects_path(session: Session, name: str, given: Path | None, number: int) -> Path:
@@ -180,27 +213,29 @@ def _summary(done: _Done) -> str:
     )
 
 
-def _print_unread(session: Session, done: _Done) -> None:
-    unread = done.imported.unread
-    if unread:
-        kinds = ", ".join(f"{kind} ({number:,})" for kind, number in Counter(unread).most_common(SHOWN))
-        session.note(f"{done.name}: {plural(sum(unread.values()), 'event')} of a kind that nothing reads: {kinds}")
+def _remarks(done: _Done) -> Iterator[str]:
+    if done.reinstated:
+        yield retracted_again(done.reinstated, would=False)
+    yield from remark_sentences(done.imported.remarks)
 
 
-def _print_refused(session: Session, done: _Done) -> None:
+def _print_refused(session: Session, done: _Done, limit: int) -> None:
     if done.rejects is None:
         return
     with done.rejects.open(encoding="utf-8") as lines:
-        for reject in map(json.loads, islice(lines, SHOWN)):
+        for reject in map(json.loads, islice(lines, limit)):
             session.note(f"{done.name}, line {reject['line']}: {reject['reason']}")
-    more = f"{plural(done.refused - SHOWN, 'line')} more are" if done.refused > SHOWN else "they are"
+    more = f"{plural(done.refused - limit, 'line')} more are" if done.refused > limit else "they are"
     session.note(f"{more} in {done.rejects}, with the reasons")
 
 
 def _data(done: _Done) -> dict[str, object]:
     rejects = None if done.rejects is None else str(done.rejects)
-    imported = {**vars(done.imported), "retracted": str(done.imported.retracted)}
+    imported = {**vars(done.imported), **remark_counts(done.imported.remarks)}
+    del imported["remarks"]
+    imported["retracted"] = str(done.imported.retracted)
     imported["reinstated"] = len(done.imported.retracted)
+    imported["reinstated_of"] = [part._asdict() for part in done.reinstated]
     return {"file": done.name, **imported, "seconds": round(done.seconds, 3), "rejects": rejects}
 
 

@@ -8,7 +8,7 @@ import click
 
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.imports import ListedImport
+from temple_ledger.infrastructure.queries.imports import ListedImport, owners
 from temple_ledger.infrastructure.queries.imports import imports as read_imports
 from temple_ledger.infrastructure.queries.in_people import ImpactSummary
 from temple_ledger.infrastructure.queries.role_directory import read_directory
@@ -80,6 +80,8 @@ def retract_(
     because = require_reason(reason) if apply else ""
     selection = _selection(what)
     summary, shown = _preview(session, selection, reinstating=False)
+    if shown.of_other_imports:
+        session.note(_whose(session, shown.of_other_imports))
     if apply and not _agreed(session, "retract", shown, summary, yes=yes, as_json=as_json):
         return ExitCode.FAILED
     if apply and shown.positions:
@@ -186,6 +188,17 @@ def _preview(session: Session, selection: Selection, *, reinstating: bool) -> tu
         each=summary.count,
     )
     return summary, shown
+
+
+def _whose(session: Session, positions: PositionSet) -> str:
+    with snapshot(session.database) as connection:
+        found = owners(connection, positions)
+    whose = listed([f"import:{number}" for number in found])
+    events = plural(len(positions), "event")
+    return (
+        f"{events} that the file has too were there before and stay: they are of {whose}; name that as well to retract "
+        "them"
+    )
 
 
 def _print(

@@ -157,6 +157,7 @@ def list_(session: Session, status: str | None, role: str | None, after: str, li
     with snapshot(session.database) as connection:
         role = None if role is None else require_role(connection, read_directory(connection), role)
         found = list_members(connection, status=status, role=role, after=after, limit=limit + 1)
+        print_waiting(session, connection, members.name)
     page = found[:limit]
     if as_json:
         print_json([member.as_data() for member in page])

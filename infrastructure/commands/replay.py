@@ -8,6 +8,7 @@ import click
 
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import DatabaseRole
+from temple_ledger.infrastructure.database.shadow_tables import have_older_columns, make_shadow_tables
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.in_people import ImpactSummary
 from temple_ledger.infrastructure.queries.projection_status import projection_status
@@ -148,6 +149,10 @@ def _abort(session: Session, wanted: Sequence[Projection]) -> int:
     with session.database.connect(DatabaseRole.PROJECT, application="temple replay") as connection:
         for projection in wanted:
             was_there = notes.abort(connection, projection)
+            if have_older_columns(connection, projection):
+                was_there = True
+                with session.database.connect(DatabaseRole.OWNER, application="temple replay") as owner:
+                    make_shadow_tables(owner, projection)
             print_line(f"{projection.name}: {'cleared up' if was_there else 'nothing to clear up'}")
     return ExitCode.OK
 

@@ -19,11 +19,13 @@ from temple_ledger.infrastructure.queries.role import (
 from temple_ledger.infrastructure.queries.role_difference import RoleHolding, role_difference
 from temple_ledger.infrastructure.queries.role_directory import read_directory, require_role
 from temple_ledger.infrastructure.terminal.event_rows import event_data
+from temple_ledger.infrastructure.terminal.member_rows import print_waiting
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.infrastructure.terminal.times import BEGINNING, END
 from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
 from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
+from temple_ledger.projections.members import members
 from temple_ledger.projections.registry import catalogue
 
 role_argument = click.argument("role", metavar="ROLE")
@@ -50,6 +52,7 @@ def list_(session: Session, as_json: bool) -> None:
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
         counts = holder_counts(connection)
+        print_waiting(session, connection, members.name)
     roles = [directory.get(role) for role in {*counts, *(each.role for each in directory)}]
     roles.sort(key=lambda each: (-counts.get(each.role, 0), each.name or each.role, each.role))
     rows = [
@@ -83,6 +86,8 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
         found = holders(connection, role) if moment.is_now else holders_then(connection, role, moment, catalogue())
+        if moment.is_now:
+            print_waiting(session, connection, members.name)
     if as_json:
         print_json([_holder_data(holder) for holder in found])
         return

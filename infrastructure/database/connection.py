@@ -141,6 +141,10 @@ def database_errors(what: str) -> Iterator[None]:
         yield
     except psycopg.errors.UndefinedTable as error:
         raise SchemaMismatch(f"{what}: tables are missing; run: temple db migrate") from error
+    except psycopg.errors.UndefinedColumn as error:
+        raise SchemaMismatch(
+            f"{what}: a table has other columns than this version declares; for what to do, run: temple db migrate"
+        ) from error
     except psycopg.Error as error:
         raise DatabaseUnavailable(f"{what}: {in_words(error)}") from error
 

@@ -94,17 +94,44 @@ def _columns_in_database(connection: psycopg.Connection[Any], table: str) -> dic
     return dict(rows.fetchall())
 
 
+def require_tables(connection: psycopg.Connection[Any], projection: Projection) -> None:
+    """Raises SchemaMismatch, with what leads out, where a table is missing or has other columns than are declared."""
+    for table in projection.tables:
+        there = _columns_in_database(connection, table.name)
+        if not there:
+            raise SchemaMismatch(
+                f"table {table.name} of projection {projection.name} is missing; run: temple db migrate"
+            )
+        _require_same(projection, table, there)
+
+
 def _require_same(projection: Projection, table: Table, there: Mapping[str, str]) -> None:
+    other = difference(projection, table, there)
+    if other is not None:
+        raise SchemaMismatch(
+            f"table {table.name} of projection {projection.name} is there with other columns ({other}). Either declare "
+            "a table of a new name, or remove the old one; raise the version of the projection in both cases, then "
+            f"run: temple db shell -- -c 'drop table {table.name}' (only to remove it), temple db migrate, "
+            f"temple replay {projection.name}"
+        )
+
+
+def is_other(connection: psycopg.Connection[Any], projection: Projection, table: Table) -> bool:
+    """Whether the table is there with other columns than are declared."""
+    there = _columns_in_database(connection, table.name)
+    return bool(there) and difference(projection, table, there) is not None
+
+
+def difference(projection: Projection, table: Table, there: Mapping[str, str]) -> str | None:
+    """The first column of a table that is not as it is declared; None where all are. Further ones with a default or
+    null do not matter."""
     wanted = {column.name: _type_name(column) for column in columns_of(projection, table)}
     if table.stamp is not None:
         wanted[table.stamp] = "timestamp with time zone"
     for name, kind in wanted.items():
         if there.get(name) != kind:
-            found = there.get(name, "missing")
-            raise SchemaMismatch(
-                f"table {table.name} of projection {projection.name} is there with another shape "
-                f"({name} is {found}, declared {kind}); rename the table away, or declare what it has"
-            )
+            return f"{name} is {there.get(name, 'missing')}, declared {kind}"
+    return None
 
 
 @cache

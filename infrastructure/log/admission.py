@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -11,10 +11,14 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import require_not_future
 from temple_ledger.domain.log_entry import LogEntry, is_exported
-from temple_ledger.domain.names import tidied, why_no_member
+from temple_ledger.domain.names import is_near_name, tidied, why_no_id, why_no_member
 from temple_ledger.domain.near_kinds import why_misspelt
-from temple_ledger.domain.role_names import ROLE_CHANGE, RoleNames
+from temple_ledger.domain.role_names import ROLE_CHANGE, ROLE_TYPE, RoleNames
 from temple_ledger.infrastructure.database.statements import statement
+
+ACTORS: Final = ("granted_by", "by")
+"""Keys of metadata that name who did it."""
+_WITH_AN_ACTOR: Final = frozenset({"discord_join", "discord_leave", ROLE_CHANGE, ROLE_TYPE})
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Admission:
     roles: RoleNames = field(default_factory=RoleNames)
     allowed: Allowed = Allowed()
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _keys: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = field(default_factory=dict, init=False)
 
     def admit(self, columns: Mapping[str, Any], entry: LogEntry) -> LogEntry:
         """The entry as it is stored: names trimmed, and a role's name replaced by its id.
@@ -43,8 +48,6 @@ class Admission:
 
         Raises InvalidEvent with the flag that would allow it.
         """
-        if columns.get("retracted_at") is not None:
-            raise InvalidEvent("it was retracted in the ledger that exported it; to import it, remove retracted_at")
         if not self.allowed.future:
             self._require_past(entry)
         if is_exported(columns):
@@ -54,7 +57,7 @@ class Admission:
             misspelt = why_misspelt(self.catalogue, entry.event_type, entry.action)
             if misspelt is not None:
                 raise InvalidEvent(f"{misspelt}; --allow-unknown accepts it as it is")
-        admitted = entry if self.allowed.names else self._named(entry)
+        admitted = entry if self.allowed.names else self._named(entry, columns.get("metadata"))
         self.roles.add_event(admitted)
         return admitted
 
@@ -64,30 +67,64 @@ class Admission:
         except InvalidEvent as error:
             raise type(error)(f"{error.reason}; --allow-future accepts it all the same") from None
 
-    def _named(self, entry: LogEntry) -> LogEntry:
+    def _named(self, entry: LogEntry, metadata: object) -> LogEntry:
         user_id = tidied(entry.user_id)
-        wrong = "user_id is empty" if not user_id else why_no_member(user_id)
-        if wrong is not None:
-            raise InvalidEvent(f"{wrong}; --keep-names accepts it as it is")
+        _refuse("user_id is empty" if not user_id else why_no_member(user_id))
         target = None if entry.target is None else tidied(entry.target)
-        if entry.event_type == ROLE_CHANGE and target is not None:
-            target = self._role(target, entry.timestamp)
+        if target is not None and entry.event_type in (ROLE_CHANGE, ROLE_TYPE):
+            target = self._role(target, entry)
+        if entry.metadata is not None:
+            self._require_clear(metadata, entry)
         if user_id == entry.user_id and target == entry.target:
             return entry
         return entry._replace(user_id=user_id, target=target)
 
-    def _role(self, target: str, at: datetime) -> str:
+    def _role(self, target: str, entry: LogEntry) -> str:
         if not target:
             raise InvalidEvent("target is empty; a role event needs a role")
         if target in self.roles:
             return target
-        called = self.roles.called(target, at)
+        called = self.roles.called(target, entry.timestamp) if entry.event_type == ROLE_CHANGE else []
+        if not called:
+            _refuse(why_no_id("target", target))
         if len(called) > 1:
             raise InvalidEvent(
                 f"{len(called)} roles were called {target!r} then: {', '.join(sorted(called))}; give the id, "
                 "or --keep-names stores the name as it is"
             )
         return called[0] if called else target
+
+    def _require_clear(self, metadata: object, entry: LogEntry) -> None:
+        """Who did it has to be an id or a name, under the key that is read: no fold complains about another one."""
+        if not isinstance(metadata, Mapping):
+            return
+        kind = entry.event_type, entry.action
+        if kind not in self._keys:
+            self._keys[kind] = self._keys_that_count(*kind)
+        keys, actors = self._keys[kind]
+        if not metadata.keys() <= keys:
+            for name in sorted(keys - metadata.keys()):
+                near = next((key for key in metadata if is_near_name(key, name)), None)
+                _refuse(None if near is None else f"metadata has the key {near!r}, where {name!r} is read")
+        for name in actors:
+            value = metadata.get(name)
+            if isinstance(value, str):
+                if not (value.isascii() and value.isdigit()):
+                    _refuse(why_no_id(f"metadata.{name}", tidied(value)))
+            elif value is not None:
+                _refuse(f"metadata.{name} is not a string; an id is written in quotes")
+
+    def _keys_that_count(self, event_type: str, action: str) -> tuple[frozenset[str], tuple[str, ...]]:
+        """All of them, and those that name who did it. An older version of an event may have other keys."""
+        known = self.catalogue.find(event_type, action)
+        fields = () if known is None or known.version > 1 else known.model.metadata_fields
+        actors = ACTORS if event_type in _WITH_AN_ACTOR else ()
+        return frozenset((*fields, *actors)), actors
+
+
+def _refuse(wrong: str | None) -> None:
+    if wrong is not None:
+        raise InvalidEvent(f"{wrong}; --keep-names accepts it as it is")
 
 
 def read_role_names(connection: psycopg.Connection[Any]) -> RoleNames:

@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
-from temple_ledger.domain.errors import UnreadableFile
+from temple_ledger.domain.errors import InvalidEvent, UnreadableFile
+from temple_ledger.domain.log_entry import require_each_key_once
 from temple_ledger.infrastructure.log.lines import MAX_LINE_BYTES, Line
 
-DELIMITERS: Final = (",", ";", "\t")
+DELIMITERS: Final = (",", ";", "\t", "|")
 COLUMNS: Final = frozenset(("event_id", "timestamp", "event_type", "user_id", "action", "target", "metadata", "source"))
 REQUIRED: Final = ("timestamp", "event_type", "user_id", "action", "source")
 ADDED_BY_EXPORT: Final = frozenset(("id", "recorded_at", "processed_at", "retracted_at"))
@@ -25,30 +26,80 @@ def looks_like_table(first_line: bytes) -> bool:
     return len(cells & COLUMNS) >= 2 or (len(cells) >= 4 and "{" not in text)
 
 
-def csv_rows(source: BinaryIO, delimiter: str) -> Iterator[Line]:
+def csv_rows(source: BinaryIO, delimiter: str, *, first_line: int = 1) -> Iterator[Line]:
     """Each row as the JSON line that says the same: an empty cell is null, metadata is JSON, all else is text.
 
+    *first_line* is that of the header; lines before it are passed over. A quote that never closes ends the reading.
     Raises UnreadableFile for a header that names other columns.
     """
     csv.field_size_limit(MAX_LINE_BYTES)
-    length = 0
-
-    def texts() -> Iterator[str]:
-        nonlocal length
-        while line := source.readline(MAX_LINE_BYTES):
-            length += len(line)
-            yield line.decode(errors="surrogateescape")
-
-    rows = csv.reader(texts(), delimiter=delimiter)
+    texts = _Texts(source)
+    for _ in range(first_line - 1):
+        next(texts, None)
+    rows = csv.reader(texts, delimiter=delimiter)
+    number = first_line
     try:
-        names = _header(next(rows, []))
-        number = rows.line_num + 1
+        header = next(rows, [])
+        if texts.ended_within(first_line):
+            raise UnreadableFile(_unclosed(header, texts.lines))
+        names = _header(header)
+        number = texts.lines + 1
         for cells in rows:
-            if any(cells):
-                yield _line(number, length, names, cells)
-            number, length = rows.line_num + 1, 0
+            last, length = texts.lines, texts.taken()
+            if texts.ended_within(number):
+                yield _line(number, length, names, cells, f"{_unclosed(cells, last)}; nothing behind it was read")
+            elif any(cells):
+                yield _line(number, length, names, cells, _why_misread(names, cells, number, last))
+            number = last + 1
     except csv.Error as error:
-        raise UnreadableFile(f"line {rows.line_num:,} is no CSV: {error}") from None
+        if texts.lines > number:
+            raise UnreadableFile(f"a quote that begins on line {number:,} or behind it never closes") from None
+        raise UnreadableFile(f"line {texts.lines:,} is no CSV: {error}") from None
+
+
+class _Texts:
+    """The lines of the source, counted."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._length = 0
+        self._asked_at_the_end = 0
+        self.lines = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._source.readline(MAX_LINE_BYTES)
+        if not line:
+            self._asked_at_the_end += 1
+            raise StopIteration
+        self._length += len(line)
+        self.lines += 1
+        return line.decode(errors="surrogateescape")
+
+    def taken(self) -> int:
+        """How many bytes were read since it was asked last."""
+        length, self._length = self._length, 0
+        return length
+
+    def ended_within(self, first: int) -> bool:
+        """Whether the row that begins on line *first* asked for more than there is: a quote of it is open."""
+        return self._asked_at_the_end > 0 and self.lines >= first
+
+
+def _unclosed(cells: list[str], last: int) -> str:
+    open_cell = cells[-1]
+    begins = last - open_cell.rstrip("\r\n").count("\n")
+    return f"the quote that begins on line {begins:,} never closes"
+
+
+def _why_misread(names: list[str], cells: list[str], first: int, last: int) -> str | None:
+    quoted = f"; it goes on to line {last:,}: is a quote missing?" if last > first else ""
+    if len(cells) != len(names):
+        return f"the row has {len(cells)} cells, the header has {len(names)}{quoted}"
+    broken = [name for name, cell in zip(names, cells, strict=True) if "\n" in cell and name != "metadata"]
+    return f"{broken[0]} has several lines{quoted}" if broken else None
 
 
 def _header(cells: list[str]) -> list[str]:
@@ -64,12 +115,11 @@ def _header(cells: list[str]) -> list[str]:
     return names
 
 
-def _line(number: int, length: int, names: list[str], cells: list[str]) -> Line:
+def _line(number: int, length: int, names: list[str], cells: list[str], problem: str | None) -> Line:
     values: dict[str, Any] = {}
-    problem = None
-    if len(cells) != len(names):
-        problem = f"the row has {len(cells)} cells, the header has {len(names)}"
-    if any("\udc80" <= character <= "\udcff" for cell in cells if not cell.isascii() for character in cell):
+    if problem is None and any(
+        "\udc80" <= character <= "\udcff" for cell in cells if not cell.isascii() for character in cell
+    ):
         problem = "not UTF-8; save the file as UTF-8"
     for name, cell in zip(names, cells, strict=False):
         if not cell:
@@ -77,6 +127,9 @@ def _line(number: int, length: int, names: list[str], cells: list[str]) -> Line:
         if name == "metadata":
             try:
                 values[name] = json.loads(cell)
+                require_each_key_once(cell)
+            except InvalidEvent as error:
+                problem = problem or f"metadata: {error.reason}"
             except (ValueError, RecursionError):
                 values[name], problem = cell, problem or "metadata is not JSON"
         else:

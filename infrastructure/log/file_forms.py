@@ -65,9 +65,16 @@ def _lines(source: BinaryIO, *, may_unpack: bool) -> Iterator[Line]:
     return _form(first)(source)
 
 
+_SEPARATOR: Final = re.compile(rb'"?sep=([,;|\t])"?', re.IGNORECASE)
+"""The first line of a table that names its separator to a spreadsheet."""
+
+
 def _form(first: bytes) -> Callable[[BinaryIO], Iterator[Line]]:
     line, _, _ = first.lstrip().partition(b"\n")
+    named = _SEPARATOR.fullmatch(line.rstrip(b"\r"))
     line = line.rstrip()
+    if named is not None:
+        return lambda source: csv_rows(source, named[1].decode(), first_line=2)
     if line.startswith(b"[") or (line.startswith(b"{") and line.endswith((b"{", b",", b"["))):
         return json_values
     if line and line[:1] not in b'{"' and looks_like_table(line):

@@ -1,5 +1,6 @@
 """What an import of a file would do, with nothing written."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +13,14 @@ import psycopg
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import EventConflict, InvalidEvent
 from temple_ledger.domain.log_entry import LogEntry, columns_of_line, entry_of
-from temple_ledger.domain.role_names import ROLE_CHANGE
+from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.log.admission import Admission
 from temple_ledger.infrastructure.log.comparison import LoggedEvent, compare
 from temple_ledger.infrastructure.log.file_forms import event_lines
 from temple_ledger.infrastructure.log.lines import Line
+from temple_ledger.infrastructure.log.remarks import Remark, remarks_about, without_named
 
 LINES_AT_A_TIME: Final = 2_000
-MOST_PROBLEMS: Final = 5
 
 
 class Problem(NamedTuple):
@@ -30,32 +31,31 @@ class Problem(NamedTuple):
 @dataclass
 class CheckedFile:
     """Of the lines that were read, `new` would be added, `duplicates` are in the log or stand twice in the file, and
-    `retracted` are in the log and would count again; the others are `refused`, the first of them in `problems`.
+    `retracted` are in the log at these positions and would count again; the others are `refused`, and in `problems`.
 
-    `kinds`, `members`, `first` and `last` are of all but the refused ones. `unknown_roles` are targets of role events
-    that neither the ledger nor the file names; `unread` are kinds that no projection reads.
+    `kinds`, `members`, `first`, `last` and `remarks` are of all but the refused ones.
     """
 
     read: int = 0
     new: int = 0
     duplicates: int = 0
-    retracted: int = 0
-    refused: int = 0
+    retracted: set[Position] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
-    unread: Counter[str] = field(default_factory=Counter)
-    unknown_roles: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[Remark] = field(default_factory=Counter)
     renamed: int = 0
     first: datetime | None = None
     last: datetime | None = None
     users: set[str] = field(default_factory=set)
-    event_ids: set[int] = field(default_factory=set)
+    contents: dict[int, int] = field(default_factory=dict)
+    """Of the events so far, by event_id, a hash of what would be stored."""
+
+    @property
+    def refused(self) -> int:
+        return len(self.problems)
 
     def refuse(self, line: int, reason: str) -> None:
-        self.refused += 1
         self.problems.append(Problem(line, reason))
-        self.problems.sort()
-        del self.problems[MOST_PROBLEMS:]
 
 
 class _Read(NamedTuple):
@@ -79,6 +79,8 @@ def check_lines(
         logged = {} if connection is None else _look_up(connection, events)
         for place, event in enumerate(events):
             _sort(checked, admission, catalogue, event, logged.get(place))
+    checked.problems.sort()
+    checked.remarks = without_named(checked.remarks, admission.roles)
     return checked
 
 
@@ -117,15 +119,16 @@ def _sort(
         checked.refuse(event.line, str(EventConflict(str(entry.event_id), logged.position)))
         return
     key = entry.event_id.int
-    if key in checked.event_ids:
-        checked.duplicates += 1
-    elif logged is None:
+    if logged is None and not _is_same_as_before(checked, key, event):
+        checked.refuse(event.line, f"event_id {entry.event_id} stands in the file before, with another content")
+        return
+    if logged is None and key not in checked.contents:
         checked.new += 1
-    elif logged.retracted:
-        checked.retracted += 1
+    elif logged is not None and logged.retracted and logged.position not in checked.retracted:
+        checked.retracted.add(logged.position)
     else:
         checked.duplicates += 1
-    checked.event_ids.add(key)
+    checked.contents.setdefault(key, _content(entry))
     _describe(checked, admission, catalogue, event)
 
 
@@ -135,9 +138,26 @@ def _describe(checked: CheckedFile, admission: Admission, catalogue: Catalogue, 
     checked.kinds[kind] += 1
     checked.users.add(entry.user_id)
     checked.renamed += entry != event.written
+    checked.remarks.update(remarks_about(entry, catalogue, admission.roles))
     checked.first = entry.timestamp if checked.first is None else min(checked.first, entry.timestamp)
     checked.last = entry.timestamp if checked.last is None else max(checked.last, entry.timestamp)
-    if catalogue.find(entry.event_type, entry.action) is None:
-        checked.unread[kind] += 1
-    if entry.event_type == ROLE_CHANGE and entry.target and entry.target not in admission.roles:
-        checked.unknown_roles[entry.target] += 1
+
+
+def _is_same_as_before(checked: CheckedFile, key: int, event: _Read) -> bool:
+    """As it would be stored, or as it was written; true where it stands in the file for the first time."""
+    before = checked.contents.get(key)
+    return before is None or before in (_content(event.stored), _content(event.written))
+
+
+def _content(entry: LogEntry) -> int:
+    """Equal for what the log would call the same: order of keys and spelling of numbers do not matter."""
+    metadata = None if entry.metadata is None else _frozen(json.loads(entry.metadata))
+    return hash((*entry[1:6], metadata, entry.source))
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return frozenset((key, _frozen(each)) for key, each in value.items())
+    if isinstance(value, list):
+        return tuple(_frozen(each) for each in value)
+    return (value,) if isinstance(value, bool) else value

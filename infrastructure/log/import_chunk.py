@@ -3,10 +3,12 @@
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.log_entry import LogEntry, columns_of_line, entry_of
+from temple_ledger.domain.role_names import ROLE_TYPE
 from temple_ledger.infrastructure.log.admission import Admission
 from temple_ledger.infrastructure.log.parsed_chunk import Doubtful, ParsedChunk, Pieces, Renamed, copy_row
 from temple_ledger.infrastructure.log.refusal import refusal
 from temple_ledger.infrastructure.log.rejects import Reject
+from temple_ledger.infrastructure.log.remarks import Remark, remarks_about
 
 
 class Chunk:
@@ -28,7 +30,8 @@ class Chunk:
         self._rejects: list[Reject] = []
         self._doubtful: list[Doubtful] = []
         self._renamed: dict[int, Renamed] = {}
-        self._unread: dict[int, str] = {}
+        self._remarks: dict[int, tuple[Remark, ...]] = {}
+        self._named_roles: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._numbers) + len(self._rejects) + len(self._doubtful)
@@ -55,8 +58,11 @@ class Chunk:
         index = len(self._numbers)
         if is_renamed:
             self._renamed[index] = Renamed(entry.user_id, entry.target)
-        if self._catalogue.find(entry.event_type, entry.action) is None:
-            self._unread[index] = f"{entry.event_type}/{entry.action}"
+        remarks = remarks_about(entry, self._catalogue, None if self._admission is None else self._admission.roles)
+        if remarks:
+            self._remarks[index] = remarks
+        if entry.event_type == ROLE_TYPE and entry.target is not None:
+            self._named_roles.add(entry.target)
         self._numbers.append(number)
         self._texts.append(text)
         self._rows.append(row)
@@ -76,6 +82,7 @@ class Chunk:
             self._rejects,
             self._doubtful,
             self._renamed,
-            self._unread,
+            self._remarks,
+            frozenset(self._named_roles),
             read_bytes,
         )

@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO, Final
@@ -29,6 +29,7 @@ from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.parsed_chunk import ParsedChunk
 from temple_ledger.infrastructure.log.parser import Chunks, Parser, ahead_of
 from temple_ledger.infrastructure.log.rejects import RejectsFile
+from temple_ledger.infrastructure.log.remarks import About, Remark, named, without_named
 
 FIRST_LINES: Final = 5_000
 FEWEST_LINES: Final = 500
@@ -40,10 +41,10 @@ CHUNK_SECONDS: Final = 0.4
 class Imported:
     """What became of the lines that were read; empty ones are passed over.
 
-    Each is `added`, or a duplicate, or a duplicate that is `retracted`, or rejected because it is no event, or has the
-    event_id of an event with another content. `unread` counts those of `added` whose kind no projection reads, by
-    kind. `first` and `last` are the positions of the first and last that was added; `read_bytes` is how far the source
-    was read. `number` is that of the import, under which its positions are written down.
+    Each is `added`, or a duplicate, or the first of an event that is there and `retracted`, or rejected because it is
+    no event, or has the event_id of an event with another content. `remarks` counts what is to be said of those that
+    were added. `first` and `last` are the positions of the first and last that was added; `read_bytes` is how far the
+    source was read. `number` is that of the import, under which its positions are written down.
     """
 
     read: int = 0
@@ -56,7 +57,12 @@ class Imported:
     read_bytes: int = 0
     number: int = 0
     retracted: PositionSet = NO_POSITIONS
-    unread: Mapping[str, int] = field(default_factory=dict)
+    remarks: Mapping[Remark, int] = field(default_factory=dict)
+
+    @property
+    def unread(self) -> Mapping[str, int]:
+        """How many of `added` no projection reads, by kind."""
+        return named(self.remarks, About.UNREAD)
 
     @property
     def complete(self) -> bool:
@@ -114,21 +120,23 @@ def import_lines(
         chunks: Chunks = parser if parser.ended else ahead_of(parser, pace.lines, stack)
         imported = Imported(number=_begin(connection, name or _name(source), imported_by))
         storing = ChunkStore(connection, imported.number, catalogue)
+        named_roles: frozenset[str] = frozenset()
         while chunk is not None and not stopped():
             started = perf_counter()
             stored = storing.store(chunk)
             pace.stored(chunk, perf_counter() - started)
             if notifier is not None and stored.added:
                 notifier.notify()
-            refused.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
             imported = _sum(imported, chunk, stored)
+            named_roles |= chunk.named_roles
             if progress is not None:
                 progress(imported)
+            refused.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
             chunk = chunks.next_chunk(pace.lines)
         connection.run(
             "importing", lambda opened: opened.execute(statement("import_finish"), {"import": imported.number})
         )
-    return imported
+    return replace(imported, remarks=without_named(imported.remarks, named_roles))
 
 
 def _name(source: Path | BinaryIO) -> str:
@@ -145,16 +153,19 @@ def _begin(connection: RetryingConnection, file: str, imported_by: str | None) -
 
 
 def _sum(before: Imported, chunk: ParsedChunk, stored: StoredChunk) -> Imported:
+    retracted = before.retracted | stored.retracted
+    # of several lines with one event that is retracted, the first lets it count again
+    again = len(retracted) - len(before.retracted)
     return Imported(
         read=before.read + len(chunk),
         added=before.added + stored.added,
-        duplicates=before.duplicates + stored.duplicates,
+        duplicates=before.duplicates + stored.duplicates - again,
         rejected=before.rejected + len(chunk.rejects) + len(stored.refused),
         conflicts=before.conflicts + len(stored.conflicts),
         first=stored.first if before.first is None else before.first,
         last=before.last if stored.last is None else stored.last,
         read_bytes=chunk.read_bytes,
         number=before.number,
-        retracted=before.retracted | stored.retracted,
-        unread=Counter(before.unread) + Counter(stored.unread),
+        retracted=retracted,
+        remarks=Counter(before.remarks) + Counter(stored.remarks),
     )

@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.log.comparison import LoggedEvent, compare
 from temple_ledger.infrastructure.log.parsed_chunk import Doubtful, ParsedChunk
 from temple_ledger.infrastructure.log.refusal import REFUSALS, refusal
 from temple_ledger.infrastructure.log.rejects import Reject
+from temple_ledger.infrastructure.log.remarks import Remark
 
 Connection = psycopg.Connection[Any]
 
@@ -24,7 +25,7 @@ Connection = psycopg.Connection[Any]
 class StoredChunk:
     """What became of a chunk's entries; `first` and `last` are positions of what was added.
 
-    `retracted` are the positions of duplicates that are there and retracted; they are not among `duplicates`.
+    `duplicates` are the lines that the log has already; `retracted` are the positions of those that are retracted.
     """
 
     added: int = 0
@@ -34,7 +35,7 @@ class StoredChunk:
     refused: tuple[Reject, ...] = ()
     first: Position | None = None
     last: Position | None = None
-    unread: Mapping[str, int] = field(default_factory=dict)
+    remarks: Mapping[Remark, int] = field(default_factory=dict)
 
     def __add__(self, later: "StoredChunk") -> "StoredChunk":
         return StoredChunk(
@@ -45,7 +46,7 @@ class StoredChunk:
             self.refused + later.refused,
             later.first if self.first is None else self.first,
             self.last if later.last is None else later.last,
-            Counter(self.unread) + Counter(later.unread),
+            Counter(self.remarks) + Counter(later.remarks),
         )
 
 
@@ -72,9 +73,9 @@ class ChunkStore:
         Raises DatabaseUnavailable, and Refused when the import was retracted meanwhile.
         """
         doubtful = self._doubtful(chunk.doubtful) if chunk.doubtful else StoredChunk()
-        return doubtful + self._store(chunk)
+        return doubtful + self._admitted(chunk)
 
-    def _store(self, chunk: ParsedChunk) -> StoredChunk:
+    def _admitted(self, chunk: ParsedChunk) -> StoredChunk:
         if not chunk.numbers:
             return StoredChunk()
         try:
@@ -87,7 +88,7 @@ class ChunkStore:
             if len(chunk.numbers) == 1:
                 return StoredChunk(refused=(Reject(chunk.numbers[0], error.reason, chunk.texts[0]),))
             before, after = chunk.halves()
-            return self._store(before) + self._store(after)
+            return self._admitted(before) + self._admitted(after)
         self._asks = self._was_refused or stored.added < len(chunk.numbers)
         return stored
 
@@ -98,9 +99,7 @@ class ChunkStore:
         refused = [each.reject for place, each in enumerate(doubtful) if not _is_same(found.get(place))]
         there = [found[place] for place in range(len(doubtful)) if _is_same(found.get(place))]
         retracted = PositionSet.of(each.position for each in there if each.retracted)
-        return StoredChunk(
-            duplicates=sum(not each.retracted for each in there), retracted=retracted, refused=tuple(refused)
-        )
+        return StoredChunk(duplicates=len(there), retracted=retracted, refused=tuple(refused))
 
     def _in_one_transaction(self, connection: Connection, chunk: ParsedChunk) -> StoredChunk:
         try:
@@ -123,17 +122,8 @@ class ChunkStore:
             raise refusal(error) from None
         conflicts = tuple(self._conflicts(chunk, rest, found))
         retracted = PositionSet.of(each.position for each in found.values() if each.same and each.retracted)
-        # two lines may name one event
-        again = sum(each.same and each.retracted for each in found.values())
         return StoredChunk(
-            len(new),
-            len(rest) - len(conflicts) - again,
-            retracted,
-            conflicts,
-            (),
-            first,
-            last,
-            chunk.unread_kinds(added),
+            len(new), len(rest) - len(conflicts), retracted, conflicts, (), first, last, chunk.remarks_on(added)
         )
 
     def _hold(self, connection: Connection) -> None:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.log_entry import LogEntry, entry_of_line
 from temple_ledger.infrastructure.log.rejects import Reject
+from temple_ledger.infrastructure.log.remarks import Remark
 
 
 class Doubtful(NamedTuple):
@@ -55,8 +56,8 @@ class Pieces:
 class ParsedChunk:
     """Entries in the order of their lines, and the lines that are no entries.
 
-    `rows` are what COPY is given, `event_ids` 16 bytes each. `renamed` and `unread`, the kinds that nothing reads, are
-    by index. `read_bytes` is how far the source was read by the end of the chunk.
+    `rows` are what COPY is given, `event_ids` 16 bytes each. `renamed` and `remarks` are by
+    index; `named_roles` are those that its lines name. `read_bytes` is how far the source was read by its end.
     """
 
     numbers: Sequence[int]
@@ -66,7 +67,8 @@ class ParsedChunk:
     rejects: Sequence[Reject]
     doubtful: Sequence[Doubtful]
     renamed: Mapping[int, Renamed]
-    unread: Mapping[int, str]
+    remarks: Mapping[int, tuple[Remark, ...]]
+    named_roles: frozenset[str]
     read_bytes: int
 
     def __len__(self) -> int:
@@ -80,9 +82,9 @@ class ParsedChunk:
                 first[event_id] = index
         return first
 
-    def unread_kinds(self, indexes: Collection[int]) -> Counter[str]:
-        """How many of these entries no projection reads, by kind."""
-        return Counter(kind for index, kind in self.unread.items() if index in indexes)
+    def remarks_on(self, indexes: Collection[int]) -> Counter[Remark]:
+        """What is to be said of these entries, and of how many."""
+        return Counter(each for index, remarks in self.remarks.items() if index in indexes for each in remarks)
 
     def copied(self, indexes: Collection[int]) -> bytes:
         """What COPY is given for these entries."""
@@ -113,7 +115,8 @@ class ParsedChunk:
             rejects=(),
             doubtful=(),
             renamed={place[index]: names for index, names in self.renamed.items() if index in place},
-            unread={place[index]: kind for index, kind in self.unread.items() if index in place},
+            remarks={place[index]: each for index, each in self.remarks.items() if index in place},
+            named_roles=self.named_roles,
             read_bytes=self.read_bytes,
         )
 

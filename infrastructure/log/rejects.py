@@ -1,6 +1,8 @@
 """Lines that were not imported, kept with the reason, so that they can be mended and imported again."""
 
+import errno
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +31,9 @@ class RejectsFile:
         self._file: OutputFile | None = None
 
     def __enter__(self) -> Self:
+        """Raises OSError where no file could be written, as `require_writable` does."""
+        if self._path is not None:
+            require_writable(self._path)
         return self
 
     def __exit__(
@@ -45,6 +50,20 @@ class RejectsFile:
         if self._file is None:
             self._file = through(self._path, mode=PRIVATE)
         self._file.write("".join(lines))
+
+
+def require_writable(path: Path) -> None:
+    """Before anything is imported: afterwards, what was refused would be lost. Raises OSError; makes no file."""
+    if path.exists():
+        wrong = errno.EISDIR if path.is_dir() else 0 if os.access(path, os.W_OK) else errno.EACCES
+    elif not path.parent.exists():
+        wrong = errno.ENOENT
+    elif not path.parent.is_dir():
+        wrong = errno.ENOTDIR
+    else:
+        wrong = 0 if os.access(path.parent, os.W_OK | os.X_OK) else errno.EACCES
+    if wrong:
+        raise OSError(wrong, f"refused lines cannot be written there: {os.strerror(wrong)}", str(path))
 
 
 def _as_object(reject: Reject) -> dict[str, int | str]:

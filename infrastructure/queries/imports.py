@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import starmap
 from typing import NamedTuple
 
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 
@@ -22,6 +22,27 @@ class ListedImport(NamedTuple):
     first: Position
     last: Position
     retracted: int
+
+
+class RetractedPart(NamedTuple):
+    """Events that are retracted, by the import that added them (None where none did) and by why they are."""
+
+    number: int | None
+    reason: str
+    events: int
+
+
+def reasons_of_retraction(connection: Connection, positions: PositionSet) -> Sequence[RetractedPart]:
+    """Of those that are retracted, the most first."""
+    firsts, lasts = ([each[end] for each in positions.ranges] for end in (0, 1))
+    found = connection.execute(statement("read_reasons_of_retraction"), {"firsts": firsts, "lasts": lasts})
+    return list(starmap(RetractedPart, found))
+
+
+def owners(connection: Connection, positions: PositionSet) -> Sequence[int]:
+    """The imports that added some of these positions, by number."""
+    firsts, lasts = ([each[end] for each in positions.ranges] for end in (0, 1))
+    return [number for (number,) in connection.execute(statement("read_owners"), {"firsts": firsts, "lasts": lasts})]
 
 
 def imports(connection: Connection, *, limit: int) -> Sequence[ListedImport]:

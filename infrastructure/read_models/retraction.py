@@ -60,6 +60,8 @@ class RetractionImpact:
     members: set[str] = field(default_factory=set)
     changes: int = 0
     untouched: list[str] = field(default_factory=list)
+    of_other_imports: PositionSet = NO_POSITIONS
+    """What the chosen imports only let count again, and which therefore stays."""
 
 
 def preview_retraction(
@@ -80,6 +82,8 @@ def preview_retraction(
         impact = RetractionImpact(chosen)
         checkpoints = read_checkpoints(connection)
         impact.untouched = untouched_projections(projections, checkpoints)
+        if not reinstating:
+            impact.of_other_imports = _counted_again(connection, selection) - after
         for projection in foldable_projections(projections, checkpoints):
             checkpoint = checkpoints[projection.name]
             upto = _reached(connection, checkpoint)
@@ -130,8 +134,12 @@ def reinstate(
     *,
     by: str,
     reason: str | None = None,
+    imported_again_as: int | None = None,
 ) -> RetractionImpact:
-    """Lets these positions count again. Raises UnknownName; those that were never retracted stay as they are."""
+    """Lets these positions count again; those that were never retracted stay as they are.
+
+    *imported_again_as* is the import whose file had them too. Raises UnknownName.
+    """
     with _operation(database) as (connection, transaction):
         chosen = _chosen(connection, selection, retracted_positions(connection), reinstating=True)
         if not chosen:
@@ -143,7 +151,8 @@ def reinstate(
             rest = PositionSet([(first, last)]) - chosen
             connection.execute(statement("retraction_put"), {**_arrays(rest), "retraction": retraction})
         impact = _fold_all(transaction, chosen, projections, catalogue, checkpoints, sign=1)
-        _record(connection, "reinstate", selection, impact, by, reason, {})
+        more = {} if imported_again_as is None else {"imported_again_as": imported_again_as}
+        _record(connection, "reinstate", selection, impact, by, reason, more)
     return impact
 
 
@@ -173,6 +182,16 @@ def _chosen(connection: Connection, selection: Selection, retracted: PositionSet
     if missing:
         raise UnknownName("position of the log", str(missing))
     return named - retracted
+
+
+def _counted_again(connection: Connection, selection: Selection) -> PositionSet:
+    """As the operations journal has it, which names the first MOST_NAMED ranges of each operation."""
+    found = PositionSet()
+    for number in selection.imports:
+        rows = connection.execute(statement("import_counted_again"), {"import": number})
+        ends = [named.split("-") for (named,) in rows]
+        found |= PositionSet((int(first), int(last)) for first, last in ends)
+    return found
 
 
 def _not_in_log(connection: Connection, positions: PositionSet) -> PositionSet:

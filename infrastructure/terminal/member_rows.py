@@ -9,6 +9,7 @@ from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.member import member_history, require_member, waiting_events
+from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_status
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.queries.rows_then import RowsThen
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
@@ -20,7 +21,7 @@ from temple_ledger.projections.difference import named
 from temple_ledger.projections.explain import Cause
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.registry import catalogue
+from temple_ledger.projections.registry import catalogue, installed
 from temple_ledger.projections.tables import Rows, Table
 
 
@@ -52,17 +53,30 @@ def print_history(
     print_rows(rows, columns, as_json=False)
 
 
-def print_waiting(session: Session, connection: Connection, projection: str, user_id: str) -> None:
-    """Why the stored rows are not the whole story; nothing where they are."""
-    for failure in parked(connection, projection=projection, user_id=user_id):
-        session.note(
-            f"parked: the event at position {failure.position} could not be folded, and the rows are as "
-            f"before it; see: temple failures show {failure.position}"
-        )
-        return
-    waiting = waiting_events(connection, user_id, projection)
+def print_waiting(session: Session, connection: Connection, projection: str, user_id: str | None = None) -> None:
+    """Why the stored rows, of a member or of everybody, are not the whole story; nothing where they are."""
+    status = projection_status(connection, installed(), projection)
+    if user_id is None:
+        if status.parked:
+            parked_members = plural(status.parked, "member is", "members are")
+            session.note(f"{parked_members} parked, with rows as before; see: temple failures list")
+        waiting, whose = status.lag_events, ""
+    else:
+        for failure in parked(connection, projection=projection, user_id=user_id):
+            session.note(
+                f"parked: the event at position {failure.position} could not be folded, and the rows are as "
+                f"before it; see: temple failures show {failure.position}"
+            )
+            return
+        waiting, whose = waiting_events(connection, user_id, projection), " of this member"
     if waiting:
-        session.note(f"{plural(waiting, 'event')} of this member not folded yet; run: temple run --until-caught-up")
+        session.note(f"{plural(waiting, 'event')}{whose} not folded yet; {_what_folds(status)}")
+
+
+def _what_folds(status: ProjectionStatus) -> str:
+    if status.next_command is not None:
+        return f"{status.name} is {status.state}; run: {status.next_command}"
+    return "a runner is at work" if status.leader is not None else "run: temple run --until-caught-up"
 
 
 def print_parked(session: Session, then: RowsThen) -> None:

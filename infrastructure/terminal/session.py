@@ -102,7 +102,8 @@ class Session:
 
     def _given_database(self) -> Database:
         url = self.settings.database_url
-        return Database("" if url is None else url.get_secret_value(), "the database of TEMPLE_DATABASE_URL")
+        where = "TEMPLE_DATABASE_URL" if self.flags.get("database_url") is None else "--database-url"
+        return Database("" if url is None else url.get_secret_value(), f"the database of {where}")
 
     def _embedded_name(self) -> str:
         return f"the embedded database in {self.settings.home}"

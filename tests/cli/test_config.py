@@ -198,3 +198,8 @@ def test_a_setting_that_a_source_refuses_is_one_sentence_of_ours(temple: Typed) 
     assert ended.code == 2
     assert "patreon_secrets" in ended.stderr
     assert "Value error" not in ended.stderr
+
+
+def test_a_database_that_cannot_be_read_is_named_by_where_it_was_given(temple: Typed) -> None:
+    assert "the database of --database-url" in temple("--database-url", "foo", "status").stderr
+    assert "the database of TEMPLE_DATABASE_URL" in temple("status", TEMPLE_DATABASE_URL="foo").stderr

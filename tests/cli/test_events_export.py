@@ -72,3 +72,11 @@ def test_a_file_that_can_not_be_written_is_one_sentence_and_leaves_nothing(
     assert ended.code == 1
     assert len(ended.stderr.strip().splitlines()) == 1
     assert list(tmp_path.glob("**/*.part")) == []
+
+
+def test_a_dash_is_stdout(temple: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    temple("events", "append", "--type", "discord_join/joined", "--user", "ada")
+    ended = temple("events", "export", "-o", "-")
+    assert (ended.code, json.loads(ended.stdout)["user_id"]) == (0, "ada")
+    assert list(tmp_path.glob("-*")) == []

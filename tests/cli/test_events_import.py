@@ -101,6 +101,16 @@ def test_several_files_have_a_sentence_and_a_rejects_file_each(temple: Typed, tm
     assert rejects.with_name("refused.jsonl.3").exists()
 
 
+def test_no_file_is_imported_where_the_refused_lines_of_one_could_not_be_written(
+    temple: Typed, database: Database, history: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "refused.2").mkdir()
+    ended = temple("events", "import", str(history), str(history), "--rejects", str(tmp_path / "refused"))
+    assert ended.code == 1
+    assert "refused.2: refused lines cannot be written there: Is a directory" in ended.stderr
+    assert in_log(database) == 0
+
+
 def test_json_has_what_became_of_the_lines(temple: Typed, history: Path) -> None:
     (done,) = temple("events", "import", str(history), "--json").data
     assert (done["file"], done["read"], done["added"], done["rejects"]) == ("history.jsonl", 3, 3, None)

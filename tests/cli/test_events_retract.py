@@ -130,6 +130,61 @@ def test_a_check_says_what_an_import_then_does(temple: Typed, history: Path) -> 
     assert (done["added"], done["duplicates"], done["reinstated"], done["rejected"]) == (1, 3, 1, 0)
 
 
+def test_what_counts_again_is_said_with_the_reason_before_and_after(temple: Typed, history: Path) -> None:
+    temple("events", "import", str(history))
+    temple("events", "retract", "import:1", "--reason", "another server", "--apply")
+    history.write_bytes(history.read_bytes() + as_lines(granted("702")))
+    of_import = "3 of import:1, retracted with the reason: another server"
+    checked = temple("events", "import", "--check", str(history))
+    assert f"3 retracted events would count again: {of_import}" in checked.stdout
+    assert "4 lines read: 1 to add, 0 duplicates, 3 to reinstate, 0 to refuse" in checked.stdout
+    again = temple("events", "import", str(history))
+    assert f"3 retracted events count again: {of_import}" in again.stderr
+
+
+def test_the_preview_names_what_the_file_only_let_count_again(temple: Typed, history: Path) -> None:
+    temple("events", "import", str(history))
+    temple("events", "retract", "import:1", "--reason", "another server", "--apply")
+    history.write_bytes(history.read_bytes() + as_lines(granted("702")))
+    temple("events", "import", str(history))
+    preview = temple("events", "retract", "import:2")
+    assert "1 event to retract" in preview.stdout
+    assert "3 events that the file has too were there before and stay: they are of import:1" in preview.stderr
+    both = temple("events", "retract", "import:1", "import:2")
+    assert "4 events to retract" in both.stdout
+    assert "were there before" not in both.stderr
+
+
+def test_a_check_has_every_problem_in_json_and_as_many_as_are_asked_for(temple: Typed, tmp_path: Path) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text("1\n" * 12)
+    assert temple("events", "import", "--check", str(file)).stdout.count("not a JSON object") == 5
+    asked = temple("events", "import", "--check", str(file), "--limit", "11")
+    assert asked.stdout.count("not a JSON object") == 11
+    assert "and 1 line more to refuse; --limit shows more" in asked.stdout
+    (data,) = temple("events", "import", "--check", "--json", str(file)).data
+    assert [each["line"] for each in data["problems"]] == list(range(1, 13))
+    assert temple("events", "import", str(file), "--limit", "11").stderr.count("not a JSON object") == 11
+
+
+def test_an_import_names_what_a_check_names(temple: Typed, tmp_path: Path) -> None:
+    file = tmp_path / "odd.jsonl"
+    early = {**granted("700"), "target": "Elder", "timestamp": "0026-05-01T10:00:00Z"}
+    file.write_bytes(as_lines(early, {**granted("700"), "event_type": "shop_order"}))
+    checked = temple("events", "import", "--check", str(file))
+    done = temple("events", "import", str(file))
+    for sentence in (
+        "roles that neither the ledger nor the file names, stored as they are: 'Elder' (1)",
+        "1 event dated before 2015; is the year right? discord_role_change/added (1)",
+    ):
+        assert sentence in checked.stdout
+        assert f"odd.jsonl: {sentence}" in done.stderr
+    assert "from 0026-05-01 10:00 to" in checked.stdout
+    assert "1 event of a kind that nothing reads: shop_order/added (1)" in done.stderr
+    appended = temple("events", "append", "--type", "discord_role_change/added", "--user", "7", "--target", "Elder")
+    assert "stored as they are: 'Elder' (1)" in appended.stderr
+
+
 def test_a_check_without_a_ledger_makes_none(temple: Typed, history: Path, home: Path) -> None:
     ended = temple("events", "import", "--check", str(history), TEMPLE_DATABASE_URL=None)
     assert ended.code == 0

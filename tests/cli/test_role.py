@@ -7,7 +7,7 @@ from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.cli.conftest import Typed
-from tests.queries.builders import append_twice, now, role_created, role_deleted
+from tests.queries.builders import append_twice, now, role_created, role_deleted, unfoldable
 
 ORACLE, SEEKER = "400000000000000001", "400000000000000002"
 
@@ -155,3 +155,39 @@ def test_an_unknown_role_is_a_sentence_with_near_names(temple: Typed, ledger: Le
     ended = temple("role", "members", "Orcale")
     assert (ended.code, ended.stdout) == (1, "")
     assert ended.stderr == "temple: no role 'Orcale'; did you mean Oracle?\n"
+
+
+READS_TABLES = [
+    ("role", "members", "Oracle"),
+    ("role", "list"),
+    ("member", "list", "--role", "Oracle"),
+    ("member", "list", "--json"),
+]
+
+
+@pytest.mark.parametrize("verb", READS_TABLES)
+def test_what_reads_the_tables_says_what_they_lack(
+    temple: Typed, ledger: LedgerScenario, verb: tuple[str, ...]
+) -> None:
+    ledger.catch_up()
+    assert "not folded yet" not in temple(*verb).stderr
+    ledger.given(role_added("cleo", ORACLE, at(30)), joined("dido", at(31)))
+    ended = temple(*verb)
+    assert ended.code == 0
+    assert "2 events not folded yet; run: temple run --until-caught-up" in ended.stderr
+    temple("projection", "pause", "members")
+    assert "members is paused; run: temple projection resume members" in temple(*verb).stderr
+
+
+@pytest.mark.parametrize("verb", READS_TABLES)
+def test_what_reads_the_tables_says_that_members_are_parked(
+    temple: Typed, ledger: LedgerScenario, verb: tuple[str, ...]
+) -> None:
+    unfoldable(ledger.database, "cleo", at(30))
+    ledger.catch_up()
+    assert "1 member is parked, with rows as before; see: temple failures list" in temple(*verb).stderr
+
+
+def test_a_question_about_then_is_folded_from_the_log_and_lacks_nothing(temple: Typed, ledger: LedgerScenario) -> None:
+    ledger.given(role_added("cleo", ORACLE, at(30)))
+    assert "not folded yet" not in temple("role", "members", "Oracle", "--as-of", "2026-03-01").stderr

@@ -19,7 +19,7 @@ class Order(NamedTuple):
 
 
 def entry_of(order: Order) -> LogEntry:
-    """Raises InvalidEvent for what the log does not accept."""
+    """Raises pydantic's ValidationError for a field that is wrong, InvalidEvent for what the log does not accept."""
     event = RoleAdded(user_id=order.buyer, occurred_at=order.paid_at, source=SOURCE, role=order.role, granted_by="shop")
     return entry_of_event(event, event_id=uuid5(ORDERS, order.number), notes={"order": order.number})
 

@@ -146,6 +146,14 @@ def test_a_name_that_nobody_has_stays_a_name_in_one_form(database: Database) -> 
         "800000000 000000007",
         "80000\u200b0000",
         " \t",
+        "'800000000000000003",
+        "ada#1234",
+        "@ada",
+        "NULL",
+        "None",
+        "#N/A",
+        "\uff18\uff10\uff10\uff10",
+        "\u0668\u0660\u0660",
     ],
 )
 def test_what_is_no_id_of_a_member_is_refused(database: Database, user_id: str) -> None:
@@ -158,6 +166,66 @@ def test_what_is_no_id_of_a_member_is_refused(database: Database, user_id: str) 
 @pytest.mark.parametrize("user_id", ["800000000000000007", "patreon:4711", "ada", "ada.lovelace", "Zo\u00eb", "12e5"])
 def test_what_may_be_an_id_is_accepted(database: Database, user_id: str) -> None:
     assert imported(database, {**GRANT, "user_id": user_id}).added == 1
+
+
+@pytest.mark.parametrize("action", ["added", "created"])
+@pytest.mark.parametrize("target", ["<@&400000000000000002>", "@Oracle", "9.1E+17", "NULL", "'400000000000000002"])
+def test_what_is_no_role_is_refused(database: Database, target: str, action: str) -> None:
+    event_type = "discord_role" if action == "created" else "discord_role_change"
+    line = {**GRANT, "event_type": event_type, "action": action, "target": target}
+    assert imported(database, line).rejected == 1
+    assert imported(database, line, allowed=Allowed(names=True)).added == 1
+    assert rows(database, "target") == [target]
+
+
+@pytest.mark.parametrize("name", ["@Oracle", "None", "9.1E+17", "Oracle#0001"])
+def test_a_role_that_is_really_called_so_is_found(database: Database, name: str) -> None:
+    assert imported(database, named(ORACLE, name), {**GRANT, "target": name}).added == 2
+    assert rows(database, "target") == [ORACLE, ORACLE]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"metadata": {"granted_by": 500000000000000001}}, "metadata.granted_by is not a string"),
+        ({"metadata": {"granted_by": ["500000000000000001"]}}, "metadata.granted_by is not a string"),
+        ({"metadata": {"granted_by": "<@500000000000000001>"}}, "is a mention"),
+        ({"metadata": {"granted_by": "5E+17"}}, "spreadsheet has rounded"),
+        ({"metadata": {"granted_by": "null"}}, "where there is none"),
+        ({"metadata": {"granted_By": "500000000000000001"}}, "'granted_By', where 'granted_by' is read"),
+        ({"metadata": {"grantedBy": "500000000000000001"}}, "'grantedBy', where 'granted_by' is read"),
+        ({"action": "removed", "metadata": {"by": 5}}, "metadata.by is not a string"),
+        ({"action": "removed", "metadata": {"By": "5"}}, "'By', where 'by' is read"),
+        ({"event_type": "discord_leave", "action": "left", "metadata": {"by": "@ada"}}, "is a mention"),
+    ],
+)
+def test_who_did_it_is_an_id_or_a_name_under_the_key_that_is_read(
+    database: Database, tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    line, rejects = {**GRANT, **change}, tmp_path / "rejects.jsonl"
+    assert imported(database, line, rejects=rejects).rejected == 1
+    assert reason in json.loads(rejects.read_text())["reason"]
+    assert "--keep-names" in json.loads(rejects.read_text())["reason"]
+    assert imported(database, line, allowed=Allowed(names=True)).added == 1
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"granted_by": "Sir Bedivere"},
+        {"granted_by": None},
+        {"granted_by": ""},
+        {"note": {"By": 1}},
+        {"granted_by": "5"},
+    ],
+)
+def test_who_did_it_may_be_a_name_or_nobody(database: Database, metadata: dict[str, Any]) -> None:
+    assert imported(database, {**GRANT, "metadata": metadata}).added == 1
+
+
+def test_keys_of_foreign_kinds_are_their_own_matter(database: Database) -> None:
+    foreign = {**GRANT, "event_type": "shop_order", "action": "paid", "metadata": {"By": 1, "granted_by": 2}}
+    assert imported(database, foreign).added == 1
 
 
 def test_a_misspelt_kind_is_refused_and_a_foreign_one_is_counted(database: Database) -> None:

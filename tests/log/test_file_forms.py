@@ -191,3 +191,53 @@ def test_lines_come_through_a_pipe_as_they_are_written() -> None:
     first = next(event_lines(io.BufferedReader(Feed(LINES * 100, len(LINES.splitlines()[0]) + 1))))
     assert first.number == 1
     assert len(taken) <= 2
+
+
+HEADER = b"timestamp,event_type,user_id,action,target,metadata,source\n"
+ROW = b"2024-05-01T10:00:00Z,discord_join,ada,joined,,,manual\n"
+
+
+@pytest.mark.parametrize("first", [b"sep=%s\n", b"SEP=%s\r\n", b'"sep=%s"\n'])
+@pytest.mark.parametrize("separator", [b",", b";", b"\t", b"|"])
+def test_a_table_may_name_its_separator_to_a_spreadsheet(first: bytes, separator: bytes) -> None:
+    text = first % separator + (HEADER + ROW).replace(b",", separator)
+    (found,) = event_lines(io.BytesIO(text))
+    assert (found.number, json.loads(found.text)["user_id"], found.problem) == (3, "ada", None)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize("open_cell", [b'"', b'"Oracle', b'"Ora\ncle'])
+def test_a_quote_that_never_closes_is_named_by_its_line(open_cell: bytes, end: bytes) -> None:
+    broken = ROW.replace(b"joined,,", b"joined," + open_cell + b",").rstrip()
+    problem = "the quote that begins on line 3 never closes; nothing behind it was read"
+    assert problems(HEADER + ROW + broken + end) == [(2, None), (3, problem)]
+    assert problems(HEADER + ROW + broken + b"\n" + ROW * 3) == [(2, None), (3, problem)]
+
+
+def test_a_quote_that_opens_in_a_later_line_of_a_row_is_named_by_that_line() -> None:
+    row = b'2024-05-01T10:00:00Z,discord_join,"a\nb",joined,"x,,manual\n'
+    ((number, problem),) = problems(HEADER + row + ROW)
+    assert (number, problem) == (2, "the quote that begins on line 3 never closes; nothing behind it was read")
+
+
+def test_a_quote_that_is_closed_by_the_next_one_swallows_nothing_silently() -> None:
+    broken, quoted = ROW.replace(b"joined,,", b'joined,"x,'), ROW.replace(b"joined,,", b'joined,"y",')
+    ((number, problem), *rest) = problems(HEADER + broken + quoted + ROW)
+    assert (number, rest) == (2, [(4, None)])
+    assert problem is not None
+    assert "is a quote missing?" in problem
+
+
+@pytest.mark.parametrize(
+    "text", [b'timestamp,event_type,user_id,action,source,"target\n' + ROW, HEADER + ROW + b'"' + b"x\n" * 6_000_000]
+)
+def test_a_quote_that_swallows_the_header_or_very_much_is_named_too(text: bytes) -> None:
+    with pytest.raises(UnreadableFile, match="never closes"):
+        list(event_lines(io.BytesIO(text)))
+
+
+@pytest.mark.parametrize("cell", ['{"a": 1, "a": 2}', '{"b": [{"a": 1, "a": 1}]}'])
+def test_a_key_twice_in_a_cell_is_refused_as_it_is_in_a_line(cell: str) -> None:
+    quoted = cell.replace('"', '""').encode()
+    row = ROW.replace(b",,,manual", b',,"' + quoted + b'",manual')
+    assert problems(HEADER + row) == [(2, "metadata: the key 'a' stands twice in one object")]

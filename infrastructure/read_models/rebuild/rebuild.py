@@ -19,6 +19,7 @@ from temple_ledger.domain.errors import DatabaseUnavailable, Refused, UnknownNam
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
+from temple_ledger.infrastructure.database.shadow_tables import require_both_tables
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.apply import (
     USUAL,
@@ -64,7 +65,7 @@ class Folding:
 class Rebuild:
     """One projection's rebuild. Leaving the block neither applies nor clears: a killed one can go on.
 
-    Raises Refused at once when somebody else is at it.
+    Raises Refused at once when somebody else is at it, SchemaMismatch where the tables are not as they are declared.
     """
 
     def __init__(self, database: Database, projection: Projection, *, catalogue: Catalogue) -> None:
@@ -74,6 +75,7 @@ class Rebuild:
         self._connection = database.connect(DatabaseRole.PROJECT, application="temple replay")
         self._backend_pid = self._connection.info.backend_pid
         try:
+            require_both_tables(self._connection, projection)
             claimed = notes.claim(self._connection, projection)
         except BaseException:
             self._connection.close()

@@ -10,7 +10,7 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
+from temple_ledger.domain.errors import DatabaseUnavailable, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connecting import opened_unless
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes, reason_of
@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.due import Due
+from temple_ledger.infrastructure.read_models.runner.failing import reason_of_failure
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
 from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
 from temple_ledger.infrastructure.read_models.runner.long_folds import LongFolds
@@ -206,9 +207,7 @@ class Runner:
 
     def _fail(self, led: _Leading, error: Exception) -> None:
         """A step that cannot succeed stops its projection, and no other one."""
-        reason = f"{type(error).__name__}: {error}" if not isinstance(error, LedgerError) else str(error)
-        if isinstance(error, psycopg.Error):
-            reason = f"the database refused its rows (SQLSTATE {error.sqlstate})"
+        reason = reason_of_failure(error)
         log.error("projection failed", projection=led.name, reason=reason)
         led.idle_reason = ProjectionState.FAILED.value
         self._watcher.failed(led.name)

@@ -9,6 +9,7 @@ from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
+from temple_ledger.infrastructure.database.tables import require_tables
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
@@ -67,9 +68,12 @@ def verify_everybody(
 
 
 def checkpoint_of(connection: Connection, projection: Projection) -> Checkpoint:
+    """Raises UnknownName, and SchemaMismatch where rows of this version cannot be in tables with these columns."""
     checkpoint = read_checkpoints(connection).get(projection.name)
     if checkpoint is None:
         raise UnknownName("checkpoint of a projection", projection.name)
+    if why_not(projection, checkpoint) is None:
+        require_tables(connection, projection)
     return checkpoint
 
 

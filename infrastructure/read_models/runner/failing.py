@@ -1,0 +1,14 @@
+"""Why a projection stands still, in the sentence that its checkpoint has."""
+
+import psycopg
+
+from temple_ledger.domain.errors import LedgerError
+
+
+def reason_of_failure(error: Exception) -> str:
+    """Never the driver's own message, which may repeat the row."""
+    if isinstance(error, psycopg.errors.UndefinedColumn):
+        return "its table has other columns than its code declares; for what to do, run: temple db migrate"
+    if isinstance(error, psycopg.Error):
+        return f"the database refused its rows (SQLSTATE {error.sqlstate})"
+    return str(error) if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"
