@@ -185,7 +185,7 @@ def test_following_waits_behind_an_open_transaction_and_then_shows_each_event_on
 
 
 def test_a_reader_that_leaves_ends_it_quietly_with_141(ledger: LedgerScenario, spawn: Spawn) -> None:
-    ledger.when(*(joined(f"member {number}", at(number)) for number in range(50)))
+    ledger.when(*(joined(f"member {number}", at(number)) for number in range(2_000)))
     process = spawn("events", "tail", "-n", "9999", "--json")
     assert process.stdout is not None
     process.stdout.readline()

@@ -21,13 +21,13 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 SMALL = ("--demo", "--members", "30", "--events", "400")
 
 
-def until(stream: IO[str] | None, beginning: str) -> list[str]:
-    """The lines up to the one that begins so, which has to come."""
+def until(stream: IO[str] | None, beginning: str, *, within: bool = False) -> list[str]:
+    """The lines up to the one that begins so, or has it *within*: it has to come."""
     assert stream is not None
     lines: list[str] = []
     for line in stream:
         lines.append(line.rstrip("\n"))
-        if line.startswith(beginning):
+        if beginning in line if within else line.startswith(beginning):
             return lines
     raise AssertionError(f"no line begins with {beginning!r}: {lines}")
 
@@ -112,7 +112,7 @@ def test_a_second_one_says_who_leads_and_takes_over_when_it_ends(
     until(first.stdout, "ready")
     second = spawn("up")
     until(second.stdout, "ready")
-    until(second.stderr, "another runner leads ")
+    until(second.stderr, "another runner leads ", within=True)
     first.terminate()
     assert first.wait(60) == 0
     until(second.stderr, '{"projection"')
