@@ -12,6 +12,7 @@ from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.log_entry import LogEntry, entry_of_line
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.demo import Community, generate
+from temple_ledger.infrastructure.log.admission import Admission
 from temple_ledger.infrastructure.log.import_lines import import_lines
 from temple_ledger.infrastructure.log.notifier import Notifier
 
@@ -97,7 +98,7 @@ def import_file(dsn: str, path: Path) -> Import:
     database = Database(dsn)
     with Notifier(database) as notifier:
         started = perf_counter()
-        imported = import_lines(database, path, notifier=notifier, catalogue=CATALOGUE)
+        imported = import_lines(database, path, notifier=notifier, catalogue=CATALOGUE, admission=Admission(CATALOGUE))
         seconds = perf_counter() - started
     assert imported.complete
     return Import(seconds, imported.added, peak_mebibytes())

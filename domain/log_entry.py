@@ -67,7 +67,7 @@ def columns_of_line(line: str | bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidEvent("not a JSON object")
     # the parser lets the last of two equal keys win; where there are as many keys as there look to be, no two are equal
-    if len(_KEY.findall(line if isinstance(line, bytes) else line.encode())) != _keys_in(value):
+    if _most_keys(line if isinstance(line, bytes) else line.encode()) != _keys_in(value):
         require_each_key_once(line)
     return value
 
@@ -190,15 +190,29 @@ def metadata_text(value: object) -> str:
     return text
 
 
+_NESTING: Final = (dict, list)
+"""Not their union, which would be made again for each value."""
+
 _KEY: Final = re.compile(rb'"\s*:')
 
 
-def _keys_in(value: object) -> int:
+def _most_keys(line: bytes) -> int:
+    """How many keys the text of an object has, or more: what looks like a key may stand within a text."""
+    line = line.strip()
+    if b"\t" in line or b"\n" in line or b"\r" in line:
+        return len(_KEY.findall(line))
+    # several times faster than the expression, and at least as many: a key ends with one of the two
+    return line.count(b'":') + line.count(b'" ')
+
+
+def _keys_in(value: dict[str, Any] | list[Any]) -> int:
+    keys = 0
     if isinstance(value, dict):
-        return len(value) + sum(_keys_in(each) for each in value.values() if isinstance(each, dict | list))
-    if isinstance(value, list):
-        return sum(_keys_in(each) for each in value if isinstance(each, dict | list))
-    return 0
+        keys, value = len(value), list(value.values())
+    for each in value:
+        if isinstance(each, _NESTING):
+            keys += _keys_in(each)
+    return keys
 
 
 def require_each_key_once(line: str | bytes) -> None:
@@ -239,12 +253,19 @@ def _are_plain(event_type: Any, user_id: Any, action: Any, source: Any, target: 
     """True of nearly every line: its texts then need no closer look, one by one."""
     if not (event_type and user_id and action and source):
         return False
-    texts = (event_type, user_id, action, source, "" if target is None else target)
     try:
-        joined = "".join(texts)
+        joined = "".join((event_type, user_id, action, source, "" if target is None else target))
     except TypeError:
         return False
-    return joined.isascii() and "\x00" not in joined and max(map(len, texts)) <= _SHORTEST_LIMIT
+    return (
+        joined.isascii()
+        and "\x00" not in joined
+        and len(event_type) <= _SHORTEST_LIMIT
+        and len(user_id) <= _SHORTEST_LIMIT
+        and len(action) <= _SHORTEST_LIMIT
+        and len(source) <= _SHORTEST_LIMIT
+        and (target is None or len(target) <= _SHORTEST_LIMIT)
+    )
 
 
 def _check_text(name: str, value: object, length: int) -> None:

@@ -1,5 +1,6 @@
 """`Ledger`: append events and ask for rows, from a program."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -15,12 +16,13 @@ from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.ledger.spares import Spares
 from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.rows_then import rows_of_member_then
-from temple_ledger.infrastructure.queries.waiting import wait_for
+from temple_ledger.infrastructure.queries.waiting import APPLICATION, wait_on
 from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.projections.author import catalogue_or_installed
 from temple_ledger.projections.member_projection import MemberProjection
@@ -29,6 +31,8 @@ from temple_ledger.projections.registry import installed
 from temple_ledger.projections.tables import Rows, Table
 
 WAIT_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 2.0
+"""With a connection that was lost since it was last used."""
 
 MemberRows = dict[str, list[dict[str, Any]]]
 """Rows by table, each by column, without user_id and stamp; a table without rows has an empty list."""
@@ -62,6 +66,7 @@ class Ledger:
         self._notifier = Notifier(self.database)
         self._appenders = Spares(lambda: LogAppender(self.database, notifier=self._notifier))
         self._readers = Spares(self._reader)
+        self._waiters = Spares(self._waiter)
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +80,7 @@ class Ledger:
         """Closes what is not in use; what is in use is closed when its call ends."""
         self._appenders.close()
         self._readers.close()
+        self._waiters.close()
         self._notifier.close()
 
     def append(self, event: Event, *, event_id: UUID | None = None, notes: Mapping[str, Any] | None = None) -> Appended:
@@ -98,7 +104,14 @@ class Ledger:
 
         What it folded up to there is on the disk. Raises NotFoldedInTime, UnknownName, DatabaseUnavailable.
         """
-        return wait_for(self.database, self._projections, projection, position, timeout_seconds=timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        with self._waiters.lent() as waiter:
+            return waiter.run(
+                "waiting",
+                lambda connection: wait_on(
+                    connection, self.database, self._projections, projection, position, timeout_seconds, deadline
+                ),
+            )
 
     def rows(
         self, projection: str, user_id: str, *, as_of: datetime | None = None, known_at: datetime | None = None
@@ -124,6 +137,11 @@ class Ledger:
             members = sorted(each for each, one in self._projections.items() if isinstance(one, MemberProjection))
             raise UnknownName("projection with rows of members", name, tuple(members))
         return found
+
+    def _waiter(self) -> RetryingConnection:
+        return RetryingConnection(
+            self.database, DatabaseRole.READ, application=APPLICATION, patience_seconds=PATIENCE_SECONDS
+        )
 
     def _reader(self) -> psycopg.Connection[Any]:
         connection = self.database.connect(DatabaseRole.READ, application="temple ledger")

@@ -54,6 +54,7 @@ class LogAppender:
         self._connection = RetryingConnection(
             database, DatabaseRole.APPEND, application=application, patience_seconds=patience_seconds
         )
+        self._cursor: psycopg.Cursor[Any] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +71,7 @@ class LogAppender:
         """Raises EventConflict when the log has the event_id with another content, InvalidEvent for what no row of
         the log can hold, FutureEvent, DatabaseUnavailable when it is not known whether the event is there."""
         self._require_not_future([entry])
-        position = self._connection.run(_WHAT, lambda connection: _insert(connection, entry))
+        position = self._connection.run(_WHAT, lambda connection: _insert(self._cursor_on(connection), entry))
         if position is not None:
             self._notify()
             return Appended(position, True)
@@ -93,6 +94,12 @@ class LogAppender:
         if added:
             self._notify()
         return _outcomes(entries, added, self._look_up)
+
+    def _cursor_on(self, connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
+        """The same one each time: a cursor finds out anew how each value is sent, which takes as long as sending it."""
+        if self._cursor is None or self._cursor.connection is not connection:
+            self._cursor = connection.cursor()
+        return self._cursor
 
     def _require_not_future(self, entries: Sequence[LogEntry]) -> None:
         if not self._allow_future:
@@ -155,10 +162,10 @@ def _reported(entry: LogEntry, found: LoggedEvent) -> Appended | EventConflict:
     )
 
 
-def _insert(connection: psycopg.Connection[Any], entry: LogEntry) -> Position | None:
+def _insert(cursor: psycopg.Cursor[Any], entry: LogEntry) -> Position | None:
     """None when the event_id is there already."""
     try:
-        row = connection.execute(statement("log_append"), entry._asdict(), prepare=True).fetchone()
+        row = cursor.execute(statement("log_append"), entry._asdict(), prepare=True).fetchone()
     except REFUSALS as error:
         raise refusal(error) from None
     return None if row is None else Position(row[0])

@@ -4,44 +4,37 @@ Each chunk of lines is one transaction of about half a second, so that readers, 
 wait long: ask which event_ids are there, COPY the others straight into the log, compare the rest. There is no staging
 table: the order of the lines is the order in which COPY draws positions, and a chunk costs hardly more than COPY alone.
 Should the unique index refuse a chunk, because somebody appended one of its events meanwhile, the chunk begins again.
-Parsing goes on in another thread while a chunk is stored.
+A file of more than one chunk is parsed in a process of its own while chunks are stored here.
 
 An import that was interrupted is run again: what is there already counts as a duplicate.
 """
 
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO, Final
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.admission import Admission
-from temple_ledger.infrastructure.log.file_forms import event_lines
-from temple_ledger.infrastructure.log.import_chunk import Chunk
 from temple_ledger.infrastructure.log.import_store import ChunkStore, StoredChunk
-from temple_ledger.infrastructure.log.lines import Line
 from temple_ledger.infrastructure.log.notifier import Notifier
+from temple_ledger.infrastructure.log.parsed_chunk import ParsedChunk
+from temple_ledger.infrastructure.log.parser import Chunks, Parser, ahead_of
 from temple_ledger.infrastructure.log.rejects import RejectsFile
 from temple_ledger.infrastructure.log.remarks import About, Remark, named, without_named
 
 FIRST_LINES: Final = 5_000
 FEWEST_LINES: Final = 500
 MOST_LINES: Final = 20_000
-MOST_BYTES: Final = 16 * 1024 * 1024
 CHUNK_SECONDS: Final = 0.4
-CHUNKS_AHEAD: Final = 2
-"""Parsed while one is stored: what bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +77,7 @@ class _Pace:
         self._most_lines = most_lines
         self.lines = min(FIRST_LINES, most_lines)
 
-    def stored(self, chunk: Chunk, seconds: float) -> None:
+    def stored(self, chunk: ParsedChunk, seconds: float) -> None:
         fitting = int(len(chunk) * CHUNK_SECONDS / max(seconds, 0.001))
         self.lines = min(max(FEWEST_LINES, min(fitting, 2 * self.lines)), self._most_lines)
 
@@ -101,13 +94,15 @@ def import_lines(
     admission: Admission | None = None,
     imported_by: str | None = None,
     name: str | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Imported:
     """Appends each line that is an event and not there yet; positions keep the order of the lines.
 
     Of two lines with one event_id the first counts, in the file as against the log. What is not imported goes to the
     file *rejects*, with line number and reason. *progress* is called after each commit, with what was done so far.
     *most_lines* are stored in one transaction. *admission* is what lines are asked beyond being events; without one,
-    nothing. *name* and *imported_by* are written down; by default, that of the file and the database's login.
+    nothing. *name* and *imported_by* are written down; by default, that of the file and the database's login. Once
+    *stopped* is true, no further chunk is stored.
 
     Raises OSError for a file that cannot be read or written, UnreadableFile for one that has no lines of events,
     Refused when the import was retracted meanwhile, and DatabaseUnavailable; what was committed stays.
@@ -115,63 +110,33 @@ def import_lines(
     pace = _Pace(most_lines)
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
-        kept = stack.enter_context(RejectsFile(rejects))
+        refused = stack.enter_context(RejectsFile(rejects))
         connection = stack.enter_context(RetryingConnection(database, DatabaseRole.APPEND, application="temple import"))
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="import")
-        stack.callback(thread.shutdown, cancel_futures=True)
-        lines = event_lines(stream)
-        first = next(lines, None)
-        if first is None:
+        parser = Parser(stream, catalogue, admission)
+        chunk = parser.next_chunk(pace.lines)
+        if chunk is None:
             return Imported()
-        number = _begin(connection, name or _name(source), imported_by)
-        imported = Imported(number=number)
-        storing = ChunkStore(connection, number)
-        under_way: deque[tuple[Chunk, int, Future[StoredChunk]]] = deque()
-
-        def put(chunk: Chunk) -> StoredChunk:
+        # a small file is not worth a process
+        chunks: Chunks = parser if parser.ended else ahead_of(parser, pace.lines, stack)
+        imported = Imported(number=_begin(connection, name or _name(source), imported_by))
+        storing = ChunkStore(connection, imported.number, catalogue)
+        named_roles: set[str] = set()
+        while chunk is not None and not stopped():
             started = perf_counter()
             stored = storing.store(chunk)
             pace.stored(chunk, perf_counter() - started)
-            if notifier is not None and stored.added:
-                notifier.notify()
-            return stored
-
-        def finish() -> None:
-            nonlocal imported
-            chunk, read_bytes, future = under_way[0]
-            stored = future.result()
-            imported = _sum(imported, chunk, stored, read_bytes)
-            under_way.popleft()
+            imported = _sum(imported, chunk, stored)
+            named_roles |= chunk.named_roles
             if progress is not None:
                 progress(imported)
-            kept.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
-
-        every = chain((first,), lines)
-        try:
-            for chunk, read_bytes in _chunks(every, pace, lambda: Chunk(catalogue, admission)):
-                under_way.append((chunk, read_bytes, thread.submit(put, chunk)))
-                if len(under_way) > CHUNKS_AHEAD:
-                    finish()
-            while under_way:
-                finish()
-        except BaseException:
-            # a chunk that is being stored is stored to its end: it counts, whatever has happened
-            thread.shutdown(cancel_futures=True)
-            while under_way:
-                if _was_stored(under_way[0][2]):
-                    with suppress(OSError):
-                        finish()
-                else:
-                    under_way.popleft()
-            raise
-        connection.run("importing", lambda opened: opened.execute(statement("import_finish"), {"import": number}))
-    if admission is None:
-        return imported
-    return replace(imported, remarks=without_named(imported.remarks, admission.roles))
-
-
-def _was_stored(future: Future[StoredChunk]) -> bool:
-    return future.done() and not future.cancelled() and future.exception() is None
+            if notifier is not None and stored.added:
+                notifier.notify()
+            refused.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
+            chunk = chunks.next_chunk(pace.lines)
+        connection.run(
+            "importing", lambda opened: opened.execute(statement("import_finish"), {"import": imported.number})
+        )
+    return replace(imported, remarks=without_named(imported.remarks, named_roles))
 
 
 def _name(source: Path | BinaryIO) -> str:
@@ -187,26 +152,7 @@ def _begin(connection: RetryingConnection, file: str, imported_by: str | None) -
     return int(row[0]) if row is not None else 0
 
 
-def _chunks(lines: Iterable[Line], pace: _Pace, new_chunk: Callable[[], Chunk]) -> Iterator[tuple[Chunk, int]]:
-    """With how many bytes were read by the end of each."""
-    chunk, read_bytes = new_chunk(), 0
-    for number, text, length, problem in lines:
-        read_bytes += length
-        if problem is not None:
-            chunk.reject(number, problem, text)
-        else:
-            try:
-                chunk.add(number, text)
-            except InvalidEvent as error:
-                chunk.reject(number, error.reason, text)
-        if len(chunk) >= pace.lines or chunk.size >= MOST_BYTES:
-            yield chunk, read_bytes
-            chunk = new_chunk()
-    if len(chunk):
-        yield chunk, read_bytes
-
-
-def _sum(before: Imported, chunk: Chunk, stored: StoredChunk, read_bytes: int) -> Imported:
+def _sum(before: Imported, chunk: ParsedChunk, stored: StoredChunk) -> Imported:
     retracted = before.retracted | stored.retracted
     # of several lines with one event that is retracted, the first lets it count again
     again = len(retracted) - len(before.retracted)
@@ -218,7 +164,7 @@ def _sum(before: Imported, chunk: Chunk, stored: StoredChunk, read_bytes: int) -
         conflicts=before.conflicts + len(stored.conflicts),
         first=stored.first if before.first is None else before.first,
         last=before.last if stored.last is None else stored.last,
-        read_bytes=read_bytes,
+        read_bytes=chunk.read_bytes,
         number=before.number,
         retracted=retracted,
         remarks=Counter(before.remarks) + Counter(stored.remarks),

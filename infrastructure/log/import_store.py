@@ -7,12 +7,13 @@ from typing import Any
 
 import psycopg
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, EventConflict, InvalidEvent, Refused
 from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.comparison import LoggedEvent, compare
-from temple_ledger.infrastructure.log.import_chunk import Chunk, Doubtful
+from temple_ledger.infrastructure.log.parsed_chunk import Doubtful, ParsedChunk
 from temple_ledger.infrastructure.log.refusal import REFUSALS, refusal
 from temple_ledger.infrastructure.log.rejects import Reject
 from temple_ledger.infrastructure.log.remarks import Remark
@@ -59,21 +60,22 @@ class ChunkStore:
     What each chunk adds is written down as positions of the import *number*, in the chunk's own transaction.
     """
 
-    def __init__(self, connection: RetryingConnection, number: int) -> None:
+    def __init__(self, connection: RetryingConnection, number: int, catalogue: Catalogue) -> None:
         self._connection = connection
+        self._catalogue = catalogue
         self._number = number
         self._asks = True
         self._was_refused = False
 
-    def store(self, chunk: Chunk) -> StoredChunk:
+    def store(self, chunk: ParsedChunk) -> StoredChunk:
         """Appends what is new, in order; what only the database refuses is found by halves.
 
         Raises DatabaseUnavailable, and Refused when the import was retracted meanwhile.
         """
-        found = self._doubtful(chunk.doubtful) if chunk.doubtful else StoredChunk()
-        return found + self._admitted(chunk)
+        doubtful = self._doubtful(chunk.doubtful) if chunk.doubtful else StoredChunk()
+        return doubtful + self._store(chunk)
 
-    def _admitted(self, chunk: Chunk) -> StoredChunk:
+    def _store(self, chunk: ParsedChunk) -> StoredChunk:
         if not chunk.numbers:
             return StoredChunk()
         try:
@@ -86,7 +88,7 @@ class ChunkStore:
             if len(chunk.numbers) == 1:
                 return StoredChunk(refused=(Reject(chunk.numbers[0], error.reason, chunk.texts[0]),))
             before, after = chunk.halves()
-            return self._admitted(before) + self._admitted(after)
+            return self._store(before) + self._store(after)
         self._asks = self._was_refused or stored.added < len(chunk.numbers)
         return stored
 
@@ -99,7 +101,7 @@ class ChunkStore:
         retracted = PositionSet.of(each.position for each in there if each.retracted)
         return StoredChunk(duplicates=len(there), retracted=retracted, refused=tuple(refused))
 
-    def _in_one_transaction(self, connection: Connection, chunk: Chunk) -> StoredChunk:
+    def _in_one_transaction(self, connection: Connection, chunk: ParsedChunk) -> StoredChunk:
         try:
             with connection.transaction():
                 self._hold(connection)
@@ -118,10 +120,17 @@ class ChunkStore:
             raise
         except REFUSALS as error:
             raise refusal(error) from None
-        conflicts = tuple(_conflicts(chunk, rest, found))
+        conflicts = tuple(self._conflicts(chunk, rest, found))
         retracted = PositionSet.of(each.position for each in found.values() if each.same and each.retracted)
         return StoredChunk(
-            len(new), len(rest) - len(conflicts), retracted, conflicts, (), first, last, chunk.remarks(added)
+            len(new),
+            len(rest) - len(conflicts),
+            retracted,
+            conflicts,
+            (),
+            first,
+            last,
+            chunk.remarks_about(added),
         )
 
     def _hold(self, connection: Connection) -> None:
@@ -133,7 +142,7 @@ class ChunkStore:
             )
 
     def _record(
-        self, connection: Connection, event_ids: Sequence[str], first: Position | None, last: Position | None
+        self, connection: Connection, event_ids: Sequence[bytes], first: Position | None, last: Position | None
     ) -> None:
         if first is None or last is None:
             return
@@ -142,12 +151,12 @@ class ChunkStore:
         else:
             connection.execute(statement("import_put_ranges"), {"import": self._number, "event_ids": _array(event_ids)})
 
-    def _compare(self, connection: Connection, chunk: Chunk, indexes: Sequence[int]) -> dict[int, LoggedEvent]:
+    def _compare(self, connection: Connection, chunk: ParsedChunk, indexes: Sequence[int]) -> dict[int, LoggedEvent]:
         """By index: equal is what is so as it is stored, or as it was written, before its names were resolved."""
         found: dict[int, LoggedEvent] = {}
         for entry_of in (chunk.entry, chunk.entry_as_written):
             left = [index for index in indexes if not _is_same(found.get(index))]
-            compared = compare(connection, [entry_of(index) for index in left])
+            compared = compare(connection, [entry_of(index, self._catalogue) for index in left])
             found |= {left[place]: each for place, each in compared.items()}
         if len(found) < len(indexes):
             raise DatabaseUnavailable(
@@ -155,30 +164,32 @@ class ChunkStore:
             )
         return found
 
+    def _conflicts(
+        self, chunk: ParsedChunk, indexes: Sequence[int], found: Mapping[int, LoggedEvent]
+    ) -> Iterator[Reject]:
+        for index in indexes:
+            if not found[index].same:
+                event_id = str(chunk.entry(index, self._catalogue).event_id)
+                conflict = EventConflict(event_id, found[index].position)
+                yield Reject(chunk.numbers[index], str(conflict), chunk.texts[index])
+
 
 def _is_same(found: LoggedEvent | None) -> bool:
     return found is not None and found.same
 
 
-def _conflicts(chunk: Chunk, indexes: Sequence[int], found: Mapping[int, LoggedEvent]) -> Iterator[Reject]:
-    for index in indexes:
-        if not found[index].same:
-            conflict = EventConflict(str(chunk.entry(index).event_id), found[index].position)
-            yield Reject(chunk.numbers[index], str(conflict), chunk.texts[index])
-
-
-def _ends(connection: Connection, event_ids: Sequence[str]) -> tuple[Position | None, Position | None]:
+def _ends(connection: Connection, event_ids: Sequence[bytes]) -> tuple[Position | None, Position | None]:
     if not event_ids:
         return None, None
     positions = _positions(connection, [event_ids[0], event_ids[-1]])
     return positions[event_ids[0]], positions[event_ids[-1]]
 
 
-def _positions(connection: Connection, event_ids: Sequence[str]) -> dict[str, Position]:
+def _positions(connection: Connection, event_ids: Sequence[bytes]) -> dict[bytes, Position]:
     """Of those that are in the log. The array is written by hand: the driver takes its time over long lists."""
     rows = connection.execute(statement("log_known"), {"event_ids": _array(event_ids)}, binary=True)
-    return {event_id.hex: Position(position) for event_id, position in rows}
+    return {event_id.bytes: Position(position) for event_id, position in rows}
 
 
-def _array(event_ids: Sequence[str]) -> str:
-    return f"{{{','.join(event_ids)}}}"
+def _array(event_ids: Sequence[bytes]) -> str:
+    return f"{{{','.join(event_id.hex() for event_id in event_ids)}}}"

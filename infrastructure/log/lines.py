@@ -30,9 +30,10 @@ def numbered_lines(source: BinaryIO, *, longest: int = MAX_LINE_BYTES) -> Iterat
                 if rest.endswith(b"\n"):
                     break
         # files that were put behind each other, or written a line at a time, have marks between lines
-        line = line.removeprefix(BOM_UTF8)
-        if line[-4:-1] == BOM_UTF8 or line.endswith(BOM_UTF8):
-            line = line.rstrip(b"\n").removesuffix(BOM_UTF8) + b"\n"
+        if BOM_UTF8 in line:
+            line = line.removeprefix(BOM_UTF8)
+            if line[-4:-1] == BOM_UTF8 or line.endswith(BOM_UTF8):
+                line = line.rstrip(b"\n").removesuffix(BOM_UTF8) + b"\n"
         if length > longest:
             yield Line(number, line, length, f"the line has {length:,} bytes, at most {longest:,} are read")
         elif not line.isspace():

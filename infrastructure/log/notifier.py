@@ -47,7 +47,8 @@ class Notifier:
 
     def notify(self) -> None:
         """After the commit. Does not wait, and does not fail."""
-        self._due.set()
+        if not self._due.is_set():
+            self._due.set()
         if self._thread is None:
             self._start()
 

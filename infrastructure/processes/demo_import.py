@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator
-from itertools import takewhile
 
 from temple_ledger.infrastructure.demo import Community, generate
 from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
@@ -35,12 +34,12 @@ class _Lines(io.RawIOBase):
 
 def import_community(session: Session, community: Community, stop: Stop) -> Imported:
     """Ends early, with whole lines, when it is asked to stop."""
-    lines = takewhile(lambda _: not stop.asked, generate(community))
     with bar(session.progress, "importing", community.events, "lines") as shown:
         return import_lines(
             session.database,
-            io.BufferedReader(_Lines(lines), buffer_size=64 * 1024),
+            io.BufferedReader(_Lines(generate(community)), buffer_size=64 * 1024),
             progress=lambda done: shown.at(done.read),
             catalogue=catalogue(),
             name="demo community",
+            stopped=lambda: stop.asked,
         )

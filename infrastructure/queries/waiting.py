@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.read_models.runner.transaction import read_che
 from temple_ledger.projections.processor import Projection
 
 POLL_SECONDS: Final = 1.0
+APPLICATION: Final = "temple wait"
 
 
 def wait_for(
@@ -33,8 +34,24 @@ def wait_for(
     projection stands still for another reason than before. Raises NotFoldedInTime, UnknownName, DatabaseUnavailable.
     """
     deadline = time.monotonic() + timeout_seconds
+    with database.connect(DatabaseRole.READ, application=APPLICATION) as connection:
+        return wait_on(connection, database, projections, name, position, timeout_seconds, deadline, idle)
+
+
+def wait_on(
+    connection: Connection,
+    database: Database,
+    projections: Mapping[str, Projection],
+    name: str,
+    position: Position | None,
+    timeout_seconds: float,
+    deadline: float,
+    idle: Callable[[str], None] = lambda sentence: None,
+) -> Position:
+    """As `wait_for`, on an autocommit connection that is there; *deadline*, by the monotonic clock, is when
+    *timeout_seconds* have passed. Raises psycopg.Error."""
     reason: str | None = None
-    with database.connect(DatabaseRole.READ, application="temple wait") as connection, Wakeup(database) as wakeup:
+    with Wakeup(database) as wakeup:
         wanted = _head(connection) if position is None else position
         while True:
             checkpoint = read_checkpoints(connection).get(name)

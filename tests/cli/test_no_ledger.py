@@ -28,6 +28,7 @@ GIVEN: Final = {
     "inbox retry": ["--all"],
     "inbox ignore": ["1", "--reason", "x"],
     "inbox set-aside": ["1", "--reason", "x"],
+    "member erase": ["ada"],
     "projection check": ["temple_ledger.projections.members:members"],
     "projection explain": ["members", "1"],
     "projection history": ["members", "1"],

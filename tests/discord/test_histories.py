@@ -6,14 +6,19 @@ TEMPLE_DISCORD_EXAMPLES in the environment asks for more examples than a usual r
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count, pairwise
 from typing import Any, Final
 
+import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.ingestion.inbox.delivery import InboxDelivery
+from temple_ledger.infrastructure.ingestion.inbox.translator import Translation
+from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
 from tests.discord.world import World, counted, emptied, new_guild
 from tests.fakes.discord_guild import Dispatch, TrueGuild
 
@@ -287,5 +292,51 @@ def test_the_ledger_is_the_true_state_and_tells_each_change_once(database: Datab
                 holds_true(story)
             finally:
                 world.close()
+
+        holds()
+
+
+def left_by(connection: psycopg.Connection[Any], work: Callable[[DiscordTranslator], list[Translation]]) -> list[Any]:
+    """What *work* returns, and what is in the translator's tables after it; nothing of it stays."""
+    with connection.transaction(force_rollback=True):
+        found = work(DiscordTranslator())
+        tables = ("discord_member", "discord_attribution", "discord_change", "discord_role", "discord_feed")
+        left = [connection.execute(f"select * from {table}".encode()).fetchall() for table in tables]
+        # which of two rows comes first is no difference
+        return [found, *(sorted(rows, key=repr) for rows in left)]
+
+
+def test_frames_that_are_translated_together_come_to_the_same_as_one_by_one(database: Database) -> None:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
+
+        @settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(BEFORE, HISTORY, st.integers(1, 30))
+        def holds(before: list[set[int]], drawn: list[tuple[str, int, int, int]], size: int) -> None:
+            emptied(database)
+            world = World(database, connection, new_guild(next(NUMBERS), ROLES))
+            try:
+                story = Story(world)
+                story.begin(before)
+                story.tell(drawn)
+                story.end()
+            finally:
+                world.close()
+            frames = [
+                InboxDelivery("discord", kind, body, digest, received_at, origin, details, id=number)
+                for number, kind, body, digest, received_at, origin, details in connection.execute(
+                    "select id, kind, body, digest, received_at, origin, details from inbox order by id"
+                )
+            ]
+            emptied(database)
+            alone = left_by(connection, lambda each: [each.translate(connection, frame) for frame in frames])
+            together = left_by(
+                connection,
+                lambda each: [
+                    translation
+                    for start in range(0, len(frames), size)
+                    for translation in each.translate_many(connection, frames[start : start + size])
+                ],
+            )
+            assert together == alone
 
         holds()

@@ -119,3 +119,13 @@ def test_a_target_that_is_null_or_left_out_is_the_same_line() -> None:
     assert entry_of_line(json.dumps(left), catalogue=CATALOGUE) == entry_of_line(
         json.dumps({**left, "target": None}), catalogue=CATALOGUE
     )
+
+
+@pytest.mark.parametrize("colon", [":", " :", "\t:", "\n :", " \r\n: "])
+@pytest.mark.parametrize("note", ["", '":', '" : ', '"', "a: b"])
+def test_a_key_that_stands_twice_is_seen_however_it_is_written(colon: str, note: str) -> None:
+    payload = f'{{"note": {json.dumps(note)}, "by": "one", "by"{colon}"two"}}'
+    with pytest.raises(InvalidEvent, match="'by' stands twice"):
+        entry_of_line(without("metadata")[:-1] + f', "metadata": {payload}}}', catalogue=CATALOGUE)
+    once = payload.replace('"by": "one", ', "")
+    entry_of_line(without("metadata")[:-1] + f', "metadata": {once}}}', catalogue=CATALOGUE)

@@ -12,6 +12,7 @@ import pytest
 from temple_ledger.domain.errors import DatabaseUnavailable, InvalidEvent
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.ingestion.inbox import worker as worker_of_inbox
 from temple_ledger.infrastructure.ingestion.inbox.delivery import InboxDelivery
 from temple_ledger.infrastructure.ingestion.inbox.worker import Stepped, Translation, TranslationWorker
 from temple_ledger.infrastructure.log.append import LogAppender
@@ -114,10 +115,10 @@ def test_what_time_alone_makes_due_is_appended_once_nothing_waits(bells: Databas
     with TranslationWorker(bells, clocks, batch=3, clock=lambda: now) as worker:
         # the batch was full: there may be more, which could change what is due
         assert worker.step() == Stepped(deliveries=3, events=3)
-        assert worker.step() == Stepped(events=1, drained=True)
+        assert worker.step() == Stepped(events=1, due=1, drained=True)
         assert worker.step() == Stepped(drained=True)
         now += timedelta(hours=1)
-        assert worker.step() == Stepped(events=1, drained=True)
+        assert worker.step() == Stepped(events=1, due=1, drained=True)
     assert log_rows(bells, "user_id") == ["0", "1", "2", "tower", "station"]
 
 
@@ -228,6 +229,33 @@ def test_run_is_woken_by_a_delivery_and_ends_when_it_is_told(bells: Database) ->
         worker.wake()
         thread.join(5)
         assert not thread.is_alive()
+
+
+@dataclass
+class OneByOne(Bells):
+    """Of what is due, the first that is not in the log yet; see `Translator`, which remembers nothing elsewhere."""
+
+    def due(self, connection: psycopg.Connection[Any], now: datetime) -> Sequence[LogEntry]:
+        query = "select user_id from webhook_audit_log where event_type = 'bell'"
+        rung_already = {row[0] for row in connection.execute(query)}
+        return [rung(who, at) for at, who in self.due_at if at <= now and who not in rung_already][:1]
+
+
+def test_run_asks_again_at_once_while_something_is_due(bells: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_of_inbox, "DUE_SECONDS", 3_600.0)
+    due = OneByOne(due_at=[(NOON, f"clock-{number}") for number in range(5)])
+    stop = threading.Event()
+    with TranslationWorker(bells, due) as running:
+        thread = threading.Thread(target=running.run, args=(stop,))
+        thread.start()
+        try:
+            for number in range(5):
+                _wait_for_event(bells, f"clock-{number}")
+        finally:
+            stop.set()
+            running.wake()
+            thread.join(20)
+    assert log_rows(bells, "user_id") == [f"clock-{number}" for number in range(5)]
 
 
 def test_run_outlives_the_databases_absence(bells: Database) -> None:

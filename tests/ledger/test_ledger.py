@@ -106,6 +106,24 @@ def test_waiting_returns_once_it_is_folded(database: Database) -> None:
         assert ledger.wait() >= position
 
 
+WAITING = "select pid from pg_stat_activity where application_name = 'temple wait' and datname = current_database()"
+
+
+def test_those_who_wait_one_after_the_other_share_a_connection_until_it_is_lost(database: Database) -> None:
+    scenario = LedgerScenario(database)
+    scenario.given(joined("ada"))
+    scenario.catch_up()
+    with Ledger(database.dsn) as ledger, database.connect(DatabaseRole.LOGIN) as admin:
+        ledger.wait()
+        [(first,)] = admin.execute(WAITING).fetchall()
+        ledger.wait()
+        assert admin.execute(WAITING).fetchall() == [(first,)]
+        admin.execute("select pg_terminate_backend(%s, 20000)", (first,))
+        assert ledger.wait() == 1
+        [(again,)] = admin.execute(WAITING).fetchall()
+        assert again != first
+
+
 def test_waiting_for_what_nobody_folds_ends_with_a_sentence(database: Database) -> None:
     with Ledger(database.dsn) as ledger:
         position = ledger.append(joined("ada")).position

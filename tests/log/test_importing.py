@@ -48,6 +48,23 @@ def test_lines_are_stored_as_an_append_would_store_them(database: Database) -> N
     assert found[0][5] == strange["metadata"]
 
 
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        "0001-01-01T00:00:00+00:00",
+        "1999-12-31T23:59:59.999999+00:00",
+        "2000-01-01T00:00:00.000001+00:00",
+        "9999-12-31T23:59:59.999999+00:00",
+    ],
+)
+def test_a_time_is_stored_to_the_microsecond(database: Database, timestamp: str) -> None:
+    imported(database, as_lines(line(timestamp=timestamp)))
+    assert rows(database, "to_char(timestamp at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')") in (
+        [timestamp],
+        [timestamp.replace("T00:00:00+", "T00:00:00.000000+")],
+    )
+
+
 def test_positions_keep_the_order_of_the_lines(database: Database) -> None:
     lines = [line(f"member-{number}") for number in range(1_050)]
     result = imported(database, as_lines(*lines), most_lines=100)

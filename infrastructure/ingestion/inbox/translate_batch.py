@@ -14,7 +14,7 @@ from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.delivery import DeliveryState, InboxDelivery
 from temple_ledger.infrastructure.ingestion.inbox.failure import LONGEST_NOTE, describe_failure, is_delivery_fault
-from temple_ledger.infrastructure.ingestion.inbox.translator import Translation, Translator
+from temple_ledger.infrastructure.ingestion.inbox.translator import BatchTranslator, Translation, Translator
 from temple_ledger.infrastructure.log.append import append_within
 
 Connection = psycopg.Connection[Any]
@@ -24,7 +24,8 @@ log = structlog.get_logger("temple.inbox")
 class Stepped(NamedTuple):
     """What a step did: deliveries marked, and events added to the log.
 
-    `drained` when no delivery waited after it. `elsewhere` when somebody else translates this source at the moment,
+    `due` are those of the events that no delivery brought: while there are any, there may be more. `drained` when no
+    delivery waited after it. `elsewhere` when somebody else translates this source at the moment,
     and nothing was done.
     """
 
@@ -32,6 +33,7 @@ class Stepped(NamedTuple):
     events: int = 0
     failed: int = 0
     conflicts: int = 0
+    due: int = 0
     drained: bool = False
     elsewhere: bool = False
 
@@ -47,6 +49,7 @@ class _Done:
     marks: list[Marked] = field(default_factory=list)
     events: int = 0
     conflicts: int = 0
+    due: int = 0
 
 
 def translate_batch(connection: Connection, translator: Translator, *, limit: int, now: datetime) -> Stepped:
@@ -76,7 +79,7 @@ def _step(connection: Connection, translator: Translator, limit: int, now: datet
     failed = sum(mark.state is DeliveryState.FAILED for mark in done.marks)
     if done.marks or done.events or done.conflicts:
         _write(connection, translator.source, done, failed)
-    return Stepped(len(done.marks), done.events, failed, done.conflicts, drained)
+    return Stepped(len(done.marks), done.events, failed, done.conflicts, done.due, drained)
 
 
 def _held(connection: Connection, source: str) -> bool:
@@ -93,15 +96,24 @@ def _all_at_once(
     connection: Connection, translator: Translator, rows: Sequence[tuple[Any, ...]], now: datetime | None
 ) -> _Done:
     """One append for all of them. Raises what a translation raises."""
-    translated = [(row[0], translator.translate(connection, _stored(translator.source, row))) for row in rows]
+    translations = _translations(connection, translator, [_stored(translator.source, row) for row in rows])
+    translated = [(row[0], translation) for row, translation in zip(rows, translations, strict=True)]
     due = [] if now is None else translator.due(connection, now)
     entries = [entry for _, translation in translated for entry in translation.entries]
     outcomes = iter(append_within(connection, [*entries, *due]))
     done = _Done()
     for id_, translation in translated:
         done.marks.append(_marked(id_, translation, _conflicts(outcomes, translation.entries, done)))
-    _report(_conflicts(outcomes, due, done))
+    _count_due(outcomes, due, done)
     return done
+
+
+def _translations(
+    connection: Connection, translator: Translator, deliveries: Sequence[InboxDelivery]
+) -> Sequence[Translation]:
+    if isinstance(translator, BatchTranslator):
+        return translator.translate_many(connection, deliveries)
+    return [translator.translate(connection, delivery) for delivery in deliveries]
 
 
 def _one_by_one(
@@ -138,7 +150,13 @@ def _due(connection: Connection, translator: Translator, now: datetime, done: _D
             raise
         log.error("what is due could not be derived", source=translator.source, reason=describe_failure(error))
         return
+    _count_due(outcomes, due, done)
+
+
+def _count_due(outcomes: Iterator[Any], due: Sequence[LogEntry], done: _Done) -> None:
+    before = done.events
     _report(_conflicts(outcomes, due, done))
+    done.due = done.events - before
 
 
 def _stored(source: str, row: tuple[Any, ...]) -> InboxDelivery:

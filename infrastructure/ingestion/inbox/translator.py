@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import psycopg
 
@@ -50,4 +50,15 @@ class Translator(Protocol):
 
     def due(self, connection: psycopg.Connection[Any], now: datetime) -> Sequence[LogEntry]:
         """What time alone has made due by *now*. Asked only when no delivery waits, so that none could change it."""
+        ...
+
+
+@runtime_checkable
+class BatchTranslator(Translator, Protocol):
+    """A translator that reads and writes its tables once for many deliveries."""
+
+    def translate_many(
+        self, connection: psycopg.Connection[Any], deliveries: Sequence[InboxDelivery]
+    ) -> Sequence[Translation]:
+        """What `translate` returns for each, one after the other, with the same left in the translator's tables."""
         ...

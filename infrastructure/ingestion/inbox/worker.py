@@ -110,7 +110,7 @@ class TranslationWorker:
                 log.warning("not translating", source=self._translator.source, reason=str(error), attempt=failures)
                 stop.wait(min(MOST_BACKOFF_SECONDS, 0.1 * 2 ** min(failures, 10)))
                 continue
-            if stepped.drained:
+            if stepped.drained and not stepped.due:
                 due_at = time.monotonic() + DUE_SECONDS
             elif stepped.elsewhere:
                 self._wakeup.wait(POLL_SECONDS)

@@ -1,8 +1,7 @@
 """The tables of what was observed: of members, of roles, of the feed."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,7 +11,7 @@ import psycopg
 from temple_ledger.domain.instant import format_instant, parse_instant
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.sources.discord.change import GuildChange
-from temple_ledger.infrastructure.sources.discord.inference import WINDOW, Conclusion, latest_frame
+from temple_ledger.infrastructure.sources.discord.inference import Conclusion
 from temple_ledger.infrastructure.sources.discord.model import Attribution, FeedState, GuildMember
 from temple_ledger.infrastructure.sources.discord.roles import GuildRole
 
@@ -34,17 +33,36 @@ class Surroundings(NamedTuple):
     deleted: Mapping[str, datetime]
 
 
+AttributionKey = tuple[str, str, str]
+"""Entry, direction, role."""
+
+
+class AttributionState(NamedTuple):
+    """Whether nothing has used it yet, and when the gateway sent it, in which session."""
+
+    is_open: bool
+    received_at: datetime | None
+    session: str | None
+
+
+class RememberedChange(NamedTuple):
+    """A change without an entry yet."""
+
+    key: str
+    user_id: str
+    direction: str
+    role: str
+    at: datetime
+    received_at: datetime
+
+
+def key_of(attribution: Attribution) -> AttributionKey:
+    return attribution.entry_id, attribution.direction, attribution.role
+
+
 def surroundings(connection: Connection) -> Surroundings:
     row = connection.execute(statement("discord_surroundings"), prepare=True).fetchone()
     return Surroundings(None, FeedState(), {}) if row is None else _surroundings(*row)
-
-
-def around_member(connection: Connection, user_id: str) -> tuple[Surroundings, MemberRecord]:
-    """Both in one round trip."""
-    row = connection.execute(statement("discord_around_member"), {"user_id": user_id}, prepare=True).fetchone()
-    if row is None:
-        return Surroundings(None, FeedState(), {}), MemberRecord(GuildMember(user_id))
-    return _surroundings(*row[:4]), _record(user_id, *row[4:])
 
 
 def stored_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, MemberRecord]:
@@ -59,22 +77,31 @@ def store_conclusions(
     """*received_at*: changes that nobody explained yet are remembered, for an entry that comes later."""
     store_members(connection, [each.member for each in conclusions])
     use_attributions(connection, [(by, change.event_id) for each in conclusions for by, change in each.used])
-    idle = [entry for each in conclusions for entry in each.without_effect]
-    if idle:
-        connection.execute(statement("discord_attribution_close"), _keys(idle))
+    close_attributions(connection, [entry for each in conclusions for entry in each.without_effect])
     if received_at is not None:
-        _remember(connection, [change for each in conclusions for change in each.changes], received_at)
+        changes = [change for each in conclusions for change in each.changes]
+        remember_changes(connection, to_remember(changes, received_at))
 
 
 def store_members(connection: Connection, members: Sequence[GuildMember]) -> None:
+    if not members:
+        return
     rows = json.dumps([_member_row(each) for each in members])
     connection.execute(statement("discord_member_keep"), {"members": rows}, prepare=True)
 
 
-def store_attributions(connection: Connection, attributions: Sequence[Attribution]) -> list[Attribution]:
-    """Those that nothing has used yet, with when they came: also of one that is read back after that."""
+def attribution_states(connection: Connection, entry_ids: Collection[str]) -> dict[AttributionKey, AttributionState]:
+    """Of every attribution of these entries that is stored."""
+    rows = connection.execute(
+        statement("discord_attribution_states"), {"entry_ids": sorted(entry_ids)}, prepare=True
+    ).fetchall()
+    return {(entry_id, direction, role): AttributionState(*state) for entry_id, direction, role, *state in rows}
+
+
+def store_attributions(connection: Connection, attributions: Sequence[Attribution]) -> None:
+    """Each key once. Of one that is there, only when it came is new, if nobody knew."""
     if not attributions:
-        return []
+        return
     rows = [
         {
             "entry_id": each.entry_id,
@@ -90,44 +117,40 @@ def store_attributions(connection: Connection, attributions: Sequence[Attributio
         }
         for each in attributions
     ]
-    found = connection.execute(
-        statement("discord_attribution_keep"), {"attributions": json.dumps(rows)}, prepare=True
-    ).fetchall()
-    still_open = {
-        (entry_id, direction, role): received for entry_id, direction, role, is_open, *received in found if is_open
-    }
+    connection.execute(statement("discord_attribution_keep"), {"attributions": json.dumps(rows)}, prepare=True)
+
+
+def remembered_changes(connection: Connection, user_ids: Collection[str]) -> list[RememberedChange]:
+    """Those of these members that nobody explained yet."""
+    rows = connection.execute(statement("discord_changes"), {"user_ids": sorted(user_ids)}, prepare=True)
+    return [RememberedChange(*row) for row in rows]
+
+
+def to_remember(changes: Iterable[GuildChange], received_at: datetime) -> list[RememberedChange]:
+    """Those for which an entry may come."""
     return [
-        replace(each, received_at=received[0], session=received[1])
-        for each in attributions
-        if (received := still_open.get((each.entry_id, each.direction, each.role))) is not None
+        RememberedChange(each.key, each.user_id, each.kind, each.role, each.at, received_at)
+        for each in changes
+        if each.by is None and _may_be_explained(each)
     ]
 
 
-def claim_change(connection: Connection, attribution: Attribution) -> GuildChange | None:
-    """The change that this entry explains and that nobody explained; it is not there any more then.
+def remember_changes(connection: Connection, changes: Sequence[RememberedChange]) -> None:
+    if changes:
+        keys, user_ids, directions, role_ids, ats, received = map(list, zip(*changes, strict=True))
+        values = {"keys": keys, "user_ids": user_ids, "directions": directions, "role_ids": role_ids, "ats": ats}
+        connection.execute(statement("discord_change_keep"), {**values, "received_ats": received}, prepare=True)
 
-    Its frame came when it happened, or as late as the entry did: a RESUME delays the one, or both.
-    """
-    row = connection.execute(
-        statement("discord_change_take"),
-        {
-            "user_id": attribution.user_id,
-            "direction": attribution.direction,
-            "role_id": attribution.role,
-            "at": attribution.at,
-            "earliest": min(attribution.at, attribution.came_at) - WINDOW,
-            "came_at": attribution.came_at,
-            "latest": latest_frame(attribution),
-        },
-        prepare=True,
-    ).fetchone()
-    if row is None:
-        return None
-    key, at = row
-    kind = attribution.direction
-    if kind == "delete":
-        return None
-    return GuildChange(attribution.user_id, kind, at, key, attribution.role)
+
+def forget_changes(connection: Connection, keys: Collection[str]) -> None:
+    """They are explained."""
+    if keys:
+        connection.execute(statement("discord_change_explained"), {"keys": sorted(keys)}, prepare=True)
+
+
+def close_attributions(connection: Connection, without_effect: Sequence[Attribution]) -> None:
+    if without_effect:
+        connection.execute(statement("discord_attribution_close"), _keys(without_effect))
 
 
 def use_attributions(connection: Connection, used: Sequence[tuple[Attribution, UUID]]) -> None:
@@ -230,23 +253,6 @@ def _keys(attributions: Sequence[Attribution]) -> dict[str, Any]:
         "directions": [each.direction for each in attributions],
         "role_ids": [each.role for each in attributions],
     }
-
-
-def _remember(connection: Connection, changes: Sequence[GuildChange], received_at: datetime) -> None:
-    unexplained = [each for each in changes if each.by is None and _may_be_explained(each)]
-    if unexplained:
-        connection.execute(
-            statement("discord_change_keep"),
-            {
-                "keys": [each.key for each in unexplained],
-                "user_ids": [each.user_id for each in unexplained],
-                "directions": [each.kind for each in unexplained],
-                "role_ids": [each.role for each in unexplained],
-                "ats": [each.at for each in unexplained],
-                "received_at": received_at,
-            },
-            prepare=True,
-        )
 
 
 def _may_be_explained(change: GuildChange) -> bool:

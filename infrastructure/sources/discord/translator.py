@@ -1,8 +1,10 @@
 """Frames into events: each compared with what was last observed of that member."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -20,6 +22,7 @@ from temple_ledger.infrastructure.sources.discord.change import SOURCE, GuildCha
 from temple_ledger.infrastructure.sources.discord.frames import Frame, UnreadableFrame, frame_of, snowflake, snowflakes
 from temple_ledger.infrastructure.sources.discord.guild_state import state_after_delete, store_guild_state
 from temple_ledger.infrastructure.sources.discord.inference import TICK, conclude, role_deleted
+from temple_ledger.infrastructure.sources.discord.member_batch import MemberBatch
 from temple_ledger.infrastructure.sources.discord.model import Attribution, GuildMember, Sighting
 from temple_ledger.infrastructure.sources.discord.roles import Renewed, renewed, role_of
 from temple_ledger.infrastructure.sources.discord.store import MemberRecord, Surroundings
@@ -32,6 +35,7 @@ class FrameContext(NamedTuple):
 
     connection: Connection
     around: Surroundings
+    members: MemberBatch
     recorded: MemberRecord | None
     frame: Frame
     delivery: InboxDelivery
@@ -61,7 +65,11 @@ IS_GUEST: Final = 1 << 4
 REMEMBERED: Final = timedelta(days=1)
 """How long a change waits for the entry that explains it; the window is far shorter, a backfill may come later."""
 
+_ENTRY: Final = "GUILD_AUDIT_LOG_ENTRY_CREATE"
 _ABOUT_MEMBERS: Final = frozenset({"GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE", "GUILD_BAN_ADD"})
+_TOGETHER: Final = _ABOUT_MEMBERS | {_ENTRY}
+"""Frames that change nothing but what is recorded of members: those that follow each other are a batch."""
+
 _OF_GUILDS: Final = frozenset({"GUILD_CREATE", "GUILD_DELETE"})
 _NOTHING: Final = frozenset({"RESUMED", "RATE_LIMITED", "GUILD_BAN_REMOVE"})
 
@@ -72,11 +80,16 @@ class DiscordTranslator:
     source: Final = SOURCE
 
     def translate(self, connection: Connection, delivery: InboxDelivery) -> Translation:
-        try:
-            return self._translated(connection, delivery)
-        except (UnreadableFrame, InvalidEvent) as error:
-            reason = error.reason if isinstance(error, InvalidEvent) else str(error)
-            return Translation(state=Outcome.UNPARSEABLE, note=reason)
+        return self.translate_many(connection, [delivery])[0]
+
+    def translate_many(self, connection: Connection, deliveries: Sequence[InboxDelivery]) -> list[Translation]:
+        translations: list[Translation] = []
+        for together, group in groupby(map(_read, deliveries), key=lambda each: each.is_of(_TOGETHER)):
+            for frames in [list(group)] if together else ([each] for each in group):
+                batch = _FrameBatch(connection, frames)
+                translations += [batch.translation(each) for each in frames]
+                batch.members.write()
+        return translations
 
     def due(self, connection: Connection, now: datetime) -> Sequence[LogEntry]:
         """The next holders of deleted roles, for whom no frame will come."""
@@ -92,8 +105,53 @@ class DiscordTranslator:
                 break
         return entries
 
-    def _translated(self, connection: Connection, delivery: InboxDelivery) -> Translation:
-        frame = frame_of(delivery.body)
+
+class _ReadFrame(NamedTuple):
+    """A delivery, and the frame in it; None where it is no dispatch, or cannot be read: then with the problem."""
+
+    delivery: InboxDelivery
+    frame: Frame | None
+    problem: UnreadableFrame | None = None
+
+    def is_of(self, kinds: Container[str]) -> bool:
+        return self.frame is not None and self.frame.kind in kinds
+
+
+def _read(delivery: InboxDelivery) -> _ReadFrame:
+    try:
+        return _ReadFrame(delivery, frame_of(delivery.body))
+    except UnreadableFrame as error:
+        return _ReadFrame(delivery, None, error)
+
+
+class _FrameBatch:
+    """Frames that are translated one after the other, with what is recorded of everybody in them."""
+
+    def __init__(self, connection: Connection, frames: Sequence[_ReadFrame]) -> None:
+        user_ids: set[str] = set()
+        attributions: list[Attribution] = []
+        for each in frames:
+            # what is wrong with a frame is noted when it is its turn
+            with suppress(UnreadableFrame):
+                if each.frame is not None and each.frame.kind in _ABOUT_MEMBERS:
+                    user_ids.add(snowflake(each.frame.data, "user", "id"))
+                elif each.frame is not None and each.frame.kind == _ENTRY:
+                    attributions += attributions_of(each.frame.data)
+        self.members = MemberBatch(connection, user_ids, attributions)
+        self._connection = connection
+        self._around: Surroundings | None = None
+
+    def translation(self, read: _ReadFrame) -> Translation:
+        try:
+            if read.problem is not None:
+                raise read.problem
+            return self._translated(read.delivery, read.frame)
+        except (UnreadableFrame, InvalidEvent) as error:
+            reason = error.reason if isinstance(error, InvalidEvent) else str(error)
+            return Translation(state=Outcome.UNPARSEABLE, note=reason)
+
+    def _translated(self, delivery: InboxDelivery, frame: Frame | None) -> Translation:
+        connection = self._connection
         if frame is None:
             return Translation(state=Outcome.SET_ASIDE, note="no dispatch")
         if frame.kind == "READY":
@@ -108,14 +166,14 @@ class DiscordTranslator:
         guild = snowflake(frame.data, "id" if frame.kind in _OF_GUILDS else "guild_id")
         recorded = None
         if frame.kind in _ABOUT_MEMBERS:
-            around, recorded = observed.around_member(connection, snowflake(frame.data, "user", "id"))
-        else:
-            around = observed.surroundings(connection)
+            recorded = self.members.record(snowflake(frame.data, "user", "id"))
+        around = self._around = self._around or observed.surroundings(connection)
         if around.guild is None and frame.kind != "GUILD_DELETE":
-            around = around._replace(guild=observed.claim_guild(connection, guild, delivery.received_at))
+            claimed = observed.claim_guild(connection, guild, delivery.received_at)
+            around = self._around = around._replace(guild=claimed)
         if guild != around.guild:
             return Translation(state=Outcome.SET_ASIDE, note="of another guild than this ledger's")
-        return Translation(rule(FrameContext(connection, around, recorded, frame, delivery)))
+        return Translation(rule(FrameContext(connection, around, self.members, recorded, frame, delivery)))
 
 
 def sighting_of(data: Mapping[str, Any], at: datetime, key: str, *, snapshot: str | None = None) -> Sighting:
@@ -154,7 +212,7 @@ def _observe(context: FrameContext, recorded: MemberRecord, sighting: Sighting) 
     concluded = conclude(
         context.guild, recorded.member, sighting, recorded.attributions, feed=around.feed, deleted=around.deleted
     )
-    observed.store_conclusions(context.connection, [concluded], received_at=context.at)
+    context.members.add_conclusion(concluded, context.at)
     return [entry_of_change(change) for change in concluded.changes]
 
 
@@ -177,20 +235,27 @@ def _member_is_gone(context: FrameContext) -> Sequence[LogEntry]:
 
 def _audited(context: FrameContext) -> Sequence[LogEntry]:
     entries = attributions_of(context.frame.data, received_at=context.at, session=context.delivery.origin)
-    return explain(context.connection, entries)
+    return _explained(context.connection, context.members, entries)
 
 
 def explain(connection: Connection, attributions: Sequence[Attribution]) -> list[LogEntry]:
     """Stores the entries; the events of changes that were recorded before anybody said who made them."""
+    members = MemberBatch(connection, (), attributions)
+    entries = _explained(connection, members, attributions)
+    members.write()
+    return entries
+
+
+def _explained(connection: Connection, members: MemberBatch, attributions: Sequence[Attribution]) -> list[LogEntry]:
     entries: list[LogEntry] = []
-    for attribution in observed.store_attributions(connection, attributions):
+    for attribution in members.add_attributions(attributions):
         if attribution.direction == "delete":
             entries += _deletion_explained(connection, attribution)
             continue
-        change = observed.claim_change(connection, attribution)
+        change = members.claim_change(attribution)
         if change is not None:
             explained = attributed_later(change, attribution)
-            observed.use_attributions(connection, [(attribution, explained.event_id)])
+            members.use(attribution, explained.event_id)
             entries.append(entry_of_change(explained))
     return entries
 
@@ -280,7 +345,7 @@ _FRAME_RULES: Final[Mapping[str, FrameRule]] = {
     "GUILD_MEMBER_UPDATE": _member_is,
     "GUILD_MEMBER_REMOVE": _member_is_gone,
     "GUILD_BAN_ADD": _member_is_gone,
-    "GUILD_AUDIT_LOG_ENTRY_CREATE": _audited,
+    _ENTRY: _audited,
     "GUILD_ROLE_CREATE": _role_is,
     "GUILD_ROLE_UPDATE": _role_is,
     "GUILD_ROLE_DELETE": _role_is_gone,

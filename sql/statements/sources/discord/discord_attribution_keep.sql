@@ -1,4 +1,3 @@
--- Comes back with whether anything may still be explained by it, and when it was heard.
 insert into discord_attribution as known
     (entry_id, user_id, direction, role_id, actor, reason, how, at, heard_at, session)
 select entry_id, user_id, direction, role_id, actor, reason, how, at, heard_at, session
@@ -17,4 +16,3 @@ from json_to_recordset(%(attributions)s::json) as given (
 on conflict (entry_id, direction, role_id) do update
 set heard_at = coalesce(known.heard_at, excluded.heard_at),
     session = case when known.heard_at is null then excluded.session else known.session end
-returning entry_id, direction, role_id, used_by is null and not closed, heard_at, session

@@ -1,0 +1,167 @@
+"""Lines as a parser gives them to whoever stores them: ready to be copied, and cheap to pass between processes."""
+
+import struct
+from array import array
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.log_entry import LogEntry, entry_of_line
+from temple_ledger.infrastructure.log.rejects import Reject
+from temple_ledger.infrastructure.log.remarks import Remark
+
+
+class Doubtful(NamedTuple):
+    """An event that is not admitted, unless the log has it already: then it is a duplicate like any other."""
+
+    entry: LogEntry
+    reject: Reject
+
+
+class Renamed(NamedTuple):
+    """What an entry is stored with where its line has other names."""
+
+    user_id: str
+    target: str | None
+
+
+class Pieces:
+    """Byte strings stored as one: a thousand of them are copied as fast as one."""
+
+    __slots__ = ("_bytes", "_ends")
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._bytes = b"".join(pieces)
+        self._ends = array("Q", accumulate(map(len, pieces), initial=0))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, index: int) -> bytes:
+        return self._bytes[self._ends[index] : self._ends[index + 1]]
+
+    def picked(self, indexes: Iterable[int]) -> "Pieces":
+        return Pieces([self[index] for index in indexes])
+
+    def joined(self) -> bytes:
+        return self._bytes
+
+
+@dataclass(frozen=True)
+class ParsedChunk:
+    """Entries in the order of their lines, and the lines that are no entries.
+
+    `rows` are what COPY is given, `event_ids` 16 bytes each. `renamed` and `remarks` are by index. `named_roles` are
+    those that events of roles in the chunk are about. `read_bytes` is how far the source was read by its end.
+    """
+
+    numbers: Sequence[int]
+    texts: Pieces
+    rows: Pieces
+    event_ids: Sequence[bytes]
+    rejects: Sequence[Reject]
+    doubtful: Sequence[Doubtful]
+    renamed: Mapping[int, Renamed]
+    remarks: Mapping[int, tuple[Remark, ...]]
+    named_roles: Set[str]
+    read_bytes: int
+
+    def __len__(self) -> int:
+        return len(self.numbers) + len(self.rejects) + len(self.doubtful)
+
+    def new(self, known: Container[bytes]) -> dict[bytes, int]:
+        """The event_ids that are not *known*, each with the index of the first entry that has it, in their order."""
+        first: dict[bytes, int] = {}
+        for index, event_id in enumerate(self.event_ids):
+            if event_id not in first and event_id not in known:
+                first[event_id] = index
+        return first
+
+    def remarks_about(self, indexes: Collection[int]) -> Counter[Remark]:
+        """What is to be said of these entries, and of how many."""
+        return Counter(each for index, remarks in self.remarks.items() if index in indexes for each in remarks)
+
+    def copied(self, indexes: Collection[int]) -> bytes:
+        """What COPY is given for these entries."""
+        rows = self.rows if len(indexes) == len(self.rows) else self.rows.picked(indexes)
+        return b"".join((COPY_BEGINS, rows.joined(), COPY_ENDS))
+
+    def entry(self, index: int, catalogue: Catalogue) -> LogEntry:
+        """As it is stored."""
+        written = self.entry_as_written(index, catalogue)
+        renamed = self.renamed.get(index)
+        return written if renamed is None else written._replace(**renamed._asdict())
+
+    def entry_as_written(self, index: int, catalogue: Catalogue) -> LogEntry:
+        return entry_of_line(self.texts[index], catalogue)
+
+    def halves(self) -> "tuple[ParsedChunk, ParsedChunk]":
+        """The entries, in two parts; without the rejects and the doubtful ones."""
+        middle = (len(self.numbers) + 1) // 2
+        return self._part(range(middle)), self._part(range(middle, len(self.numbers)))
+
+    def _part(self, indexes: range) -> "ParsedChunk":
+        place = {index: place for place, index in enumerate(indexes)}
+        return ParsedChunk(
+            [self.numbers[index] for index in indexes],
+            self.texts.picked(indexes),
+            self.rows.picked(indexes),
+            [self.event_ids[index] for index in indexes],
+            rejects=(),
+            doubtful=(),
+            renamed={place[index]: names for index, names in self.renamed.items() if index in place},
+            remarks={place[index]: remarks for index, remarks in self.remarks.items() if index in place},
+            named_roles=self.named_roles,
+            read_bytes=self.read_bytes,
+        )
+
+
+COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_ENDS: Final = b"\xff\xff"
+_NULL: Final = b"\xff\xff\xff\xff"
+_COLUMNS: Final = 8
+_HEAD: Final = struct.Struct(">hi16siq")
+_LENGTH: Final = struct.Struct(">i")
+_BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_SECONDS_OF_A_DAY: Final = 86_400
+_MICROSECONDS: Final = 1_000_000
+_JSONB_VERSION: Final = b"\x01"
+
+
+def copy_row(entry: LogEntry) -> bytes:
+    """The entry in COPY's binary format, its columns in the order of `log_copy.sql`."""
+    event_id, timestamp, event_type, user_id, action, target, metadata, source = entry
+    since = timestamp - _BEGINNING
+    microseconds = (since.days * _SECONDS_OF_A_DAY + since.seconds) * _MICROSECONDS + since.microseconds
+    user = user_id.encode()
+    if metadata is None:
+        payload = _NULL
+    else:
+        text = metadata.encode()
+        payload = _LENGTH.pack(len(text) + 1) + _JSONB_VERSION + text
+    return b"".join(
+        (
+            _HEAD.pack(_COLUMNS, 16, event_id.bytes, 8, microseconds),
+            _kind(event_type, action, source),
+            _LENGTH.pack(len(user)),
+            user,
+            _NULL if target is None else _text(target),
+            payload,
+        )
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _kind(event_type: str, action: str, source: str) -> bytes:
+    return _text(event_type) + _text(action) + _text(source)
+
+
+@lru_cache(maxsize=1_024)
+def _text(text: str) -> bytes:
+    encoded = text.encode()
+    return _LENGTH.pack(len(encoded)) + encoded

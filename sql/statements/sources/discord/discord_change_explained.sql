@@ -1,0 +1,2 @@
+delete from discord_change
+where key = any(%(keys)s::text[])
