@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from temple_ledger.domain import events
-from temple_ledger.domain.errors import EventMisdeclared, UndecodableEvent
+from temple_ledger.domain.errors import EventMisdeclared, NewerVersion, UndecodableEvent
 from temple_ledger.domain.event import VERSION_KEY, Event, NonEmptyText, Payload, UnknownEvent, split_name
 from temple_ledger.domain.plain_events import PlainFields, plain_decoder, plain_fields
 from temple_ledger.domain.recorded import Recorded
@@ -153,7 +153,9 @@ class EventType:
         written = metadata.get(VERSION_KEY, 1)
         if not isinstance(written, int) or isinstance(written, bool) or not 1 <= written <= self.version:
             known = "only version 1" if self.version == 1 else f"only versions 1 to {self.version}"
-            raise UndecodableEvent(f"{self.name} in version {written!r} is not known here, {known}")
+            newer = isinstance(written, int) and not isinstance(written, bool) and written > self.version
+            kind = NewerVersion if newer else UndecodableEvent
+            raise kind(f"{self.name} in version {written!r} is not known here, {known}")
         for older in range(written, self.version):
             try:
                 shape = self.upcasters[older](shape)

@@ -3,6 +3,7 @@
 LedgerError
 ├── InvalidEvent             a fact that the log does not accept, with the reason
 │   ├── UndecodableEvent     the same, found in a row that is in the log already
+│   │   └── NewerVersion     its version is newer than this process knows
 │   └── FutureEvent          its time has not come yet
 ├── EventConflict            an event_id that is in the log with another content
 ├── UnreadableFile           a file of events in a form that is not read, or damaged
@@ -45,6 +46,10 @@ class InvalidEvent(LedgerError):
 
 class UndecodableEvent(InvalidEvent):
     """A row of the log, of a known type, that its model refuses."""
+
+
+class NewerVersion(UndecodableEvent):
+    """A newer process can read it."""
 
 
 class FutureEvent(InvalidEvent):

@@ -1,5 +1,6 @@
 """What an author calls without a catalogue: it is then the installed one, with the events of every package."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -27,5 +28,12 @@ def entry_of_event(
 
 
 def catalogue_or_installed(catalogue: Catalogue | None) -> Catalogue:
-    """The one default of the public surface; everything below it requires a catalogue."""
-    return registry.catalogue() if catalogue is None else catalogue
+    """The one default of the public surface; everything below it requires a catalogue.
+
+    Warns of a package that is missing in it: a class of that package is then "in no catalogue".
+    """
+    if catalogue is not None:
+        return catalogue
+    for failed in registry.not_loaded():
+        warnings.warn(str(failed), RuntimeWarning, stacklevel=3)
+    return registry.catalogue()

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Generic, NamedTuple
+from typing import Any, Final, Generic, NamedTuple
 
 from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.difference import EMPTY, Changes, member_difference
-from temple_ledger.projections.fold import Fold, Folded, Frontier
+from temple_ledger.projections.fold import FailureKind, Fold, Folded, Frontier
+from temple_ledger.projections.frames import frames_as_text
 from temple_ledger.projections.member_projection import State
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Key, Tally
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 
 class StoredRows(NamedTuple):
@@ -29,15 +31,18 @@ class KnownMember(NamedTuple, Generic[State]):
 
 
 class Failure(NamedTuple):
+    """`frames` are the last ones of an author's exception."""
+
     position: Position
     user_id: str
     error: str
+    kind: FailureKind = FailureKind.EVENT
+    frames: str | None = None
 
 
-HISTORIES_AT_A_TIME: Final = 500
-"""Members whose whole histories are held in memory at once."""
+TOO_LONG: Final = "its history is too long for a step; it is folded beside the others"
 
-Histories = Callable[[Sequence[str]], Mapping[str, Sequence[Recorded]]]
+Histories = Callable[[Sequence[str]], Iterable[tuple[str, Sequence[Recorded] | None]]]
 """All known events of each of these members up to the end of the batch, in any order; empty if there are none."""
 
 
@@ -102,22 +107,39 @@ def fold_batch(
     known: Mapping[str, KnownMember[State] | None],
     stored_rows: Callable[[str], Rows],
     histories: Histories,
+    watch: FoldWatch = NOBODY_WATCHES,
 ) -> MemberBatch[State]:
     """`known` has each member of the batch; None there means: fold the whole history."""
     batch: MemberBatch[State] = MemberBatch()
     from_the_log: list[str] = []
+    name = fold.projection.name
     for user_id, events in grouped.items():
+        watch.set(name, user_id, events)
         before = known[user_id]
         done = None if before is None else fold.extend(before.state, before.frontier, events)
         if done is None or before is None or not _keep(fold, batch, user_id, before.rows, done):
             from_the_log.append(user_id)
+    watch.clear()
     batch.refolded = len(from_the_log)
-    for start in range(0, len(from_the_log), HISTORIES_AT_A_TIME):
-        for user_id, every in histories(from_the_log[start : start + HISTORIES_AT_A_TIME]).items():
-            before = known[user_id]
-            rows = stored_rows(user_id) if before is None else before.rows
-            _keep(fold, batch, user_id, rows, fold.whole_of_known(every))
+    for user_id, every in histories(from_the_log) if from_the_log else ():
+        if every is None:
+            # its rows stay those of the position before, as those of everybody who is parked
+            first = min(recorded.position for recorded in grouped[user_id])
+            batch.failures.append(Failure(first, user_id, TOO_LONG, FailureKind.LONG))
+            continue
+        before = known[user_id]
+        rows = stored_rows(user_id) if before is None else before.rows
+        watch.set(name, user_id, grouped[user_id])
+        _keep(fold, batch, user_id, rows, fold.whole_of_known(every))
+        watch.clear()
     return batch
+
+
+def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:
+    """What parks the member; None where all of it was folded."""
+    if folded.parked_at is None:
+        return None
+    return Failure(folded.parked_at, user_id, folded.error or "unknown", folded.kind, folded.frames)
 
 
 def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Rows, done: Folded[State]) -> bool:
@@ -127,8 +149,9 @@ def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Ro
         return False
     batch.changes.add(user_id, difference)
     batch.members[user_id] = KnownMember(done.state, done.rows, done.frontier)
-    if done.parked_at is not None:
-        batch.failures.append(Failure(done.parked_at, user_id, done.error or "unknown"))
+    failure = failure_of(user_id, done)
+    if failure is not None:
+        batch.failures.append(failure)
     return True
 
 
@@ -141,7 +164,9 @@ class TallyBatch:
     counted: int = 0
 
 
-def count_batch(tally: Tally, events: Iterable[Recorded], left_out: PositionSet) -> TallyBatch:
+def count_batch(
+    tally: Tally, events: Iterable[Recorded], left_out: PositionSet, watch: FoldWatch = NOBODY_WATCHES
+) -> TallyBatch:
     """An event that cannot be counted is parked alone: for a tally, members do not matter."""
     batch = TallyBatch()
     increments = batch.increments
@@ -149,6 +174,7 @@ def count_batch(tally: Tally, events: Iterable[Recorded], left_out: PositionSet)
     for recorded in events:
         if left_out and recorded.position in left_out:
             continue
+        watch.set(tally.name, recorded.user_id, (recorded,))
         try:
             added = tally.count(recorded)
             for key, number in added.items():
@@ -156,11 +182,14 @@ def count_batch(tally: Tally, events: Iterable[Recorded], left_out: PositionSet)
                     _require_countable(tally, key, number)
                     checked.add(key)
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
-            batch.failures.append(Failure(recorded.position, recorded.user_id, str(error)))
+            batch.failures.append(
+                Failure(recorded.position, recorded.user_id, str(error), frames=frames_as_text(error))
+            )
             continue
         for key, number in added.items():
             increments[key] = increments.get(key, 0) + number
             batch.counted += number
+    watch.clear()
     return batch
 
 

@@ -22,6 +22,8 @@ class Checkpoint:
     In the state TRIGGER everything that can be seen is folded: `position` is the head of the log, and `passed` is of
     the time before.
 
+    `parks_freely`: somebody resumed it with --park, and the brake does not stop it.
+
     `epoch` is raised by whoever else changes rows or position: what was computed under another one is void.
     """
 
@@ -33,3 +35,4 @@ class Checkpoint:
     counted: int
     state: ProjectionState
     reason: str | None = None
+    parks_freely: bool = False

@@ -5,15 +5,17 @@
 What is here is a calculation: no time, no database, no batches.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from enum import StrEnum
 from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, cast
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import InvalidEvent, LedgerError
+from temple_ledger.domain.errors import InvalidEvent, LedgerError, NewerVersion
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.frames import frames_as_text
 from temple_ledger.projections.member_projection import Evolve, MemberProjection, State
 from temple_ledger.projections.tables import Rows
 
@@ -25,13 +27,30 @@ class Frontier(NamedTuple):
     position: Position
 
 
-class Unfoldable(LedgerError):
-    """The event at *position* could not be folded."""
+class FailureKind(StrEnum):
+    """Why a member is parked."""
 
-    def __init__(self, position: Position, reason: str) -> None:
+    EVENT = "event"
+    """Its event, or the rows that follow from it, cannot be folded."""
+    VERSION = "version"
+    """Its event is of a version that this process does not know: a newer one folds it when it takes the lead."""
+    TIME = "time"
+    """Its fold took too long, and the process that was at it was ended."""
+    LONG = "long"
+    """Its history is too long for a step: it is folded beside the steps, and then parked no more."""
+
+
+class Unfoldable(LedgerError):
+    """The event at *position* could not be folded. *frames* are the last ones of an author's exception."""
+
+    def __init__(
+        self, position: Position, reason: str, frames: str | None = None, kind: FailureKind = FailureKind.EVENT
+    ) -> None:
         super().__init__(reason)
         self.position = position
         self.reason = reason
+        self.frames = frames
+        self.kind = kind
 
 
 class Folded(NamedTuple, Generic[State]):
@@ -46,6 +65,8 @@ class Folded(NamedTuple, Generic[State]):
     rows: Rows
     parked_at: Position | None = None
     error: str | None = None
+    frames: str | None = None
+    kind: FailureKind = FailureKind.EVENT
 
 
 NOBODY: Final[Folded[Any]] = Folded(None, None, {})
@@ -129,18 +150,61 @@ class Fold(Generic[State]):
         except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
             return None
 
+    def whole_in_pages(
+        self, pages_upto: Callable[[Position], Iterable[Sequence[Recorded]]], upto: Position
+    ) -> Folded[State]:
+        """The same for a history that is too long for memory, up to *upto*.
+
+        *pages_upto* reads the member's known events up to a position, ordered by (timestamp, position), a page at a
+        time, and may be called more than once.
+        """
+
+        def fold_upto(position: int) -> Folded[State]:
+            newest = 0
+
+            def pages() -> Iterator[Sequence[Recorded]]:
+                nonlocal newest
+                for page in pages_upto(Position(position)):
+                    newest = max(newest, *(recorded.position for recorded in page)) if page else newest
+                    yield page
+
+            return self._fold_pages(pages(), lambda: newest)
+
+        try:
+            return fold_upto(upto)
+        except Unfoldable as failure:
+            done, before, failure = _before_failure(
+                fold_upto,
+                before=failure.position - 1,
+                fails=upto,
+                failure=failure,
+            )
+            return _parked(done, Position(before + 1), failure)
+
     def _fold(self, known: Sequence[Recorded]) -> Folded[State]:
-        if not known:
-            return NOBODY
         in_order = in_fold_order(known)
         if in_order is None:
             first = min(recorded.position for recorded in known if recorded.occurred_at is None)
-            raise Unfoldable(first, "timestamp is outside the years 1 to 9999")
-        state = self.in_order(None, in_order)
-        rows, refused = self._rows_of(state)
+            raise _without_time(first)
+        return self._fold_pages([in_order], lambda: max(recorded.position for recorded in known))
+
+    def _fold_pages(self, pages: Iterable[Sequence[Recorded]], newest: Callable[[], int]) -> Folded[State]:
+        """Known events that are ordered by (timestamp, position); *newest* is the greatest position among them."""
+        state: State | None = None
+        last: Recorded | None = None
+        for page in pages:
+            if not page:
+                continue
+            if page[-1].occurred_at is None or page[0].occurred_at is None:
+                raise _without_time(min(recorded.position for recorded in page if recorded.occurred_at is None))
+            state = self.in_order(state, page)
+            last = page[-1]
+        if last is None:
+            return NOBODY
+        rows, refused, frames = self._rows_of(state)
         if refused is not None:
-            raise Unfoldable(max(recorded.position for recorded in known), refused)
-        return Folded(state, _place(in_order[-1]), rows)
+            raise Unfoldable(Position(newest()), refused, frames)
+        return Folded(state, _place(last), rows)
 
     def _by_position(self, known: Sequence[Recorded], failure: Unfoldable) -> Folded[State]:
         """The member at the position before the first one up to which its events do not fold; *failure* is that of all.
@@ -151,35 +215,61 @@ class Fold(Generic[State]):
         """
         by_position = sorted(known, key=lambda recorded: recorded.position)
         place = {recorded.position: count for count, recorded in enumerate(by_position)}
-        done: Folded[State] = NOBODY
-        folds, fails = 0, len(by_position)
-        near = [place[failure.position], place[failure.position] + 1]
-        while fails - folds > 1:
-            count = next((each for each in near if folds < each < fails), (folds + fails) // 2)
-            near = [each for each in near if each != count]
-            try:
-                done, folds = self._fold(by_position[:count]), count
-            except Unfoldable as error:
-                failure, fails = error, count
-        parked_at = by_position[folds].position
-        return done._replace(parked_at=parked_at, error=_reason(failure, parked_at))
+        done, folds, failure = _before_failure(
+            lambda count: self._fold(by_position[:count]),
+            before=place[failure.position],
+            fails=len(by_position),
+            failure=failure,
+        )
+        return _parked(done, by_position[folds].position, failure)
 
-    def _rows_of(self, state: State | None) -> tuple[Rows, str | None]:
-        """The rows of *state*, and why they could not be stored; None when they can."""
+    def _rows_of(self, state: State | None) -> tuple[Rows, str | None, str | None]:
+        """The rows of *state*, and why they could not be stored, and where the author's code raised."""
         try:
             rows = self.projection.rows(state)
             for table in self.projection.tables:
                 reason = table.refuses_together(rows.get(table.name, ()))
                 if reason is not None:
-                    return {}, reason
+                    return {}, reason, None
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the member
-            return {}, f"{type(error).__name__}: {error}"
-        return rows, None
+            return {}, f"{type(error).__name__}: {error}", frames_as_text(error)
+        return rows, None, None
+
+
+def _before_failure(
+    fold_upto: Callable[[int], Folded[State]], *, before: int, fails: int, failure: Unfoldable
+) -> tuple[Folded[State], int, Unfoldable]:
+    """The greatest number up to which it folds, found by halves: the fold there, the number, what fails right after.
+
+    It fails at *fails* with *failure*; nearly always it folds up to *before* and no further, which is tried first.
+    """
+    done: Folded[State] = NOBODY
+    folds = 0
+    near = [before, before + 1]
+    while fails - folds > 1:
+        middle = next((each for each in near if folds < each < fails), (folds + fails) // 2)
+        near = [each for each in near if each != middle]
+        try:
+            done, folds = fold_upto(middle), middle
+        except Unfoldable as error:
+            failure, fails = error, middle
+    return done, folds, failure
+
+
+def _parked(done: Folded[State], at: Position, failure: Unfoldable) -> Folded[State]:
+    return done._replace(parked_at=at, error=_reason(failure, at), frames=failure.frames, kind=failure.kind)
+
+
+def _without_time(position: Position) -> Unfoldable:
+    return Unfoldable(position, "timestamp is outside the years 1 to 9999")
 
 
 def _unfoldable(recorded: Recorded, error: Exception) -> Unfoldable:
     reason = error.reason if isinstance(error, InvalidEvent) else f"{type(error).__name__}: {error}"
-    return Unfoldable(recorded.position, reason)
+    raised: BaseException | None = error.__cause__ if isinstance(error, InvalidEvent) else error
+    frames = None if raised is None else frames_as_text(raised)
+    kind = FailureKind.VERSION if isinstance(error, NewerVersion) else FailureKind.EVENT
+    return Unfoldable(recorded.position, reason, frames, kind)
 
 
 def _place(recorded: Recorded) -> Frontier:

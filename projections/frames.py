@@ -46,3 +46,8 @@ def with_source(frames: Sequence[Frame]) -> Iterator[str]:
         source = linecache.getline(frame.file, frame.line).strip()
         if source:
             yield f"    {source}"
+
+
+def frames_as_text(error: BaseException) -> str | None:
+    """A line for each, the innermost last; None for an error that was never raised."""
+    return "\n".join(map(str, author_frames(error))) or None

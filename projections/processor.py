@@ -1,13 +1,13 @@
 """One step of a projection: read, fold, write and move the checkpoint, in one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import (
     Exceptions,
@@ -20,12 +20,14 @@ from temple_ledger.projections.batch import (
     fold_batch,
     known_of,
 )
+from temple_ledger.projections.brake import Brake
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import EMPTY, Changes
 from temple_ledger.projections.fold import Fold, Frontier
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key, Tally
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 Projection = MemberProjection[Any] | Tally
 
@@ -47,8 +49,13 @@ class ProjectingTransaction(Protocol):
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         """Of each of these members, also of those that have no rows."""
 
-    def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
-        """All events of each of these members that *fold* knows, in any order, without positions left out."""
+    def histories(
+        self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
+    ) -> Iterable[tuple[str, Sequence[Recorded] | None]]:
+        """All events of each of these members that *fold* knows, in any order, without positions left out.
+
+        None for a history that is too long to be held in memory, or to be folded in a step.
+        """
 
     def write(self, tables: Sequence[Table], changes: Changes) -> None: ...
 
@@ -100,11 +107,12 @@ def processor_of(
     *,
     catalogue: Catalogue,
     members_kept: int = 50_000,
+    watch: FoldWatch = NOBODY_WATCHES,
 ) -> Processor:
     """*members_kept*: how many members are remembered between steps, to spare reading their rows again."""
     if isinstance(projection, Tally):
-        return TallyProcessor(projection, transaction)
-    return MemberProcessor(projection, transaction, catalogue, members_kept)
+        return TallyProcessor(projection, transaction, watch)
+    return MemberProcessor(projection, transaction, catalogue, members_kept, watch)
 
 
 def may_fold(projection: Projection, checkpoint: Checkpoint) -> str | None:
@@ -121,11 +129,14 @@ class MemberProcessor(Generic[State]):
         transaction: OpenTransaction,
         catalogue: Catalogue,
         members_kept: int,
+        watch: FoldWatch,
     ) -> None:
         self.projection = projection
         self.fold = Fold(projection, catalogue)
         self._transaction = transaction
         self._members_kept = members_kept
+        self._watch = watch
+        self._brake = Brake(projection.name)
         self._members: dict[str, KnownMember[State]] = {}
         self._exceptions = Exceptions()
         self._seen: tuple[int, Position] | None = None
@@ -144,7 +155,7 @@ class MemberProcessor(Generic[State]):
             # until the commit is certain, nothing that was remembered can be relied on: a rule may have changed it
             seen, self._seen = self._seen, None
             position = events[-1].position
-            batch = self._fold(transaction, events, position)
+            batch = self._fold(transaction, events, position, braked=not checkpoint.parks_freely)
             transaction.write(self.projection.tables, batch.changes)
             transaction.move_frontiers(name, {user_id: each.frontier for user_id, each in batch.members.items()})
             transaction.park(name, batch.failures)
@@ -154,7 +165,7 @@ class MemberProcessor(Generic[State]):
         return Step(position, len(events), batch.changes.count(), batch.refolded, tuple(batch.failures))
 
     def _fold(
-        self, transaction: ProjectingTransaction, events: Sequence[Recorded], upto: Position
+        self, transaction: ProjectingTransaction, events: Sequence[Recorded], upto: Position, *, braked: bool
     ) -> MemberBatch[State]:
         grouped = by_member(self.fold, events, self._exceptions)
         known: dict[str, KnownMember[State] | None] = {}
@@ -167,14 +178,19 @@ class MemberProcessor(Generic[State]):
                 known[user_id] = remembered
         stored = transaction.stored(self.projection, unread) if unread else {}
         for user_id in unread:
+            self._watch.set(self.projection.name, user_id, grouped[user_id])
             known[user_id] = known_of(self.fold, stored[user_id])
-        return fold_batch(
+        batch = fold_batch(
             self.fold,
             grouped,
             known,
             lambda user_id: stored[user_id].rows if user_id in stored else EMPTY,
             lambda user_ids: transaction.histories(self.fold, user_ids, upto),
+            self._watch,
         )
+        if braked:
+            self._brake.count(grouped, batch.failures)
+        return batch
 
     def _remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:
         """Keeps what is remembered only where nobody else moved the projection since our last commit."""
@@ -195,9 +211,11 @@ class MemberProcessor(Generic[State]):
 
 
 class TallyProcessor:
-    def __init__(self, projection: Tally, transaction: OpenTransaction) -> None:
+    def __init__(self, projection: Tally, transaction: OpenTransaction, watch: FoldWatch) -> None:
         self.projection = projection
         self._transaction = transaction
+        self._watch = watch
+        self._brake = Brake(projection.name)
 
     def step(self, *, upto: Position, limit: int) -> Step:
         name = self.projection.name
@@ -209,9 +227,20 @@ class TallyProcessor:
             events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
-            batch = count_batch(self.projection, events, transaction.exceptions(name).left_out)
+            exceptions = transaction.exceptions(name)
+            left_out = exceptions.left_out | PositionSet.of(exceptions.parked_positions)
+            batch = count_batch(self.projection, events, left_out, self._watch)
+            if not checkpoint.parks_freely:
+                self._brake.count(_by_user(events), batch.failures)
             transaction.add(self.projection.table, batch.increments)
             transaction.park(name, batch.failures)
             position = events[-1].position
             transaction.advance(checkpoint, to=position, passed=len(events), counted=batch.counted)
         return Step(position, len(events), len(batch.increments), 0, tuple(batch.failures))
+
+
+def _by_user(events: Iterable[Recorded]) -> Mapping[str, Sequence[Recorded]]:
+    found: dict[str, list[Recorded]] = {}
+    for recorded in events:
+        found.setdefault(recorded.user_id, []).append(recorded)
+    return found

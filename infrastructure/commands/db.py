@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
 from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
 from temple_ledger.infrastructure.terminal.dsn import shown
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 
@@ -42,6 +43,7 @@ def migrate(session: Session) -> None:
     Exit codes: 0 done, or nothing to do; 4 no database there; 5 the database is newer than this
     version, or does not fit.
     """
+    print_not_loaded(session)
     changed = bring_up_to_date(session.database)
     for name in changed.migrations:
         print_line(f"applied {name}")

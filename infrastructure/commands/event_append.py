@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.remarks import remarks_about
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.times import AT
@@ -63,6 +64,7 @@ def append(
     given = {name: value for name, value in columns.items() if value is not None}
     if line is not None and (line != "-" or given):
         raise click.UsageError("give either the options, or - and one JSON line on stdin; a file: temple events import")
+    print_not_loaded(session, "its events are appended unchecked")
     allowed = Allowed(allow_unknown, allow_future, keep_names)
     try:
         columns = _of_stdin() if line is not None else _of_options(given)

@@ -1,10 +1,9 @@
 """`temple events export`."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +23,7 @@ from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.infrastructure.terminal.times import BEGINNING, END
 
 LINES_AT_ONCE: Final = 1_000
+CHARACTERS_AT_ONCE: Final = 4_000_000
 STDOUT: Final = Path("-")
 
 
@@ -85,7 +85,7 @@ def export(
             count = 0
             # its transaction has to end before the connection does, also when nobody reads on
             with closing(_lines(connection, selection)) as lines:
-                while some := list(islice(lines, LINES_AT_ONCE)):
+                for some in _pieces(lines):
                     write("\n".join(some))
                     count += len(some)
                     shown.at(count)
@@ -105,3 +105,17 @@ def _written(output: Path | None) -> Iterator[Callable[[str], object]]:
         return
     with replaced(output) as file:
         yield lambda lines: file.write(f"{printable_json(lines)}\n")
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Many lines, or few long ones."""
+    some: list[str] = []
+    characters = 0
+    for line in lines:
+        some.append(line)
+        characters += len(line)
+        if len(some) >= LINES_AT_ONCE or characters >= CHARACTERS_AT_ONCE:
+            yield some
+            some, characters = [], 0
+    if some:
+        yield some

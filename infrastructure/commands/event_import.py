@@ -27,6 +27,7 @@ from temple_ledger.infrastructure.read_models.retraction import Selection, reins
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting, allowed_by
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.given_file import opened, title_of
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
@@ -106,6 +107,7 @@ def import_(
     Exit codes: 0 every line is in the log; 1 a line was refused, after the rest was imported;
     3 --check found lines that would be refused; 5 somebody retracted the import while it went on.
     """
+    print_not_loaded(session, "its events are imported unchecked")
     allowed = allowed_by(flags)
     if check:
         return check_files(session, files, allowed, limit=limit, as_json=as_json)

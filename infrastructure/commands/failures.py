@@ -42,6 +42,10 @@ def command() -> None:
 def list_(session: Session, member: str | None, projection: str | None, as_json: bool) -> None:
     """What is parked: of all members, or of one.
 
+    Kinds: event, an event that cannot be folded; version, an event newer than this version of the software;
+    time, a rule that did not return in time; long, a history that is too long for one step, which the runner
+    folds beside the others.
+
     \b
     Example:
       temple failures list --projection members
@@ -59,12 +63,13 @@ def list_(session: Session, member: str | None, projection: str | None, as_json:
             "position": str(failure.position),
             "member": failure.user_id,
             "event": f"{failure.event_type}/{failure.action}",
+            "kind": failure.kind,
             "waiting": failure.waiting,
             "error": failure.error,
         }
         for failure in found
     ]
-    print_rows(rows, ("projection", "position", "member", "waiting", "event", "error"), as_json=False)
+    print_rows(rows, ("projection", "position", "member", "kind", "waiting", "event", "error"), as_json=False)
     session.note("see one: temple failures show POSITION; after the cause is mended: temple failures retry --all")
 
 
@@ -74,7 +79,7 @@ def list_(session: Session, member: str | None, projection: str | None, as_json:
 @as_json
 @click.pass_obj
 def show(session: Session, position: int, projection: str | None, as_json: bool) -> None:
-    """The event that could not be folded, the error, and what waits behind it.
+    """The event that could not be folded, the error, where the rule raised it, and what waits behind it.
 
     \b
     Example:
@@ -93,6 +98,8 @@ def show(session: Session, position: int, projection: str | None, as_json: bool)
         fields = {
             "parked by": failure.projection,
             "error": failure.error,
+            "kind": failure.kind,
+            "raised at": None if failure.frames is None else failure.frames.replace("\n", "; "),
             "attempts": failure.attempts,
             "parked at": failure.parked_at,
             "events waiting": failure.waiting,

@@ -10,6 +10,7 @@ from temple_ledger.infrastructure.commands.projection_check import check
 from temple_ledger.infrastructure.commands.projection_rows import explain, history, rows
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import (
+    NOT_LOADED,
     ProjectionStatus,
     projection_status,
     projection_statuses,
@@ -18,10 +19,11 @@ from temple_ledger.infrastructure.queries.waiting import wait_for
 from temple_ledger.infrastructure.read_models.operations import set_state
 from temple_ledger.infrastructure.terminal.applying import optional_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
 from temple_ledger.projections.checkpoint import ProjectionState
-from temple_ledger.projections.registry import installed, named
+from temple_ledger.projections.registry import installed, named, reasons_not_loaded
 
 POLL_SECONDS: Final = 0.05
 WAIT_SECONDS: Final = 60.0
@@ -42,20 +44,27 @@ def list_(session: Session, as_json: bool) -> None:
 
     States: running; idle, where nobody runs it (with --json: running, without a leader); paused, rebuilding, failed;
     needs replay, where this version of the code has other rules than the rows were made by; not installed, where it
-    is not in this installation.
+    is not in this installation; not loaded, where its package cannot be loaded here.
 
     \b
     Example:
       temple projection list
     """
     with snapshot(session.database) as connection:
-        found = projection_statuses(connection, installed())
-    rows = [asdict(each) if as_json else _row(each) for each in found]
+        found = projection_statuses(connection, installed(), reasons_not_loaded())
+    there = {each.name for each in found}
+    rows: list[dict[str, Any]] = [asdict(each) if as_json else _row(each) for each in found]
+    rows += [
+        {"name": name, "state": NOT_LOADED, "reason": reason}
+        for name, reason in reasons_not_loaded().items()
+        if name not in there
+    ]
     print_rows(rows, ("name", "state", "position", "lag", "parked", "leader"), as_json=as_json)
     if not as_json:
         for each in found:
             if each.next_command:
                 session.note(f"{each.name} stands still: {each.next_command}")
+    print_not_loaded(session)
 
 
 @command.command("show")
@@ -110,16 +119,22 @@ def pause(session: Session, name: str, reason: str | None) -> None:
 @command.command("resume")
 @name_argument
 @optional_reason
+@click.option("--park", is_flag=True, help="Park as many members as cannot be folded, until it is resumed without it.")
 @click.pass_obj
-def resume(session: Session, name: str, reason: str | None) -> None:
+def resume(session: Session, name: str, reason: str | None, park: bool) -> None:
     """Go on after a pause or a failure.
+
+    A projection fails when more than 20 members, and more than half of those that met an event, cannot be
+    folded for one reason. After the rule is repaired, resume it; with --park they are parked instead.
 
     \b
     Example:
       temple projection resume members
     """
     projection = named(name)
-    before = set_state(session.database, name, ProjectionState.RUNNING, by=session.operator, reason=reason)
+    before = set_state(
+        session.database, name, ProjectionState.RUNNING, by=session.operator, reason=reason, parks_freely=park
+    )
     was = "was running already" if before.state is ProjectionState.RUNNING else f"was {before.state}, and goes on"
     print_line(f"{name} {was}, from position {before.position}")
     if before.version != projection.version:

@@ -11,6 +11,7 @@ from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.scope import budget_seconds, scope_options
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
@@ -60,10 +61,11 @@ def command(
     Example:
       */15 * * * *  temple reconcile --pushgateway http://127.0.0.1:9091
     \b
-    Exit codes: 0 all agrees, or was repaired; 3 issues are left; 4 no database, or the Pushgateway did not
-    accept the result.
+    Exit codes: 0 all agrees, or was repaired; 3 issues are left, or a projection cannot be loaded;
+    4 no database, or the Pushgateway did not accept the result.
     """
     seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=False)
+    missing = bool(print_not_loaded(session)) and not projections
     result = reconcile(
         session.database,
         chosen_projections(projections),
@@ -79,7 +81,7 @@ def command(
         print_json(_data(result))
     else:
         _print_result(session, result)
-    if result.left or any(report.verified.unverified is not None for report in result.found):
+    if missing or result.left or any(report.verified.unverified is not None for report in result.found):
         return ExitCode.FOUND
     return ExitCode.OK if result.push_error is None else ExitCode.UNREACHABLE
 

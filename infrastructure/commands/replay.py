@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDiffer
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Rebuild
 from temple_ledger.infrastructure.terminal.applying import apply_options, asks, confirmed, optional_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.percent import PERCENT
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
@@ -93,6 +94,7 @@ def command(
     going on.
     """
     wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
+    print_not_loaded(session)
     if abort:
         return _abort(session, wanted)
     apply, yes = _as_before(session, apply=apply, yes=yes, dry_run=dry_run)

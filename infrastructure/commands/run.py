@@ -1,14 +1,17 @@
 """`temple run`: the projection runner."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring, metrics_port
+from temple_ledger.infrastructure.processes.watched import run_watched
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import RUNNING, projection_statuses
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
@@ -22,13 +25,21 @@ from temple_ledger.projections.registry import installed, named
 @click.command("run")
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
 @click.option("--until-caught-up", is_flag=True, help="End once everything that is in the log by now is folded.")
+@click.option("--watched", type=click.Path(path_type=Path, exists=True, dir_okay=False), hidden=True)
 @metrics_port
 @click.pass_obj
-def command(session: Session, projections: tuple[str, ...], until_caught_up: bool, metrics_port: int | None) -> int:
+def command(
+    session: Session,
+    projections: tuple[str, ...],
+    until_caught_up: bool,
+    watched: Path | None,
+    metrics_port: int | None,
+) -> int:
     """Fold new events into the tables, as they come: all projections, or those named.
 
     Ctrl-C or SIGTERM lets it finish the batch at hand and end. Several may run at once: one of them leads a
-    projection, another takes over when it is gone.
+    projection, another takes over when it is gone. A projection of an installed package is folded in a process
+    of its own, which is ended when a rule does not return; its member is then parked.
 
     Until it ends, Prometheus finds its metrics at http://127.0.0.1:9464/metrics; not with --until-caught-up,
     unless a port is given.
@@ -38,11 +49,15 @@ def command(session: Session, projections: tuple[str, ...], until_caught_up: boo
       temple run
       temple run --until-caught-up && temple verify
     \b
-    Exit codes: 0 stopped, or caught up; 1 a projection stands still and could not catch up;
+    Exit codes: 0 stopped, or caught up; 1 a projection stands still, or cannot be loaded;
     4 no database; 5 the database does not fit this version, or reading it would not be safe;
     130 stopped before it had caught up.
     """
     wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
+    if watched is not None:
+        run_watched(session, wanted, watched, until_caught_up=until_caught_up)
+        return ExitCode.OK
+    missing = bool(print_not_loaded(session)) and not projections
     if until_caught_up and metrics_port is None:
         metrics_port = OFF
     with stopped_by_signals() as stop:
@@ -61,7 +76,8 @@ def command(session: Session, projections: tuple[str, ...], until_caught_up: boo
     if stop.asked:
         session.note(f"ended before it had caught up; {plural(folded.total, 'event')} folded")
         return ExitCode.INTERRUPTED
-    return _summary(session, wanted, folded)
+    code = _summary(session, wanted, folded)
+    return ExitCode.FAILED if missing else code
 
 
 def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> int:

@@ -20,11 +20,12 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection, sna
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.infrastructure.sources.source import Health, Trouble
+from temple_ledger.infrastructure.terminal.not_loaded import ADVICE
 from temple_ledger.infrastructure.terminal.printing import Styled, nobody_reads, print_line
 from temple_ledger.infrastructure.terminal.running import running_processes
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
-from temple_ledger.projections.registry import installed
+from temple_ledger.projections.registry import installed, not_loaded, reasons_not_loaded
 
 STATUSES: Final = ("active", "inactive", "departed")
 PATRONS: Final = "patrons"
@@ -125,7 +126,7 @@ def _look_whatever_comes(session: Session) -> Screen:
 
 
 def read_ledger(connection: Connection, known: Installed) -> LedgerStatus:
-    projections = projection_statuses(connection, installed())
+    projections = projection_statuses(connection, installed(), reasons_not_loaded())
     last = connection.execute(statement("status_log")).fetchone()
     head, recorded_at, age = last if last is not None else (0, None, None)
     members = dict(connection.execute(statement("status_members")).fetchall())
@@ -149,6 +150,8 @@ def read_ledger(connection: Connection, known: Installed) -> LedgerStatus:
 
 
 def _troubles(ledger: LedgerStatus, known: Installed) -> Iterator[Trouble]:
+    for failed in not_loaded():
+        yield Trouble(str(failed), ADVICE)
     for each in ledger.projections:
         if each.position > ledger.head:
             yield Trouble(

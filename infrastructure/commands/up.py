@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection, sna
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
@@ -80,6 +81,7 @@ def command(
         metrics_port = OFF
     if not exit_when_ready:
         session.is_service()
+    print_not_loaded(session)
     wanted = installed().values()
     with (
         stopped_by_signals() as stop,

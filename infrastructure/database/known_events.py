@@ -28,6 +28,12 @@ def known_events_of_members(known: Names, reading_metadata: Names) -> sql.Compos
     return _known_events(known, reading_metadata, [_UPTO, sql.SQL("user_id = any(%(user_ids)s::varchar[])")])
 
 
+def known_events_of_member_in_order(known: Names, reading_metadata: Names) -> sql.Composed:
+    """At or before `%(upto)s`, of `%(user_id)s`, by timestamp and position."""
+    bounds = [_UPTO, sql.SQL("user_id = %(user_id)s")]
+    return _known_events(known, reading_metadata, bounds, "order by log.timestamp, log.id")
+
+
 def _known_events(
     known: Names, reading_metadata: Names, bounds: Sequence[sql.Composable], order: str = ""
 ) -> sql.Composed:

@@ -1,11 +1,12 @@
 """The log as JSON lines, which can be imported again."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
 from json.encoder import encode_basestring
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import psycopg
@@ -14,7 +15,8 @@ from temple_ledger.domain.instant import format_instant
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.statements import statement
 
-ROWS_AT_A_TIME: Final = 2_000
+ROWS_AT_A_TIME: Final = 32
+"""The database sends so many at once, and each may have a payload of megabytes."""
 EVERY_POSITION: Final = Position(2**63 - 1)
 
 
@@ -47,10 +49,11 @@ def exported_lines(
     retracted has retracted_at too, and an import refuses it: it would count there.
     Raises psycopg.Error.
     """
-    with connection.transaction(), connection.cursor("export", binary=True) as cursor:
-        cursor.itersize = at_a_time
-        cursor.execute(statement("log_export"), vars(selection))
-        yield from starmap(_line, cursor)
+    with connection.transaction(), connection.cursor() as cursor:
+        stream = cursor.stream(statement("log_export"), vars(selection), binary=True, size=at_a_time)
+        # whoever stops early ends the stream before the transaction, which would wait for it
+        with closing(cast("Generator[Any, None, None]", stream)) as rows:
+            yield from starmap(_line, rows)
 
 
 def _line(

@@ -61,7 +61,7 @@ class Chunk:
         remarks = remarks_about(entry, self._catalogue, None if self._admission is None else self._admission.roles)
         if remarks:
             self._remarks[index] = remarks
-        if entry.event_type == ROLE_TYPE and entry.target:
+        if entry.event_type == ROLE_TYPE and entry.target is not None:
             self._named_roles.add(entry.target)
         self._numbers.append(number)
         self._texts.append(text)
@@ -83,6 +83,6 @@ class Chunk:
             self._doubtful,
             self._renamed,
             self._remarks,
-            self._named_roles,
+            frozenset(self._named_roles),
             read_bytes,
         )

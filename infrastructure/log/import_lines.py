@@ -120,7 +120,7 @@ def import_lines(
         chunks: Chunks = parser if parser.ended else ahead_of(parser, pace.lines, stack)
         imported = Imported(number=_begin(connection, name or _name(source), imported_by))
         storing = ChunkStore(connection, imported.number, catalogue)
-        named_roles: set[str] = set()
+        named_roles: frozenset[str] = frozenset()
         while chunk is not None and not stopped():
             started = perf_counter()
             stored = storing.store(chunk)

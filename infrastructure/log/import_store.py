@@ -73,9 +73,9 @@ class ChunkStore:
         Raises DatabaseUnavailable, and Refused when the import was retracted meanwhile.
         """
         doubtful = self._doubtful(chunk.doubtful) if chunk.doubtful else StoredChunk()
-        return doubtful + self._store(chunk)
+        return doubtful + self._admitted(chunk)
 
-    def _store(self, chunk: ParsedChunk) -> StoredChunk:
+    def _admitted(self, chunk: ParsedChunk) -> StoredChunk:
         if not chunk.numbers:
             return StoredChunk()
         try:
@@ -88,7 +88,7 @@ class ChunkStore:
             if len(chunk.numbers) == 1:
                 return StoredChunk(refused=(Reject(chunk.numbers[0], error.reason, chunk.texts[0]),))
             before, after = chunk.halves()
-            return self._store(before) + self._store(after)
+            return self._admitted(before) + self._admitted(after)
         self._asks = self._was_refused or stored.added < len(chunk.numbers)
         return stored
 
@@ -123,14 +123,7 @@ class ChunkStore:
         conflicts = tuple(self._conflicts(chunk, rest, found))
         retracted = PositionSet.of(each.position for each in found.values() if each.same and each.retracted)
         return StoredChunk(
-            len(new),
-            len(rest) - len(conflicts),
-            retracted,
-            conflicts,
-            (),
-            first,
-            last,
-            chunk.remarks_about(added),
+            len(new), len(rest) - len(conflicts), retracted, conflicts, (), first, last, chunk.remarks_on(added)
         )
 
     def _hold(self, connection: Connection) -> None:

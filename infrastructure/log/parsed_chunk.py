@@ -3,7 +3,7 @@
 import struct
 from array import array
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -56,8 +56,8 @@ class Pieces:
 class ParsedChunk:
     """Entries in the order of their lines, and the lines that are no entries.
 
-    `rows` are what COPY is given, `event_ids` 16 bytes each. `renamed` and `remarks` are by index. `named_roles` are
-    those that events of roles in the chunk are about. `read_bytes` is how far the source was read by its end.
+    `rows` are what COPY is given, `event_ids` 16 bytes each. `renamed` and `remarks` are by
+    index; `named_roles` are those that its lines name. `read_bytes` is how far the source was read by its end.
     """
 
     numbers: Sequence[int]
@@ -68,7 +68,7 @@ class ParsedChunk:
     doubtful: Sequence[Doubtful]
     renamed: Mapping[int, Renamed]
     remarks: Mapping[int, tuple[Remark, ...]]
-    named_roles: Set[str]
+    named_roles: frozenset[str]
     read_bytes: int
 
     def __len__(self) -> int:
@@ -82,7 +82,7 @@ class ParsedChunk:
                 first[event_id] = index
         return first
 
-    def remarks_about(self, indexes: Collection[int]) -> Counter[Remark]:
+    def remarks_on(self, indexes: Collection[int]) -> Counter[Remark]:
         """What is to be said of these entries, and of how many."""
         return Counter(each for index, remarks in self.remarks.items() if index in indexes for each in remarks)
 
@@ -115,7 +115,7 @@ class ParsedChunk:
             rejects=(),
             doubtful=(),
             renamed={place[index]: names for index, names in self.renamed.items() if index in place},
-            remarks={place[index]: remarks for index, remarks in self.remarks.items() if index in place},
+            remarks={place[index]: each for index, each in self.remarks.items() if index in place},
             named_roles=self.named_roles,
             read_bytes=self.read_bytes,
         )

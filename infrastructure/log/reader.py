@@ -40,6 +40,8 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 
 PAGE: Final = 20_000
+PAGE_BYTES: Final = 32_000_000
+"""Of payloads in one page of events."""
 
 
 @dataclass(frozen=True)
@@ -178,9 +180,10 @@ class GapReader:
 def events(connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int) -> list[Recorded]:
     """The events in (*after*, *upto*], by position, at most *limit*; without event_id and recorded_at.
 
+    Fewer where their payloads are large, and none only where there is none: memory has a bound in bytes.
     Reads what is visible: only up to a settled position is it all that will ever be there. Raises psycopg.Error.
     """
-    values = {"after": after, "upto": upto, "limit": limit}
+    values = {"after": after, "upto": upto, "limit": limit, "bytes": PAGE_BYTES}
     return _recorded(connection, "log_events", values)
 
 

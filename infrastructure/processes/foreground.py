@@ -9,21 +9,29 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
+
+import structlog
 
 from temple_ledger.infrastructure.database.connection import DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.processes.children import Children
 from temple_ledger.infrastructure.processes.metrics_server import Measured
 from temple_ledger.infrastructure.processes.reconcile_schedule import reconciling
-from temple_ledger.infrastructure.read_models.runner.runner import NullWatcher, Runner, Watcher
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Watcher
 from temple_ledger.infrastructure.terminal.progress import Bar, bar
 from temple_ledger.infrastructure.terminal.service_manager import Watchdog
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.processor import Projection, Step, may_fold
-from temple_ledger.projections.registry import catalogue
+from temple_ledger.projections.registry import catalogue, not_loaded
+
+log = structlog.get_logger("temple.runner")
 
 
 @dataclass
@@ -57,10 +65,13 @@ def fold(
 ) -> Folded:
     """Runs the projections until a signal comes, or until they have folded what is in the log by now.
 
+    The built-in ones here, each other one in a process of its own.
     One that goes on also reconciles those it leads, on the schedule of the settings.
     Raises what Runner.run raises.
     """
     wanted = list(projections)
+    for failed in not_loaded():
+        log.error("not loaded", kind=failed.kind, name=failed.name, place=failed.place, reason=failed.reason)
     with (
         _progress(session, wanted) if until_caught_up else _none() as bar_,
         Wakeup(session.database) as wakeup,
@@ -68,13 +79,23 @@ def fold(
         watcher = _Watcher(bar_, measured.runner if measured is not None else NullWatcher())
         wake = _TellingWake(session, wakeup)
         database = session.database if measured is None else measured.database
-        runner = Runner(database, wanted, wake, watcher=watcher, catalogue=catalogue())
+        here = [each for each in wanted if each in BUILT_IN]
+        elsewhere = [each.name for each in wanted if each not in BUILT_IN]
+        runner = Runner(database, here, wake, watcher=watcher, catalogue=catalogue())
+        children = Children(session, elsewhere, watcher, until_caught_up=until_caught_up)
         wake.runner = runner
         stop.calls(runner.stop)
+        stop.calls(children.stop)
         stop.calls(wakeup.wake)
         started = time.monotonic()
         with _none() if until_caught_up else reconciling(session, lambda: _led(runner, wanted)):
-            runner.run(until_caught_up=until_caught_up)
+            children.begin()
+            try:
+                runner.run(until_caught_up=until_caught_up)
+            except BaseException:
+                children.stop()
+                raise
+            children.wait()
         watcher.folded.seconds = time.monotonic() - started
         return watcher.folded
 
@@ -90,14 +111,17 @@ class _Watcher:
         self._bar = bar_
         self._also = also
         self._watchdog = Watchdog()
+        self._lock = Lock()
 
     def stepped(self, projection: str, step: Step, seconds: float) -> None:
-        self.folded.events[projection] += step.events
-        self.folded.refolded[projection] += step.refolded
-        self.folded.parked[projection] += len(step.failures)
-        if self._bar is not None:
-            self._bar.advance(step.events)
-        self._also.stepped(projection, step, seconds)
+        # the children's steps are relayed by threads
+        with self._lock:
+            self.folded.events[projection] += step.events
+            self.folded.refolded[projection] += step.refolded
+            self.folded.parked[projection] += len(step.failures)
+            if self._bar is not None:
+                self._bar.advance(step.events)
+            self._also.stepped(projection, step, seconds)
 
     def looked(self, look: Look) -> None:
         self._also.looked(look)

@@ -14,13 +14,14 @@ from temple_ledger.infrastructure.observability.metrics.disk import DiskCollecto
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.latency import Latencies
 from temple_ledger.infrastructure.observability.metrics.ledger import LedgerCollector
+from temple_ledger.infrastructure.observability.metrics.loading import expose_not_loaded
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
 from temple_ledger.infrastructure.observability.metrics.runner import RunnerMetrics
 from temple_ledger.infrastructure.observability.metrics.statement_durations import timed_cursors
 from temple_ledger.infrastructure.processes.readings import readings
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import catalogue
+from temple_ledger.projections.registry import catalogue, not_loaded
 
 OFF: Final = 0
 
@@ -62,6 +63,7 @@ def measuring(session: Session, projections: Iterable[Projection], port: int | N
     names = [(each.event_type, each.action) for each in catalogue()]
     ledger = LedgerCollector(session.database, readings(wanted, names), latencies=latencies)
     registry.register(ledger)
+    expose_not_loaded(registry, not_loaded())
     files = {"state": settings.home}
     registry.register(DiskCollector(files))
     token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else None

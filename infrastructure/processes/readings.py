@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.observability.metrics.trigger import trigger_d
 from temple_ledger.infrastructure.observability.metrics.verifying import Verifications
 from temple_ledger.infrastructure.processes.sources import SourceMisdeclared, installed_sources, reason_of
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.registry import reasons_not_loaded
 
 log = structlog.get_logger("temple.metrics")
 
@@ -28,7 +29,7 @@ def readings(
     """*event_names* are the types and actions that get a series of their own; all others are counted as `other`."""
     known = list(projections)
     return (
-        ("projections", Projections(known)),
+        ("projections", Projections(known, reasons_not_loaded())),
         ("event totals", EventTotals(event_names)),
         ("verifying", Verifications(known)),
         ("rebuilds", rebuilds),

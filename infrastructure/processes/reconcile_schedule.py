@@ -5,7 +5,6 @@ it repairs is one transaction.
 """
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from temple_ledger.infrastructure.processes.child_environment import child_environment
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session
 
@@ -32,14 +32,7 @@ def reconciling(session: Session, leads: Callable[[], Sequence[str]]) -> Iterato
     if not every:
         yield
         return
-    environment = {
-        **os.environ,
-        # the same modules as here, whatever lies in the current directory
-        "PYTHONPATH": os.pathsep.join(each for each in sys.path if each),
-        "TEMPLE_DATABASE_URL": session.database.dsn,
-        "TEMPLE_HOME": str(session.settings.home),
-    }
-    schedule = Schedule(every, leads, environment)
+    schedule = Schedule(every, leads, child_environment(session))
     schedule.begin()
     try:
         yield

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from psycopg.rows import TupleRow
@@ -14,6 +15,7 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection
 
 NOT_INSTALLED: Final = "not installed"
+NOT_LOADED: Final = "not loaded"
 RUNNING: Final = "running"
 IDLE: Final = "idle"
 """What it does where its state is `running` and nobody runs it."""
@@ -24,7 +26,7 @@ TRACKING = ":"
 
 @dataclass(frozen=True)
 class ProjectionStatus:
-    """`state` is that of the checkpoint, `needs replay` or `not installed`.
+    """`state` is that of the checkpoint, `needs replay`, `not installed`, or `not loaded` where its package is broken.
 
     `lag_events` is exact as long as it is small. `lag_seconds` is how long the first event that is not
     folded yet has been in the log, 0 when there is none.
@@ -66,15 +68,20 @@ class ProjectionStatus:
     @property
     def next_command(self) -> str | None:
         """What makes a projection that stands still go on; None where none does, or none is needed."""
-        if not self.stands_still or self.state == NOT_INSTALLED:
+        if not self.stands_still or self.state in (NOT_INSTALLED, NOT_LOADED):
             return None
         return f"temple replay {self.name}" if NEEDS_REPLAY in self.state else f"temple projection resume {self.name}"
 
 
-def projection_statuses(connection: Connection, installed: Mapping[str, Projection]) -> list[ProjectionStatus]:
-    """Of every projection that has a checkpoint: the installed ones first, in their order."""
+def projection_statuses(
+    connection: Connection, installed: Mapping[str, Projection], not_loaded: Mapping[str, str] = MappingProxyType({})
+) -> list[ProjectionStatus]:
+    """Of every projection that has a checkpoint: the installed ones first, in their order.
+
+    *not_loaded* has those that this process cannot load, with the reason.
+    """
     found = [
-        _status(installed.get(row[0]), row)
+        _status(installed.get(row[0]), row, not_loaded.get(row[0]))
         for row in connection.execute(statement("read_projections"), {"counted_lag": COUNTED_LAG})
         if TRACKING not in row[0]
     ]
@@ -90,13 +97,13 @@ def projection_status(connection: Connection, installed: Mapping[str, Projection
     raise UnknownName("checkpoint of a projection", name)
 
 
-def _status(projection: Projection | None, row: TupleRow) -> ProjectionStatus:
+def _status(projection: Projection | None, row: TupleRow, why_not_loaded: str | None) -> ProjectionStatus:
     (
         name, version, position, passed, counted, state, reason, updated_at,
         lag_events, lag_seconds, parked, skipped, leader,
     ) = row  # fmt: skip
     if projection is None:
-        state = NOT_INSTALLED
+        state, reason = (NOT_INSTALLED, reason) if why_not_loaded is None else (NOT_LOADED, why_not_loaded)
     elif projection.version != version:
         state = NEEDS_REPLAY if state == RUNNING else f"{state}, {NEEDS_REPLAY}"
     return ProjectionStatus(

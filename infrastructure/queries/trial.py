@@ -27,6 +27,7 @@ from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.testing.every_way import require_one_result
 
+TOO_LONG: Final = "has a history that is too long to be tried in memory"
 TRIED_EVERY_WAY: Final = 1_000
 """Members whose histories are folded in every way; of the others, at once. It takes some ten times as long."""
 
@@ -66,7 +67,9 @@ def try_member(
 ) -> MemberTrial:
     """Raises EventMisdeclared for a rule about an event that has no name."""
     fold = Fold(projection, catalogue.with_models(projection.steps))
-    known = histories(connection, fold, [user_id], LAST).get(user_id, ())
+    known = dict(histories(connection, fold, [user_id], LAST))[user_id]
+    if known is None:
+        return MemberTrial([], TOO_LONG)
     fault = _fault_of(fold, user_id, known, every_way=True)
     parked_at = fold.whole_of_known(known).parked_at
     folded = [each for each in known if parked_at is None or each.position < parked_at]
@@ -91,6 +94,11 @@ def try_everybody(
     trial = Trial(members=0)
     with closing(member_stream(connection, fold, upto=LAST)) as stream:
         for members, (user_id, found) in enumerate(stream, 1):
+            if found is None:
+                trial.members = members
+                trial.found(f"{user_id}: {TOO_LONG}")
+                each()
+                continue
             known = without(left_out, found)
             every_way = members <= TRIED_EVERY_WAY
             trial.members, trial.tried = members, min(members, TRIED_EVERY_WAY)

@@ -1,19 +1,33 @@
-"""The log member by member, as fast as the database can send it: what a rebuild, a verify and a repair read."""
+"""The log member by member, as fast as the database can send it: what a rebuild, a verify and a repair read.
 
-from collections.abc import Callable, Generator, Sequence
+What is held in memory has a bound in events and in bytes. A member whose history is beyond it is read in pages.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Final
+from uuid import uuid4
 
 import psycopg
 
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.infrastructure.database.known_events import known_events_by_member, known_events_of_members
+from temple_ledger.infrastructure.database.known_events import (
+    known_events_by_member,
+    known_events_of_member_in_order,
+    known_events_of_members,
+)
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.fold import Fold
 
-ROWS_AT_A_TIME: Final = 1_000
+ROWS_AT_A_TIME: Final = 64
+"""The database sends so many rows at once, and each may have a payload of megabytes."""
+MOST_EVENTS: Final = 20_000
+MOST_BYTES: Final = 32_000_000
+"""Of the histories that are in memory at once: so many events take less than half a second to fold."""
+PAGE_EVENTS: Final = 5_000
 
 _USER_ID = itemgetter(Recorded._fields.index("user_id"))
 
@@ -25,8 +39,10 @@ def member_stream(
     upto: Position,
     after_user: str | None = None,
     upto_user: str | None = None,
-) -> Generator[tuple[str, list[Recorded]], None, None]:
+) -> Generator[tuple[str, list[Recorded] | None], None, None]:
     """The known events of each member in (after_user, upto_user], by user_id; those of one in no certain order.
+
+    None for a history that is too long to be held in memory: `pages_of_member` reads it.
 
     The database walks the log and sends while the caller works. The connection is busy until the last member was
     read; whoever stops early has to close this, or even the connection's own end waits for ever.
@@ -38,19 +54,71 @@ def member_stream(
     with connection.cursor(row_factory=_recorded) as cursor:
         rows = cursor.stream(query, parameters, binary=True, size=ROWS_AT_A_TIME)
         for user_id, found in groupby(rows, key=_USER_ID):
-            yield user_id, list(found)
+            yield user_id, _held(found)
+
+
+def _held(found: Iterator[Recorded]) -> list[Recorded] | None:
+    """All of them; None, and the rest is passed over, where they are too many."""
+    held: list[Recorded] = []
+    size = 0
+    while some := list(islice(found, ROWS_AT_A_TIME)):
+        held += some
+        size += sum([len(recorded[6]) for recorded in some if recorded[6] is not None])
+        if len(held) > MOST_EVENTS or size > MOST_BYTES:
+            return None
+    return held
 
 
 def member_histories(
     connection: psycopg.Connection[Any], fold: Fold[Any], user_ids: Sequence[str], *, upto: Position
-) -> dict[str, list[Recorded]]:
-    """The known events of each of these members, in no certain order; whoever has none is left out."""
+) -> Iterator[tuple[str, list[Recorded] | None]]:
+    """The known events of each of these members, in no certain order; None where they are too many for memory."""
+    wanted: list[str] = []
+    events = size = 0
+    for user_id, its_events, its_size, _ in _sizes(connection, sorted(set(user_ids)), upto, MOST_EVENTS + 1):
+        if its_events > MOST_EVENTS or its_size > MOST_BYTES:
+            yield user_id, None
+            continue
+        if events + its_events > MOST_EVENTS or size + its_size > MOST_BYTES:
+            yield from _histories(connection, fold, wanted, upto)
+            wanted, events, size = [], 0, 0
+        wanted.append(user_id)
+        events, size = events + its_events, size + its_size
+    yield from _histories(connection, fold, wanted, upto)
+
+
+def pages_of_member(
+    connection: psycopg.Connection[Any], fold: Fold[Any], user_id: str, upto: Position
+) -> Iterator[list[Recorded]]:
+    """The member's known events, by timestamp and position, a page at a time; within a transaction."""
+    ((_, _, _, largest),) = _sizes(connection, [user_id], upto, None)
+    query = known_events_of_member_in_order(fold.names, fold.reading_metadata)
+    size = max(1, min(PAGE_EVENTS, MOST_BYTES // (4 * max(1, largest))))
+    with connection.cursor(f"history_{uuid4().hex}", row_factory=_recorded) as cursor:
+        cursor.execute(query, {"user_id": user_id, "upto": upto}, binary=True)
+        while page := cursor.fetchmany(size):
+            yield page
+
+
+def _histories(
+    connection: psycopg.Connection[Any], fold: Fold[Any], user_ids: Sequence[str], upto: Position
+) -> Iterator[tuple[str, list[Recorded]]]:
+    if not user_ids:
+        return
     query = known_events_of_members(fold.names, fold.reading_metadata)
-    histories: dict[str, list[Recorded]] = {}
+    histories: dict[str, list[Recorded]] = {user_id: [] for user_id in user_ids}
     with connection.cursor(row_factory=_recorded, binary=True) as cursor:
-        for recorded in cursor.execute(query, {"user_ids": list(set(user_ids)), "upto": upto}).fetchall():
-            histories.setdefault(recorded[3], []).append(recorded)
-    return histories
+        for recorded in cursor.execute(query, {"user_ids": list(user_ids), "upto": upto}).fetchall():
+            histories[recorded[3]].append(recorded)
+    yield from histories.items()
+
+
+def _sizes(
+    connection: psycopg.Connection[Any], user_ids: Sequence[str], upto: Position, most: int | None
+) -> Sequence[tuple[str, int, int, int]]:
+    """Of each member: events, bytes and the largest payload, of at most so many events."""
+    values = {"user_ids": list(user_ids), "upto": upto, "most": most}
+    return connection.execute(statement("log_history_sizes"), values).fetchall()
 
 
 def _recorded(_: object) -> Callable[[Sequence[Any]], Recorded]:

@@ -1,11 +1,12 @@
 """What people decide about a projection. Each enters the operations journal, with who and why."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 
@@ -17,18 +18,14 @@ from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import Failure, count_batch
+from temple_ledger.projections.brake import reason_of, sentence, too_many
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
-from temple_ledger.projections.difference import Changes
-from temple_ledger.projections.fold import Fold
-from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
-from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
-
-MEMBERS_AT_A_TIME: Final = 200
-"""Folded between two statements: an open transaction that is idle for long is ended by the database."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,8 @@ class Parked:
     position: Position
     user_id: str
     error: str
+    kind: str
+    frames: str | None
     attempts: int
     parked_at: datetime
     event_type: str | None
@@ -88,9 +87,15 @@ def record(
 
 
 def set_state(
-    database: Database, projection: str, state: ProjectionState, *, by: str, reason: str | None = None
+    database: Database,
+    projection: str,
+    state: ProjectionState,
+    *,
+    by: str,
+    reason: str | None = None,
+    parks_freely: bool = False,
 ) -> Checkpoint:
-    """Pause or resume; the checkpoint as it was before."""
+    """Pause or resume; the checkpoint as it was before. With *parks_freely* the brake does not stop it any more."""
     with operation(database, projection) as (transaction, checkpoint):
         if checkpoint.state is ProjectionState.TRIGGER:
             raise Refused(
@@ -98,7 +103,7 @@ def set_state(
             )
         transaction.connection.execute(
             statement("checkpoint_set_state"),
-            {"projection": projection, "state": state.value, "reason": reason},
+            {"projection": projection, "state": state.value, "reason": reason, "parks_freely": parks_freely},
         )
         kind = "pause" if state is ProjectionState.PAUSED else "resume"
         record(
@@ -107,7 +112,7 @@ def set_state(
             projection,
             by=by,
             reason=reason,
-            details={"before": checkpoint.state.value},
+            details={"before": checkpoint.state.value, **({"park": True} if parks_freely else {})},
         )
     return checkpoint
 
@@ -137,12 +142,23 @@ def retry(
     with operation(database, projection.name) as (transaction, checkpoint):
         _require_same_version(projection, checkpoint)
         again = _again(transaction, projection, checkpoint, failures, catalogue)
+        if not checkpoint.parks_freely:
+            _require_few(projection.name, failures, again)
         details = {
             "members": [each.user_id for each in failures],
             "failed_again": [each.position for each in again],
         }
         record(transaction.connection, "retry", projection.name, by=by, reason=None, details=details)
     return again
+
+
+def park_by_time(database: Database, projection: str, failure: Failure) -> bool:
+    """Parks the member whose fold had to be ended; false where that batch was committed after all."""
+    with operation(database, projection) as (transaction, checkpoint):
+        if failure.position <= checkpoint.position:
+            return False
+        transaction.park(projection, [failure])
+    return True
 
 
 def skip(
@@ -174,43 +190,6 @@ def skip(
     return again
 
 
-def fold_again(
-    transaction: PostgresTransaction,
-    projection: MemberProjection[Any],
-    checkpoint: Checkpoint,
-    user_ids: Sequence[str],
-    *,
-    catalogue: Catalogue,
-) -> tuple[Changes, Sequence[Failure]]:
-    """Puts these members' rows in place as the log has them at the checkpoint; what that changed, what failed.
-
-    Within a transaction that holds the checkpoint.
-    """
-    fold = Fold(projection, catalogue)
-    stored = transaction.stored(projection, user_ids)
-    changes, failures, frontiers = Changes(), [], {}
-    histories = transaction.histories(fold, user_ids, checkpoint.position)
-    for user_id in user_ids:
-        folded = fold.whole_of_known(histories.get(user_id, ()))
-        before: Rows = stored[user_id].rows
-        changes.add_member(projection.tables, user_id, before, folded.rows)
-        frontiers[user_id] = folded.frontier
-        if folded.parked_at is not None:
-            failures.append(Failure(folded.parked_at, user_id, folded.error or "unknown"))
-    transaction.connection.execute(
-        statement("failure_delete_of_members"),
-        {
-            "projection": projection.name,
-            "user_ids": list(user_ids),
-            "still": [failure.position for failure in failures],
-        },
-    )
-    transaction.write(projection.tables, changes)
-    transaction.move_frontiers(projection.name, frontiers)
-    transaction.park(projection.name, failures)
-    return changes, failures
-
-
 def _again(
     transaction: PostgresTransaction,
     projection: Projection,
@@ -238,6 +217,15 @@ def _count_again(transaction: PostgresTransaction, tally: Tally, positions: Sequ
     transaction.park(tally.name, batch.failures)
     connection.execute(statement("checkpoint_count_more"), {"projection": tally.name, "counted": batch.counted})
     return batch.failures
+
+
+def _require_few(projection: str, tried: Sequence[Parked], again: Sequence[Failure]) -> None:
+    """Raises Refused where most of them fail again for one reason."""
+    counts = Counter(reason_of(each.error, each.frames) for each in again if each.kind is FailureKind.EVENT)
+    met = len({each.user_id for each in tried})
+    for reason, number in counts.most_common(1):
+        if too_many(number, met):
+            raise Refused(f"nothing was changed: {sentence(projection, number, met, None, reason)}")
 
 
 def _require_same_version(projection: Projection, checkpoint: Checkpoint) -> None:

@@ -23,7 +23,8 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
-from temple_ledger.infrastructure.read_models.operations import MEMBERS_AT_A_TIME, fold_again, record
+from temple_ledger.infrastructure.read_models.operations import record
+from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
 from temple_ledger.projections.batch import TallyBatch
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -231,9 +232,11 @@ def _compare(
 ) -> None:
     fold = Fold(projection, catalogue)
     transaction = PostgresTransaction(connection, retracted=after)
+    left_out = transaction.exceptions(projection.name).left_out
     for page in in_pages(_members(connection, impact.positions, upto), MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)
-        for user_id, folded, _ in fold_histories(fold, page, transaction.histories(fold, page, upto)):
+        found = transaction.histories(fold, page, upto)
+        for user_id, folded, _ in fold_histories(connection, fold, found, upto, left_out=left_out):
             drifts = list(member_drift(projection.name, projection.tables, user_id, stored[user_id], folded.rows))
             if drifts:
                 impact.members.add(user_id)

@@ -237,8 +237,8 @@ def _checkpoint(connection: Connection, *, lock: bool) -> Checkpoint:
     row = connection.execute(statement(name), {"projection": NAME}).fetchone()
     if row is None:
         raise UnknownName("checkpoint of a projection", NAME)
-    version, position, epoch, passed, counted, state, reason = row
-    return Checkpoint(NAME, version, Position(position), epoch, passed, counted, ProjectionState(state), reason)
+    version, position, epoch, passed, counted, state, *rest = row
+    return Checkpoint(NAME, version, Position(position), epoch, passed, counted, ProjectionState(state), *rest)
 
 
 def _place(connection: Connection, before: Checkpoint, state: ProjectionState, position: Position, passed: int) -> None:

@@ -203,7 +203,7 @@ class LedgerScenario:
     ) -> tuple[Sequence[Recorded], Folded[Any]]:
         fold = Fold(projection, self.catalogue)
         with self.database.connect(DatabaseRole.READ) as connection:
-            known = PostgresTransaction(connection).histories(fold, [user_id], upto).get(user_id, ())
+            known = dict(PostgresTransaction(connection).histories(fold, [user_id], upto))[user_id] or ()
         return known, fold.whole_of_known(known)
 
 

@@ -101,9 +101,9 @@ def _one_batch(
 ) -> tuple[KnownMember[State], int]:
     """The member after those from *start* on, and how many events were folded and rows made for it."""
     user_id = events[0].user_id
-    done = fold_batch(fold, {user_id: events[start:]}, {user_id: known}, lambda _: EMPTY, lambda _: {user_id: events})
+    done = fold_batch(fold, {user_id: events[start:]}, {user_id: known}, lambda _: EMPTY, lambda _: [(user_id, events)])
     if done.failures:
-        parked_at, _, error = done.failures[0]
+        parked_at, _, error, *_ = done.failures[0]
         raise AssertionError(
             f"{user_id} is parked at position {parked_at} as long as the events after it have not arrived ({error}), "
             "and only then folds: a rule may not fail for want of a later event"

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,27 +21,26 @@ from temple_ledger.projections.members import Member, members
 from temple_ledger.projections.testing.histories import at, joined
 from temple_ledger.projections.testing.specification import Specification
 from tests.cli.conftest import Typed
+from tests.examples.installing import install_points
 from tests.examples.tavern import TABS, DrinkServed, tabs
 from tests.log.builders import as_lines, line
 
 OLD_SHAPE = {"event_type": "tavern", "action": "served", "target": "mead"}
 ENTRY_POINTS = {
-    registry.EVENTS: [EntryPoint("tavern", "tests.examples.tavern:EVENTS", registry.EVENTS)],
-    registry.PROJECTIONS: [EntryPoint("tabs", "tests.examples.tavern:tabs", registry.PROJECTIONS)],
+    registry.EVENTS: {"tavern": "tests.examples.tavern:EVENTS"},
+    registry.PROJECTIONS: {"tabs": "tests.examples.tavern:tabs"},
 }
 
 
 @pytest.fixture(autouse=True)
-def tavern(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def tavern(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The package is installed, and `members` has a rule for its event: a drink is a sign of life."""
-    monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints(ENTRY_POINTS.get(group, [])))
+    monkeypatch.syspath_prepend(install_points(tmp_path_factory.mktemp("packages") / "site", ENTRY_POINTS))
     steps: dict[type[Event], Any] = {**members.steps, DrinkServed: _seen}
     monkeypatch.setattr(members, "steps", steps)
-    registry.installed.cache_clear()
-    registry.catalogue.cache_clear()
+    registry.loaded.cache_clear()
     yield
-    registry.installed.cache_clear()
-    registry.catalogue.cache_clear()
+    registry.loaded.cache_clear()
 
 
 def _seen(member: Member, event: DrinkServed) -> Member:

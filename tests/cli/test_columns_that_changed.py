@@ -3,26 +3,24 @@
 import re
 import shlex
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.projections import registry
 from tests.cli.conftest import Typed
+from tests.examples.installing import install_points
 
-POINTS = {registry.PROJECTIONS: [EntryPoint("grants", "tests.examples.grants:grants", registry.PROJECTIONS)]}
+POINTS = {registry.PROJECTIONS: {"grants": "tests.examples.grants:grants"}}
 OTHER = "table example_grants of projection grants is there with other columns"
 
 
 @pytest.fixture(autouse=True)
-def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints(POINTS.get(group, [])))
-    registry.installed.cache_clear()
-    registry.catalogue.cache_clear()
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    monkeypatch.syspath_prepend(install_points(tmp_path_factory.mktemp("packages") / "site", POINTS))
+    registry.loaded.cache_clear()
     yield
-    registry.installed.cache_clear()
-    registry.catalogue.cache_clear()
+    registry.loaded.cache_clear()
 
 
 @pytest.fixture

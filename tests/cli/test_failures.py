@@ -1,5 +1,7 @@
 """`temple failures`: events that could not be folded, and the members who wait behind them."""
 
+from pathlib import Path
+
 import pytest
 
 from temple_ledger.domain.position import Position
@@ -8,6 +10,12 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, left, role_added
 from tests.cli.conftest import Typed
 from tests.queries.builders import unfoldable
+from tests.runner import poisoned as poisoned_module
+from tests.runner.poisoned import POISON, poisoned
+
+LINE = 1 + Path(poisoned_module.__file__).read_text("utf-8").splitlines().index(
+    '        raise ValueError("the author\'s mistake")'
+)
 
 
 @pytest.fixture
@@ -129,3 +137,19 @@ def test_skip_of_one_of_two_bad_events_leaves_the_member_parked_at_the_other(
     ended = temple("failures", "skip", str(position), "--reason", "a broken bot")
     assert ended.code == 1
     assert f"ada stays parked, at position {other}" in ended.stdout
+
+
+def test_show_has_the_last_frames_of_the_rule_that_raised_and_no_value(temple: Typed, database: Database) -> None:
+    ledger = LedgerScenario(database, projections=[poisoned])
+    ledger.given(role_added("ada", POISON, at(1)))
+    ledger.catch_up()
+    failure = temple("failures", "list", "--json").data[0]
+    assert failure["frames"].splitlines() == [f"{poisoned_module.__file__}:{LINE} in _"]
+    ended = temple("failures", "show", "1")
+    assert f"poisoned.py:{LINE} in _" in ended.stdout
+    assert POISON not in failure["frames"]
+
+
+def test_a_failure_of_the_event_itself_has_no_frames(temple: Typed, position: Position) -> None:
+    (failure,) = temple("failures", "list", "--json").data
+    assert (failure["kind"], failure["frames"]) == ("event", None)

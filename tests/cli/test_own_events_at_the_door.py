@@ -27,8 +27,7 @@ def moderation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _forget() -> None:
-    registry.installed.cache_clear()
-    registry.catalogue.cache_clear()
+    registry.loaded.cache_clear()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ ADA = "500000000000000001"
 def ledger(database: Database, monkeypatch: pytest.MonkeyPatch) -> LedgerScenario:
     """`grants` is installed beside ours."""
     monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints(POINTS if group == POINTS[0].group else ()))
-    registry.installed.cache_clear()
+    registry.loaded.cache_clear()
     found = LedgerScenario(database, projections=[*BUILT_IN, grants])
     found.given(joined(ADA, at(1)), role_added(ADA, "Oracle", at(2)), role_added(ADA, "Oracle", at(30)))
     found.catch_up()
@@ -31,7 +31,7 @@ def ledger(database: Database, monkeypatch: pytest.MonkeyPatch) -> LedgerScenari
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     yield
-    registry.installed.cache_clear()
+    registry.loaded.cache_clear()
 
 
 POINTS = [EntryPoint("grants", "tests.examples.grants:grants", registry.PROJECTIONS)]

@@ -10,6 +10,7 @@ import yaml
 
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.observability.metrics.disk import DiskCollector
+from temple_ledger.infrastructure.observability.metrics.loading import expose_not_loaded
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
 from tests.monitoring.test_metrics import Measured, ledger, measured
 from tests.tools import needs
@@ -107,6 +108,7 @@ def test_alerts_ask_for_metrics_that_there_are(measured: Measured) -> None:
 def test_the_page_about_monitoring_names_metrics_that_there_are(measured: Measured) -> None:
     ReceiverMetrics(measured.registry, ("patreon",))
     measured.registry.register(DiskCollector({"state": ROOT}))
+    expose_not_loaded(measured.registry, [])
     _token_refused(measured)
     there = {family.name for family in measured.scrape().families}
     page = (ROOT / "docs" / "monitoring.md").read_text().partition("## The canon")[0]

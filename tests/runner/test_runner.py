@@ -17,9 +17,11 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import PAGE
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models import operations
+from temple_ledger.infrastructure.read_models.runner.fold_again import fold_again
 from temple_ledger.infrastructure.read_models.runner.lease import Lease, somebody_leads
-from temple_ledger.infrastructure.read_models.runner.runner import NullWatcher, Runner
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
@@ -223,7 +225,7 @@ def test_a_repair_between_two_batches_does_not_come_undone(ledger: LedgerScenari
             connection.execute("update discord_user_current_roles set role = 'Forged' where user_id = 'ada'")
         assert not verify(ledger.database, members, catalogue=CATALOGUE).ok
         with operations.operation(ledger.database, "members") as (transaction, checkpoint):
-            operations.fold_again(transaction, members, checkpoint, ["ada"], catalogue=CATALOGUE)
+            fold_again(transaction, members, checkpoint, ["ada"], catalogue=CATALOGUE)
         assert verify(ledger.database, members, catalogue=CATALOGUE).ok
         ledger.when(role_added("ada", "Seeker", at(3)))
         wait_until(lambda: position(ledger.database) == head(ledger.database))

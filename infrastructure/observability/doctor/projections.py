@@ -2,23 +2,20 @@
 
 from collections.abc import Iterator
 
-from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, projection_statuses
-from temple_ledger.projections.registry import installed
+from temple_ledger.projections.registry import installed, not_loaded, reasons_not_loaded
 
 
 def check_projections(database: Database) -> Iterator[Check]:
-    try:
-        known = installed()
-    except ProjectionMisdeclared as error:
-        yield fail("projections", str(error), "mend or remove the package it comes from")
-        return
+    known = installed()
+    for failed in not_loaded():
+        yield fail(f"package of {failed.name}", str(failed), "repair or remove it, then restart what runs")
     with snapshot(database) as connection:
-        statuses = {each.name: each for each in projection_statuses(connection, known)}
+        statuses = {each.name: each for each in projection_statuses(connection, known, reasons_not_loaded())}
         row = connection.execute(statement("log_head")).fetchone()
     head = row[0] if row is not None else 0
     for name, projection in known.items():

@@ -1,6 +1,6 @@
 """How far each projection is, and what stands still."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
 from prometheus_client.core import Metric
@@ -8,15 +8,17 @@ from psycopg.rows import dict_row
 
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, counter, gauge
+from temple_ledger.infrastructure.queries.projection_status import NOT_LOADED
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection
 
-STATES: Final = (*(state.value for state in ProjectionState), NEEDS_REPLAY)
+STATES: Final = (*(state.value for state in ProjectionState), NEEDS_REPLAY, NOT_LOADED)
 
 
 class Projections:
-    def __init__(self, installed: Iterable[Projection]) -> None:
+    def __init__(self, installed: Iterable[Projection], not_loaded: Container[str] = frozenset()) -> None:
+        self._not_loaded = not_loaded
         self._versions = {each.name: each.version for each in installed}
 
     def __call__(self, connection: Connection) -> Iterator[Metric]:
@@ -59,6 +61,8 @@ class Projections:
         yield from (head, waiting, position, lag_events, lag_seconds, passed, state, led, parked, oldest)
 
     def _state(self, name: str, version: int, stored: str) -> str:
+        if name in self._not_loaded:
+            return NOT_LOADED
         if stored == ProjectionState.RUNNING and self._versions.get(name, version) != version:
             return NEEDS_REPLAY
         return stored

@@ -33,8 +33,9 @@ from temple_ledger.infrastructure.read_models.erasure.person import (
 )
 from temple_ledger.infrastructure.read_models.erasure.search import as_owner, number, search
 from temple_ledger.infrastructure.read_models.erasure.tallies import count_instead, counted_at
-from temple_ledger.infrastructure.read_models.operations import MEMBERS_AT_A_TIME, fold_again, record
+from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.read_models.retraction import foldable_projections, locked_checkpoints
+from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally

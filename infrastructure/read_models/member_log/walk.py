@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, Final, Generic, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import psycopg
 from psycopg.sql import Composed
@@ -18,7 +18,7 @@ from temple_ledger.infrastructure.database.session_settings import set_for_trans
 from temple_ledger.infrastructure.database.shared_snapshot import share_snapshot
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import rows_by_member
-from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked
+from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked, fold_long
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.projections.batch import StoredRows, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
@@ -28,6 +28,7 @@ from temple_ledger.projections.tables import Row, Table
 ROWS_AT_A_TIME: Final = 5_000
 
 Connection = psycopg.Connection[Any]
+Group = TypeVar("Group")
 
 
 class Walked(NamedTuple, Generic[State]):
@@ -78,44 +79,51 @@ def walk(
     """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)
     with closing(member_stream(snapshot.log, fold, upto=upto)) as stream:
-        yield from _walk(snapshot, projection, fold, stream, left_out, parked)
+        yield from _walk(snapshot, projection, fold, stream, upto, left_out, parked)
 
 
 def _walk(
     snapshot: Snapshot,
     projection: MemberProjection[State],
     fold: Fold[State],
-    stream: Iterator[tuple[str, Sequence[Recorded]]],
+    stream: Iterator[tuple[str, Sequence[Recorded] | None]],
+    upto: Position,
     left_out: PositionSet,
     parked: Mapping[str, Position],
 ) -> Iterator[Walked[State]]:
-    log = _Grouped(stream)
-    tables = [(table.name, _Grouped(_by_member(_rows(snapshot.tables, table)))) for table in projection.tables]
-    frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)))
-    sides = [log, frontiers, *(rows for _, rows in tables)]
+    log: _Grouped[Sequence[Recorded] | None] = _Grouped(stream, ())
+    tables = [(table.name, _Grouped(_by_member(_rows(snapshot.tables, table)), ())) for table in projection.tables]
+    frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)), ())
+    sides: list[_Grouped[Any]] = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
-        events = before_parked(without(left_out, log.rows_of(user_id)), parked.get(user_id))
+        events = log.rows_of(user_id)
         stored = {name: [row[1:] for row in found] for name, rows in tables if (found := rows.rows_of(user_id))}
         place = frontiers.rows_of(user_id)
         frontier = Frontier(place[0][1], Position(place[0][2])) if place else None
-        yield Walked(user_id, fold.whole_of_known(events), StoredRows(stored, frontier))
+        parked_at = parked.get(user_id)
+        if events is None:
+            folded = fold_long(snapshot.tables, fold, user_id, upto, left_out=left_out, parked_at=parked_at)
+        else:
+            folded = fold.whole_of_known(before_parked(without(left_out, events), parked_at))
+        yield Walked(user_id, folded, StoredRows(stored, frontier))
 
 
-class _Grouped:
-    """A stream of (user_id, rows), ordered by user_id, read when its user comes."""
+class _Grouped(Generic[Group]):
+    """A stream of (user_id, rows), ordered by user_id, read when its user comes; *none* for a user without."""
 
-    def __init__(self, groups: Iterator[tuple[str, Sequence[Any]]]) -> None:
+    def __init__(self, groups: Iterator[tuple[str, Group]], none: Group) -> None:
         self._groups = groups
+        self._none = none
         self.next: str | None = None
-        self._rows: Sequence[Any] = ()
+        self._rows = none
         self._step()
 
     def _step(self) -> None:
-        self.next, self._rows = next(self._groups, (None, ()))
+        self.next, self._rows = next(self._groups, (None, self._none))
 
-    def rows_of(self, user_id: str) -> Sequence[Any]:
+    def rows_of(self, user_id: str) -> Group:
         if self.next != user_id:
-            return ()
+            return self._none
         rows = self._rows
         self._step()
         return rows

@@ -19,10 +19,11 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
-from temple_ledger.infrastructure.read_models.member_stream import member_stream
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
+from temple_ledger.infrastructure.read_models.member_stream import MOST_EVENTS, member_stream
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
-from temple_ledger.projections.batch import Failure, TallyBatch, count_batch, without
+from temple_ledger.projections.batch import Failure, TallyBatch, count_batch, failure_of, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -53,8 +54,9 @@ class FoldedChunk:
             self.rows.setdefault(table, []).extend([(user_id, *row) for row in rows])
         if folded.frontier is not None:
             self.frontiers[user_id] = folded.frontier
-        if folded.parked_at is not None:
-            self.failures.append(Failure(folded.parked_at, user_id, folded.error or "unknown"))
+        failure = failure_of(user_id, folded)
+        if failure is not None:
+            self.failures.append(failure)
         self.members += 1
         self.there += any(folded.rows.values())
         self.events += events
@@ -85,13 +87,14 @@ def range_folder(
         # what a crash would lose, it would lose with the shadow tables
         set_for_session(writing, "synchronous_commit", "off")
         left_out = read_exceptions(reading, projection.name).left_out
-        yield RangeFolder(reading, writing, projection, catalogue, upto, progress, claimed_by, left_out)
+        yield RangeFolder(database, reading, writing, projection, catalogue, upto, progress, claimed_by, left_out)
 
 
 @dataclass(frozen=True)
 class RangeFolder:
     """Folds ranges, one after the other, over the same two connections: opening them is a part of a short range."""
 
+    database: Database
     reading: psycopg.Connection[Any]
     writing: psycopg.Connection[Any]
     projection: Projection
@@ -126,11 +129,19 @@ class RangeFolder:
         stream = member_stream(self.reading, fold, upto=self.upto, after_user=after, upto_user=part.upto_user)
         with closing(stream) as members, _one_behind(put) as put_behind, rare_collections():
             for user_id, found in members:
-                piece.add(user_id, fold.whole_of_known(without(self.left_out, found)), len(found))
+                if found is None:
+                    piece.add(user_id, self._fold_long(fold, user_id), MOST_EVENTS)
+                else:
+                    piece.add(user_id, fold.whole_of_known(without(self.left_out, found)), len(found))
                 if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
                     put_behind(piece, user_id, False)
                     piece = FoldedChunk()
             put_behind(piece, user_id, True)
+
+    def _fold_long(self, fold: Fold[Any], user_id: str) -> Folded[Any]:
+        """Over a connection of its own: the others are at work. Up to a settled position all snapshots see the same."""
+        with self.database.connect(DatabaseRole.READ, application="temple replay") as connection:
+            return fold_long(connection, fold, user_id, self.upto, left_out=self.left_out)
 
     def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
         after = part.done_position

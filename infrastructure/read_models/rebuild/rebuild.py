@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import (
     apply_counts,
     apply_members,
 )
+from temple_ledger.infrastructure.read_models.rebuild.brake import require_few_parked
 from temple_ledger.infrastructure.read_models.rebuild.compare import (
     Each,
     ShownDifference,
@@ -120,7 +121,10 @@ class Rebuild:
     def apply(
         self, shown: ShownDifference, *, by: str, limit: Limit = USUAL, reason: str | None = None
     ) -> AppliedRebuild:
-        """Puts it in place, and clears up. Raises Refused when *limit* does not allow it; nothing is changed then."""
+        """Puts it in place, and clears up. Raises Refused when *limit* or the brake does not allow it; nothing is
+        changed then."""
+        if not self._checkpoint(self._connection).parks_freely:
+            require_few_parked(self._connection, self._projection.name, self.position)
         # asked before the sequence is raised: what comes from then on stands above the checkpoint
         beyond = is_beyond_log(self._connection, self._checkpoint(self._connection))
         raise_sequence(self._database)

@@ -1,9 +1,10 @@
 """The projection runner: a loop of steps, for every projection that this runner leads."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import psycopg
 import structlog
@@ -23,11 +24,19 @@ from temple_ledger.infrastructure.read_models.runner.due import Due
 from temple_ledger.infrastructure.read_models.runner.failing import reason_of_failure
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
 from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
+from temple_ledger.infrastructure.read_models.runner.long_folds import LongFolds
+from temple_ledger.infrastructure.read_models.runner.newer_versions import fold_known_versions
+from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
 from temple_ledger.infrastructure.read_models.runner.silent_wire import cut_when_silent
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
+from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Wake, Watcher
+from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.fold import FailureKind
+from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace
-from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, Step, may_fold, processor_of
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, may_fold, processor_of
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 QUICK_POLL_SECONDS: Final = 0.01
 IDLE_POLL_SECONDS: Final = 0.1
@@ -39,46 +48,6 @@ REPORT_BLOCKED_SECONDS: Final = 5.0
 LOCK_MILLISECONDS: Final = 500
 
 log = structlog.get_logger("temple.runner")
-
-
-class Wake(Protocol):
-    """A signal that there may be more to fold."""
-
-    def wait(self, timeout: float) -> bool: ...
-
-
-class Watcher(Protocol):
-    """Called with what the runner does; for progress and metrics."""
-
-    def stepped(self, projection: str, step: Step, seconds: float) -> None: ...
-
-    def looked(self, look: Look) -> None: ...
-
-    def failed(self, projection: str) -> None:
-        """A projection had to stop."""
-
-    def recovering(self, sqlstate: str | None) -> None:
-        """A database error ended what was going on, and it will be tried again. None: the connection was lost."""
-
-    def beat(self) -> None:
-        """It came round, whether there was anything to fold or not."""
-
-
-class NullWatcher:
-    def stepped(self, projection: str, step: Step, seconds: float) -> None:
-        pass
-
-    def looked(self, look: Look) -> None:
-        pass
-
-    def failed(self, projection: str) -> None:
-        pass
-
-    def recovering(self, sqlstate: str | None) -> None:
-        pass
-
-    def beat(self) -> None:
-        pass
 
 
 @dataclass
@@ -107,12 +76,14 @@ class Runner:
         watcher: Watcher | None = None,
         catalogue: Catalogue,
         lease: Lease | None = None,
+        fold_watch: FoldWatch = NOBODY_WATCHES,
     ) -> None:
         self._database = database
         self._projections = {projection.name: projection for projection in projections}
         self._wake = wake
         self._watcher = watcher or NullWatcher()
         self._catalogue = catalogue
+        self._fold_watch = fold_watch
         self._lease = lease or Lease()
         self._connection: psycopg.Connection[Any] | None = None
         self._wire: psycopg.Connection[Any] | None = None
@@ -120,6 +91,7 @@ class Runner:
         self._reader: GapReader | None = None
         self._led: dict[str, _Leading] = {}
         self._paces: dict[str, BatchPace] = {}
+        self._long_folds = LongFolds(database, catalogue)
         self._others: dict[str, str] = {}
         self._settled = START
         self._look: Look | None = None
@@ -156,6 +128,7 @@ class Runner:
                 with rare_collections():
                     self._loop()
             finally:
+                self._long_folds.end()
                 self._close()
 
     def _loop(self) -> None:
@@ -221,16 +194,16 @@ class Runner:
             return False
         led.position = step.position
         led.pace.after(step.events, seconds)
-        for failure in step.failures:
-            log.error(
-                "parked",
-                projection=led.name,
-                user_id=failure.user_id,
-                position=failure.position,
-                error=failure.error,
-            )
+        self._log_failures(led, step.failures)
         self._watcher.stepped(led.name, step, seconds)
         return True
+
+    def _log_failures(self, led: _Leading, failures: Sequence[Failure]) -> None:
+        for failure in failures:
+            log_parked(led.name, failure)
+        projection = led.processor.projection
+        if isinstance(projection, MemberProjection) and any(each.kind is FailureKind.LONG for each in failures):
+            self._long_folds.want(projection)
 
     def _fail(self, led: _Leading, error: Exception) -> None:
         """A step that cannot succeed stops its projection, and no other one."""
@@ -268,13 +241,15 @@ class Runner:
             self._others = {}
             for name, holder in self._lease.acquire(self._session(), missing).items():
                 if holder is None:
-                    self._lead(name)
+                    with suppress(NotLeader):
+                        self._lead(name)
                 else:
                     self._others[name] = holder
 
     def _lead(self, name: str) -> None:
         opener = transactions(self._session(), self._lease.holder)
-        processor = processor_of(self._projections[name], opener, catalogue=self._catalogue)
+        self._fold_known_versions(self._projections[name])
+        processor = processor_of(self._projections[name], opener, catalogue=self._catalogue, watch=self._fold_watch)
         checkpoint = read_checkpoints(self._session())[name]
         pace = self._paces.setdefault(name, BatchPace())
         led = _Leading(processor, checkpoint.position, pace, may_fold(processor.projection, checkpoint))
@@ -285,7 +260,18 @@ class Runner:
             proven = min(checkpoint.position, committed_position(self._session(), name))
             self._settled = max(self._settled, proven) if running else proven
         self._led[name] = led
+        if (
+            isinstance(processor.projection, MemberProjection)
+            and self._session().execute(statement("failure_long"), {"projection": name}).fetchone() is not None
+        ):
+            self._long_folds.want(processor.projection)
         log.info("leads", projection=name, position=checkpoint.position, idle_reason=led.idle_reason)
+
+    def _fold_known_versions(self, projection: Projection) -> None:
+        if isinstance(projection, MemberProjection):
+            known = fold_known_versions(self._session(), self._lease.holder, projection, catalogue=self._catalogue)
+            if known:
+                log.info("folds versions that were not known", projection=projection.name, members=len(known))
 
     def _read_states(self) -> None:
         for name, checkpoint in read_checkpoints(self._session()).items():
@@ -296,6 +282,8 @@ class Runner:
                     led.position = checkpoint.position
 
     def _caught_up(self, target: Position) -> bool:
+        if self._long_folds.at_work:
+            return False
         checkpoints = read_checkpoints(self._session())
         for name, projection in self._projections.items():
             if name not in checkpoints:

@@ -48,11 +48,19 @@ class PostgresTransaction:
             raise UnknownName("checkpoint of a projection", projection)
         if self._holder is not None:
             self._require_lease(projection, self._holder)
-        version, position, epoch, passed, counted, state, reason = row
+        version, position, epoch, passed, counted, state, reason, parks_freely = row
         if state == ProjectionState.TRIGGER:
             position = self._hold_appenders()
         return Checkpoint(
-            projection, version, Position(position), epoch, passed, counted, ProjectionState(state), reason
+            projection,
+            version,
+            Position(position),
+            epoch,
+            passed,
+            counted,
+            ProjectionState(state),
+            reason,
+            parks_freely,
         )
 
     def _hold_appenders(self) -> Position:
@@ -84,7 +92,9 @@ class PostgresTransaction:
         )
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
-    def histories(self, fold: Fold[Any], user_ids: Sequence[str], upto: Position) -> Mapping[str, Sequence[Recorded]]:
+    def histories(
+        self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
+    ) -> Iterator[tuple[str, Sequence[Recorded] | None]]:
         return histories(self.connection, fold, user_ids, upto, retracted=self._retracted)
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
@@ -114,7 +124,7 @@ class PostgresTransaction:
 
     def park(self, projection: str, failures: Sequence[Failure]) -> None:
         if failures:
-            positions, user_ids, errors = zip(*failures, strict=True)
+            positions, user_ids, errors, kinds, frames = zip(*failures, strict=True)
             self.connection.execute(
                 statement("failure_write"),
                 {
@@ -122,6 +132,8 @@ class PostgresTransaction:
                     "positions": list(positions),
                     "user_ids": list(user_ids),
                     "errors": list(errors),
+                    "kinds": list(kinds),
+                    "frames": list(frames),
                 },
             )
 
@@ -167,8 +179,8 @@ def transactions(connection: Connection, holder: UUID | None = None) -> OpenTran
 def read_checkpoints(connection: Connection) -> Mapping[str, Checkpoint]:
     """Every projection's, by name, without holding anything."""
     return {
-        name: Checkpoint(name, version, Position(position), epoch, passed, counted, ProjectionState(state), reason)
-        for name, version, position, epoch, passed, counted, state, reason in connection.execute(
+        name: Checkpoint(name, version, Position(position), epoch, passed, counted, ProjectionState(state), *rest)
+        for name, version, position, epoch, passed, counted, state, *rest in connection.execute(
             statement("checkpoint_read")
         )
     }

@@ -14,7 +14,8 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.read_models.member_log.fold_members import members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
-from temple_ledger.infrastructure.read_models.operations import fold_again, operation, record
+from temple_ledger.infrastructure.read_models.operations import operation, record
+from temple_ledger.infrastructure.read_models.runner.fold_again import fold_again
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal, committed_position
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
 from temple_ledger.infrastructure.read_models.shortened_log import (

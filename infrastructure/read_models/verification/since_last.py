@@ -2,7 +2,7 @@
 of all others."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.database.table_queries import other_members, s
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, histories, members_touched
+from temple_ledger.infrastructure.read_models.member_stream import MOST_BYTES, MOST_EVENTS
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection
 from temple_ledger.infrastructure.read_models.verification.full import (
     ahead_of_log,
@@ -117,7 +118,7 @@ class _Found(NamedTuple):
     """Of some members: the rows that are stored, and the events that they should come of."""
 
     stored: Mapping[str, Rows]
-    histories: Mapping[str, Sequence[Recorded]]
+    histories: Sequence[tuple[str, Sequence[Recorded] | None]]
 
 
 @dataclass(frozen=True)
@@ -133,17 +134,34 @@ class _Looking:
     def read(self, user_ids: Sequence[str]) -> _Found:
         return _Found(
             tables.rows_of_members(self.connection, self.fold.projection.tables, user_ids),
-            histories(self.connection, self.fold, user_ids, self.position),
+            _few(histories(self.connection, self.fold, user_ids, self.position)),
         )
 
     def compare(self, user_ids: Sequence[str], found: _Found) -> None:
         projection = self.fold.projection
-        for user_id, folded, _ in fold_histories(self.fold, user_ids, found.histories, self.parked):
+        for user_id, folded, _ in fold_histories(
+            self.connection, self.fold, found.histories, self.position, self.parked
+        ):
             stored = found.stored[user_id]
             if folded.rows or stored:
                 self.verified.members += 1
                 drifts = member_drift(projection.name, projection.tables, user_id, stored, folded.rows)
                 self.verified.found(list(drifts))
+
+
+def _few(
+    found: Iterable[tuple[str, Sequence[Recorded] | None]],
+) -> Sequence[tuple[str, Sequence[Recorded] | None]]:
+    """As many histories as fit into memory at once; the others are read again, in pages, when their turn comes."""
+    room = MOST_EVENTS
+    size = MOST_BYTES
+    read: list[tuple[str, Sequence[Recorded] | None]] = []
+    for user_id, events in found:
+        if events is not None:
+            room -= len(events)
+            size -= sum(len(each.metadata_text) for each in events if each.metadata_text is not None)
+        read.append((user_id, events if room >= 0 and size >= 0 else None))
+    return read
 
 
 def read_round(connection: Connection, projection: str) -> Round:

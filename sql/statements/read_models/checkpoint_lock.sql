@@ -1,4 +1,4 @@
-select version, position, epoch, passed, counted, state, reason
+select version, position, epoch, passed, counted, state, reason, parks_freely
 from projection_checkpoint
 where projection = %(projection)s
 for update

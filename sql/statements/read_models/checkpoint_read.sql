@@ -7,6 +7,7 @@ select
     passed,
     counted,
     state,
-    reason
+    reason,
+    parks_freely
 from projection_checkpoint
 order by projection

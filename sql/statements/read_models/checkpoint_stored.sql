@@ -1,3 +1,3 @@
-select version, position, epoch, passed, counted, state, reason
+select version, position, epoch, passed, counted, state, reason, parks_freely
 from projection_checkpoint
 where projection = %(projection)s

@@ -3,6 +3,8 @@ select
     failure.position,
     failure.user_id,
     failure.error,
+    failure.kind,
+    failure.frames,
     failure.attempts,
     failure.parked_at,
     log.event_type,

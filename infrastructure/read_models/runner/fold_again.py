@@ -1,0 +1,57 @@
+"""Members folded again from the log, within a transaction that holds the checkpoint."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories
+from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.projections.batch import Failure, failure_of
+from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.difference import Changes
+from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.tables import Rows
+
+MEMBERS_AT_A_TIME: Final = 200
+"""Folded between two statements: an open transaction that is idle for long is ended by the database."""
+
+
+def fold_again(
+    transaction: PostgresTransaction,
+    projection: MemberProjection[Any],
+    checkpoint: Checkpoint,
+    user_ids: Sequence[str],
+    *,
+    catalogue: Catalogue,
+) -> tuple[Changes, Sequence[Failure]]:
+    """Puts these members' rows in place as the log has them at the checkpoint; what that changed, what failed.
+
+    Within a transaction that holds the checkpoint.
+    """
+    stored = transaction.stored(projection, user_ids)
+    changes, failures, frontiers = Changes(), [], {}
+    fold = Fold(projection, catalogue)
+    upto = checkpoint.position
+    left_out = transaction.exceptions(projection.name).left_out
+    histories = transaction.histories(fold, user_ids, upto)
+    for user_id, folded, _ in fold_histories(transaction.connection, fold, histories, upto, left_out=left_out):
+        before: Rows = stored[user_id].rows
+        changes.add_member(projection.tables, user_id, before, folded.rows)
+        frontiers[user_id] = folded.frontier
+        failure = failure_of(user_id, folded)
+        if failure is not None:
+            failures.append(failure)
+    transaction.connection.execute(
+        statement("failure_delete_of_members"),
+        {
+            "projection": projection.name,
+            "user_ids": list(user_ids),
+            "still": [failure.position for failure in failures],
+        },
+    )
+    transaction.write(projection.tables, changes)
+    transaction.move_frontiers(projection.name, frontiers)
+    transaction.park(projection.name, failures)
+    return changes, failures

@@ -1,0 +1,84 @@
+"""The brake: where most members that meet an event are parked for one reason, the rule is wrong, not the members.
+
+Counted since the projection was last started. More than 20 members, and more than half of those that met the event,
+stop the projection; somebody then repairs the rule, or resumes it with --park.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.batch import Failure
+from temple_ledger.projections.fold import FailureKind
+
+FEW: Final = 20
+"""So many members may be parked for one reason, whatever their share."""
+MOST_COUNTED: Final = 10_000
+"""Members that are counted for each event; where more have met it, that many did."""
+
+EventName = tuple[str, str]
+
+
+class TooManyParked(LedgerError):
+    """Nothing of the batch is committed."""
+
+
+class Reason(NamedTuple):
+    """The kind of exception and where it was raised; two members parked by one mistake have one reason."""
+
+    what: str
+    where: str | None
+
+    def __str__(self) -> str:
+        return self.what if self.where is None else f"{self.what} in {self.where}"
+
+
+def reason_of(error: str, frames: str | None) -> Reason:
+    return Reason(error.partition(":")[0], None if frames is None else frames.splitlines()[-1])
+
+
+def too_many(parked: int, met: int) -> bool:
+    return parked > FEW and parked > met / 2
+
+
+def sentence(projection: str, parked: int, met: int, event: EventName | None, reason: Reason) -> str:
+    which = "the event" if event is None else "/".join(event)
+    return (
+        f"{parked:,} of {met:,} members that met {which} cannot be folded for one reason ({reason}); repair the rule "
+        f"of {projection}, or park them: temple projection resume {projection} --park"
+    )
+
+
+class Brake:
+    def __init__(self, projection: str) -> None:
+        self._projection = projection
+        self._met: dict[EventName, set[str]] = defaultdict(set)
+        self._parked: dict[tuple[EventName, Reason], set[str]] = defaultdict(set)
+
+    def count(self, events: Mapping[str, Sequence[Recorded]], failures: Iterable[Failure]) -> None:
+        """*events* are those of a batch, by member. Raises TooManyParked."""
+        for user_id, its_events in events.items():
+            for recorded in its_events:
+                met = self._met[recorded.event_type, recorded.action]
+                if len(met) < MOST_COUNTED:
+                    met.add(user_id)
+        for failure in failures:
+            if failure.kind is FailureKind.EVENT:
+                self._count(failure, events.get(failure.user_id, ()))
+
+    def _count(self, failure: Failure, events: Sequence[Recorded]) -> None:
+        name = next(((each.event_type, each.action) for each in events if each.position == failure.position), None)
+        if name is None:
+            # it stands in an older batch, and was folded then
+            return
+        reason = reason_of(failure.error, failure.frames)
+        parked = self._parked[name, reason]
+        parked.add(failure.user_id)
+        met = len(self._met[name] | parked)
+        if too_many(len(parked), met):
+            # whoever resumes the projection counts anew
+            self._met.clear()
+            self._parked.clear()
+            raise TooManyParked(sentence(self._projection, len(parked), met, name, reason))

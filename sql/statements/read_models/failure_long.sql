@@ -1,0 +1,4 @@
+select user_id
+from projection_failure
+where projection = %(projection)s and kind = 'long'
+order by position

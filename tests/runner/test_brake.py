@@ -1,0 +1,109 @@
+"""Where most members that meet an event are parked for one reason, the projection stops instead."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models.operations import Parked, parked, retry, set_state
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.brake import FEW, TooManyParked
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.testing.histories import at, role_added
+from tests.runner.poisoned import POISON, poisoned
+
+
+@pytest.fixture
+def ledger(database: Database) -> LedgerScenario:
+    return LedgerScenario(database, projections=[poisoned])
+
+
+def meet(ledger: LedgerScenario, well: int, badly: int, hours: int = 1) -> None:
+    ledger.given(*(role_added(f"well {number}", "Oracle", at(hours)) for number in range(well)))
+    ledger.given(*(role_added(f"badly {number}", POISON, at(hours)) for number in range(badly)))
+
+
+def run(ledger: LedgerScenario) -> Checkpoint:
+    with Wakeup(ledger.database) as wakeup:
+        Runner(ledger.database, [poisoned], wakeup, catalogue=CATALOGUE).run(until_caught_up=True)
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        return read_checkpoints(connection)["poisoned"]
+
+
+def failures(ledger: LedgerScenario) -> Sequence[Parked]:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        return parked(connection)
+
+
+@pytest.mark.parametrize(
+    ("well", "badly", "state"),
+    [
+        (0, FEW, ProjectionState.RUNNING),
+        (0, FEW + 1, ProjectionState.FAILED),
+        (FEW, FEW + 1, ProjectionState.FAILED),
+        (FEW + 1, FEW + 1, ProjectionState.RUNNING),
+    ],
+)
+def test_more_than_twenty_and_more_than_half_stop_it_before_anything_is_committed(
+    ledger: LedgerScenario, well: int, badly: int, state: ProjectionState
+) -> None:
+    meet(ledger, well, badly)
+    checkpoint = run(ledger)
+    stopped = state is ProjectionState.FAILED
+    assert (checkpoint.state, checkpoint.position) == (state, 0 if stopped else well + badly)
+    assert len(failures(ledger)) == (0 if stopped else badly)
+    if stopped:
+        assert checkpoint.reason is not None
+        assert checkpoint.reason.startswith(
+            f"{badly} of {well + badly} members that met discord_role_change/added cannot be folded for one reason "
+            "(ValueError in "
+        )
+        assert checkpoint.reason.endswith("temple projection resume poisoned --park")
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_it_counts_over_batches(ledger: LedgerScenario, batch: int) -> None:
+    ledger.batch = batch
+    meet(ledger, 0, FEW + 1)
+    with pytest.raises(TooManyParked):
+        ledger.catch_up()
+    assert len(failures(ledger)) == FEW // batch * batch
+
+
+def test_it_counts_since_the_projection_was_started(ledger: LedgerScenario) -> None:
+    meet(ledger, 0, FEW)
+    run(ledger)
+    ledger.given(role_added("one more", POISON, at(2)))
+    assert run(ledger).state is ProjectionState.RUNNING
+
+
+def test_resumed_to_park_it_goes_on_and_resumed_without_it_brakes_again(ledger: LedgerScenario) -> None:
+    meet(ledger, 1, FEW + 1)
+    run(ledger)
+    set_state(ledger.database, "poisoned", ProjectionState.RUNNING, by="ada", parks_freely=True)
+    assert run(ledger).state is ProjectionState.RUNNING
+    assert len(failures(ledger)) == FEW + 1
+    ledger.then_verified()
+    set_state(ledger.database, "poisoned", ProjectionState.RUNNING, by="ada")
+    ledger.given(*(role_added(f"more {number}", POISON, at(3)) for number in range(FEW + 1)))
+    assert run(ledger).state is ProjectionState.FAILED
+
+
+def test_a_replay_and_a_retry_that_would_park_most_put_nothing_in_place(ledger: LedgerScenario) -> None:
+    meet(ledger, 1, FEW + 1)
+    with pytest.raises(Refused, match=f"nothing is put in place: {FEW + 1} of {FEW + 2} members"):
+        rebuild(ledger.database, poisoned, by="ada", catalogue=CATALOGUE)
+    assert failures(ledger) == []
+    set_state(ledger.database, "poisoned", ProjectionState.RUNNING, by="ada", parks_freely=True)
+    rebuild(ledger.database, poisoned, by="ada", catalogue=CATALOGUE)
+    assert len(failures(ledger)) == FEW + 1
+    set_state(ledger.database, "poisoned", ProjectionState.RUNNING, by="ada")
+    with pytest.raises(Refused, match="nothing was changed"):
+        retry(ledger.database, poisoned, failures(ledger), catalogue=CATALOGUE, by="ada")
+    assert {each.attempts for each in failures(ledger)} == {1}
