@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.commands.event_remarks import remark_counts, r
 from temple_ledger.infrastructure.log.admission import Allowed
 from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
 from temple_ledger.infrastructure.log.notifier import Notifier
+from temple_ledger.infrastructure.log.parser import ParserEnded
 from temple_ledger.infrastructure.log.rejects import require_writable
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.imports import RetractedPart, reasons_of_retraction
@@ -157,7 +158,7 @@ def _import(session: Session, name: str, rejects: Path, allowed: Allowed) -> _Do
                 admission=admission,
                 imported_by=session.operator,
             )
-        except (KeyboardInterrupt, OSError, DatabaseUnavailable):
+        except (KeyboardInterrupt, OSError, DatabaseUnavailable, ParserEnded):
             if imported.read:
                 session.note(
                     f"{plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest"

@@ -125,12 +125,12 @@ def import_lines(
             started = perf_counter()
             stored = storing.store(chunk)
             pace.stored(chunk, perf_counter() - started)
-            if notifier is not None and stored.added:
-                notifier.notify()
             imported = _sum(imported, chunk, stored)
             named_roles |= chunk.named_roles
             if progress is not None:
                 progress(imported)
+            if notifier is not None and stored.added:
+                notifier.notify()
             refused.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
             chunk = chunks.next_chunk(pace.lines)
         connection.run(

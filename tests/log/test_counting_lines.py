@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.log.export import Selection as Exported
 from temple_ledger.infrastructure.log.export import exported_lines
 from temple_ledger.infrastructure.log.import_check import CheckedFile, check_lines
 from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
+from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.read_models.retraction import Selection, retract
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
@@ -102,14 +103,14 @@ def test_every_line_is_counted_once_by_the_check_as_by_the_import(
 def test_an_import_that_is_interrupted_counts_what_it_had_stored(database: Database) -> None:
     told: list[Imported] = []
 
-    def interrupted(imported: Imported) -> None:
-        told.append(imported)
-        if imported.added == 4:
-            raise KeyboardInterrupt
+    class CutShort(Notifier):
+        def notify(self) -> None:
+            if len(rows(database)) == 4:
+                raise KeyboardInterrupt
 
     source = io.BytesIO(as_lines(*(line(f"member-{number}") for number in range(8))))
-    with pytest.raises(KeyboardInterrupt):
-        import_lines(database, source, catalogue=CATALOGUE, most_lines=2, progress=interrupted)
+    with CutShort(database) as notifier, pytest.raises(KeyboardInterrupt):
+        import_lines(database, source, catalogue=CATALOGUE, most_lines=2, progress=told.append, notifier=notifier)
     assert told[-1].added == len(rows(database)) == 4
 
 
