@@ -81,8 +81,8 @@ def command(
       temple repair
       temple repair members --apply --reason "rows edited by hand on 3 March"
     \b
-    Exit codes: 0 nothing to repair, or nothing left; 1 you answered no; 3 something to repair, or something left, or a
-    projection that cannot be loaded; 5 more members drifted than --max-members allows.
+    Exit codes: 0 nothing to repair, or nothing left; 1 you answered no; 3 something to repair, or
+    something left, or a projection that cannot be loaded; 5 more members drifted than --max-members allows.
     """
     require_apply(apply=apply, yes=yes)
     because = require_reason(reason) if apply else ""
