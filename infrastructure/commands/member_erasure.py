@@ -135,6 +135,9 @@ def _erase(session: Session, preview: ErasurePreview, personal: PersonalTables, 
             by=session.operator,
             reason=reason,
         )
+    except Refused:
+        # before anything was begun
+        raise
     except (LedgerError, psycopg.Error):
         session.note("not finished; what was done stays done, and the same command goes on")
         raise

@@ -147,3 +147,41 @@ def test_a_table_of_somebody_else_is_named(temple: Typed, database: Database) ->
     with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute("create table shop_order (buyer text)")
     assert "does not own them: shop_order" in temple("member", "erase", PERSON).stdout
+
+
+@pytest.mark.parametrize(
+    ("user_id", "code", "why"),
+    [
+        (ROLE, 5, "is a role, and no person"),
+        ("Oracle", 1, "no member 'Oracle'"),
+        ("0", 1, "no member '0'"),
+        ("true", 1, "no member 'true'"),
+        ("999999999999999999", 1, "no member '999999999999999999'"),
+    ],
+)
+def test_what_is_no_person_is_refused_and_nothing_changes(
+    temple: Typed, database: Database, ledger: LedgerScenario, user_id: str, code: int, why: str
+) -> None:
+    ledger.given(role_added(OTHER, "Oracle" if user_id != "Oracle" else ROLE, at(3)))
+    with database.connect(DatabaseRole.READ) as connection:
+        before = connection.execute("select * from webhook_audit_log order by id").fetchall()
+        for arguments in ([], [*REASON, "--apply", "--yes"]):
+            ended = temple("member", "erase", user_id, *arguments)
+            assert (ended.code, why in ended.stderr) == (code, True), ended.stderr
+        assert connection.execute("select * from webhook_audit_log order by id").fetchall() == before
+    assert [each["kind"] for each in temple("operations", "list", "--json").data] == []
+
+
+def test_a_moderator_who_never_was_a_member_is_erased_too(
+    temple: Typed, database: Database, ledger: LedgerScenario
+) -> None:
+    ledger.given(role_added(OTHER, ROLE, at(3), by=MODERATOR))
+    assert "webhook_audit_log" in found_in(database, MODERATOR)
+    assert temple("member", "erase", MODERATOR, *REASON, "--apply", "--yes").code == 0
+    assert found_in(database, MODERATOR) == set()
+
+
+def test_a_refusal_says_nothing_of_what_was_done(temple: Typed) -> None:
+    ended = temple("member", "erase", PERSON, "--reason", f"{PERSON} wants it", "--apply", "--yes")
+    assert ended.code == 5
+    assert "not finished" not in ended.stderr

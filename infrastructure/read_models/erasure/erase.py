@@ -30,6 +30,7 @@ from temple_ledger.infrastructure.read_models.erasure.person import (
     ids_of_person,
     pseudonym_of,
     require_person,
+    require_person_of_ledger,
 )
 from temple_ledger.infrastructure.read_models.erasure.search import as_owner, number, search
 from temple_ledger.infrastructure.read_models.erasure.tallies import count_instead, counted_at
@@ -81,7 +82,10 @@ def erase(
     for each in ids:
         require_person(each)
     with as_owner(database) as connection:
-        _require_silent(reason, ids_of_person(connection, ids, personal)[0])
+        words, resumed = ids_of_person(connection, ids, personal)
+        if not resumed:
+            require_person_of_ledger(connection, words, number(connection, "erasure_own_count", words=words))
+        _require_silent(reason, words)
         return _Erasure(connection, ids, projections, catalogue, personal).run(by=by, reason=reason)
 
 

@@ -1,5 +1,6 @@
 """Who is erased: all ids of a person, and what stands in their place."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -7,7 +8,7 @@ from uuid import uuid4
 
 import psycopg
 
-from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.infrastructure.database.statements import statement
 
 Connection = psycopg.Connection[Any]
@@ -17,6 +18,8 @@ NOBODY: Final = "guild"
 """Stands for the server where an event has no person: no person's id."""
 
 ERASED: Final = "erased:"
+_PERSONS_ID: Final = re.compile(r"[0-9]{15,20}|[a-z0-9]+:.+")
+"""A Discord id, or another source's id under its name, as `patreon:123`."""
 
 CORE_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "snapshot_finding": ("user_id",),
@@ -41,6 +44,21 @@ def require_person(user_id: str) -> None:
         raise Refused("an empty id is no person")
     if ERASED in user_id:
         raise Refused(f"{user_id} is a pseudonym already: the person it stood for was erased")
+
+
+def require_person_of_ledger(connection: Connection, words: Sequence[str], own: int) -> None:
+    """Of ids without an event of their own (*own*): they have to look like a person's, and be no role's.
+
+    Anything else that stands in the log may be a role, a number or a word of somebody's note, and an erasure cannot be
+    undone. Raises Refused, and UnknownName.
+    """
+    if own:
+        return
+    (is_role,) = connection.execute(statement("erasure_is_role"), {"words": list(words)}).fetchall()[0]
+    if is_role:
+        raise Refused(f"{words[0]} is a role, and no person: events about roles have it as their target")
+    if not any(_PERSONS_ID.fullmatch(each) for each in words):
+        raise UnknownName("member", words[0])
 
 
 def ids_of_person(connection: Connection, ids: Sequence[str], personal: PersonalTables) -> tuple[list[str], bool]:

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.erasure.person import PersonalTables, ids_of_person, require_person
+from temple_ledger.infrastructure.read_models.erasure.person import (
+    PersonalTables,
+    ids_of_person,
+    require_person,
+    require_person_of_ledger,
+)
 from temple_ledger.infrastructure.read_models.erasure.search import as_owner, number
 from temple_ledger.infrastructure.read_models.retraction import untouched_projections
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
@@ -44,6 +49,8 @@ def preview_erasure(
     with as_owner(database) as connection:
         words, resumed = ids_of_person(connection, [user_id], personal)
         own = number(connection, "erasure_own_count", words=words)
+        if not resumed:
+            require_person_of_ledger(connection, words, own)
         others = number(connection, "erasure_named_count", words=words)
         row = connection.execute(statement("erasure_inbox_count"), {"words": words}).fetchone()
         deliveries, untranslated = row if row is not None else (0, 0)
