@@ -34,6 +34,8 @@ from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_sign
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.registry import installed
 
+LEAVING_SECONDS: Final = 2.0
+CLIENTS_AGAIN_SECONDS: Final = 0.05
 DEMO_MEMBERS: Final = 500
 LOOK_AGAIN_SECONDS: Final = 0.5
 
@@ -159,11 +161,21 @@ def _stop_if_unused(session: Session) -> None:
     server = session.embedded
     if server is None or not server.running():
         return
-    if running_processes(session.settings.home) or _clients(session):
+    if running_processes(session.settings.home) or _is_used(session):
         print_line("the embedded database goes on: others use it; temple down stops it")
         return
     server.stop()
     print_line("stopped the embedded database")
+
+
+def _is_used(session: Session) -> bool:
+    """Whether somebody stays connected: our own connections, closed just now, take a moment to leave the list."""
+    deadline = time.monotonic() + LEAVING_SECONDS
+    while _clients(session):
+        if time.monotonic() >= deadline:
+            return True
+        time.sleep(CLIENTS_AGAIN_SECONDS)
+    return False
 
 
 def _clients(session: Session) -> int:
