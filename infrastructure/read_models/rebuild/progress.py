@@ -1,9 +1,10 @@
 """What is noted about a rebuild while it goes on: who does it, at which position, how far each range of members is."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -14,6 +15,9 @@ from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.projections.processor import Projection
+
+ENDING_SECONDS: Final = 1.0
+AGAIN_SECONDS: Final = 0.05
 
 Connection = psycopg.Connection[Any]
 
@@ -55,11 +59,27 @@ class RunningRebuild:
     ranges_done: int
 
 
+class GoesOn(Refused):
+    """Another rebuild of the projection."""
+
+
 def claim(connection: Connection, projection: Projection) -> Claim:
     """Claims the rebuild of this projection for as long as *connection* lives.
 
-    Raises Refused when somebody else is at it, or the log stays undecided.
+    Raises Refused when somebody else is at it, or the log stays undecided. One that has just ended may be listed for a
+    moment still.
     """
+    deadline = time.monotonic() + ENDING_SECONDS
+    while True:
+        try:
+            return _claim(connection, projection)
+        except GoesOn:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(AGAIN_SECONDS)
+
+
+def _claim(connection: Connection, projection: Projection) -> Claim:
     head = settled_head(connection)
     with connection.transaction():
         connection.execute(statement("rebuild_lock"))
@@ -68,7 +88,7 @@ def claim(connection: Connection, projection: Projection) -> Claim:
         if row is not None:
             version, position, exceptions, started_at, alive = row
             if alive:
-                raise Refused(
+                raise GoesOn(
                     f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S} UTC; "
                     f"wait for it, or end it and run: temple replay --abort {projection.name}"
                 )
