@@ -50,6 +50,7 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("member", "history"): (OTHER,),
     ("member", "explain"): (OTHER,),
     ("member", "list"): (),
+    ("member", "find"): ("a",),
     ("member", "erase"): (OTHER,),
     ("role", "list"): (),
     ("role", "members"): (ROLE,),
