@@ -111,7 +111,7 @@ ELSEWHERE: Final = frozenset(
 )
 """Tried by tests of their own: they need a platform, or another server."""
 
-SILENT: Final = frozenset({("inbox", "translate"), ("patreon", "mismatches")})
+SILENT: Final = frozenset({("inbox", "translate"), ("patreon", "mismatches"), ("member", "find")})
 """They print nothing to stdout here."""
 
 TABLES: Final = (
