@@ -152,6 +152,22 @@ class Settings(SourceSettings):
         default="127.0.0.1,::1",
         description="the proxies whose X-Forwarded-For is trusted, separated by commas; * trusts everybody",
     )
+    web_host: str = Field(
+        default="127.0.0.1", description="the address on which the console listens: this machine's own"
+    )
+    web_port: int = Field(default=8420, ge=0, le=65_535, description="the port of the console; 0 takes a free one")
+    web_url: str | None = Field(
+        default=None,
+        pattern=r"^https://[^/?#@\s]+$",
+        description="where a reverse proxy shows the console, such as https://console.example.org; needed behind one",
+    )
+    web_database_url: SecretStr | None = Field(
+        default=None, description="the DSN of the console's login: a member of temple_read and of nothing else"
+    )
+    web_sign_in_database_url: SecretStr | None = Field(
+        default=None,
+        description="the DSN by which the console signs people in: a member of temple_web and nothing else",
+    )
     inbox_keep_days: int = Field(
         default=90, ge=1, description="translated deliveries are deleted after so many days; failed ones never"
     )

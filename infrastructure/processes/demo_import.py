@@ -45,7 +45,7 @@ def name_community(session: Session, community: Community) -> int:
     file = session.settings.nicknames or session.settings.home / FILE
     if file.exists():
         return 0
-    everybody = {"status": None, "role": None, "after": "", "limit": MOST_NAMED}
+    everybody = {"status": None, "role": None, "tier": None, "after": "", "limit": MOST_NAMED}
     with snapshot(session.database) as connection:
         ids = [user_id for (user_id,) in connection.execute(statement("read_member_list"), everybody)]
     names = {user_id: PersonName(person_name(user_id)) for user_id in ids if user_id.isdigit()}

@@ -3,5 +3,6 @@ select
     passed, in_log
 from verification
 where (%(projection)s::text is null or projection = %(projection)s)
+  and (%(before)s::bigint is null or id < %(before)s)
 order by id desc
 limit %(limit)s
