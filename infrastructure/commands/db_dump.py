@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.commands.verification_report import unit_of
 from temple_ledger.infrastructure.database import dump as dumps
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
@@ -15,7 +16,7 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
-from temple_ledger.projections.registry import catalogue, installed
+from temple_ledger.projections.registry import catalogue, installed, named
 
 
 @click.command()
@@ -89,7 +90,7 @@ def _rehearse(session: Session, file: Path) -> int:
             print_line(f"{each.projection}: not compared: {each.unverified}")
         else:
             found = "all agree" if each.ok else f"{plural(each.drifts, 'difference')}"
-            print_line(f"{each.projection}: {plural(each.members, 'row')} compared, {found}")
+            print_line(f"{each.projection}: {plural(each.members, unit_of(named(each.projection)))} compared, {found}")
     return ExitCode.OK if all(each.ok for each in verified) else ExitCode.FOUND
 
 

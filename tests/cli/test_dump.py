@@ -84,7 +84,7 @@ def test_a_rehearsal_reaches_no_ledger_at_all(temple: Typed, dumped: Path, home:
     away = "postgresql://nobody@127.0.0.1:1/nowhere"
     ended = temple("db", "restore", str(dumped), "--rehearse", TEMPLE_DATABASE_URL=away)
     assert (ended.code, ended.stderr) == (0, "")
-    assert "members: 2 rows compared, all agree" in ended.stdout
+    assert "members: 2 members compared, all agree" in ended.stdout
     assert not home.exists()
 
 
@@ -93,7 +93,7 @@ def test_a_rehearsal_finds_what_is_wrong_in_a_dump(temple: Typed, ledger: Ledger
         connection.execute("delete from temple_member_status where user_id = 'ada'")
     temple("db", "dump", str(tmp_path / "wrong.dump"))
     ended = temple("db", "restore", str(tmp_path / "wrong.dump"), "--rehearse")
-    assert (ended.code, "members: 2 rows compared, 1 difference" in ended.stdout) == (3, True)
+    assert (ended.code, "members: 2 members compared, 1 difference" in ended.stdout) == (3, True)
 
 
 def test_without_a_database_an_embedded_one_is_made_of_the_dump(temple: Typed, dumped: Path, new_home: Path) -> None:
