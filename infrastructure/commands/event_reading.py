@@ -1,5 +1,6 @@
 """`temple events list`, `show` and `tail`."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -29,8 +30,8 @@ from temple_ledger.infrastructure.terminal.event_rows import (
     target_label,
 )
 from temple_ledger.infrastructure.terminal.layout import READABLE, Column, place, row_lines
-from temple_ledger.infrastructure.terminal.printing import print_document, print_line, require_reader
-from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, terminal_width
+from temple_ledger.infrastructure.terminal.printing import print_document, print_line, require_reader, terminal_width
+from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json
 
 PAGE: Final = 1_000
 LOOK_BACK: Final = 1_000
@@ -190,7 +191,7 @@ def _print(
     if as_json:
         print_document(event_json(event, retracted=event.position in retracted))
     else:
-        for line in row_lines(_cells(connection, event, directory, retracted), place(TAIL, terminal_width())):
+        for line in row_lines(_cells(connection, event, directory, retracted), place(TAIL, terminal_width(sys.stdout))):
             print_line(line)
     require_reader()
 

@@ -3,7 +3,6 @@
 import getpass
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -22,11 +21,11 @@ from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.terminal.layout import column_of, place, row_lines
 from temple_ledger.infrastructure.terminal.printing import (
     Styled,
-    is_terminal,
     notes_go_to_the_log,
     print_document,
     print_line,
     print_note,
+    terminal_width,
 )
 
 
@@ -154,17 +153,12 @@ def print_rows(
         )
         for number, heading in enumerate(headings)
     ]
-    lines = place(shapes, terminal_width())
+    lines = place(shapes, terminal_width(sys.stdout))
     for line in row_lines(headings, lines):
         print_line(Styled(line, bold=True), err=err)
     for cells in table:
         for line in row_lines(cells, lines):
             print_line(line, err=err)
-
-
-def terminal_width() -> int | None:
-    """Of the terminal that stdout is; None where it is none: a program reads a row in each line."""
-    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
 def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
