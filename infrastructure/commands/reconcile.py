@@ -11,6 +11,7 @@ from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.scope import budget_seconds, scope_options
@@ -35,7 +36,7 @@ DETAILS: Final = "consistency-issues.log"
 @click.option("--pushgateway", metavar="URL", help="Push the result to this Pushgateway.  [env: TEMPLE_PUSHGATEWAY]")
 @click.option(
     "--details",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FileToWrite(with_folders=True),
     metavar="FILE",
     help=f"Append the differences here, as JSON lines.  [default: {FOLDER}/{DETAILS} in the state directory]",
 )
