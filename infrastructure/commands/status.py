@@ -145,7 +145,7 @@ def read_ledger(connection: Connection, known: Installed) -> LedgerStatus:
         prepared=prepared,
         sources=sources(connection),
         health=health_of_sources(connection, known),
-        verified=latest(connection, [each.name for each in projections]),
+        verified=latest(connection, [each.key for each in projections]),
     )
 
 
