@@ -68,7 +68,7 @@ def claim(connection: Connection, projection: Projection) -> Claim:
 
 
 def _goes_on(connection: Connection, projection: Projection) -> bool:
-    row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
+    row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()
     return row is not None and bool(row[-1])
 
 
