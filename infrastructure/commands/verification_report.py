@@ -7,6 +7,7 @@ from typing import Any
 from temple_ledger.infrastructure.queries.member import stored_member_count
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
+from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
 from temple_ledger.infrastructure.terminal.event_rows import event_data
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -59,10 +60,9 @@ def print_report(report: VerificationReport, directory: RoleDirectory) -> None:
         print_line(f"{name}: not verified, {verified.unverified}")
         return
     what = "count" if isinstance(report.projection, Tally) else "member"
-    verb = "differs" if verified.drifted_members == 1 else "differ"
-    differ = f"{plural(verified.drifted_members, what)} {verb}" if verified.drifts else "all agree"
     print_line(
-        f"{name}: {plural(verified.members, what)} compared at position {verified.position}, {differ}; {_how(report)}"
+        f"{name}: {plural(verified.members, what)} compared at position {verified.position}, "
+        f"{_differing(verified, what)}; {_how(report)}"
     )
     _print_counts(report)
     if verified.drifts:
@@ -70,6 +70,13 @@ def print_report(report: VerificationReport, directory: RoleDirectory) -> None:
         print_evidence(verified.listed[: len(report.events)], report.events, directory)
     if report.parked:
         _print_parked(report)
+
+
+def _differing(verified: Verified, what: str) -> str:
+    counted = [(verified.drifted_members, plural(verified.drifted_members, what))]
+    counted.append((verified.drifted_keys, f"{plural(verified.drifted_keys, 'key')} of rollups"))
+    found = [f"{text} {'differs' if number == 1 else 'differ'}" for number, text in counted if number]
+    return " and ".join(found) or "all agree"
 
 
 def report_data(report: VerificationReport) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
@@ -14,7 +15,11 @@ from temple_ledger.projections.tally import Tally
 
 
 def counted_at(
-    transaction: PostgresTransaction, tally: Projection, checkpoints: Mapping[str, Checkpoint], chosen: PositionSet
+    transaction: PostgresTransaction,
+    tally: Projection,
+    checkpoints: Mapping[str, Checkpoint],
+    chosen: PositionSet,
+    catalogue: Catalogue,
 ) -> TallyBatch:
     """What a tally has counted of these events; nothing where it is no tally."""
     total = TallyBatch()
@@ -25,7 +30,12 @@ def counted_at(
     upto = checkpoints[tally.name].position
     for first, last in chosen.ranges:
         batch = recount(
-            transaction.connection, tally, after=Position(first - 1), upto=Position(min(last, upto)), left_out=left_out
+            transaction.connection,
+            tally,
+            after=Position(first - 1),
+            upto=Position(min(last, upto)),
+            left_out=left_out,
+            catalogue=catalogue,
         )
         for key, number in batch.increments.items():
             total.increments[key] = total.increments.get(key, 0) + number

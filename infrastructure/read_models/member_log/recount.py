@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import psycopg
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import START, Position, PositionSet
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.projections.batch import TallyBatch, count_batch
@@ -18,12 +19,13 @@ def recount(
     *,
     upto: Position,
     left_out: PositionSet,
+    catalogue: Catalogue,
     after: Position = START,
 ) -> TallyBatch:
     """What the events in (after, upto] add."""
     total = TallyBatch()
     while page := events(connection, after=after, upto=upto, limit=EVENTS_AT_A_TIME):
-        batch = count_batch(tally, page, left_out)
+        batch = count_batch(tally, page, left_out, catalogue)
         for key, number in batch.increments.items():
             total.increments[key] = total.increments.get(key, 0) + number
         total.failures += batch.failures

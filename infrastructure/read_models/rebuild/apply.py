@@ -118,6 +118,7 @@ def apply_members(
 def apply_counts(
     connection: Connection,
     tally: Tally,
+    catalogue: Catalogue,
     position: Position,
     shown: ShownDifference,
     by: str,
@@ -133,7 +134,7 @@ def apply_counts(
         require_same_left_out(connection, tally)
         upto = _reached(connection, position, checkpoint, beyond)
         left_out = transaction.exceptions(tally.name).left_out
-        newer = recount(connection, tally, after=position, upto=upto, left_out=left_out)
+        newer = recount(connection, tally, after=position, upto=upto, left_out=left_out, catalogue=catalogue)
         put_counts(connection, tally, newer)
         put_in_place(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
