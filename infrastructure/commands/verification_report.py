@@ -7,7 +7,6 @@ from typing import Any
 from temple_ledger.infrastructure.queries.member import stored_member_count
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
-from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
 from temple_ledger.infrastructure.terminal.event_rows import event_data
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -59,11 +58,7 @@ def print_report(report: VerificationReport, directory: RoleDirectory) -> None:
     if verified.unverified is not None:
         print_line(f"{name}: not verified, {verified.unverified}")
         return
-    what = "count" if isinstance(report.projection, Tally) else "member"
-    print_line(
-        f"{name}: {plural(verified.members, what)} compared at position {verified.position}, "
-        f"{_differing(verified, what)}; {_how(report)}"
-    )
+    print_line(f"{name}: {compared(report)} at position {verified.position}, {_differing(report)}; {_how(report)}")
     _print_counts(report)
     if verified.drifts:
         print_drifts(verified.listed, directory, total=verified.drifts)
@@ -72,9 +67,21 @@ def print_report(report: VerificationReport, directory: RoleDirectory) -> None:
         _print_parked(report)
 
 
-def _differing(verified: Verified, what: str) -> str:
-    counted = [(verified.drifted_members, plural(verified.drifted_members, what))]
-    counted.append((verified.drifted_keys, f"{plural(verified.drifted_keys, 'key')} of rollups"))
+def unit_of(projection: Projection) -> str:
+    return "count" if isinstance(projection, Tally) else "member"
+
+
+def compared(report: VerificationReport) -> str:
+    """How much, in words: of a tally whose sum is right, a quick verify looks at no single count."""
+    members = report.verified.members
+    if report.since is not None and isinstance(report.projection, Tally) and not members:
+        return "the sum of all counts compared"
+    return f"{plural(members, unit_of(report.projection))} compared"
+
+
+def _differing(report: VerificationReport) -> str:
+    members, keys = report.verified.drifted_members, report.verified.drifted_keys
+    counted = [(members, plural(members, unit_of(report.projection))), (keys, f"{plural(keys, 'key')} of rollups")]
     found = [f"{text} {'differs' if number == 1 else 'differ'}" for number, text in counted if number]
     return " and ".join(found) or "all agree"
 
@@ -103,7 +110,7 @@ def _how(report: VerificationReport) -> str:
     if report.since is None:
         return f"full verify, {saved}"
     if isinstance(report.projection, Tally):
-        return f"counts and sum since the last verify, {saved}"
+        return f"quick verify, {saved}"
     touched = f"{report.verified.touched:,} of them touched since the last verify"
     covered = "everybody was covered" if report.since.completed else "the next one goes on with the others"
     return f"{touched}, {covered}, {saved}"
