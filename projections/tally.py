@@ -1,12 +1,13 @@
 """A tally: a projection that counts. Counting does not depend on order, so no event is late for it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Final, Literal, TypeVar, overload
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.tables import ColumnType, Table, check_name
 
 Key = tuple[Any, ...]
@@ -56,6 +57,7 @@ class Tally:
             )
         self.name = name
         self.version = version
+        self.key: Final = ProjectionKey(name, version)
         self.table = table
         self.events = _events(name, reads)
         self._decodes = reads != "row"
