@@ -33,6 +33,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
 RESERVED: Final = frozenset(
     {
         *(
+            "archive",
             "config",
             "database",
             "db",
