@@ -134,7 +134,13 @@ def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_
 
     if os.environ.get("NO_COLOR"):
         ctx.color = False
-    ctx.obj = Session({"home": home, "database_url": database_url, "log_level": log_level}, _settings)
+    ctx.obj = Session({"home": home, "database_url": database_url, "log_level": log_level}, _settings, _bots)
+
+
+def _bots() -> Mapping[str, str]:
+    from temple_ledger.infrastructure.processes.sources import actors
+
+    return {user_id: actor.name for user_id, actor in actors().items()}
 
 
 def _settings(flags: Mapping[str, Any]) -> "Settings":

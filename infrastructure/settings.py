@@ -119,6 +119,12 @@ class Settings(SourceSettings):
         default=None, description="the name that the operations journal records; by default the account"
     )
 
+    nicknames: Path | None = Field(
+        default=None,
+        description="a file of people's names, lines of ID,NAME, for where no listener runs; by default nicknames.csv "
+        "in the state directory",
+    )
+
     metrics_host: str = Field(default="127.0.0.1", description="where a runner and a receiver listen for Prometheus")
     metrics_port: int = Field(
         default=9464, ge=0, le=65_535, description="the port of a runner's metrics; 0 switches them off"

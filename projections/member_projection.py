@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from types import UnionType
-from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints, overload
+from typing import Any, ClassVar, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints, overload
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ProjectionMisdeclared
@@ -24,6 +24,9 @@ class MemberProjection(Generic[State]):
     rows back: `state(rows(s)) == s` must hold for every state, since a fold goes on from what is stored. Raise
     *version* whenever the same events would give other rows: until a replay the old rows stay.
     """
+
+    reads_fields_alone: ClassVar[bool] = False
+    """Whether all that its rules do with an event is to read its fields: see BuiltInProjection."""
 
     def __init__(
         self,
@@ -132,6 +135,13 @@ class MemberProjection(Generic[State]):
                 f"not declare"
             )
         return {name: each if type(each) is tuple else tuple(map(tuple, each)) for name, each in rows.items()}
+
+
+class BuiltInProjection(MemberProjection[State]):
+    """One of our own. Its rules read fields of events and nothing else, so a fold may give them these fields alone,
+    which takes half as long as making the event. A rule about an event of somebody else's gets that event."""
+
+    reads_fields_alone = True
 
 
 def _annotated(rule: Callable[..., Any], projection: str, *, required: bool) -> tuple[type[Event], ...]:

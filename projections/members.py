@@ -16,7 +16,7 @@ from temple_ledger.domain.events import (
     RoleAdded,
     RoleRemoved,
 )
-from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.member_projection import BuiltInProjection
 from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
 
 ROLES: Final = Table(
@@ -79,7 +79,7 @@ def _state(rows: Rows) -> Member:
     return Member(joined_at, tier, last_activity, status, roles)
 
 
-members: Final[MemberProjection[Member]] = MemberProjection(
+members: Final[BuiltInProjection[Member]] = BuiltInProjection(
     "members", version=1, tables=(STATUS, ROLES), initial=Member, rows=_rows, state=_state
 )
 

@@ -112,10 +112,11 @@ def _made_ready(session: Session, community: Community | None, stop: Stop, measu
     """False when it was asked to stop on the way."""
     if not stop.asked:
         _migrate(session, stop)
-    if community is not None and not stop.asked:
-        _import_demo(session, community, stop)
+    imported = community is not None and not stop.asked and _import_demo(session, community, stop)
     if not stop.asked:
         _catch_up(session, stop, measured)
+    if community is not None and imported and not stop.asked:
+        _name_demo(session, community)
     return not stop.asked
 
 
@@ -213,14 +214,15 @@ def _patiently(session: Session, stop: Stop, work: Callable[[], Changed]) -> Cha
     return None
 
 
-def _import_demo(session: Session, community: Community, stop: Stop) -> None:
+def _import_demo(session: Session, community: Community, stop: Stop) -> bool:
+    """Whether it did; it adds nothing to a log that has events."""
     from temple_ledger.infrastructure.processes.demo_import import import_community
 
     with snapshot(session.database) as connection:
         row = connection.execute(statement("log_any")).fetchone()
     if row is None or row[0]:
         print_line("demo        the log has events already: they are kept, and nothing is added")
-        return
+        return False
     started = time.monotonic()
     imported = import_community(session, community, stop)
     seconds = time.monotonic() - started
@@ -231,6 +233,19 @@ def _import_demo(session: Session, community: Community, stop: Stop) -> None:
     if stop.asked:
         same = f"--members {community.members} --events {community.events} --seed {community.seed}"
         print_line(f"            the rest comes with: temple demo {same} | temple events import -")
+    return True
+
+
+def _name_demo(session: Session, community: Community) -> None:
+    from temple_ledger.infrastructure.processes.demo_import import name_community
+
+    try:
+        named = name_community(session, community)
+    except OSError as error:
+        session.note(f"no names for the demo: {error.filename}: {error.strerror}")
+        return
+    if named:
+        print_line(f"names       {plural(named, 'person', 'people')}, in nicknames.csv of the state directory")
 
 
 def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ledger.ledger import Ledger, MemberRows
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
+    from temple_ledger.infrastructure.queries.sentence import Actor
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
     from temple_ledger.infrastructure.sources.source import Health, PersonalData, Source, Trouble, Worker
     from temple_ledger.infrastructure.terminal.lazy import Verb
@@ -132,6 +133,7 @@ _HOMES: Final = {
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
     "infrastructure.settings": ("Settings", "SourceSettings"),
+    "infrastructure.queries.sentence": ("Actor",),
     "infrastructure.sources.source": ("Health", "PersonalData", "Source", "Trouble", "Worker"),
     "infrastructure.terminal.lazy": ("Verb",),
     "infrastructure.terminal.session": ("Session",),
@@ -164,6 +166,7 @@ _HOMES: Final = {
 _MODULES: Final = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Actor",
     "Appended",
     "AsyncLedger",
     "Catalogue",

@@ -50,6 +50,7 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("member", "history"): (OTHER,),
     ("member", "explain"): (OTHER,),
     ("member", "list"): (),
+    ("member", "find"): ("a",),
     ("member", "erase"): (OTHER,),
     ("role", "list"): (),
     ("role", "members"): (ROLE,),
@@ -115,7 +116,7 @@ ELSEWHERE: Final = frozenset(
 )
 """Tried by tests of their own: they need a platform, or another server."""
 
-SILENT: Final = frozenset({("inbox", "translate"), ("patreon", "mismatches")})
+SILENT: Final = frozenset({("inbox", "translate"), ("patreon", "mismatches"), ("member", "find")})
 """They print nothing to stdout here."""
 
 TABLES: Final = (

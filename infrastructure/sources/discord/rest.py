@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 
 PAGE: Final = 1_000
 AUDIT_PAGE: Final = 100
+SEARCHED: Final = 100
+LONGEST_SEARCH: Final = 100
 MOST_WAIT_SECONDS: Final = 300.0
 """For one rate limit; a longer one is an error, and not slept through."""
 
@@ -62,6 +64,22 @@ class Rest(Protocol):
     async def is_in(self, guild: str) -> bool: ...
 
 
+class NamesRest(Protocol):
+    """What is asked for the names of people. Raises DiscordUnavailable and DiscordRefuses."""
+
+    async def member(self, guild: str, user_id: str) -> Mapping[str, Any] | None:
+        """None for somebody who is not in the guild."""
+        ...
+
+    async def user(self, user_id: str) -> Mapping[str, Any] | None:
+        """None where there is no such account."""
+        ...
+
+    async def search_members(self, guild: str, text: str) -> Sequence[Mapping[str, Any]]:
+        """Whose name or nickname begins so."""
+        ...
+
+
 class DiscordRest:
     """The raw answers: discord.py's own pages come in descending order, and make objects that are not needed."""
 
@@ -97,6 +115,17 @@ class DiscordRest:
         answer = await _asked("the guilds of the bot", self._http.get_guilds(limit=2))
         return [str(guild["id"]) for guild in answer]
 
+    async def member(self, guild: str, user_id: str) -> Mapping[str, Any] | None:
+        return await _asked("a member", _or_none(self._http.get_member(int(guild), int(user_id))))
+
+    async def user(self, user_id: str) -> Mapping[str, Any] | None:
+        return await _asked("an account", _or_none(self._http.get_user(int(user_id))))
+
+    async def search_members(self, guild: str, text: str) -> Sequence[Mapping[str, Any]]:
+        route = Route("GET", "/guilds/{guild_id}/members/search", guild_id=int(guild))
+        wanted = {"query": text[:LONGEST_SEARCH], "limit": SEARCHED}
+        return list(await _asked("members by name", self._http.request(route, params=wanted)))
+
     async def is_in(self, guild: str) -> bool:
         # the first guild with a greater id than the one before it
         answer = await _asked("the guilds of the bot", self._http.get_guilds(limit=1, after=int(guild) - 1))
@@ -128,6 +157,14 @@ async def logged_in(token: str) -> AsyncIterator[DiscordRest]:
         yield DiscordRest(client)
     finally:
         await client.close()
+
+
+async def _or_none(answer: Awaitable[Any]) -> Mapping[str, Any] | None:
+    """None where Discord has no such thing."""
+    try:
+        return dict(await answer)
+    except discord.NotFound:
+        return None
 
 
 async def _asked(what: str, answer: Awaitable[Result]) -> Result:
