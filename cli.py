@@ -147,12 +147,14 @@ def _settings(flags: Mapping[str, Any]) -> "Settings":
     """Loaded by the first command that needs them, and not for --help. From then on there are logs."""
     from temple_ledger.infrastructure.observability.logging import log_to_stderr
     from temple_ledger.infrastructure.processes.sources import installed_sources
-    from temple_ledger.infrastructure.settings import check_settings, load_settings
+    from temple_ledger.infrastructure.settings import check_settings, load_settings, require_well_spelt
 
     installed = installed_sources()
     try:
+        models = list(installed.models())
+        require_well_spelt(models)
         settings = load_settings(flags)
-        check_settings(settings, installed.models(), other_prefixes=[f"{each.source}_" for each in installed.failed])
+        check_settings(settings, models, other_prefixes=[f"{each.source}_" for each in installed.failed])
     except SettingsInvalid as error:
         raise click.UsageError(str(error), click.get_current_context().find_root()) from error
     log_to_stderr(settings.log_level)

@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.terminal.applying import (
     require_reason,
 )
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.file_arguments import FileToRead
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import listed, plural
@@ -33,7 +34,7 @@ from temple_ledger.projections.registry import catalogue, installed
 @apply_options
 @click.option(
     "--again",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FileToRead(),
     metavar="FILE",
     help="Erase everybody on your own list, an id a line: after a restore.",
 )

@@ -26,7 +26,7 @@ from temple_ledger.infrastructure.queries.projection_status import projection_st
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
-from temple_ledger.infrastructure.terminal.printing import print_line
+from temple_ledger.infrastructure.terminal.printing import print_line, print_whole
 from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -281,9 +281,9 @@ def _suggest(session: Session) -> None:
     print_line()
     print_line("try, in another terminal:")
     for line in lines:
-        print_line(f"  {line.replace('temple', temple, 1) if line.startswith('temple') else line}")
+        print_whole(f"  {line.replace('temple', temple, 1) if line.startswith('temple') else line}")
     shell = f'psql "$({temple} db url)"' if shutil.which("psql") else f"{temple} db shell"
-    print_line(f"  {shell}")
+    print_whole(f"  {shell}")
     print_line()
 
 

@@ -69,10 +69,10 @@ def command(
     seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=True)
     chosen = chosen_projections(projections)
     missing = bool(print_not_loaded(session)) and not projections
-    if not full and not since_last:
-        session.note("comparing everything; --since-last compares whom events have touched since the last time")
     explained = MOST_LISTED if as_json else SHOWN if with_events else 0
     with verifier_of(session) as verifier:
+        if not full and not since_last:
+            session.note("comparing everything; --since-last compares whom events have touched since the last time")
         reports = [
             compare_everybody(session, verifier, each, explained=explained)
             if seconds is None

@@ -22,7 +22,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories
-from temple_ledger.infrastructure.read_models.member_log.recount import recount
+from temple_ledger.infrastructure.read_models.member_log.recount import recount_at
 from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
@@ -288,14 +288,7 @@ def _count(transaction: PostgresTransaction, tally: Tally, chosen: PositionSet, 
 def _increments(connection: Connection, tally: Tally, chosen: PositionSet, upto: Position) -> TallyBatch:
     """What the tally counted at these positions: nothing where somebody has skipped one for this tally."""
     skipped = PostgresTransaction(connection, retracted=PositionSet()).exceptions(tally.name).left_out
-    total = TallyBatch()
-    for first, last in chosen.ranges:
-        batch = recount(connection, tally, after=Position(first - 1), upto=Position(min(last, upto)), left_out=skipped)
-        for key, number in batch.increments.items():
-            total.increments[key] = total.increments.get(key, 0) + number
-        total.failures += batch.failures
-        total.counted += batch.counted
-    return total
+    return recount_at(connection, tally, chosen, upto=upto, left_out=skipped)
 
 
 def _members(connection: Connection, chosen: PositionSet, upto: Position) -> list[str]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from temple_ledger.domain.position import Position, PositionSet
+from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.member_log.recount import recount
+from temple_ledger.infrastructure.read_models.member_log.recount import recount_at
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import TallyBatch
 from temple_ledger.projections.checkpoint import Checkpoint
@@ -17,21 +17,12 @@ def counted_at(
     transaction: PostgresTransaction, tally: Projection, checkpoints: Mapping[str, Checkpoint], chosen: PositionSet
 ) -> TallyBatch:
     """What a tally has counted of these events; nothing where it is no tally."""
-    total = TallyBatch()
     if not isinstance(tally, Tally):
-        return total
+        return TallyBatch()
     exceptions = transaction.exceptions(tally.name)
     left_out = exceptions.left_out | PositionSet.of(exceptions.parked_positions)
     upto = checkpoints[tally.name].position
-    for first, last in chosen.ranges:
-        batch = recount(
-            transaction.connection, tally, after=Position(first - 1), upto=Position(min(last, upto)), left_out=left_out
-        )
-        for key, number in batch.increments.items():
-            total.increments[key] = total.increments.get(key, 0) + number
-        total.failures += batch.failures
-        total.counted += batch.counted
-    return total
+    return recount_at(transaction.connection, tally, chosen, upto=upto, left_out=left_out)
 
 
 def count_instead(transaction: PostgresTransaction, tally: Tally, before: TallyBatch, after: TallyBatch) -> None:

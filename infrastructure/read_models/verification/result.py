@@ -19,8 +19,8 @@ class Kind(StrEnum):
 @dataclass
 class Verified:
     """Of one projection. `members` is how many were compared (of a tally: keys), `touched` how many of them had
-    events since the last verified position; `drifted` are the ids of all that differ, `listed` at most the first
-    thousand differences.
+    events since the last verified position, or differed then; `drifted` are the ids of all that differ, `listed` at
+    most the first thousand differences.
 
     `passed` is how many events the checkpoint says it passed, `in_log` how many the log has up to there, None where
     nobody counted. `unverified` says why nothing was compared.
