@@ -64,6 +64,19 @@ def by_member(fold: Fold[State], events: Iterable[Recorded], left_out: "Exceptio
     return grouped
 
 
+def without_exceptions(
+    grouped: Mapping[str, Sequence[Recorded]], left_out: "Exceptions"
+) -> Mapping[str, Sequence[Recorded]]:
+    """The same where they are grouped already."""
+    if not left_out.parked and not left_out.left_out:
+        return grouped
+    folded = {
+        user_id: [recorded for recorded in events if not left_out.leaves_out(recorded)]
+        for user_id, events in grouped.items()
+    }
+    return {user_id: events for user_id, events in folded.items() if events}
+
+
 @dataclass(frozen=True)
 class Exceptions:
     """Parked members, by the position that parked them, and positions that were skipped or retracted."""

@@ -1,6 +1,6 @@
 """The transaction of a step, on PostgreSQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,13 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
+from temple_ledger.infrastructure.read_models.runner.second_connection import pieces_by_member
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.fold import Fold, Frontier
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.processor import OpenTransaction
+from temple_ledger.projections.processor import OpenTransaction, TooWide
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -32,13 +33,20 @@ class PostgresTransaction:
     """Works within a transaction that somebody else opened on *connection*.
 
     With *holder*, only while that runner holds the projection's lease. With *retracted*, as if exactly these positions
-    were retracted: what a retraction would change is this transaction's fold compared with the rows.
+    were retracted: what a retraction would change is this transaction's fold compared with the rows. *reading* gives
+    the connection on which a wide step reads.
     """
 
     def __init__(
-        self, connection: Connection, holder: UUID | None = None, *, retracted: PositionSet | None = None
+        self,
+        connection: Connection,
+        holder: UUID | None = None,
+        *,
+        retracted: PositionSet | None = None,
+        reading: Callable[[], Connection] | None = None,
     ) -> None:
         self.connection = connection
+        self._reading = reading
         self._holder = holder
         self._retracted = retracted
 
@@ -80,6 +88,18 @@ class PostgresTransaction:
 
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         return events(self.connection, after=after, upto=upto, limit=limit)
+
+    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
+        values = {"after": after, "upto": upto, "limit": limit}
+        row = self.connection.execute(statement("log_passed"), values).fetchone()
+        return (0, after) if row is None else (row[0], Position(row[1]))
+
+    def by_member(
+        self, fold: Fold[Any], *, after: Position, upto: Position
+    ) -> AbstractContextManager[Iterator[Mapping[str, Sequence[Recorded]]]]:
+        if self._reading is None:
+            raise TooWide("there is no second connection to read on")
+        return pieces_by_member(self._reading(), fold, after=after, upto=upto)
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         rows = tables.rows_of_members(self.connection, projection.tables, user_ids)
@@ -155,8 +175,10 @@ class PostgresTransaction:
             )
 
 
-def transactions(connection: Connection, holder: UUID | None = None) -> OpenTransaction:
-    """Opens one transaction after the other on one autocommit connection.
+def transactions(
+    connection: Connection, holder: UUID | None = None, reading: Callable[[], Connection] | None = None
+) -> OpenTransaction:
+    """Opens one transaction after the other on one autocommit connection; wide steps read on the one of *reading*.
 
     The steps of a *holder*, a runner, do not wait for the disk: rows and checkpoint are one commit, and what a crash of
     the server takes away is folded again from the log, which does wait. Whoever passes on what they read there waits
@@ -168,7 +190,7 @@ def transactions(connection: Connection, holder: UUID | None = None) -> OpenTran
         with connection.transaction():
             if holder is not None:
                 set_for_transaction(connection, "synchronous_commit", "off")
-            yield PostgresTransaction(connection, holder)
+            yield PostgresTransaction(connection, holder, reading=reading)
 
     def open_transaction() -> AbstractContextManager[PostgresTransaction]:
         return opened()
