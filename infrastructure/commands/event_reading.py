@@ -1,5 +1,6 @@
 """`temple events list`, `show` and `tail`."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -37,14 +38,19 @@ from temple_ledger.infrastructure.terminal.event_rows import (
     target_label,
 )
 from temple_ledger.infrastructure.terminal.layout import READABLE, Column, column_of, place, row_lines
-from temple_ledger.infrastructure.terminal.printing import Styled, print_document, print_line, require_reader
+from temple_ledger.infrastructure.terminal.printing import (
+    Styled,
+    print_document,
+    print_line,
+    require_reader,
+    terminal_width,
+)
 from temple_ledger.infrastructure.terminal.session import (
     Session,
     as_json,
     names_of,
     print_fields,
     print_json,
-    terminal_width,
 )
 
 PAGE: Final = 1_000
@@ -222,7 +228,7 @@ def _print(
         cells = _cells(connection, event, directory, retracted)
         # a person with a name takes more than an id does; it stays whole
         who = column_of([cells[3], " " * TAIL[3].natural])
-        for line in row_lines(cells, place((*TAIL[:3], who, TAIL[4]), terminal_width())):
+        for line in row_lines(cells, place((*TAIL[:3], who, TAIL[4]), terminal_width(sys.stdout))):
             print_line(line)
     require_reader()
 

@@ -17,7 +17,7 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.overview import LedgerStatus, age_of, read_overview, troubles
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification
 from temple_ledger.infrastructure.sources.source import Trouble
-from temple_ledger.infrastructure.terminal.printing import Styled, nobody_reads, print_line
+from temple_ledger.infrastructure.terminal.printing import Styled, nobody_reads, print_line, print_whole
 from temple_ledger.infrastructure.terminal.running import running_processes
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 
@@ -152,7 +152,7 @@ def _print(screen: Screen) -> None:
     print_line()
     for trouble in screen.troubles:
         print_line(Styled(trouble.what, fg="red"))
-        print_line(f"    {trouble.next}")
+        print_whole(f"    {trouble.next}")
     if not screen.troubles:
         print_line(Styled("nothing to do", fg="green"))
 

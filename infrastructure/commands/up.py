@@ -20,6 +20,7 @@ from temple_ledger.domain.errors import CannotListen, LedgerError
 from temple_ledger.infrastructure.commands.db import ask_for_grants
 from temple_ledger.infrastructure.commands.demo import SEED, sized
 from temple_ledger.infrastructure.database.connection import DatabaseRole, in_words, passes
+from temple_ledger.infrastructure.database.leaving import stays
 from temple_ledger.infrastructure.database.schema import Changed, bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
@@ -31,7 +32,7 @@ from temple_ledger.infrastructure.queries.projection_status import projection_st
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
-from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
+from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line, print_whole
 from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -40,8 +41,6 @@ from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import installed
 
-LEAVING_SECONDS: Final = 2.0
-CLIENTS_AGAIN_SECONDS: Final = 0.05
 DEMO_MEMBERS: Final = 500
 LOOK_AGAIN_SECONDS: Final = 0.5
 
@@ -228,21 +227,11 @@ def _stop_if_unused(session: Session) -> None:
     server = session.embedded
     if server is None or not server.running():
         return
-    if running_processes(session.settings.home) or _is_used(session):
+    if running_processes(session.settings.home) or stays(lambda: _clients(session) > 0):
         print_line("the embedded database goes on: others use it; temple down stops it")
         return
     server.stop()
     print_line("stopped the embedded database")
-
-
-def _is_used(session: Session) -> bool:
-    """Whether somebody stays connected: our own connections, closed just now, take a moment to leave the list."""
-    deadline = time.monotonic() + LEAVING_SECONDS
-    while _clients(session):
-        if time.monotonic() >= deadline:
-            return True
-        time.sleep(CLIENTS_AGAIN_SECONDS)
-    return False
 
 
 def _clients(session: Session) -> int:
@@ -347,9 +336,9 @@ def _suggest(session: Session) -> None:
     print_line()
     print_line("try, in another terminal:")
     for line in lines:
-        print_line(f"  {line.replace('temple', temple, 1) if line.startswith('temple') else line}")
+        print_whole(f"  {line.replace('temple', temple, 1) if line.startswith('temple') else line}")
     shell = f'psql "$({temple} db url)"' if shutil.which("psql") else f"{temple} db shell"
-    print_line(f"  {shell}")
+    print_whole(f"  {shell}")
     print_line()
 
 

@@ -3,7 +3,6 @@
 import getpass
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -24,11 +23,11 @@ from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.terminal.layout import column_of, place, row_lines
 from temple_ledger.infrastructure.terminal.printing import (
     Styled,
-    is_terminal,
     notes_go_to_the_log,
     print_document,
     print_line,
     print_note,
+    terminal_width,
 )
 
 PEOPLE: Final = frozenset({"user_id", "member", "granted_by", "by", "ended_by"})
@@ -177,7 +176,7 @@ def print_rows(
         )
         for number, heading in enumerate(headings)
     ]
-    lines = place(shapes, terminal_width())
+    lines = place(shapes, terminal_width(sys.stdout))
     for line in row_lines(headings, lines):
         print_line(Styled(line, bold=True), err=err)
     for cells in table:
@@ -204,11 +203,6 @@ def names_of(ids: Collection[str]) -> dict[str, str]:
     if not ids or ctx is None or not isinstance(ctx.obj, Session) or ctx.meta.get(IDS_ONLY):
         return {}
     return {user_id: f"{found.name} ({user_id})" for user_id, found in ctx.obj.names.of(ids).items()}
-
-
-def terminal_width() -> int | None:
-    """Of the terminal that stdout is; None where it is none: a program reads a row in each line."""
-    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
 def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:

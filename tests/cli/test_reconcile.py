@@ -45,7 +45,8 @@ def drift(ledger: LedgerScenario, members: int) -> None:
 def test_what_agrees_is_a_sentence_for_each_projection(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("reconcile")
     assert ended.code == 0
-    assert ended.stdout.splitlines()[0] == "members: agrees with the log at position 24 (since last, 12 compared)"
+    first = ended.stdout.splitlines()[0]
+    assert first == "members: agrees with the log at position 24 (since last, 12 members compared)"
     assert ended.stderr == ""
 
 

@@ -114,6 +114,13 @@ def test_a_quick_verify_compares_whom_events_have_touched_since_the_last_one(
     assert (second["touched"], second["members"], second["covered_everybody"]) == (0, 0, False)
 
 
+def test_of_whom_events_have_touched_it_counts_those_that_were_compared(temple: Typed, ledger: LedgerScenario) -> None:
+    told = temple("verify", "--since-last").stdout
+    # the guild has an event too, and no rows
+    assert "members: 1 member compared at position 3, all agree; 1 of them touched since the last verify" in told
+    assert "activity: the sum of all counts compared at position 3, all agree; quick verify, saved" in told
+
+
 def test_it_says_which_kind_of_verify_it_was(temple: Typed, ledger: LedgerScenario) -> None:
     assert "all agree; full verify, saved as verification 1" in temple("verify", "members").stdout
     told = temple("verify", "members", "--since-last").stdout

@@ -24,7 +24,7 @@ def projections(console: Console, asked: Asked) -> Page:
         statuses = projection_statuses(connection, installed(), reasons_not_loaded())
         head, _ = read_head(connection)
         verified = {
-            each.name: stored_verifications(connection, each.name, limit=LAST_VERIFIED)[::-1] for each in statuses
+            each.key: stored_verifications(connection, *each.key, limit=LAST_VERIFIED)[::-1] for each in statuses
         }
         failures = parked(connection)
         done = operations(connection, limit=LAST_OPERATIONS)
@@ -48,8 +48,8 @@ def projection(console: Console, asked: Asked) -> Page:
     with console.reading() as connection:
         status = projection_status(connection, installed(), name)
         head, _ = read_head(connection)
-        verified = stored_verifications(connection, name, limit=10)
-        failures = parked(connection, projection=name)
+        verified = stored_verifications(connection, *status.key, limit=10)
+        failures = parked(connection, projection=name, version=status.version)
         done = operations(connection, projection=name, limit=LAST_OPERATIONS)
     known = installed().get(name)
     data: dict[str, Any] = {

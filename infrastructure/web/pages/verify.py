@@ -14,7 +14,7 @@ from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.listing import Listing
 
 COLUMNS: Final = (
-    *("id", "projection", "kind", "position", "started_at", "finished_at", "members", "touched", "drifts"),
+    *("id", "projection", "version", "kind", "position", "started_at", "finished_at", "members", "touched", "drifts"),
     *("drifted_members", "parked", "passed", "in_log"),
 )
 FINDINGS: Final = ("projection", "kind", "table", "user_id", "key", "column", "stored", "folded")
@@ -26,13 +26,13 @@ def verify(console: Console, asked: Asked) -> Page:
         counted = console.figures.current(connection)
         ledger = read_overview(connection, count=lambda _: counted.members)
         found = stored_verifications(connection, name, before=asked.number("before"), limit=asked.rows + 1)
-        covered = rounds(connection, [each.name for each in ledger.projections])
+        covered = rounds(connection, [each.key for each in ledger.projections])
     page = found[: asked.rows]
     following = asked.url(before=page[-1].id) if len(found) > len(page) else None
     data: dict[str, Any] = {
         "ledger": ledger,
-        "latest": {each.projection: each for each in ledger.verified},
-        "covered": {each.projection: each for each in covered},
+        "latest": {(each.projection, each.version): each for each in ledger.verified},
+        "covered": {(each.projection, each.version): each for each in covered},
         "found": page,
         "projection": name,
         "following": following,
