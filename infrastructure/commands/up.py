@@ -8,8 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
 from threading import Event
 from typing import Final
 
@@ -83,7 +81,7 @@ def command(
         raise click.UsageError("--members, --events and --seed are about --demo")
     if members is None and events is None:
         members = DEMO_MEMBERS
-    community = _of_today(sized(members, events, SEED if seed is None else seed)) if demo else None
+    community = sized(members, events, SEED if seed is None else seed) if demo else None
     if exit_when_ready and metrics_port is None:
         metrics_port = OFF
     if not exit_when_ready:
@@ -111,12 +109,6 @@ def command(
                 return ExitCode.INTERRUPTED
             _suggest(session)
             return _follow(session, wanted, stop, measured)
-
-
-def _of_today(community: Community) -> Community:
-    """The same community, whose history ends with yesterday: a demo that is alive."""
-    end = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return replace(community, start=end - (community.end - community.start), end=end)
 
 
 def _follow(session: Session, wanted: Iterable[Projection], stop: Stop, measured: Measured | None) -> int:

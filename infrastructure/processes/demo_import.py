@@ -1,7 +1,9 @@
 """A demo community, from its generator straight into the log."""
 
 import io
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temple_ledger.infrastructure.database.statements import statement
@@ -17,6 +19,7 @@ from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.projections.registry import catalogue
 
 MOST_NAMED: Final = 100_000
+_TIMESTAMP: Final = re.compile(r'"timestamp":"([^"]*)"')
 
 
 class _Lines(io.RawIOBase):
@@ -54,12 +57,22 @@ def name_community(session: Session, community: Community) -> int:
     return len(names)
 
 
+def _until_today(community: Community) -> Iterator[str]:
+    """The same history, whole days later, so that it ends with yesterday: a demo that is alive."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    later = timedelta(days=(today - community.end).days)
+    for line in generate(community):
+        yield _TIMESTAMP.sub(
+            lambda found: f'"timestamp":"{(datetime.fromisoformat(found[1]) + later).isoformat()}"', line
+        )
+
+
 def import_community(session: Session, community: Community, stop: Stop) -> Imported:
     """Ends early, with whole lines, when it is asked to stop."""
     with bar(session.progress, "importing", community.events, "lines") as shown:
         return import_lines(
             session.database,
-            io.BufferedReader(_Lines(generate(community)), buffer_size=64 * 1024),
+            io.BufferedReader(_Lines(_until_today(community)), buffer_size=64 * 1024),
             progress=lambda done: shown.at(done.read),
             catalogue=catalogue(),
             name="demo community",

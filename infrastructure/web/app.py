@@ -32,7 +32,7 @@ from temple_ledger.infrastructure.web.live import Live, TooManyStreams
 from temple_ledger.infrastructure.web.rights import Right, in_words
 from temple_ledger.infrastructure.web.routes import PAGES, PageRoute
 from temple_ledger.infrastructure.web.security import Guard, Place, forget_cookie, host_of, is_ours, set_cookie, within
-from temple_ledger.infrastructure.web.sign_in import WebSession
+from temple_ledger.infrastructure.web.sign_in import WebSession, account_of
 
 LONGEST_FORM: Final = 64 * 1024
 STATUS_OF: Final = (
@@ -142,7 +142,7 @@ class ConsoleApp:
     def _html(
         self, request: Request, page: Page, session: WebSession | None, *, block: str | None = None, url: str = ""
     ) -> Response:
-        names = self._console.names.of(page.people | ({_discord_id(session)} if session is not None else set()))
+        names = self._console.names.of(page.people | ({account_of(session.person)} if session is not None else set()))
         sources = [
             (each.name, f"/{each.name}", each.name.capitalize(), "plug")
             for each in self._console.sources.sources
@@ -308,7 +308,3 @@ async def _sent(request: Request) -> dict[str, str]:
 
 def _foreign() -> Response:
     return Response("This form does not come from the console.\n", 403, media_type="text/plain")
-
-
-def _discord_id(session: WebSession | None) -> str:
-    return "" if session is None else session.person.removeprefix("discord:")

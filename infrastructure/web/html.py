@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.names.name import Names
 from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.queries.sentence import NamedTarget, Person, Quote, Somebody
 from temple_ledger.infrastructure.web.icons import ICONS
+from temple_ledger.infrastructure.web.sign_in import account_of
 
 LONGEST: Final = 300
 STATIC: Final[Mapping[str, str]] = {
@@ -143,6 +144,7 @@ def _environment() -> Environment:
         "value": value,
         "when": when,
         "ago": ago,
+        "account": account_of,
         "in_path": in_path,
         "as_lines": as_lines,
         "as_pretty_json": as_pretty_json,

@@ -18,6 +18,8 @@ IDLE_SECONDS: Final = 12 * 3_600
 SESSION_SECONDS: Final = 7 * 86_400
 RANDOM_BYTES: Final = 32
 SALT_BYTES: Final = 16
+OURS: Final = ("", "local", "proxy")
+"""How people are signed in who have no id on a platform."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class WebSession:
 
     def _tag(self, salt: str) -> str:
         return hmac.new(self.digest, f"form {salt}".encode(), hashlib.sha256).hexdigest()
+
+
+def account_of(person: str) -> str:
+    """The id of somebody who signed in through a platform; empty for one of this machine, or of a proxy."""
+    how, found, name = person.partition(":")
+    return name if found and how not in OURS else ""
 
 
 def digest_of(secret: str) -> bytes:

@@ -7,6 +7,7 @@ from temple_ledger.infrastructure.queries.operations import JournalEntry, operat
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.listing import Listing
+from temple_ledger.infrastructure.web.sign_in import account_of
 
 COLUMNS: Final = ("id", "performed_at", "kind", "projection", "performed_by", "login", "reason")
 
@@ -43,5 +44,4 @@ def _listing(found: Sequence[JournalEntry], following: str | None) -> Listing:
 
 
 def _people(found: Sequence[JournalEntry]) -> set[str]:
-    """Who signed in by Discord is journalled as discord:ID."""
-    return {each.performed_by.removeprefix("discord:") for each in found if each.performed_by.startswith("discord:")}
+    return {account for each in found if (account := account_of(each.performed_by))}
