@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, Union, cast, get_args
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.domain.event import Event, UnknownEvent
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.tables import Rows, Table, check_name
 
 State = TypeVar("State")
@@ -46,6 +47,7 @@ class MemberProjection(Generic[State]):
             raise ProjectionMisdeclared(f"projection {name} declares a table twice")
         self.name = name
         self.version = version
+        self.key: Final = ProjectionKey(name, version)
         self.tables = tables
         self.initial = initial
         self.rows_of = rows

@@ -26,6 +26,7 @@ from temple_ledger.projections.brake import Brake
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import EMPTY, Changes
 from temple_ledger.projections.fold import Fold, Frontier
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key, Tally
@@ -37,13 +38,13 @@ Projection = MemberProjection[Any] | Tally
 class ProjectingTransaction(Protocol):
     """What a step does to the database; all of it is committed, or nothing."""
 
-    def lock_checkpoint(self, projection: str) -> Checkpoint:
+    def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
         """The checkpoint, held until the transaction ends.
 
         Raises NotLeader when another runner holds the projection's lease, UnknownName when there is no such row.
         """
 
-    def exceptions(self, projection: str) -> Exceptions: ...
+    def exceptions(self, key: ProjectionKey) -> Exceptions: ...
 
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         """By position."""
@@ -72,11 +73,11 @@ class ProjectingTransaction(Protocol):
 
     def write(self, tables: Sequence[Table], changes: Changes) -> None: ...
 
-    def move_frontiers(self, projection: str, frontiers: Mapping[str, Frontier | None]) -> None: ...
+    def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None: ...
 
     def add(self, table: Table, increments: Mapping[Key, int]) -> None: ...
 
-    def park(self, projection: str, failures: Sequence[Failure]) -> None: ...
+    def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None: ...
 
     def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
         """Raises StaleCheckpoint when position or epoch are not those of *before*."""
@@ -166,9 +167,9 @@ class MemberProcessor(Generic[State]):
         self._seen: tuple[int, Position] | None = None
 
     def step(self, *, upto: Position, limit: int) -> Step:
-        name = self.projection.name
+        key = self.projection.key
         with self._transaction() as transaction:
-            checkpoint = transaction.lock_checkpoint(name)
+            checkpoint = transaction.lock_checkpoint(key)
             reason = may_fold(self.projection, checkpoint)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
@@ -195,7 +196,7 @@ class MemberProcessor(Generic[State]):
         events = rows = refolded = 0
         failures: list[Failure] = []
         with self._transaction() as transaction:
-            checkpoint = transaction.lock_checkpoint(self.projection.name)
+            checkpoint = transaction.lock_checkpoint(self.projection.key)
             reason = may_fold(self.projection, checkpoint)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
@@ -203,7 +204,7 @@ class MemberProcessor(Generic[State]):
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
             self._members, self._seen = {}, None
-            self._exceptions = transaction.exceptions(self.projection.name)
+            self._exceptions = transaction.exceptions(self.projection.key)
             with transaction.by_member(self.fold, after=checkpoint.position, upto=position) as pieces:
                 for piece in pieces:
                     if not in_time():
@@ -220,9 +221,9 @@ class MemberProcessor(Generic[State]):
     def _write(self, transaction: ProjectingTransaction, batch: MemberBatch[State]) -> None:
         transaction.write(self.projection.tables, batch.changes)
         transaction.move_frontiers(
-            self.projection.name, {user_id: each.frontier for user_id, each in batch.members.items()}
+            self.projection.key, {user_id: each.frontier for user_id, each in batch.members.items()}
         )
-        transaction.park(self.projection.name, batch.failures)
+        transaction.park(self.projection.key, batch.failures)
 
     def _fold(
         self,
@@ -260,7 +261,7 @@ class MemberProcessor(Generic[State]):
         """Keeps what is remembered only where nobody else moved the projection since our last commit."""
         if self._seen != (checkpoint.epoch, checkpoint.position):
             self._members = {}
-            self._exceptions = transaction.exceptions(self.projection.name)
+            self._exceptions = transaction.exceptions(self.projection.key)
             self._seen = (checkpoint.epoch, checkpoint.position)
 
     def _keep(self, batch: MemberBatch[State]) -> None:
@@ -282,22 +283,22 @@ class TallyProcessor:
         self._brake = Brake(projection.name)
 
     def step(self, *, upto: Position, limit: int) -> Step:
-        name = self.projection.name
+        key = self.projection.key
         with self._transaction() as transaction:
-            checkpoint = transaction.lock_checkpoint(name)
+            checkpoint = transaction.lock_checkpoint(key)
             reason = may_fold(self.projection, checkpoint)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
             events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
-            exceptions = transaction.exceptions(name)
+            exceptions = transaction.exceptions(key)
             left_out = exceptions.left_out | PositionSet.of(exceptions.parked_positions)
             batch = count_batch(self.projection, events, left_out, self._watch)
             if not checkpoint.parks_freely:
                 self._brake.count(_by_user(events), batch.failures)
             transaction.add(self.projection.table, batch.increments)
-            transaction.park(name, batch.failures)
+            transaction.park(key, batch.failures)
             position = events[-1].position
             transaction.advance(checkpoint, to=position, passed=len(events), counted=batch.counted)
         return Step(position, len(events), len(batch.increments), 0, tuple(batch.failures))

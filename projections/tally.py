@@ -1,10 +1,11 @@
 """A tally: a projection that counts. Counting does not depend on order, so no event is late for it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.tables import ColumnType, Table, check_name
 
 Key = tuple[Any, ...]
@@ -30,6 +31,7 @@ class Tally:
             )
         self.name = name
         self.version = version
+        self.key: Final = ProjectionKey(name, version)
         self.table = table
         self.count = count
 

@@ -34,9 +34,7 @@ def bring_up_to_date(database: Database, projections: Iterable[Projection] | Non
         for projection in wanted:
             made += make_tables(connection, projection)
             make_shadow_tables(connection, projection)
-            connection.execute(
-                statement("checkpoint_create"), {"projection": projection.name, "version": projection.version}
-            )
+            connection.execute(statement("checkpoint_create"), projection.key.parameters)
         install(connection)
         grants = grants_of_older_logins(connection) if migrations else ()
     return Changed(tuple(migrations), tuple(made), tuple(grants))

@@ -90,7 +90,7 @@ def try_everybody(
 ) -> Trial:
     """The same of all members, by user_id; *each* is called after each of them."""
     fold = Fold(projection, catalogue.with_models(projection.steps))
-    left_out = read_exceptions(connection, projection.name).left_out
+    left_out = read_exceptions(connection, projection.key).left_out
     trial = Trial(members=0)
     with closing(member_stream(connection, fold, upto=LAST)) as stream:
         for members, (user_id, found) in enumerate(stream, 1):
@@ -109,7 +109,7 @@ def try_everybody(
 
 
 def try_tally(connection: Connection, tally: Tally) -> Trial:
-    left_out = read_exceptions(connection, tally.name).left_out
+    left_out = read_exceptions(connection, tally.key).left_out
     trial, after = Trial(), START
     while page := log_events(connection, after=after, upto=LAST, limit=EVENTS_AT_A_TIME):
         for recorded in without(left_out, page):

@@ -142,7 +142,7 @@ def disable(
             _place(connection, before, ProjectionState.RUNNING, head, before.passed + events)
             connection.execute(statement("trigger_close_period"), {"position": head})
             # of no use to anybody who asks when an event was folded, but to whoever compares journal and log
-            journaled = {"projection": NAME, "position": head, "events": events}
+            journaled = {**before.key.parameters, "position": head, "events": events}
             connection.execute(statement("journal_append"), journaled)
             connection.execute(statement("trigger_forget_members"))
             details = {"position": head, "events": events}
@@ -234,7 +234,7 @@ def _fold(connection: Connection, catalogue: Catalogue, *, upto: Position) -> in
 def _checkpoint(connection: Connection, *, lock: bool) -> Checkpoint:
     """As it is stored: in trigger mode, with position and passed of the time before."""
     name = "checkpoint_lock" if lock else "checkpoint_stored"
-    row = connection.execute(statement(name), {"projection": NAME}).fetchone()
+    row = connection.execute(statement(name), members.key.parameters).fetchone()
     if row is None:
         raise UnknownName("checkpoint of a projection", NAME)
     version, position, epoch, passed, counted, state, *rest = row
@@ -245,8 +245,7 @@ def _place(connection: Connection, before: Checkpoint, state: ProjectionState, p
     connection.execute(
         statement("checkpoint_replace"),
         {
-            "projection": NAME,
-            "version": before.version,
+            **before.key.parameters,
             "position": position,
             "passed": passed,
             "counted": before.counted,

@@ -224,7 +224,7 @@ def test_an_operation_waits_for_the_step_and_what_it_changes_is_seen_by_the_next
     waited = threading.Event()
 
     def pausing() -> None:
-        set_state(ledger.database, "members", ProjectionState.PAUSED, by="mod", reason="in the middle")
+        set_state(ledger.database, members.key, ProjectionState.PAUSED, by="mod", reason="in the middle")
 
     def before(_: str) -> None:
         if not pool_started:

@@ -242,8 +242,8 @@ class _Erasure:
             else:
                 for page in in_pages(members, MEMBERS_AT_A_TIME):
                     fold_again(transaction, projection, checkpoints[projection.name], page, catalogue=self._catalogue)
-        for name in checkpoints:
-            connection.execute(statement("checkpoint_raise_epoch"), {"projection": name})
+        for checkpoint in checkpoints.values():
+            connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
         return len(changed)
 
     def _change_tables(self) -> None:

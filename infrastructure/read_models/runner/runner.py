@@ -231,7 +231,7 @@ class Runner:
             return False
         led.position = step.position
         self._log_failures(led, step.failures)
-        self._watcher.stepped(led.name, step, seconds)
+        self._watcher.stepped(led.processor.projection.key, step, seconds)
         return True
 
     def _log_failures(self, led: _Leading, failures: Sequence[Failure]) -> None:
@@ -246,10 +246,10 @@ class Runner:
         reason = reason_of_failure(error)
         log.error("projection failed", projection=led.name, reason=reason)
         led.idle_reason = ProjectionState.FAILED.value
-        self._watcher.failed(led.name)
+        self._watcher.failed(led.processor.projection.key)
         self._session().execute(
             statement("checkpoint_fail"),
-            {"projection": led.name, "holder": self._lease.holder, "reason": reason[:500]},
+            {**led.processor.projection.key.parameters, "holder": self._lease.holder, "reason": reason[:500]},
         )
 
     def _look_ahead(self) -> None:
@@ -293,12 +293,12 @@ class Runner:
             # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
             # position that somebody set by hand proves nothing, so the journal has to agree
             running = any(each.idle_reason is None for each in self._led.values())
-            proven = min(checkpoint.position, committed_position(self._session(), name))
+            proven = min(checkpoint.position, committed_position(self._session(), checkpoint.key))
             self._settled = max(self._settled, proven) if running else proven
         self._led[name] = led
         if (
             isinstance(processor.projection, MemberProjection)
-            and self._session().execute(statement("failure_long"), {"projection": name}).fetchone() is not None
+            and self._session().execute(statement("failure_long"), checkpoint.key.parameters).fetchone() is not None
         ):
             self._long_folds.want(processor.projection)
         log.info("leads", projection=name, position=checkpoint.position, idle_reason=led.idle_reason)

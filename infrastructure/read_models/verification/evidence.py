@@ -42,7 +42,7 @@ def events_behind(
     if isinstance(projection, Tally):
         return [() for _ in drifts]
     fold: Fold[Any] = Fold(projection, catalogue)
-    parked = read_exceptions(connection, projection.name).parked
+    parked = read_exceptions(connection, projection.key).parked
     of_member: dict[str, list[int]] = defaultdict(list)
     for number, drift in enumerate(drifts):
         of_member[drift.user_id or ""].append(number)

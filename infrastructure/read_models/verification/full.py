@@ -48,7 +48,7 @@ def verify_everybody(
     progress: Progress = lambda done: None,
 ) -> Verified:
     checkpoint = checkpoint_of(snapshot.tables, projection)
-    verified = Verified(projection.name, checkpoint.position, passed=checkpoint.passed)
+    verified = Verified(*projection.key, checkpoint.position, passed=checkpoint.passed)
     verified.unverified = why_not(projection, checkpoint)
     if verified.unverified is not None:
         return verified
@@ -58,7 +58,7 @@ def verify_everybody(
         # what is folded as it is appended is not counted, and cannot be passed over
         verified.passed = verified.in_log
     verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
-    exceptions = read_exceptions(snapshot.tables, projection.name)
+    exceptions = read_exceptions(snapshot.tables, projection.key)
     verified.parked = len(exceptions.parked_positions)
     if isinstance(projection, Tally):
         verify_counts(snapshot.tables, projection, checkpoint, exceptions.uncounted, verified)

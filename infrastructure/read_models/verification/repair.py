@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.read_models.verification.full import why_not
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.drift import tally_drift
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
@@ -78,11 +79,11 @@ def repair(
         )
     repaired = Repaired(projection.name)
     raise_sequence(database)
-    with operation(database, projection.name) as (transaction, checkpoint):
+    with operation(database, projection.key) as (transaction, checkpoint):
         refusal = why_not(projection, checkpoint)
         if refusal is not None:
             raise Refused(f"{projection.name}: {refusal}")
-        voided = void_what_is_lost(transaction.connection, projection.name)
+        voided = void_what_is_lost(transaction.connection, checkpoint.key)
         repaired.voided_failures, repaired.voided_skips = list(voided.failures), list(voided.skips)
         checkpoint = _put_checkpoint_right(transaction.connection, checkpoint, verified.ahead, repaired)
         details: dict[str, Any]
@@ -92,12 +93,12 @@ def repair(
             user_ids = set(verified.drifted)
             if repaired.set_back is not None:
                 # which of them were folded before the log was restored, and which came afterwards, nobody knows
-                folded_to = committed_position(transaction.connection, projection.name)
+                folded_to = committed_position(transaction.connection, checkpoint.key)
                 user_ids |= set(members_touched(transaction.connection, folded_to, checkpoint.position))
             details = _repair_members(transaction, projection, checkpoint, sorted(user_ids), repaired, catalogue)
             repaired.members = len(verified.drifted)
         if repaired.set_back is not None:
-            close_journal(transaction.connection, projection.name, checkpoint.position)
+            close_journal(transaction.connection, checkpoint.key, checkpoint.position)
         if repaired.members or repaired.count or repaired.set_back:
             details |= {"count": repaired.count, "set_back": repaired.set_back}
             details |= {"voided_failures": repaired.voided_failures, "voided_skips": repaired.voided_skips}
@@ -107,11 +108,9 @@ def repair(
     return repaired
 
 
-def altered_ranges(connection: Connection, projection: str, position: Position) -> list[str]:
+def altered_ranges(connection: Connection, key: ProjectionKey, position: Position) -> list[str]:
     """Where the log has another number of events than were folded once; a sentence for each range."""
-    found = connection.execute(
-        statement("journal_against_log"), {"projection": projection, "position": position}
-    ).fetchall()
+    found = connection.execute(statement("journal_against_log"), {**key.parameters, "position": position}).fetchall()
     return [
         f"between positions {after + 1:,} and {last:,} the log has {in_log:,} events, {events:,} were folded"
         for after, last, events, in_log in found
@@ -127,19 +126,19 @@ def _put_checkpoint_right(
     position = checkpoint.position
     if beyond:
         position = end_at_or_before(connection, checkpoint.position)
-        shorten_journal(connection, checkpoint.projection, position)
+        shorten_journal(connection, checkpoint.key, position)
         repaired.set_back = (checkpoint.position, position)
     counted = connection.execute(statement("log_count"), {"after": 0, "upto": position}).fetchone()
     in_log = int(counted[0]) if counted else 0
     if position == checkpoint.position and in_log == checkpoint.passed:
         return checkpoint
-    repaired.altered = altered_ranges(connection, checkpoint.projection, position)
+    repaired.altered = altered_ranges(connection, checkpoint.key, position)
     if repaired.altered and not beyond:
         return checkpoint
     repaired.count = (checkpoint.passed, in_log)
     connection.execute(
         statement("checkpoint_recount"),
-        {"projection": checkpoint.projection, "position": position, "passed": in_log},
+        {**checkpoint.key.parameters, "position": position, "passed": in_log},
     )
     return Checkpoint(
         checkpoint.projection,
@@ -176,7 +175,7 @@ def _repair_counts(
     transaction: PostgresTransaction, tally: Tally, checkpoint: Checkpoint, repaired: Repaired
 ) -> dict[str, Any]:
     connection = transaction.connection
-    exceptions = transaction.exceptions(tally.name)
+    exceptions = transaction.exceptions(tally.key)
     counted = recount(connection, tally, upto=checkpoint.position, left_out=exceptions.uncounted)
     stored = stored_counts(connection, tally.table)
     drifts = list(tally_drift(tally.name, tally.table, stored, counted.increments))
@@ -187,7 +186,7 @@ def _repair_counts(
     if counted.counted != checkpoint.counted:
         connection.execute(
             statement("checkpoint_count_more"),
-            {"projection": tally.name, "counted": counted.counted - checkpoint.counted},
+            {**tally.key.parameters, "counted": counted.counted - checkpoint.counted},
         )
         repaired.count = repaired.count or (checkpoint.counted, counted.counted)
     return {

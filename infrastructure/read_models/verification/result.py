@@ -27,6 +27,7 @@ class Verified:
     """
 
     projection: str
+    version: int
     position: Position
     kind: Kind = Kind.FULL
     members: int = 0
