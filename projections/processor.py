@@ -136,7 +136,7 @@ def processor_of(
 ) -> Processor:
     """*members_kept*: how many members are remembered between steps, to spare reading their rows again."""
     if isinstance(projection, Tally):
-        return TallyProcessor(projection, transaction, watch)
+        return TallyProcessor(projection, transaction, catalogue, watch)
     return MemberProcessor(projection, transaction, catalogue, members_kept, watch)
 
 
@@ -276,8 +276,9 @@ class MemberProcessor(Generic[State]):
 
 
 class TallyProcessor:
-    def __init__(self, projection: Tally, transaction: OpenTransaction, watch: FoldWatch) -> None:
+    def __init__(self, projection: Tally, transaction: OpenTransaction, catalogue: Catalogue, watch: FoldWatch) -> None:
         self.projection = projection
+        self._catalogue = catalogue
         self._transaction = transaction
         self._watch = watch
         self._brake = Brake(projection.name)
@@ -294,7 +295,7 @@ class TallyProcessor:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
             exceptions = transaction.exceptions(key)
             left_out = exceptions.left_out | PositionSet.of(exceptions.parked_positions)
-            batch = count_batch(self.projection, events, left_out, self._watch)
+            batch = count_batch(self.projection, events, left_out, self._catalogue, self._watch)
             if not checkpoint.parks_freely:
                 self._brake.count(_by_user(events), batch.failures)
             transaction.add(self.projection.table, batch.increments)

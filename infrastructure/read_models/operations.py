@@ -200,21 +200,23 @@ def _again(
     catalogue: Catalogue,
 ) -> Sequence[Failure]:
     if isinstance(projection, Tally):
-        return _count_again(transaction, projection, [each.position for each in failures])
+        return _count_again(transaction, projection, [each.position for each in failures], catalogue)
     again: list[Failure] = []
     for page in in_pages(sorted({each.user_id for each in failures}), MEMBERS_AT_A_TIME):
         again += fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)[1]
     return again
 
 
-def _count_again(transaction: PostgresTransaction, tally: Tally, positions: Sequence[Position]) -> Sequence[Failure]:
+def _count_again(
+    transaction: PostgresTransaction, tally: Tally, positions: Sequence[Position], catalogue: Catalogue
+) -> Sequence[Failure]:
     connection = transaction.connection
     found: list[Recorded] = []
     # whoever was quicker has counted them already
     freed = connection.execute(statement("failure_delete"), {**tally.key.parameters, "positions": list(positions)})
     for (position,) in freed.fetchall():
         found += events(connection, after=Position(position - 1), upto=position, limit=1)
-    batch = count_batch(tally, found, transaction.exceptions(tally.key).left_out)
+    batch = count_batch(tally, found, transaction.exceptions(tally.key).left_out, catalogue)
     transaction.add(tally.table, batch.increments)
     transaction.park(tally.key, batch.failures)
     connection.execute(statement("checkpoint_count_more"), {**tally.key.parameters, "counted": batch.counted})

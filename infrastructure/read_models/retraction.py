@@ -88,7 +88,7 @@ def preview_retraction(
             checkpoint = checkpoints[projection.name]
             upto = _reached(connection, checkpoint)
             if isinstance(projection, Tally):
-                impact.changes += len(_increments(connection, projection, chosen, upto).increments)
+                impact.changes += len(_increments(connection, projection, chosen, upto, catalogue).increments)
             else:
                 _compare(connection, projection, catalogue, upto, after, impact, each)
     return impact
@@ -264,7 +264,7 @@ def _fold_all(
     for projection in foldable_projections(projections, checkpoints):
         checkpoint = checkpoints[projection.name]
         if isinstance(projection, Tally):
-            impact.changes += _count(transaction, projection, chosen, checkpoint.position, sign)
+            impact.changes += _count(transaction, projection, chosen, checkpoint.position, sign, catalogue)
             continue
         for page in in_pages(_members(connection, chosen, checkpoint.position), MEMBERS_AT_A_TIME):
             changes, _ = fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)
@@ -275,10 +275,17 @@ def _fold_all(
     return impact
 
 
-def _count(transaction: PostgresTransaction, tally: Tally, chosen: PositionSet, upto: Position, sign: int) -> int:
+def _count(
+    transaction: PostgresTransaction,
+    tally: Tally,
+    chosen: PositionSet,
+    upto: Position,
+    sign: int,
+    catalogue: Catalogue,
+) -> int:
     """Takes off what these positions added, or adds it again."""
     connection = transaction.connection
-    batch = _increments(connection, tally, chosen, upto)
+    batch = _increments(connection, tally, chosen, upto, catalogue)
     tables.add(connection, tally.table, {key: sign * number for key, number in batch.increments.items()})
     connection.execute(statement("checkpoint_count_more"), {**tally.key.parameters, "counted": sign * batch.counted})
     if sign < 0:
@@ -288,10 +295,12 @@ def _count(transaction: PostgresTransaction, tally: Tally, chosen: PositionSet, 
     return len(batch.increments)
 
 
-def _increments(connection: Connection, tally: Tally, chosen: PositionSet, upto: Position) -> TallyBatch:
+def _increments(
+    connection: Connection, tally: Tally, chosen: PositionSet, upto: Position, catalogue: Catalogue
+) -> TallyBatch:
     """What the tally counted at these positions: nothing where somebody has skipped one for this tally."""
     skipped = PostgresTransaction(connection, retracted=PositionSet()).exceptions(tally.key).left_out
-    return recount_at(connection, tally, chosen, upto=upto, left_out=skipped)
+    return recount_at(connection, tally, chosen, upto=upto, left_out=skipped, catalogue=catalogue)
 
 
 def _members(connection: Connection, chosen: PositionSet, upto: Position) -> list[str]:

@@ -61,7 +61,7 @@ def _fold(database: Database) -> None:
             connection.execute(
                 "insert into projection_frontier values ('members', %s, %s, %s)", (user_id, *folded.frontier)
             )
-        tables.add(connection, activity.table, count_batch(activity, found, NO_POSITIONS).increments)
+        tables.add(connection, activity.table, count_batch(activity, found, NO_POSITIONS, CATALOGUE).increments)
         last = found[-1].position
         for name, counted in (("members", 0), ("activity", len(found))):
             connection.execute(

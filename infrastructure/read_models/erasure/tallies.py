@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
@@ -14,7 +15,11 @@ from temple_ledger.projections.tally import Tally
 
 
 def counted_at(
-    transaction: PostgresTransaction, tally: Projection, checkpoints: Mapping[str, Checkpoint], chosen: PositionSet
+    transaction: PostgresTransaction,
+    tally: Projection,
+    checkpoints: Mapping[str, Checkpoint],
+    chosen: PositionSet,
+    catalogue: Catalogue,
 ) -> TallyBatch:
     """What a tally has counted of these events; nothing where it is no tally."""
     if not isinstance(tally, Tally):
@@ -22,7 +27,7 @@ def counted_at(
     exceptions = transaction.exceptions(tally.key)
     left_out = exceptions.left_out | PositionSet.of(exceptions.parked_positions)
     upto = checkpoints[tally.name].position
-    return recount_at(transaction.connection, tally, chosen, upto=upto, left_out=left_out)
+    return recount_at(transaction.connection, tally, chosen, upto=upto, left_out=left_out, catalogue=catalogue)
 
 
 def count_instead(transaction: PostgresTransaction, tally: Tally, before: TallyBatch, after: TallyBatch) -> None:

@@ -119,6 +119,7 @@ def apply_members(
 def apply_counts(
     connection: Connection,
     tally: Tally,
+    catalogue: Catalogue,
     position: Position,
     shown: ShownDifference,
     by: str,
@@ -135,7 +136,7 @@ def apply_counts(
         _move_version(connection, tally, checkpoint)
         upto = _reached(connection, tally, position, checkpoint, beyond)
         left_out = transaction.exceptions(tally.key).left_out
-        newer = recount(connection, tally, after=position, upto=upto, left_out=left_out)
+        newer = recount(connection, tally, after=position, upto=upto, left_out=left_out, catalogue=catalogue)
         put_counts(connection, tally, newer)
         put_in_place(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), tally.key.parameters)

@@ -146,7 +146,7 @@ class RangeFolder:
     def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
         after = part.done_position
         while page := events(self.reading, after=after, upto=self.upto, limit=EVENTS_AT_A_TIME):
-            batch = count_batch(tally, page, self.left_out)
+            batch = count_batch(tally, page, self.left_out, self.catalogue)
             after = page[-1].position
             with self.writing.transaction():
                 put_counts(self.writing, tally, batch)

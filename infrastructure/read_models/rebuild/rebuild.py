@@ -115,7 +115,7 @@ class Rebuild:
             set_for_transaction(connection, "work_mem", "64MB")
             checkpoint = self._checkpoint(connection)
             if isinstance(self._projection, Tally):
-                return compare_counts(connection, self._projection, checkpoint, self.position, each)
+                return compare_counts(connection, self._projection, self._catalogue, checkpoint, self.position, each)
             return compare_members(connection, self._projection, self._catalogue, checkpoint, self.position, each)
 
     def apply(
@@ -129,7 +129,9 @@ class Rebuild:
         beyond = is_beyond_log(self._connection, self._checkpoint(self._connection))
         raise_sequence(self._database)
         if isinstance(self._projection, Tally):
-            applied = apply_counts(self._connection, self._projection, self.position, shown, by, reason, beyond=beyond)
+            applied = apply_counts(
+                self._connection, self._projection, self._catalogue, self.position, shown, by, reason, beyond=beyond
+            )
         else:
             applied = apply_members(
                 self._connection,

@@ -10,6 +10,12 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.rollups import (
+    is_maintained,
+    refill_rollup,
+    rollup_drift,
+    stored_rollups,
+)
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.read_models.member_log.fold_members import members_touched
@@ -44,7 +50,8 @@ class Repaired:
     """`members` were put right, by `changes` rows. `count` is (before, after) where the passed events were recounted.
 
     `altered` names what no repair can mend: the log has another number of events there than were folded once.
-    `set_back` is (before, after) of a checkpoint that stood beyond the log.
+    `rollups` were filled anew from their sources. `set_back` is (before, after) of a checkpoint that stood beyond the
+    log.
     """
 
     projection: str
@@ -53,6 +60,7 @@ class Repaired:
     operation: int | None = None
     count: tuple[int, int] | None = None
     altered: list[str] = field(default_factory=list)
+    rollups: list[str] = field(default_factory=list)
     set_back: tuple[Position, Position] | None = None
     voided_failures: list[Position] = field(default_factory=list)
     voided_skips: list[Position] = field(default_factory=list)
@@ -88,7 +96,7 @@ def repair(
         checkpoint = _put_checkpoint_right(transaction.connection, checkpoint, verified.ahead, repaired)
         details: dict[str, Any]
         if isinstance(projection, Tally):
-            details = _repair_counts(transaction, projection, checkpoint, repaired)
+            details = _repair_counts(transaction, projection, checkpoint, repaired, catalogue)
         else:
             user_ids = set(verified.drifted)
             if repaired.set_back is not None:
@@ -97,9 +105,11 @@ def repair(
                 user_ids |= set(members_touched(transaction.connection, folded_to, checkpoint.position))
             details = _repair_members(transaction, projection, checkpoint, sorted(user_ids), repaired, catalogue)
             repaired.members = len(verified.drifted)
+            _repair_rollups(transaction.connection, projection, repaired)
+            details |= {"rollups": repaired.rollups}
         if repaired.set_back is not None:
             close_journal(transaction.connection, checkpoint.key, checkpoint.position)
-        if repaired.members or repaired.count or repaired.set_back:
+        if repaired.members or repaired.count or repaired.set_back or repaired.rollups:
             details |= {"count": repaired.count, "set_back": repaired.set_back}
             details |= {"voided_failures": repaired.voided_failures, "voided_skips": repaired.voided_skips}
             repaired.operation = record(
@@ -171,12 +181,26 @@ def _repair_members(
     return {"position": checkpoint.position, "before": before, "after": after}
 
 
+def _repair_rollups(connection: Connection, projection: MemberProjection[Any], repaired: Repaired) -> None:
+    """After the rows that they aggregate. Raises Refused for one that would be wrong again at once."""
+    for rollup in stored_rollups(connection, projection.name, projection.version):
+        if not any(rollup_drift(connection, rollup)):
+            continue
+        if not is_maintained(connection, rollup):
+            raise Refused(
+                f"rollup {rollup.name} is kept no more: somebody dropped or disabled its triggers on {rollup.table}; "
+                "run: temple db migrate, which makes it anew"
+            )
+        refill_rollup(connection, rollup)
+        repaired.rollups.append(rollup.name)
+
+
 def _repair_counts(
-    transaction: PostgresTransaction, tally: Tally, checkpoint: Checkpoint, repaired: Repaired
+    transaction: PostgresTransaction, tally: Tally, checkpoint: Checkpoint, repaired: Repaired, catalogue: Catalogue
 ) -> dict[str, Any]:
     connection = transaction.connection
     exceptions = transaction.exceptions(tally.key)
-    counted = recount(connection, tally, upto=checkpoint.position, left_out=exceptions.uncounted)
+    counted = recount(connection, tally, upto=checkpoint.position, left_out=exceptions.uncounted, catalogue=catalogue)
     stored = stored_counts(connection, tally.table)
     drifts = list(tally_drift(tally.name, tally.table, stored, counted.increments))
     keys = counted.increments.keys() | stored.keys()

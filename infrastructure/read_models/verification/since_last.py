@@ -24,6 +24,7 @@ from temple_ledger.infrastructure.read_models.verification.full import (
     ahead_of_log,
     checkpoint_of,
     verify_counts,
+    verify_rollups,
     why_not,
 )
 from temple_ledger.infrastructure.read_models.verification.result import Kind, Verified
@@ -88,9 +89,11 @@ def verify_since_last(
     still_open = _still_open(connection, projection.key)
     if isinstance(projection, Tally):
         if still_open or sum_of_counts(connection, projection.table) != checkpoint.counted:
-            verify_counts(connection, projection, checkpoint, exceptions.uncounted, verified)
+            verify_counts(connection, projection, checkpoint, exceptions.uncounted, verified, catalogue)
         return SinceLast(verified, Round(*projection.key, checkpoint.position), True)
-    touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
+    verify_rollups(connection, projection, verified)
+    drifted = [user_id for user_id in still_open if user_id is not None]
+    touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *drifted})
     looking = _Looking(connection, Fold(projection, catalogue), checkpoint.position, exceptions.parked, verified)
     with rare_collections():
         for page, found in read_ahead(in_pages(touched, MEMBERS_AT_A_TIME), looking.read):
@@ -187,6 +190,7 @@ def _others(connection: Connection, projection: MemberProjection[Any], after: st
         after = page[-1]
 
 
-def _still_open(connection: Connection, key: ProjectionKey) -> list[str]:
+def _still_open(connection: Connection, key: ProjectionKey) -> list[str | None]:
+    """Who drifted; None for what is nobody's: a count, a key of a rollup."""
     found = connection.execute(statement("verification_still_open"), key.parameters)
-    return [str(user_id) for (user_id,) in found]
+    return [user_id for (user_id,) in found]
