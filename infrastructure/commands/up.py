@@ -12,9 +12,9 @@ from typing import Final
 import click
 import psycopg
 
-from temple_ledger.infrastructure.commands.db import ask_for_grants
 from temple_ledger.infrastructure.commands.demo import SEED, sized
 from temple_ledger.infrastructure.database.connection import DatabaseRole, in_words, passes
+from temple_ledger.infrastructure.database.leaving import stays
 from temple_ledger.infrastructure.database.schema import Changed, bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
@@ -22,8 +22,9 @@ from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
 from temple_ledger.infrastructure.processes.webhook_receiver import configured_endpoints, receiving, translated
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
-from temple_ledger.infrastructure.queries.projection_status import projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import parked_events, projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.terminal.after_migrating import ask_for_grants, ask_for_replays
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line, print_whole
@@ -34,8 +35,6 @@ from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_sign
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.registry import installed
 
-LEAVING_SECONDS: Final = 2.0
-CLIENTS_AGAIN_SECONDS: Final = 0.05
 DEMO_MEMBERS: Final = 500
 LOOK_AGAIN_SECONDS: Final = 0.5
 
@@ -162,21 +161,11 @@ def _stop_if_unused(session: Session) -> None:
     server = session.embedded
     if server is None or not server.running():
         return
-    if running_processes(session.settings.home) or _is_used(session):
+    if running_processes(session.settings.home) or stays(lambda: _clients(session) > 0):
         print_line("the embedded database goes on: others use it; temple down stops it")
         return
     server.stop()
     print_line("stopped the embedded database")
-
-
-def _is_used(session: Session) -> bool:
-    """Whether somebody stays connected: our own connections, closed just now, take a moment to leave the list."""
-    deadline = time.monotonic() + LEAVING_SECONDS
-    while _clients(session):
-        if time.monotonic() >= deadline:
-            return True
-        time.sleep(CLIENTS_AGAIN_SECONDS)
-    return False
 
 
 def _clients(session: Session) -> int:
@@ -194,6 +183,7 @@ def _migrate(session: Session, stop: Stop) -> None:
         *([f"made {listed(changed.tables)}"] if changed.tables else ()),
     ]
     print_line(f"migrations  {'; '.join(done) or 'up to date'}")
+    ask_for_replays(session, changed.unfilled)
     ask_for_grants(session, changed.grants)
 
 
@@ -254,6 +244,7 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
         return
     with snapshot(session.database) as connection:
         statuses = projection_statuses(connection, installed())
+        parked = parked_events(connection, [each.name for each in statuses])
         people = sum(number for _, number in connection.execute(statement("status_members")))
         roles = connection.execute(statement("up_roles")).fetchall()
     rate = f" in {folded.seconds:.1f} s, {folded.rate:,.0f} events/s" if folded.total else ""
@@ -264,7 +255,6 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
             print_line(f"            {each.name} stands still ({each.state}){reason}; run: {each.next_command}")
-    parked = sum(each.parked for each in statuses)
     if parked:
         print_line(f"            {plural(parked, 'event')} could not be folded; see: temple failures list")
 
