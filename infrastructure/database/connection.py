@@ -28,7 +28,11 @@ class DatabaseRole(StrEnum):
     SEAL = "temple_seal"
 
 
-FORMER: Final = {DatabaseRole.TRANSLATE: DatabaseRole.APPEND, DatabaseRole.TOKENS: DatabaseRole.APPEND}
+FORMER: Final = {
+    DatabaseRole.TRANSLATE: DatabaseRole.APPEND,
+    DatabaseRole.TOKENS: DatabaseRole.APPEND,
+    DatabaseRole.SEAL: DatabaseRole.PROJECT,
+}
 """What a login that was granted its roles before these were there goes on as; it is logged, with the grant."""
 
 

@@ -934,7 +934,7 @@ comment on column projection_failure.kind is
 
 grant select on log_seal, sealer, seal_proof to temple_append, temple_project, temple_read, temple_seal;
 grant select on seal_key to temple_seal;
-grant update (holder, description, backend_pid, renewed_at, expires_at) on sealer to temple_seal;
+grant update (holder, description, backend_pid, renewed_at, expires_at) on sealer to temple_project, temple_seal;
 grant update on seal_proof to temple_project, temple_seal;
 grant select on webhook_audit_log, webhook_audit_log_id_seq, projection_checkpoint, projection_lease, ledger_operation,
     skipped_position, log_retraction, retracted_range to temple_seal;

@@ -38,6 +38,7 @@ USAGE: Final = 2
 
 NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple (up|run|receive|discord listen|run PROJECTION)": "goes on until it is ended: tests/cli, tests/webhooks",
+    r"temple seal run": "goes on until it is ended: tests/cli/test_seal.py",
     r"temple up --demo.*": "goes on until it is ended: tests/cli/test_up.py",
     r"temple test.*": "that is what runs",
     r"temple bench.*": "takes minutes: ./temple bench --quick by hand",
@@ -89,7 +90,8 @@ FAULTS: Final[Mapping[str, str]] = {
 READS: Final = re.compile(
     r"temple (status|doctor|config show|projection (list|show|rows|history|explain).*|"
     r"operations list|failures list|inbox (list|sources).*|"
-    r"verify (list|--full|--since-last)|db status|role .*|member (show|explain|history) .*|replay(?!.*--apply).*)"
+    r"verify (list|--full|--since-last)|seal (status|verify)|db status|"
+    r"role .*|member (show|explain|history) .*|replay(?!.*--apply).*)"
 )
 
 LINE: Final = (
