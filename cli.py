@@ -61,6 +61,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     },
     "Administration": {
         "db": _verb("db", "The database: migrate, status, url, shell, dump, restore, start, stop."),
+        "archive": _verb("archive", "The log as Parquet files: write, verify, restore, list, erase."),
         "monitoring": _verb("monitoring", "Alerts, dashboards, units and runbooks: write them out."),
         "config": _verb("config", "Which settings there are, and where each comes from."),
         "demo": _verb("demo", "Write the history of a community that never was, as JSON lines."),
@@ -134,19 +135,27 @@ def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_
 
     if os.environ.get("NO_COLOR"):
         ctx.color = False
-    ctx.obj = Session({"home": home, "database_url": database_url, "log_level": log_level}, _settings)
+    ctx.obj = Session({"home": home, "database_url": database_url, "log_level": log_level}, _settings, _bots)
+
+
+def _bots() -> Mapping[str, str]:
+    from temple_ledger.infrastructure.processes.sources import actors
+
+    return {user_id: actor.name for user_id, actor in actors().items()}
 
 
 def _settings(flags: Mapping[str, Any]) -> "Settings":
     """Loaded by the first command that needs them, and not for --help. From then on there are logs."""
     from temple_ledger.infrastructure.observability.logging import log_to_stderr
     from temple_ledger.infrastructure.processes.sources import installed_sources
-    from temple_ledger.infrastructure.settings import check_settings, load_settings
+    from temple_ledger.infrastructure.settings import check_settings, load_settings, require_well_spelt
 
     installed = installed_sources()
     try:
+        models = list(installed.models())
+        require_well_spelt(models)
         settings = load_settings(flags)
-        check_settings(settings, installed.models(), other_prefixes=[f"{each.source}_" for each in installed.failed])
+        check_settings(settings, models, other_prefixes=[f"{each.source}_" for each in installed.failed])
     except SettingsInvalid as error:
         raise click.UsageError(str(error), click.get_current_context().find_root()) from error
     log_to_stderr(settings.log_level)

@@ -4,6 +4,7 @@ Most models limit the length of a text and ask nothing else. That limit is read 
 gives the same event as the check would; any other row goes to the check, which alone decides what is wrong.
 """
 
+from collections import namedtuple
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
@@ -17,6 +18,7 @@ from temple_ledger.domain.recorded import Recorded, decode_metadata
 Decode = Callable[[Recorded], Event]
 
 UNBOUNDED: Final = 1 << 30
+_OF_EVERY_EVENT: Final = ("user_id", "occurred_at", "source", "position")
 _VERSION: Final = f'"{VERSION_KEY}"'
 """A row that speaks of its version is looked at with care."""
 
@@ -80,13 +82,16 @@ def plain_fields(model: type[Event]) -> PlainFields | None:
     return PlainFields(target, tuple(texts[name] for name in model.metadata_fields))
 
 
-def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) -> Decode:
+def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode, *, slots: bool = False) -> Decode:
     """Decodes rows in the model's own shape; what does not fit it at first sight goes to *otherwise*.
 
-    A closure, and no function called for each field: it runs a million times in a rebuild.
+    With *slots*, what it makes is not the model: a tuple with the same fields under the same names, which takes half as
+    long to make. A closure, and no function called for each field: it runs a million times in a rebuild.
     """
     of_target, of_metadata = fields
-    always = {"user_id", "occurred_at", "source", "position"} | ({of_target.name} if of_target else set())
+    names = (*_OF_EVERY_EVENT, *([of_target.name] if of_target else []), *(text.name for text in of_metadata))
+    slotted: Any = namedtuple(model.__name__, names)  # type: ignore[misc]  # the fields are read off the model
+    always = {*_OF_EVERY_EVENT} | ({of_target.name} if of_target else set())
     given = [
         always | {text.name for place, text in enumerate(of_metadata) if present >> place & 1}
         for present in range(1 << len(of_metadata))
@@ -103,17 +108,12 @@ def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) ->
             or not 0 < len(source) <= LONGEST_SOURCE
         ):
             return otherwise(recorded)
-        values: dict[str, Any] = {
-            "user_id": user_id,
-            "occurred_at": occurred_at,
-            "source": source,
-            "position": position,
-        }
+        values: list[Any] = [user_id, occurred_at, source, position]
         if of_target is not None:
-            name, shortest, longest, may_be_none, _, _, _ = of_target
+            _, shortest, longest, may_be_none, _, _, _ = of_target
             if not (may_be_none if target is None else shortest <= len(target) <= longest):
                 return otherwise(recorded)
-            values[name] = target
+            values.append(target)
         present = 0
         if of_metadata:
             metadata: Mapping[str, Any] = decode_metadata(metadata_text)
@@ -123,15 +123,18 @@ def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) ->
                 if isinstance(value, str) and (value or not lenient):
                     if not shortest <= len(value) <= longest:
                         return otherwise(recorded)
-                    values[name] = value
+                    values.append(value)
                     present |= bit
                 elif required or not (lenient or (value is None and name not in metadata)):
                     return otherwise(recorded)
                 else:
-                    values[name] = default
+                    values.append(default)
                 bit <<= 1
+        if slots:
+            made: Event = _new_tuple(slotted, values)
+            return made
         event: Event = _new(model)
-        _set_values(event, values)
+        _set_values(event, dict(zip(names, values, strict=True)))
         _set_given(event, given[present])
         _set_extra(event, None)
         _set_private(event, None)
@@ -142,6 +145,7 @@ def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode) ->
 
 # What `model_construct` does, which looks at each field again and takes longer than the check.
 _new: Final = object.__new__
+_new_tuple: Final[Any] = tuple.__new__
 _set_values: Final = BaseModel.__dict__["__dict__"].__set__
 _set_given: Final = BaseModel.__dict__["__pydantic_fields_set__"].__set__
 _set_extra: Final = BaseModel.__dict__["__pydantic_extra__"].__set__

@@ -38,6 +38,16 @@ class PositionSet:
         """By position, with a gap between each two."""
         return tuple((Position(first), Position(last)) for first, last in zip(self._firsts, self._lasts, strict=True))
 
+    def first(self, number: int) -> "PositionSet":
+        """The smallest of them, so many."""
+        some: list[tuple[int, int]] = []
+        for first, last in self.ranges:
+            if number <= 0:
+                break
+            some.append((first, min(last, first + number - 1)))
+            number -= last - first + 1
+        return PositionSet(some)
+
     def __contains__(self, position: object) -> bool:
         if not isinstance(position, int):
             return False

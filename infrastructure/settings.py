@@ -33,6 +33,7 @@ from pydantic_settings import (
 )
 
 from temple_ledger.domain.errors import SettingsInvalid
+from temple_ledger.domain.near_kinds import within_one_edit
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 
 FILE: Final = "temple.toml"
@@ -119,6 +120,12 @@ class Settings(SourceSettings):
         default=None, description="the name that the operations journal records; by default the account"
     )
 
+    nicknames: Path | None = Field(
+        default=None,
+        description="a file of people's names, lines of ID,NAME, for where no listener runs; by default nicknames.csv "
+        "in the state directory",
+    )
+
     metrics_host: str = Field(default="127.0.0.1", description="where a runner and a receiver listen for Prometheus")
     metrics_port: int = Field(
         default=9464, ge=0, le=65_535, description="the port of a runner's metrics; 0 switches them off"
@@ -162,6 +169,16 @@ class Settings(SourceSettings):
     )
     inbox_keep_days: int = Field(
         default=90, ge=1, description="translated deliveries are deleted after so many days; failed ones never"
+    )
+
+    archive: str | None = Field(
+        default=None, description="where the archive of the log is: a folder, or a URL such as s3://bucket/ledger"
+    )
+    archive_grace_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="how long a file of the archive that was merged into another one stays for whoever is reading it",
     )
 
     @field_validator("home")
@@ -236,35 +253,75 @@ def check_settings(
 
     *other_prefixes* begin names that somebody may have: a source that could not be loaded. Raises SettingsInvalid.
     """
-    names = list(setting_names(models))
-    _require_well_spelt(names)
-    known = [name for name in names if name != "config_file"]
+    known = [name for name in setting_names(models) if name != "config_file"]
     for file in _toml_files():
         for name in _Toml(Settings, file)():
             if name not in known and not name.startswith(tuple(other_prefixes)):
-                raise SettingsInvalid(f"{_absolute(file)} has a setting {name!r}; there are {', '.join(known)}")
+                near = _setting_meant(_variable_of(name), known) or _setting_meant(name.upper(), known)
+                meant = "" if near is None else f"; did you mean {near}"
+                raise SettingsInvalid(f"{_absolute(file)} has a setting {name!r}{meant}; there are {', '.join(known)}")
     for model in models:
         settings.of(model)
 
 
-def _require_well_spelt(known: Sequence[str]) -> None:
-    """Raises SettingsInvalid for a variable, or a secret file, whose name is nearly that of a setting."""
-    for name, place in _given_names():
-        near = [] if name in known or name in NO_SETTINGS else get_close_matches(name, known, n=1, cutoff=NEAR)
-        if near:
-            wanted = f"{PREFIX}{near[0]}".upper()
-            raise SettingsInvalid(f"{place} is no setting; did you mean {wanted}? Rename it, or remove it")
+def require_well_spelt(models: Iterable[type[SourceSettings]]) -> None:
+    """Before anything is loaded: a variable in other letters may be taken for a setting, and blamed for its value.
 
-
-def _given_names() -> Iterator[tuple[str, str]]:
-    """Without the prefix and in lower case, with where each stands. Blank variables set nothing."""
+    Raises SettingsInvalid for a variable, or a secret file, whose name is nearly that of a setting.
+    """
+    known = list(setting_names(models))
     for variable, value in os.environ.items():
-        if variable.upper().startswith(PREFIX) and value:
-            yield variable[len(PREFIX) :].lower(), f"environment variable {variable}"
+        if value and variable not in map(_variable_of, known):
+            _refuse_misspelt(variable, known, f"environment variable {variable}")
     for folder in _secret_folders():
         for file in sorted(folder.iterdir()):
-            if file.name.upper().startswith(PREFIX):
-                yield file.name[len(PREFIX) :].lower(), f"secret file {file}"
+            # of a secret file, any case will do
+            if file.name.upper() not in map(_variable_of, known):
+                _refuse_misspelt(file.name, known, f"secret file {file}")
+
+
+def _refuse_misspelt(name: str, known: Sequence[str], place: str) -> None:
+    near = _setting_meant(name.upper(), known)
+    if near is not None:
+        raise SettingsInvalid(f"{place} is no setting; did you mean {_variable_of(near)}? Rename it, or remove it")
+
+
+def _variable_of(setting: str) -> str:
+    return f"{PREFIX}{setting}".upper()
+
+
+def _setting_meant(variable: str, known: Sequence[str]) -> str | None:
+    """The setting that a variable in capitals most likely means; None for a variable of somebody else's.
+
+    With our prefix, a name like that of a setting; with a prefix one letter off, the very name of one.
+    """
+    if variable.startswith(PREFIX):
+        name = variable.removeprefix(PREFIX).lower()
+        return None if name in NO_SETTINGS else _nearest(name, known)
+    prefix, _, rest = variable.partition("_")
+    if within_one_edit(f"{prefix}_", PREFIX) and rest.lower() in known:
+        return rest.lower()
+    joined = variable.replace("_", "")
+    return next((each for each in known if _variable_of(each).replace("_", "") == joined), None)
+
+
+def _nearest(name: str, known: Sequence[str]) -> str | None:
+    """One letter off, or a word shortened (`db_url`), or alike in most letters."""
+    for each in known:
+        if within_one_edit(name, each) or _is_short_for(name, each):
+            return each
+    return next(iter(get_close_matches(name, known, n=1, cutoff=NEAR)), None)
+
+
+def _is_short_for(name: str, setting: str) -> bool:
+    words, whole = name.split("_"), setting.split("_")
+    return len(words) == len(whole) and all(map(_abbreviates, words, whole))
+
+
+def _abbreviates(short: str, word: str) -> bool:
+    """Whether it is the word, or some of its letters in order, the first among them."""
+    letters = iter(word)
+    return bool(short) and short[0] == word[:1] and all(letter in letters for letter in short)
 
 
 def setting_names(models: Iterable[type[SourceSettings]]) -> Iterator[str]:

@@ -11,8 +11,9 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, cast
 
-from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType
 from temple_ledger.domain.errors import InvalidEvent, LedgerError, NewerVersion
+from temple_ledger.domain.event import Event
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.frames import frames_as_text
@@ -80,7 +81,11 @@ class Fold(Generic[State]):
         """Raises EventMisdeclared for a rule about an event that has no name, ProjectionMisdeclared for its rows."""
         self.projection = projection
         types = [catalogue.type_of(model) for model in projection.steps]
-        self._steps = {name: (known.decode, projection.steps[known.model]) for known in types for name in known.names}
+        self._steps = {
+            name: (_decode_of(projection, known), projection.steps[known.model])
+            for known in types
+            for name in known.names
+        }
 
         self.reading_metadata = frozenset(name for known in types if known.reads_metadata for name in known.names)
         """Those of `names` whose payload is looked at."""
@@ -234,6 +239,11 @@ class Fold(Generic[State]):
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the member
             return {}, f"{type(error).__name__}: {error}", frames_as_text(error)
         return rows, None, None
+
+
+def _decode_of(projection: MemberProjection[Any], known: EventType) -> Callable[[Recorded], Event]:
+    ours = known.model in {each.model for each in CATALOGUE}
+    return known.decode_into_slots if projection.reads_fields_alone and ours else known.decode
 
 
 def _before_failure(

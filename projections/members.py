@@ -16,7 +16,8 @@ from temple_ledger.domain.events import (
     RoleAdded,
     RoleRemoved,
 )
-from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.member_projection import BuiltInProjection
+from temple_ledger.projections.rollup import count_of
 from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
 
 ROLES: Final = Table(
@@ -79,7 +80,7 @@ def _state(rows: Rows) -> Member:
     return Member(joined_at, tier, last_activity, status, roles)
 
 
-members: Final[MemberProjection[Member]] = MemberProjection(
+members: Final[BuiltInProjection[Member]] = BuiltInProjection(
     "members", version=1, tables=(STATUS, ROLES), initial=Member, rows=_rows, state=_state
 )
 
@@ -123,3 +124,7 @@ def _(member: Member, event: MembershipEvent) -> Member:
 @members.on(MarkedInactive)
 def _(member: Member, event: MarkedInactive) -> Member:
     return member._replace(status="inactive") if member.status == "active" else member
+
+
+role_headcount: Final = members.rollup("role_headcount", table=ROLES, key="role", members=count_of())
+"""How many members hold each role; what dashboards and metrics read."""

@@ -25,7 +25,7 @@ LENGTHS = {"user_id": 100, "target": 100, "event_type": 50, "action": 50, "sourc
 COLUMNS = ["event_id", "timestamp", "event_type", "user_id", "action", "target", "metadata", "source"]
 SMALL = Community(seed=7, members=1_000, events=20_000)
 TINY = Community(seed=1, members=100, events=2_000)
-PINNED = "ceee7d37d54ab129c0502420e8d07bb3374e320e2cc7419c68dab25fbf3e7a87"
+PINNED = "77d28c6409dcf7eec30b709359f98ecccfa9d40fbc2d827fde053e0e8ec26460"
 
 
 def events_of(community: Community) -> list[Event]:

@@ -1,44 +1,64 @@
 """`temple db dump` and `temple db restore`."""
 
+import os
+import stat
+import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.commands.verification_report import unit_of
 from temple_ledger.infrastructure.database import dump as dumps
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.log.output_file import PRIVATE, replaced
 from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.terminal.after_migrating import ask_for_replays
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
-from temple_ledger.infrastructure.terminal.printing import print_line
+from temple_ledger.infrastructure.terminal.file_arguments import DASH, FileToRead, FileToWrite
+from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
-from temple_ledger.projections.registry import catalogue, installed
+from temple_ledger.projections.registry import catalogue, installed, named
+
+STDOUT: Final = Path("/dev/stdout")
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.argument("file", type=FileToWrite(stdout=True), metavar="FILE")
 @click.pass_obj
 def dump(session: Session, file: Path) -> None:
     """Write the whole ledger to FILE, as it is at one moment, while everything goes on.
 
     By the pg_dump of the server's own version. The file appears only when it is whole, and for its owner alone:
-    it holds what the inbox holds. `temple db restore` reads it.
+    it holds what the inbox holds. `temple db restore` reads it. A pipe, a FIFO or - (stdout) is written through:
+    the exit code tells whether all of it was.
 
     \b
-    Example: temple db dump ledger.dump
+    Examples:
+      temple db dump ledger.dump
+      temple db dump - | gpg --encrypt --recipient ops@example.org > ledger.dump.gpg
     \b
     Exit codes: 0 written; 1 it could not be written; 4 no database, or no pg_dump of its version; 5 this
     login may not read everything.
     """
-    size = dumps.dump(session.database, file)
-    print_line(f"{file}: {size:,} bytes" if size else f"written to {file}")
+    if str(file) == DASH and is_terminal(sys.stdout):
+        raise click.UsageError("a dump is no text for a terminal: name a file, or send stdout somewhere else")
+    database = session.database
+    with replaced(STDOUT if str(file) == DASH else file, mode=PRIVATE) as output:
+        dumps.dump(database, output.fileno())
+        written = os.fstat(output.fileno())
+        if stat.S_ISREG(written.st_mode):
+            os.fsync(output.fileno())
+            session.note(f"{file}: {written.st_size:,} bytes")
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE")
+@click.argument("file", type=FileToRead(), metavar="FILE")
 @click.option("--rehearse", is_flag=True, help="Into a server that is thrown away, and verified there.")
 @click.option(
     "--above",
@@ -89,7 +109,7 @@ def _rehearse(session: Session, file: Path) -> int:
             print_line(f"{each.projection}: not compared: {each.unverified}")
         else:
             found = "all agree" if each.ok else f"{plural(each.drifts, 'difference')}"
-            print_line(f"{each.projection}: {plural(each.members, 'row')} compared, {found}")
+            print_line(f"{each.projection}: {plural(each.members, unit_of(named(each.projection)))} compared, {found}")
     return ExitCode.OK if all(each.ok for each in verified) else ExitCode.FOUND
 
 
@@ -99,6 +119,7 @@ def _restore(session: Session, database: Database, file: Path, above: Position) 
     print_line(f"restored {file}: the log ends at position {restored.head}")
     if changed.migrations:
         print_line(f"applied {plural(len(changed.migrations), 'migration')}")
+    ask_for_replays(session, changed.unfilled)
     if restored.roles:
         session.note(
             f"the dump names {', '.join(restored.roles)}: created without the right to log in; "

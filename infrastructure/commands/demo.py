@@ -6,6 +6,7 @@ import click
 
 from temple_ledger.infrastructure.demo import Community, write_history
 from temple_ledger.infrastructure.log.output_file import replaced
+from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.printing import OutputStream, print_note
 
 SEED = 1
@@ -25,7 +26,7 @@ def sized(members: int | None, events: int | None, seed: int) -> Community:
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Another seed, another community.")
 @click.option("--malformed", type=click.IntRange(min=0), default=0, help="So many lines more that no import takes.")
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-",
+    "-o", "--output", type=FileToWrite(stdout=True), default="-",
     help="Write to this file, not to stdout.",
 )  # fmt: skip
 def command(members: int | None, events: int | None, seed: int, malformed: int, output: Path) -> None:

@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.log.export import EVERY_POSITION, Selection, e
 from temple_ledger.infrastructure.log.output_file import replaced
 from temple_ledger.infrastructure.observability.escaping import printable_json
 from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.printing import OutputStream
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
@@ -31,7 +32,7 @@ STDOUT: Final = Path("-")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    type=FileToWrite(stdout=True),
     metavar="FILE",
     help="- is stdout, which is the default.",
 )

@@ -18,14 +18,15 @@ from temple_ledger.infrastructure.commands.event_remarks import remark_counts, r
 from temple_ledger.infrastructure.log.admission import Allowed
 from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
 from temple_ledger.infrastructure.log.notifier import Notifier
+from temple_ledger.infrastructure.log.output_file import require_writable
 from temple_ledger.infrastructure.log.parser import ParserEnded
-from temple_ledger.infrastructure.log.rejects import require_writable
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.imports import RetractedPart, reasons_of_retraction
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.read_models.retraction import Selection, reinstate
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting, allowed_by
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.file_arguments import FileToRead, FileToWrite
 from temple_ledger.infrastructure.terminal.given_file import opened, title_of
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -59,11 +60,11 @@ class _Done:
     nargs=-1,
     required=True,
     metavar="FILE...",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    type=FileToRead(stdin=True),
 )
 @click.option(
     "--rejects",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FileToWrite(),
     metavar="FILE",
     help="Where refused lines go, with the reason; for further files, FILE.2 and so on. "
     "[default: a new file under rejects/ in the state directory]",

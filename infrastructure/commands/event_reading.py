@@ -1,5 +1,6 @@
 """`temple events list`, `show` and `tail`."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -14,10 +15,18 @@ from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.observability.escaping import printable
-from temple_ledger.infrastructure.queries.attribution import actor_of, attributed_positions
+from temple_ledger.infrastructure.processes.sources import actors
+from temple_ledger.infrastructure.queries.attribution import (
+    AttributedEvent,
+    actor_of,
+    attributed_positions,
+    merge_attributions,
+)
+from temple_ledger.infrastructure.queries.causes import causes_of
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.events import LAST, EventFilter, following, newest, shown
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
+from temple_ledger.infrastructure.queries.sentence import Narrator
 from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.terminal.event_filters import picked_of, picking
 from temple_ledger.infrastructure.terminal.event_rows import (
@@ -28,9 +37,21 @@ from temple_ledger.infrastructure.terminal.event_rows import (
     print_events,
     target_label,
 )
-from temple_ledger.infrastructure.terminal.layout import READABLE, Column, place, row_lines
-from temple_ledger.infrastructure.terminal.printing import print_document, print_line, require_reader
-from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, terminal_width
+from temple_ledger.infrastructure.terminal.layout import READABLE, Column, column_of, place, row_lines
+from temple_ledger.infrastructure.terminal.printing import (
+    Styled,
+    print_document,
+    print_line,
+    require_reader,
+    terminal_width,
+)
+from temple_ledger.infrastructure.terminal.session import (
+    Session,
+    as_json,
+    names_of,
+    print_fields,
+    print_json,
+)
 
 PAGE: Final = 1_000
 LOOK_BACK: Final = 1_000
@@ -101,6 +122,7 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
         directory = read_directory(connection)
         found = shown(connection, which)
         failures = parked(connection, position=found.event.position)
+        what = _in_words(connection, found.event, directory)
     data = {
         **event_data(found.event),
         "processed_at": found.processed_at,
@@ -114,6 +136,7 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
         print_json({**data, "parked": errors, "skipped": skips, "retraction": retraction})
         return
     text = {"id": str(found.event.position), "metadata": found.event.metadata_text}
+    print_line(Styled(what, bold=True))
     print_fields({**data, **text, "target": target_label(found.event, directory)}, as_json=False)
     for failure in failures:
         print_line(f"parked by {failure.projection}: {failure.error}")
@@ -121,6 +144,18 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
         print_line(f"skipped in {skip.projection} by {skip.skipped_by}: {skip.reason}")
     if found.retraction is not None:
         print_line(f"retracted by {found.retraction.retracted_by}: {found.retraction.reason}")
+
+
+def _in_words(connection: Connection, event: Recorded, directory: RoleDirectory) -> str:
+    """What happened, and why, as far as that is known."""
+    known = actors()
+    facts = merge_attributions(connection, [event]) or [AttributedEvent(event)]
+    narrator = Narrator(directory, known)
+    sentence = narrator.sentence(facts[0])
+    named = names_of(set(sentence.people()))
+    what = sentence.text(lambda user_id: named.get(user_id, user_id))
+    cause = causes_of(connection, facts, known).get(event.position)
+    return what if cause is None else f"{what} (position {cause.position}: {narrator.because(cause).text()})"
 
 
 @click.command("tail")
@@ -190,7 +225,10 @@ def _print(
     if as_json:
         print_document(event_json(event, retracted=event.position in retracted))
     else:
-        for line in row_lines(_cells(connection, event, directory, retracted), place(TAIL, terminal_width())):
+        cells = _cells(connection, event, directory, retracted)
+        # a person with a name takes more than an id does; it stays whole
+        who = column_of([cells[3], " " * TAIL[3].natural])
+        for line in row_lines(cells, place((*TAIL[:3], who, TAIL[4]), terminal_width(sys.stdout))):
             print_line(line)
     require_reader()
 
@@ -201,5 +239,6 @@ def _cells(connection: Connection, event: Recorded, directory: RoleDirectory, re
     note = attribution_note(event, attributed_positions(connection, [event]))
     by = "" if note is None else f"  ({note}: {actor_of(event) or 'nobody named'})"
     gone = "  (retracted)" if event.position in retracted else ""
-    cells = (str(event.position), when, event_name(event), event.user_id, f"{target}{by}{gone}".strip())
+    who = names_of([event.user_id]).get(event.user_id, event.user_id)
+    cells = (str(event.position), when, event_name(event), who, f"{target}{by}{gone}".strip())
     return [printable(cell) for cell in cells]

@@ -177,8 +177,8 @@ def ignore(session: Session, numbers: tuple[int, ...], reason: str) -> None:
 @click.pass_context
 def set_aside(ctx: click.Context, /, **given: Any) -> None:
     """What `temple inbox ignore` was called before; gone in the next release."""
-    print_note("temple: `temple inbox set-aside` is now called `temple inbox ignore`; the next release drops it")
     ctx.invoke(ignore, **given)
+    print_note("temple: `temple inbox set-aside` is now called `temple inbox ignore`; the next release drops it")
 
 
 @command.command("translate")

@@ -171,6 +171,40 @@ def list_(session: Session, status: str | None, role: str | None, after: str, li
         session.note(f"there are more: --after {page[-1].user_id}, or a greater --limit")
 
 
+@command.command("find")
+@click.argument("name", metavar="NAME")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many at most.")
+@as_json
+@click.pass_obj
+def find(session: Session, name: str, limit: int, as_json: bool) -> None:
+    """Find people by a part of their name: the id that the other commands want.
+
+    Names come from the listener of Discord while it runs (temple discord listen, or temple up), which also searches
+    Discord itself, and from the file of nicknames (TEMPLE_NICKNAMES). The ledger itself stores none.
+
+    \b
+    Example:
+      temple member find ada
+    """
+    found = session.names.search(name, limit=limit)
+    with snapshot(session.database) as connection:
+        stored = stored_members(connection, list(found))
+    rows = [
+        {
+            "name": person.name,
+            "handle": person.handle,
+            "kind": person.kind.value,
+            "id": user_id,
+            "status": stored[user_id].status if user_id in stored else None,
+        }
+        for user_id, person in found.items()
+    ]
+    if rows or as_json:
+        print_rows(rows, ("name", "id", "kind", "status"), as_json=as_json)
+    else:
+        session.note("nobody of that name is known; names come from the listener of Discord, or TEMPLE_NICKNAMES")
+
+
 def _list_row(member: MemberOverview) -> dict[str, Any]:
     """Times as far as they fit beside each other on 80 columns."""
     joined, seen = member.discord_joined_at, member.last_activity

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from temple_ledger.infrastructure.observability.deploy_files import PLACEHOLDER, export
+from temple_ledger.infrastructure.terminal.file_arguments import Folder
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
@@ -16,7 +17,7 @@ def command() -> None:
 
 
 @command.command("export")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("directory", type=Folder())
 @click.option("--url", metavar="URL", help=f"Where the runbooks can be read, in the place of {PLACEHOLDER}.")
 @click.option("--overwrite", is_flag=True, help="Also files that are there and differ.")
 @as_json

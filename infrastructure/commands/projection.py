@@ -22,7 +22,7 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
-from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.checkpoint import ProjectionState, version_of_rows
 from temple_ledger.projections.registry import installed, named, reasons_not_loaded
 
 POLL_SECONDS: Final = 0.05
@@ -109,7 +109,7 @@ def pause(session: Session, name: str, reason: str | None) -> None:
     Example:
       temple projection pause members --reason "restoring a table by hand"
     """
-    before = set_state(session.database, _require(name), ProjectionState.PAUSED, by=session.operator, reason=reason)
+    before = set_state(session.database, named(name).key, ProjectionState.PAUSED, by=session.operator, reason=reason)
     if before.state is ProjectionState.PAUSED:
         print_line(f"{name} was paused already, at position {before.position}")
     else:
@@ -133,13 +133,14 @@ def resume(session: Session, name: str, reason: str | None, park: bool) -> None:
     """
     projection = named(name)
     before = set_state(
-        session.database, name, ProjectionState.RUNNING, by=session.operator, reason=reason, parks_freely=park
+        session.database, projection.key, ProjectionState.RUNNING, by=session.operator, reason=reason, parks_freely=park
     )
     was = "was running already" if before.state is ProjectionState.RUNNING else f"was {before.state}, and goes on"
     print_line(f"{name} {was}, from position {before.position}")
     if before.version != projection.version:
         session.note(
-            f"its rows are of version {before.version}, this code has {projection.version}; run: temple replay {name}"
+            f"its rows are {version_of_rows(before.version)}, this code has {projection.version}; "
+            f"run: temple replay {name}"
         )
 
 

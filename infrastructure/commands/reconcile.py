@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import click
 
-from temple_ledger.infrastructure.commands.verification_report import chosen_projections
+from temple_ledger.infrastructure.commands.verification_report import chosen_projections, compared
 from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
-from temple_ledger.infrastructure.read_models.verification.result import Verified
+from temple_ledger.infrastructure.read_models.verification.report import VerificationReport
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.scope import budget_seconds, scope_options
@@ -35,7 +36,7 @@ DETAILS: Final = "consistency-issues.log"
 @click.option("--pushgateway", metavar="URL", help="Push the result to this Pushgateway.  [env: TEMPLE_PUSHGATEWAY]")
 @click.option(
     "--details",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FileToWrite(with_folders=True),
     metavar="FILE",
     help=f"Append the differences here, as JSON lines.  [default: {FOLDER}/{DETAILS} in the state directory]",
 )
@@ -99,7 +100,7 @@ def _writable(session: Session, details: Path | None) -> Path | None:
 
 def _print_result(session: Session, result: Reconciled) -> None:
     for report in result.found:
-        print_line(_sentence(report.verified))
+        print_line(_sentence(report))
     if result.repaired:
         print_line(f"{plural(result.repaired, 'member or count', 'members or counts')} repaired")
     for sentence in result.sentences:
@@ -110,12 +111,12 @@ def _print_result(session: Session, result: Reconciled) -> None:
         session.note(result.push_error)
 
 
-def _sentence(verified: Verified) -> str:
+def _sentence(report: VerificationReport) -> str:
+    verified = report.verified
     if verified.unverified is not None:
         return f"{verified.projection}: not verified, {verified.unverified}"
     found = "agrees with the log" if verified.ok else f"{plural(verified.issues, 'issue')} found"
-    how = f"{verified.kind}, {verified.members:,} compared"
-    return f"{verified.projection}: {found} at position {verified.position} ({how})"
+    return f"{verified.projection}: {found} at position {verified.position} ({verified.kind}, {compared(report)})"
 
 
 def _data(result: Reconciled) -> dict[str, Any]:

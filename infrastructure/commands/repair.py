@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.commands.verification_report import (
     compare_everybody,
     print_report,
     report_data,
+    unit_of,
     verifier_of,
 )
 from temple_ledger.infrastructure.queries.role_directory import read_directory
@@ -32,7 +33,6 @@ from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
-from temple_ledger.projections.tally import Tally
 
 
 @dataclass
@@ -42,6 +42,10 @@ class _Repair:
     before: VerificationReport
     repaired: Repaired | None = None
     after: VerificationReport | None = None
+
+    @property
+    def unit(self) -> str:
+        return unit_of(self.before.projection)
 
     @property
     def agrees(self) -> bool:
@@ -122,7 +126,7 @@ def _require_few(repairs: Sequence[_Repair], max_members: int) -> None:
         number, name = each.before.verified.drifted_members, each.before.projection.name
         if number > max_members:
             raise Refused(
-                f"{plural(number, _unit(each))} of {name} drifted, more than --max-members {max_members}; look at "
+                f"{plural(number, each.unit)} of {name} drifted, more than --max-members {max_members}; look at "
                 f"them (temple verify show {each.before.number}), then allow more, or run: temple replay {name}"
             )
 
@@ -155,7 +159,9 @@ def _print_repair(each: _Repair) -> None:
         print_line(f"{name}: cannot be repaired: {sentence}")
     done = []
     if repaired.members:
-        done.append(f"{plural(repaired.members, _unit(each))} put right ({plural(repaired.changes, 'row')})")
+        done.append(f"{plural(repaired.members, each.unit)} put right ({plural(repaired.changes, 'row')})")
+    if repaired.rollups:
+        done.append(f"{', '.join(repaired.rollups)} filled anew from the rows")
     if repaired.set_back is not None:
         done.append(
             f"its checkpoint set back from {repaired.set_back[0]} to {repaired.set_back[1]}, the end of the log"
@@ -170,10 +176,6 @@ def _print_repair(each: _Repair) -> None:
     print_line(f"{name}: {', '.join(done) or 'nothing was changed'}")
     if not each.agrees:
         print_line(f"{name}: something is left; see: temple verify show {each.after.number if each.after else ''}")
-
-
-def _unit(each: _Repair) -> str:
-    return "count" if isinstance(each.before.projection, Tally) else "member"
 
 
 def _data(each: _Repair) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def _directory(session: Session) -> RoleDirectory:
 def _print_found(replay: _Replay, *, to_stderr: bool) -> None:
     folding, shown = replay.folding, replay.shown
     rate = f", {folding.events / folding.seconds:,.0f} events/s" if folding.seconds and folding.events else ""
-    name, events = replay.projection.name, plural(folding.events, "event")
+    name, events = replay.projection.name, plural(folding.events, "more event" if replay.resumed else "event")
     head = f"{name}: {events} folded up to position {replay.position} in {folding.seconds:.1f} s{rate}"
     if not shown.changes:
         print_line(f"{head}; nothing differs", err=to_stderr)

@@ -1,55 +1,25 @@
 """`temple status`: how the ledger is, on one screen."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from threading import Event
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.domain.position import PositionSet
+from temple_ledger.domain.words import plural, span
 from temple_ledger.infrastructure.commands.db import database_status
-from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
-from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
+from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth
 from temple_ledger.infrastructure.processes.source_health import health_of_sources
-from temple_ledger.infrastructure.processes.sources import Installed, installed_sources
-from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
-from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
-from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
-from temple_ledger.infrastructure.sources.source import Health, Trouble
-from temple_ledger.infrastructure.terminal.not_loaded import ADVICE
-from temple_ledger.infrastructure.terminal.printing import Styled, nobody_reads, print_line
+from temple_ledger.infrastructure.processes.sources import installed_sources
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.overview import LedgerStatus, age_of, read_overview, troubles
+from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification
+from temple_ledger.infrastructure.sources.source import Trouble
+from temple_ledger.infrastructure.terminal.printing import Styled, nobody_reads, print_line, print_whole
 from temple_ledger.infrastructure.terminal.running import running_processes
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
-from temple_ledger.infrastructure.terminal.text import plural
-from temple_ledger.projections.registry import installed, not_loaded, reasons_not_loaded
-
-STATUSES: Final = ("active", "inactive", "departed")
-PATRONS: Final = "patrons"
-TRANSLATED_SECONDS: Final = 60.0
-"""A delivery that waits for longer than this waits for nobody."""
-
-
-@dataclass(frozen=True)
-class LedgerStatus:
-    """What the tables say. `events` stand in the log up to `head`, the last recorded `age_seconds` ago."""
-
-    events: int
-    head: int
-    recorded_at: Any
-    age_seconds: float | None
-    members: dict[str, int]
-    patrons: int
-    parked: int
-    future: PositionSet
-    projections: Sequence[ProjectionStatus]
-    prepared: Sequence[tuple[str, float]]
-    sources: Sequence[SourceHealth]
-    health: Mapping[str, Health]
-    verified: Sequence[StoredVerification]
 
 
 @dataclass(frozen=True)
@@ -110,8 +80,10 @@ def _look(session: Session) -> Screen:
         return Screen(database, None, running, [behind])
     known = installed_sources()
     with snapshot(ledger_database) as connection:
-        ledger = read_ledger(connection, known)
-    return Screen(database, ledger, running, list(_troubles(ledger, known)))
+        ledger = read_overview(connection, lambda _: health_of_sources(connection, known))
+    return Screen(
+        database, ledger, running, list(troubles(ledger, {each.name: each.runs_as for each in known.sources}))
+    )
 
 
 def _look_whatever_comes(session: Session) -> Screen:
@@ -123,84 +95,6 @@ def _look_whatever_comes(session: Session) -> Screen:
         where = "TEMPLE_DATABASE_URL" if session.embedded is None else str(session.embedded.data_dir)
         away = {"state": "cannot be read", "where": where}
         return Screen(away, None, running, [Trouble(str(error), "temple doctor")])
-
-
-def read_ledger(connection: Connection, known: Installed) -> LedgerStatus:
-    projections = projection_statuses(connection, installed(), reasons_not_loaded())
-    last = connection.execute(statement("status_log")).fetchone()
-    head, recorded_at, age = last if last is not None else (0, None, None)
-    members = dict(connection.execute(statement("status_members")).fetchall())
-    prepared = connection.execute(statement("status_prepared")).fetchall()
-    return LedgerStatus(
-        # each projection has counted what it passed, so only what lies beyond is counted here
-        events=max((each.passed + each.lag_events for each in projections), default=0),
-        head=head,
-        recorded_at=recorded_at,
-        age_seconds=None if age is None else round(max(0.0, age), 1),
-        patrons=members.pop(PATRONS, 0),
-        members={name: members.pop(name, 0) for name in STATUSES} | members,
-        parked=sum(each.parked for each in projections),
-        future=future_positions(connection),
-        projections=projections,
-        prepared=prepared,
-        sources=sources(connection),
-        health=health_of_sources(connection, known),
-        verified=latest(connection, [each.name for each in projections]),
-    )
-
-
-def _troubles(ledger: LedgerStatus, known: Installed) -> Iterator[Trouble]:
-    for failed in not_loaded():
-        yield Trouble(str(failed), ADVICE)
-    for each in ledger.projections:
-        if each.position > ledger.head:
-            yield Trouble(
-                f"{each.name} stands at position {each.position}, beyond the end of the log at {ledger.head}: "
-                "the log was restored to an earlier point",
-                "temple repair --apply --reason TEXT",
-            )
-    led = [each for each in ledger.projections if each.leader is not None]
-    for each in ledger.projections:
-        if each.next_command is not None:
-            reason = f": {each.reason}" if each.reason else ""
-            yield Trouble(f"{each.name} stands still ({each.state}){reason}", each.next_command)
-    if not led:
-        behind = max((each.lag_events for each in ledger.projections), default=0)
-        waiting = f"; {plural(behind, 'event')} to fold" if behind else ""
-        yield Trouble(f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up")
-    if ledger.parked:
-        yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
-    if ledger.future:
-        what = plural(len(ledger.future), "event")
-        yield Trouble(f"{what} dated more than a day ahead", retraction_of(ledger.future))
-    for verified in ledger.verified:
-        if verified.drifts or (verified.in_log is not None and verified.in_log != verified.passed):
-            what = f"{plural(verified.drifts, 'difference')} found" if verified.drifts else "events were miscounted"
-            yield Trouble(
-                f"{verified.projection}: {what} {_age_of(verified)} ago", f"temple repair {verified.projection}"
-            )
-    runs_as = {each.name: each.runs_as for each in known.sources}
-    for source in ledger.sources:
-        yield from _source_troubles(source, runs_as.get(source.source, "temple inbox sources"))
-    for health in ledger.health.values():
-        yield from health.troubles
-    for gid, age in ledger.prepared:
-        yield Trouble(
-            f"prepared transaction {gid} has been open for {_age(age)}; while it is, readers may wait",
-            f"temple db shell -- -c \"rollback prepared '{gid}'\"",
-        )
-
-
-def _source_troubles(source: SourceHealth, runs_as: str) -> Iterator[Trouble]:
-    if source.failed:
-        what = plural(source.failed, "delivery", "deliveries")
-        yield Trouble(f"{what} of {source.source} could not be translated", "temple inbox list --state failed")
-    if source.oldest_waiting_seconds is not None and source.oldest_waiting_seconds > TRANSLATED_SECONDS:
-        what = plural(source.waiting, "delivery", "deliveries")
-        yield Trouble(
-            f"{what} of {source.source} not translated yet, the oldest for {_age(source.oldest_waiting_seconds)}",
-            runs_as,
-        )
 
 
 def _print_json(screen: Screen) -> None:
@@ -258,18 +152,14 @@ def _print(screen: Screen) -> None:
     print_line()
     for trouble in screen.troubles:
         print_line(Styled(trouble.what, fg="red"))
-        print_line(f"    {trouble.next}")
+        print_whole(f"    {trouble.next}")
     if not screen.troubles:
         print_line(Styled("nothing to do", fg="green"))
 
 
 def _verified(verified: StoredVerification) -> str:
     found = f"{plural(verified.drifts, 'difference')}" if verified.drifts else "agrees"
-    return f"{verified.projection} {found}, {_age_of(verified)} ago"
-
-
-def _age_of(verified: StoredVerification) -> str:
-    return _age(max(0.0, (datetime.now(UTC) - verified.finished_at).total_seconds()))
+    return f"{verified.projection} {found}, {age_of(verified)} ago"
 
 
 def _database(database: dict[str, Any]) -> str:
@@ -282,24 +172,17 @@ def _database(database: dict[str, Any]) -> str:
 def _log(ledger: LedgerStatus) -> str:
     if ledger.age_seconds is None:
         return "empty"
-    last = f"the last at position {ledger.head}, recorded {_age(ledger.age_seconds)} ago"
+    last = f"the last at position {ledger.head}, recorded {span(ledger.age_seconds)} ago"
     return f"{plural(ledger.events, 'event')}, {last}"
 
 
 def _source(source: SourceHealth) -> str:
     line = f"{source.source}: {plural(source.received - source.repeats, 'delivery', 'deliveries')}"
     if source.silent_seconds is not None:
-        line += f", the last {_age(max(0.0, source.silent_seconds))} ago"
+        line += f", the last {span(max(0.0, source.silent_seconds))} ago"
     waiting = f"{source.waiting:,} waiting, " if source.waiting else ""
     unparseable = f", {source.unparseable:,} unparseable" if source.unparseable else ""
     return f"{line}; {waiting}{source.failed:,} failed{unparseable}"
-
-
-def _age(seconds: float) -> str:
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= length:
-            return plural(int(seconds // length), unit)
-    return plural(int(seconds), "second")
 
 
 def _size(size: int) -> str:

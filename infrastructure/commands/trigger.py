@@ -40,10 +40,10 @@ def enable(session: Session, yes: bool, reason: str | None) -> None:
     \b
     Exit codes: 0 it is on; 5 it was on already, members stands still, or somebody holds the log.
     """
-    if yes:
-        session.note("--yes is not needed any more, and the next release drops it: nothing is asked")
     switched = trigger_mode.enable(session.database, by=session.operator, catalogue=catalogue(), reason=reason)
     print_line(f"the trigger maintains members from position {switched.position + 1} on")
+    if yes:
+        session.note("--yes is not needed any more, and the next release drops it: nothing is asked")
 
 
 @command.command("disable")

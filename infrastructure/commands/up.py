@@ -12,9 +12,9 @@ from typing import Final
 import click
 import psycopg
 
-from temple_ledger.infrastructure.commands.db import ask_for_grants
 from temple_ledger.infrastructure.commands.demo import SEED, sized
 from temple_ledger.infrastructure.database.connection import DatabaseRole, in_words, passes
+from temple_ledger.infrastructure.database.leaving import stays
 from temple_ledger.infrastructure.database.schema import Changed, bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
@@ -23,11 +23,12 @@ from temple_ledger.infrastructure.processes.metrics_server import OFF, Measured,
 from temple_ledger.infrastructure.processes.sealing import sealing
 from temple_ledger.infrastructure.processes.webhook_receiver import configured_endpoints, receiving, translated
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
-from temple_ledger.infrastructure.queries.projection_status import projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import parked_events, projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.terminal.after_migrating import ask_for_grants, ask_for_replays
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
-from temple_ledger.infrastructure.terminal.printing import print_line
+from temple_ledger.infrastructure.terminal.printing import print_line, print_whole
 from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -35,8 +36,6 @@ from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_sign
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.registry import installed
 
-LEAVING_SECONDS: Final = 2.0
-CLIENTS_AGAIN_SECONDS: Final = 0.05
 DEMO_MEMBERS: Final = 500
 LOOK_AGAIN_SECONDS: Final = 0.5
 
@@ -113,10 +112,11 @@ def _made_ready(session: Session, community: Community | None, stop: Stop, measu
     """False when it was asked to stop on the way."""
     if not stop.asked:
         _migrate(session, stop)
-    if community is not None and not stop.asked:
-        _import_demo(session, community, stop)
+    imported = community is not None and not stop.asked and _import_demo(session, community, stop)
     if not stop.asked:
         _catch_up(session, stop, measured)
+    if community is not None and imported and not stop.asked:
+        _name_demo(session, community)
     return not stop.asked
 
 
@@ -162,21 +162,11 @@ def _stop_if_unused(session: Session) -> None:
     server = session.embedded
     if server is None or not server.running():
         return
-    if running_processes(session.settings.home) or _is_used(session):
+    if running_processes(session.settings.home) or stays(lambda: _clients(session) > 0):
         print_line("the embedded database goes on: others use it; temple down stops it")
         return
     server.stop()
     print_line("stopped the embedded database")
-
-
-def _is_used(session: Session) -> bool:
-    """Whether somebody stays connected: our own connections, closed just now, take a moment to leave the list."""
-    deadline = time.monotonic() + LEAVING_SECONDS
-    while _clients(session):
-        if time.monotonic() >= deadline:
-            return True
-        time.sleep(CLIENTS_AGAIN_SECONDS)
-    return False
 
 
 def _clients(session: Session) -> int:
@@ -194,6 +184,7 @@ def _migrate(session: Session, stop: Stop) -> None:
         *([f"made {listed(changed.tables)}"] if changed.tables else ()),
     ]
     print_line(f"migrations  {'; '.join(done) or 'up to date'}")
+    ask_for_replays(session, changed.unfilled)
     ask_for_grants(session, changed.grants)
 
 
@@ -214,14 +205,15 @@ def _patiently(session: Session, stop: Stop, work: Callable[[], Changed]) -> Cha
     return None
 
 
-def _import_demo(session: Session, community: Community, stop: Stop) -> None:
+def _import_demo(session: Session, community: Community, stop: Stop) -> bool:
+    """Whether it did; it adds nothing to a log that has events."""
     from temple_ledger.infrastructure.processes.demo_import import import_community
 
     with snapshot(session.database) as connection:
         row = connection.execute(statement("log_any")).fetchone()
     if row is None or row[0]:
         print_line("demo        the log has events already: they are kept, and nothing is added")
-        return
+        return False
     started = time.monotonic()
     imported = import_community(session, community, stop)
     seconds = time.monotonic() - started
@@ -232,6 +224,19 @@ def _import_demo(session: Session, community: Community, stop: Stop) -> None:
     if stop.asked:
         same = f"--members {community.members} --events {community.events} --seed {community.seed}"
         print_line(f"            the rest comes with: temple demo {same} | temple events import -")
+    return True
+
+
+def _name_demo(session: Session, community: Community) -> None:
+    from temple_ledger.infrastructure.processes.demo_import import name_community
+
+    try:
+        named = name_community(session, community)
+    except OSError as error:
+        session.note(f"no names for the demo: {error.filename}: {error.strerror}")
+        return
+    if named:
+        print_line(f"names       {plural(named, 'person', 'people')}, in nicknames.csv of the state directory")
 
 
 def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
@@ -240,6 +245,7 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
         return
     with snapshot(session.database) as connection:
         statuses = projection_statuses(connection, installed())
+        parked = parked_events(connection, [each.name for each in statuses])
         people = sum(number for _, number in connection.execute(statement("status_members")))
         roles = connection.execute(statement("up_roles")).fetchall()
     rate = f" in {folded.seconds:.1f} s, {folded.rate:,.0f} events/s" if folded.total else ""
@@ -250,7 +256,6 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
             print_line(f"            {each.name} stands still ({each.state}){reason}; run: {each.next_command}")
-    parked = sum(each.parked for each in statuses)
     if parked:
         print_line(f"            {plural(parked, 'event')} could not be folded; see: temple failures list")
 
@@ -267,9 +272,9 @@ def _suggest(session: Session) -> None:
     print_line()
     print_line("try, in another terminal:")
     for line in lines:
-        print_line(f"  {line.replace('temple', temple, 1) if line.startswith('temple') else line}")
+        print_whole(f"  {line.replace('temple', temple, 1) if line.startswith('temple') else line}")
     shell = f'psql "$({temple} db url)"' if shutil.which("psql") else f"{temple} db shell"
-    print_line(f"  {shell}")
+    print_whole(f"  {shell}")
     print_line()
 
 

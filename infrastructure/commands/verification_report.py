@@ -58,18 +58,32 @@ def print_report(report: VerificationReport, directory: RoleDirectory) -> None:
     if verified.unverified is not None:
         print_line(f"{name}: not verified, {verified.unverified}")
         return
-    what = "count" if isinstance(report.projection, Tally) else "member"
-    verb = "differs" if verified.drifted_members == 1 else "differ"
-    differ = f"{plural(verified.drifted_members, what)} {verb}" if verified.drifts else "all agree"
-    print_line(
-        f"{name}: {plural(verified.members, what)} compared at position {verified.position}, {differ}; {_how(report)}"
-    )
+    print_line(f"{name}: {compared(report)} at position {verified.position}, {_differing(report)}; {_how(report)}")
     _print_counts(report)
     if verified.drifts:
         print_drifts(verified.listed, directory, total=verified.drifts)
         print_evidence(verified.listed[: len(report.events)], report.events, directory)
     if report.parked:
         _print_parked(report)
+
+
+def unit_of(projection: Projection) -> str:
+    return "count" if isinstance(projection, Tally) else "member"
+
+
+def compared(report: VerificationReport) -> str:
+    """How much, in words: of a tally whose sum is right, a quick verify looks at no single count."""
+    members = report.verified.members
+    if report.since is not None and isinstance(report.projection, Tally) and not members:
+        return "the sum of all counts compared"
+    return f"{plural(members, unit_of(report.projection))} compared"
+
+
+def _differing(report: VerificationReport) -> str:
+    members, keys = report.verified.drifted_members, report.verified.drifted_keys
+    counted = [(members, plural(members, unit_of(report.projection))), (keys, f"{plural(keys, 'key')} of rollups")]
+    found = [f"{text} {'differs' if number == 1 else 'differ'}" for number, text in counted if number]
+    return " and ".join(found) or "all agree"
 
 
 def report_data(report: VerificationReport) -> dict[str, Any]:
@@ -96,7 +110,7 @@ def _how(report: VerificationReport) -> str:
     if report.since is None:
         return f"full verify, {saved}"
     if isinstance(report.projection, Tally):
-        return f"counts and sum since the last verify, {saved}"
+        return f"quick verify, {saved}"
     touched = f"{report.verified.touched:,} of them touched since the last verify"
     covered = "everybody was covered" if report.since.completed else "the next one goes on with the others"
     return f"{touched}, {covered}, {saved}"

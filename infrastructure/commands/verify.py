@@ -74,10 +74,10 @@ def command(
     seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=True)
     chosen = chosen_projections(projections)
     missing = bool(print_not_loaded(session)) and not projections
-    if not full and not since_last:
-        session.note("comparing everything; --since-last compares whom events have touched since the last time")
     explained = MOST_LISTED if as_json else SHOWN if with_events else 0
     with verifier_of(session) as verifier:
+        if not full and not since_last:
+            session.note("comparing everything; --since-last compares whom events have touched since the last time")
         reports = [
             compare_everybody(session, verifier, each, explained=explained)
             if seconds is None
@@ -114,10 +114,10 @@ def list_(session: Session, projection: str | None, limit: int, as_json: bool) -
     Example:
       temple verify list --projection members
     """
-    names = list(installed()) if projection is None else [named(projection).name]
+    keys = [each.key for each in (installed().values() if projection is None else [named(projection)])]
     with snapshot(session.database) as connection:
         found = stored_verifications(connection, projection, limit=limit)
-        covered = rounds(connection, names)
+        covered = rounds(connection, keys)
     if as_json:
         print_json({"results": [_result(each) for each in found], "covered": [_round(each) for each in covered]})
         return

@@ -1,13 +1,15 @@
 """Dumps of a whole ledger, and their restore into a database with nothing in it, by PostgreSQL's own programs."""
 
+import errno
 import os
 import re
+import signal
+import stat
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, LiteralString
+from typing import Final, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -33,7 +35,8 @@ DUMPED_FROM: Final = re.compile(r"Dumped from database version: (\d+)")
 NAMED: Final = re.compile(
     r'^(?:GRANT .* TO|ALTER .* OWNER TO) ("(?:[^"]|"")+"|\w+)(?: WITH GRANT OPTION)?;$', re.MULTILINE
 )
-PARTIAL: Final = ".partial"
+BEGINNING: Final = b"PGDMP"
+"""Of every dump in the form that `dump` writes."""
 
 
 class DumpFailed(LedgerError):
@@ -48,10 +51,10 @@ class Restored:
     roles: Sequence[str]
 
 
-def dump(database: Database, target: Path) -> int:
-    """Writes the whole database as it is at one moment, while everything goes on. How many bytes.
+def dump(database: Database, descriptor: int) -> None:
+    """Writes the whole database, as it is at one moment, to an open file or pipe, while everything goes on.
 
-    Raises Refused where this login cannot read everything, DumpFailed and DatabaseUnavailable.
+    Raises Refused where this login cannot read everything, DumpFailed, DatabaseUnavailable, and BrokenPipeError.
     """
     with database.connect(DatabaseRole.OWNER, application="temple dump") as connection:
         major = connection.info.server_version // 10_000
@@ -59,17 +62,23 @@ def dump(database: Database, target: Path) -> int:
         name = connection.info.dbname
     role = () if row is not None and row[0] else (f"--role={OWNER}",)
     command = (client_program("pg_dump", major), "--format=custom", "--no-password", *role)
-    if target.exists() and not target.is_file():
-        with target.open("wb", buffering=0) as file:
-            _run(database, name, command, output=file)
-        return 0
-    with _unfinished(target.resolve()) as path:
-        _run(database, name, (*command, f"--file={path}"))
-        return path.stat().st_size
+    # into a file, the places of all data are put into its list of contents; to stdout, pg_dump only appends
+    into = (f"--file=/dev/fd/{descriptor}",) if _is_new_file(descriptor) else ()
+    _run(database, name, (*command, *into), output=descriptor)
+
+
+def _is_new_file(descriptor: int) -> bool:
+    there = os.fstat(descriptor)
+    return stat.S_ISREG(there.st_mode) and there.st_size == 0
 
 
 def major_of_dump(file: Path) -> int:
-    """Raises DumpFailed for what is no dump of `temple db dump`."""
+    """Raises DumpFailed for what is no dump of `temple db dump`, and OSError."""
+    if not file.is_file():
+        raise DumpFailed(f"{file} is no regular file, and a dump is read more than once: store it in one first")
+    with file.open("rb") as opened:
+        if opened.read(len(BEGINNING)) != BEGINNING:
+            raise DumpFailed(f"{file} is not a dump that temple db dump wrote")
     listed = _text([newest_client_program("pg_restore"), "--list", file])
     found = DUMPED_FROM.search(listed)
     if found is None:
@@ -148,29 +157,13 @@ def _head(database: Database, above: Position) -> Position:
     return Position(row[0] if row is not None else 0)
 
 
-@contextmanager
-def _unfinished(target: Path) -> Iterator[Path]:
-    """The file appears whole, and for its owner alone, since a dump holds bodies; one that is there lends its mode."""
-    path = target.with_name(f"{target.name}{PARTIAL}")
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        try:
-            yield path
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if target.exists():
-            path.chmod(target.stat().st_mode & 0o777)
-        path.replace(target)
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _run(database: Database, name: str, command: Sequence[str | Path], *, output: IO[bytes] | None = None) -> None:
+def _run(database: Database, name: str, command: Sequence[str | Path], *, output: int | None = None) -> None:
     variables, rest = psql_environment(database.dsn)
     program, *arguments = command
     where = f"--dbname={make_conninfo(rest, dbname=name)}"
     done = _program((program, where, *arguments), {**os.environ, **variables, "PGAPPNAME": "temple dump"}, output)
+    if done.returncode == -signal.SIGPIPE:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE), f"/dev/fd/{output}")
     if done.returncode != 0:
         raise DumpFailed(f"{Path(program).name} failed: {_reason(done.stderr.decode(errors='replace'))}")
 
@@ -183,7 +176,7 @@ def _text(command: Sequence[str | Path]) -> str:
 
 
 def _program(
-    command: Sequence[str | Path], variables: Mapping[str, str], output: IO[bytes] | None
+    command: Sequence[str | Path], variables: Mapping[str, str], output: int | None
 ) -> "subprocess.CompletedProcess[bytes]":
     try:
         return subprocess.run(
@@ -192,6 +185,7 @@ def _program(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if output is None else output,
             stderr=subprocess.PIPE,
+            pass_fds=() if output is None else (output,),
             check=False,
         )
     except OSError as error:

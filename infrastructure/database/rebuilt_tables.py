@@ -51,8 +51,13 @@ def put_in_place(connection: Connection, projection: Projection, table: Table, u
     """The table that is read becomes what its shadow is; of all members, or of these. Only rows that differ move.
 
     In three statements, not by `on conflict`, which looks into the index before each insert and again for it: where
-    much is new, that was a third more. Whoever calls this holds the checkpoint, so nobody else writes here.
+    much is new, that was a third more. An empty table is just filled. Whoever calls this holds the checkpoint, so
+    nobody else writes here.
     """
+    join_whole_tables(connection)
+    if user_ids is None and _is_empty(connection, table):
+        connection.execute(_fill(projection, table))
+        return
     keys, values = _key_names(projection, table), _value_names(projection, table)
     parts = {
         "live": sql.Identifier(table.name),
@@ -71,9 +76,20 @@ def put_in_place(connection: Connection, projection: Projection, table: Table, u
         parts["was"], parts["becomes"] = _listed(values, "live"), _listed(values, "rebuilt")
         statements.append(sql.SQL(_CHANGE).format(**parts))
     statements.append(sql.SQL(_ADD).format(**parts))
-    join_whole_tables(connection)
     for each in statements:
         connection.execute(each, {} if user_ids is None else {"user_ids": list(user_ids)})
+
+
+def _is_empty(connection: Connection, table: Table) -> bool:
+    found = connection.execute(sql.SQL("select from {} limit 1").format(sql.Identifier(table.name)))
+    return found.fetchone() is None
+
+
+def _fill(projection: Projection, table: Table) -> sql.Composed:
+    names = _listed((*_key_names(projection, table), *_value_names(projection, table)))
+    return sql.SQL("insert into {} ({names}) select {names} from {}").format(
+        sql.Identifier(table.name), _shadow(table), names=names
+    )
 
 
 _REMOVE: Final = """

@@ -30,7 +30,7 @@ class Days:
         self._chance = chance
         self._start = moment(community.start)
         pen = EventWriter(chance)
-        guild = DemoGuild(chance, members=community.members, start=self._start)
+        self.guild = guild = DemoGuild(chance, members=community.members, start=self._start)
         self._people = Population(chance, size=community.members, start=self._start)
         self._roles = RoleChanges(chance, pen, guild, self._people)
         self._comings = Comings(chance, pen, self._people, self._roles)

@@ -100,7 +100,7 @@ class RoleChanges:
         self, member: DemoMember, at: Moment, role: DemoRole, by: str | None, reasons: Sequence[str] = TAKEN_FOR
     ) -> WrittenEvent:
         member.roles &= ~role.bit
-        metadata = self._attribution("removed_by", by, at, reasons)
+        metadata = self._attribution("by", by, at, reasons)
         return self._pen.write(member, at, "discord_role_change", "removed", role.id, metadata)
 
     def _attribution(self, key: str, by: str | None, at: Moment, reasons: Sequence[str]) -> str:

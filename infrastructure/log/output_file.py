@@ -7,6 +7,7 @@ who was interrupted because the reader of a pipe does not read, and then it wait
 """
 
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -42,6 +43,10 @@ class OutputFile:
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._name)) from None
 
+    def fileno(self) -> int:
+        """For a program of others that writes there itself."""
+        return self._descriptor
+
     def close(self) -> None:
         os.close(self._descriptor)
 
@@ -57,14 +62,14 @@ def replaced(path: Path, *, mode: int | None = None) -> Iterator[OutputFile]:
             yield file
         return
     target = Path(os.path.realpath(path))
-    part = _part_of(target)
+    part = _part_of(target, path)
     if part is None:
         with _closing(through(target, mode=mode)) as file:
             yield file
         return
     descriptor, unfinished = part
     try:
-        with _closing(OutputFile(descriptor, target)) as file:
+        with _closing(OutputFile(descriptor, path)) as file:
             _like_what_is_there(descriptor, target, mode)
             yield file
         _put_in_place(unfinished, target, mode)
@@ -72,6 +77,50 @@ def replaced(path: Path, *, mode: int | None = None) -> Iterator[OutputFile]:
         with suppress(FileNotFoundError):
             unfinished.unlink()
         raise
+
+
+def require_writable(path: Path) -> None:
+    """Before anything is done that would be lost otherwise. Raises OSError, whose text says why; makes no file."""
+    try:
+        why = _why_not_writable(path)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+    if why is not None:
+        raise OSError(errno.EINVAL, f"cannot be written: {why}", str(path))
+
+
+def _why_not_writable(path: Path) -> str | None:
+    descriptor = _descriptor_of(path)
+    if descriptor is not None:
+        return _why_not_open(descriptor)
+    target = Path(os.path.realpath(path))
+    try:
+        there = target.stat()
+    except FileNotFoundError:
+        return _why_no_new_file(target.parent)
+    except NotADirectoryError:
+        return f"{target.parent} is no directory"
+    if stat.S_ISDIR(there.st_mode):
+        return "it is a directory; name a file in it"
+    if stat.S_ISSOCK(there.st_mode):
+        return "it is a socket"
+    return None if os.access(target, os.W_OK) else os.strerror(errno.EACCES)
+
+
+def _why_no_new_file(folder: Path) -> str | None:
+    if not folder.exists():
+        return f"there is no directory {folder}"
+    if not folder.is_dir():
+        return f"{folder} is no directory"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"{folder} is closed to this account"
+
+
+def _why_not_open(descriptor: int) -> str | None:
+    try:
+        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+    except OSError:
+        return "this process has nothing open there"
+    return "it is open for reading only" if mode == os.O_RDONLY else None
 
 
 def through(path: Path, *, append: bool = False, mode: int | None = None) -> OutputFile:
@@ -112,7 +161,7 @@ def _descriptor_of(path: Path) -> int | None:
     return int(found[1]) if found else _STREAMS.get(named)
 
 
-def _part_of(target: Path) -> tuple[int, Path] | None:
+def _part_of(target: Path, given: Path) -> tuple[int, Path] | None:
     """A new file beside the target; None where none can be made but the target could be written."""
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
@@ -120,7 +169,7 @@ def _part_of(target: Path) -> tuple[int, Path] | None:
         if error.errno in _CANNOT_BE_REPLACED and target.exists():
             return None
         # the name that was given, not the one that was tried
-        raise OSError(error.errno, os.strerror(error.errno or 0), str(target)) from None
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(given)) from None
     return descriptor, Path(name)
 
 

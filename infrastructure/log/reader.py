@@ -25,7 +25,7 @@ Why the proof is exact:
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
@@ -35,7 +35,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.position import START, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 
@@ -185,6 +185,18 @@ def events(connection: psycopg.Connection[Any], after: Position, upto: Position,
     """
     values = {"after": after, "upto": upto, "limit": limit, "bytes": PAGE_BYTES}
     return _recorded(connection, "log_events", values)
+
+
+def events_at(connection: psycopg.Connection[Any], positions: PositionSet, limit: int) -> Iterator[list[Recorded]]:
+    """The events at these positions, a page at a time; as `events`, in as few statements."""
+    left = positions
+    while left:
+        some = left.first(limit)
+        page = _recorded(connection, "log_events_at", {"positions": list(some), "bytes": PAGE_BYTES})
+        if page:
+            yield page
+        # fewer where their payloads are large; none where there are no such positions
+        left -= PositionSet([(START, page[-1].position)]) if page else some
 
 
 def member_events(

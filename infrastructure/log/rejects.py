@@ -1,14 +1,12 @@
 """Lines that were not imported, kept with the reason, so that they can be mended and imported again."""
 
-import errno
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from temple_ledger.infrastructure.log.output_file import PRIVATE, OutputFile, through
+from temple_ledger.infrastructure.log.output_file import PRIVATE, OutputFile, require_writable, through
 
 KEPT_CHARACTERS: Final = 10_000
 
@@ -50,20 +48,6 @@ class RejectsFile:
         if self._file is None:
             self._file = through(self._path, mode=PRIVATE)
         self._file.write("".join(lines))
-
-
-def require_writable(path: Path) -> None:
-    """Before anything is imported: afterwards, what was refused would be lost. Raises OSError; makes no file."""
-    if path.exists():
-        wrong = errno.EISDIR if path.is_dir() else 0 if os.access(path, os.W_OK) else errno.EACCES
-    elif not path.parent.exists():
-        wrong = errno.ENOENT
-    elif not path.parent.is_dir():
-        wrong = errno.ENOTDIR
-    else:
-        wrong = 0 if os.access(path.parent, os.W_OK | os.X_OK) else errno.EACCES
-    if wrong:
-        raise OSError(wrong, f"refused lines cannot be written there: {os.strerror(wrong)}", str(path))
 
 
 def _as_object(reject: Reject) -> dict[str, int | str]:

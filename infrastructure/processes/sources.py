@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     # what commands need; the names of sources are known without
     from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+    from temple_ledger.infrastructure.queries.sentence import Actor
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
     from temple_ledger.infrastructure.terminal.session import Session
 
@@ -33,6 +35,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
 RESERVED: Final = frozenset(
     {
         *(
+            "archive",
             "config",
             "database",
             "db",
@@ -155,6 +158,15 @@ def workers(session: "Session", *, own_processes: bool) -> "Parts[Worker]":
 def personal_data() -> "Parts[PersonalData]":
     """Where each of them refers to persons."""
     return _parts("a list of its personal data", lambda source: [source.personal_data()], lambda _, __: None)
+
+
+def actors() -> "Mapping[str, Actor]":
+    """The bots by which sources act, by id; those of a source that cannot list them are people like others."""
+    found: dict[str, Actor] = {}
+    for source in declared_sources().sources:
+        with suppress(Exception):
+            found |= source.actors()
+    return found
 
 
 def reason_of(error: BaseException) -> str:

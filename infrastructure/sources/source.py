@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from temple_ledger.infrastructure.queries.health import Health as Health
+from temple_ledger.infrastructure.queries.health import Trouble as Trouble
 from temple_ledger.infrastructure.terminal.lazy import Verb
 
 if TYPE_CHECKING:
@@ -26,25 +28,9 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
     from temple_ledger.infrastructure.observability.metrics.ledger import Reading
+    from temple_ledger.infrastructure.queries.sentence import Actor
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
     from temple_ledger.infrastructure.terminal.session import Session
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What is not as it should be, and the command to type about it."""
-
-    what: str
-    next: str
-
-
-@dataclass(frozen=True)
-class Health:
-    """What `temple status` shows of a source. `data` stands under the source's name in --json; None: nothing does."""
-
-    lines: Sequence[str] = ()
-    troubles: Sequence[Trouble] = ()
-    data: Mapping[str, Any] | None = None
 
 
 def _no_other_ids(connection: "psycopg.Connection[Any]", ids: Sequence[str]) -> Iterable[str]:
@@ -98,6 +84,10 @@ class Source:
 
     verified_by: str | None = None
     """The setting whose secret verifies its webhooks: without it there are no endpoints. None: there never are."""
+
+    def actors(self) -> "Mapping[str, Actor]":
+        """The bots by which it acts in the guild, by id: what they are called, and what their acts follow from."""
+        return {}
 
     def settings(self) -> "type[SourceSettings] | None":
         """The model of its settings; `settings.of(model)` are their values."""

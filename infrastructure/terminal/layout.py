@@ -4,20 +4,19 @@ Columns that do not fit beside each other go on in further lines of the same row
 words: ids, times, positions and names stay whole, however narrow the terminal is.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rich.cells import cell_len
 
+from temple_ledger.infrastructure.terminal.folding import WORD
+
 GAP: Final = 2
 INDENT: Final = 4
 """Before the further lines of a row."""
 READABLE: Final = 24
 """Prose is not folded to fewer characters than this, as long as it may have a line of its own."""
-
-_WORD: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?(?: UTC)?\S*|\S+")
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def _padded(text: str, placed: _Placed) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text)
+    return WORD.findall(text)
 
 
 def _fold(text: str, width: int) -> list[str]:

@@ -7,7 +7,8 @@ from importlib import import_module
 
 import click
 
-from temple_ledger.infrastructure.terminal.utf8 import require_utf8
+from temple_ledger.infrastructure.terminal.help_paragraphs import with_paragraphs
+from temple_ledger.infrastructure.terminal.utf8 import require_utf8, with_its_own
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Verb:
         command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{self.place} is no command")
+        for each in with_its_own(command):
+            with_paragraphs(each)
         return require_utf8(command)
 
 

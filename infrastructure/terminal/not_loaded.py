@@ -1,14 +1,11 @@
 """Packages that this process cannot load: said by every command that goes on without them."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from temple_ledger.infrastructure.observability.redaction import scrubbed
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.projections.packages import NotLoaded
 from temple_ledger.projections.registry import not_loaded
-
-ADVICE: Final = "repair or remove its package, then start this again"
 
 
 def print_not_loaded(session: Session, events: str = "everything else goes on") -> Sequence[NotLoaded]:

@@ -10,12 +10,14 @@ import os
 import select
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import click
 
 from temple_ledger.infrastructure.observability.escaping import printable, printable_json
+from temple_ledger.infrastructure.terminal.folding import fold
 
 
 class Styled(NamedTuple):
@@ -37,15 +39,29 @@ _OUTPUT: Final = _Output()
 
 
 def print_line(*parts: str | Styled, err: bool = False) -> None:
-    """One line: whatever is in *parts* that would steer the terminal, or begin a line, is shown as an escape."""
-    line = "".join(_styled(each) if isinstance(each, Styled) else printable(each) for each in parts)
-    _write(f"{line}\n", err=err)
+    """One line: whatever is in *parts* that would steer the terminal, or begin a line, is shown as an escape.
+
+    On a terminal that is too narrow it is folded between its words.
+    """
+    styled = [each if isinstance(each, Styled) else Styled(each) for each in parts]
+    shown = [each._replace(text=printable(each.text)) for each in styled]
+    width = terminal_width(sys.stderr if err else sys.stdout)
+    if width is None:
+        _write(f"{_cut(shown, slice(0, None))}\n", err=err)
+        return
+    for indent, part in fold("".join(each.text for each in shown), width):
+        _write(f"{' ' * indent}{_cut(shown, part)}\n", err=err)
+
+
+def print_whole(line: str, *, err: bool = False) -> None:
+    """One line that is never folded: a command, for one, which is copied."""
+    _write(f"{printable(line)}\n", err=err)
 
 
 def print_text(text: str, *, err: bool = False) -> None:
     """Lines that are divided by \\n on purpose, such as a body or a traceback."""
     for line in text.split("\n"):
-        print_line(line, err=err)
+        print_whole(line, err=err)
 
 
 def print_document(document: str) -> None:
@@ -131,8 +147,30 @@ def is_closed_pipe(error: OSError) -> bool:
     return isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE
 
 
-def _styled(part: Styled) -> str:
-    return click.style(printable(part.text), fg=part.fg, bold=part.bold)
+def terminal_width(stream: Any) -> int | None:
+    """None of what is no terminal: a program reads a row in each line."""
+    if not is_terminal(stream):
+        return None
+    given = os.environ.get("COLUMNS", "")
+    if given.isascii() and given.isdigit() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def _cut(parts: Iterable[Styled], cut: slice) -> str:
+    """That part of the line that they are one after the other, with their styles."""
+    pieces, begin = [], 0
+    for each in parts:
+        end = len(each.text) if cut.stop is None else max(0, cut.stop - begin)
+        piece = each.text[max(0, cut.start - begin) : end]
+        if piece:
+            styled = each.fg is not None or each.bold is not None
+            pieces.append(click.style(piece, fg=each.fg, bold=each.bold) if styled else piece)
+        begin += len(each.text)
+    return "".join(pieces)
 
 
 def _write(text: str | bytes, *, err: bool) -> None:

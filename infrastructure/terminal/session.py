@@ -3,12 +3,11 @@
 import getpass
 import json
 import os
-import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import click
 from rich.console import Console
@@ -17,25 +16,41 @@ from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.instant import format_instant, in_utc
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.names.lookup import NameLookup
+from temple_ledger.infrastructure.names.name import PersonKind, PersonName
 from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.terminal.layout import column_of, place, row_lines
 from temple_ledger.infrastructure.terminal.printing import (
     Styled,
-    is_terminal,
     notes_go_to_the_log,
     print_document,
     print_line,
     print_note,
+    terminal_width,
 )
+
+PEOPLE: Final = frozenset({"user_id", "member", "granted_by", "by", "ended_by"})
+"""Columns of tables that have the ids of people."""
+
+IDS_ONLY: Final = "temple_ledger.ids_only"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Session:
     """Given to every command as its `obj`. Data goes to stdout, everything else to stderr."""
 
-    def __init__(self, flags: Mapping[str, Any], load: Callable[[Mapping[str, Any]], Settings]) -> None:
+    def __init__(
+        self,
+        flags: Mapping[str, Any],
+        load: Callable[[Mapping[str, Any]], Settings],
+        bots: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        """*bots*: names of those by which sources act, by id."""
         self.flags = flags
         self._load = load
+        self._bots = bots
         self.progress = Console(stderr=True, highlight=False)
 
     @cached_property
@@ -108,6 +123,12 @@ class Session:
     def _embedded_name(self) -> str:
         return f"the embedded database in {self.settings.home}"
 
+    @cached_property
+    def names(self) -> NameLookup:
+        """How people are called, where a listener or a file of nicknames has it."""
+        bots = {user_id: PersonName(name, PersonKind.BOT) for user_id, name in self._bots().items()}
+        return NameLookup(self.settings.home, self.settings.nicknames, bots=bots, note=self.note)
+
     def note(self, text: str) -> None:
         """To stderr: what is going on."""
         print_note(text)
@@ -144,6 +165,7 @@ def print_rows(
         return
     if title is not None:
         print_line(Styled(title, bold=True), err=err)
+    rows = with_names(rows, columns)
     headings = [_heading(column, [row.get(column) for row in rows]) for column in columns]
     table = [[printable(_cell(row.get(column))) for column in columns] for row in rows]
     shapes = [
@@ -154,7 +176,7 @@ def print_rows(
         )
         for number, heading in enumerate(headings)
     ]
-    lines = place(shapes, terminal_width())
+    lines = place(shapes, terminal_width(sys.stdout))
     for line in row_lines(headings, lines):
         print_line(Styled(line, bold=True), err=err)
     for cells in table:
@@ -162,9 +184,25 @@ def print_rows(
             print_line(line, err=err)
 
 
-def terminal_width() -> int | None:
-    """Of the terminal that stdout is; None where it is none: a program reads a row in each line."""
-    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+def with_names(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """For people: the name beside the id of each person, where one is known and --ids was not given."""
+    people = [column for column in columns if column in PEOPLE]
+    ids = {str(row[column]) for row in rows for column in people if row.get(column)}
+    known = names_of(ids)
+    if not known:
+        return rows
+    return [
+        {**row, **{column: known.get(str(row[column]), row[column]) for column in people if row.get(column)}}
+        for row in rows
+    ]
+
+
+def names_of(ids: Collection[str]) -> dict[str, str]:
+    """`Ada (500000000000000001)`, by id, of those whose name is known; none where --ids was given."""
+    ctx = click.get_current_context(silent=True)
+    if not ids or ctx is None or not isinstance(ctx.obj, Session) or ctx.meta.get(IDS_ONLY):
+        return {}
+    return {user_id: f"{found.name} ({user_id})" for user_id, found in ctx.obj.names.of(ids).items()}
 
 
 def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
@@ -172,6 +210,7 @@ def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(dict(fields))
         return
+    [fields] = with_names([fields], list(fields))
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
         print_line(f"{name.replace('_', ' '):<{width}}  {_cell(value)}{' UTC' if isinstance(value, datetime) else ''}")
@@ -209,5 +248,14 @@ def _plain(value: object) -> object:
     return format_instant(value) if isinstance(value, datetime) else str(value)
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON: an object with `data`.")
-"""The option of every command that shows a table."""
+def _ids_only(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        ctx.meta[IDS_ONLY] = True
+
+
+def as_json(command: Command) -> Command:
+    """The options of every command that shows a table: `as_json` is a keyword of it."""
+    ids = click.option(
+        "--ids", is_flag=True, expose_value=False, callback=_ids_only, help="Show people by their ids alone."
+    )
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON: an object with `data`.")(ids(command))

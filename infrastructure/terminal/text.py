@@ -1,13 +1,4 @@
-"""Numbers and names in sentences."""
+"""Numbers and names in sentences: what commands print them with."""
 
-from collections.abc import Sequence
-
-
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """`1 event`, `2,000 events`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """`members, activity and tiers`."""
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+from temple_ledger.domain.words import listed as listed
+from temple_ledger.domain.words import plural as plural

@@ -27,15 +27,16 @@ def require_utf8(command: click.Command) -> click.Command:
 
     A path may have any bytes in its name, and stays as it is.
     """
-    for each in _with_its_own(command):
+    for each in with_its_own(command):
         for param in each.params:
             if param.type is click.STRING:
                 param.type = TEXT
     return command
 
 
-def _with_its_own(command: click.Command) -> Iterator[click.Command]:
+def with_its_own(command: click.Command) -> Iterator[click.Command]:
+    """The command, and all below it."""
     yield command
     further = {**getattr(command, "commands", {}), **getattr(command, "verbs", {})}
     for each in further.values():
-        yield from _with_its_own(each)
+        yield from with_its_own(each)

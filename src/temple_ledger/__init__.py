@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ledger.ledger import Ledger, MemberRows
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
+    from temple_ledger.infrastructure.queries.sentence import Actor
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
     from temple_ledger.infrastructure.sources.source import Health, PersonalData, Source, Trouble, Worker
     from temple_ledger.infrastructure.terminal.lazy import Verb
@@ -63,7 +64,19 @@ if TYPE_CHECKING:
     from temple_ledger.projections.activity import activity
     from temple_ledger.projections.author import entry_of_event
     from temple_ledger.projections.member_projection import MemberProjection
-    from temple_ledger.projections.members import members
+    from temple_ledger.projections.members import members, role_headcount
+    from temple_ledger.projections.role_periods import role_periods
+    from temple_ledger.projections.rollup import (
+        Rollup,
+        count_of,
+        day_of,
+        distinct_of,
+        lower_of,
+        max_of,
+        min_of,
+        sum_of,
+        value_or,
+    )
     from temple_ledger.projections.row import MaxLength, Row, projection
     from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
     from temple_ledger.projections.tally import Increments, Tally
@@ -132,6 +145,7 @@ _HOMES: Final = {
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
     "infrastructure.settings": ("Settings", "SourceSettings"),
+    "infrastructure.queries.sentence": ("Actor",),
     "infrastructure.sources.source": ("Health", "PersonalData", "Source", "Trouble", "Worker"),
     "infrastructure.terminal.lazy": ("Verb",),
     "infrastructure.terminal.session": ("Session",),
@@ -139,7 +153,19 @@ _HOMES: Final = {
     "projections.activity": ("activity",),
     "projections.author": ("entry_of_event",),
     "projections.member_projection": ("MemberProjection",),
-    "projections.members": ("members",),
+    "projections.members": ("members", "role_headcount"),
+    "projections.rollup": (
+        "Rollup",
+        "count_of",
+        "day_of",
+        "distinct_of",
+        "lower_of",
+        "max_of",
+        "min_of",
+        "sum_of",
+        "value_or",
+    ),
+    "projections.role_periods": ("role_periods",),
     "projections.row": ("MaxLength", "Row", "projection"),
     "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
@@ -164,6 +190,7 @@ _HOMES: Final = {
 _MODULES: Final = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Actor",
     "Appended",
     "AsyncLedger",
     "Catalogue",
@@ -215,6 +242,7 @@ __all__ = [
     "RoleEvent",
     "RoleRemoved",
     "RoleRenamed",
+    "Rollup",
     "Row",
     "Rows",
     "SchemaMismatch",
@@ -242,20 +270,30 @@ __all__ = [
     "append_within",
     "at",
     "changed_tier",
+    "count_of",
+    "day_of",
     "declined",
     "digest_of",
+    "distinct_of",
     "ended",
     "entry_of_event",
     "joined",
     "left",
+    "lower_of",
     "marked_inactive",
+    "max_of",
     "members",
+    "min_of",
     "pledged",
     "projection",
     "role_added",
+    "role_headcount",
+    "role_periods",
     "role_removed",
     "store",
     "stored_row",
+    "sum_of",
+    "value_or",
 ]
 
 

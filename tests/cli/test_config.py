@@ -79,6 +79,26 @@ def test_an_unknown_setting_in_temple_toml_is_told_with_those_that_there_are(tem
     assert "hunter2" not in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("hoem", "home"),
+        ("TEMPLE_HOME", "home"),
+        ("db_url", "database_url"),
+        ("databaseurl", "database_url"),
+        ("log-level", "log_level"),
+        ("discord_tokne", "discord_token"),
+    ],
+)
+def test_a_misspelt_key_of_temple_toml_is_named_with_the_one_that_is_meant(
+    temple: Typed, tmp_path: Path, key: str, meant: str
+) -> None:
+    (tmp_path / "temple.toml").write_text(f'{key} = "x"\n')
+    ended = temple("status")
+    assert ended.code == 2
+    assert f"temple.toml has a setting {key!r}; did you mean {meant}; there are" in ended.stderr
+
+
 def test_a_temple_toml_that_is_no_toml_is_told(temple: Typed, tmp_path: Path) -> None:
     (tmp_path / "temple.toml").write_text("home: here\n")
     ended = temple("status")
@@ -169,6 +189,17 @@ def test_the_operator_of_temple_toml_enters_the_operations_journal(
         ("TEMPLE_DATABASE_URI", "TEMPLE_DATABASE_URL"),
         ("TEMPLE_PATREON_SECRET", "TEMPLE_PATREON_SECRETS"),
         ("TEMPLE_RECONCILE_EVERY_SECOND", "TEMPLE_RECONCILE_EVERY_SECONDS"),
+        ("TEMPLE_HOEM", "TEMPLE_HOME"),
+        ("TEMPLE_DB_URL", "TEMPLE_DATABASE_URL"),
+        ("TEMPLE_DISCORD_TKN", "TEMPLE_DISCORD_TOKEN"),
+        ("TEMPLEHOME", "TEMPLE_HOME"),
+        ("TEMPLE_DATABASEURL", "TEMPLE_DATABASE_URL"),
+        ("TEMPLE__HOME", "TEMPLE_HOME"),
+        ("temple_home", "TEMPLE_HOME"),
+        ("Temple_Log_Level", "TEMPLE_LOG_LEVEL"),
+        ("TEMPL_HOME", "TEMPLE_HOME"),
+        ("TEMPEL_DATABASE_URL", "TEMPLE_DATABASE_URL"),
+        ("TEMPLES_OPERATOR", "TEMPLE_OPERATOR"),
     ],
 )
 def test_a_misspelt_variable_is_named_before_anything_is_done(temple: Typed, misspelt: str, meant: str) -> None:
@@ -187,7 +218,20 @@ def test_a_misspelt_secret_file_is_named(temple: Typed, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["TEMPLE_GRAFANA_PASSWORD", "TEMPLE_OF_ANOTHER", "TEMPLE_DEBUG", "TEMPLE_POSTGRES_HOST"]
+    "name",
+    [
+        *("TEMPLE_GRAFANA_PASSWORD", "TEMPLE_OF_ANOTHER", "TEMPLE_DEBUG", "TEMPLE_POSTGRES_HOST", "TEMPLE"),
+        *(
+            "TEMPLATE_DIR",
+            "TEMP",
+            "TEMPDIR",
+            "HOME",
+            "DATABASE_URL",
+            "TEMPLATE_HOME",
+            "TEMPLATES_DATABASE_URL",
+            "PUSHGATEWAY",
+        ),
+    ],
 )
 def test_a_variable_that_is_like_none_of_ours_is_nobodys_mistake(temple: Typed, name: str) -> None:
     assert temple("config", "show", **{name: "1"}).code == 0

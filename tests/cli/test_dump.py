@@ -58,7 +58,7 @@ def new_home() -> Iterator[Path]:
 
 def test_a_dump_is_for_its_owner_alone(dumped: Path) -> None:
     assert stat.S_IMODE(dumped.stat().st_mode) == 0o600
-    assert [each.name for each in dumped.parent.glob("*.partial")] == []
+    assert [each.name for each in dumped.parent.glob(".*.part")] == []
 
 
 def test_what_was_dumped_is_restored_and_goes_on(temple: Typed, dumped: Path, elsewhere: str) -> None:
@@ -84,7 +84,7 @@ def test_a_rehearsal_reaches_no_ledger_at_all(temple: Typed, dumped: Path, home:
     away = "postgresql://nobody@127.0.0.1:1/nowhere"
     ended = temple("db", "restore", str(dumped), "--rehearse", TEMPLE_DATABASE_URL=away)
     assert (ended.code, ended.stderr) == (0, "")
-    assert "members: 2 rows compared, all agree" in ended.stdout
+    assert "members: 2 members compared, all agree" in ended.stdout
     assert not home.exists()
 
 
@@ -93,7 +93,7 @@ def test_a_rehearsal_finds_what_is_wrong_in_a_dump(temple: Typed, ledger: Ledger
         connection.execute("delete from temple_member_status where user_id = 'ada'")
     temple("db", "dump", str(tmp_path / "wrong.dump"))
     ended = temple("db", "restore", str(tmp_path / "wrong.dump"), "--rehearse")
-    assert (ended.code, "members: 2 rows compared, 1 difference" in ended.stdout) == (3, True)
+    assert (ended.code, "members: 2 members compared, 1 difference" in ended.stdout) == (3, True)
 
 
 def test_without_a_database_an_embedded_one_is_made_of_the_dump(temple: Typed, dumped: Path, new_home: Path) -> None:
@@ -142,21 +142,31 @@ def test_a_dump_of_a_newer_server_is_refused(temple: Typed, tmp_path: Path) -> N
     assert "comes from PostgreSQL 18, and this server is 16" in ended.stderr
 
 
-@pytest.mark.parametrize("content", [b"", b"no dump", b"PGDMP"])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is not a dump that temple db dump wrote"),
+        (b"# A readme\n" * 1_000, "is not a dump that temple db dump wrote"),
+        (b"-- PostgreSQL database dump", "is not a dump that temple db dump wrote"),
+        (b"PGDMP", "cannot be read as a dump"),
+    ],
+)
 def test_what_is_no_dump_is_refused_with_a_sentence(
-    temple: Typed, tmp_path: Path, elsewhere: str, content: bytes
+    temple: Typed, tmp_path: Path, elsewhere: str, content: bytes, why: str
 ) -> None:
     (tmp_path / "file").write_bytes(content)
     ended = temple("db", "restore", str(tmp_path / "file"), TEMPLE_DATABASE_URL=elsewhere)
     assert ended.code == 1
-    assert "cannot be read as a dump" in ended.stderr
+    assert f"temple: {tmp_path / 'file'} {why}" in ended.stderr
     with psycopg.connect(elsewhere) as connection:
         assert connection.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone() == (0,)
 
 
 def test_a_dump_that_is_cut_leaves_the_database_empty(temple: Typed, dumped: Path, elsewhere: str) -> None:
-    dumped.write_bytes(dumped.read_bytes()[:-2_000])
-    assert temple("db", "restore", str(dumped), TEMPLE_DATABASE_URL=elsewhere).code == 1
+    whole = dumped.read_bytes()
+    for cut in (1, 2_000, len(whole) // 2):
+        dumped.write_bytes(whole[:-cut])
+        assert temple("db", "restore", str(dumped), TEMPLE_DATABASE_URL=elsewhere).code == 1
     with psycopg.connect(elsewhere) as connection:
         assert connection.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone() == (0,)
 
@@ -174,6 +184,40 @@ def test_a_dump_goes_through_a_pipe_and_a_link(temple: Typed, dumped: Path, tmp_
         assert reader.wait(timeout=60) == 0
     assert (tmp_path / "read").read_bytes().startswith(b"PGDMP")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_dump_that_is_piped_in_is_refused_and_not_waited_for(temple: Typed, tmp_path: Path, elsewhere: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    ended = temple("db", "restore", str(tmp_path / "pipe"), TEMPLE_DATABASE_URL=elsewhere)
+    assert ended.code == 1
+    assert f"{tmp_path / 'pipe'} is no regular file, and a dump is read more than once" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"])
+def test_a_dump_to_stdout_is_the_dump_and_nothing_else(
+    spawn: Callable[..., "subprocess.Popen[str]"], temple: Typed, ledger: LedgerScenario, tmp_path: Path, name: str
+) -> None:
+    with (tmp_path / "out").open("wb") as out:
+        out.write(b"before")
+        out.flush()
+        assert spawn("db", "dump", name, stdout=out.fileno()).wait(60) == 0
+    before, dumped = (tmp_path / "out").read_bytes()[:6], (tmp_path / "out").read_bytes()[6:]
+    assert before == b"before"
+    (tmp_path / "dump").write_bytes(dumped)
+    assert temple("db", "restore", str(tmp_path / "dump"), "--rehearse").code == 0
+
+
+def test_a_dump_whose_reader_goes_is_no_success(
+    spawn: Callable[..., "subprocess.Popen[str]"], ledger: LedgerScenario
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        dumping = spawn("db", "dump", "-", stdout=writing)
+    finally:
+        os.close(writing)
+    assert dumping.communicate(timeout=60)[1] == ""
+    assert dumping.returncode == 141
 
 
 def test_the_shell_works_without_psql_on_the_path(spawn: Callable[..., "subprocess.Popen[str]"]) -> None:

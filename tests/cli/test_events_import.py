@@ -107,7 +107,7 @@ def test_no_file_is_imported_where_the_refused_lines_of_one_could_not_be_written
     (tmp_path / "refused.2").mkdir()
     ended = temple("events", "import", str(history), str(history), "--rejects", str(tmp_path / "refused"))
     assert ended.code == 1
-    assert "refused.2: refused lines cannot be written there: Is a directory" in ended.stderr
+    assert "refused.2: cannot be written: it is a directory" in ended.stderr
     assert in_log(database) == 0
 
 

@@ -50,6 +50,7 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("member", "history"): (OTHER,),
     ("member", "explain"): (OTHER,),
     ("member", "list"): (),
+    ("member", "find"): ("a",),
     ("member", "erase"): (OTHER,),
     ("role", "list"): (),
     ("role", "members"): (ROLE,),
@@ -97,6 +98,11 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("db", "migrate"): (),
     ("db", "status"): (),
     ("db", "url"): (),
+    ("archive", "write"): ("--archive", "archive"),
+    ("archive", "verify"): ("--archive", "archive", "--rows"),
+    ("archive", "list"): ("--archive", "archive"),
+    ("archive", "erase"): ("--archive", "archive"),
+    ("archive", "restore"): ("--archive", "archive"),
     ("monitoring", "export"): ("written",),
     ("config", "show"): (),
     ("demo",): ("--events", "300"),
@@ -116,7 +122,7 @@ ELSEWHERE: Final = frozenset(
 )
 """Tried by tests of their own: they need a platform, or another server."""
 
-SILENT: Final = frozenset({("inbox", "translate"), ("patreon", "mismatches")})
+SILENT: Final = frozenset({("inbox", "translate"), ("patreon", "mismatches"), ("member", "find")})
 """They print nothing to stdout here."""
 
 TABLES: Final = (
@@ -199,6 +205,7 @@ def hostile(temple: Typed, database: Database, tmp_path: Path) -> Database:
     temple("projection", "resume", "activity")
     altered(database, f"update temple_member_status set status = 'inactive' where user_id = '{MEMBER}'")
     temple("verify")
+    assert temple("archive", "write", "--archive", "archive").code == 0
     return database
 
 

@@ -13,14 +13,15 @@ from tests.cli.conftest import Typed
 
 MAKES_ONE: Final = {"up", "events import", "db start", "db restore"}
 ANSWERS_WITHOUT: Final = {
-    "config show", "monitoring export", "down", "db stop", "db status", "doctor", "demo",
+    "config show", "monitoring export", "down", "db stop", "db status", "doctor", "demo", "archive list",
     # they name what is not set
     "discord setup", "discord listen", "discord backfill", "discord snapshot",
     "patreon setup", "patreon snapshot", "patreon webhooks",
 }  # fmt: skip
 GIVEN: Final = {
+    **{f"archive {verb}": ["--archive", "archive"] for verb in ("write", "verify", "restore", "erase")},
     "repair": ["--apply", "--reason", "x"],
-    "replay": ["--yes"],
+    "replay": ["--apply", "--yes"],
     "events append": ["--type", "discord_leave/left", "--user", "ada"],
     "role diff": ["Oracle", "--between", "2025-06-01", "2025-06-08"],
     "failures retry": ["--all"],
@@ -60,7 +61,8 @@ def test_a_command_that_needs_a_ledger_says_that_there_is_none(temple: Typed, ho
     given = GIVEN.get(verb, arguments(LEAVES[verb]))
     ended = temple(*verb.split(), *given, TEMPLE_DATABASE_URL=None, TEMPLE_PATREON_SECRETS="planted-0123456789abcdef")
     assert ended.code == 4, ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith("temple: there is no ledger here: ")
+    (sentence,) = ended.stderr.splitlines()
+    assert sentence.startswith("temple: there is no ledger here: ")
     assert ended.stdout == ""
     assert not home.exists()
 

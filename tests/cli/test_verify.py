@@ -49,7 +49,7 @@ def test_json_has_every_difference_with_table_member_column_and_both_values(
     altered(ledger.database, "update webhook_activity_hourly set events = 7 where event_type = 'discord_join'")
     ended = temple("verify", "--json")
     assert ended.code == 3
-    members, activity = ended.data
+    members, activity, _ = ended.data
     assert members["ok"]
     assert not activity["ok"]
     (difference,) = activity["differences"]
@@ -112,6 +112,13 @@ def test_a_quick_verify_compares_whom_events_have_touched_since_the_last_one(
     assert (first["kind"], first["touched"], first["members"], first["covered_everybody"]) == ("since last", 1, 2, True)
     (second,) = temple("verify", "members", "--since-last", "--budget", "0", "--json").data
     assert (second["touched"], second["members"], second["covered_everybody"]) == (0, 0, False)
+
+
+def test_of_whom_events_have_touched_it_counts_those_that_were_compared(temple: Typed, ledger: LedgerScenario) -> None:
+    told = temple("verify", "--since-last").stdout
+    # the guild has an event too, and no rows
+    assert "members: 1 member compared at position 3, all agree; 1 of them touched since the last verify" in told
+    assert "activity: the sum of all counts compared at position 3, all agree; quick verify, saved" in told
 
 
 def test_it_says_which_kind_of_verify_it_was(temple: Typed, ledger: LedgerScenario) -> None:

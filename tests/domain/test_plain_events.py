@@ -87,6 +87,17 @@ def test_it_is_the_same_event_or_the_same_refusal(drawn: tuple[EventType, Record
 
 
 @given(rows())
+@example((CATALOGUE.type_of(RoleAdded), GOOD))
+def test_its_fields_alone_are_those_of_the_event_or_it_is_the_same_refusal(drawn: tuple[EventType, Recorded]) -> None:
+    known, row = drawn
+    slots, checked = outcome(known.decode_into_slots, row), outcome(known._checked, row)
+    if isinstance(checked, str):
+        assert slots == checked
+    else:
+        assert {name: getattr(slots, name) for name in known.model.model_fields} == dict(checked)
+
+
+@given(rows())
 def test_what_surely_decodes_does(drawn: tuple[EventType, Recorded]) -> None:
     known, row = drawn
     metadata = None if row.metadata_text is None else row.metadata

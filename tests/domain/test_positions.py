@@ -25,3 +25,9 @@ def test_it_is_a_set(one: frozenset[int], other: frozenset[int]) -> None:
 def test_ranges_never_touch(positions: frozenset[int]) -> None:
     ranges = PositionSet.of(positions).ranges
     assert all(last + 1 < first for (_, last), (first, _) in pairwise(ranges))
+
+
+def test_the_first_of_them_are_as_many_as_asked_for_across_gaps() -> None:
+    positions = PositionSet([(2, 4), (8, 8), (10, 20)])
+    for number in range(17):
+        assert list(positions.first(number)) == list(positions)[:number]

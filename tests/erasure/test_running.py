@@ -88,7 +88,7 @@ def test_a_runner_and_appends_go_on_meanwhile(database: Database, monkeypatch: p
     assert done_again.events > 0
     ledger.then_verified()
     ledger.then_status(PERSON, None)
-    assert found_in(database, PERSON) <= {"webhook_audit_log", "discord_user_current_roles"}
+    assert found_in(database, PERSON) <= {"webhook_audit_log", "discord_user_current_roles", "role_periods"}
     if found_in(database, PERSON):
         # what was appended after the end of the first one
         erased(database)
@@ -111,6 +111,26 @@ def test_an_actor_of_many_events_is_erased_in_many_short_transactions(
         ).fetchone()
     assert row is not None
     assert row[0] >= 8
+    ledger.then_verified()
+
+
+def test_a_member_with_many_of_the_actors_events_is_folded_again_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erase, "MOST_EVENTS", 20)
+    monkeypatch.setattr(erase, "FIRST_EVENTS", 20)
+    ledger = LedgerScenario(database)
+    grants = [(f"member {number % 20:02}", at(number), f"role {number}") for number in range(200)]
+    ledger.append([line(member, "added", when, role, granted_by=PERSON) for member, when, role in grants])
+    ledger.catch_up()
+    erased(database)
+    with database.connect(DatabaseRole.OWNER) as owner:
+        rows = owner.execute(
+            "select count(distinct xmin::text) from webhook_audit_log where user_id like 'member %' group by user_id"
+        ).fetchall()
+    assert len(rows) == 20
+    # a transaction may end in the middle of one
+    assert {transactions for (transactions,) in rows} <= {1, 2}
     ledger.then_verified()
 
 

@@ -31,7 +31,7 @@ class Session:
 class FakeDiscord:
     """`refuse_with`: the close code that an IDENTIFY is answered with. `limits`: how many requests for members are
     answered with 429 first. `forbidden`: paths of REST that are answered with 403; `held`: those that are answered
-    when they are taken out. `requests`: what was asked."""
+    when they are taken out. `requests`: what was asked. `accounts`: who is known and not in the guild, by id."""
 
     def __init__(self, guild: TrueGuild, *, page: int = 1_000) -> None:
         self.guild = guild
@@ -47,6 +47,7 @@ class FakeDiscord:
         self.counted_members: int | None = None
         self.application_flags = 1 << 14
         self.other_guilds: list[str] = []
+        self.accounts: dict[str, dict[str, Any]] = {}
         self.sessions: dict[str, Session] = {}
         self._current: Session | None = None
         self._socket: web.WebSocketResponse | None = None
@@ -113,6 +114,9 @@ class FakeDiscord:
             ("/guilds/{guild}", self._guild),
             ("/guilds/{guild}/roles", self._roles),
             (MEMBERS, self._members),
+            (MEMBERS + "/search", self._search),
+            (MEMBERS + "/{user}", self._member),
+            ("/users/{user}", self._user),
             (AUDIT_LOG, self._audit_log),
         ):
             app.router.add_get(API + path, self._asked(path, answer))
@@ -139,7 +143,10 @@ class FakeDiscord:
             if path == MEMBERS and self.limits:
                 self.limits -= 1
                 return _json({"message": "slow down", "retry_after": 0.05, "global": False}, status=429)
-            return _json(answer(request))
+            answered = answer(request)
+            if answered is None:
+                return _json({"message": "Unknown", "code": 10007}, status=404)
+            return _json(answered)
 
         return handle
 
@@ -176,6 +183,18 @@ class FakeDiscord:
     def _members(self, request: web.Request) -> Any:
         limit = min(int(request.query.get("limit", 1)), self.page)
         return self.guild.member_page(request.query.get("after", "0"), limit)
+
+    def _search(self, request: web.Request) -> Any:
+        text = request.query["query"].casefold()
+        page = self.guild.member_page("0", self.page)
+        return [each for each in page if text in str(each.get("nick") or each["user"]["username"]).casefold()]
+
+    def _member(self, request: web.Request) -> Any:
+        wanted = request.match_info["user"]
+        return next((each for each in self.guild.member_page("0", self.page) if each["user"]["id"] == wanted), None)
+
+    def _user(self, request: web.Request) -> Any:
+        return self.accounts.get(request.match_info["user"])
 
     def _audit_log(self, request: web.Request) -> Any:
         limit = int(request.query.get("limit", 50))

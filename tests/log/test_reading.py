@@ -9,11 +9,11 @@ import pytest
 
 from temple_ledger.domain.errors import UndecodableEvent
 from temple_ledger.domain.log_entry import LogEntry
-from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.position import START, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
-from temple_ledger.infrastructure.log.reader import events, member_events
+from temple_ledger.infrastructure.log.reader import events, events_at, member_events
 from tests.log.builders import NOON, joined, rows
 
 ALL = Position(2**62)
@@ -61,6 +61,20 @@ def test_events_come_by_position_between_two_of_them(database: Database, reading
     assert [event.position for event in found] == [3, 4, 5]
     assert [event.position for event in events(reading, Position(5), Position(7), 3)] == [6, 7]
     assert events(reading, Position(10), ALL, 3) == []
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_events_at_chosen_positions_come_in_pages_whatever_lies_between(
+    database: Database, reading: psycopg.Connection[Any], limit: int
+) -> None:
+    append(database, *(joined("ada", minute) for minute in range(10)))
+    chosen = PositionSet([(2, 3), (5, 5), (9, 40)])
+    pages = list(events_at(reading, chosen, limit))
+    assert [event.position for page in pages for event in page] == [2, 3, 5, 9, 10]
+    assert max(map(len, pages)) <= limit
+    assert [event for page in pages for event in page] == [
+        event for event in events(reading, START, ALL, 10) if event.position in chosen
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A mistake in a projection is a sentence when it is declared, or parks a member: it is never silent."""
 
 import math
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,12 +17,14 @@ from temple_ledger.domain.events import (
     RoleEvent,
     RoleRemoved,
 )
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.fold import Fold
-from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.member_projection import BuiltInProjection, MemberProjection
 from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.tables import Column, ColumnType, Table
 from temple_ledger.projections.testing.histories import at, joined, pledged, role_added, role_removed
@@ -311,3 +314,42 @@ def test_role_removed_rules_never_see_role_added() -> None:
 def test_every_mistake_is_an_error_of_ours() -> None:
     assert issubclass(EventMisdeclared, LedgerError)
     assert issubclass(ProjectionMisdeclared, LedgerError)
+
+
+class Bowed(Event, type="temple_bow/bowed"):
+    pass
+
+
+def rows_with(metadata: str | None) -> list[Recorded]:
+    occurred_at = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        Recorded(Position(1), occurred_at, "discord_role_change", "ada", "added", "Oracle", metadata, "test"),
+        Recorded(Position(2), occurred_at, "temple_bow", "ada", "bowed", None, metadata, "test"),
+    ]
+
+
+@pytest.mark.parametrize("metadata", [None, "{}", '{"event_version": 1}'])
+def test_a_rule_of_an_author_gets_an_instance_of_its_own_class(metadata: str | None) -> None:
+    seen: list[type] = []
+
+    def note(number: int, event: RoleAdded | Bowed) -> int:
+        seen.append(type(event))
+        return number + 1
+
+    ours = BuiltInProjection[int](
+        "ours",
+        version=1,
+        tables=(COUNTS,),
+        initial=int,
+        rows=lambda number: {COUNTS.name: ((number,),)},
+        state=lambda rows: rows[COUNTS.name][0][0],
+    )
+    theirs = counting()
+    theirs.on(note)
+    Fold(theirs, CATALOGUE).in_order(None, rows_with(metadata))
+    assert seen == [RoleAdded, Bowed]
+    # of a projection of our own, only events of our own come as their fields alone
+    seen.clear()
+    ours.on(note)
+    Fold(ours, CATALOGUE).in_order(None, rows_with(metadata))
+    assert seen[1] is Bowed

@@ -9,7 +9,7 @@ computed from an id.
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -22,6 +22,7 @@ from temple_ledger.domain.errors import DatabaseUnavailable, Refused
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, passes
+from temple_ledger.infrastructure.database.rollups import merge_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.erasure.person import (
@@ -47,6 +48,8 @@ STEP_SECONDS: Final = 0.3
 """What a transaction aims at: a second at most, on a slow machine too."""
 
 FIRST_EVENTS, MOST_EVENTS = 200, 5_000
+GATHERED_EVENTS: Final = 100_000
+"""Of others, found before any is changed: a member with many of them is then folded again once, not once for each."""
 DELIVERIES_AT_A_TIME: Final = 200
 MOST_ROUNDS: Final = 5
 TRIES: Final = 20
@@ -188,8 +191,7 @@ class _Erasure:
         """As far as a killed one had come, it is not searched again; what is appended behind it is."""
         after = number(self._connection, "erasure_searched_position", erasure=self._id)
         head = settled_head(self._connection)
-        for page in search(self._connection, "erasure_named_positions", head, after=after, words=self._words):
-            self._change_all(page)
+        self._change_all(search(self._connection, "erasure_named_positions", head, after=after, words=self._words))
         if head > after:
             self._connection.execute(statement("erasure_searched"), {"erasure": self._id, "position": head})
 
@@ -199,14 +201,15 @@ class _Erasure:
         while changed != self._erased.events:
             changed = self._erased.events
             head = settled_head(self._connection)
-            for page in search(self._connection, "erasure_referring_positions", head, erasure=self._id):
-                self._change_all(page)
+            self._change_all(search(self._connection, "erasure_referring_positions", head, erasure=self._id))
 
-    def _change_all(self, positions: Sequence[int]) -> None:
-        left = list(positions)
-        while left:
-            page, left = left[: self._at_a_time], left[self._at_a_time :]
-            self._change(page)
+    def _change_all(self, found: Iterable[Sequence[int]]) -> None:
+        for many in in_pages((position for page in found for position in page), GATHERED_EVENTS):
+            by_member = self._connection.execute(statement("erasure_by_member"), {"positions": many}).fetchall()
+            left = [position for (position,) in by_member]
+            while left:
+                page, left = left[: self._at_a_time], left[self._at_a_time :]
+                self._change(page)
 
     def _change(self, positions: Sequence[int]) -> int:
         """One transaction; how many events it changed. The next one is longer or shorter, by the time this one took."""
@@ -226,7 +229,7 @@ class _Erasure:
         checkpoints = locked_checkpoints(transaction)
         foldable = foldable_projections(self._projections, checkpoints)
         chosen = PositionSet.of(positions)
-        before = {each.name: counted_at(transaction, each, checkpoints, chosen) for each in foldable}
+        before = {each.name: counted_at(transaction, each, checkpoints, chosen, self._catalogue) for each in foldable}
         changed = connection.execute(
             statement("erasure_change_log"), {"erasure": self._id, "positions": list(positions)}
         ).fetchall()
@@ -235,13 +238,13 @@ class _Erasure:
         members = sorted({user_id for _, *both in changed for user_id in both})
         for projection in foldable:
             if isinstance(projection, Tally):
-                after = counted_at(transaction, projection, checkpoints, chosen)
+                after = counted_at(transaction, projection, checkpoints, chosen, self._catalogue)
                 count_instead(transaction, projection, before[projection.name], after)
             else:
                 for page in in_pages(members, MEMBERS_AT_A_TIME):
                     fold_again(transaction, projection, checkpoints[projection.name], page, catalogue=self._catalogue)
-        for name in checkpoints:
-            connection.execute(statement("checkpoint_raise_epoch"), {"projection": name})
+        for checkpoint in checkpoints.values():
+            connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
         return len(changed)
 
     def _change_tables(self) -> None:
@@ -269,6 +272,8 @@ class _Erasure:
                 "deliveries": self._erased.deliveries,
                 "rows": self._erased.rows,
             }
+            # a key that is the person's has no rows any more, and goes
+            merge_rollups(connection)
             connection.execute(statement("erasure_finish"), {"erasure": self._id})
             return record(connection, "erase", None, by=by, reason=reason, details=details)
 

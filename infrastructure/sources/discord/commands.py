@@ -62,18 +62,22 @@ def listen(session: Session) -> int:
     4 no database, or Discord not reached; 5 the ledger is about another guild, or the database does not
     fit this version.
     """
+    from temple_ledger.infrastructure.names.book import NameBook
+    from temple_ledger.infrastructure.names.server import serving_names
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
+    names = NameBook()
     token, settings = _token(session), session.settings.of(DiscordSettings)
     with stopped_by_signals() as stop:
         _check(session)
         session.is_service()
-        listener = Listener(session.database, token, guild=settings.discord_guild, say=session.note)
+        listener = Listener(session.database, token, guild=settings.discord_guild, say=session.note, names=names)
         stop.calls(listener.stop)
         with (
             announce_running(session.settings.home, "discord listen"),
             pointed_at(settings.discord_api_url, settings.discord_gateway_url),
+            serving_names(session.settings.home, names),
         ):
             notify_service_manager("READY=1")
             listened = listener.run()
@@ -251,7 +255,7 @@ def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> R
     _check(session)
 
     async def asked() -> Result:
-        async with logged_in(token) as rest:
+        async with logged_in(token, session.note) as rest:
             guild = await guild_of(session.database, settings.discord_guild, rest)
             return await work(rest, guild)
 

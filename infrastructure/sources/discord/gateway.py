@@ -13,7 +13,7 @@ import discord
 import structlog
 
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
-from temple_ledger.infrastructure.sources.discord.frames import WANTED, UnreadableFrame, delivery_of, frame_of
+from temple_ledger.infrastructure.sources.discord.frames import WANTED, Frame, UnreadableFrame, delivery_of, frame_of
 from temple_ledger.infrastructure.sources.discord.voice import hide_voice_notices
 
 log = structlog.get_logger("temple.discord")
@@ -24,9 +24,15 @@ def _now() -> datetime:
 
 
 class GatewayClient(discord.Client):
-    """Gives each delivery to *take*, which must not wait."""
+    """Gives each delivery to *receive*, and each frame to *see*; neither may wait."""
 
-    def __init__(self, receive: Callable[[Delivery], None], *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        receive: Callable[[Delivery], None],
+        *,
+        see: Callable[[Frame], None] = lambda _: None,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
         hide_voice_notices()
         super().__init__(
             intents=discord.Intents(guilds=True, members=True, moderation=True),
@@ -37,6 +43,7 @@ class GatewayClient(discord.Client):
             guild_ready_timeout=0.1,
         )
         self._receive = receive
+        self._see = see
         self._clock = clock
         self.session_id: str | None = None
 
@@ -53,6 +60,7 @@ class GatewayClient(discord.Client):
             return
         if frame is None or frame.kind not in WANTED:
             return
+        self._see(frame)
         if frame.kind == "READY":
             self.session_id = str(frame.data.get("session_id") or "")[:100]
         if self.session_id:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import discord
@@ -17,6 +18,7 @@ from temple_ledger.infrastructure.database.in_thread import in_thread
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.log.notifier import Notifier
+from temple_ledger.infrastructure.names.book import NameBook
 from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.backfill import now
 from temple_ledger.infrastructure.sources.discord.catch_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
@@ -37,6 +39,7 @@ from temple_ledger.infrastructure.sources.discord.guild_state import (
     state_after_delete,
     store_guild_state,
 )
+from temple_ledger.infrastructure.sources.discord.names import SeeingRest, fetch_names, see_frame
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
 
@@ -84,7 +87,9 @@ class Listener:
         frames: FrameBuffer | None = None,
         caught_up: Callable[[CaughtUp], None] = lambda _: None,
         clock: Callable[[], datetime] = now,
+        names: NameBook | None = None,
     ) -> None:
+        self.names = NameBook() if names is None else names
         self._database = database
         self._token = token
         self._guild = guild
@@ -144,7 +149,7 @@ class Listener:
             stored=lambda _: worker.wake(),
         )
         writer.start()
-        client = GatewayClient(self._receive, clock=self._clock)
+        client = GatewayClient(self._receive, see=partial(see_frame, self.names), clock=self._clock)
         try:
             await self._until_stopped(client, gate, writer, notifier, begun, stop)
         finally:
@@ -178,7 +183,8 @@ class Listener:
         self._say(f"listening to guild {guild}")
         tasks = [
             asyncio.create_task(_connect(client)),
-            asyncio.create_task(self._catch_up(rest, guild, gate, writer, notifier, begun)),
+            asyncio.create_task(self._catch_up(SeeingRest(rest, self.names), guild, gate, writer, notifier, begun)),
+            asyncio.create_task(fetch_names(rest, guild, self.names)),
             asyncio.create_task(self._watch(gate)),
             asyncio.create_task(stop.wait()),
         ]

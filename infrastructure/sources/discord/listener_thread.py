@@ -9,6 +9,8 @@ import structlog
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.ingestion.inbox.failure import describe_failure
+from temple_ledger.infrastructure.names.book import NameBook
+from temple_ledger.infrastructure.names.server import serving_names
 from temple_ledger.infrastructure.sources.discord.listener import (
     FIRST_RETRY_SECONDS,
     LONGEST_RETRY_SECONDS,
@@ -30,16 +32,18 @@ def listening(session: Session) -> Iterator[None]:
     """Listens while the block lasts. A listener that ends by itself says why, and starts again after a while."""
     running = _Listening(session)
     thread = threading.Thread(target=running.run, name="listen to discord", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        running.stop()
-        thread.join(END_SECONDS)
+    with serving_names(session.settings.home, running.names):
+        thread.start()
+        try:
+            yield
+        finally:
+            running.stop()
+            thread.join(END_SECONDS)
 
 
 class _Listening:
     def __init__(self, session: Session) -> None:
+        self.names = NameBook()
         self._session = session
         self._settings = session.settings.of(DiscordSettings)
         self._stopped = threading.Event()
@@ -68,7 +72,11 @@ class _Listening:
                 return None
             token = self._settings.discord_token.get_secret_value()
             self._listener = Listener(
-                self._session.database, token, guild=self._settings.discord_guild, say=self._session.note
+                self._session.database,
+                token,
+                guild=self._settings.discord_guild,
+                say=self._session.note,
+                names=self.names,
             )
             return self._listener
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from temple_ledger.infrastructure.sources.source import Health, PersonalData, Source, Trouble, Worker
 from temple_ledger.infrastructure.terminal.lazy import Verb
@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
     from temple_ledger.infrastructure.observability.metrics.ledger import Reading
+    from temple_ledger.infrastructure.queries.sentence import Actor
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
     from temple_ledger.infrastructure.terminal.session import Session
+
+BOT: Final = "216303189073461248"
+"""Patreon's bot in every guild: it gives and removes the roles of tiers."""
 
 
 class PatreonSource(Source):
@@ -29,6 +33,11 @@ class PatreonSource(Source):
         )
     }
     verified_by = "patreon_secrets"
+
+    def actors(self) -> "Mapping[str, Actor]":
+        from temple_ledger.infrastructure.queries.sentence import Actor
+
+        return {BOT: Actor("Patreon", "patreon_membership")}
 
     def settings(self) -> "type[SourceSettings]":
         from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings

@@ -1,0 +1,130 @@
+"""How the ledger is: what it holds, how far each projection is, what was verified, and what needs a person.
+
+Asks only what costs the same however long the log is, but for the counts of members.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from temple_ledger.domain.position import PositionSet
+from temple_ledger.domain.words import plural, span
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
+from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.queries.health import Health, Trouble
+from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, parked_events, projection_statuses
+from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
+from temple_ledger.projections.registry import installed, not_loaded, reasons_not_loaded
+
+STATUSES: Final = ("active", "inactive", "departed")
+PATRONS: Final = "patrons"
+TRANSLATED_SECONDS: Final = 60.0
+"""A delivery that waits for longer than this waits for nobody."""
+NOT_LOADED_ADVICE: Final = "repair or remove its package, then start this again"
+
+
+@dataclass(frozen=True)
+class LedgerStatus:
+    """What the tables say. `events` stand in the log up to `head`, the last recorded `age_seconds` ago."""
+
+    events: int
+    head: int
+    recorded_at: Any
+    age_seconds: float | None
+    members: dict[str, int]
+    patrons: int
+    parked: int
+    future: PositionSet
+    projections: Sequence[ProjectionStatus]
+    prepared: Sequence[tuple[str, float]]
+    sources: Sequence[SourceHealth]
+    health: Mapping[str, Health]
+    verified: Sequence[StoredVerification]
+
+
+def read_overview(
+    connection: Connection, health: Callable[[Connection], Mapping[str, Health]] = lambda _: {}
+) -> LedgerStatus:
+    """*health* is asked for that of the sources."""
+    projections = projection_statuses(connection, installed(), reasons_not_loaded())
+    last = connection.execute(statement("status_log")).fetchone()
+    head, recorded_at, age = last if last is not None else (0, None, None)
+    members = dict(connection.execute(statement("status_members")).fetchall())
+    prepared = connection.execute(statement("status_prepared")).fetchall()
+    return LedgerStatus(
+        # each projection has counted what it passed, so only what lies beyond is counted here
+        events=max((each.passed + each.lag_events for each in projections), default=0),
+        head=head,
+        recorded_at=recorded_at,
+        age_seconds=None if age is None else round(max(0.0, age), 1),
+        patrons=members.pop(PATRONS, 0),
+        members={name: members.pop(name, 0) for name in STATUSES} | members,
+        parked=parked_events(connection, [each.name for each in projections]),
+        future=future_positions(connection),
+        projections=projections,
+        prepared=prepared,
+        sources=sources(connection),
+        health=health(connection),
+        verified=latest(connection, [each.key for each in projections]),
+    )
+
+
+def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str]) -> Iterator[Trouble]:
+    """What needs a person, the gravest first; *runs_as*: what to start to have a source translated."""
+    for failed in not_loaded():
+        yield Trouble(str(failed), NOT_LOADED_ADVICE)
+    for each in ledger.projections:
+        if each.position > ledger.head:
+            yield Trouble(
+                f"{each.name} stands at position {each.position}, beyond the end of the log at {ledger.head}: "
+                "the log was restored to an earlier point",
+                "temple repair --apply --reason TEXT",
+            )
+    led = [each for each in ledger.projections if each.leader is not None]
+    for each in ledger.projections:
+        if each.next_command is not None:
+            reason = f": {each.reason}" if each.reason else ""
+            yield Trouble(f"{each.name} stands still ({each.state}){reason}", each.next_command)
+    if not led:
+        behind = max((each.lag_events for each in ledger.projections), default=0)
+        waiting = f"; {plural(behind, 'event')} to fold" if behind else ""
+        yield Trouble(f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up")
+    if ledger.parked:
+        yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
+    if ledger.future:
+        what = plural(len(ledger.future), "event")
+        yield Trouble(f"{what} dated more than a day ahead", retraction_of(ledger.future))
+    for verified in ledger.verified:
+        if verified.drifts or (verified.in_log is not None and verified.in_log != verified.passed):
+            what = f"{plural(verified.drifts, 'difference')} found" if verified.drifts else "events were miscounted"
+            yield Trouble(
+                f"{verified.projection}: {what} {age_of(verified)} ago", f"temple repair {verified.projection}"
+            )
+    for source in ledger.sources:
+        yield from _source_troubles(source, runs_as.get(source.source, "temple inbox sources"))
+    for health in ledger.health.values():
+        yield from health.troubles
+    for gid, age in ledger.prepared:
+        yield Trouble(
+            f"prepared transaction {gid} has been open for {span(age)}; while it is, readers may wait",
+            f"temple db shell -- -c \"rollback prepared '{gid}'\"",
+        )
+
+
+def _source_troubles(source: SourceHealth, runs_as: str) -> Iterator[Trouble]:
+    if source.failed:
+        what = plural(source.failed, "delivery", "deliveries")
+        yield Trouble(f"{what} of {source.source} could not be translated", "temple inbox list --state failed")
+    if source.oldest_waiting_seconds is not None and source.oldest_waiting_seconds > TRANSLATED_SECONDS:
+        what = plural(source.waiting, "delivery", "deliveries")
+        yield Trouble(
+            f"{what} of {source.source} not translated yet, the oldest for {span(source.oldest_waiting_seconds)}",
+            runs_as,
+        )
+
+
+def age_of(verified: StoredVerification) -> str:
+    return span(max(0.0, (datetime.now(UTC) - verified.finished_at).total_seconds()))
