@@ -22,7 +22,7 @@ from tests.seals.builders import PLANTED_RETRACTION, PLANTED_SKIP, executed, fou
 
 def left_out(database: Database) -> PositionSet:
     with database.connect(DatabaseRole.PROJECT) as connection:
-        return read_exceptions(connection, "members").left_out
+        return read_exceptions(connection, members.key).left_out
 
 
 def with_a_skip(database: Database) -> LedgerScenario:
