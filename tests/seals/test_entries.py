@@ -37,7 +37,7 @@ def with_a_skip(database: Database) -> LedgerScenario:
 
 def skipped(database: Database) -> None:
     with database.connect(DatabaseRole.READ) as connection:
-        (failure,) = parked(connection)
+        (failure,) = parked(connection, projection="members")
     skip(database, members, failure, by="test", reason="no event", catalogue=CATALOGUE)
 
 

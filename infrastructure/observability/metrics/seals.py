@@ -23,7 +23,7 @@ def seals(connection: Connection) -> Iterator[Metric]:
         ("ledger_proven_timestamp_seconds", "When the latest whole proof of the log ended", proven_at),
         ("ledger_seal_findings", "What the latest proof of the log, or the one that goes on, found changed", findings),
     ):
+        family = gauge(name, says)
         if value is not None:
-            family = gauge(name, says)
             family.add_metric([], float(value))
-            yield family
+        yield family
