@@ -61,10 +61,11 @@ def _until_today(community: Community) -> Iterator[str]:
     """The same history, whole days later, so that it ends with yesterday: a demo that is alive."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     later = timedelta(days=(today - community.end).days)
-    for line in generate(community):
-        yield _TIMESTAMP.sub(
-            lambda found: f'"timestamp":"{(datetime.fromisoformat(found[1]) + later).isoformat()}"', line
-        )
+
+    def moved(found: re.Match[str]) -> str:
+        return f'"timestamp":"{(datetime.fromisoformat(found[1]) + later).isoformat()}"'
+
+    return (_TIMESTAMP.sub(moved, line, count=1) for line in generate(community))
 
 
 def import_community(session: Session, community: Community, stop: Stop) -> Imported:

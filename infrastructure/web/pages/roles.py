@@ -18,7 +18,7 @@ from temple_ledger.projections.registry import catalogue
 
 ROLES: Final = ("role", "name", "members", "deleted")
 HOLDERS: Final = ("user_id", "granted_at", "granted_by")
-DIFFERENCE: Final = ("change", "user_id", "granted_at", "granted_by", "ended_at", "position")
+DIFFERENCE: Final = ("change", "user_id", "granted_at", "granted_by", "ended_at", "ended_by", "ending", "position")
 SPANS: Final = (("a day", 1), ("a week", 7), ("a month", 30), ("a quarter", 91))
 
 
@@ -109,6 +109,7 @@ def difference(console: Console, asked: Asked) -> Page:
     }
     people = {each.user_id for each in (*found.gained, *found.lost)}
     people |= {each.held.granted_by or "" for each in (*found.gained, *found.lost)}
+    people |= {each.end.ended_by or "" for each in found.lost if each.end is not None}
     listing = Listing(DIFFERENCE, _difference_rows(found))
     return Page("role_diff.html", f"{data['label']}: gained and lost", "roles", data, people, listing)
 
@@ -120,8 +121,10 @@ def _difference_rows(found: RoleDifference) -> list[dict[str, Any]]:
             "user_id": each.user_id,
             "granted_at": each.held.granted_at,
             "granted_by": each.held.granted_by,
-            "ended_at": None if each.end is None else each.end.occurred_at,
-            "position": None if each.end is None else each.end.position,
+            "ended_at": None if each.end is None else each.end.event.occurred_at,
+            "ended_by": None if each.end is None else each.end.ended_by,
+            "ending": None if each.end is None or each.end.ending is None else each.end.ending.value,
+            "position": None if each.end is None else each.end.event.position,
         }
         for change, holdings in (("gained", found.gained), ("lost", found.lost))
         for each in holdings

@@ -9,6 +9,7 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
     stored_verification,
     stored_verifications,
 )
+from temple_ledger.infrastructure.seals.status import seal_status
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.listing import Listing
@@ -26,11 +27,13 @@ def verify(console: Console, asked: Asked) -> Page:
         counted = console.figures.current(connection)
         ledger = read_overview(connection, count=lambda _: counted.members)
         found = stored_verifications(connection, name, before=asked.number("before"), limit=asked.rows + 1)
+        seals = seal_status(connection)
         covered = rounds(connection, [each.key for each in ledger.projections])
     page = found[: asked.rows]
     following = asked.url(before=page[-1].id) if len(found) > len(page) else None
     data: dict[str, Any] = {
         "ledger": ledger,
+        "seals": seals,
         "latest": {(each.projection, each.version): each for each in ledger.verified},
         "covered": {(each.projection, each.version): each for each in covered},
         "found": page,
