@@ -59,6 +59,9 @@ def _in_one_word(secret: SecretStr) -> SecretStr:
 Token = Annotated[SecretStr, AfterValidator(_in_one_word)]
 """A secret that is sent in a header: it may have been pasted with what stands around it, but is one word."""
 
+HttpsUrl = Annotated[str, Field(pattern=r"^https://[^/?#@\s]+$")]
+"""A host, and a port where it is another one; without a path."""
+
 
 class SourceSettings(BaseSettings):
     """What a source may be set to: derive from it. A field `shop_secret` is TEMPLE_SHOP_SECRET, or a secret file of
@@ -122,8 +125,7 @@ class Settings(SourceSettings):
 
     nicknames: Path | None = Field(
         default=None,
-        description="a file of people's names, lines of ID,NAME, for where no listener runs; by default nicknames.csv "
-        "in the state directory",
+        description="a file of people's names, lines of ID,NAME; by default nicknames.csv in the state directory",
     )
 
     metrics_host: str = Field(default="127.0.0.1", description="where a runner and a receiver listen for Prometheus")
@@ -167,22 +169,11 @@ class Settings(SourceSettings):
         default="127.0.0.1,::1",
         description="the proxies whose X-Forwarded-For is trusted, separated by commas; * trusts everybody",
     )
-    web_host: str = Field(
-        default="127.0.0.1", description="the address on which the console listens: this machine's own"
-    )
+    web_host: str = Field(default="127.0.0.1", description="the address of this machine where the console listens")
     web_port: int = Field(default=8420, ge=0, le=65_535, description="the port of the console; 0 takes a free one")
-    web_url: str | None = Field(
-        default=None,
-        pattern=r"^https://[^/?#@\s]+$",
-        description="where a reverse proxy shows the console, such as https://console.example.org; needed behind one",
-    )
-    web_database_url: SecretStr | None = Field(
-        default=None, description="the DSN of the console's login: a member of temple_read and of nothing else"
-    )
-    web_sign_in_database_url: SecretStr | None = Field(
-        default=None,
-        description="the DSN by which the console signs people in: a member of temple_web and nothing else",
-    )
+    web_url: HttpsUrl | None = Field(default=None, description="where a proxy shows the console to others, by https")
+    web_database_url: SecretStr | None = Field(default=None, description="the DSN of the console's login, which reads")
+    web_sign_in_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for signing in")
     inbox_keep_days: int = Field(
         default=90, ge=1, description="translated deliveries are deleted after so many days; failed ones never"
     )
