@@ -38,6 +38,7 @@ from temple_ledger.infrastructure.sources.discord.guild_state import (
     sentence,
     state_after_delete,
     store_guild_state,
+    store_refusal,
 )
 from temple_ledger.infrastructure.sources.discord.names import SeeingRest, fetch_names, see_frame
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
@@ -120,6 +121,12 @@ class Listener:
             gate.start()
             try:
                 return asyncio.run(self._listen(gate, worker, notifier))
+            except NotInGuild:
+                # of a guild that is gone, its state is stored
+                raise
+            except DiscordRefuses as error:
+                store_refusal(self._database, str(error), self._clock())
+                raise
             finally:
                 gate.end()
 
