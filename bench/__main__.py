@@ -14,6 +14,7 @@ import click
 
 from bench import (
     append,
+    changes,
     dashboards,
     importing,
     latency,
@@ -38,6 +39,7 @@ from temple_ledger.infrastructure.observability.logging import log_to_stderr
 
 BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "live": live.measure,
+    "changes": changes.measure,
     "append": append.measure,
     "import": importing.measure,
     "latency": latency.measure,

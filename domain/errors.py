@@ -7,6 +7,9 @@ LedgerError
 │   └── FutureEvent          its time has not come yet
 ├── EventConflict            an event_id that is in the log with another content
 ├── UnreadableFile           a file of events in a form that is not read, or damaged
+├── ArchiveDamaged           a file of an archive that is missing, was altered, or is not this ledger's
+├── ArchiveUnavailable       the place of an archive does not answer, or is of a kind that is not installed
+├── ExtraMissing             packages that only some commands need are not installed
 ├── UnknownName              a projection, member, role or position that is not there
 ├── AmbiguousName            a name that several roles have
 ├── SettingsInvalid          a setting that cannot be what it is, or a file of settings that cannot be read
@@ -69,6 +72,19 @@ class EventConflict(LedgerError):
 
 class UnreadableFile(LedgerError):
     pass
+
+
+class ArchiveDamaged(LedgerError):
+    pass
+
+
+class ArchiveUnavailable(LedgerError):
+    pass
+
+
+class ExtraMissing(LedgerError):
+    def __init__(self, extra: str) -> None:
+        super().__init__(f"this needs packages that are not installed here; run: pip install 'temple-ledger[{extra}]'")
 
 
 class UnknownName(LedgerError):

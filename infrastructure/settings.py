@@ -157,6 +157,16 @@ class Settings(SourceSettings):
         default=90, ge=1, description="translated deliveries are deleted after so many days; failed ones never"
     )
 
+    archive: str | None = Field(
+        default=None, description="where the archive of the log is: a folder, or a URL such as s3://bucket/ledger"
+    )
+    archive_grace_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="how long a file of the archive that was merged into another one stays for whoever is reading it",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.difference import EMPTY, Changes, member_difference
@@ -62,6 +63,19 @@ def by_member(fold: Fold[State], events: Iterable[Recorded], left_out: "Exceptio
             continue
         grouped.setdefault(recorded.user_id, []).append(recorded)
     return grouped
+
+
+def without_exceptions(
+    grouped: Mapping[str, Sequence[Recorded]], left_out: "Exceptions"
+) -> Mapping[str, Sequence[Recorded]]:
+    """The same where they are grouped already."""
+    if not left_out.parked and not left_out.left_out:
+        return grouped
+    folded = {
+        user_id: [recorded for recorded in events if not left_out.leaves_out(recorded)]
+        for user_id, events in grouped.items()
+    }
+    return {user_id: events for user_id, events in folded.items() if events}
 
 
 @dataclass(frozen=True)
@@ -165,18 +179,22 @@ class TallyBatch:
 
 
 def count_batch(
-    tally: Tally, events: Iterable[Recorded], left_out: PositionSet, watch: FoldWatch = NOBODY_WATCHES
+    tally: Tally,
+    events: Iterable[Recorded],
+    left_out: PositionSet,
+    catalogue: Catalogue,
+    watch: FoldWatch = NOBODY_WATCHES,
 ) -> TallyBatch:
     """An event that cannot be counted is parked alone: for a tally, members do not matter."""
     batch = TallyBatch()
-    increments = batch.increments
+    increments, count = batch.increments, tally.counter(catalogue)
     checked: set[Key] = set()
     for recorded in events:
         if left_out and recorded.position in left_out:
             continue
         watch.set(tally.name, recorded.user_id, (recorded,))
         try:
-            added = tally.count(recorded)
+            added = count(recorded)
             for key, number in added.items():
                 if key not in increments and key not in checked:
                     _require_countable(tally, key, number)

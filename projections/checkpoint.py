@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from temple_ledger.domain.position import Position
+from temple_ledger.projections.key import ProjectionKey
 
 
 class ProjectionState(StrEnum):
@@ -36,3 +37,7 @@ class Checkpoint:
     state: ProjectionState
     reason: str | None = None
     parks_freely: bool = False
+
+    @property
+    def key(self) -> ProjectionKey:
+        return ProjectionKey(self.projection, self.version)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.domain.position import NO_POSITIONS
 from temple_ledger.domain.recorded import Recorded
@@ -39,13 +40,13 @@ def failure_of(fold: Fold[Any], known: Sequence[Recorded], done: Folded[Any]) ->
     return FoldFailure(recorded, done.error or "unknown", _error_of(fold, upto))
 
 
-def failure_of_tally(tally: Tally, recorded: Recorded) -> FoldFailure | None:
+def failure_of_tally(tally: Tally, recorded: Recorded, catalogue: Catalogue) -> FoldFailure | None:
     """None for an event that can be counted."""
-    failures = count_batch(tally, [recorded], NO_POSITIONS).failures
+    failures = count_batch(tally, [recorded], NO_POSITIONS, catalogue).failures
     if not failures:
         return None
     try:
-        tally.count(recorded)
+        tally.counter(catalogue)(recorded)
     except Exception as error:  # noqa: BLE001 - an author's code: it is what is looked for
         return FoldFailure(recorded, f"{type(error).__name__}: {error}", error)
     return FoldFailure(recorded, failures[0].error, None)

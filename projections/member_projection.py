@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, Union, cast, get_args
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.domain.event import Event, UnknownEvent
+from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.rollup import Aggregate, Rollup, declare
 from temple_ledger.projections.tables import Rows, Table, check_name
 
 State = TypeVar("State")
@@ -46,11 +48,28 @@ class MemberProjection(Generic[State]):
             raise ProjectionMisdeclared(f"projection {name} declares a table twice")
         self.name = name
         self.version = version
+        self.key: Final = ProjectionKey(name, version)
         self.tables = tables
         self.initial = initial
         self.rows_of = rows
         self.state_of = state
         self.steps: dict[type[Event], Evolve[State]] = {}
+        self.rollups: dict[str, Rollup] = {}
+
+    def rollup(self, name: str, *, key: object, table: Table | None = None, **values: Aggregate) -> Rollup:
+        """Declares a rollup, a view of that name: the rows of a table of this projection, aggregated by *key*.
+
+            moderation.rollup("points_by_moderator", key=Record.last_by, total=sum_of(Record.points))
+
+        *key* is a column (`Record.last_by`, or its name), a tuple of them, or `day_of`, `lower_of`, `value_or` of one.
+        *table* says which, where the columns do not. `temple db migrate` makes and fills it. Raises
+        ProjectionMisdeclared.
+        """
+        declared = declare(self.name, self.version, self.tables, name, key, table, values)
+        if name in self.rollups or name in self._table_names:
+            raise ProjectionMisdeclared(f"projection {self.name} declares {name} twice")
+        self.rollups[name] = declared
+        return declared
 
     @overload
     def on(self, rule: Callable[[State, E1], State], /) -> Callable[[State, E1], State]: ...

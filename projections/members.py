@@ -17,6 +17,7 @@ from temple_ledger.domain.events import (
     RoleRemoved,
 )
 from temple_ledger.projections.member_projection import BuiltInProjection
+from temple_ledger.projections.rollup import count_of
 from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
 
 ROLES: Final = Table(
@@ -123,3 +124,7 @@ def _(member: Member, event: MembershipEvent) -> Member:
 @members.on(MarkedInactive)
 def _(member: Member, event: MarkedInactive) -> Member:
     return member._replace(status="inactive") if member.status == "active" else member
+
+
+role_headcount: Final = members.rollup("role_headcount", table=ROLES, key="role", members=count_of())
+"""How many members hold each role; what dashboards and metrics read."""

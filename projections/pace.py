@@ -1,4 +1,4 @@
-"""How many events a batch holds: more while there is a backlog, few when live, never so many that a batch drags."""
+"""How many events a step folds: more while there is a backlog, few when live, never so many that a step drags."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,8 @@ class BatchPace:
     least: int = 100
     most: int = 20_000
     aim_seconds: float = 0.5
+    seconds_an_event: float | None = None
+    """Of the last one."""
 
     def failed(self) -> None:
         """A step was not done in time: try with far less, down to a single event."""
@@ -18,7 +20,38 @@ class BatchPace:
 
     def after(self, events: int, seconds: float) -> None:
         """A step of *events* took *seconds*."""
+        self.seconds_an_event = seconds / max(1, events)
         if seconds > 2 * self.aim_seconds:
             self.limit = max(min(self.least, self.limit), self.limit // 2)
         elif events >= self.limit and seconds < self.aim_seconds:
             self.limit = min(self.most, self.limit * 2)
+
+
+@dataclass
+class WidePace:
+    """How many events a wide step folds: so many as take *aim_seconds* at the rate of the one before.
+
+    One that takes longer than *most_seconds* is void: others wait for its checkpoint, and its lease has to be renewed.
+    """
+
+    limit: int = 100_000
+    least: int = 20_000
+    most: int = 500_000
+    aim_seconds: float = 1.5
+    most_seconds: float = 3.0
+    given_up: bool = False
+
+    def is_worth_it(self, behind: int, before: BatchPace) -> bool:
+        """For so many events, where a step *before* has shown that the least of wide ones is done in time."""
+        rate = before.seconds_an_event
+        return behind > self.least and not self.given_up and rate is not None and rate * self.least < self.most_seconds
+
+    def after(self, events: int, seconds: float) -> None:
+        """A wide step of *events* took *seconds*."""
+        factor = min(5.0, self.aim_seconds / max(seconds, 0.001))
+        self.limit = int(max(self.least, min(self.most, events * factor)))
+
+    def failed(self) -> None:
+        """A wide step was void: try with less, or not again."""
+        self.given_up = self.limit <= self.least
+        self.limit = max(self.least, self.limit // 3)

@@ -142,7 +142,7 @@ def _types_of_rules(projection: Projection, listed: Container[type[Event]]) -> l
 
 
 def _models(projection: Projection) -> Iterable[type[Event]]:
-    return () if isinstance(projection, Tally) else projection.steps
+    return projection.events if isinstance(projection, Tally) else projection.steps
 
 
 def _with_rules(catalogue: Catalogue, projection: Projection, broken: Mapping[str, str]) -> Catalogue:
@@ -203,7 +203,9 @@ def _names_of_type(known: EventType) -> list[Hashable]:
 
 
 def _names_of_projection(projection: Projection) -> list[Hashable]:
-    return [("projection", projection.name), *(("table", table.name) for table in projection.tables)]
+    rollups = () if isinstance(projection, Tally) else projection.rollups
+    tables = [table.name for table in projection.tables]
+    return [("projection", projection.name), *(("table", name) for name in (*tables, *rollups))]
 
 
 def _shown(name: Hashable) -> str:

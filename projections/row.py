@@ -36,6 +36,7 @@ from typing import (
 from uuid import UUID
 
 from temple_ledger.domain.errors import ProjectionMisdeclared
+from temple_ledger.projections.columns import register_fields
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
 
@@ -76,6 +77,7 @@ class _RowType(type):
         rest = {key: value for key, value in space.items() if key not in fields}
         row = super().__new__(mcs, name, (*bases, made), {**rest, "__slots__": ()})
         row.table_name = table
+        register_fields(row, table, fields)
         return row
 
     def __init__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any], **_: Any) -> None:

@@ -76,6 +76,8 @@ class Column:
         if self.type is ColumnType.TIMESTAMPTZ:
             aware = isinstance(value, datetime) and value.tzinfo is not None
             return None if aware else "is not a time with an offset"
+        if isinstance(value, Decimal) and not value.is_finite():
+            return "is not a finite number"
         wanted = _CLASSES[self.type]
         if not isinstance(value, wanted) or isinstance(value, bool) is not (self.type is ColumnType.BOOLEAN):
             return f"is a {type(value).__name__}, not a {self.type.value}"

@@ -1,10 +1,13 @@
 """A tally: a projection that counts. Counting does not depend on order, so no event is late for it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final, Literal, TypeVar, overload
 
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import ProjectionMisdeclared
+from temple_ledger.domain.event import Event
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.tables import ColumnType, Table, check_name
 
 Key = tuple[Any, ...]
@@ -12,14 +15,38 @@ Increments = Mapping[Key, int]
 """By key, in the order of the table's key columns; zero and absent are the same."""
 
 
+E = TypeVar("E", bound=Event)
+Count = Callable[[Recorded], Increments]
+
+
 class Tally:
     """*count* returns how much an event adds to which keys; {} for an event that is not counted.
+
+    *reads* says what it is given. "row": each row of the log as it was stored, in the shape of its own version. An
+    event class, or a tuple of them: those events alone, decoded as a rule gets them, in their newest version. `Event`
+    itself: every event, `UnknownEvent` for what the catalogue lacks. One that cannot be decoded is parked.
 
     The table's last column is the number, all others are the key. The cheap check of a tally is that the sum of that
     column equals what was counted so far, which its checkpoint stores.
     """
 
-    def __init__(self, name: str, *, version: int, table: Table, count: Callable[[Recorded], Increments]) -> None:
+    @overload
+    def __init__(
+        self, name: str, *, version: int, table: Table, count: Count, reads: Literal["row"] = "row"
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: int,
+        table: Table,
+        count: Callable[[E], Increments],
+        reads: type[E] | tuple[type[E], ...],
+    ) -> None: ...
+
+    def __init__(self, name: str, *, version: int, table: Table, count: Any, reads: Any = "row") -> None:
         check_name("projection", name)
         if version < 1:
             raise ProjectionMisdeclared(f"projection {name} needs a version of at least 1")
@@ -30,9 +57,39 @@ class Tally:
             )
         self.name = name
         self.version = version
+        self.key: Final = ProjectionKey(name, version)
         self.table = table
-        self.count = count
+        self.events = _events(name, reads)
+        self._decodes = reads != "row"
+        self._count = count
+
+    def counter(self, catalogue: Catalogue) -> Count:
+        """What counts a row of the log, whatever the tally reads. Raises EventMisdeclared."""
+        count: Count = self._count
+        decoded: Callable[[Event], Increments] = self._count
+        if not self._decodes:
+            return count
+        if not self.events:
+            return lambda recorded: decoded(catalogue.decode(recorded))
+        decoders = {name: known.decode for known in map(catalogue.type_of, self.events) for name in known.names}
+
+        def counted(recorded: Recorded) -> Increments:
+            decode = decoders.get((recorded.event_type, recorded.action))
+            return {} if decode is None else decoded(decode(recorded))
+
+        return counted
 
     @property
     def tables(self) -> tuple[Table, ...]:
         return (self.table,)
+
+
+def _events(tally: str, reads: object) -> tuple[type[Event], ...]:
+    """The classes that it reads; none where it reads rows, or every event."""
+    given = reads if isinstance(reads, tuple) else (reads,)
+    if reads in ("row", Event):
+        return ()
+    for each in given:
+        if not (isinstance(each, type) and issubclass(each, Event)) or CATALOGUE.is_base(each):
+            raise ProjectionMisdeclared(f"tally {tally} reads {each!r}, which is neither an event nor 'row'")
+    return given

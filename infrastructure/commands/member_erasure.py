@@ -8,6 +8,7 @@ import click
 import psycopg
 
 from temple_ledger.domain.errors import LedgerError, Refused, UnknownName
+from temple_ledger.infrastructure.commands.archive import erase_in, place_of
 from temple_ledger.infrastructure.processes.personal_tables import personal_tables
 from temple_ledger.infrastructure.read_models.erasure.erase import Erased, erase
 from temple_ledger.infrastructure.read_models.erasure.person import PersonalTables
@@ -80,6 +81,7 @@ def erase_(
             done.append(_erase(session, each, personal, because))
             if not as_json:
                 _print_erased(done[-1])
+        _erase_from_archive(session)
     elif found and not as_json:
         session.note("nothing was changed; add --apply --reason TEXT to do it")
     if as_json:
@@ -142,6 +144,19 @@ def _erase(session: Session, preview: ErasurePreview, personal: PersonalTables, 
     except (LedgerError, psycopg.Error):
         session.note("not finished; what was done stays done, and the same command goes on")
         raise
+
+
+def _erase_from_archive(session: Session) -> None:
+    """Where the settings name one. What fails here is raised: the ledger is done, and the sentence says the rest."""
+    if session.settings.archive is None:
+        session.note("if the log is archived somewhere, erase there too; run: temple archive erase --archive PLACE")
+        return
+    try:
+        rewritten = erase_in(session, place_of(session, None))
+    except (LedgerError, OSError):
+        session.note("erased in the ledger, and not yet in the archive; run: temple archive erase")
+        raise
+    session.note(f"{plural(rewritten, 'file')} of the archive written again")
 
 
 def _print_previews(session: Session, found: Sequence[ErasurePreview], missing: int, *, to_stderr: bool) -> None:

@@ -108,7 +108,7 @@ def pause(session: Session, name: str, reason: str | None) -> None:
     Example:
       temple projection pause members --reason "restoring a table by hand"
     """
-    before = set_state(session.database, _require(name), ProjectionState.PAUSED, by=session.operator, reason=reason)
+    before = set_state(session.database, named(name).key, ProjectionState.PAUSED, by=session.operator, reason=reason)
     if before.state is ProjectionState.PAUSED:
         print_line(f"{name} was paused already, at position {before.position}")
     else:
@@ -132,7 +132,7 @@ def resume(session: Session, name: str, reason: str | None, park: bool) -> None:
     """
     projection = named(name)
     before = set_state(
-        session.database, name, ProjectionState.RUNNING, by=session.operator, reason=reason, parks_freely=park
+        session.database, projection.key, ProjectionState.RUNNING, by=session.operator, reason=reason, parks_freely=park
     )
     was = "was running already" if before.state is ProjectionState.RUNNING else f"was {before.state}, and goes on"
     print_line(f"{name} {was}, from position {before.position}")

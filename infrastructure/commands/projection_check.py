@@ -97,7 +97,7 @@ def _value(value: object) -> str:
 def _everybody(session: Session, projection: Projection, *, as_json: bool) -> int:
     with snapshot(session.database) as connection, bar(session.progress, "folding", None, "members") as done:
         if isinstance(projection, Tally):
-            trial = try_tally(connection, projection)
+            trial = try_tally(connection, projection, catalogue())
         else:
             trial = try_everybody(connection, projection, catalogue(), each=lambda: done.advance(1))
     if as_json:

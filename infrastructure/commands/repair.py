@@ -160,6 +160,8 @@ def _print_repair(each: _Repair) -> None:
     done = []
     if repaired.members:
         done.append(f"{plural(repaired.members, each.unit)} put right ({plural(repaired.changes, 'row')})")
+    if repaired.rollups:
+        done.append(f"{', '.join(repaired.rollups)} filled anew from the rows")
     if repaired.set_back is not None:
         done.append(
             f"its checkpoint set back from {repaired.set_back[0]} to {repaired.set_back[1]}, the end of the log"

@@ -58,10 +58,7 @@ def print_report(report: VerificationReport, directory: RoleDirectory) -> None:
     if verified.unverified is not None:
         print_line(f"{name}: not verified, {verified.unverified}")
         return
-    what = unit_of(report.projection)
-    verb = "differs" if verified.drifted_members == 1 else "differ"
-    differ = f"{plural(verified.drifted_members, what)} {verb}" if verified.drifts else "all agree"
-    print_line(f"{name}: {compared(report)} at position {verified.position}, {differ}; {_how(report)}")
+    print_line(f"{name}: {compared(report)} at position {verified.position}, {_differing(report)}; {_how(report)}")
     _print_counts(report)
     if verified.drifts:
         print_drifts(verified.listed, directory, total=verified.drifts)
@@ -80,6 +77,13 @@ def compared(report: VerificationReport) -> str:
     if report.since is not None and isinstance(report.projection, Tally) and not members:
         return "the sum of all counts compared"
     return f"{plural(members, unit_of(report.projection))} compared"
+
+
+def _differing(report: VerificationReport) -> str:
+    members, keys = report.verified.drifted_members, report.verified.drifted_keys
+    counted = [(members, plural(members, unit_of(report.projection))), (keys, f"{plural(keys, 'key')} of rollups")]
+    found = [f"{text} {'differs' if number == 1 else 'differ'}" for number, text in counted if number]
+    return " and ".join(found) or "all agree"
 
 
 def report_data(report: VerificationReport) -> dict[str, Any]:

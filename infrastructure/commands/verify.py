@@ -106,10 +106,10 @@ def list_(session: Session, projection: str | None, limit: int, as_json: bool) -
     Example:
       temple verify list --projection members
     """
-    names = list(installed()) if projection is None else [named(projection).name]
+    keys = [each.key for each in (installed().values() if projection is None else [named(projection)])]
     with snapshot(session.database) as connection:
         found = stored_verifications(connection, projection, limit=limit)
-        covered = rounds(connection, names)
+        covered = rounds(connection, keys)
     if as_json:
         print_json({"results": [_result(each) for each in found], "covered": [_round(each) for each in covered]})
         return

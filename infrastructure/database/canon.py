@@ -37,7 +37,7 @@ def install(connection: psycopg.Connection[Any]) -> bool:
     """
     if is_installed(connection):
         return False
-    checkpoint = connection.execute(statement("checkpoint_lock"), {"projection": members.name}).fetchone()
+    checkpoint = connection.execute(statement("checkpoint_lock"), members.key.parameters).fetchone()
     if checkpoint is not None:
         version, state = checkpoint[0], checkpoint[5]
         if state == ProjectionState.TRIGGER and version != members.version:

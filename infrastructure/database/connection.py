@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
 
@@ -94,13 +94,21 @@ class Database:
         except SchemaMismatch:
             return self.connect(DatabaseRole.LOGIN, application=application)
 
+    def conninfo(self, role: DatabaseRole, *, application: str) -> str:
+        """The same connection for another driver on libpq. It may hold a password."""
+        return make_conninfo(
+            self.dsn,
+            options=f"{self._options_of(role)} -c client_encoding=UTF8",
+            application_name=application,
+            connect_timeout=CONNECT_SECONDS,
+        )
+
     def _connected(self, role: DatabaseRole, application: str, autocommit: bool) -> psycopg.Connection:
         try:
-            options = f"{self._given_options()} {_options(role)}".strip()
             connection = psycopg.connect(
                 self.dsn,
                 autocommit=True,
-                options=options,
+                options=self._options_of(role),
                 application_name=application,
                 connect_timeout=CONNECT_SECONDS,
                 cursor_factory=self.cursors,
@@ -120,8 +128,9 @@ class Database:
             raise
         return connection
 
-    def _given_options(self) -> str:
-        return str(conninfo_to_dict(self.dsn).get("options") or "")
+    def _options_of(self, role: DatabaseRole) -> str:
+        given = str(conninfo_to_dict(self.dsn).get("options") or "")
+        return f"{given} {_options(role)}".strip()
 
 
 def passes(error: BaseException) -> bool:

@@ -13,9 +13,14 @@ Names = Iterable[tuple[str, str]]
 _UPTO: Final = sql.SQL("id <= %(upto)s")
 
 
-def known_events_by_member(known: Names, reading_metadata: Names, *, after_user: bool, upto_user: bool) -> sql.Composed:
-    """At or before `%(upto)s`, by user_id; of the members in (`%(after_user)s`, `%(upto_user)s`], where they are."""
+def known_events_by_member(
+    known: Names, reading_metadata: Names, *, after: bool, after_user: bool, upto_user: bool
+) -> sql.Composed:
+    """At or before `%(upto)s`, by user_id; those above `%(after)s`, of the members in (`%(after_user)s`,
+    `%(upto_user)s`], where that is said."""
     bounds = [_UPTO]
+    if after:
+        bounds.append(sql.SQL("id > %(after)s"))
     if after_user:
         bounds.append(sql.SQL("user_id > %(after_user)s"))
     if upto_user:

@@ -10,9 +10,10 @@ from typing import Final
 import psycopg
 
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
-from temple_ledger.infrastructure.database import adoption
+from temple_ledger.infrastructure.database import adoption, canon
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.roles import FIRST, OWNER, grant_lacking_roles, grant_schema, require_roles
+from temple_ledger.infrastructure.database.statements import statement
 
 _LOCK: Final = 0x7E3A_1ED6
 """Key of the advisory lock that migrations take; it guards against haste, not against wrong rows."""
@@ -98,6 +99,8 @@ def migrate(database: Database, migrations: Sequence[Migration] | None = None) -
                     return names
                 if not done and adoption.is_canon(connection):
                     names += _adopt(connection, [each for each in todo if each.number in ADOPTING])
+                elif done and _trigger_is_on(connection):
+                    names += _apply_with_canon(connection, todo)
                 else:
                     _apply(connection, todo[0])
                     names.append(todo[0].name)
@@ -128,6 +131,25 @@ def _adopt(connection: psycopg.Connection, migrations: Sequence[Migration]) -> S
     connection.execute("set local role none")
     adoption.finish(connection)
     return [f"{migration.name}, with what was there" for migration in migrations]
+
+
+def _trigger_is_on(connection: psycopg.Connection) -> bool:
+    connection.execute("set local role temple_owner")
+    there = connection.execute("select to_regclass('projection_checkpoint') is not null").fetchone()
+    on = there == (True,) and connection.execute(statement("canon_in_use")).rowcount > 0
+    connection.execute("set local role none")
+    return on
+
+
+def _apply_with_canon(connection: psycopg.Connection, todo: Sequence[Migration]) -> Sequence[str]:
+    """In trigger mode every append runs the canon, which stands on these tables: both change at once, or neither."""
+    connection.execute("set local role temple_owner")
+    connection.execute(statement("trigger_hold_appenders"))
+    connection.execute("set local role none")
+    for migration in todo:
+        _apply(connection, migration)
+    canon.install(connection)
+    return [migration.name for migration in todo]
 
 
 def _applied_as_owner(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:

@@ -7,6 +7,7 @@ from temple_ledger.infrastructure.database.canon import install
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.migrations import migrate
 from temple_ledger.infrastructure.database.roles import grants_of_older_logins
+from temple_ledger.infrastructure.database.rollups import make_rollups
 from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tables
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.tables import make_tables
@@ -34,9 +35,8 @@ def bring_up_to_date(database: Database, projections: Iterable[Projection] | Non
         for projection in wanted:
             made += make_tables(connection, projection)
             make_shadow_tables(connection, projection)
-            connection.execute(
-                statement("checkpoint_create"), {"projection": projection.name, "version": projection.version}
-            )
+            made += make_rollups(connection, projection)
+            connection.execute(statement("checkpoint_create"), projection.key.parameters)
         install(connection)
         grants = grants_of_older_logins(connection) if migrations else ()
     return Changed(tuple(migrations), tuple(made), tuple(grants))

@@ -34,7 +34,7 @@ def make_shadow_tables(connection: Connection, projection: Projection) -> None:
         name = sql.Identifier(shadow.name)
         if is_other(connection, projection, shadow):
             connection.execute(sql.SQL("drop table {}").format(name))
-            connection.execute(statement("rebuild_forget"), {"projection": projection.name})
+            connection.execute(statement("rebuild_forget"), projection.key.parameters)
         made = make_tables(connection, projection, [shadow])
         if made:
             connection.execute(sql.SQL("alter table {} set unlogged").format(name))

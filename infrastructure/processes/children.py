@@ -26,6 +26,7 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.fold import FailureKind
+from temple_ledger.projections.key import ProjectionKey
 
 FOLD_SECONDS: Final = 5.0
 """A fold of one member that takes longer is ended. The database would end its transaction after eight."""
@@ -41,8 +42,10 @@ log = structlog.get_logger("temple.runner")
 class Children:
     """One process for each projection; started again when it ends, unless it has caught up and that was asked for."""
 
-    def __init__(self, session: Session, names: Iterable[str], watcher: Watcher, *, until_caught_up: bool) -> None:
-        self._children = [_Child(session, name, watcher, until_caught_up) for name in names]
+    def __init__(
+        self, session: Session, keys: Iterable[ProjectionKey], watcher: Watcher, *, until_caught_up: bool
+    ) -> None:
+        self._children = [_Child(session, key, watcher, until_caught_up) for key in keys]
 
     def begin(self) -> None:
         for child in self._children:
@@ -63,16 +66,17 @@ class Children:
 
 
 class _Child:
-    def __init__(self, session: Session, name: str, watcher: Watcher, until_caught_up: bool) -> None:
+    def __init__(self, session: Session, key: ProjectionKey, watcher: Watcher, until_caught_up: bool) -> None:
         self._session = session
-        self._name = name
+        self._key = key
+        self._name = key.name
         self._watcher = watcher
         self._until_caught_up = until_caught_up
         self._stopping = False
         self._process: subprocess.Popen[str] | None = None
         self._ends = 0
         self.code: int | None = None
-        self.thread = threading.Thread(target=self._run, name=f"child {name}", daemon=True)
+        self.thread = threading.Thread(target=self._run, name=f"child {key.name}", daemon=True)
 
     def stop(self) -> None:
         self._stopping = True
@@ -104,7 +108,7 @@ class _Child:
         log.warning("a projection's process ended", projection=self._name, exit_code=self.code, times=self._ends)
         if self._ends >= MOST_ENDS:
             log.error("a projection's process ends again and again; restart to try once more", projection=self._name)
-            self._watcher.failed(self._name)
+            self._watcher.failed(self._key)
             return True
         time.sleep(AGAIN_SECONDS)
         return False
@@ -141,7 +145,7 @@ class _Child:
         log_parked(self._name, failure)
         while not self._stopping:
             try:
-                park_by_time(self._session.database, self._name, failure)
+                park_by_time(self._session.database, self._key, failure)
                 return
             except LedgerError as error:
                 log.warning("not parked yet", projection=self._name, reason=str(error))

@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.terminal.service_manager import Watchdog
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.projections.built_in import BUILT_IN
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection, Step, may_fold
 from temple_ledger.projections.registry import catalogue, not_loaded
 
@@ -80,7 +81,7 @@ def fold(
         wake = _TellingWake(session, wakeup)
         database = session.database if measured is None else measured.database
         here = [each for each in wanted if each in BUILT_IN]
-        elsewhere = [each.name for each in wanted if each not in BUILT_IN]
+        elsewhere = [each.key for each in wanted if each not in BUILT_IN]
         runner = Runner(database, here, wake, watcher=watcher, catalogue=catalogue())
         children = Children(session, elsewhere, watcher, until_caught_up=until_caught_up)
         wake.runner = runner
@@ -113,21 +114,21 @@ class _Watcher:
         self._watchdog = Watchdog()
         self._lock = Lock()
 
-    def stepped(self, projection: str, step: Step, seconds: float) -> None:
+    def stepped(self, key: ProjectionKey, step: Step, seconds: float) -> None:
         # the children's steps are relayed by threads
         with self._lock:
-            self.folded.events[projection] += step.events
-            self.folded.refolded[projection] += step.refolded
-            self.folded.parked[projection] += len(step.failures)
+            self.folded.events[key.name] += step.events
+            self.folded.refolded[key.name] += step.refolded
+            self.folded.parked[key.name] += len(step.failures)
             if self._bar is not None:
                 self._bar.advance(step.events)
-            self._also.stepped(projection, step, seconds)
+            self._also.stepped(key, step, seconds)
 
     def looked(self, look: Look) -> None:
         self._also.looked(look)
 
-    def failed(self, projection: str) -> None:
-        self._also.failed(projection)
+    def failed(self, key: ProjectionKey) -> None:
+        self._also.failed(key)
 
     def recovering(self, sqlstate: str | None) -> None:
         self._watchdog()

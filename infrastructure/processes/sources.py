@@ -35,6 +35,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
 RESERVED: Final = frozenset(
     {
         *(
+            "archive",
             "config",
             "database",
             "db",

@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.fold import FailureKind
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection, Step
 from temple_ledger.projections.registry import catalogue
 
@@ -52,14 +53,14 @@ def _end_with_parent() -> None:
 class _Relay:
     """A watcher whose calls are made again in the process that watches."""
 
-    def stepped(self, projection: str, step: Step, seconds: float) -> None:
-        _write("stepped", [projection, {**vars(step), "failures": [list(each) for each in step.failures]}, seconds])
+    def stepped(self, key: ProjectionKey, step: Step, seconds: float) -> None:
+        _write("stepped", [list(key), {**vars(step), "failures": [list(each) for each in step.failures]}, seconds])
 
     def looked(self, look: Look) -> None:
         pass
 
-    def failed(self, projection: str) -> None:
-        _write("failed", [projection])
+    def failed(self, key: ProjectionKey) -> None:
+        _write("failed", [list(key)])
 
     def recovering(self, sqlstate: str | None) -> None:
         _write("recovering", [sqlstate])
@@ -76,13 +77,13 @@ def _write(what: str, values: list[Any]) -> None:
 def relay(line: str, watcher: Watcher) -> None:
     """The call that a line of the watched process stands for."""
     match json.loads(line):
-        case ["stepped", str() as projection, dict() as step, float() as seconds]:
+        case ["stepped", [str() as name, int() as version], dict() as step, float() as seconds]:
             failures = tuple(
                 Failure(position, user_id, error, FailureKind(kind), frames)
                 for position, user_id, error, kind, frames in step.pop("failures")
             )
-            watcher.stepped(projection, Step(**step, failures=failures), seconds)
-        case ["failed", str() as projection]:
-            watcher.failed(projection)
+            watcher.stepped(ProjectionKey(name, version), Step(**step, failures=failures), seconds)
+        case ["failed", [str() as name, int() as version]]:
+            watcher.failed(ProjectionKey(name, version))
         case ["recovering", sqlstate]:
             watcher.recovering(sqlstate)

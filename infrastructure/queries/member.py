@@ -129,7 +129,7 @@ def waiting_events(connection: Connection, user_id: str, projection: str = membe
 
 def stored_member_count(connection: Connection, projection: MemberProjection[Any]) -> int:
     """How many members the projection has folded something of."""
-    row = connection.execute(statement("read_member_count"), {"projection": projection.name}).fetchone()
+    row = connection.execute(statement("read_member_count"), projection.key.parameters).fetchone()
     return 0 if row is None else int(row[0])
 
 

@@ -68,7 +68,7 @@ def read_overview(
         prepared=prepared,
         sources=sources(connection),
         health=health(connection),
-        verified=latest(connection, [each.name for each in projections]),
+        verified=latest(connection, [each.key for each in projections]),
     )
 
 

@@ -12,6 +12,7 @@ from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection
 
 NOT_INSTALLED: Final = "not installed"
@@ -47,6 +48,10 @@ class ProjectionStatus:
     parked: int
     skipped: int
     updated_at: datetime
+
+    @property
+    def key(self) -> ProjectionKey:
+        return ProjectionKey(self.name, self.version)
 
     @property
     def lag(self) -> str:

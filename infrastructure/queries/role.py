@@ -77,7 +77,7 @@ def holders_then(connection: Connection, role: str, moment: AsOf, catalogue: Cat
 def role_history(connection: Connection, role: str, moment: AsOf, catalogue: Catalogue) -> Sequence[RoleHistoryStep]:
     """Each grant and each end of the role once, by (timestamp, position): leaving the guild ends it too."""
     fold = Fold(members, catalogue)
-    left_out = set(read_exceptions(connection, members.name).left_out)
+    left_out = set(read_exceptions(connection, members.key).left_out)
     found: dict[Position, RoleHistoryStep] = {}
     for then in members_then(connection, _candidates(connection, role, moment), moment, catalogue):
         left_out |= {event.position for event in then.events} - {event.position for event in then.folded_events}

@@ -49,7 +49,7 @@ def rows_then(
 ) -> Iterator[RowsThen]:
     """In the order of the ids' bytes; whoever has no event at that moment is left out."""
     fold = Fold(projection, catalogue)
-    left_out = read_exceptions(connection, projection.name).left_out
+    left_out = read_exceptions(connection, projection.key).left_out
     for start in range(0, len(user_ids), MEMBERS_AT_A_TIME):
         some = user_ids[start : start + MEMBERS_AT_A_TIME]
         every = member_events(connection, some, LAST, until=moment.as_of, recorded_until=moment.known_at)

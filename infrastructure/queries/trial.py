@@ -90,7 +90,7 @@ def try_everybody(
 ) -> Trial:
     """The same of all members, by user_id; *each* is called after each of them."""
     fold = Fold(projection, catalogue.with_models(projection.steps))
-    left_out = read_exceptions(connection, projection.name).left_out
+    left_out = read_exceptions(connection, projection.key).left_out
     trial = Trial(members=0)
     with closing(member_stream(connection, fold, upto=LAST)) as stream:
         for members, (user_id, found) in enumerate(stream, 1):
@@ -108,12 +108,12 @@ def try_everybody(
     return trial
 
 
-def try_tally(connection: Connection, tally: Tally) -> Trial:
-    left_out = read_exceptions(connection, tally.name).left_out
+def try_tally(connection: Connection, tally: Tally, catalogue: Catalogue) -> Trial:
+    left_out = read_exceptions(connection, tally.key).left_out
     trial, after = Trial(), START
     while page := log_events(connection, after=after, upto=LAST, limit=EVENTS_AT_A_TIME):
         for recorded in without(left_out, page):
-            failure = failure_of_tally(tally, recorded)
+            failure = failure_of_tally(tally, recorded, catalogue)
             trial.events += 1
             trial.found(None if failure is None else "\n".join(failure.lines()))
         after = page[-1].position

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import psycopg
 
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import START, Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.known_events import (
     known_events_by_member,
@@ -37,10 +37,12 @@ def member_stream(
     fold: Fold[Any],
     *,
     upto: Position,
+    after: Position = START,
     after_user: str | None = None,
     upto_user: str | None = None,
 ) -> Generator[tuple[str, list[Recorded] | None], None, None]:
-    """The known events of each member in (after_user, upto_user], by user_id; those of one in no certain order.
+    """The known events in (after, upto] of each member in (after_user, upto_user], by user_id; those of one member in
+    no certain order.
 
     None for a history that is too long to be held in memory: `pages_of_member` reads it.
 
@@ -48,9 +50,13 @@ def member_stream(
     read; whoever stops early has to close this, or even the connection's own end waits for ever.
     """
     query = known_events_by_member(
-        fold.names, fold.reading_metadata, after_user=after_user is not None, upto_user=upto_user is not None
+        fold.names,
+        fold.reading_metadata,
+        after=after > START,
+        after_user=after_user is not None,
+        upto_user=upto_user is not None,
     )
-    parameters = {"upto": upto, "after_user": after_user, "upto_user": upto_user}
+    parameters = {"upto": upto, "after": after, "after_user": after_user, "upto_user": upto_user}
     with connection.cursor(row_factory=_recorded) as cursor:
         rows = cursor.stream(query, parameters, binary=True, size=ROWS_AT_A_TIME)
         for user_id, found in groupby(rows, key=_USER_ID):

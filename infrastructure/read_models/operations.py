@@ -24,6 +24,7 @@ from temple_ledger.projections.batch import Failure, count_batch
 from temple_ledger.projections.brake import reason_of, sentence, too_many
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.fold import FailureKind
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
 from temple_ledger.projections.tally import Tally
 
@@ -33,6 +34,7 @@ class Parked:
     """A failure, with the event that caused it and how many events of the member wait."""
 
     projection: str
+    version: int
     position: Position
     user_id: str
     error: str
@@ -48,16 +50,16 @@ class Parked:
 
 
 @contextmanager
-def operation(database: Database, projection: str) -> Iterator[tuple[PostgresTransaction, Checkpoint]]:
+def operation(database: Database, key: ProjectionKey) -> Iterator[tuple[PostgresTransaction, Checkpoint]]:
     """A transaction that holds the projection's checkpoint: the runner waits, whatever it remembered is void after."""
     with (
         database.connect(DatabaseRole.PROJECT, application="temple operation") as connection,
         connection.transaction(),
     ):
         transaction = PostgresTransaction(connection)
-        checkpoint = transaction.lock_checkpoint(projection)
+        checkpoint = transaction.lock_checkpoint(key)
         yield transaction, checkpoint
-        connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection})
+        connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
 
 
 def record(
@@ -88,7 +90,7 @@ def record(
 
 def set_state(
     database: Database,
-    projection: str,
+    key: ProjectionKey,
     state: ProjectionState,
     *,
     by: str,
@@ -96,20 +98,18 @@ def set_state(
     parks_freely: bool = False,
 ) -> Checkpoint:
     """Pause or resume; the checkpoint as it was before. With *parks_freely* the brake does not stop it any more."""
-    with operation(database, projection) as (transaction, checkpoint):
+    with operation(database, key) as (transaction, checkpoint):
         if checkpoint.state is ProjectionState.TRIGGER:
-            raise Refused(
-                f"{projection} is maintained by the trigger, which does not pause; run: temple trigger disable"
-            )
+            raise Refused(f"{key.name} is maintained by the trigger, which does not pause; run: temple trigger disable")
         transaction.connection.execute(
             statement("checkpoint_set_state"),
-            {"projection": projection, "state": state.value, "reason": reason, "parks_freely": parks_freely},
+            {**checkpoint.key.parameters, "state": state.value, "reason": reason, "parks_freely": parks_freely},
         )
         kind = "pause" if state is ProjectionState.PAUSED else "resume"
         record(
             transaction.connection,
             kind,
-            projection,
+            key.name,
             by=by,
             reason=reason,
             details={"before": checkpoint.state.value, **({"park": True} if parks_freely else {})},
@@ -121,11 +121,13 @@ def parked(
     connection: psycopg.Connection[Any],
     *,
     projection: str | None = None,
+    version: int | None = None,
     user_id: str | None = None,
     position: int | None = None,
 ) -> Sequence[Parked]:
     found = connection.execute(
-        statement("failure_list"), {"projection": projection, "user_id": user_id, "position": position}
+        statement("failure_list"),
+        {"projection": projection, "version": version, "user_id": user_id, "position": position},
     )
     return [Parked(*row) for row in found]
 
@@ -139,7 +141,7 @@ def retry(
     catalogue: Catalogue,
 ) -> Sequence[Failure]:
     """Folds these members again (of a tally: counts these events again); returns what failed again."""
-    with operation(database, projection.name) as (transaction, checkpoint):
+    with operation(database, projection.key) as (transaction, checkpoint):
         _require_same_version(projection, checkpoint)
         again = _again(transaction, projection, checkpoint, failures, catalogue)
         if not checkpoint.parks_freely:
@@ -152,12 +154,12 @@ def retry(
     return again
 
 
-def park_by_time(database: Database, projection: str, failure: Failure) -> bool:
+def park_by_time(database: Database, key: ProjectionKey, failure: Failure) -> bool:
     """Parks the member whose fold had to be ended; false where that batch was committed after all."""
-    with operation(database, projection) as (transaction, checkpoint):
+    with operation(database, key) as (transaction, checkpoint):
         if failure.position <= checkpoint.position:
             return False
-        transaction.park(projection, [failure])
+        transaction.park(checkpoint.key, [failure])
     return True
 
 
@@ -171,12 +173,12 @@ def skip(
     catalogue: Catalogue,
 ) -> Sequence[Failure]:
     """Leaves the position out of this projection for good, and folds its member again without it."""
-    with operation(database, projection.name) as (transaction, checkpoint):
+    with operation(database, projection.key) as (transaction, checkpoint):
         _require_same_version(projection, checkpoint)
         skipped = transaction.connection.execute(
             statement("skip_record"),
             {
-                "projection": projection.name,
+                **projection.key.parameters,
                 "position": failure.position,
                 "skipped_by": by,
                 "reason": reason,
@@ -198,24 +200,26 @@ def _again(
     catalogue: Catalogue,
 ) -> Sequence[Failure]:
     if isinstance(projection, Tally):
-        return _count_again(transaction, projection, [each.position for each in failures])
+        return _count_again(transaction, projection, [each.position for each in failures], catalogue)
     again: list[Failure] = []
     for page in in_pages(sorted({each.user_id for each in failures}), MEMBERS_AT_A_TIME):
         again += fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)[1]
     return again
 
 
-def _count_again(transaction: PostgresTransaction, tally: Tally, positions: Sequence[Position]) -> Sequence[Failure]:
+def _count_again(
+    transaction: PostgresTransaction, tally: Tally, positions: Sequence[Position], catalogue: Catalogue
+) -> Sequence[Failure]:
     connection = transaction.connection
     found: list[Recorded] = []
     # whoever was quicker has counted them already
-    freed = connection.execute(statement("failure_delete"), {"projection": tally.name, "positions": list(positions)})
+    freed = connection.execute(statement("failure_delete"), {**tally.key.parameters, "positions": list(positions)})
     for (position,) in freed.fetchall():
         found += events(connection, after=Position(position - 1), upto=position, limit=1)
-    batch = count_batch(tally, found, transaction.exceptions(tally.name).left_out)
+    batch = count_batch(tally, found, transaction.exceptions(tally.key).left_out, catalogue)
     transaction.add(tally.table, batch.increments)
-    transaction.park(tally.name, batch.failures)
-    connection.execute(statement("checkpoint_count_more"), {"projection": tally.name, "counted": batch.counted})
+    transaction.park(tally.key, batch.failures)
+    connection.execute(statement("checkpoint_count_more"), {**tally.key.parameters, "counted": batch.counted})
     return batch.failures
 
 

@@ -88,7 +88,7 @@ def preview_retraction(
             checkpoint = checkpoints[projection.name]
             upto = _reached(connection, checkpoint)
             if isinstance(projection, Tally):
-                impact.changes += len(_increments(connection, projection, chosen, upto).increments)
+                impact.changes += len(_increments(connection, projection, chosen, upto, catalogue).increments)
             else:
                 _compare(connection, projection, catalogue, upto, after, impact, each)
     return impact
@@ -165,7 +165,10 @@ def _operation(database: Database) -> Iterator[tuple[Connection, PostgresTransac
 
 def locked_checkpoints(transaction: PostgresTransaction) -> dict[str, Checkpoint]:
     """Every checkpoint, in one order, so that two operations never wait for each other."""
-    return {name: transaction.lock_checkpoint(name) for name in sorted(read_checkpoints(transaction.connection))}
+    return {
+        name: transaction.lock_checkpoint(checkpoint.key)
+        for name, checkpoint in sorted(read_checkpoints(transaction.connection).items())
+    }
 
 
 def _chosen(connection: Connection, selection: Selection, retracted: PositionSet, reinstating: bool) -> PositionSet:
@@ -232,7 +235,7 @@ def _compare(
 ) -> None:
     fold = Fold(projection, catalogue)
     transaction = PostgresTransaction(connection, retracted=after)
-    left_out = transaction.exceptions(projection.name).left_out
+    left_out = transaction.exceptions(projection.key).left_out
     for page in in_pages(_members(connection, impact.positions, upto), MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)
         found = transaction.histories(fold, page, upto)
@@ -261,34 +264,43 @@ def _fold_all(
     for projection in foldable_projections(projections, checkpoints):
         checkpoint = checkpoints[projection.name]
         if isinstance(projection, Tally):
-            impact.changes += _count(transaction, projection, chosen, checkpoint.position, sign)
+            impact.changes += _count(transaction, projection, chosen, checkpoint.position, sign, catalogue)
             continue
         for page in in_pages(_members(connection, chosen, checkpoint.position), MEMBERS_AT_A_TIME):
             changes, _ = fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)
             impact.members |= changes.members
             impact.changes += changes.count()
-    for name in checkpoints:
-        connection.execute(statement("checkpoint_raise_epoch"), {"projection": name})
+    for checkpoint in checkpoints.values():
+        connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
     return impact
 
 
-def _count(transaction: PostgresTransaction, tally: Tally, chosen: PositionSet, upto: Position, sign: int) -> int:
+def _count(
+    transaction: PostgresTransaction,
+    tally: Tally,
+    chosen: PositionSet,
+    upto: Position,
+    sign: int,
+    catalogue: Catalogue,
+) -> int:
     """Takes off what these positions added, or adds it again."""
     connection = transaction.connection
-    batch = _increments(connection, tally, chosen, upto)
+    batch = _increments(connection, tally, chosen, upto, catalogue)
     tables.add(connection, tally.table, {key: sign * number for key, number in batch.increments.items()})
-    connection.execute(statement("checkpoint_count_more"), {"projection": tally.name, "counted": sign * batch.counted})
+    connection.execute(statement("checkpoint_count_more"), {**tally.key.parameters, "counted": sign * batch.counted})
     if sign < 0:
-        connection.execute(statement("failure_delete_in_ranges"), {**_arrays(chosen), "projection": tally.name})
+        connection.execute(statement("failure_delete_in_ranges"), {**_arrays(chosen), **tally.key.parameters})
     else:
-        transaction.park(tally.name, batch.failures)
+        transaction.park(tally.key, batch.failures)
     return len(batch.increments)
 
 
-def _increments(connection: Connection, tally: Tally, chosen: PositionSet, upto: Position) -> TallyBatch:
+def _increments(
+    connection: Connection, tally: Tally, chosen: PositionSet, upto: Position, catalogue: Catalogue
+) -> TallyBatch:
     """What the tally counted at these positions: nothing where somebody has skipped one for this tally."""
-    skipped = PostgresTransaction(connection, retracted=PositionSet()).exceptions(tally.name).left_out
-    return recount_at(connection, tally, chosen, upto=upto, left_out=skipped)
+    skipped = PostgresTransaction(connection, retracted=PositionSet()).exceptions(tally.key).left_out
+    return recount_at(connection, tally, chosen, upto=upto, left_out=skipped, catalogue=catalogue)
 
 
 def _members(connection: Connection, chosen: PositionSet, upto: Position) -> list[str]:

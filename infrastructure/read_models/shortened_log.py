@@ -14,6 +14,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.key import ProjectionKey
 
 Connection = psycopg.Connection[Any]
 
@@ -46,14 +47,13 @@ def end_at_or_before(connection: Connection, position: Position) -> Position:
     return Position(row[0] if row is not None else 0)
 
 
-def void_what_is_lost(connection: Connection, projection: str) -> Voided:
+def void_what_is_lost(connection: Connection, key: ProjectionKey) -> Voided:
     """Within a transaction that holds the checkpoint."""
-    names = {"projection": projection}
-    failures = connection.execute(statement("shortened_failures_void"), names).fetchall()
-    skips = connection.execute(statement("shortened_skips_void"), names).fetchall()
+    failures = connection.execute(statement("shortened_failures_void"), key.parameters).fetchall()
+    skips = connection.execute(statement("shortened_skips_void"), key.parameters).fetchall()
     return Voided([Position(row[0]) for row in failures], [Position(row[0]) for row in skips])
 
 
-def shorten_journal(connection: Connection, projection: str, end: Position) -> None:
+def shorten_journal(connection: Connection, key: ProjectionKey, end: Position) -> None:
     """Of the batches; what was folded above *end* is not in the log."""
-    connection.execute(statement("shortened_batches_void"), {"projection": projection, "end": end})
+    connection.execute(statement("shortened_batches_void"), {**key.parameters, "end": end})

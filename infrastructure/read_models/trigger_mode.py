@@ -19,6 +19,7 @@ from temple_ledger.domain.errors import Refused, SchemaMismatch, UnknownName
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.canon import is_installed
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
+from temple_ledger.infrastructure.database.rollups import merge_rollups
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Blocker
@@ -139,10 +140,11 @@ def disable(
             else:
                 events = _count(connection, before.position, head)
             connection.execute(statement("trigger_disable"))
+            merge_rollups(connection)
             _place(connection, before, ProjectionState.RUNNING, head, before.passed + events)
             connection.execute(statement("trigger_close_period"), {"position": head})
             # of no use to anybody who asks when an event was folded, but to whoever compares journal and log
-            journaled = {"projection": NAME, "position": head, "events": events}
+            journaled = {**before.key.parameters, "position": head, "events": events}
             connection.execute(statement("journal_append"), journaled)
             connection.execute(statement("trigger_forget_members"))
             details = {"position": head, "events": events}
@@ -154,6 +156,7 @@ def disable(
 
 def _take_back(connection: Connection, before: Checkpoint, by: str, reason: str | None) -> Switched:
     """Since when nobody maintained the rows is unknown: what is folded twice counts as late, which does no harm."""
+    merge_rollups(connection)
     _place(connection, before, ProjectionState.RUNNING, before.position, before.passed)
     connection.execute(statement("trigger_close_period"), {"position": before.position})
     connection.execute(statement("trigger_forget_members"))
@@ -234,7 +237,7 @@ def _fold(connection: Connection, catalogue: Catalogue, *, upto: Position) -> in
 def _checkpoint(connection: Connection, *, lock: bool) -> Checkpoint:
     """As it is stored: in trigger mode, with position and passed of the time before."""
     name = "checkpoint_lock" if lock else "checkpoint_stored"
-    row = connection.execute(statement(name), {"projection": NAME}).fetchone()
+    row = connection.execute(statement(name), members.key.parameters).fetchone()
     if row is None:
         raise UnknownName("checkpoint of a projection", NAME)
     version, position, epoch, passed, counted, state, *rest = row
@@ -245,8 +248,7 @@ def _place(connection: Connection, before: Checkpoint, state: ProjectionState, p
     connection.execute(
         statement("checkpoint_replace"),
         {
-            "projection": NAME,
-            "version": before.version,
+            **before.key.parameters,
             "position": position,
             "passed": passed,
             "counted": before.counted,

@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from temple_ledger.domain.errors import (
+    ArchiveUnavailable,
     DatabaseUnavailable,
     LedgerError,
     PlatformUnavailable,
@@ -26,7 +27,7 @@ class ExitCode(IntEnum):
 
 def exit_code_of(error: LedgerError) -> ExitCode:
     match error:
-        case DatabaseUnavailable() | PlatformUnavailable():
+        case ArchiveUnavailable() | DatabaseUnavailable() | PlatformUnavailable():
             return ExitCode.UNREACHABLE
         case SettingsInvalid():
             return ExitCode.USAGE

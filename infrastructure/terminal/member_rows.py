@@ -32,7 +32,7 @@ def print_history(
     with snapshot(session.database) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
-        left_out = read_exceptions(connection, projection.name).left_out
+        left_out = read_exceptions(connection, projection.key).left_out
         retracted = retracted_positions(connection)
         facts = member_history(connection, user_id, moment, left_out=left_out)
         failures = parked(connection, projection=projection.name, user_id=user_id)

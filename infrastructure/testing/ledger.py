@@ -22,6 +22,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.rollups import rollup_rows
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.log.append import LogAppender
@@ -39,8 +40,9 @@ from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import ROLES, STATUS, members
 from temple_ledger.projections.processor import CAUGHT_UP, Projection, Step, processor_of
+from temple_ledger.projections.rollup import Rollup, table_of_rollup
 from temple_ledger.projections.row import Row as RowOfFields
-from temple_ledger.projections.tables import Row
+from temple_ledger.projections.tables import Row, Table
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.testing.comparison import at_fault, declared_table, require_rows, require_same
 from temple_ledger.projections.testing.every_way import require_one_result
@@ -135,6 +137,13 @@ class LedgerScenario:
         sides = ([(*key, number) for key, number in side.items() if number] for side in (expected, found))
         require_rows(tally.table, tally.name, *sides)
 
+    def then_rollup(self, rollup: Rollup, expected: Sequence[Row]) -> None:
+        """Its rows, keys and values, in any order; that they are the group-by of their source is verified too."""
+        self._fold_and_verify()
+        with self.database.connect(DatabaseRole.READ) as connection:
+            found = rollup_rows(connection, rollup)
+        require_rows(self._table_of(rollup), f"projection {rollup.projection}", expected, found)
+
     def then_nothing_changed(self, projection: MemberProjection[Any], user_id: str) -> None:
         """The last `when` changed no row of the member."""
         if self._before_when is None:
@@ -179,6 +188,12 @@ class LedgerScenario:
         self.catch_up()
         self.then_verified()
 
+    def _table_of(self, rollup: Rollup) -> Table:
+        projection = next((each for each in self.projections if each.name == rollup.projection), None)
+        if projection is None:
+            raise AssertionError(f"the ledger of this test has no projection {rollup.projection}")
+        return table_of_rollup(rollup, declared_table(projection.tables, rollup.table, projection.name))
+
     def _require_one_result(self, projection: MemberProjection[Any], user_id: str) -> None:
         found = self._failure(projection, user_id)
         if found is not None and (user_id, found.recorded.position) not in self._parked:
@@ -208,7 +223,7 @@ class LedgerScenario:
 
 
 def _models(projections: Iterable[Projection]) -> list[type[Event]]:
-    return [model for each in projections if isinstance(each, MemberProjection) for model in each.steps]
+    return [model for each in projections for model in (each.events if isinstance(each, Tally) else each.steps)]
 
 
 def _found_by(verified: Verified) -> Iterator[str]:

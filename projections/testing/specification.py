@@ -21,6 +21,7 @@ from temple_ledger.projections.author import catalogue_or_installed
 from temple_ledger.projections.failure import failure_of
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.rollup import Rollup, table_of_rollup
 from temple_ledger.projections.row import Row as RowOfFields
 from temple_ledger.projections.tables import Row, Rows
 from temple_ledger.projections.testing.comparison import at_fault, declared_table, require_rows, require_same
@@ -63,6 +64,15 @@ class Specification(Generic[State]):
         """The member's one row, of a projection in the short form."""
         row: Any = expected
         self.then_rows(user_id, expected.table_name, [row])
+
+    def then_rollup(self, rollup: Rollup, expected: Sequence[Row]) -> None:
+        """The rollup's rows over all members, keys and values, in any order."""
+        projection = self._fold.projection
+        source = declared_table(projection.tables, rollup.table, projection.name)
+        members = dict.fromkeys(recorded.user_id for recorded in self.log if self._fold.knows(recorded))
+        found = rollup.over(source, {user_id: self.rows(user_id).get(source.name, ()) for user_id in members})
+        rows = [(*key, *values) for key, values in found.items()]
+        require_rows(table_of_rollup(rollup, source), f"projection {projection.name}", expected, rows)
 
     def then_nothing_changed(self, user_id: str) -> None:
         """The last `when` changed no row of the member."""

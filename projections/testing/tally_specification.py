@@ -25,7 +25,8 @@ class TallySpecification:
 
     def __init__(self, tally: Tally, catalogue: Catalogue | None = None) -> None:
         self._tally = tally
-        self._given = GivenLog(catalogue_or_installed(catalogue))
+        self._catalogue = catalogue_or_installed(catalogue).with_models(tally.events)
+        self._given = GivenLog(self._catalogue)
         self._parked: set[int] = set()
 
     @property
@@ -49,12 +50,12 @@ class TallySpecification:
         count = self._given.before_when
         if count is None:
             raise AssertionError("nothing happened that could change anything: give it with when(...)")
-        before = count_batch(self._tally, self.log[:count], NO_POSITIONS).increments
+        before = count_batch(self._tally, self.log[:count], NO_POSITIONS, self._catalogue).increments
         require_rows(self._tally.table, self._tally.name, _rows(before), _rows(self._counted().increments))
 
     def then_parked(self, position: int, reason: str = "") -> None:
         """The event at *position* cannot be counted; *reason* is part of why."""
-        failures = count_batch(self._tally, self.log, NO_POSITIONS).failures
+        failures = count_batch(self._tally, self.log, NO_POSITIONS, self._catalogue).failures
         found = next((each for each in failures if each.position == position), None)
         if found is None or reason not in found.error:
             parked = ", ".join(f"{each.position} ({each.error})" for each in failures) or "none"
@@ -63,13 +64,15 @@ class TallySpecification:
 
     def _counted(self) -> TallyBatch:
         """Raises AssertionError for an event that cannot be counted, or is counted in another way the second time."""
-        counted = count_batch(self._tally, self.log, NO_POSITIONS)
+        counted = count_batch(self._tally, self.log, NO_POSITIONS, self._catalogue)
         for each in counted.failures:
             if each.position not in self._parked:
                 recorded = self.log[each.position - 1]
-                failure = failure_of_tally(self._tally, recorded) or FoldFailure(recorded, each.error, None)
+                failure = failure_of_tally(self._tally, recorded, self._catalogue) or FoldFailure(
+                    recorded, each.error, None
+                )
                 raise at_fault(f"{self._tally.name} is at fault:", failure) from failure.error
-        again = count_batch(self._tally, reversed(self.log), NO_POSITIONS)
+        again = count_batch(self._tally, reversed(self.log), NO_POSITIONS, self._catalogue)
         if again.increments != counted.increments:
             raise AssertionError(
                 f"{self._tally.name} counts the same events in another order as {again.increments!r}, and not as "

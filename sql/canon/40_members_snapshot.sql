@@ -3,7 +3,10 @@
 create or replace view members_snapshot as
 select member.user_id, said.timestamp, said.id, said.action, said.target, null::varchar collate "C" as granted_by
 from temple_member_status as member
-left join projection_frontier as frontier on frontier.projection = 'members' and frontier.user_id = member.user_id
+left join projection_frontier as frontier
+    on frontier.projection = 'members'
+   and frontier.version = members_rules_version()
+   and frontier.user_id = member.user_id
 cross join lateral (
     values
         (member.discord_joined_at, -5::bigint, 'joined'::varchar collate "C", null::varchar collate "C"),

@@ -38,6 +38,7 @@ language sql stable parallel safe as $$
                 select user_id, position
                 from projection_failure
                 where projection = 'members'
+                  and version = members_rules_version()
             ) as refused
             group by refused.user_id
         ) as parked on parked.user_id = logged.user_id

@@ -5,7 +5,7 @@ language plpgsql stable as $$
 declare
     there projection_checkpoint%rowtype;
 begin
-    select * into there from projection_checkpoint where projection = 'members';
+    select * into there from projection_checkpoint where projection = 'members' and active;
     if not found or there.version <> members_rules_version() then
         raise exception 'the rows of "members" are of another version than these rules'
             using errcode = 'object_not_in_prerequisite_state',

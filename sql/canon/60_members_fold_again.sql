@@ -18,12 +18,13 @@ begin
     freed as (
         delete from projection_failure as failure
         where failure.projection = 'members'
+          and failure.version = members_rules_version()
           and (user_ids is null or failure.user_id = any(user_ids))
           and not exists (select from refused where refused.position = failure.position)
     )
-    insert into projection_failure as failure (projection, position, user_id, error)
-    select 'members', position, user_id, refusal from refused
-    on conflict (projection, position) do update
+    insert into projection_failure as failure (projection, version, position, user_id, error)
+    select 'members', members_rules_version(), position, user_id, refusal from refused
+    on conflict (projection, version, position) do update
     set error = excluded.error,
         attempts = failure.attempts + 1;
     get diagnostics parked = row_count;
@@ -117,14 +118,15 @@ begin
         full join (
             select * from projection_frontier
             where projection = 'members'
+              and version = members_rules_version()
               and (user_ids is null or user_id = any(user_ids))
         ) as stored on stored.user_id = member.user_id
         where (member.occurred_at, member.position) is distinct from (stored.occurred_at, stored.position)
     ),
     frontier_put as (
-        insert into projection_frontier (projection, user_id, occurred_at, position)
-        select 'members', user_id, occurred_at, position from frontier_change where not gone
-        on conflict (projection, user_id) do update
+        insert into projection_frontier (projection, version, user_id, occurred_at, position)
+        select 'members', members_rules_version(), user_id, occurred_at, position from frontier_change where not gone
+        on conflict (projection, version, user_id) do update
         set occurred_at = excluded.occurred_at,
             position = excluded.position
     ),
@@ -133,6 +135,7 @@ begin
         using frontier_change as change
         where change.gone
           and stored.projection = 'members'
+          and stored.version = members_rules_version()
           and stored.user_id = change.user_id
     )
     select jsonb_build_object(

@@ -8,7 +8,7 @@ declare
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         -- an operation that changed rows, positions or who maintains them has raised the epoch
-        perform from projection_checkpoint where projection = 'members' for share;
+        perform from projection_checkpoint where projection = 'members' and active for share;
     end if;
     select array_agg(distinct user_id) into concerned from webhook_audit_log where id = any(fresh);
     insert into trigger_member as turn (user_id)
@@ -43,6 +43,7 @@ begin
         from members_event as event
         left join projection_frontier as frontier
             on frontier.projection = 'members'
+           and frontier.version = members_rules_version()
            and frontier.user_id = event.user_id
         left join temple_member_status as member on member.user_id = event.user_id
         left join lateral (
@@ -51,6 +52,7 @@ begin
             from projection_failure as failure
             left join members_event as culprit on culprit.id = failure.position
             where failure.projection = 'members'
+              and failure.version = members_rules_version()
               and failure.user_id = event.user_id
         ) as parked on true
         where event.id = any(fresh)
@@ -107,11 +109,11 @@ begin
                 status = excluded.status,
                 last_sync = excluded.last_sync
         )
-        insert into projection_frontier (projection, user_id, occurred_at, position)
-        select 'members', user_id, occurred_at, position
+        insert into projection_frontier (projection, version, user_id, occurred_at, position)
+        select 'members', members_rules_version(), user_id, occurred_at, position
         from folded
         where role is null
-        on conflict (projection, user_id) do update
+        on conflict (projection, version, user_id) do update
         set occurred_at = excluded.occurred_at,
             position = excluded.position;
     end if;

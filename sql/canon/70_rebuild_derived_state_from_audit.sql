@@ -13,7 +13,7 @@ begin
             using errcode = 'feature_not_supported',
                   hint = 'it has to see what was committed while it waited';
     end if;
-    select * into before from projection_checkpoint where projection = 'members' for update;
+    select * into before from projection_checkpoint where projection = 'members' and active for update;
     if not found or before.version <> members_rules_version() then
         raise exception 'the rows of "members" are of another version than these rules'
             using errcode = 'object_not_in_prerequisite_state',
@@ -34,7 +34,8 @@ begin
     update projection_checkpoint
     set epoch = epoch + 1,
         updated_at = clock_timestamp()
-    where projection = 'members';
+    where projection = 'members'
+      and active;
     done := done || jsonb_build_object(
         'position', before.position, 'passed', before.passed, 'events', in_log, 'state', before.state
     );

@@ -64,7 +64,18 @@ if TYPE_CHECKING:
     from temple_ledger.projections.activity import activity
     from temple_ledger.projections.author import entry_of_event
     from temple_ledger.projections.member_projection import MemberProjection
-    from temple_ledger.projections.members import members
+    from temple_ledger.projections.members import members, role_headcount
+    from temple_ledger.projections.rollup import (
+        Rollup,
+        count_of,
+        day_of,
+        distinct_of,
+        lower_of,
+        max_of,
+        min_of,
+        sum_of,
+        value_or,
+    )
     from temple_ledger.projections.row import MaxLength, Row, projection
     from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
     from temple_ledger.projections.tally import Increments, Tally
@@ -141,7 +152,18 @@ _HOMES: Final = {
     "projections.activity": ("activity",),
     "projections.author": ("entry_of_event",),
     "projections.member_projection": ("MemberProjection",),
-    "projections.members": ("members",),
+    "projections.members": ("members", "role_headcount"),
+    "projections.rollup": (
+        "Rollup",
+        "count_of",
+        "day_of",
+        "distinct_of",
+        "lower_of",
+        "max_of",
+        "min_of",
+        "sum_of",
+        "value_or",
+    ),
     "projections.row": ("MaxLength", "Row", "projection"),
     "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
@@ -218,6 +240,7 @@ __all__ = [
     "RoleEvent",
     "RoleRemoved",
     "RoleRenamed",
+    "Rollup",
     "Row",
     "Rows",
     "SchemaMismatch",
@@ -245,20 +268,29 @@ __all__ = [
     "append_within",
     "at",
     "changed_tier",
+    "count_of",
+    "day_of",
     "declined",
     "digest_of",
+    "distinct_of",
     "ended",
     "entry_of_event",
     "joined",
     "left",
+    "lower_of",
     "marked_inactive",
+    "max_of",
     "members",
+    "min_of",
     "pledged",
     "projection",
     "role_added",
+    "role_headcount",
     "role_removed",
     "store",
     "stored_row",
+    "sum_of",
+    "value_or",
 ]
 
 

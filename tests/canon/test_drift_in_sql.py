@@ -118,7 +118,7 @@ PLANTED: dict[str, tuple[str, Sequence[tuple[Any, ...]]]] = {
 UNSEEN = {
     "a frontier missing": "delete from projection_frontier where user_id = 'ada'",
     "a frontier too far": "update projection_frontier set occurred_at = '2027-01-01Z' where user_id = 'ada'",
-    "a frontier too many": "insert into projection_frontier values ('members', 'nobody', now(), 1)",
+    "a frontier too many": "insert into projection_frontier values ('members', 'nobody', now(), 1, 1)",
     "a failure missing": "delete from projection_failure",
 }
 """What no row shows, but would make the next event wrong."""
@@ -325,7 +325,7 @@ def test_with_the_trigger_on_whoever_rebuilds_or_repairs_waits_for_open_appends(
         with pytest.raises(psycopg.errors.LockNotAvailable):
             project.execute(REBUILD)
         with pytest.raises(psycopg.errors.LockNotAvailable), project.transaction():
-            PostgresTransaction(project).lock_checkpoint("members")
+            PostgresTransaction(project).lock_checkpoint(members.key)
     assert verify(database, members, catalogue=CATALOGUE).ok
 
 

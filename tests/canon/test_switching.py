@@ -105,7 +105,7 @@ def test_back_and_forth_under_load_nothing_is_lost_and_nothing_is_doubled(databa
     assert in_log == sum(appended) == journaled
     assert 0 < by_trigger < in_log
     with database.connect(DatabaseRole.READ) as read:
-        assert altered_ranges(read, "members", Position(2**62)) == []
+        assert altered_ranges(read, members.key, Position(2**62)) == []
     assert positions == sorted(positions)
 
 
@@ -197,7 +197,7 @@ def test_it_can_not_be_switched_on_or_off_twice(database: Database) -> None:
 def test_it_is_not_switched_on_where_the_rows_are_not_those_of_the_log(
     database: Database, state: ProjectionState
 ) -> None:
-    operations.set_state(database, "members", state, by="ada")
+    operations.set_state(database, members.key, state, by="ada")
     with pytest.raises(Refused, match="temple projection resume members"):
         enable(database, catalogue=CATALOGUE, by="ada")
 
@@ -214,7 +214,7 @@ def test_there_is_never_a_second_maintainer(database: Database) -> None:
     enable(database, catalogue=CATALOGUE, by="ada")
     for state in (ProjectionState.PAUSED, ProjectionState.RUNNING):
         with pytest.raises(Refused, match="temple trigger disable"):
-            operations.set_state(database, "members", state, by="ada")
+            operations.set_state(database, members.key, state, by="ada")
     with database.connect(DatabaseRole.OWNER) as owner:
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
             owner.execute("update projection_checkpoint set state = 'running' where projection = 'members'")
@@ -304,7 +304,7 @@ def test_what_came_while_the_trigger_was_gone_is_folded_by_the_runner(database: 
     ledger.then_roles("ada", ["Oracle", "Seeker"])
     ledger.then_status("eve", "active")
     with database.connect(DatabaseRole.READ) as read:
-        assert altered_ranges(read, "members", Position(5)) == []
+        assert altered_ranges(read, members.key, Position(5)) == []
 
 
 def test_a_replay_with_the_trigger_on_counts_no_position_that_is_undecided(database: Database) -> None:
@@ -325,7 +325,7 @@ def test_a_replay_with_the_trigger_on_counts_no_position_that_is_undecided(datab
     disable(database, by="ada")
     assert verify(database, members, catalogue=CATALOGUE).ok
     with database.connect(DatabaseRole.READ) as read:
-        assert altered_ranges(read, "members", Position(3)) == []
+        assert altered_ranges(read, members.key, Position(3)) == []
 
 
 def test_rows_of_other_rules_than_the_trigger_has_are_not_put_in_place(database: Database) -> None:

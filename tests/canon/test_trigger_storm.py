@@ -11,10 +11,11 @@ import psycopg
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.rollups import rollup_drift
 from temple_ledger.infrastructure.read_models.operations import parked, retry
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.projections.members import members
+from temple_ledger.projections.members import members, role_headcount
 from tests.canon.drawn import Row, insert
 from tests.canon.folds import by_python, drift, slowly, stored
 
@@ -150,6 +151,7 @@ def then_the_rows_are_the_fold(database: Database) -> None:
         assert there == by_python(read, MEMBERS)
         assert (there.roles, there.statuses) == slowly(read, MEMBERS, there.parked)
         assert drift(read) == []
+        assert list(rollup_drift(read, role_headcount)) == []
     assert verify(database, members, catalogue=CATALOGUE).ok
 
 

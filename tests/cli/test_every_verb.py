@@ -92,6 +92,11 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("db", "migrate"): (),
     ("db", "status"): (),
     ("db", "url"): (),
+    ("archive", "write"): ("--archive", "archive"),
+    ("archive", "verify"): ("--archive", "archive", "--rows"),
+    ("archive", "list"): ("--archive", "archive"),
+    ("archive", "erase"): ("--archive", "archive"),
+    ("archive", "restore"): ("--archive", "archive"),
     ("monitoring", "export"): ("written",),
     ("config", "show"): (),
     ("demo",): ("--events", "300"),
@@ -193,6 +198,7 @@ def hostile(temple: Typed, database: Database, tmp_path: Path) -> Database:
     temple("projection", "resume", "activity")
     altered(database, f"update temple_member_status set status = 'inactive' where user_id = '{MEMBER}'")
     temple("verify")
+    assert temple("archive", "write", "--archive", "archive").code == 0
     return database
 
 

@@ -13,12 +13,13 @@ from tests.cli.conftest import Typed
 
 MAKES_ONE: Final = {"up", "events import", "db start", "db restore"}
 ANSWERS_WITHOUT: Final = {
-    "config show", "monitoring export", "down", "db stop", "db status", "doctor", "demo",
+    "config show", "monitoring export", "down", "db stop", "db status", "doctor", "demo", "archive list",
     # they name what is not set
     "discord setup", "discord listen", "discord backfill", "discord snapshot",
     "patreon setup", "patreon snapshot", "patreon webhooks",
 }  # fmt: skip
 GIVEN: Final = {
+    **{f"archive {verb}": ["--archive", "archive"] for verb in ("write", "verify", "restore", "erase")},
     "repair": ["--apply", "--reason", "x"],
     "replay": ["--apply", "--yes"],
     "events append": ["--type", "discord_leave/left", "--user", "ada"],

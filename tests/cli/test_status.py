@@ -83,7 +83,10 @@ TROUBLES = {
         "temple replay members",
     ),
     "parked": (
-        ("insert into projection_failure (projection, position, user_id, error) values ('members', 1, '1', 'x')"),
+        (
+            "insert into projection_failure (projection, version, position, user_id, error) "
+            "values ('members', 1, 1, '1', 'x')"
+        ),
         "1 event could not be folded and parked",
         "temple failures list",
     ),

@@ -41,8 +41,8 @@ insert into temple_member_status (user_id, status, patreon_tier)
     select (500000 + n)::text, 'active', 'Acolyte' from generate_series(1, {rows}) as n;
 insert into discord_user_current_roles (user_id, role, granted_at)
     select (500000 + n)::text, '1', now() from generate_series(1, {rows}) as n;
-insert into projection_frontier (projection, user_id, occurred_at, position)
-    select 'members', (500000 + n)::text, now(), n from generate_series(1, {rows}) as n;
+insert into projection_frontier (projection, version, user_id, occurred_at, position)
+    select 'members', 1, (500000 + n)::text, now(), n from generate_series(1, {rows}) as n;
 insert into discord_member (user_id, present, joined_at, roles)
     select (500000 + n)::text, true, now(), '{{}}' from generate_series(1, {rows}) as n;
 insert into discord_attribution (entry_id, user_id, direction, role_id, at)
@@ -50,10 +50,10 @@ insert into discord_attribution (entry_id, user_id, direction, role_id, at)
 insert into inbox_source (source) values ('patreon') on conflict do nothing;
 insert into inbox (source, kind, received_at, last_received_at, digest, body)
     select 'patreon', 'members:update', now(), now(), int8send(n), '' from generate_series(1, {rows}) as n;
-insert into projection_batch (projection, last_position, events, committed_at)
-    select 'members', id, 1, now() from webhook_audit_log;
-insert into projection_failure (projection, position, user_id, error)
-    select 'members', id, user_id, 'no' from webhook_audit_log where id <= {keys};
+insert into projection_batch (projection, version, last_position, events, committed_at)
+    select 'members', 1, id, 1, now() from webhook_audit_log;
+insert into projection_failure (projection, version, position, user_id, error)
+    select 'members', 1, id, user_id, 'no' from webhook_audit_log where id <= {keys};
 """
 
 NUMBERS: Final = [n * (ROWS // KEYS) for n in range(1, KEYS + 1)]
@@ -73,8 +73,8 @@ KEYED: Final[Mapping[str, Mapping[str, Any]]] = {
     "log_compare": {"entries": json.dumps([{"event_id": each} for each in EVENTS])},
     "log_known": {"event_ids": EVENTS},
     "log_member_events": {"user_ids": USERS, "until": None, "recorded_until": None, "upto": 2**60},
-    "frontier_read": {"projection": "members", "user_ids": USERS},
-    "failure_list": {"projection": "members", "user_id": None, "position": None},
+    "frontier_read": {"projection": "members", "version": 1, "user_ids": USERS},
+    "failure_list": {"projection": "members", "version": None, "user_id": None, "position": None},
     "read_member_list": MANY,
     "discord_known": {"user_ids": USERS},
     "discord_entries_known": {"entry_ids": TEXTS},
@@ -89,6 +89,7 @@ KEYED: Final[Mapping[str, Mapping[str, Any]]] = {
     "metrics_latencies": {
         "numbers": NUMBERS,
         "projections": ["members"] * KEYS,
+        "versions": [1] * KEYS,
         "lasts": NUMBERS,
         "positions": NUMBERS,
     },

@@ -106,8 +106,8 @@ def test_views_of_other_names_track_apart(database: Database, view: EventCounter
 def test_a_tracking_never_meets_the_checkpoint_of_a_projection_of_ours(database: Database) -> None:
     with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(
-            "insert into projection_checkpoint (projection, version, position) values ('members', 1, 3) "
-            "on conflict (projection) do update set position = 3"
+            "insert into projection_checkpoint (projection, version, active, position) values ('members', 1, true, 3) "
+            "on conflict (projection, version, lane) do update set position = 3"
         )
         recorder = CheckpointTrackingRecorder(database, name="members")
 

@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode, exit_code
 
 CODES = {
     "SettingsInvalid": ExitCode.USAGE,
+    "ArchiveUnavailable": ExitCode.UNREACHABLE,
     "DatabaseUnavailable": ExitCode.UNREACHABLE,
     "PlatformUnavailable": ExitCode.UNREACHABLE,
     "SchemaMismatch": ExitCode.REFUSED,

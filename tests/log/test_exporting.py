@@ -48,8 +48,8 @@ def test_an_event_that_was_folded_says_when(database: Database, reading: psycopg
     fill(database, line("ada"), line("grace"))
     with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(
-            "insert into projection_batch (projection, last_position, events, committed_at)"
-            " values ('members', 1, 1, '2026-01-02 13:00:00+00')"
+            "insert into projection_batch (projection, version, last_position, events, committed_at)"
+            " values ('members', 1, 1, 1, '2026-01-02 13:00:00+00')"
         )
     found = [json.loads(each)["processed_at"] for each in exported_lines(reading)]
     assert found == ["2026-01-02T13:00:00.000000+00:00", None]

@@ -256,7 +256,7 @@ def test_the_heartbeat_is_the_last_round_whatever_there_was_to_fold() -> None:
     watcher = RunnerMetrics(registry, ["members"], clock=clock)
     clock.now = 12.0
     watcher.beat()
-    watcher.failed("members")
+    watcher.failed(members.key)
     watcher.recovering(None)
     said = scrape(registry)
     assert said("ledger_runner_heartbeat_timestamp_seconds") == 12
@@ -279,7 +279,7 @@ def test_batches_nobody_asked_about_are_forgotten_and_not_kept_for_ever() -> Non
     latencies = Latencies(["members"])
     watcher = RunnerMetrics(registry, ["members"], latencies)
     for number in range(10_000):
-        watcher.stepped("members", Step(Position(number), events=1), 0.001)
+        watcher.stepped(members.key, Step(Position(number), events=1), 0.001)
     assert len(latencies._noted) == 4_000
 
 

@@ -62,7 +62,7 @@ def test_rows_of_another_version_need_a_replay(database: Database) -> None:
 
 
 def test_a_paused_projection_says_why_and_how_it_goes_on(database: Database) -> None:
-    set_state(database, "members", ProjectionState.PAUSED, reason="a table is restored by hand", by="ada")
+    set_state(database, members.key, ProjectionState.PAUSED, reason="a table is restored by hand", by="ada")
     found = status_of(database, "members")
     assert (found.state, found.reason) == ("paused", "a table is restored by hand")
     assert found.next_command == "temple projection resume members"

@@ -284,7 +284,7 @@ def begun(ledger: LedgerScenario) -> Rebuild:
     replay = Rebuild(ledger.database, members, catalogue=CATALOGUE)
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         for number, after, upto in ((0, None, "m15"), (1, "m15", None)):
-            bounds = {"projection": "members", "number": number, "after_user": after, "upto_user": upto}
+            bounds = {**members.key.parameters, "number": number, "after_user": after, "upto_user": upto}
             connection.execute(statement("rebuild_range_create"), bounds)
     return replay
 

@@ -86,11 +86,11 @@ def test_it_counts_since_the_projection_was_started(ledger: LedgerScenario) -> N
 def test_resumed_to_park_it_goes_on_and_resumed_without_it_brakes_again(ledger: LedgerScenario) -> None:
     meet(ledger, 1, FEW + 1)
     run(ledger)
-    set_state(ledger.database, "poisoned", ProjectionState.RUNNING, by="ada", parks_freely=True)
+    set_state(ledger.database, poisoned.key, ProjectionState.RUNNING, by="ada", parks_freely=True)
     assert run(ledger).state is ProjectionState.RUNNING
     assert len(failures(ledger)) == FEW + 1
     ledger.then_verified()
-    set_state(ledger.database, "poisoned", ProjectionState.RUNNING, by="ada")
+    set_state(ledger.database, poisoned.key, ProjectionState.RUNNING, by="ada")
     ledger.given(*(role_added(f"more {number}", POISON, at(3)) for number in range(FEW + 1)))
     assert run(ledger).state is ProjectionState.FAILED
 
@@ -100,10 +100,10 @@ def test_a_replay_and_a_retry_that_would_park_most_put_nothing_in_place(ledger: 
     with pytest.raises(Refused, match=f"nothing is put in place: {FEW + 1} of {FEW + 2} members"):
         rebuild(ledger.database, poisoned, by="ada", catalogue=CATALOGUE)
     assert failures(ledger) == []
-    set_state(ledger.database, "poisoned", ProjectionState.RUNNING, by="ada", parks_freely=True)
+    set_state(ledger.database, poisoned.key, ProjectionState.RUNNING, by="ada", parks_freely=True)
     rebuild(ledger.database, poisoned, by="ada", catalogue=CATALOGUE)
     assert len(failures(ledger)) == FEW + 1
-    set_state(ledger.database, "poisoned", ProjectionState.RUNNING, by="ada")
+    set_state(ledger.database, poisoned.key, ProjectionState.RUNNING, by="ada")
     with pytest.raises(Refused, match="nothing was changed"):
         retry(ledger.database, poisoned, failures(ledger), catalogue=CATALOGUE, by="ada")
     assert {each.attempts for each in failures(ledger)} == {1}

@@ -26,6 +26,7 @@ from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Step
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
@@ -116,8 +117,8 @@ def test_a_projection_that_is_far_behind_holds_up_no_other_one(ledger: LedgerSce
     steps: list[tuple[str, int]] = []
 
     class Watching(NullWatcher):
-        def stepped(self, projection: str, step: Step, seconds: float) -> None:
-            steps.append((projection, step.position))
+        def stepped(self, key: ProjectionKey, step: Step, seconds: float) -> None:
+            steps.append((key.name, step.position))
 
     with Wakeup(ledger.database) as wakeup:
         Runner(ledger.database, [members, activity], wakeup, watcher=Watching(), catalogue=CATALOGUE).run(
@@ -196,12 +197,12 @@ def test_a_position_rolled_back_is_no_obstacle(ledger: LedgerScenario) -> None:
 
 
 def test_a_paused_projection_stands_still_and_the_others_go_on(ledger: LedgerScenario) -> None:
-    operations.set_state(ledger.database, "members", ProjectionState.PAUSED, reason="looking into it", by="ada")
+    operations.set_state(ledger.database, members.key, ProjectionState.PAUSED, reason="looking into it", by="ada")
     history(ledger, 1)
     catch_up(ledger.database)
     assert position(ledger.database, "members") == 0
     assert position(ledger.database, "activity") == head(ledger.database)
-    operations.set_state(ledger.database, "members", ProjectionState.RUNNING, by="ada")
+    operations.set_state(ledger.database, members.key, ProjectionState.RUNNING, by="ada")
     catch_up(ledger.database)
     ledger.then_verified()
 
@@ -209,11 +210,11 @@ def test_a_paused_projection_stands_still_and_the_others_go_on(ledger: LedgerSce
 def test_a_pause_reaches_a_running_daemon(ledger: LedgerScenario) -> None:
     with running(ledger.database):
         wait_until(lambda: _leases(ledger.database) == 2)
-        operations.set_state(ledger.database, "members", ProjectionState.PAUSED, by="ada")
+        operations.set_state(ledger.database, members.key, ProjectionState.PAUSED, by="ada")
         history(ledger, 1)
         wait_until(lambda: position(ledger.database, "activity") == head(ledger.database))
         assert position(ledger.database, "members") == 0
-        operations.set_state(ledger.database, "members", ProjectionState.RUNNING, by="ada")
+        operations.set_state(ledger.database, members.key, ProjectionState.RUNNING, by="ada")
         wait_until(lambda: position(ledger.database, "members") == head(ledger.database))
 
 
@@ -224,7 +225,7 @@ def test_a_repair_between_two_batches_does_not_come_undone(ledger: LedgerScenari
         with ledger.database.connect(DatabaseRole.PROJECT) as connection:
             connection.execute("update discord_user_current_roles set role = 'Forged' where user_id = 'ada'")
         assert not verify(ledger.database, members, catalogue=CATALOGUE).ok
-        with operations.operation(ledger.database, "members") as (transaction, checkpoint):
+        with operations.operation(ledger.database, members.key) as (transaction, checkpoint):
             fold_again(transaction, members, checkpoint, ["ada"], catalogue=CATALOGUE)
         assert verify(ledger.database, members, catalogue=CATALOGUE).ok
         ledger.when(role_added("ada", "Seeker", at(3)))
@@ -322,8 +323,8 @@ def test_the_journal_of_batches_keeps_one_row_a_minute_after_an_hour(ledger: Led
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute(
             """
-            insert into projection_batch
-            select 'members', n, 10, timestamptz '2026-01-01 00:00:00Z' + n * interval '1 second'
+            insert into projection_batch (projection, version, last_position, events, committed_at)
+            select 'members', 1, n, 10, timestamptz '2026-01-01 00:00:00Z' + n * interval '1 second'
             from generate_series(1, 180) as n
             """
         )

@@ -184,7 +184,7 @@ def test_an_event_removed_from_the_log_is_found_and_located_and_not_repaired(led
     assert "the log has 59 events, 60 were folded" in repaired.altered[0]
     assert verify(ledger.database, members, catalogue=CATALOGUE).miscounted
     with ledger.database.connect(DatabaseRole.READ) as connection:
-        assert altered_ranges(connection, "members", verified.position) == repaired.altered
+        assert altered_ranges(connection, members.key, verified.position) == repaired.altered
 
 
 def test_above_the_cap_nothing_is_repaired(ledger: LedgerScenario) -> None:
@@ -262,7 +262,7 @@ def test_results_are_kept_and_say_when_everybody_was_covered(ledger: LedgerScena
         listed = stored_verification(connection, newest.id).listed
         assert listed is not None
         assert listed[0]["stored"] == "Gold"
-        assert all(each.completed_at is not None for each in rounds(connection, ["members", "activity"]))
+        assert all(each.completed_at is not None for each in rounds(connection, [each.key for each in BOTH]))
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.rollups import is_maintained, stored_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
@@ -38,7 +39,19 @@ def check_projections(database: Database) -> Iterator[Check]:
             yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")
         else:
             yield ok(check, said)
+    yield from _check_rollups(database)
     for status in statuses.values():
         if status.state == NOT_INSTALLED:
             said = f"has tables at position {status.position}, but is not installed"
             yield warn(f"projection {status.name}", said, "install its package again, or drop its tables")
+
+
+def _check_rollups(database: Database) -> Iterator[Check]:
+    with snapshot(database) as connection:
+        found = [(rollup.name, is_maintained(connection, rollup)) for rollup in stored_rollups(connection)]
+    for name, holds in found:
+        if not holds:
+            what = "somebody dropped or disabled what keeps it: it no longer follows its source"
+            yield fail(f"rollup {name}", what, "run: temple db migrate, which makes it anew")
+    if found and all(holds for _, holds in found):
+        yield ok("rollups", f"{len(found)} follow their sources")

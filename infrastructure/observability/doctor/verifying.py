@@ -18,7 +18,7 @@ OVERDUE: Final = timedelta(minutes=45)
 
 def check_verifying(database: Database) -> Iterator[Check]:
     with snapshot(database) as connection:
-        for found in latest(connection, list(installed())):
+        for found in latest(connection, [each.key for each in installed().values()]):
             check = f"verified {found.projection}"
             age = datetime.now(UTC) - found.finished_at
             said = f"{int(age.total_seconds() // 60)} minutes ago, at position {found.position}"

@@ -17,6 +17,7 @@ from prometheus_client.core import HistogramMetricFamily
 
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.projections.key import ProjectionKey
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 MOST_BATCHES: Final = 4_000
@@ -29,6 +30,7 @@ class _Batch:
     """`events` of them stand at or before `last`, the position it ended at."""
 
     projection: str
+    version: int
     last: Position
     events: int
 
@@ -47,9 +49,9 @@ class Latencies:
         self._noted: deque[_Batch] = deque(maxlen=MOST_BATCHES)
         self._lock = Lock()
 
-    def folded(self, projection: str, last: Position, events: int) -> None:
+    def folded(self, key: ProjectionKey, last: Position, events: int) -> None:
         """Where nobody asks for long, the oldest are forgotten."""
-        self._noted.append(_Batch(projection, last, events))
+        self._noted.append(_Batch(*key, last, events))
 
     def ask(self, connection: psycopg.Connection[Any]) -> None:
         """Raises psycopg.Error; what was noted is lost then."""
@@ -66,6 +68,7 @@ class Latencies:
             {
                 "numbers": [number for number, _, _ in asked],
                 "projections": [batch.projection for _, batch, _ in asked],
+                "versions": [batch.version for _, batch, _ in asked],
                 "lasts": [batch.last for _, batch, _ in asked],
                 "positions": [position for _, _, position in asked],
             },

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.observability.metrics.labels import Bounded
 from temple_ledger.infrastructure.observability.metrics.latency import Latencies
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Step
 
 EVENTS: Final = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
@@ -89,23 +90,23 @@ class RunnerMetrics:
             for kind in (PARKED, FAILED):
                 self._errors.labels(projection, kind)
 
-    def stepped(self, projection: str, step: Step, seconds: float) -> None:
-        self._events.labels(projection).inc(step.events)
-        self._refolded.labels(projection).inc(step.refolded)
-        self._batch_events.labels(projection).observe(step.events)
-        self._batch_seconds.labels(projection).observe(seconds)
+    def stepped(self, key: ProjectionKey, step: Step, seconds: float) -> None:
+        self._events.labels(key.name).inc(step.events)
+        self._refolded.labels(key.name).inc(step.refolded)
+        self._batch_events.labels(key.name).observe(step.events)
+        self._batch_seconds.labels(key.name).observe(seconds)
         if step.failures:
-            self._errors.labels(projection, PARKED).inc(len(step.failures))
+            self._errors.labels(key.name, PARKED).inc(len(step.failures))
         if self._latencies is not None:
-            self._latencies.folded(projection, step.position, step.events)
+            self._latencies.folded(key, step.position, step.events)
 
     def looked(self, look: Look) -> None:
         if look.blocked_since is not None and look.blocked_since != self._blocked_since:
             self._gap_waits.inc()
         self._blocked_since = look.blocked_since
 
-    def failed(self, projection: str) -> None:
-        self._errors.labels(projection, FAILED).inc()
+    def failed(self, key: ProjectionKey) -> None:
+        self._errors.labels(key.name, FAILED).inc()
 
     def recovering(self, sqlstate: str | None) -> None:
         self._blocked_since = None

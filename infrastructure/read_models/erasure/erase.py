@@ -22,6 +22,7 @@ from temple_ledger.domain.errors import DatabaseUnavailable, Refused
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, passes
+from temple_ledger.infrastructure.database.rollups import merge_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.erasure.person import (
@@ -228,7 +229,7 @@ class _Erasure:
         checkpoints = locked_checkpoints(transaction)
         foldable = foldable_projections(self._projections, checkpoints)
         chosen = PositionSet.of(positions)
-        before = {each.name: counted_at(transaction, each, checkpoints, chosen) for each in foldable}
+        before = {each.name: counted_at(transaction, each, checkpoints, chosen, self._catalogue) for each in foldable}
         changed = connection.execute(
             statement("erasure_change_log"), {"erasure": self._id, "positions": list(positions)}
         ).fetchall()
@@ -237,13 +238,13 @@ class _Erasure:
         members = sorted({user_id for _, *both in changed for user_id in both})
         for projection in foldable:
             if isinstance(projection, Tally):
-                after = counted_at(transaction, projection, checkpoints, chosen)
+                after = counted_at(transaction, projection, checkpoints, chosen, self._catalogue)
                 count_instead(transaction, projection, before[projection.name], after)
             else:
                 for page in in_pages(members, MEMBERS_AT_A_TIME):
                     fold_again(transaction, projection, checkpoints[projection.name], page, catalogue=self._catalogue)
-        for name in checkpoints:
-            connection.execute(statement("checkpoint_raise_epoch"), {"projection": name})
+        for checkpoint in checkpoints.values():
+            connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
         return len(changed)
 
     def _change_tables(self) -> None:
@@ -271,6 +272,8 @@ class _Erasure:
                 "deliveries": self._erased.deliveries,
                 "rows": self._erased.rows,
             }
+            # a key that is the person's has no rows any more, and goes
+            merge_rollups(connection)
             connection.execute(statement("erasure_finish"), {"erasure": self._id})
             return record(connection, "erase", None, by=by, reason=reason, details=details)
 

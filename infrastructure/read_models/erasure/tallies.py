@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
@@ -14,15 +15,19 @@ from temple_ledger.projections.tally import Tally
 
 
 def counted_at(
-    transaction: PostgresTransaction, tally: Projection, checkpoints: Mapping[str, Checkpoint], chosen: PositionSet
+    transaction: PostgresTransaction,
+    tally: Projection,
+    checkpoints: Mapping[str, Checkpoint],
+    chosen: PositionSet,
+    catalogue: Catalogue,
 ) -> TallyBatch:
     """What a tally has counted of these events; nothing where it is no tally."""
     if not isinstance(tally, Tally):
         return TallyBatch()
-    exceptions = transaction.exceptions(tally.name)
+    exceptions = transaction.exceptions(tally.key)
     left_out = exceptions.left_out | PositionSet.of(exceptions.parked_positions)
     upto = checkpoints[tally.name].position
-    return recount_at(transaction.connection, tally, chosen, upto=upto, left_out=left_out)
+    return recount_at(transaction.connection, tally, chosen, upto=upto, left_out=left_out, catalogue=catalogue)
 
 
 def count_instead(transaction: PostgresTransaction, tally: Tally, before: TallyBatch, after: TallyBatch) -> None:
@@ -30,9 +35,9 @@ def count_instead(transaction: PostgresTransaction, tally: Tally, before: TallyB
     difference = {key: after.increments.get(key, 0) - before.increments.get(key, 0) for key in keys}
     tables.add(transaction.connection, tally.table, {key: number for key, number in difference.items() if number})
     tables.delete_zero(transaction.connection, tally.table, before.increments)
-    transaction.park(tally.name, after.failures)
+    transaction.park(tally.key, after.failures)
     if after.counted != before.counted:
         transaction.connection.execute(
             statement("checkpoint_count_more"),
-            {"projection": tally.name, "counted": after.counted - before.counted},
+            {**tally.key.parameters, "counted": after.counted - before.counted},
         )

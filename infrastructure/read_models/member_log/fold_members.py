@@ -41,7 +41,7 @@ def histories(
     None for one who has too many to be held in memory: `fold_long` folds them. With *retracted*, as if exactly these
     positions were retracted.
     """
-    left_out = read_exceptions(connection, fold.projection.name, retracted=retracted).left_out
+    left_out = read_exceptions(connection, fold.projection.key, retracted=retracted).left_out
     for user_id, events in member_histories(connection, fold, user_ids, upto=upto):
         yield user_id, None if events is None else without(left_out, events)
 
@@ -61,7 +61,7 @@ def fold_long(
     On a connection in a transaction, or in autocommit: then in one of its own.
     """
     if left_out is None:
-        left_out = read_exceptions(connection, fold.projection.name).left_out
+        left_out = read_exceptions(connection, fold.projection.key).left_out
     last = upto if parked_at is None else Position(min(upto, parked_at - 1))
 
     def pages_upto(position: Position) -> Iterator[Sequence[Recorded]]:

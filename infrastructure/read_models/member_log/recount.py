@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import psycopg
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import START, Position, PositionSet
 from temple_ledger.infrastructure.log.reader import events, events_at
 from temple_ledger.projections.batch import TallyBatch, count_batch
@@ -18,23 +19,30 @@ def recount(
     *,
     upto: Position,
     left_out: PositionSet,
+    catalogue: Catalogue,
     after: Position = START,
 ) -> TallyBatch:
     """What the events in (after, upto] add."""
     total = TallyBatch()
     while page := events(connection, after=after, upto=upto, limit=EVENTS_AT_A_TIME):
-        _add(total, count_batch(tally, page, left_out))
+        _add(total, count_batch(tally, page, left_out, catalogue))
         after = page[-1].position
     return total
 
 
 def recount_at(
-    connection: psycopg.Connection[Any], tally: Tally, positions: PositionSet, *, upto: Position, left_out: PositionSet
+    connection: psycopg.Connection[Any],
+    tally: Tally,
+    positions: PositionSet,
+    *,
+    upto: Position,
+    left_out: PositionSet,
+    catalogue: Catalogue,
 ) -> TallyBatch:
     """What the events at these positions add, as far as the tally has come."""
     total = TallyBatch()
     for page in events_at(connection, positions & PositionSet([(START, upto)]), EVENTS_AT_A_TIME):
-        _add(total, count_batch(tally, page, left_out))
+        _add(total, count_batch(tally, page, left_out, catalogue))
     return total
 
 

@@ -22,6 +22,7 @@ from temple_ledger.infrastructure.read_models.member_log.fold_members import bef
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.projections.batch import StoredRows, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.tables import Row, Table
 
@@ -93,7 +94,7 @@ def _walk(
 ) -> Iterator[Walked[State]]:
     log: _Grouped[Sequence[Recorded] | None] = _Grouped(stream, ())
     tables = [(table.name, _Grouped(_by_member(_rows(snapshot.tables, table)), ())) for table in projection.tables]
-    frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.name)), ())
+    frontiers = _Grouped(_by_member(_frontiers(snapshot.tables, projection.key)), ())
     sides: list[_Grouped[Any]] = [log, frontiers, *(rows for _, rows in tables)]
     while (user_id := min((side.next for side in sides if side.next is not None), default=None)) is not None:
         events = log.rows_of(user_id)
@@ -138,8 +139,8 @@ def _rows(connection: Connection, table: Table) -> Iterator[Row]:
     return _stream(connection, f"walk_{table.name}", rows_by_member(table), {})
 
 
-def _frontiers(connection: Connection, projection: str) -> Iterator[Row]:
-    return _stream(connection, "walk_frontiers", statement("walk_frontiers"), {"projection": projection})
+def _frontiers(connection: Connection, key: ProjectionKey) -> Iterator[Row]:
+    return _stream(connection, "walk_frontiers", statement("walk_frontiers"), key.parameters)
 
 
 def _stream(connection: Connection, name: str, query: bytes | Composed, parameters: dict[str, object]) -> Iterator[Row]:

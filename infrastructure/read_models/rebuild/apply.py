@@ -89,10 +89,11 @@ def apply_members(
     passed = _count_log(connection, position)
     with connection.transaction():
         transaction = PostgresTransaction(connection)
-        checkpoint = transaction.lock_checkpoint(projection.name)
+        checkpoint = transaction.lock_checkpoint(projection.key)
         require_same_left_out(connection, projection)
         _require_rules_of_trigger(projection, checkpoint)
-        upto = _reached(connection, position, checkpoint, beyond)
+        _move_version(connection, projection, checkpoint)
+        upto = _reached(connection, projection, position, checkpoint, beyond)
         touched = members_touched(connection, position, upto)
         unseen = 0
         for page in in_pages(touched, FOLDED_AT_A_TIME):
@@ -108,8 +109,8 @@ def apply_members(
         for table in projection.tables:
             put_in_place(connection, projection, table, only)
         for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
-            connection.execute(statement(name), {"projection": projection.name, "user_ids": only})
-        connection.execute(statement("rebuild_failure_put"), {"projection": projection.name})
+            connection.execute(statement(name), {**projection.key.parameters, "user_ids": only})
+        connection.execute(statement("rebuild_failure_put"), projection.key.parameters)
         passed += _count_log(connection, upto, after=position)
         _finish(connection, projection, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)
@@ -118,6 +119,7 @@ def apply_members(
 def apply_counts(
     connection: Connection,
     tally: Tally,
+    catalogue: Catalogue,
     position: Position,
     shown: ShownDifference,
     by: str,
@@ -129,14 +131,15 @@ def apply_counts(
     before = counted(connection, tally)
     with connection.transaction():
         transaction = PostgresTransaction(connection)
-        checkpoint = transaction.lock_checkpoint(tally.name)
+        checkpoint = transaction.lock_checkpoint(tally.key)
         require_same_left_out(connection, tally)
-        upto = _reached(connection, position, checkpoint, beyond)
-        left_out = transaction.exceptions(tally.name).left_out
-        newer = recount(connection, tally, after=position, upto=upto, left_out=left_out)
+        _move_version(connection, tally, checkpoint)
+        upto = _reached(connection, tally, position, checkpoint, beyond)
+        left_out = transaction.exceptions(tally.key).left_out
+        newer = recount(connection, tally, after=position, upto=upto, left_out=left_out, catalogue=catalogue)
         put_counts(connection, tally, newer)
         put_in_place(connection, tally, tally.table, None)
-        connection.execute(statement("rebuild_failure_put"), {"projection": tally.name})
+        connection.execute(statement("rebuild_failure_put"), tally.key.parameters)
         passed += _count_log(connection, upto, after=position)
         _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, by, reason)
     return AppliedRebuild(upto, 0)
@@ -153,7 +156,7 @@ def _fold_anew(
     """Members with newer events: folded again into the shadow tables. How many change that were not shown."""
     stored = tables.rows_of_members(connection, projection.tables, user_ids)
     remove_from_shadows(connection, projection, user_ids)
-    connection.execute(statement("rebuild_forget_members"), {"projection": projection.name, "user_ids": list(user_ids)})
+    connection.execute(statement("rebuild_forget_members"), {**projection.key.parameters, "user_ids": list(user_ids)})
     piece, unseen = FoldedChunk(), 0
     for user_id, folded, events in fold_members(connection, projection, catalogue, user_ids, upto):
         piece.add(user_id, folded, events)
@@ -191,7 +194,7 @@ def _finish(
 ) -> None:
     if before.state is ProjectionState.TRIGGER:
         # position and passed stay those of the time before: below the head, appends may be undecided
-        connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection.name})
+        connection.execute(statement("checkpoint_raise_epoch"), before.key.parameters)
     else:
         _move_checkpoint(connection, projection, before, position, passed, counted)
     details = {
@@ -209,15 +212,20 @@ def _move_checkpoint(
     connection.execute(
         statement("checkpoint_replace"),
         {
-            "projection": projection.name,
-            "version": projection.version,
+            **projection.key.parameters,
             "position": position,
             "passed": passed,
             "counted": counted,
             "state": state.value,
         },
     )
-    close_journal(connection, projection.name, position)
+    close_journal(connection, projection.key, position)
+
+
+def _move_version(connection: Connection, projection: Projection, checkpoint: Checkpoint) -> None:
+    """What is stored under the version before becomes that of this one, which replaces it."""
+    if checkpoint.version != projection.version:
+        connection.execute(statement("version_move"), {**checkpoint.key.parameters, "to": projection.version})
 
 
 def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) -> None:
@@ -229,13 +237,15 @@ def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) ->
         )
 
 
-def _reached(connection: Connection, position: Position, checkpoint: Checkpoint, beyond: bool) -> Position:
+def _reached(
+    connection: Connection, projection: Projection, position: Position, checkpoint: Checkpoint, beyond: bool
+) -> Position:
     """The rebuilt position, or that of the runner where it is further; of a log that was cut, its end."""
-    void_what_is_lost(connection, checkpoint.projection)
+    void_what_is_lost(connection, projection.key)
     if not beyond:
         return max(position, checkpoint.position)
     end = end_at_or_before(connection, checkpoint.position)
-    shorten_journal(connection, checkpoint.projection, end)
+    shorten_journal(connection, projection.key, end)
     return max(position, end)
 
 

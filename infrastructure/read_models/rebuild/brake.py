@@ -9,11 +9,12 @@ from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.brake import FEW, EventName, Reason, reason_of, sentence, too_many
+from temple_ledger.projections.key import ProjectionKey
 
 
-def require_few_parked(connection: psycopg.Connection[Any], projection: str, upto: Position) -> None:
+def require_few_parked(connection: psycopg.Connection[Any], key: ProjectionKey, upto: Position) -> None:
     """Raises Refused; what was rebuilt stays, and nothing is put in place."""
-    found = connection.execute(statement("rebuild_failures"), {"projection": projection}).fetchall()
+    found = connection.execute(statement("rebuild_failures"), key.parameters).fetchall()
     counts: Counter[tuple[EventName, Reason]] = Counter()
     for _, error, frames, event_type, action in found:
         counts[(event_type, action), reason_of(error, frames)] += 1
@@ -22,7 +23,7 @@ def require_few_parked(connection: psycopg.Connection[Any], projection: str, upt
             return
         met = _members_met(connection, event, upto)
         if too_many(parked, met):
-            raise Refused(f"nothing is put in place: {sentence(projection, parked, met, event, reason)}")
+            raise Refused(f"nothing is put in place: {sentence(key.name, parked, met, event, reason)}")
 
 
 def _members_met(connection: psycopg.Connection[Any], event: EventName, upto: Position) -> int:

@@ -96,13 +96,18 @@ def compare_members(
 
 
 def compare_counts(
-    connection: Connection, tally: Tally, checkpoint: Checkpoint, position: Position, each: Each
+    connection: Connection,
+    tally: Tally,
+    catalogue: Catalogue,
+    checkpoint: Checkpoint,
+    position: Position,
+    each: Each,
 ) -> ShownDifference:
     shown = ShownDifference(checkpoint.epoch, checkpoint.position)
     stored = stored_counts(connection, tally.table)
     rebuilt = stored_counts(connection, shadow_of(tally.table))
-    left_out = read_exceptions(connection, tally.name).left_out
-    newer = recount(connection, tally, after=position, upto=checkpoint.position, left_out=left_out)
+    left_out = read_exceptions(connection, tally.key).left_out
+    newer = recount(connection, tally, after=position, upto=checkpoint.position, left_out=left_out, catalogue=catalogue)
     for key, number in newer.increments.items():
         rebuilt[key] = rebuilt.get(key, 0) + number
     for drift in tally_drift(tally.name, tally.table, stored, rebuilt):
@@ -128,6 +133,6 @@ def changed_members(connection: Connection, projection: MemberProjection[Any]) -
     """Members whose rows or frontier are other in the shadow tables; compared by the database."""
     with connection.cursor("changed_members") as cursor:
         cursor.itersize = MEMBERS_AT_A_TIME
-        cursor.execute(members_that_differ(projection.tables), {"projection": projection.name})
+        cursor.execute(members_that_differ(projection.tables), projection.key.parameters)
         for (user_id,) in cursor:
             yield user_id

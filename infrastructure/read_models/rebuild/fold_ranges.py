@@ -65,8 +65,8 @@ class FoldedChunk:
         for table in projection.tables:
             if self.rows.get(table.name):
                 put_rows(connection, table, self.rows[table.name])
-        put_frontiers(connection, projection.name, self.frontiers)
-        put_failures(connection, projection.name, self.failures)
+        put_frontiers(connection, projection.key, self.frontiers)
+        put_failures(connection, projection.key, self.failures)
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def range_folder(
         set_for_session(reading, "work_mem", "128MB")
         # what a crash would lose, it would lose with the shadow tables
         set_for_session(writing, "synchronous_commit", "off")
-        left_out = read_exceptions(reading, projection.name).left_out
+        left_out = read_exceptions(reading, projection.key).left_out
         yield RangeFolder(database, reading, writing, projection, catalogue, upto, progress, claimed_by, left_out)
 
 
@@ -146,7 +146,7 @@ class RangeFolder:
     def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
         after = part.done_position
         while page := events(self.reading, after=after, upto=self.upto, limit=EVENTS_AT_A_TIME):
-            batch = count_batch(tally, page, self.left_out)
+            batch = count_batch(tally, page, self.left_out, self.catalogue)
             after = page[-1].position
             with self.writing.transaction():
                 put_counts(self.writing, tally, batch)
@@ -180,7 +180,7 @@ def _one_behind(
 
 def put_counts(connection: psycopg.Connection[Any], tally: Tally, batch: TallyBatch) -> None:
     tables.add(connection, shadow_of(tally.table), batch.increments)
-    put_failures(connection, tally.name, batch.failures)
+    put_failures(connection, tally.key, batch.failures)
 
 
 class _Mark:
@@ -212,7 +212,7 @@ class _Mark:
         moved = self._connection.execute(
             statement("rebuild_range_advance"),
             {
-                "projection": self._projection.name,
+                **self._projection.key.parameters,
                 "claimed_by": self._claimed_by,
                 "number": self._number,
                 "before_user": self._user,

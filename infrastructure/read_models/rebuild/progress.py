@@ -14,6 +14,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection
 
 Connection = psycopg.Connection[Any]
@@ -67,7 +68,7 @@ def claim(connection: Connection, projection: Projection) -> Claim:
 
 
 def _goes_on(connection: Connection, projection: Projection) -> bool:
-    row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
+    row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()
     return row is not None and bool(row[-1])
 
 
@@ -75,7 +76,7 @@ def _claim(connection: Connection, projection: Projection) -> Claim:
     head = settled_head(connection)
     with connection.transaction():
         connection.execute(statement("rebuild_lock"))
-        row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
+        row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()
         left_out = _left_out(connection, projection)
         if row is not None:
             version, position, exceptions, started_at, alive = row
@@ -86,7 +87,7 @@ def _claim(connection: Connection, projection: Projection) -> Claim:
                 )
             # one beyond the log was begun before that was restored to an earlier point
             if version == projection.version and exceptions == left_out and position <= head:
-                connection.execute(statement("rebuild_take_over"), {"projection": projection.name})
+                connection.execute(statement("rebuild_take_over"), projection.key.parameters)
                 return Claim(Position(position), True)
             clear(connection, projection)
         else:
@@ -94,8 +95,7 @@ def _claim(connection: Connection, projection: Projection) -> Claim:
         connection.execute(
             statement("rebuild_create"),
             {
-                "projection": projection.name,
-                "version": projection.version,
+                **projection.key.parameters,
                 "position": head,
                 "exceptions": left_out,
             },
@@ -107,15 +107,15 @@ def abort(connection: Connection, projection: Projection) -> bool:
     """Clears up what a killed rebuild has left; whether there was anything. Raises Refused while one is going on."""
     with connection.transaction():
         connection.execute(statement("rebuild_lock"))
-        row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
+        row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()
         if row is not None and row[-1]:
             raise Refused(f"the replay of {projection.name} is still going on; end it first (Ctrl-C, or its process)")
         clear(connection, projection)
         return row is not None
 
 
-def ranges(connection: Connection, projection: str) -> Sequence[Range]:
-    found = connection.execute(statement("rebuild_ranges"), {"projection": projection})
+def ranges(connection: Connection, key: ProjectionKey) -> Sequence[Range]:
+    found = connection.execute(statement("rebuild_ranges"), key.parameters)
     return [
         Range(number, after_user, upto_user, done_user, Position(done_position), done, members, events)
         for number, after_user, upto_user, done_user, done_position, done, members, events in found
@@ -124,7 +124,7 @@ def ranges(connection: Connection, projection: str) -> Sequence[Range]:
 
 def counted(connection: Connection, projection: Projection) -> int:
     """Of a member projection, how many of the folded members have rows; of a tally, the sum of what was counted."""
-    row = connection.execute(statement("rebuild_counted"), {"projection": projection.name}).fetchone()
+    row = connection.execute(statement("rebuild_counted"), projection.key.parameters).fetchone()
     return int(row[0]) if row is not None else 0
 
 
@@ -135,9 +135,9 @@ def running_rebuilds(connection: Connection) -> Sequence[RunningRebuild]:
     ]
 
 
-def split(connection: Connection, projection: str, parts: int) -> None:
+def split(connection: Connection, key: ProjectionKey, parts: int) -> None:
     """Notes about as many ranges of about as many events each, unless they are noted already."""
-    if ranges(connection, projection):
+    if ranges(connection, key):
         return
     bounds: list[str] = []
     if parts > 1:
@@ -148,7 +148,7 @@ def split(connection: Connection, projection: str, parts: int) -> None:
         cursor.executemany(
             statement("rebuild_range_create"),
             [
-                {"projection": projection, "number": number, "after_user": after, "upto_user": upto}
+                {**key.parameters, "number": number, "after_user": after, "upto_user": upto}
                 for number, (after, upto) in enumerate(zip([None, *bounds], [*bounds, None], strict=True))
             ],
         )
@@ -156,7 +156,7 @@ def split(connection: Connection, projection: str, parts: int) -> None:
 
 def require_same_left_out(connection: Connection, projection: Projection) -> None:
     """Raises Refused when positions were skipped, retracted, reinstated or erased since the rebuild began."""
-    row = connection.execute(statement("rebuild_read"), {"projection": projection.name}).fetchone()
+    row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()
     if row is None or row[2] != _left_out(connection, projection):
         raise Refused(
             f"what {projection.name} folds was changed while it was rebuilt; run the replay again, "
@@ -166,6 +166,6 @@ def require_same_left_out(connection: Connection, projection: Projection) -> Non
 
 def _left_out(connection: Connection, projection: Projection) -> str:
     """What a rebuild leaves out, in a word that changes whenever that does, and whenever events were erased."""
-    left_out = str(read_exceptions(connection, projection.name).left_out)
+    left_out = str(read_exceptions(connection, projection.key).left_out)
     row = connection.execute(statement("erasure_steps")).fetchone()
     return f"{left_out}, {row[0]} erased" if row is not None and row[0] else left_out

@@ -95,8 +95,8 @@ class Rebuild:
         """Fills the shadow tables; with more than one worker, by that many processes."""
         started = time.perf_counter()
         parts = 1 if isinstance(self._projection, Tally) or workers <= 1 else workers * RANGES_A_WORKER
-        notes.split(self._connection, self._projection.name, parts)
-        left = [part for part in notes.ranges(self._connection, self._projection.name) if not part.done]
+        notes.split(self._connection, self._projection.key, parts)
+        left = [part for part in notes.ranges(self._connection, self._projection.key) if not part.done]
         before = self._done()
         if len(left) > 1 and workers > 1:
             self._fold_in_processes(left, workers, progress)
@@ -115,7 +115,7 @@ class Rebuild:
             set_for_transaction(connection, "work_mem", "64MB")
             checkpoint = self._checkpoint(connection)
             if isinstance(self._projection, Tally):
-                return compare_counts(connection, self._projection, checkpoint, self.position, each)
+                return compare_counts(connection, self._projection, self._catalogue, checkpoint, self.position, each)
             return compare_members(connection, self._projection, self._catalogue, checkpoint, self.position, each)
 
     def apply(
@@ -124,12 +124,14 @@ class Rebuild:
         """Puts it in place, and clears up. Raises Refused when *limit* or the brake does not allow it; nothing is
         changed then."""
         if not self._checkpoint(self._connection).parks_freely:
-            require_few_parked(self._connection, self._projection.name, self.position)
+            require_few_parked(self._connection, self._projection.key, self.position)
         # asked before the sequence is raised: what comes from then on stands above the checkpoint
         beyond = is_beyond_log(self._connection, self._checkpoint(self._connection))
         raise_sequence(self._database)
         if isinstance(self._projection, Tally):
-            applied = apply_counts(self._connection, self._projection, self.position, shown, by, reason, beyond=beyond)
+            applied = apply_counts(
+                self._connection, self._projection, self._catalogue, self.position, shown, by, reason, beyond=beyond
+            )
         else:
             applied = apply_members(
                 self._connection,
@@ -197,7 +199,7 @@ class Rebuild:
         )
 
     def _done(self) -> tuple[int, int]:
-        parts = notes.ranges(self._connection, self._projection.name)
+        parts = notes.ranges(self._connection, self._projection.key)
         return sum(part.members for part in parts), sum(part.events for part in parts)
 
     def _let_the_runner_catch_up(self) -> None:

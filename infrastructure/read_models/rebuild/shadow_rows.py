@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.tables import USER_ID
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.fold import Frontier
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Column, ColumnType, Row, Table
 
@@ -21,7 +22,7 @@ Connection = psycopg.Connection[Any]
 def clear(connection: Connection, projection: Projection) -> None:
     """Nothing is left of a rebuild: neither rows nor notes."""
     empty_shadows(connection, projection)
-    connection.execute(statement("rebuild_forget"), {"projection": projection.name})
+    connection.execute(statement("rebuild_forget"), projection.key.parameters)
 
 
 def put_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -31,20 +32,21 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 _FRONTIER: Final = (
     Column("projection", ColumnType.TEXT),
+    Column("version", ColumnType.INTEGER),
     USER_ID,
     Column("occurred_at", ColumnType.TIMESTAMPTZ),
     Column("position", ColumnType.BIGINT),
 )
 
 
-def put_frontiers(connection: Connection, projection: str, frontiers: Mapping[str, Frontier]) -> None:
-    rows = [(projection, user_id, *frontier) for user_id, frontier in frontiers.items()]
+def put_frontiers(connection: Connection, key: ProjectionKey, frontiers: Mapping[str, Frontier]) -> None:
+    rows = [(*key, user_id, *frontier) for user_id, frontier in frontiers.items()]
     copy_rows(connection, "projection_rebuild_frontier", _FRONTIER, rows)
 
 
-def put_failures(connection: Connection, projection: str, failures: Sequence[Failure]) -> None:
+def put_failures(connection: Connection, key: ProjectionKey, failures: Sequence[Failure]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             statement("rebuild_failure_note"),
-            [{"projection": projection, **failure._asdict()} for failure in failures],
+            [{**key.parameters, **failure._asdict()} for failure in failures],
         )

@@ -34,7 +34,7 @@ def fold_again(
     changes, failures, frontiers = Changes(), [], {}
     fold = Fold(projection, catalogue)
     upto = checkpoint.position
-    left_out = transaction.exceptions(projection.name).left_out
+    left_out = transaction.exceptions(projection.key).left_out
     histories = transaction.histories(fold, user_ids, upto)
     for user_id, folded, _ in fold_histories(transaction.connection, fold, histories, upto, left_out=left_out):
         before: Rows = stored[user_id].rows
@@ -46,12 +46,12 @@ def fold_again(
     transaction.connection.execute(
         statement("failure_delete_of_members"),
         {
-            "projection": projection.name,
+            **projection.key.parameters,
             "user_ids": list(user_ids),
             "still": [failure.position for failure in failures],
         },
     )
     transaction.write(projection.tables, changes)
-    transaction.move_frontiers(projection.name, frontiers)
-    transaction.park(projection.name, failures)
+    transaction.move_frontiers(projection.key, frontiers)
+    transaction.park(projection.key, failures)
     return changes, failures

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.projections.key import ProjectionKey
 
 LEASE_SECONDS: Final = 10.0
 RENEW_SECONDS: Final = 2.0
@@ -30,30 +31,32 @@ class Lease:
         """
         wanted = list(projections)
         outcome: dict[str, str | None] = {}
-        for projection, holder, description, free in connection.execute(
+        for projection, version, holder, description, free in connection.execute(
             statement("lease_read"), {"projections": wanted}
         ).fetchall():
             if not free and holder != self.holder:
                 outcome[projection] = description
             else:
-                outcome[projection] = None if self._acquired(connection, projection) else "another runner"
+                outcome[projection] = (
+                    None if self._acquired(connection, ProjectionKey(projection, version)) else "another runner"
+                )
         return outcome
 
-    def _acquired(self, connection: psycopg.Connection[Any], projection: str) -> bool:
+    def _acquired(self, connection: psycopg.Connection[Any], key: ProjectionKey) -> bool:
         try:
-            return self._acquire_one(connection, projection)
+            return self._acquire_one(connection, key)
         except psycopg.errors.LockNotAvailable:
             # its checkpoint is held: there is always a next time
             return False
 
-    def _acquire_one(self, connection: psycopg.Connection[Any], projection: str) -> bool:
+    def _acquire_one(self, connection: psycopg.Connection[Any], key: ProjectionKey) -> bool:
         with connection.transaction():
             # the checkpoint first, as every batch does: a leader in the middle of one is waited for
-            connection.execute(statement("checkpoint_lock"), {"projection": projection})
+            connection.execute(statement("checkpoint_lock"), key.parameters)
             acquired = connection.execute(
                 statement("lease_take"),
                 {
-                    "projection": projection,
+                    **key.parameters,
                     "holder": self.holder,
                     "description": self.description,
                     "seconds": self._seconds,
@@ -61,13 +64,13 @@ class Lease:
             ).fetchone()
             if acquired is None:
                 return False
-            connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection})
+            connection.execute(statement("checkpoint_raise_epoch"), key.parameters)
             return True
 
     def renew(self, connection: psycopg.Connection[Any]) -> frozenset[str]:
         """The projections whose lease is still ours."""
         renewed = connection.execute(statement("lease_renew"), {"holder": self.holder, "seconds": self._seconds})
-        return frozenset(projection for (projection,) in renewed)
+        return frozenset(projection for projection, _ in renewed)
 
     def release(self, connection: psycopg.Connection[Any]) -> None:
         """So that the next runner need not wait."""
@@ -77,4 +80,4 @@ class Lease:
 def somebody_leads(connection: psycopg.Connection[Any], projection: str) -> bool:
     """Whether a runner is at work on it."""
     found = connection.execute(statement("lease_read"), {"projections": [projection]}).fetchall()
-    return any(holder is not None and not free for _, holder, _, free in found)
+    return any(holder is not None and not free for _, _, holder, _, free in found)

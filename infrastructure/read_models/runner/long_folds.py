@@ -100,7 +100,7 @@ class LongFolds:
     def _fold_all(self, projection: MemberProjection[Any]) -> bool:
         """Whether nobody is left."""
         with self._database.connect(DatabaseRole.PROJECT, application="temple long folds") as connection:
-            found = connection.execute(statement("failure_long"), {"projection": projection.name}).fetchall()
+            found = connection.execute(statement("failure_long"), projection.key.parameters).fetchall()
             if may_fold(projection, read_checkpoints(connection)[projection.name]) is not None:
                 # paused, failed or of another version: it begins again when somebody leads it again
                 return True
@@ -110,7 +110,7 @@ class LongFolds:
     def _fold(self, connection: psycopg.Connection[Any], projection: MemberProjection[Any], user_id: str) -> bool:
         fold: Fold[Any] = Fold(projection, self._catalogue)
         upto = read_checkpoints(connection)[projection.name].position
-        left_out = read_exceptions(connection, projection.name).left_out
+        left_out = read_exceptions(connection, projection.key).left_out
         with self._database.connect(DatabaseRole.READ, application="temple long folds") as reading:
             folded = fold_long(reading, fold, user_id, upto, left_out=left_out, turn=self._turn)
         done = finish_long(connection, fold, user_id, folded, upto, left_out)
@@ -139,19 +139,19 @@ def finish_long(
     projection = fold.projection
     with connection.transaction():
         transaction = PostgresTransaction(connection)
-        checkpoint = transaction.lock_checkpoint(projection.name)
+        checkpoint = transaction.lock_checkpoint(projection.key)
         if may_fold(projection, checkpoint) is not None or checkpoint.position < upto:
             return False
-        if transaction.exceptions(projection.name).left_out != left_out:
+        if transaction.exceptions(projection.key).left_out != left_out:
             return False
-        if (user_id,) not in connection.execute(statement("failure_long"), {"projection": projection.name}).fetchall():
+        if (user_id,) not in connection.execute(statement("failure_long"), projection.key.parameters).fetchall():
             # somebody else has folded it, or skipped what it waited for
             return True
         now = _with_newer(transaction, fold, user_id, folded, upto, checkpoint.position, left_out)
         if now is None:
             return False
         _put(transaction, fold, user_id, now)
-        connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection.name})
+        connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
     return True
 
 
@@ -199,10 +199,10 @@ def _put(transaction: PostgresTransaction, fold: Fold[Any], user_id: str, folded
     changes = Changes()
     changes.add_member(projection.tables, user_id, transaction.stored(projection, [user_id])[user_id].rows, folded.rows)
     transaction.write(projection.tables, changes)
-    transaction.move_frontiers(projection.name, {user_id: folded.frontier})
+    transaction.move_frontiers(projection.key, {user_id: folded.frontier})
     transaction.connection.execute(
-        statement("failure_delete_of_members"), {"projection": projection.name, "user_ids": [user_id], "still": []}
+        statement("failure_delete_of_members"), {**projection.key.parameters, "user_ids": [user_id], "still": []}
     )
     failure = failure_of(user_id, folded)
     if failure is not None:
-        transaction.park(projection.name, [failure])
+        transaction.park(projection.key, [failure])

@@ -26,16 +26,16 @@ def fold_known_versions(
     catalogue: Catalogue,
 ) -> Sequence[str]:
     """Whose event this process knows, and who were therefore folded again. Raises NotLeader."""
-    found = connection.execute(statement("failure_versions"), {"projection": projection.name}).fetchall()
+    found = connection.execute(statement("failure_versions"), projection.key.parameters).fetchall()
     known = [user_id for position, user_id, *name in found if _is_known(connection, catalogue, position, *name)]
     for page in in_pages(sorted(set(known)), MEMBERS_AT_A_TIME):
         with connection.transaction():
             transaction = PostgresTransaction(connection, holder)
-            checkpoint = transaction.lock_checkpoint(projection.name)
+            checkpoint = transaction.lock_checkpoint(projection.key)
             if may_fold(projection, checkpoint) is not None:
                 return []
             fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)
-            connection.execute(statement("checkpoint_raise_epoch"), {"projection": projection.name})
+            connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
     return known
 
 

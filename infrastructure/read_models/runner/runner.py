@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
@@ -27,6 +27,7 @@ from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS,
 from temple_ledger.infrastructure.read_models.runner.long_folds import LongFolds
 from temple_ledger.infrastructure.read_models.runner.newer_versions import fold_known_versions
 from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
+from temple_ledger.infrastructure.read_models.runner.second_connection import SecondConnection
 from temple_ledger.infrastructure.read_models.runner.silent_wire import cut_when_silent
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Wake, Watcher
@@ -34,8 +35,16 @@ from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.pace import BatchPace
-from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, may_fold, processor_of
+from temple_ledger.projections.pace import BatchPace, WidePace
+from temple_ledger.projections.processor import (
+    CAUGHT_UP,
+    Processor,
+    Projection,
+    Step,
+    TooWide,
+    may_fold,
+    processor_of,
+)
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 QUICK_POLL_SECONDS: Final = 0.01
@@ -56,8 +65,9 @@ class _Leading:
 
     processor: Processor
     position: Position
-    pace: BatchPace = field(default_factory=BatchPace)
-    idle_reason: str | None = None
+    pace: BatchPace
+    wide: WidePace
+    idle_reason: str | None
 
     @property
     def name(self) -> str:
@@ -88,9 +98,10 @@ class Runner:
         self._connection: psycopg.Connection[Any] | None = None
         self._wire: psycopg.Connection[Any] | None = None
         """The connection, or what is about to be it; None where nobody may cut it."""
+        self._second = SecondConnection(self._connected)
         self._reader: GapReader | None = None
         self._led: dict[str, _Leading] = {}
-        self._paces: dict[str, BatchPace] = {}
+        self._paces: dict[str, tuple[BatchPace, WidePace]] = {}
         self._long_folds = LongFolds(database, catalogue)
         self._others: dict[str, str] = {}
         self._settled = START
@@ -118,7 +129,7 @@ class Runner:
         With *until_caught_up*, returns once every projection has folded what was in the log when we began; one that
         is paused, failed or in need of a replay is not waited for.
         """
-        with cut_when_silent(lambda: self._stopping, lambda: self._wire):
+        with cut_when_silent(lambda: self._stopping, self._wires):
             try:
                 with database_errors("the runner begins"):
                     self._open()
@@ -163,14 +174,40 @@ class Runner:
         for led in running:
             if led.position < self._settled and not self._stopping:
                 worked |= self._step(led)
+                self._renew_leases()
+        if not any(self._is_far_behind(led) for led in running):
+            self._second.close()
         if self._merge() and self._led:
             self._session().execute(statement("journal_merge"))
         return worked
 
+    def _is_far_behind(self, led: _Leading) -> bool:
+        return led.wide.is_worth_it(self._settled - led.position, led.pace)
+
+    def _folded(self, led: _Leading) -> Step:
+        """One step, wide or not."""
+        started = time.monotonic()
+        if not self._is_far_behind(led):
+            step = led.processor.step(upto=self._settled, limit=led.pace.limit)
+            pace: BatchPace | WidePace = led.pace
+        else:
+            step = led.processor.wide_step(
+                upto=self._settled,
+                limit=led.wide.limit,
+                in_time=lambda: not self._stopping and time.monotonic() - started < led.wide.most_seconds,
+            )
+            pace = led.wide
+        if step.idle is None:
+            pace.after(step.events, time.monotonic() - started)
+        return step
+
     def _step(self, led: _Leading) -> bool:
         started = time.perf_counter()
         try:
-            step = led.processor.step(upto=self._settled, limit=led.pace.limit)
+            step = self._folded(led)
+        except TooWide:
+            led.wide.failed()
+            return True
         except (NotLeader, StaleCheckpoint) as error:
             log.warning("lost the lead", projection=led.name, reason=str(error))
             del self._led[led.name]
@@ -193,9 +230,8 @@ class Runner:
             led.idle_reason, led.position = step.idle, step.position
             return False
         led.position = step.position
-        led.pace.after(step.events, seconds)
         self._log_failures(led, step.failures)
-        self._watcher.stepped(led.name, step, seconds)
+        self._watcher.stepped(led.processor.projection.key, step, seconds)
         return True
 
     def _log_failures(self, led: _Leading, failures: Sequence[Failure]) -> None:
@@ -210,10 +246,10 @@ class Runner:
         reason = reason_of_failure(error)
         log.error("projection failed", projection=led.name, reason=reason)
         led.idle_reason = ProjectionState.FAILED.value
-        self._watcher.failed(led.name)
+        self._watcher.failed(led.processor.projection.key)
         self._session().execute(
             statement("checkpoint_fail"),
-            {"projection": led.name, "holder": self._lease.holder, "reason": reason[:500]},
+            {**led.processor.projection.key.parameters, "holder": self._lease.holder, "reason": reason[:500]},
         )
 
     def _look_ahead(self) -> None:
@@ -247,22 +283,22 @@ class Runner:
                     self._others[name] = holder
 
     def _lead(self, name: str) -> None:
-        opener = transactions(self._session(), self._lease.holder)
+        opener = transactions(self._session(), self._lease.holder, self._second.opened)
         self._fold_known_versions(self._projections[name])
         processor = processor_of(self._projections[name], opener, catalogue=self._catalogue, watch=self._fold_watch)
         checkpoint = read_checkpoints(self._session())[name]
-        pace = self._paces.setdefault(name, BatchPace())
-        led = _Leading(processor, checkpoint.position, pace, may_fold(processor.projection, checkpoint))
+        paces = self._paces.setdefault(name, (BatchPace(), WidePace()))
+        led = _Leading(processor, checkpoint.position, *paces, may_fold(processor.projection, checkpoint))
         if led.idle_reason is None:
             # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
             # position that somebody set by hand proves nothing, so the journal has to agree
             running = any(each.idle_reason is None for each in self._led.values())
-            proven = min(checkpoint.position, committed_position(self._session(), name))
+            proven = min(checkpoint.position, committed_position(self._session(), checkpoint.key))
             self._settled = max(self._settled, proven) if running else proven
         self._led[name] = led
         if (
             isinstance(processor.projection, MemberProjection)
-            and self._session().execute(statement("failure_long"), {"projection": name}).fetchone() is not None
+            and self._session().execute(statement("failure_long"), checkpoint.key.parameters).fetchone() is not None
         ):
             self._long_folds.want(processor.projection)
         log.info("leads", projection=name, position=checkpoint.position, idle_reason=led.idle_reason)
@@ -325,11 +361,7 @@ class Runner:
         if self._connection is not None and not self._connection.closed:
             return
         self._drop()
-        connection = opened_unless(
-            lambda: self._stopping, lambda: self._database.connect(DatabaseRole.PROJECT, application="temple run")
-        )
-        if connection is None:
-            raise DatabaseUnavailable("the runner was stopped before the database answered")
+        connection = self._connected(DatabaseRole.PROJECT)
         self._wire = connection
         try:
             require_current(connection)
@@ -343,8 +375,20 @@ class Runner:
         for due in (self._renew, self._try, self._refresh):
             due.reset()
 
+    def _connected(self, role: DatabaseRole = DatabaseRole.READ) -> psycopg.Connection[Any]:
+        connection = opened_unless(
+            lambda: self._stopping, lambda: self._database.connect(role, application="temple run")
+        )
+        if connection is None:
+            raise DatabaseUnavailable("the runner was stopped before the database answered")
+        return connection
+
+    def _wires(self) -> Sequence[psycopg.Connection[Any]]:
+        return [each for each in (self._wire, self._second.connection) if each is not None]
+
     def _drop(self) -> None:
         self._led.clear()
+        self._second.close()
         self._reader = None
         self._wire = None
         if self._connection is not None:

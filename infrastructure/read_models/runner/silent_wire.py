@@ -1,7 +1,7 @@
 """What ends a runner's wait for a database that has gone silent."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -16,8 +16,10 @@ LOOK_SECONDS: Final = 0.2
 
 
 @contextmanager
-def cut_when_silent(stopping: Callable[[], bool], wire: Callable[[], psycopg.Connection[Any] | None]) -> Iterator[None]:
-    """While the block lasts: where it does not end within seconds once *stopping* is true, *wire* is cut.
+def cut_when_silent(
+    stopping: Callable[[], bool], wires: Callable[[], Iterable[psycopg.Connection[Any]]]
+) -> Iterator[None]:
+    """While the block lasts: where it does not end within seconds once *stopping* is true, the *wires* are cut.
 
     A network that swallows everything would let it wait for good. What its transaction did is void then, as after a
     kill.
@@ -29,8 +31,7 @@ def cut_when_silent(stopping: Callable[[], bool], wire: Callable[[], psycopg.Con
             pass
         ended.wait(LET_GO_SECONDS)
         while not ended.is_set():
-            connection = wire()
-            if connection is not None:
+            for connection in wires():
                 cut(connection)
             ended.wait(LOOK_SECONDS)
 

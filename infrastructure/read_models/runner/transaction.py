@@ -1,6 +1,6 @@
 """The transaction of a step, on PostgreSQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,14 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
+from temple_ledger.infrastructure.read_models.runner.second_connection import pieces_by_member
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.fold import Fold, Frontier
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.processor import OpenTransaction
+from temple_ledger.projections.processor import OpenTransaction, TooWide
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -32,27 +34,34 @@ class PostgresTransaction:
     """Works within a transaction that somebody else opened on *connection*.
 
     With *holder*, only while that runner holds the projection's lease. With *retracted*, as if exactly these positions
-    were retracted: what a retraction would change is this transaction's fold compared with the rows.
+    were retracted: what a retraction would change is this transaction's fold compared with the rows. *reading* gives
+    the connection on which a wide step reads.
     """
 
     def __init__(
-        self, connection: Connection, holder: UUID | None = None, *, retracted: PositionSet | None = None
+        self,
+        connection: Connection,
+        holder: UUID | None = None,
+        *,
+        retracted: PositionSet | None = None,
+        reading: Callable[[], Connection] | None = None,
     ) -> None:
         self.connection = connection
+        self._reading = reading
         self._holder = holder
         self._retracted = retracted
 
-    def lock_checkpoint(self, projection: str) -> Checkpoint:
-        row = self.connection.execute(statement("checkpoint_lock"), {"projection": projection}).fetchone()
+    def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
+        row = self.connection.execute(statement("checkpoint_lock"), key.parameters).fetchone()
         if row is None:
-            raise UnknownName("checkpoint of a projection", projection)
-        if self._holder is not None:
-            self._require_lease(projection, self._holder)
+            raise UnknownName("checkpoint of a projection", key.name)
         version, position, epoch, passed, counted, state, reason, parks_freely = row
+        if self._holder is not None:
+            self._require_lease(ProjectionKey(key.name, version), self._holder)
         if state == ProjectionState.TRIGGER:
             position = self._hold_appenders()
         return Checkpoint(
-            projection,
+            key.name,
             version,
             Position(position),
             epoch,
@@ -69,26 +78,38 @@ class PostgresTransaction:
         row = self.connection.execute(statement("log_head")).fetchone()
         return Position(row[0] if row else 0)
 
-    def _require_lease(self, projection: str, holder: UUID) -> None:
-        row = self.connection.execute(statement("lease_holder"), {"projection": projection}).fetchone()
+    def _require_lease(self, key: ProjectionKey, holder: UUID) -> None:
+        row = self.connection.execute(statement("lease_holder"), key.parameters).fetchone()
         if row is None or row[0] != holder:
             by = "nobody" if row is None else row[1]
-            raise NotLeader(f"projection {projection} is led by {by} now")
+            raise NotLeader(f"projection {key.name} is led by {by} now")
 
-    def exceptions(self, projection: str) -> Exceptions:
-        return read_exceptions(self.connection, projection, retracted=self._retracted)
+    def exceptions(self, key: ProjectionKey) -> Exceptions:
+        return read_exceptions(self.connection, key, retracted=self._retracted)
 
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
         return events(self.connection, after=after, upto=upto, limit=limit)
 
+    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
+        values = {"after": after, "upto": upto, "limit": limit}
+        row = self.connection.execute(statement("log_passed"), values).fetchone()
+        return (0, after) if row is None else (row[0], Position(row[1]))
+
+    def by_member(
+        self, fold: Fold[Any], *, after: Position, upto: Position
+    ) -> AbstractContextManager[Iterator[Mapping[str, Sequence[Recorded]]]]:
+        if self._reading is None:
+            raise TooWide("there is no second connection to read on")
+        return pieces_by_member(self._reading(), fold, after=after, upto=upto)
+
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         rows = tables.rows_of_members(self.connection, projection.tables, user_ids)
-        frontiers = self._frontiers(projection.name, user_ids)
+        frontiers = self._frontiers(projection.key, user_ids)
         return {user_id: StoredRows(found, frontiers.get(user_id)) for user_id, found in rows.items()}
 
-    def _frontiers(self, projection: str, user_ids: Sequence[str]) -> Mapping[str, Frontier]:
+    def _frontiers(self, key: ProjectionKey, user_ids: Sequence[str]) -> Mapping[str, Frontier]:
         found = self.connection.execute(
-            statement("frontier_read"), {"projection": projection, "user_ids": list(user_ids)}, binary=True
+            statement("frontier_read"), {**key.parameters, "user_ids": list(user_ids)}, binary=True
         )
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
@@ -102,14 +123,14 @@ class PostgresTransaction:
             tables.delete(self.connection, table, changes.deletes.get(table.name, ()))
             tables.upsert(self.connection, table, changes.upserts.get(table.name, ()))
 
-    def move_frontiers(self, projection: str, frontiers: Mapping[str, Frontier | None]) -> None:
+    def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
         moved = [(user_id, *place) for user_id, place in frontiers.items() if place is not None]
         if moved:
             user_ids, occurred_at, positions = zip(*moved, strict=True)
             self.connection.execute(
                 statement("frontier_write"),
                 {
-                    "projection": projection,
+                    **key.parameters,
                     "user_ids": list(user_ids),
                     "occurred_at": list(occurred_at),
                     "positions": list(positions),
@@ -117,18 +138,18 @@ class PostgresTransaction:
             )
         gone = [user_id for user_id, place in frontiers.items() if place is None]
         if gone:
-            self.connection.execute(statement("frontier_delete"), {"projection": projection, "user_ids": gone})
+            self.connection.execute(statement("frontier_delete"), {**key.parameters, "user_ids": gone})
 
     def add(self, table: Table, increments: Mapping[Key, int]) -> None:
         tables.add(self.connection, table, increments)
 
-    def park(self, projection: str, failures: Sequence[Failure]) -> None:
+    def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
         if failures:
             positions, user_ids, errors, kinds, frames = zip(*failures, strict=True)
             self.connection.execute(
                 statement("failure_write"),
                 {
-                    "projection": projection,
+                    **key.parameters,
                     "positions": list(positions),
                     "user_ids": list(user_ids),
                     "errors": list(errors),
@@ -141,7 +162,7 @@ class PostgresTransaction:
         row = self.connection.execute(
             statement("checkpoint_advance"),
             {
-                "projection": before.projection,
+                **before.key.parameters,
                 "position": before.position,
                 "epoch": before.epoch,
                 "to": to,
@@ -155,8 +176,10 @@ class PostgresTransaction:
             )
 
 
-def transactions(connection: Connection, holder: UUID | None = None) -> OpenTransaction:
-    """Opens one transaction after the other on one autocommit connection.
+def transactions(
+    connection: Connection, holder: UUID | None = None, reading: Callable[[], Connection] | None = None
+) -> OpenTransaction:
+    """Opens one transaction after the other on one autocommit connection; wide steps read on the one of *reading*.
 
     The steps of a *holder*, a runner, do not wait for the disk: rows and checkpoint are one commit, and what a crash of
     the server takes away is folded again from the log, which does wait. Whoever passes on what they read there waits
@@ -168,7 +191,7 @@ def transactions(connection: Connection, holder: UUID | None = None) -> OpenTran
         with connection.transaction():
             if holder is not None:
                 set_for_transaction(connection, "synchronous_commit", "off")
-            yield PostgresTransaction(connection, holder)
+            yield PostgresTransaction(connection, holder, reading=reading)
 
     def open_transaction() -> AbstractContextManager[PostgresTransaction]:
         return opened()

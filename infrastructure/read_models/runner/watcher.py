@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from temple_ledger.infrastructure.log.reader import Look
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Step
 
 
@@ -15,11 +16,11 @@ class Wake(Protocol):
 class Watcher(Protocol):
     """Called with what the runner does; for progress and metrics."""
 
-    def stepped(self, projection: str, step: Step, seconds: float) -> None: ...
+    def stepped(self, key: ProjectionKey, step: Step, seconds: float) -> None: ...
 
     def looked(self, look: Look) -> None: ...
 
-    def failed(self, projection: str) -> None:
+    def failed(self, key: ProjectionKey) -> None:
         """A projection had to stop."""
 
     def recovering(self, sqlstate: str | None) -> None:
@@ -30,13 +31,13 @@ class Watcher(Protocol):
 
 
 class NullWatcher:
-    def stepped(self, projection: str, step: Step, seconds: float) -> None:
+    def stepped(self, key: ProjectionKey, step: Step, seconds: float) -> None:
         pass
 
     def looked(self, look: Look) -> None:
         pass
 
-    def failed(self, projection: str) -> None:
+    def failed(self, key: ProjectionKey) -> None:
         pass
 
     def recovering(self, sqlstate: str | None) -> None:

@@ -42,10 +42,11 @@ def events_behind(
     if isinstance(projection, Tally):
         return [() for _ in drifts]
     fold: Fold[Any] = Fold(projection, catalogue)
-    parked = read_exceptions(connection, projection.name).parked
+    parked = read_exceptions(connection, projection.key).parked
     of_member: dict[str, list[int]] = defaultdict(list)
     for number, drift in enumerate(drifts):
-        of_member[drift.user_id or ""].append(number)
+        if drift.user_id is not None:
+            of_member[drift.user_id].append(number)
     found: dict[int, Sequence[Recorded]] = {}
     for page in in_pages(of_member, MEMBERS_AT_A_TIME):
         for user_id, events in histories(connection, fold, page, upto):

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.rollups import rollup_drift, stored_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.database.tables import require_tables
@@ -48,7 +50,7 @@ def verify_everybody(
     progress: Progress = lambda done: None,
 ) -> Verified:
     checkpoint = checkpoint_of(snapshot.tables, projection)
-    verified = Verified(projection.name, checkpoint.position, passed=checkpoint.passed)
+    verified = Verified(*projection.key, checkpoint.position, passed=checkpoint.passed)
     verified.unverified = why_not(projection, checkpoint)
     if verified.unverified is not None:
         return verified
@@ -58,12 +60,13 @@ def verify_everybody(
         # what is folded as it is appended is not counted, and cannot be passed over
         verified.passed = verified.in_log
     verified.ahead = ahead_of_log(snapshot.tables, checkpoint)
-    exceptions = read_exceptions(snapshot.tables, projection.name)
+    exceptions = read_exceptions(snapshot.tables, projection.key)
     verified.parked = len(exceptions.parked_positions)
     if isinstance(projection, Tally):
-        verify_counts(snapshot.tables, projection, checkpoint, exceptions.uncounted, verified)
+        verify_counts(snapshot.tables, projection, checkpoint, exceptions.uncounted, verified, catalogue)
     else:
         _verify_members(snapshot, projection, checkpoint, exceptions, catalogue, verified, progress)
+        verify_rollups(snapshot.tables, projection, verified)
     return verified
 
 
@@ -99,13 +102,20 @@ def verify_counts(
     checkpoint: Checkpoint,
     left_out: PositionSet,
     verified: Verified,
+    catalogue: Catalogue,
 ) -> None:
     """Every key, counted again from the log."""
-    folded = recount(connection, tally, upto=checkpoint.position, left_out=left_out).increments
+    folded = recount(connection, tally, upto=checkpoint.position, left_out=left_out, catalogue=catalogue).increments
     stored = stored_counts(connection, tally.table)
     verified.members = len(stored.keys() | folded.keys())
     for drift in tally_drift(tally.name, tally.table, stored, folded):
         verified.found([drift])
+
+
+def verify_rollups(connection: Connection, projection: MemberProjection[Any], verified: Verified) -> None:
+    """Each against the group-by of its source."""
+    for rollup in stored_rollups(connection, projection.name, projection.version):
+        verified.found_in_rollup(list(rollup_drift(connection, rollup)))
 
 
 def _verify_members(

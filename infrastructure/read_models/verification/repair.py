@@ -10,6 +10,12 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.rollups import (
+    is_maintained,
+    refill_rollup,
+    rollup_drift,
+    stored_rollups,
+)
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.read_models.member_log.fold_members import members_touched
@@ -28,6 +34,7 @@ from temple_ledger.infrastructure.read_models.verification.full import why_not
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.drift import tally_drift
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
@@ -43,7 +50,8 @@ class Repaired:
     """`members` were put right, by `changes` rows. `count` is (before, after) where the passed events were recounted.
 
     `altered` names what no repair can mend: the log has another number of events there than were folded once.
-    `set_back` is (before, after) of a checkpoint that stood beyond the log.
+    `rollups` were filled anew from their sources. `set_back` is (before, after) of a checkpoint that stood beyond the
+    log.
     """
 
     projection: str
@@ -52,6 +60,7 @@ class Repaired:
     operation: int | None = None
     count: tuple[int, int] | None = None
     altered: list[str] = field(default_factory=list)
+    rollups: list[str] = field(default_factory=list)
     set_back: tuple[Position, Position] | None = None
     voided_failures: list[Position] = field(default_factory=list)
     voided_skips: list[Position] = field(default_factory=list)
@@ -78,27 +87,29 @@ def repair(
         )
     repaired = Repaired(projection.name)
     raise_sequence(database)
-    with operation(database, projection.name) as (transaction, checkpoint):
+    with operation(database, projection.key) as (transaction, checkpoint):
         refusal = why_not(projection, checkpoint)
         if refusal is not None:
             raise Refused(f"{projection.name}: {refusal}")
-        voided = void_what_is_lost(transaction.connection, projection.name)
+        voided = void_what_is_lost(transaction.connection, checkpoint.key)
         repaired.voided_failures, repaired.voided_skips = list(voided.failures), list(voided.skips)
         checkpoint = _put_checkpoint_right(transaction.connection, checkpoint, verified.ahead, repaired)
         details: dict[str, Any]
         if isinstance(projection, Tally):
-            details = _repair_counts(transaction, projection, checkpoint, repaired)
+            details = _repair_counts(transaction, projection, checkpoint, repaired, catalogue)
         else:
             user_ids = set(verified.drifted)
             if repaired.set_back is not None:
                 # which of them were folded before the log was restored, and which came afterwards, nobody knows
-                folded_to = committed_position(transaction.connection, projection.name)
+                folded_to = committed_position(transaction.connection, checkpoint.key)
                 user_ids |= set(members_touched(transaction.connection, folded_to, checkpoint.position))
             details = _repair_members(transaction, projection, checkpoint, sorted(user_ids), repaired, catalogue)
             repaired.members = len(verified.drifted)
+            _repair_rollups(transaction.connection, projection, repaired)
+            details |= {"rollups": repaired.rollups}
         if repaired.set_back is not None:
-            close_journal(transaction.connection, projection.name, checkpoint.position)
-        if repaired.members or repaired.count or repaired.set_back:
+            close_journal(transaction.connection, checkpoint.key, checkpoint.position)
+        if repaired.members or repaired.count or repaired.set_back or repaired.rollups:
             details |= {"count": repaired.count, "set_back": repaired.set_back}
             details |= {"voided_failures": repaired.voided_failures, "voided_skips": repaired.voided_skips}
             repaired.operation = record(
@@ -107,11 +118,9 @@ def repair(
     return repaired
 
 
-def altered_ranges(connection: Connection, projection: str, position: Position) -> list[str]:
+def altered_ranges(connection: Connection, key: ProjectionKey, position: Position) -> list[str]:
     """Where the log has another number of events than were folded once; a sentence for each range."""
-    found = connection.execute(
-        statement("journal_against_log"), {"projection": projection, "position": position}
-    ).fetchall()
+    found = connection.execute(statement("journal_against_log"), {**key.parameters, "position": position}).fetchall()
     return [
         f"between positions {after + 1:,} and {last:,} the log has {in_log:,} events, {events:,} were folded"
         for after, last, events, in_log in found
@@ -127,19 +136,19 @@ def _put_checkpoint_right(
     position = checkpoint.position
     if beyond:
         position = end_at_or_before(connection, checkpoint.position)
-        shorten_journal(connection, checkpoint.projection, position)
+        shorten_journal(connection, checkpoint.key, position)
         repaired.set_back = (checkpoint.position, position)
     counted = connection.execute(statement("log_count"), {"after": 0, "upto": position}).fetchone()
     in_log = int(counted[0]) if counted else 0
     if position == checkpoint.position and in_log == checkpoint.passed:
         return checkpoint
-    repaired.altered = altered_ranges(connection, checkpoint.projection, position)
+    repaired.altered = altered_ranges(connection, checkpoint.key, position)
     if repaired.altered and not beyond:
         return checkpoint
     repaired.count = (checkpoint.passed, in_log)
     connection.execute(
         statement("checkpoint_recount"),
-        {"projection": checkpoint.projection, "position": position, "passed": in_log},
+        {**checkpoint.key.parameters, "position": position, "passed": in_log},
     )
     return Checkpoint(
         checkpoint.projection,
@@ -172,12 +181,26 @@ def _repair_members(
     return {"position": checkpoint.position, "before": before, "after": after}
 
 
+def _repair_rollups(connection: Connection, projection: MemberProjection[Any], repaired: Repaired) -> None:
+    """After the rows that they aggregate. Raises Refused for one that would be wrong again at once."""
+    for rollup in stored_rollups(connection, projection.name, projection.version):
+        if not any(rollup_drift(connection, rollup)):
+            continue
+        if not is_maintained(connection, rollup):
+            raise Refused(
+                f"rollup {rollup.name} is kept no more: somebody dropped or disabled its triggers on {rollup.table}; "
+                "run: temple db migrate, which makes it anew"
+            )
+        refill_rollup(connection, rollup)
+        repaired.rollups.append(rollup.name)
+
+
 def _repair_counts(
-    transaction: PostgresTransaction, tally: Tally, checkpoint: Checkpoint, repaired: Repaired
+    transaction: PostgresTransaction, tally: Tally, checkpoint: Checkpoint, repaired: Repaired, catalogue: Catalogue
 ) -> dict[str, Any]:
     connection = transaction.connection
-    exceptions = transaction.exceptions(tally.name)
-    counted = recount(connection, tally, upto=checkpoint.position, left_out=exceptions.uncounted)
+    exceptions = transaction.exceptions(tally.key)
+    counted = recount(connection, tally, upto=checkpoint.position, left_out=exceptions.uncounted, catalogue=catalogue)
     stored = stored_counts(connection, tally.table)
     drifts = list(tally_drift(tally.name, tally.table, stored, counted.increments))
     keys = counted.increments.keys() | stored.keys()
@@ -187,7 +210,7 @@ def _repair_counts(
     if counted.counted != checkpoint.counted:
         connection.execute(
             statement("checkpoint_count_more"),
-            {"projection": tally.name, "counted": counted.counted - checkpoint.counted},
+            {**tally.key.parameters, "counted": counted.counted - checkpoint.counted},
         )
         repaired.count = repaired.count or (checkpoint.counted, counted.counted)
     return {

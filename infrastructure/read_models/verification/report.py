@@ -110,9 +110,9 @@ class Verifier:
     def _explain(self, connection: Connection, report: VerificationReport, most: int) -> None:
         verified, projection = report.verified, report.projection
         if verified.miscounted:
-            report.altered = altered_ranges(connection, projection.name, verified.position)
+            report.altered = altered_ranges(connection, projection.key, verified.position)
         if verified.parked:
-            report.parked = parked(connection, projection=projection.name)
+            report.parked = parked(connection, projection=projection.name, version=projection.version)
         drifts = verified.listed[:most]
         if drifts:
             report.events = events_behind(connection, projection, drifts, verified.position, catalogue=self._catalogue)

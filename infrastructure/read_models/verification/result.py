@@ -20,19 +20,21 @@ class Kind(StrEnum):
 class Verified:
     """Of one projection. `members` is how many were compared (of a tally: keys), `touched` how many of them had
     events since the last verified position, or differed then; `drifted` are the ids of all that differ, `listed` at
-    most the first thousand differences.
+    most the first thousand differences. `drifted_keys` are keys of rollups that are not the group-by of their source.
 
     `passed` is how many events the checkpoint says it passed, `in_log` how many the log has up to there, None where
     nobody counted. `unverified` says why nothing was compared.
     """
 
     projection: str
+    version: int
     position: Position
     kind: Kind = Kind.FULL
     members: int = 0
     touched: int = 0
     drifts: int = 0
     drifted_members: int = 0
+    drifted_keys: int = 0
     listed: list[Drift] = field(default_factory=list)
     drifted: list[str] = field(default_factory=list)
     parked: int = 0
@@ -68,3 +70,9 @@ class Verified:
             self.listed += drifts[: MOST_LISTED - len(self.listed)]
             if drifts[0].user_id is not None:
                 self.drifted.append(drifts[0].user_id)
+
+    def found_in_rollup(self, drifts: list[Drift]) -> None:
+        """All differences of one rollup."""
+        self.drifts += len(drifts)
+        self.drifted_keys += len({(drift.table, *drift.key.values()) for drift in drifts})
+        self.listed += drifts[: MOST_LISTED - len(self.listed)]

@@ -24,11 +24,13 @@ from temple_ledger.infrastructure.read_models.verification.full import (
     ahead_of_log,
     checkpoint_of,
     verify_counts,
+    verify_rollups,
     why_not,
 )
 from temple_ledger.infrastructure.read_models.verification.result import Kind, Verified
 from temple_ledger.projections.drift import member_drift
 from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Rows
@@ -46,6 +48,7 @@ class Round:
     """
 
     projection: str
+    version: int
     verified_position: Position = START
     next_user: str | None = None
     began_at: datetime | None = None
@@ -75,20 +78,22 @@ def verify_since_last(
     """
     deadline = clock() + budget_seconds
     checkpoint = checkpoint_of(connection, projection)
-    last = read_round(connection, projection.name)
-    verified = Verified(projection.name, checkpoint.position, Kind.SINCE_LAST, passed=checkpoint.passed)
+    last = read_round(connection, projection.key)
+    verified = Verified(*projection.key, checkpoint.position, Kind.SINCE_LAST, passed=checkpoint.passed)
     verified.unverified = why_not(projection, checkpoint)
     if verified.unverified is not None:
         return SinceLast(verified, last, False)
-    exceptions = read_exceptions(connection, projection.name)
+    exceptions = read_exceptions(connection, projection.key)
     verified.parked = len(exceptions.parked_positions)
     verified.ahead = ahead_of_log(connection, checkpoint)
-    still_open = _still_open(connection, projection.name)
+    still_open = _still_open(connection, projection.key)
     if isinstance(projection, Tally):
         if still_open or sum_of_counts(connection, projection.table) != checkpoint.counted:
-            verify_counts(connection, projection, checkpoint, exceptions.uncounted, verified)
-        return SinceLast(verified, Round(projection.name, checkpoint.position), True)
-    touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *still_open})
+            verify_counts(connection, projection, checkpoint, exceptions.uncounted, verified, catalogue)
+        return SinceLast(verified, Round(*projection.key, checkpoint.position), True)
+    verify_rollups(connection, projection, verified)
+    drifted = [user_id for user_id in still_open if user_id is not None]
+    touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *drifted})
     looking = _Looking(connection, Fold(projection, catalogue), checkpoint.position, exceptions.parked, verified)
     with rare_collections():
         for page, found in read_ahead(in_pages(touched, MEMBERS_AT_A_TIME), looking.read):
@@ -105,14 +110,16 @@ def verify_since_last(
             next_user = page[-1]
     if verified.unlisted:
         return _so_far(verified, last, last.next_user)
-    return SinceLast(verified, Round(projection.name, checkpoint.position), True)
+    return SinceLast(verified, Round(*projection.key, checkpoint.position), True)
 
 
 def _so_far(verified: Verified, last: Round, next_user: str | None) -> SinceLast:
     """What differs and is not listed would not be looked at again: then the next one begins where this one did."""
     if verified.unlisted:
-        return SinceLast(verified, Round(verified.projection, last.verified_position, last.next_user), False)
-    return SinceLast(verified, Round(verified.projection, verified.position, next_user), False)
+        return SinceLast(
+            verified, Round(verified.projection, verified.version, last.verified_position, last.next_user), False
+        )
+    return SinceLast(verified, Round(verified.projection, verified.version, verified.position, next_user), False)
 
 
 class _Found(NamedTuple):
@@ -165,9 +172,9 @@ def _few(
     return read
 
 
-def read_round(connection: Connection, projection: str) -> Round:
-    row = connection.execute(statement("verification_round_read"), {"projection": projection}).fetchone()
-    return Round(projection) if row is None else Round(projection, Position(row[0]), *row[1:])
+def read_round(connection: Connection, key: ProjectionKey) -> Round:
+    row = connection.execute(statement("verification_round_read"), key.parameters).fetchone()
+    return Round(*key) if row is None else Round(*key, Position(row[0]), *row[1:])
 
 
 def _others(connection: Connection, projection: MemberProjection[Any], after: str | None) -> Iterator[list[str]]:
@@ -183,6 +190,7 @@ def _others(connection: Connection, projection: MemberProjection[Any], after: st
         after = page[-1]
 
 
-def _still_open(connection: Connection, projection: str) -> list[str]:
-    found = connection.execute(statement("verification_still_open"), {"projection": projection})
-    return [str(user_id) for (user_id,) in found]
+def _still_open(connection: Connection, key: ProjectionKey) -> list[str | None]:
+    """Who drifted; None for what is nobody's: a count, a key of a rollup."""
+    found = connection.execute(statement("verification_still_open"), key.parameters)
+    return [user_id for (user_id,) in found]

@@ -13,6 +13,7 @@ from temple_ledger.domain.position import START
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.read_models.verification.since_last import Round, SinceLast, read_round
+from temple_ledger.projections.key import ProjectionKey
 
 Connection = psycopg.Connection[Any]
 
@@ -23,6 +24,7 @@ class StoredVerification:
 
     id: int
     projection: str
+    version: int
     kind: str
     position: int
     started_at: datetime
@@ -53,6 +55,7 @@ def store(
             statement("verification_keep"),
             {
                 "projection": verified.projection,
+                "version": verified.version,
                 "kind": verified.kind.value,
                 "position": verified.position,
                 "started_at": started_at,
@@ -70,6 +73,7 @@ def store(
             statement("verification_round_write"),
             {
                 "projection": verified.projection,
+                "version": verified.version,
                 "position": START if verified.ahead else verified.position,
                 "next_user": None if since is None or completed else since.round.next_user,
                 "completed": completed,
@@ -79,16 +83,18 @@ def store(
 
 
 def stored_verifications(
-    connection: Connection, projection: str | None = None, *, limit: int = 20
+    connection: Connection, projection: str | None = None, version: int | None = None, *, limit: int = 20
 ) -> Sequence[StoredVerification]:
     """The newest first."""
-    found = connection.execute(statement("verification_list"), {"projection": projection, "limit": limit})
+    found = connection.execute(
+        statement("verification_list"), {"projection": projection, "version": version, "limit": limit}
+    )
     return [StoredVerification(*row) for row in found]
 
 
-def latest(connection: Connection, projections: Sequence[str]) -> Sequence[StoredVerification]:
+def latest(connection: Connection, keys: Sequence[ProjectionKey]) -> Sequence[StoredVerification]:
     """Of each of these that was ever verified."""
-    return [found for name in projections for found in stored_verifications(connection, name, limit=1)]
+    return [found for key in keys for found in stored_verifications(connection, *key, limit=1)]
 
 
 def stored_verification(connection: Connection, number: int) -> StoredVerification:
@@ -98,6 +104,6 @@ def stored_verification(connection: Connection, number: int) -> StoredVerificati
     return StoredVerification(*row)
 
 
-def rounds(connection: Connection, projections: Sequence[str]) -> Sequence[Round]:
+def rounds(connection: Connection, keys: Sequence[ProjectionKey]) -> Sequence[Round]:
     """When everybody was last covered, of each projection."""
-    return [read_round(connection, projection) for projection in projections]
+    return [read_round(connection, key) for key in keys]

@@ -1,6 +1,6 @@
-insert into projection_checkpoint (projection, version, position)
-values (%(tracking)s, 0, %(position)s)
-on conflict (projection) do update
+insert into projection_checkpoint (projection, version, active, position)
+values (%(tracking)s, 0, true, %(position)s)
+on conflict (projection, version, lane) do update
     set position = excluded.position,
         updated_at = clock_timestamp()
     where projection_checkpoint.position < excluded.position

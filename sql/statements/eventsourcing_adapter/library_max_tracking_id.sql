@@ -1,3 +1,4 @@
 select position
 from projection_checkpoint
 where projection = %(tracking)s
+  and active

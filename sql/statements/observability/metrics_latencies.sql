@@ -3,12 +3,15 @@
 select
     asked.number,
     greatest(0, extract(epoch from batch.committed_at - log.recorded_at))::double precision as seconds
-from unnest(%(numbers)s::integer[], %(projections)s::text[], %(lasts)s::bigint[], %(positions)s::bigint[])
-    as asked (number, projection, last_position, position)
+from unnest(%(numbers)s::integer[], %(projections)s::text[], %(versions)s::integer[], %(lasts)s::bigint[], %(positions)s::bigint[])
+    as asked (number, projection, version, last_position, position)
 cross join lateral (
     select committed_at
     from projection_batch
     where projection_batch.projection = asked.projection
+      and projection_batch.version = asked.version
+      and projection_batch.first_lane = -1
+      and projection_batch.last_lane = -1
       and projection_batch.last_position = asked.last_position
     offset 0
 ) as batch

@@ -23,13 +23,13 @@ select
     extract(epoch from parked.oldest)::double precision as oldest_parked
 from projection_checkpoint as checkpoint
 cross join head
-left join projection_lease as lease using (projection)
+left join projection_lease as lease using (projection, version, lane)
 cross join lateral (
     select case checkpoint.state when 'trigger' then head.position else checkpoint.position end as position
 ) as reached
 cross join lateral (
     select count(distinct failure.user_id) as members, min(failure.parked_at) as oldest
     from projection_failure as failure
-    where failure.projection = checkpoint.projection
+    where (failure.projection, failure.version) = (checkpoint.projection, checkpoint.version)
 ) as parked
 where position(':' in checkpoint.projection) = 0

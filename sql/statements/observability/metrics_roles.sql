@@ -1,5 +1,4 @@
 -- Patrons without a Discord account hold no role.
-select role, count(*) as members
-from discord_user_current_roles
-group by role
+select role, members
+from role_headcount
 order by members desc, role

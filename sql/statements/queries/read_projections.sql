@@ -19,7 +19,10 @@ select
         order by waiting.id
         limit 1
     ) as lag_seconds,
-    (select count(*) from projection_failure as failure where failure.projection = checkpoint.projection) as parked,
+    (
+        select count(*) from projection_failure as failure
+        where (failure.projection, failure.version) = (checkpoint.projection, checkpoint.version)
+    ) as parked,
     (select count(*) from skipped_position as skipped where skipped.projection = checkpoint.projection) as skipped,
     case
         when not lease_is_over(lease)
@@ -27,7 +30,7 @@ select
         then lease.description
     end as leader
 from projection_checkpoint as checkpoint
-left join projection_lease as lease using (projection)
+left join projection_lease as lease using (projection, version, lane)
 cross join lateral (
     -- in trigger mode everything is folded
     select case checkpoint.state

@@ -1,3 +1,2 @@
-select role, count(*)
-from discord_user_current_roles
-group by role
+select role, members
+from role_headcount

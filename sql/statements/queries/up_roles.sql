@@ -1,4 +1,3 @@
-select role, count(*)
-from discord_user_current_roles
-group by role
-order by count(*) desc, role
+select role, members
+from role_headcount
+order by members desc, role

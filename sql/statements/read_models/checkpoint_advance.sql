@@ -4,6 +4,9 @@ with journal as (
     select coalesce(max(last_position), 0) as last_position
     from projection_batch
     where projection = %(projection)s
+      and version = %(version)s
+      and first_lane = -1
+      and last_lane = -1
 ),
 moved as (
     update projection_checkpoint
@@ -12,14 +15,16 @@ moved as (
         counted = counted + %(counted)s,
         updated_at = clock_timestamp()
     where projection = %(projection)s
+      and version = %(version)s
       and position = %(position)s
       and epoch = %(epoch)s
-    returning projection
+    returning projection, version
 ),
 journaled as (
-    insert into projection_batch (projection, last_position, events, committed_at)
+    insert into projection_batch (projection, version, last_position, events, committed_at)
     select
         moved.projection,
+        moved.version,
         %(to)s,
         case
             when journal.last_position <= %(position)s then %(passed)s

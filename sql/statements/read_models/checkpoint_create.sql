@@ -1,3 +1,3 @@
-insert into projection_checkpoint (projection, version)
-values (%(projection)s, %(version)s)
-on conflict (projection) do nothing
+insert into projection_checkpoint (projection, version, active)
+select %(projection)s::varchar, %(version)s::integer, true
+where not exists (select from projection_checkpoint where projection = %(projection)s)

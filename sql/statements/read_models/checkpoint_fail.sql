@@ -6,6 +6,7 @@ set state = 'failed',
     updated_at = clock_timestamp()
 from projection_lease as lease
 where checkpoint.projection = %(projection)s
+  and checkpoint.version = %(version)s
   and checkpoint.state = 'running'
-  and lease.projection = checkpoint.projection
+  and (lease.projection, lease.version, lease.lane) = (checkpoint.projection, checkpoint.version, checkpoint.lane)
   and lease.holder = %(holder)s

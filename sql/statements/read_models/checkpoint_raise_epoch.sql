@@ -2,3 +2,4 @@ update projection_checkpoint
 set epoch = epoch + 1,
     updated_at = clock_timestamp()
 where projection = %(projection)s
+  and version = %(version)s

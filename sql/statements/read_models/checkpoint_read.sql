@@ -10,4 +10,4 @@ select
     reason,
     parks_freely
 from projection_checkpoint
-order by projection
+order by projection, version

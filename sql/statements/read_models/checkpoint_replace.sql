@@ -1,7 +1,6 @@
 -- By a rebuild, a repair or a switch: rows and position are another set than before, so the epoch rises.
 update projection_checkpoint
-set version = %(version)s,
-    position = %(position)s,
+set position = %(position)s,
     passed = %(passed)s,
     counted = %(counted)s,
     state = %(state)s,
@@ -9,3 +8,4 @@ set version = %(version)s,
     epoch = epoch + 1,
     updated_at = clock_timestamp()
 where projection = %(projection)s
+  and version = %(version)s

@@ -5,4 +5,5 @@ set state = %(state)s,
     epoch = epoch + 1,
     updated_at = clock_timestamp()
 where projection = %(projection)s
+  and version = %(version)s
 returning projection

@@ -2,6 +2,7 @@
 select 'parked' as kind, user_id, position as first_position, position as last_position
 from projection_failure
 where projection = %(projection)s
+  and version = %(version)s
 union all
 select 'skipped', user_id, position, position
 from skipped_position

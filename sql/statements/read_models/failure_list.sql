@@ -1,5 +1,6 @@
 select
     failure.projection,
+    failure.version,
     failure.position,
     failure.user_id,
     failure.error,
@@ -19,12 +20,13 @@ select
           and (waiting.id <= checkpoint.position or checkpoint.state = 'trigger')
     ) as waiting
 from projection_failure as failure
-join projection_checkpoint as checkpoint using (projection)
+join projection_checkpoint as checkpoint using (projection, version)
 left join lateral (
     select * from webhook_audit_log where webhook_audit_log.id = failure.position
     offset 0
 ) as log on true
 where (%(projection)s::text is null or failure.projection = %(projection)s)
+  and (%(version)s::integer is null or failure.version = %(version)s)
   and (%(user_id)s::text is null or failure.user_id = %(user_id)s)
   and (%(position)s::bigint is null or failure.position = %(position)s)
-order by failure.projection, failure.position
+order by failure.projection, failure.version, failure.position

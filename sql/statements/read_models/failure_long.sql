@@ -1,4 +1,6 @@
 select user_id
 from projection_failure
-where projection = %(projection)s and kind = 'long'
+where projection = %(projection)s
+  and version = %(version)s
+  and kind = 'long'
 order by position

@@ -1,3 +1,4 @@
 delete from projection_frontier
 where projection = %(projection)s
+  and version = %(version)s
   and user_id = any(%(user_ids)b)

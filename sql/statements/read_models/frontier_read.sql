@@ -1,4 +1,5 @@
 select user_id, occurred_at, position
 from projection_frontier
 where projection = %(projection)s
+  and version = %(version)s
   and user_id = any(%(user_ids)b)

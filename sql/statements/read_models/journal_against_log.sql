@@ -7,6 +7,7 @@ from (
         events
     from projection_batch
     where projection = %(projection)s
+      and version = %(version)s
       and last_position <= %(position)s
 ) as passed
 cross join lateral (

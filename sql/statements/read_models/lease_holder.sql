@@ -1,3 +1,4 @@
 select holder, description
 from projection_lease
 where projection = %(projection)s
+  and version = %(version)s

@@ -1,11 +1,12 @@
 -- free: nobody holds it, its time is over, or the connection it was taken with is gone (a killed runner)
 select
     checkpoint.projection,
+    checkpoint.version,
     lease.holder,
     lease.description,
     lease.projection is null
         or lease_is_over(lease)
         or not exists (select from pg_stat_activity where pid = lease.backend_pid) as free
 from projection_checkpoint as checkpoint
-left join projection_lease as lease using (projection)
+left join projection_lease as lease using (projection, version, lane)
 where checkpoint.projection = any(%(projections)s)

@@ -1,10 +1,10 @@
 insert into projection_lease as lease
-    (projection, holder, description, backend_pid, acquired_at, renewed_at, expires_at)
+    (projection, version, holder, description, backend_pid, acquired_at, renewed_at, expires_at)
 values (
-    %(projection)s, %(holder)s, %(description)s, pg_backend_pid(),
+    %(projection)s, %(version)s, %(holder)s, %(description)s, pg_backend_pid(),
     clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(seconds)s)
 )
-on conflict (projection) do update
+on conflict (projection, version, lane) do update
 set holder = excluded.holder,
     description = excluded.description,
     backend_pid = excluded.backend_pid,

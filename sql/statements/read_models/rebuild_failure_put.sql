@@ -1,11 +1,17 @@
 with gone as (
     delete from projection_failure
     where projection = %(projection)s
-      and position not in (select position from projection_rebuild_failure where projection = %(projection)s)
+      and version = %(version)s
+      and position not in (
+          select position from projection_rebuild_failure
+          where projection = %(projection)s
+            and version = %(version)s
+      )
 )
-insert into projection_failure (projection, position, user_id, error, kind, frames)
-select projection, position, user_id, error, kind, frames
+insert into projection_failure (projection, version, position, user_id, error, kind, frames)
+select projection, version, position, user_id, error, kind, frames
 from projection_rebuild_failure
 where projection = %(projection)s
-on conflict (projection, position) do update
+  and version = %(version)s
+on conflict (projection, version, position) do update
 set error = excluded.error, kind = excluded.kind, frames = excluded.frames

@@ -2,4 +2,6 @@
 select failure.user_id, failure.error, failure.frames, log.event_type, log.action
 from projection_rebuild_failure as failure
 join webhook_audit_log as log on log.id = failure.position
-where failure.projection = %(projection)s and failure.kind = 'event'
+where failure.projection = %(projection)s
+  and failure.version = %(version)s
+  and failure.kind = 'event'

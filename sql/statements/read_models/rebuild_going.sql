@@ -15,6 +15,6 @@ select
     count(part.number) as ranges,
     count(part.number) filter (where part.done) as ranges_done
 from projection_rebuild as rebuild
-left join projection_rebuild_range as part using (projection)
+left join projection_rebuild_range as part using (projection, version, lane)
 group by rebuild.projection, rebuild.version, rebuild.position, rebuild.started_at, rebuild.backend_pid
-order by rebuild.projection
+order by rebuild.projection, rebuild.version

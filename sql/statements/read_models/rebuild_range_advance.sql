@@ -4,6 +4,7 @@ with claim as (
     select projection
     from projection_rebuild
     where projection = %(projection)s
+      and version = %(version)s
       and backend_pid = %(claimed_by)s
     for share
 )
@@ -15,6 +16,7 @@ set done_user = coalesce(%(done_user)s, done_user),
     events = events + %(events)s,
     counted = counted + %(counted)s
 where projection = %(projection)s
+  and version = %(version)s
   and number = %(number)s
   and exists (select from claim)
   and not done

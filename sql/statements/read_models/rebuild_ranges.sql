@@ -1,4 +1,5 @@
 select number, after_user, upto_user, done_user, done_position, done, members, events
 from projection_rebuild_range
 where projection = %(projection)s
+  and version = %(version)s
 order by number

@@ -13,3 +13,4 @@ select
     ) as alive
 from projection_rebuild
 where projection = %(projection)s
+  and version = %(version)s

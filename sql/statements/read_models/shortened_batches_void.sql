@@ -1,1 +1,1 @@
-delete from projection_batch where projection = %(projection)s and last_position > %(end)s
+delete from projection_batch where projection = %(projection)s and version = %(version)s and last_position > %(end)s

@@ -13,7 +13,8 @@ select
     case when period.after_position is not null then (
         select count(*) from webhook_audit_log where id > period.after_position
     ) end as events,
-    (select count(*) from projection_failure as failure where failure.projection = checkpoint.projection) as parked
+    (select count(*) from projection_failure as failure where (failure.projection, failure.version) = (checkpoint.projection, checkpoint.version)) as parked
 from projection_checkpoint as checkpoint
 left join trigger_period as period on period.upto_position is null
 where checkpoint.projection = %(projection)s
+  and checkpoint.active

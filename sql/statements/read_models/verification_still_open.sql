@@ -4,6 +4,7 @@ from (
     select listed
     from verification
     where projection = %(projection)s
+      and version = %(version)s
     order by id desc
     limit 1
 ) as latest

@@ -1,0 +1,78 @@
+"""The rows of an archive: the log's columns, and the bucket of the member; in one order."""
+
+import hashlib
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BUCKETS: Final = 1_024
+
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("event_id", pa.binary(), nullable=False),
+        pa.field("timestamp", pa.timestamp("us", tz="UTC")),
+        pa.field("event_type", pa.string(), nullable=False),
+        pa.field("user_id", pa.string(), nullable=False),
+        pa.field("action", pa.string(), nullable=False),
+        pa.field("target", pa.string()),
+        pa.field("metadata", pa.string()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("bucket", pa.int16(), nullable=False),
+        pa.field("timestamp_text", pa.string()),
+    ]
+)
+"""`event_id` has 16 bytes, as plain binary: not every engine reads Parquet's type for it. `timestamp` is null where
+it is outside the years 1 to 9999, and then `timestamp_text` has it as PostgreSQL writes it."""
+
+_ORDER: Final = (("member", "ascending"), ("timestamp", "ascending"), ("id", "ascending"))
+
+
+def bucket_of(user_id: str) -> int:
+    """The first 10 bits of SHA-256 of it, in UTF-8."""
+    digest = hashlib.sha256(user_id.encode()).digest()
+    return digest[0] << 2 | digest[1] >> 6
+
+
+def in_archive_order(rows: pa.Table) -> pa.Table:
+    """By (bucket, user_id, timestamp, id), with the bucket; of rows with or without one, in any order.
+
+    Each member is hashed and compared once, however many events there are.
+    """
+    users = rows.column("user_id").combine_chunks().dictionary_encode()
+    names: list[str] = users.dictionary.to_pylist()
+    buckets = [bucket_of(name) for name in names]
+    order = sorted(range(len(names)), key=lambda place: (buckets[place], names[place].encode()))
+    ranks = [0] * len(names)
+    for rank, place in enumerate(order):
+        ranks[place] = rank
+    of_rows = pc.take(pa.array(buckets, pa.int16()), users.indices)
+    rows = with_bucket(rows, of_rows)
+    keys = pa.table(
+        {
+            "member": pc.take(pa.array(ranks, pa.int32()), users.indices),
+            "timestamp": rows.column("timestamp"),
+            "id": rows.column("id"),
+        }
+    )
+    indices = pc.sort_indices(keys, sort_keys=_ORDER)
+    return rows.combine_chunks().take(indices)
+
+
+def with_bucket(rows: pa.Table, buckets: Any) -> pa.Table:
+    """As the schema has it, whatever the columns were."""
+    columns = [buckets if field.name == "bucket" else rows.column(field.name) for field in SCHEMA]
+    return pa.table([column.cast(field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+
+
+def key_of(rows: pa.Table, place: int) -> tuple[int, bytes, int, int]:
+    """What a row is ordered by: one without a time comes last among those of its member."""
+    moment = rows.column("timestamp")[place]
+    return (
+        rows.column("bucket")[place].as_py(),
+        rows.column("user_id")[place].as_py().encode(),
+        moment.value if moment.is_valid else 1 << 63,
+        rows.column("id")[place].as_py(),
+    )

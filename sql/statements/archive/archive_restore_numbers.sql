@@ -1,0 +1,4 @@
+-- The next import and the next retraction get numbers of their own.
+select
+    setval(pg_get_serial_sequence('log_import', 'id'), greatest(1, (select max(id) from log_import))),
+    setval(pg_get_serial_sequence('log_retraction', 'id'), greatest(1, (select max(id) from log_retraction)))

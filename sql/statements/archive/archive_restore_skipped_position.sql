@@ -1,0 +1,2 @@
+insert into skipped_position overriding system value
+select * from jsonb_populate_recordset(null::skipped_position, %(rows)s::jsonb)

@@ -1,0 +1,133 @@
+"""`temple archive`: written, verified, listed, restored, erased; and what is said where it cannot be."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.testing.copies import Copies
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.testing.histories import joined, role_added
+from tests.cli.conftest import Typed
+from tests.erasure.builders import OTHER, PERSON
+
+HERE = ("--archive", "archive")
+
+
+@pytest.fixture(autouse=True)
+def ledger(database: Database) -> LedgerScenario:
+    made = LedgerScenario(database)
+    made.given(joined(PERSON), joined(OTHER), role_added(OTHER, "Oracle", by=PERSON))
+    made.catch_up()
+    return made
+
+
+@pytest.fixture
+def other(server: EmbeddedServer, copies: Copies) -> Iterator[str]:
+    name = copies.take()
+    yield server.dsn(name)
+    copies.drop(name)
+
+
+def test_it_is_written_listed_verified_and_restored(temple: Typed, tmp_path: Path, other: str) -> None:
+    written = temple("archive", "write", *HERE)
+    assert written.code == 0, written.stderr
+    assert "3 events added; the archive has 3 events in 1 file, up to position 3" in written.stdout
+    (path,) = temple("archive", "list", *HERE, "--paths").stdout.split()
+    assert sorted(pq.read_table(path).column("id").to_pylist()) == [1, 2, 3]
+    (row,) = temple("archive", "list", *HERE, "--json").data
+    assert (row["first_position"], row["last_position"], row["events"], row["path"]) == (1, 3, 3, path)
+    verified = temple("archive", "verify", *HERE, "--json")
+    assert (verified.code, verified.data["ok"], verified.data["events"]) == (0, True, 3)
+    head = verified.data["head"]
+    assert temple("archive", "verify", *HERE, "--head", head, "--files-only", TEMPLE_DATABASE_URL=None).code == 0
+    restored = temple("archive", "restore", *HERE, TEMPLE_DATABASE_URL=other)
+    assert restored.code == 0, restored.stderr
+    assert temple("replay", "--apply", TEMPLE_DATABASE_URL=other).code == 0
+    assert temple("verify", "--full", TEMPLE_DATABASE_URL=other).code == 0
+    assert temple("archive", "restore", *HERE, TEMPLE_DATABASE_URL=other).code == 5
+
+
+def test_the_place_may_be_a_setting(temple: Typed, tmp_path: Path) -> None:
+    assert temple("archive", "write", "--json", TEMPLE_ARCHIVE="archive").data["added"] == 3
+    assert temple("archive", "list", TEMPLE_ARCHIVE=f"file://{tmp_path}/archive").code == 0
+
+
+def test_a_damaged_one_is_a_finding_for_verify_and_a_failure_for_everybody_else(temple: Typed, tmp_path: Path) -> None:
+    temple("archive", "write", *HERE)
+    (file,) = (tmp_path / "archive" / "events").glob("*.parquet")
+    content = bytearray(file.read_bytes())
+    content[10] ^= 8
+    file.write_bytes(content)
+    ended = temple("archive", "verify", *HERE)
+    assert ended.code == 3
+    assert f"{file} was altered" in ended.stdout
+    assert "1 thing is wrong" in ended.stdout
+    file.unlink()
+    assert f"{file} is missing" in temple("archive", "verify", *HERE).stdout
+
+
+@pytest.mark.parametrize("verb", ["verify", "list", "restore", "erase"])
+def test_where_there_is_none_a_sentence_says_so(temple: Typed, other: str, verb: str) -> None:
+    ended = temple("archive", verb, *HERE, TEMPLE_DATABASE_URL=other)
+    assert (ended.code, ended.stdout) == (5, "")
+    assert "there is no archive in" in ended.stderr
+
+
+@pytest.mark.parametrize("verb", ["write", "verify", "list", "restore", "erase"])
+def test_without_a_place_it_is_asked_for(temple: Typed, verb: str) -> None:
+    ended = temple("archive", verb)
+    assert ended.code == 2
+    assert "no archive is named; give one with --archive PLACE, or set TEMPLE_ARCHIVE" in ended.stderr
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/ledger", "nowhere://bucket"])
+def test_a_kind_of_place_that_is_not_installed_is_unreachable(temple: Typed, url: str) -> None:
+    ended = temple("archive", "write", "--archive", url)
+    assert ended.code == 4
+    assert ended.stderr.startswith(f"temple: {url.partition(':')[0]}:// cannot be reached from here")
+
+
+def test_a_place_that_cannot_be_written_is_a_failure_with_its_name(temple: Typed, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = temple("archive", "write", "--archive", "file/archive")
+    assert ended.code == 1
+    assert f"{tmp_path}/file/archive" in ended.stderr
+
+
+@pytest.mark.parametrize("package", ["pyarrow", "adbc_driver_postgresql", "fsspec"])
+def test_without_the_extra_a_sentence_names_it(temple: Typed, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    ended = temple("archive", "write", *HERE)
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "pip install 'temple-ledger[archive]'" in ended.stderr
+
+
+def test_member_erase_takes_the_person_out_of_the_archive_that_is_set(temple: Typed, tmp_path: Path) -> None:
+    assert temple("archive", "write", TEMPLE_ARCHIVE="archive").code == 0
+    erasing = ("member", "erase", PERSON, "--reason", "asked us to", "--apply", "--yes")
+    ended = temple(*erasing, TEMPLE_ARCHIVE="archive")
+    assert ended.code == 0, ended.stderr
+    assert "1 file of the archive written again" in ended.stderr
+    (file,) = (tmp_path / "archive" / "events").glob("*.parquet")
+    assert PERSON not in str(pq.read_table(file).to_pylist())
+    assert temple("archive", "verify", "--rows", TEMPLE_ARCHIVE="archive").code == 0
+
+
+def test_member_erase_says_what_to_run_where_none_is_set_or_it_is_out_of_reach(temple: Typed, tmp_path: Path) -> None:
+    assert temple("archive", "write", TEMPLE_ARCHIVE="archive").code == 0
+    (tmp_path / "archive").rename(tmp_path / "away")
+    ended = temple("member", "erase", PERSON, "--reason", "x", "--apply", "--yes", TEMPLE_ARCHIVE="archive")
+    assert ended.code == 5
+    assert "erased in the ledger, and not yet in the archive; run: temple archive erase" in ended.stderr
+    ended = temple("member", "erase", OTHER, "--reason", "x", "--apply", "--yes")
+    assert ended.code == 0
+    assert "temple archive erase --archive PLACE" in ended.stderr
+    assert "1 file written again" in temple("archive", "erase", "--archive", "away").stdout
+    assert temple("archive", "erase", "--archive", "away").stdout == "nothing to do\n"
+    (file,) = (tmp_path / "away" / "events").glob("*.parquet")
+    assert not any(each in str(pq.read_table(file).to_pylist()) for each in (PERSON, OTHER))

@@ -1,0 +1,41 @@
+"""How often each member was warned, and the points that each moderator gave (docs/rollups.md)."""
+
+from datetime import datetime
+
+from temple_ledger import Event, Row, count_of, day_of, max_of, projection, sum_of
+
+
+class MemberWarned(Event, type="example/warned"):
+    by: str
+    points: int = 1
+
+
+class Record(Row, table="example_warning_record"):
+    warnings: int = 0
+    points: int = 0
+    last_by: str | None = None
+    last_at: datetime | None = None
+
+
+warnings = projection("example_warnings", version=1, state=Record)
+
+
+@warnings.on
+def _(record: Record, event: MemberWarned) -> Record:
+    return record.replace(
+        warnings=record.warnings + 1,
+        points=record.points + event.points,
+        last_by=event.by,
+        last_at=event.occurred_at,
+    )
+
+
+points_by_moderator = warnings.rollup(
+    "points_by_moderator",
+    key=Record.last_by,
+    members=count_of(),
+    total=sum_of(Record.points),
+    latest=max_of(Record.last_at),
+)
+
+warned_by_day = warnings.rollup("warned_by_day", key=day_of(Record.last_at), members=count_of())

@@ -1,0 +1,331 @@
+"""A wide step folds (p, q] member by member: what it leaves is what batches by position leave, wherever it is ended."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.position import PositionSet
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models.operations import set_state
+from temple_ledger.infrastructure.read_models.retraction import Selection, retract
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.runner.second_connection import SecondConnection
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
+from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.brake import TooManyParked
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.members import members
+from temple_ledger.projections.pace import BatchPace, WidePace
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Step, TooWide, processor_of
+from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
+from tests.killed import Moment, run_killed
+from tests.runner.poisoned import POISON, poisoned
+from tests.runner.test_histories import EVENT, _entry
+
+EVERYTHING = 1_000_000
+WIDTHS = st.lists(st.integers(1, 12), min_size=1, max_size=4)
+
+
+@contextmanager
+def processing(
+    database: Database, projection: Any = members, watch: FoldWatch = NOBODY_WATCHES
+) -> Iterator[tuple[Processor, psycopg.Connection[Any], SecondConnection]]:
+    second = SecondConnection(lambda: database.connect(DatabaseRole.READ))
+    try:
+        with database.connect(DatabaseRole.PROJECT) as first:
+            opened = transactions(first, reading=second.opened)
+            yield processor_of(projection, opened, catalogue=CATALOGUE, watch=watch), first, second
+    finally:
+        second.close()
+
+
+def fold_wide(
+    database: Database,
+    limit: int = EVERYTHING,
+    projection: Any = members,
+    in_time: Callable[[], bool] = lambda: True,
+    watch: FoldWatch = NOBODY_WATCHES,
+) -> list[Step]:
+    """Until nothing is left."""
+    with processing(database, projection, watch) as (processor, first, _):
+        steps: list[Step] = []
+        while True:
+            step = processor.wide_step(upto=settled_head(first), limit=limit, in_time=in_time)
+            if step.idle is not None:
+                assert step.idle == CAUGHT_UP
+                return steps
+            steps.append(step)
+
+
+class Watching:
+    """Calls back before a member is folded; of no author's code."""
+
+    def __init__(self, before: Callable[[str], None]) -> None:
+        self._before = before
+
+    def set(self, projection: str, user_id: str, events: Sequence[Recorded]) -> None:
+        self._before(user_id)
+
+    def clear(self) -> None:
+        pass
+
+
+@pytest.fixture
+def ledger(database: Database) -> LedgerScenario:
+    return LedgerScenario(database, projections=[members])
+
+
+def history(ledger: LedgerScenario, number: int) -> None:
+    for who in ("ada", "bob", "eve"):
+        member = f"{who}-{number}"
+        ledger.given(
+            joined(member, at(1)),
+            role_added(member, "Oracle", at(5), by="mod"),
+            role_added(member, "Seeker", at(2)),
+            role_removed(member, "Oracle", at(9)),
+            left(member, at(3)) if who == "bob" else role_added(member, "Seeker", at(8)),
+        )
+
+
+def position(database: Database, projection: str = "members") -> int:
+    with database.connect(DatabaseRole.READ) as connection:
+        return read_checkpoints(connection)[projection].position
+
+
+_examples = count(1)
+
+
+def test_rows_are_the_fold_of_any_history_in_steps_of_any_width(ledger: LedgerScenario) -> None:
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(
+        st.lists(EVENT, min_size=1, max_size=30), st.lists(st.integers(1, 12), min_size=1, max_size=4), st.booleans()
+    )
+    def holds(drawn: list[Any], widths: list[int], batches_between: bool) -> None:
+        example = next(_examples) + 1_000_000
+        ledger.append(_entry(number, example, each) for number, each in enumerate(drawn))
+        with processing(ledger.database) as (processor, first, _):
+            for width in [*widths, EVERYTHING]:
+                upto = settled_head(first)
+                processor.wide_step(upto=upto, limit=width, in_time=lambda: True)
+                if batches_between:
+                    processor.step(upto=upto, limit=width)
+        assert verify(ledger.database, members, catalogue=CATALOGUE).ok
+
+    holds()
+
+
+def test_each_member_is_read_and_written_once(ledger: LedgerScenario) -> None:
+    for number in range(3):
+        history(ledger, number)
+    (step,) = fold_wide(ledger.database)
+    assert (step.events, step.position) == (45, position(ledger.database))
+    ledger.then_roles("ada-1", ["Seeker"])
+    ledger.then_verified()
+
+
+def test_a_late_event_folds_its_member_again_from_the_log(ledger: LedgerScenario) -> None:
+    history(ledger, 1)
+    fold_wide(ledger.database)
+    ledger.given(left("ada-1", at(4)))
+    (step,) = fold_wide(ledger.database)
+    assert step.refolded == 1
+    ledger.then_verified()
+
+
+def test_a_member_is_parked_at_the_position_at_which_batches_park_it(database: Database) -> None:
+    ledger = LedgerScenario(database, projections=[poisoned])
+    ledger.given(role_added("ada", "Oracle", at(1)), role_added("bob", "Oracle", at(1)))
+    poison, *_ = ledger.given(role_added("ada", POISON, at(2)), role_added("ada", "Seeker", at(3)))
+    (step,) = fold_wide(database, projection=poisoned)
+    assert [(each.user_id, each.position) for each in step.failures] == [("ada", poison)]
+    assert ledger.rows(poisoned, "poisoned", "ada") == [(1,)]
+    # her later events wait, in the next steps too
+    ledger.given(role_added("ada", "Later", at(4)), role_added("bob", "Later", at(4)))
+    (step,) = fold_wide(database, projection=poisoned)
+    assert step.failures == ()
+    assert (ledger.rows(poisoned, "poisoned", "ada"), ledger.rows(poisoned, "poisoned", "bob")) == ([(1,)], [(2,)])
+    ledger.then_verified()
+
+
+def test_most_members_parked_for_one_reason_stop_it_before_anything_is_committed(database: Database) -> None:
+    ledger = LedgerScenario(database, projections=[poisoned])
+    ledger.given(*(role_added(f"member-{number}", POISON, at(1)) for number in range(30)))
+    with pytest.raises(TooManyParked):
+        fold_wide(database, projection=poisoned)
+    assert position(database, "poisoned") == 0
+
+
+def test_what_is_skipped_or_retracted_is_left_out(ledger: LedgerScenario) -> None:
+    first, _, third = ledger.given(
+        role_added("ada", "Oracle", at(1)), role_added("ada", "Seeker", at(2)), role_added("bob", "Oracle", at(1))
+    )
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
+        connection.execute(
+            "insert into skipped_position (projection, position, user_id, skipped_by, reason) "
+            "values ('members', %s, 'ada', 'mod', 'wrong')",
+            (first,),
+        )
+    retract(
+        ledger.database,
+        Selection(positions=PositionSet.of([third])),
+        [members],
+        CATALOGUE,
+        by="mod",
+        reason="wrong",
+    )
+    fold_wide(ledger.database)
+    ledger.then_roles("ada", ["Seeker"])
+    ledger.then_roles("bob", [])
+    ledger.then_verified()
+
+
+def test_one_that_is_not_done_in_time_commits_nothing_and_the_next_begins_where_it_began(
+    ledger: LedgerScenario,
+) -> None:
+    history(ledger, 1)
+    with pytest.raises(TooWide):
+        fold_wide(ledger.database, in_time=lambda: False)
+    assert position(ledger.database) == 0
+    fold_wide(ledger.database)
+    ledger.then_verified()
+
+
+def test_a_member_with_more_events_than_memory_holds_is_left_to_batches(ledger: LedgerScenario) -> None:
+    payload = '{"granted_by": "mod", "more": "' + "x" * 9_000_000 + '"}'
+    with ledger.database.connect(DatabaseRole.APPEND) as connection:
+        for _ in range(4):
+            connection.execute(
+                "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, "
+                "source) values (gen_random_uuid(), now(), 'discord_role_change', 'ada', 'added', 'Oracle', %s, 'x')",
+                (payload,),
+            )
+    with pytest.raises(TooWide):
+        fold_wide(ledger.database)
+    assert position(ledger.database) == 0
+
+
+def test_an_operation_waits_for_the_step_and_what_it_changes_is_seen_by_the_next_one(ledger: LedgerScenario) -> None:
+    """The epoch cannot change in the middle of a step: it holds the checkpoint."""
+    history(ledger, 1)
+    waited = threading.Event()
+
+    def pausing() -> None:
+        set_state(ledger.database, members.key, ProjectionState.PAUSED, by="mod", reason="in the middle")
+
+    def before(_: str) -> None:
+        if not pool_started:
+            pool_started.append(pool.submit(pausing))
+            while not waits_for_a_lock(ledger.database):
+                waited.wait(0.02)
+
+    pool_started: list[Any] = []
+    with ThreadPoolExecutor(1) as pool, processing(ledger.database, watch=Watching(before)) as (processor, first, _):
+        step = processor.wide_step(upto=settled_head(first), limit=EVERYTHING, in_time=lambda: True)
+        assert (step.idle, step.events) == (None, 15)
+        pool_started[0].result(20)
+        history(ledger, 2)
+        step = processor.wide_step(upto=settled_head(first), limit=EVERYTHING, in_time=lambda: True)
+        assert (step.idle, step.position) == ("paused", 15)
+
+
+def waits_for_a_lock(database: Database) -> bool:
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        found = connection.execute("select from pg_locks where not granted and locktype in ('transactionid', 'tuple')")
+        return found.fetchone() is not None
+
+
+@pytest.mark.parametrize("ended", ["first", "second"])
+def test_either_connection_may_be_lost_at_any_member(ledger: LedgerScenario, ended: str) -> None:
+    for number in range(2):
+        history(ledger, number)
+    for nth in range(1, 7):
+        seen = count(1)
+
+        def before(_: str, nth: int = nth, seen: Iterator[int] = seen) -> None:
+            if next(seen) == nth:
+                with ledger.database.connect(DatabaseRole.LOGIN) as connection:
+                    wanted = first if ended == "first" else second.opened()
+                    connection.execute("select pg_terminate_backend(%s, 5000)", (wanted.info.backend_pid,))
+
+        with processing(ledger.database, watch=Watching(before)) as (processor, first, second):
+            try:
+                processor.wide_step(upto=settled_head(first), limit=EVERYTHING, in_time=lambda: True)
+            except psycopg.OperationalError:
+                assert position(ledger.database) == 0
+            else:
+                # all of it had been read
+                assert ended == "second"
+                break
+    fold_wide(ledger.database)
+    ledger.then_verified()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_at_any_exchange_rows_and_checkpoint_agree(ledger: LedgerScenario, moment: Moment) -> None:
+    for exchange in range(1, 200):
+        history(ledger, exchange)
+        killed = run_killed(lambda: void(fold_wide(ledger.database, limit=10)), at=exchange, moment=moment)
+        ledger.then_verified()
+        if not killed:
+            break
+    else:
+        pytest.fail("it never came to its end")
+    assert exchange > 20
+    fold_wide(ledger.database)
+    ledger.then_verified()
+
+
+def void(_: object) -> None:
+    pass
+
+
+def test_a_runner_that_is_far_behind_takes_wide_steps(ledger: LedgerScenario) -> None:
+    with ledger.database.connect(DatabaseRole.LOGIN) as connection:
+        connection.execute(
+            "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, source) "
+            "select gen_random_uuid(), '2026-01-01Z'::timestamptz + make_interval(secs => (number * 7919) %% 30011), "
+            "'discord_role_change', 'member-' || number %% 2003, 'added', 'role-' || number %% 5, 'discord' "
+            "from generate_series(1, %s) as number",
+            (30_000,),
+        )
+    with Wakeup(ledger.database) as wakeup:
+        Runner(ledger.database, [members], wakeup, catalogue=CATALOGUE).run(until_caught_up=True)
+    ledger.then_verified()
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        ((batches, largest, events),) = connection.execute(
+            "select count(*), max(events), sum(events) from projection_batch"
+        ).fetchall()
+        assert connection.execute(
+            "select count(*) from pg_stat_activity where application_name = 'temple run'"
+        ).fetchone() == (0,)
+    assert (largest > WidePace().least, events) == (True, 30_000), batches
+
+
+def test_a_step_is_wide_only_where_it_will_be_done_in_time() -> None:
+    quick, slow, unknown = BatchPace(), BatchPace(), BatchPace()
+    quick.after(500, 0.02)
+    slow.after(500, 5.0)
+    wide = WidePace()
+    assert wide.is_worth_it(30_000, quick)
+    assert not wide.is_worth_it(20_000, quick)
+    assert not wide.is_worth_it(30_000, slow)
+    assert not wide.is_worth_it(30_000, unknown)
+    wide.after(100_000, 0.5)
+    assert wide.limit == 300_000
+    for _ in range(4):
+        wide.failed()
+    assert not wide.is_worth_it(300_000, quick)
