@@ -4,7 +4,7 @@ import http.client
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -152,26 +152,37 @@ class ConsoleAtWork:
 Started = Callable[..., ConsoleAtWork]
 
 
+@contextmanager
+def console_on(database: Database, home: Path) -> Iterator[ConsoleAtWork]:
+    """A console in this process, while the block lasts."""
+    make_console_logins(database)
+    bots = {user_id: actor.name for user_id, actor in actors().items()}
+    session = Session({"home": home, "database_url": database.dsn}, load_settings, lambda: bots)
+    reader, signer = as_login(database, READER), as_login(database, SIGN_IN)
+    with serving(session, listening("127.0.0.1", 0), reader, signer) as server:
+        yield ConsoleAtWork(server.port, reader, signer)
+
+
 @pytest.fixture
-def start(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
+def consoles() -> Iterator[ExitStack]:
+    """Whatever `start` started ends with it."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def start(consoles: ExitStack, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Started:
     """Starts consoles; keywords are variables of the environment."""
     home = tmp_path / "home"
     home.mkdir()
     (home / FILE).write_text(NAMES, encoding="utf-8")
-    make_console_logins(database)
-    with ExitStack() as stack:
 
-        def started(**environment: str) -> ConsoleAtWork:
-            for name, value in environment.items():
-                monkeypatch.setenv(name, value)
-            bots = {user_id: actor.name for user_id, actor in actors().items()}
-            session = Session({"home": home, "database_url": database.dsn}, load_settings, lambda: bots)
-            reader, signer = as_login(database, READER), as_login(database, SIGN_IN)
-            door = listening("127.0.0.1", 0)
-            server = stack.enter_context(serving(session, door, reader, signer))
-            return ConsoleAtWork(server.port, reader, signer)
+    def started(**environment: str) -> ConsoleAtWork:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return consoles.enter_context(console_on(database, home))
 
-        yield started
+    return started
 
 
 @pytest.fixture

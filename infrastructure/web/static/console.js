@@ -72,7 +72,12 @@
   function begin() {
     if (window.BroadcastChannel) {
       channel = new BroadcastChannel("temple-live");
-      channel.onmessage = (message) => { if (message.data === "head") refresh(); else alive(true); };
+      channel.onmessage = (message) => {
+        if (message.data === "head") refresh();
+        else if (message.data === "alive") alive(true);
+        else if (stream && stream.readyState === EventSource.OPEN) channel.postMessage("alive");
+      };
+      channel.postMessage("is anybody listening?");
     }
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) { rest(); return; }
