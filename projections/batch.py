@@ -177,6 +177,12 @@ class TallyBatch:
     failures: list[Failure] = field(default_factory=list)
     counted: int = 0
 
+    def add(self, batch: "TallyBatch") -> None:
+        for key, number in batch.increments.items():
+            self.increments[key] = self.increments.get(key, 0) + number
+        self.failures += batch.failures
+        self.counted += batch.counted
+
 
 def count_batch(
     tally: Tally,
