@@ -1,7 +1,7 @@
 """`temple events retract`, `reinstate` and `imports`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import click
@@ -32,6 +32,7 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import listed, plural
+from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import catalogue, installed
 
 SENTENCES: Final = 20
@@ -76,25 +77,13 @@ def retract_(
     \b
     Exit codes: 0 shown or done; 1 you answered no.
     """
-    require_apply(apply=apply, yes=yes)
     because = require_reason(reason) if apply else ""
-    selection = _selection(what)
-    summary, shown = _preview(session, selection, reinstating=False)
-    if shown.of_other_imports:
-        session.note(_whose(session, shown.of_other_imports))
-    if apply and not _agreed(session, "retract", shown, summary, yes=yes, as_json=as_json):
-        return ExitCode.FAILED
-    if apply and shown.positions:
-        shown = retract(
-            session.database,
-            selection,
-            list(installed().values()),
-            catalogue(),
-            reason=because,
-            by=session.operator,
-        )
-    _print(session, "retract", shown, summary, applied=apply, as_json=as_json)
-    return ExitCode.OK
+
+    def change(selection: Selection, projections: Sequence[Projection]) -> RetractionImpact:
+        by = session.operator
+        return retract(session.database, selection, projections, catalogue(), reason=because, by=by)
+
+    return _shown_or_done(session, "retract", what, change, apply=apply, yes=yes, as_json=as_json)
 
 
 @click.command("reinstate")
@@ -116,21 +105,34 @@ def reinstate_(
     \b
     Exit codes: 0 shown or done; 1 you answered no.
     """
+
+    def change(selection: Selection, projections: Sequence[Projection]) -> RetractionImpact:
+        by = session.operator
+        return reinstate(session.database, selection, projections, catalogue(), reason=reason, by=by)
+
+    return _shown_or_done(session, "reinstate", what, change, apply=apply, yes=yes, as_json=as_json)
+
+
+def _shown_or_done(
+    session: Session,
+    verb: str,
+    what: Sequence[tuple[bool, int]],
+    change: Callable[[Selection, Sequence[Projection]], RetractionImpact],
+    *,
+    apply: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
     require_apply(apply=apply, yes=yes)
     selection = _selection(what)
-    summary, shown = _preview(session, selection, reinstating=True)
-    if apply and not _agreed(session, "reinstate", shown, summary, yes=yes, as_json=as_json):
+    summary, shown = _preview(session, selection, reinstating=verb == "reinstate")
+    if shown.of_other_imports:
+        session.note(_whose(session, shown.of_other_imports))
+    if apply and not _agreed(session, verb, shown, summary, yes=yes, as_json=as_json):
         return ExitCode.FAILED
     if apply and shown.positions:
-        shown = reinstate(
-            session.database,
-            selection,
-            list(installed().values()),
-            catalogue(),
-            by=session.operator,
-            reason=reason,
-        )
-    _print(session, "reinstate", shown, summary, applied=apply, as_json=as_json)
+        shown = change(selection, list(installed().values()))
+    _print(session, verb, shown, summary, applied=apply, as_json=as_json)
     return ExitCode.OK
 
 

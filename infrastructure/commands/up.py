@@ -15,6 +15,7 @@ import psycopg
 from temple_ledger.infrastructure.commands.db import ask_for_grants
 from temple_ledger.infrastructure.commands.demo import SEED, sized
 from temple_ledger.infrastructure.database.connection import DatabaseRole, in_words, passes
+from temple_ledger.infrastructure.database.leaving import stays
 from temple_ledger.infrastructure.database.schema import Changed, bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
@@ -34,8 +35,6 @@ from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_sign
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.registry import installed
 
-LEAVING_SECONDS: Final = 2.0
-CLIENTS_AGAIN_SECONDS: Final = 0.05
 DEMO_MEMBERS: Final = 500
 LOOK_AGAIN_SECONDS: Final = 0.5
 
@@ -162,21 +161,11 @@ def _stop_if_unused(session: Session) -> None:
     server = session.embedded
     if server is None or not server.running():
         return
-    if running_processes(session.settings.home) or _is_used(session):
+    if running_processes(session.settings.home) or stays(lambda: _clients(session) > 0):
         print_line("the embedded database goes on: others use it; temple down stops it")
         return
     server.stop()
     print_line("stopped the embedded database")
-
-
-def _is_used(session: Session) -> bool:
-    """Whether somebody stays connected: our own connections, closed just now, take a moment to leave the list."""
-    deadline = time.monotonic() + LEAVING_SECONDS
-    while _clients(session):
-        if time.monotonic() >= deadline:
-            return True
-        time.sleep(CLIENTS_AGAIN_SECONDS)
-    return False
 
 
 def _clients(session: Session) -> int:

@@ -8,6 +8,7 @@ import pytest
 
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.sources.discord import rest
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, NotInGuild, OtherGuild
 from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffer
 from temple_ledger.infrastructure.sources.discord.health import discord_health
@@ -287,6 +288,27 @@ def test_notices_about_voice_are_not_shown(
     with running(database, fake) as listening:
         listening.until_caught_up()
     assert "voice" not in caplog.text
+
+
+def test_whoever_looks_on_sees_that_discord_takes_long(fake: FakeDiscord, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "QUIET_SECONDS", 0.01)
+    path = "/users/@me/guilds"
+    fake.held.add(path)
+    heard: list[str] = []
+
+    def waiting(sentence: str) -> None:
+        heard.append(sentence)
+        fake.held.discard(path)
+
+    async def ask() -> None:
+        async with logged_in("a-token", waiting) as asked:
+            await asked.guilds()
+
+    with pointed_at(fake.api_url, fake.gateway_url):
+        asyncio.run(ask())
+    (sentence,) = heard
+    assert sentence.startswith("Discord has not answered about the guilds of the bot yet; asking again")
+    assert sentence.endswith("5 minutes at most")
 
 
 def test_a_burst_is_kept_in_order_also_when_the_database_goes_away_meanwhile(

@@ -51,6 +51,17 @@ def test_a_snapshot_shows_and_then_applies(typed: Typed, patreon: FakePatreon, f
     assert typed("snapshot").code == 0
 
 
+def test_whoever_looks_on_sees_that_patreon_is_asked_again(
+    typed: Typed, patreon: FakePatreon, database: Database
+) -> None:
+    patreon.fails(429, 429, retry_after=0)
+    ended = typed("webhooks")
+    assert ended.code == 0
+    first, second, *_ = ended.stderr.splitlines()
+    assert first == "Patreon gave answer 429; trying again in 0 s, 5 times more at most"
+    assert second == "Patreon gave answer 429; trying again in 0 s, 4 times more at most"
+
+
 def test_what_waits_is_translated_first(typed: Typed, patreon: FakePatreon, feed: Feed) -> None:
     patreon.put(member_document(ACOLYTE))
     feed.keeps("pledge:create", member_document(ACOLYTE))

@@ -1,25 +1,22 @@
 """What is noted about a rebuild while it goes on: who does it, at which position, how far each range of members is."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.leaving import stays
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection
-
-ENDING_SECONDS: Final = 1.0
-AGAIN_SECONDS: Final = 0.05
 
 Connection = psycopg.Connection[Any]
 
@@ -73,24 +70,19 @@ class RunningRebuild:
     ranges_done: int
 
 
-class GoesOn(Refused):
-    """Another rebuild of the projection."""
-
-
 def claim(connection: Connection, projection: Projection, cut: Cut = Cut.MEMBERS) -> Claim:
     """Claims the rebuild of this projection for as long as *connection* lives. One that was cut otherwise begins anew.
 
-    Raises Refused when somebody else is at it, or the log stays undecided. One that has just ended may be listed for a
-    moment still.
+    Raises Refused when somebody else is at it, or the log stays undecided.
     """
-    deadline = time.monotonic() + ENDING_SECONDS
-    while True:
-        try:
-            return _claim(connection, projection, cut)
-        except GoesOn:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(AGAIN_SECONDS)
+    # one that has just ended goes in a moment; whether somebody has come meanwhile is asked again, under the lock
+    stays(lambda: _goes_on(connection, projection))
+    return _claim(connection, projection, cut)
+
+
+def _goes_on(connection: Connection, projection: Projection) -> bool:
+    row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()
+    return row is not None and bool(row[-1])
 
 
 def _claim(connection: Connection, projection: Projection, cut: Cut) -> Claim:
@@ -102,7 +94,7 @@ def _claim(connection: Connection, projection: Projection, cut: Cut) -> Claim:
         if row is not None:
             version, position, exceptions, before, started_at, alive = row
             if alive:
-                raise GoesOn(
+                raise Refused(
                     f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S} UTC; "
                     f"wait for it, or end it and run: temple replay --abort {projection.name}"
                 )

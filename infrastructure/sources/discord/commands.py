@@ -255,7 +255,7 @@ def _asked(session: Session, work: Callable[[Any, str], Awaitable[Result]]) -> R
     _check(session)
 
     async def asked() -> Result:
-        async with logged_in(token) as rest:
+        async with logged_in(token, session.note) as rest:
             guild = await guild_of(session.database, settings.discord_guild, rest)
             return await work(rest, guild)
 

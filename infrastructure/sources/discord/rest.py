@@ -1,6 +1,7 @@
 """What is asked of Discord over REST, through discord.py, which minds the rate limits."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -14,13 +15,20 @@ from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, 
 from temple_ledger.infrastructure.sources.discord.voice import hide_voice_notices
 
 Result = TypeVar("Result")
+Waiting = Callable[[str], None]
 
 PAGE: Final = 1_000
 AUDIT_PAGE: Final = 100
 SEARCHED: Final = 100
 LONGEST_SEARCH: Final = 100
+QUIET_SECONDS: Final = 3.0
+"""So long an answer may take before whoever looks on is notified."""
 MOST_WAIT_SECONDS: Final = 300.0
 """For one rate limit; a longer one is an error, and not slept through."""
+
+
+def _nobody_waits(sentence: str) -> None:
+    """A service has its log, and says itself when it asks again."""
 
 
 class Counted(NamedTuple):
@@ -83,52 +91,57 @@ class NamesRest(Protocol):
 class DiscordRest:
     """The raw answers: discord.py's own pages come in descending order, and make objects that are not needed."""
 
-    def __init__(self, client: discord.Client) -> None:
+    def __init__(self, client: discord.Client, waiting: Waiting = _nobody_waits) -> None:
+        """*waiting* is called with a sentence where an answer takes long: the library tries again without a word."""
         self._http = client.http
+        self._waiting = waiting
+
+    async def _asked(self, what: str, answer: Awaitable[Result]) -> Result:
+        return await _asked(what, answer, self._waiting)
 
     async def counted(self, guild: str) -> Counted:
-        answer: Any = await _asked("the guild", self._http.get_guild(int(guild), with_counts=True))
+        answer: Any = await self._asked("the guild", self._http.get_guild(int(guild), with_counts=True))
         return Counted(str(answer["id"]), int(answer.get("approximate_member_count") or 0))
 
     async def roles(self, guild: str) -> Sequence[Mapping[str, Any]]:
-        return list(await _asked("the roles", self._http.get_roles(int(guild))))
+        return list(await self._asked("the roles", self._http.get_roles(int(guild))))
 
     async def members(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
-        answer = await _asked(
+        answer = await self._asked(
             "the members (the bot needs the intent SERVER MEMBERS)",
             self._http.get_members(int(guild), limit, int(after)),
         )
         return sorted(answer, key=lambda member: int(member["user"]["id"]))
 
     async def audit_log(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
-        answer: Any = await _asked(
+        answer: Any = await self._asked(
             "the audit log (the bot needs the permission View Audit Log)",
             self._http.get_audit_logs(int(guild), limit=limit, after=int(after)),
         )
         return sorted(answer["audit_log_entries"], key=lambda entry: int(entry["id"]))
 
     async def application(self) -> Application:
-        answer = await _asked("the application of the bot", self._http.application_info())
+        answer = await self._asked("the application of the bot", self._http.application_info())
         return Application(str(answer["id"]), bool(int(answer.get("flags") or 0) & GUILD_MEMBERS))
 
     async def guilds(self) -> Sequence[str]:
-        answer = await _asked("the guilds of the bot", self._http.get_guilds(limit=2))
+        answer = await self._asked("the guilds of the bot", self._http.get_guilds(limit=2))
         return [str(guild["id"]) for guild in answer]
 
     async def member(self, guild: str, user_id: str) -> Mapping[str, Any] | None:
-        return await _asked("a member", _or_none(self._http.get_member(int(guild), int(user_id))))
+        return await self._asked("a member", _or_none(self._http.get_member(int(guild), int(user_id))))
 
     async def user(self, user_id: str) -> Mapping[str, Any] | None:
-        return await _asked("an account", _or_none(self._http.get_user(int(user_id))))
+        return await self._asked("an account", _or_none(self._http.get_user(int(user_id))))
 
     async def search_members(self, guild: str, text: str) -> Sequence[Mapping[str, Any]]:
         route = Route("GET", "/guilds/{guild_id}/members/search", guild_id=int(guild))
         wanted = {"query": text[:LONGEST_SEARCH], "limit": SEARCHED}
-        return list(await _asked("members by name", self._http.request(route, params=wanted)))
+        return list(await self._asked("members by name", self._http.request(route, params=wanted)))
 
     async def is_in(self, guild: str) -> bool:
         # the first guild with a greater id than the one before it
-        answer = await _asked("the guilds of the bot", self._http.get_guilds(limit=1, after=int(guild) - 1))
+        answer = await self._asked("the guilds of the bot", self._http.get_guilds(limit=1, after=int(guild) - 1))
         return any(str(each["id"]) == guild for each in answer)
 
 
@@ -147,14 +160,14 @@ def pointed_at(api_url: str | None, gateway_url: str | None) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def logged_in(token: str) -> AsyncIterator[DiscordRest]:
-    """Without a gateway. Raises DiscordUnavailable and DiscordRefuses."""
+async def logged_in(token: str, waiting: Waiting = _nobody_waits) -> AsyncIterator[DiscordRest]:
+    """Without a gateway. *waiting*: see DiscordRest. Raises DiscordUnavailable and DiscordRefuses."""
     hide_voice_notices()
     # an intent that is never asked for, since nothing connects: without it the library warns
     client = discord.Client(intents=discord.Intents(guilds=True), max_ratelimit_timeout=MOST_WAIT_SECONDS)
     try:
-        await _asked("who the bot is", client.login(token))
-        yield DiscordRest(client)
+        await _asked("who the bot is", client.login(token), waiting)
+        yield DiscordRest(client, waiting)
     finally:
         await client.close()
 
@@ -167,9 +180,19 @@ async def _or_none(answer: Awaitable[Any]) -> Mapping[str, Any] | None:
         return None
 
 
-async def _asked(what: str, answer: Awaitable[Result]) -> Result:
-    with sentences(what):
-        return await answer
+async def _asked(what: str, answer: Awaitable[Result], waiting: Waiting) -> Result:
+    asking = asyncio.ensure_future(answer)
+    try:
+        with sentences(what):
+            done, _ = await asyncio.wait([asking], timeout=QUIET_SECONDS)
+            if not done:
+                waiting(
+                    f"Discord has not answered about {what} yet; asking again for some time, "
+                    f"{MOST_WAIT_SECONDS / 60:.0f} minutes at most"
+                )
+            return await asking
+    finally:
+        asking.cancel()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Final
 
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses
-from temple_ledger.infrastructure.sources.discord.rest import Application, DiscordRest, logged_in
+from temple_ledger.infrastructure.sources.discord.rest import Application, DiscordRest, Waiting, logged_in
 
 PORTAL: Final = "https://discord.com/developers/applications"
 INVITE: Final = "https://discord.com/oauth2/authorize"
@@ -16,14 +16,17 @@ VIEW_AUDIT_LOG: Final = 1 << 7
 """Of Discord's permissions, the only one that the bot asks for."""
 
 
-async def check_setup(token: str | None, wanted: str | None) -> AsyncIterator[Check]:
-    """Ends at the first step without which the later ones cannot be checked. Raises DiscordUnavailable."""
+async def check_setup(token: str | None, wanted: str | None, *, waiting: Waiting) -> AsyncIterator[Check]:
+    """Ends at the first step without which the later ones cannot be checked. *waiting*: see DiscordRest.
+
+    Raises DiscordUnavailable.
+    """
     again = f"in {PORTAL}, your application, Bot: Reset Token shows a new one; set TEMPLE_DISCORD_TOKEN to it"
     if token is None:
         yield fail("token", "TEMPLE_DISCORD_TOKEN is not set, and there is no secret file of that name", again)
         return
     try:
-        async with logged_in(token) as rest:
+        async with logged_in(token, waiting) as rest:
             async for check in _of_application(rest, wanted):
                 yield check
     except DiscordRefuses as error:

@@ -33,7 +33,7 @@ def setup(session: Session, as_json: bool) -> int:
     settings = session.settings.of(DiscordSettings)
     token = None if settings.discord_token is None else settings.discord_token.get_secret_value()
     with pointed_at(settings.discord_api_url, settings.discord_gateway_url):
-        found = asyncio.run(_checked(token, settings.discord_guild, quiet=as_json))
+        found = asyncio.run(_checked(session, token, settings.discord_guild, quiet=as_json))
     if as_json:
         print_json([asdict(each) for each in found])
     if any(each.outcome is CheckOutcome.FAIL for each in found):
@@ -42,11 +42,11 @@ def setup(session: Session, as_json: bool) -> int:
     return ExitCode.OK
 
 
-async def _checked(token: str | None, guild: str | None, *, quiet: bool) -> list[Check]:
+async def _checked(session: Session, token: str | None, guild: str | None, *, quiet: bool) -> list[Check]:
     from temple_ledger.infrastructure.sources.discord.setup import check_setup
 
     found = []
-    async for check in check_setup(token, guild):
+    async for check in check_setup(token, guild, waiting=session.note):
         found.append(check)
         if not quiet:
             print_check(check)

@@ -72,12 +72,15 @@ class PatreonClient:
         pace: RateLimit | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        waiting: Callable[[str], None] = lambda sentence: None,
     ) -> None:
+        """*waiting* is called with a sentence before each wait: somebody may look on."""
         self._access = access
         self._url = url.rstrip("/")
         self._pace = pace or RateLimit(time.monotonic, sleep)
         self._sleep = sleep
         self.clock = clock
+        self._waiting = waiting
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -130,7 +133,7 @@ class PatreonClient:
             if answer is None or answer.status == 429 or answer.status >= 500:
                 failure = "no answer" if answer is None else f"answer {answer.status}"
                 if attempt + 1 < MOST_ATTEMPTS:
-                    await self._sleep(_wait(attempt, answer))
+                    await self._wait_for_another(failure, attempt, _wait(attempt, answer))
                 continue
             if answer.status == 401:
                 other = await self._access.instead_of(token)
@@ -141,6 +144,12 @@ class PatreonClient:
                 return answer
             raise PatreonRefuses(_refusal(answer.status))
         raise PlatformUnavailable(f"Patreon gave {failure}, {MOST_ATTEMPTS} times; try again later")
+
+    async def _wait_for_another(self, failure: str, attempt: int, seconds: float) -> None:
+        left = MOST_ATTEMPTS - attempt - 1
+        times = "once more" if left == 1 else f"{left} times more at most"
+        self._waiting(f"Patreon gave {failure}; trying again in {seconds:.0f} s, {times}")
+        await self._sleep(seconds)
 
     async def _asked(self, url: URL, token: str) -> Answer | None:
         """None when nothing came."""

@@ -1,6 +1,6 @@
 """What the settings make of Patreon: the translator, the client, and who looks again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pydantic import SecretStr
@@ -26,10 +26,12 @@ def asks(settings: PatreonSettings) -> bool:
     return bool(given.access) or given.refreshes
 
 
-def client(database: Database, settings: PatreonSettings) -> PatreonClient:
-    """To be made within an event loop. Raises Refused without a token."""
+def client(
+    database: Database, settings: PatreonSettings, *, waiting: Callable[[str], None] = lambda sentence: None
+) -> PatreonClient:
+    """To be made within an event loop. *waiting*: see the client. Raises Refused without a token."""
     tokens = Tokens(database, _given(settings), url=settings.patreon_api_url)
-    return PatreonClient(tokens, url=settings.patreon_api_url)
+    return PatreonClient(tokens, url=settings.patreon_api_url, waiting=waiting)
 
 
 @contextmanager

@@ -29,10 +29,10 @@ TRIGGERS: Final = tuple(
 
 
 async def check_setup(
-    database: Callable[[], Database], settings: PatreonSettings, url: str | None
+    database: Callable[[], Database], settings: PatreonSettings, url: str | None, *, waiting: Callable[[str], None]
 ) -> AsyncIterator[Check]:
     """*url*: where the receiver is reached from outside; None: that is not checked. *database* has the tokens, and is
-    asked for once there is one.
+    asked for once there is one. *waiting* is called with a sentence when Patreon is asked again.
 
     Raises PlatformUnavailable, DatabaseUnavailable.
     """
@@ -48,7 +48,7 @@ async def check_setup(
         )
         return
     stored = database()
-    async with make_client(stored, settings) as client:
+    async with make_client(stored, settings, waiting=waiting) as client:
         async for check in _asked(stored, client, settings):
             yield check
 

@@ -41,8 +41,8 @@ def setup(session: Session, url: str | None, as_json: bool) -> int:
 
 
 async def _checked(session: Session, url: str | None, *, quiet: bool) -> list[Check]:
-    found = []
-    async for check in check_setup(lambda: session.database, session.settings.of(PatreonSettings), url):
+    found, settings = [], session.settings.of(PatreonSettings)
+    async for check in check_setup(lambda: session.database, settings, url, waiting=session.note):
         found.append(check)
         if not quiet:
             print_check(check)
