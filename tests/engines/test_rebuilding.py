@@ -127,7 +127,7 @@ def test_a_driver_that_is_killed_anywhere_goes_on_when_it_is_started_again(
         rebuilt_from(ledger.database, folder, members)
 
     live = rows_of(ledger.database, "members")
-    for exchange in range(1, 400, 17):
+    for exchange in range(1, 400, 41):
         emptied(ledger.database, "members")
         killed = run_killed(work, at=exchange, moment="after")
         work()

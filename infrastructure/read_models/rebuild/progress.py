@@ -1,10 +1,10 @@
 """What is noted about a rebuild while it goes on: who does it, at which position, how far each range of members is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -159,28 +159,25 @@ def split(connection: Connection, key: ProjectionKey, parts: int) -> None:
         shares = [number / parts for number in range(1, parts)]
         row = connection.execute(statement("rebuild_split"), {"shares": shares}).fetchone()
         bounds = sorted(set(row[0])) if row is not None and row[0] is not None else []
-    _note(connection, key, [(*users, None, None) for users in zip([None, *bounds], [*bounds, None], strict=True)])
+    parts_of_users = zip([None, *bounds], [*bounds, None], strict=True)
+    _note(connection, key, "rebuild_range_create", [dict(zip(_USERS, each, strict=True)) for each in parts_of_users])
 
 
 def split_by_buckets(connection: Connection, key: ProjectionKey, parts: Sequence[tuple[int, int]]) -> None:
     """Notes these ranges of buckets, unless some are noted already."""
     if not ranges(connection, key):
-        _note(connection, key, [(None, None, *buckets) for buckets in parts])
+        noted = [dict(zip(_BUCKETS, each, strict=True)) for each in parts]
+        _note(connection, key, "rebuild_buckets_create", noted)
 
 
-def _note(
-    connection: Connection,
-    key: ProjectionKey,
-    parts: Sequence[tuple[str | None, str | None, int | None, int | None]],
-) -> None:
-    names = ("after_user", "upto_user", "first_bucket", "last_bucket")
+_USERS: Final = ("after_user", "upto_user")
+_BUCKETS: Final = ("first_bucket", "last_bucket")
+
+
+def _note(connection: Connection, key: ProjectionKey, name: str, parts: Sequence[Mapping[str, Any]]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
-            statement("rebuild_range_create"),
-            [
-                {**key.parameters, "number": number, **dict(zip(names, part, strict=True))}
-                for number, part in enumerate(parts)
-            ],
+            statement(name), [{**key.parameters, "number": number, **part} for number, part in enumerate(parts)]
         )
 
 

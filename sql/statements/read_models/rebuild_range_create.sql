@@ -1,4 +1,2 @@
-insert into projection_rebuild_range (projection, version, number, after_user, upto_user, first_bucket, last_bucket)
-values (
-    %(projection)s, %(version)s, %(number)s, %(after_user)s, %(upto_user)s, %(first_bucket)s, %(last_bucket)s
-)
+insert into projection_rebuild_range (projection, version, number, after_user, upto_user)
+values (%(projection)s, %(version)s, %(number)s, %(after_user)s, %(upto_user)s)
