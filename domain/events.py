@@ -29,9 +29,14 @@ class RoleAdded(Event):
 
 
 class RoleRemoved(Event):
+    """`by` is who removed it; `how` is `role deleted` where it ended because the role was deleted."""
+
     target_field: ClassVar[str | None] = "role"
+    metadata_fields: ClassVar[tuple[str, ...]] = ("by", "how")
 
     role: Name100
+    by: OptionalText = None
+    how: OptionalText = None
 
 
 class MembershipEvent(Event):

@@ -2,9 +2,18 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from temple_ledger.domain.position import Position
 from temple_ledger.projections.key import ProjectionKey
+
+UNFILLED: Final = 0
+"""The version of a checkpoint whose tables no version has filled yet."""
+
+
+def version_of_rows(version: int) -> str:
+    """For people, behind "the rows are"."""
+    return "not filled yet" if version == UNFILLED else f"of version {version}"
 
 
 class ProjectionState(StrEnum):

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from temple_ledger.projections.tables import Row, Rows, Table
 
 EMPTY: Rows = {}
+
+_MANY: Final = 8
+"""So many rows are compared by hash; fewer are quicker one by one."""
 
 
 @dataclass
@@ -53,12 +56,23 @@ def row_difference(table: Table, before: Sequence[Row], after: Sequence[Row]) ->
     if not table.key:
         written = [row for row in after if row not in before]
         return written, [()] if before and not after else ()
-    old = before if len(before) < 8 or not table.has_hashable_rows else frozenset(before)
+    if len(before) >= _MANY:
+        same = _same_at_first(before, after)
+        before, after = before[same:], after[same:]
+    old = before if len(before) < _MANY or not table.has_hashable_rows else frozenset(before)
     written = [row for row in after if row not in old]
     if len(after) - len(written) == len(before):
         return written, ()
     kept = {table.key_of(row) for row in after}
     return written, [key for row in before if (key := table.key_of(row)) not in kept]
+
+
+def _same_at_first(before: Sequence[Row], after: Sequence[Row]) -> int:
+    """How many rows are the same at the beginning of both: nearly all, where rows are only ever added."""
+    for place, (old, new) in enumerate(zip(before, after, strict=False)):
+        if old is not new and old != new:
+            return place
+    return min(len(before), len(after))
 
 
 def named(table: Table, row: Row) -> dict[str, Any]:

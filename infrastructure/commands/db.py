@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
 from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
+from temple_ledger.infrastructure.terminal.after_migrating import ask_for_grants, ask_for_replays
 from temple_ledger.infrastructure.terminal.dsn import shown
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -49,17 +49,10 @@ def migrate(session: Session) -> None:
         print_line(f"applied {name}")
     for name in changed.tables:
         print_line(f"made table {name}")
+    ask_for_replays(session, changed.unfilled)
     ask_for_grants(session, changed.grants)
     if not changed.migrations and not changed.tables:
         print_line("nothing to do: the database is up to date")
-
-
-def ask_for_grants(session: Session, grants: Sequence[str]) -> None:
-    if grants:
-        session.note(
-            "logins that receive, listen or ask Patreon need roles that are new; until these are granted, they go on "
-            f"with what they have. As a superuser, run: {' '.join(grants)}"
-        )
 
 
 @command.command()

@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_serve
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.log.output_file import PRIVATE, replaced
 from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.terminal.after_migrating import ask_for_replays
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.file_arguments import DASH, FileToRead, FileToWrite
 from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
@@ -118,6 +119,7 @@ def _restore(session: Session, database: Database, file: Path, above: Position) 
     print_line(f"restored {file}: the log ends at position {restored.head}")
     if changed.migrations:
         print_line(f"applied {plural(len(changed.migrations), 'migration')}")
+    ask_for_replays(session, changed.unfilled)
     if restored.roles:
         session.note(
             f"the dump names {', '.join(restored.roles)}: created without the right to log in; "

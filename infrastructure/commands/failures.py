@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.events import shown
@@ -17,7 +17,7 @@ from temple_ledger.infrastructure.terminal.event_rows import event_data, event_r
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
-from temple_ledger.infrastructure.terminal.text import listed, plural
+from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import catalogue, named
@@ -148,13 +148,13 @@ def retry_(session: Session, members: tuple[str, ...], everybody: bool, projecti
 @command.command("skip")
 @click.argument("position", type=click.IntRange(min=1))
 @required_reason
-@click.option("--projection", metavar="NAME", help="Which one, where several have parked it.")
+@projection_option
 @click.pass_obj
 def skip_(session: Session, position: int, reason: str, projection: str | None) -> int:
-    """Leave a parked event out of a projection for good, and fold its member again without it.
+    """Leave a parked event out for good, and fold its member again without it.
 
     The event stays in the log. Every later fold leaves it out too: replay, verify, questions about the
-    past.
+    past. All projections that have parked it leave it out, or the one of --projection alone.
 
     \b
     Example:
@@ -162,22 +162,14 @@ def skip_(session: Session, position: int, reason: str, projection: str | None) 
     \b
     Exit codes: 0 the member is folded; 1 another event of the member fails, which stays parked.
     """
-    found = _at(session, projection, position)
-    if len(found) > 1:
-        names = [failure.projection for failure in found]
-        raise Refused(f"{listed(names)} have parked position {position}; choose one with --projection")
-    failure = found[0]
-    again = skip(
-        session.database,
-        named(failure.projection),
-        failure,
-        by=session.operator,
-        reason=reason,
-        catalogue=catalogue(),
-    )
-    print_line(f"position {position} is left out of {failure.projection} from now on")
-    _print_outcome(named(failure.projection), [failure], again)
-    return ExitCode.FAILED if again else ExitCode.OK
+    failed = False
+    for failure in _at(session, projection, position):
+        skipping = named(failure.projection)
+        again = skip(session.database, skipping, failure, by=session.operator, reason=reason, catalogue=catalogue())
+        print_line(f"position {position} is left out of {failure.projection} from now on")
+        _print_outcome(skipping, [failure], again)
+        failed |= bool(again)
+    return ExitCode.FAILED if failed else ExitCode.OK
 
 
 def _parked(session: Session, projection: str | None, *, member: str | None = None) -> Sequence[Parked]:

@@ -22,7 +22,7 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
-from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.checkpoint import ProjectionState, version_of_rows
 from temple_ledger.projections.registry import installed, named, reasons_not_loaded
 
 POLL_SECONDS: Final = 0.05
@@ -139,7 +139,8 @@ def resume(session: Session, name: str, reason: str | None, park: bool) -> None:
     print_line(f"{name} {was}, from position {before.position}")
     if before.version != projection.version:
         session.note(
-            f"its rows are of version {before.version}, this code has {projection.version}; run: temple replay {name}"
+            f"its rows are {version_of_rows(before.version)}, this code has {projection.version}; "
+            f"run: temple replay {name}"
         )
 
 

@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
 from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
+from temple_ledger.projections.checkpoint import version_of_rows
 from temple_ledger.projections.explain import causes
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
@@ -146,6 +147,6 @@ def _stored(session: Session, connection: Connection, projection: MemberProjecti
     if status.next_command:
         session.note(f"{projection.name} stands still ({status.state}); run: {status.next_command}")
     if NEEDS_REPLAY in status.state:
-        session.note(f"these rows are of version {status.version}, and this code has {status.code_version}")
+        session.note(f"these rows are {version_of_rows(status.version)}, and this code has {status.code_version}")
     print_waiting(session, connection, projection.name, user_id)
     return PostgresTransaction(connection).stored(projection, [user_id])[user_id].rows

@@ -1,5 +1,7 @@
 """`temple role`: who holds a role now or held it then, and who granted it."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -7,19 +9,21 @@ import click
 
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.queries.as_of import AsOf, before
-from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.role import (
     Holder,
-    RoleHistoryStep,
+    Progress,
     holder_counts,
     holders,
     holders_then,
-    role_history,
 )
 from temple_ledger.infrastructure.queries.role_difference import RoleHolding, role_difference
 from temple_ledger.infrastructure.queries.role_directory import read_directory, require_role
+from temple_ledger.infrastructure.queries.role_history import RoleHistoryStep, RoleStep, role_history
+from temple_ledger.infrastructure.queries.role_periods import stored_periods
 from temple_ledger.infrastructure.terminal.event_rows import event_data
 from temple_ledger.infrastructure.terminal.member_rows import print_waiting
+from temple_ledger.infrastructure.terminal.progress import Bar, bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.infrastructure.terminal.times import BEGINNING, END
@@ -75,7 +79,7 @@ def list_(session: Session, as_json: bool) -> None:
 def members_(session: Session, role: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
     """Who holds the role, by when it was granted.
 
-    Without a time, as the tables say; with one, folded from the log as it was then.
+    Without a time, as the tables say; as of one, as the table role_periods says; as known at one, folded from the log.
 
     \b
     Example:
@@ -85,9 +89,12 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
-        found = holders(connection, role) if moment.is_now else holders_then(connection, role, moment, catalogue())
         if moment.is_now:
+            found = holders(connection, role)
             print_waiting(session, connection, members.name)
+        else:
+            with _folding(session, connection, moment) as progress:
+                found = holders_then(connection, role, moment, catalogue(), progress)
     if as_json:
         print_json([_holder_data(holder) for holder in found])
         return
@@ -109,7 +116,7 @@ def history(
     """Each grant and each end of the role, by when it happened, and who granted or ended it.
 
     It ends when somebody removes it, when the member leaves, or when the role is deleted. Granting it again moves its
-    date.
+    date. Grants and removals that were retracted are shown as such, and change nothing.
 
     \b
     Example:
@@ -118,8 +125,10 @@ def history(
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
-        found = role_history(connection, role, AsOf(as_of, known_at), catalogue())
-    changes = found[-limit:]
+        moment = AsOf(as_of, known_at)
+        with _folding(session, connection, moment) as progress:
+            found = role_history(connection, role, moment, catalogue(), progress, newest=limit)
+    changes = found.steps
     if as_json:
         print_json([_step_data(change, role) for change in changes])
         return
@@ -127,7 +136,7 @@ def history(
         {
             "timestamp": change.event.occurred_at,
             "user_id": change.user_id,
-            "change": change.change if change.ending is None else f"{change.change}: {change.ending}",
+            "change": _described(change),
             "by": change.ended_by if change.granted_by is None else change.granted_by,
             "position": str(change.event.position),
         }
@@ -135,7 +144,7 @@ def history(
     ]
     if rows:
         print_rows(rows, ("timestamp", "user_id", "change", "by", "position"), as_json=False)
-    of = "" if len(changes) == len(found) else f" of {len(found):,}; --limit shows more"
+    of = "" if len(changes) == found.total else f" of {found.total:,}; --limit shows more"
     session.note(f"{plural(len(changes), 'change')} of {directory.label(role)}{of}")
 
 
@@ -155,10 +164,10 @@ def history(
 def diff(
     session: Session, role: str, between: tuple[datetime, datetime], known_at: datetime | None, as_json: bool
 ) -> None:
-    """Who gained the role and who lost it between two times, and who had granted it.
+    """Who gained the role and who lost it between two times, who had granted it and how it was lost.
 
-    Folded from the log as it was just before A, and as of B: what occurred at A or at B counts. Whoever gained it and
-    lost it again in between is in neither: that is what `history` shows.
+    Just before A compared with B: what occurred at A or at B counts. Whoever gained it and lost it again in between is
+    in neither: that is what `history` shows.
 
     \b
     Example:
@@ -170,23 +179,50 @@ def diff(
     with snapshot(session.database) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
-        found = role_difference(connection, role, before(first, known_at), AsOf(second, known_at), catalogue())
+        earlier, later = before(first, known_at), AsOf(second, known_at)
+        with _folding(session, connection, later) as progress:
+            found = role_difference(connection, role, earlier, later, catalogue(), progress)
     if as_json:
         data = {name: [_holding_data(each) for each in getattr(found, name)] for name in ("gained", "lost")}
         print_json({"role": role, **data})
         return
     rows = [
-        {"change": change, **_holding_data(each), "position": None if each.end is None else str(each.end.position)}
+        {"change": change if each.end is None else f"{change}: {each.end.ending}", **_holding_data(each)}
         for change, holdings in (("gained", found.gained), ("lost", found.lost))
         for each in holdings
     ]
     if rows:
-        ended = ("ended_at", "position") if found.lost else ()
+        ended = ("ended_at", "ended_by", "position") if found.lost else ()
         print_rows(rows, ("change", "user_id", "granted_at", "granted_by", *ended), as_json=False)
     session.note(
         f"{plural(len(found.gained), 'member')} gained {directory.label(role)} and {len(found.lost):,} lost it "
         f"between {format_instant(first)} and {format_instant(second)}"
     )
+
+
+@contextmanager
+def _folding(session: Session, connection: Connection, moment: AsOf) -> Iterator[Progress]:
+    """Says why everybody has to be folded where that is so, and shows how far it is."""
+    if moment.known_at is None:
+        why_not = stored_periods(connection).why_not
+        if why_not is not None:
+            session.note(f"{why_not}; until then this question is answered from the log, which takes longer")
+    with ExitStack() as stack:
+        bars: dict[int, Bar] = {}
+
+        def progress(done: int, total: int) -> None:
+            if total not in bars:
+                stack.close()
+                bars[total] = stack.enter_context(bar(session.progress, "folding", total, "members"))
+            bars[total].at(done)
+
+        yield progress
+
+
+def _described(step: RoleHistoryStep) -> str:
+    if step.change is RoleStep.RETRACTED:
+        return f"{step.change}: {step.event.action}"
+    return step.change if step.ending is None else f"{step.change}: {step.ending}"
 
 
 def _step_data(step: RoleHistoryStep, role: str) -> dict[str, Any]:
@@ -200,8 +236,11 @@ def _holding_data(holding: RoleHolding) -> dict[str, Any]:
         "user_id": holding.user_id,
         "granted_at": holding.held.granted_at,
         "granted_by": holding.held.granted_by,
-        "ended_at": None if end is None else end.occurred_at,
-        "ending": None if end is None else event_data(end),
+        "ended_at": None if end is None else end.event.occurred_at,
+        "ended_by": None if end is None else end.ended_by,
+        "how": None if end is None else end.ending,
+        "ending": None if end is None else event_data(end.event),
+        "position": None if end is None else str(end.event.position),
     }
 
 

@@ -9,7 +9,7 @@ from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring, metrics_port
 from temple_ledger.infrastructure.processes.watched import run_watched
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.projection_status import RUNNING, projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import RUNNING, parked_events, projection_statuses
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -84,12 +84,12 @@ def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> 
     names = {each.name for each in wanted}
     with snapshot(session.database) as connection:
         statuses = [each for each in projection_statuses(connection, installed()) if each.name in names]
+        parked = parked_events(connection, names)
     done = [each for each in statuses if each.state == RUNNING]
     if done:
         where = listed([f"{each.name} at position {each.position}" for each in done])
         rate = f" ({folded.total / folded.seconds:,.0f} events/s)" if folded.total else ""
         print_line(f"caught up, {where}: {plural(folded.total, 'event')} folded in {folded.seconds:.1f} s{rate}")
-    parked = sum(each.parked for each in statuses)
     if parked:
         session.note(f"{plural(parked, 'event')} could not be folded and parked; see: temple failures list")
     for each in statuses:

@@ -12,7 +12,6 @@ from typing import Final
 import click
 import psycopg
 
-from temple_ledger.infrastructure.commands.db import ask_for_grants
 from temple_ledger.infrastructure.commands.demo import SEED, sized
 from temple_ledger.infrastructure.database.connection import DatabaseRole, in_words, passes
 from temple_ledger.infrastructure.database.leaving import stays
@@ -21,10 +20,12 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
 from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
+from temple_ledger.infrastructure.processes.sealing import sealing
 from temple_ledger.infrastructure.processes.webhook_receiver import configured_endpoints, receiving, translated
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
-from temple_ledger.infrastructure.queries.projection_status import projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import parked_events, projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.terminal.after_migrating import ask_for_grants, ask_for_replays
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line, print_whole
@@ -56,9 +57,9 @@ def command(
     exit_when_ready: bool,
     metrics_port: int | None,
 ) -> int:
-    """Start everything in the foreground: database, migrations, runner, metrics, the receiver where a source has
-    a secret for it (TEMPLE_PATREON_SECRETS), the listener where TEMPLE_DISCORD_TOKEN is set. Ctrl-C or SIGTERM
-    ends it.
+    """Start everything in the foreground: database, migrations, runner, sealer, metrics, the receiver where a
+    source has a secret for it (TEMPLE_PATREON_SECRETS), the listener where TEMPLE_DISCORD_TOKEN is set. Ctrl-C
+    or SIGTERM ends it.
 
     Says what it does, and what to try next; a line that begins with `ready` on stdout says that all that was
     in the log is folded. From then on it folds new events as they come. It ends with the batch at hand, and
@@ -98,7 +99,7 @@ def command(
         if exit_when_ready:
             print_line("ready: everything is folded")
             return ExitCode.OK
-        with _receiver(session, measured):
+        with sealing(session), _receiver(session, measured):
             print_line("ready: new events are folded as they come; Ctrl-C ends this")
             notify_service_manager("READY=1")
             folded = fold(session, wanted, stop, measured=measured)
@@ -183,6 +184,7 @@ def _migrate(session: Session, stop: Stop) -> None:
         *([f"made {listed(changed.tables)}"] if changed.tables else ()),
     ]
     print_line(f"migrations  {'; '.join(done) or 'up to date'}")
+    ask_for_replays(session, changed.unfilled)
     ask_for_grants(session, changed.grants)
 
 
@@ -243,6 +245,7 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
         return
     with snapshot(session.database) as connection:
         statuses = projection_statuses(connection, installed())
+        parked = parked_events(connection, [each.name for each in statuses])
         people = sum(number for _, number in connection.execute(statement("status_members")))
         roles = connection.execute(statement("up_roles")).fetchall()
     rate = f" in {folded.seconds:.1f} s, {folded.rate:,.0f} events/s" if folded.total else ""
@@ -253,7 +256,6 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
             print_line(f"            {each.name} stands still ({each.state}){reason}; run: {each.next_command}")
-    parked = sum(each.parked for each in statuses)
     if parked:
         print_line(f"            {plural(parked, 'event')} could not be folded; see: temple failures list")
 

@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, so
 from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.health import Health, Trouble
-from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, parked_events, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.projections.registry import installed, not_loaded, reasons_not_loaded
 
@@ -62,7 +62,7 @@ def read_overview(
         age_seconds=None if age is None else round(max(0.0, age), 1),
         patrons=members.pop(PATRONS, 0),
         members={name: members.pop(name, 0) for name in STATUSES} | members,
-        parked=sum(each.parked for each in projections),
+        parked=parked_events(connection, [each.name for each in projections]),
         future=future_positions(connection),
         projections=projections,
         prepared=prepared,

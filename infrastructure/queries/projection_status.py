@@ -1,6 +1,6 @@
 """How far each projection is, and who runs it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -92,6 +92,12 @@ def projection_statuses(
     ]
     order = {name: place for place, name in enumerate(installed)}
     return sorted(found, key=lambda each: (order.get(each.name, len(order)), each.name))
+
+
+def parked_events(connection: Connection, projections: Iterable[str]) -> int:
+    """How many events could not be folded, each counted once though several of the projections have parked it."""
+    row = connection.execute(statement("read_parked_count"), {"projections": list(projections)}).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def projection_status(connection: Connection, installed: Mapping[str, Projection], name: str) -> ProjectionStatus:

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.member import HeldRole
-from temple_ledger.infrastructure.queries.role import RoleStep, holders_then, role_history
+from temple_ledger.infrastructure.queries.role import Progress, holders_then
+from temple_ledger.infrastructure.queries.role_history import RoleHistoryStep, RoleStep, role_history
 
 
 class RoleHolding(NamedTuple):
-    """A member's holding, and the event that ended it: None of those who gained."""
+    """A member's holding, and what ended it: None of those who gained."""
 
     user_id: str
     held: HeldRole
-    end: Recorded | None = None
+    end: RoleHistoryStep | None = None
 
 
 class RoleDifference(NamedTuple):
@@ -27,17 +27,18 @@ class RoleDifference(NamedTuple):
 
 
 def role_difference(
-    connection: Connection, role: str, before: AsOf, after: AsOf, catalogue: Catalogue
+    connection: Connection,
+    role: str,
+    before: AsOf,
+    after: AsOf,
+    catalogue: Catalogue,
+    progress: Progress = lambda done, total: None,
 ) -> RoleDifference:
     """Holders at both moments compared: whoever gained and lost it in between is in neither."""
-    was = {holder.user_id: holder.held for holder in holders_then(connection, role, before, catalogue)}
-    now = {holder.user_id: holder.held for holder in holders_then(connection, role, after, catalogue)}
+    was = {each.user_id: each.held for each in holders_then(connection, role, before, catalogue, progress)}
+    now = {each.user_id: each.held for each in holders_then(connection, role, after, catalogue, progress)}
     gained = [RoleHolding(user_id, held) for user_id, held in now.items() if user_id not in was]
     lost = {user_id: held for user_id, held in was.items() if user_id not in now}
-    ends = _last_ends(connection, role, after, catalogue) if lost else {}
+    steps = role_history(connection, role, after, catalogue, progress, user_ids=lost).steps if lost else ()
+    ends = {step.user_id: step for step in steps if step.change is RoleStep.ENDED}
     return RoleDifference(gained, [RoleHolding(user_id, held, ends.get(user_id)) for user_id, held in lost.items()])
-
-
-def _last_ends(connection: Connection, role: str, moment: AsOf, catalogue: Catalogue) -> dict[str, Recorded]:
-    changes = role_history(connection, role, moment, catalogue)
-    return {change.user_id: change.event for change in changes if change.change is RoleStep.ENDED}

@@ -22,7 +22,7 @@ from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_A
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import Failure, count_batch
 from temple_ledger.projections.brake import reason_of, sentence, too_many
-from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState, version_of_rows
 from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
@@ -186,6 +186,9 @@ def skip(
         ).fetchone()
         if skipped is None:
             raise UnknownName("parked position", str(failure.position))
+        transaction.connection.execute(
+            statement("seal_enter_skip"), {"projection": projection.name, "position": failure.position}
+        )
         again = _again(transaction, projection, checkpoint, [failure], catalogue)
         details = {"position": failure.position, "user_id": failure.user_id, "error": failure.error}
         record(transaction.connection, "skip", projection.name, by=by, reason=reason, details=details)
@@ -235,6 +238,6 @@ def _require_few(projection: str, tried: Sequence[Parked], again: Sequence[Failu
 def _require_same_version(projection: Projection, checkpoint: Checkpoint) -> None:
     if may_fold(projection, checkpoint) == NEEDS_REPLAY:
         raise Refused(
-            f"the rows of {projection.name} are of version {checkpoint.version}, this code has version "
+            f"the rows of {projection.name} are {version_of_rows(checkpoint.version)}, this code has version "
             f"{projection.version}; run: temple replay {projection.name}"
         )

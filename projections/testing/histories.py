@@ -38,8 +38,10 @@ def role_added(user_id: str, role: str, when: datetime = DAY_ONE, *, by: str | N
     return RoleAdded(user_id=user_id, occurred_at=when, source="discord", role=role, granted_by=by)
 
 
-def role_removed(user_id: str, role: str, when: datetime = DAY_ONE) -> RoleRemoved:
-    return RoleRemoved(user_id=user_id, occurred_at=when, source="discord", role=role)
+def role_removed(
+    user_id: str, role: str, when: datetime = DAY_ONE, *, by: str | None = None, how: str | None = None
+) -> RoleRemoved:
+    return RoleRemoved(user_id=user_id, occurred_at=when, source="discord", role=role, by=by, how=how)
 
 
 def pledged(user_id: str, tier: str | None, when: datetime = DAY_ONE) -> MembershipStarted:

@@ -13,7 +13,7 @@ language sql immutable parallel safe as $$
         when occurred_at < '0001-01-01 00:00:00+00' or occurred_at >= '10000-01-01 00:00:00+00'
             then 'timestamp is outside the years 1 to 9999'
         -- nothing shorter can be unreadable, and nearly everything is shorter
-        when action in ('added', 'left') and octet_length(metadata::text) > 400 and not metadata_readable(metadata)
+        when action in ('added', 'removed', 'left') and octet_length(metadata::text) > 400 and not metadata_readable(metadata)
             then 'metadata cannot be decoded: a number out of range, or nested too deeply'
         -- what the rules do not know yet is not guessed at; null and anything but an object says no version
         when jsonb_typeof(metadata) = 'object' and metadata ? 'event_version'

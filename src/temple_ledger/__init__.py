@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from temple_ledger.projections.author import entry_of_event
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members, role_headcount
+    from temple_ledger.projections.role_periods import role_periods
     from temple_ledger.projections.rollup import (
         Rollup,
         count_of,
@@ -164,6 +165,7 @@ _HOMES: Final = {
         "sum_of",
         "value_or",
     ),
+    "projections.role_periods": ("role_periods",),
     "projections.row": ("MaxLength", "Row", "projection"),
     "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
@@ -286,6 +288,7 @@ __all__ = [
     "projection",
     "role_added",
     "role_headcount",
+    "role_periods",
     "role_removed",
     "store",
     "stored_row",

@@ -65,7 +65,7 @@ def test_its_steps_are_counted_as_those_of_the_others(temple: Typed, ledger: Led
     ended = temple("run", "--until-caught-up")
     assert ended.code == 0, ended.stderr
     assert "slow at position 3" in ended.stdout
-    assert "12 events folded" in ended.stdout
+    assert "15 events folded" in ended.stdout
     assert (grants_of(ledger, "ada"), grants_of(ledger, "bob")) == ([(1,)], [(1,)])
     ledger.then_verified()
 

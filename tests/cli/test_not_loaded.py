@@ -56,6 +56,7 @@ def test_run_folds_the_others_takes_no_lease_and_exits_1(temple: Typed, ledger: 
     assert positions == {
         "members": (1, "running"),
         "activity": (1, "running"),
+        "role_periods": (1, "running"),
         "grants": (1, "running"),
         "tabs": (0, "not loaded"),
     }

@@ -24,9 +24,10 @@ def test_list_shows_state_position_and_lag(temple: Typed, ledger: LedgerScenario
     assert [(each["name"], each["state"], each["position"], each["lag_events"]) for each in behind] == [
         ("members", "running", 0, 2),
         ("activity", "running", 0, 2),
+        ("role_periods", "running", 0, 2),
     ]
     ledger.catch_up()
-    assert [each["lag_events"] for each in temple("projection", "list", "--json").data] == [0, 0]
+    assert [each["lag_events"] for each in temple("projection", "list", "--json").data] == [0, 0, 0]
 
 
 def test_list_says_what_to_type_where_one_stands_still(temple: Typed, ledger: LedgerScenario) -> None:

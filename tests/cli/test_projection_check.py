@@ -100,7 +100,7 @@ def test_everybody_is_folded_and_nothing_is_written(temple: Typed, ledger: Ledge
     assert (ended.code, ended.stdout) == (0, "tried: 3 events of 2 members folded, nothing is at fault\n")
     with ledger.database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select to_regclass('tried')").fetchone() == (None,)
-        assert connection.execute("select count(*) from projection_checkpoint").fetchone() == (2,)
+        assert connection.execute("select count(*) from projection_checkpoint").fetchone() == (3,)
 
 
 def test_what_a_rule_raises_is_shown_with_file_line_and_function(

@@ -113,7 +113,7 @@ def test_a_runner_reconciles_what_it_leads_on_its_own_schedule(
 ) -> None:
     drift(ledger, 3)
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
-        Lease().acquire(connection, ["activity"])
+        Lease().acquire(connection, ["activity", "role_periods"])
         process = spawn("run", TEMPLE_RECONCILE_EVERY_SECONDS="0.5")
         assert json.loads(line_of(process, '"reconciled"'))["repaired"] == 3
         process.send_signal(signal.SIGTERM)

@@ -54,7 +54,7 @@ def test_with_apply_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: 
     assert temple("verify").code == 0
     with ledger.database.connect(DatabaseRole.READ) as connection:
         journal = connection.execute("select kind, projection, reason from ledger_operation order by id").fetchall()
-    assert journal == [(("replay", name, "a hand was too quick")) for name in ("members", "activity")]
+    assert journal == [(("replay", name, "a hand was too quick")) for name in ("members", "activity", "role_periods")]
 
 
 def test_for_one_release_yes_alone_applies_and_says_that_it_will_not(temple: Typed, ledger: LedgerScenario) -> None:

@@ -7,7 +7,7 @@ from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.cli.conftest import Typed
-from tests.queries.builders import append_twice, now, role_created, role_deleted, unfoldable
+from tests.queries.builders import altered, append_twice, now, role_created, role_deleted, unfoldable
 
 ORACLE, SEEKER = "400000000000000001", "400000000000000002"
 
@@ -110,7 +110,7 @@ def test_diff_says_who_gained_and_who_lost_it_between_two_times(temple: Typed, l
     assert [(each["user_id"], each["granted_by"]) for each in found["gained"]] == [("cleo", "mod")]
     assert [(each["user_id"], each["ending"]["event_type"]) for each in found["lost"]] == [("bob", "discord_leave")]
     ended = temple("role", "diff", "Oracle", "--between", "2026-01-03", "2026-03-01")
-    assert [line.split()[:2] for line in ended.stdout.splitlines()[1:]] == [["gained", "cleo"], ["lost", "bob"]]
+    assert [line.split()[:2] for line in ended.stdout.splitlines()[1:]] == [["gained", "cleo"], ["lost:", "left"]]
     assert "1 member gained Oracle and 1 lost it between 2026-01-03T00:00:00.000000+00:00 and" in ended.stderr
 
 
@@ -191,3 +191,40 @@ def test_what_reads_the_tables_says_that_members_are_parked(
 def test_a_question_about_then_is_folded_from_the_log_and_lacks_nothing(temple: Typed, ledger: LedgerScenario) -> None:
     ledger.given(role_added("cleo", ORACLE, at(30)))
     assert "not folded yet" not in temple("role", "members", "Oracle", "--as-of", "2026-03-01").stderr
+
+
+def test_until_the_periods_are_filled_it_is_answered_from_the_log_and_says_so(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
+    questions = (
+        ("role", "members", "Oracle", "--as-of", "2026-01-31", "--json"),
+        ("role", "history", "Oracle", "--json"),
+        ("role", "diff", "Oracle", "--between", "2026-01-03", "2026-03-01", "--json"),
+    )
+    answers = [temple(*question) for question in questions]
+    assert [each.stderr.count("from the log") for each in answers] == [0, 0, 0]
+    altered(ledger.database, "update projection_checkpoint set version = 0 where projection = 'role_periods'")
+    folded = [temple(*question) for question in questions]
+    assert [each.data for each in folded] == [each.data for each in answers]
+    for each in folded:
+        assert "role_periods needs a replay; run: temple replay role_periods --apply" in each.stderr
+    assert temple("replay", "role_periods", "--apply", "--reason", "new").code == 0
+    assert "from the log" not in temple(*questions[0]).stderr
+
+
+def test_diff_says_how_it_was_lost_and_who_did_it(temple: Typed, ledger: LedgerScenario) -> None:
+    ledger.when(role_removed("ada", ORACLE, at(24 * 41), by="mod"))
+    ledger.catch_up()
+    found = temple("role", "diff", "Oracle", "--between", "2026-01-03", "2026-03-01", "--json").data
+    assert [(each["user_id"], each["how"], each["ended_by"]) for each in found["lost"]] == [
+        ("ada", "removed", "mod"),
+        ("bob", "left", None),
+    ]
+
+
+def test_history_marks_what_is_retracted(temple: Typed, ledger: LedgerScenario) -> None:
+    (position,) = ledger.when(role_added("cleo", ORACLE, at(6), by="eve"))
+    ledger.catch_up()
+    assert temple("events", "retract", str(position), "--apply", "--reason", "a mistake").code == 0
+    lines = [line for line in temple("role", "history", "Oracle").stdout.splitlines() if "cleo" in line]
+    assert ["retracted: added" in line for line in lines] == [True]

@@ -31,7 +31,11 @@ def ledger(database: Database) -> LedgerScenario:
 def test_until_caught_up_folds_what_is_in_the_log_and_says_so(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("run", "--until-caught-up")
     assert ended.code == 0
-    assert "caught up, members at position 3 and activity at position 3: 6 events folded in" in ended.stdout
+    assert (
+        "caught up, members at position 3, activity at position 3 and role_periods at position 3: 9 events folded"
+        in ended.stdout
+    )
+    assert " folded in " in ended.stdout
     ledger.then_roles("ada", ["Oracle"])
 
 
@@ -44,7 +48,7 @@ def test_a_second_time_there_is_nothing_to_fold(temple: Typed, ledger: LedgerSce
 def test_only_the_named_projections_are_run(temple: Typed, ledger: LedgerScenario) -> None:
     assert temple("run", "--until-caught-up", "activity").code == 0
     states = temple("projection", "list", "--json").data
-    assert {each["name"]: each["position"] for each in states} == {"members": 0, "activity": 3}
+    assert {each["name"]: each["position"] for each in states} == {"members": 0, "activity": 3, "role_periods": 0}
 
 
 def test_parked_members_are_told_with_the_next_command(temple: Typed, ledger: LedgerScenario) -> None:
@@ -96,7 +100,7 @@ def test_a_signal_lets_a_daemon_end_with_0_and_give_back_its_leases(
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr
-    assert "ended after the batch at hand; 6 events folded" in stderr
+    assert "ended after the batch at hand; 9 events folded" in stderr
     assert "Traceback" not in stderr
     with ledger.database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select * from projection_lease").fetchall() == []

@@ -15,13 +15,11 @@ from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.reconcile import reconcile
 from temple_ledger.infrastructure.read_models.verification.repair import repair
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.activity import activity
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.members import members
-from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.testing.histories import at, joined, left, role_added
 from tests.cli.conftest import Typed
 
-BOTH: list[Projection] = [members, activity]
 LAST = 40
 Mend = Callable[[LedgerScenario], None]
 
@@ -60,13 +58,13 @@ def cut(ledger: LedgerScenario, after: int, *, sequence: bool) -> None:
 
 
 def repaired(ledger: LedgerScenario) -> None:
-    for projection in BOTH:
+    for projection in BUILT_IN:
         found = verify(ledger.database, projection, catalogue=CATALOGUE)
         repair(ledger.database, projection, found, by="ada", reason="a test", catalogue=CATALOGUE)
 
 
 def replayed(ledger: LedgerScenario) -> None:
-    for projection in BOTH:
+    for projection in BUILT_IN:
         rebuild(ledger.database, projection, limit=Limit(None), by="ada", reason="a test", catalogue=CATALOGUE)
 
 
@@ -77,7 +75,7 @@ def test_it_is_set_back_and_the_next_event_is_folded(
     ledger: LedgerScenario, mend: Mend, after: int, sequence: bool
 ) -> None:
     cut(ledger, after, sequence=sequence)
-    assert [verify(ledger.database, each, catalogue=CATALOGUE).ahead for each in BOTH] == [True, True]
+    assert all(verify(ledger.database, each, catalogue=CATALOGUE).ahead for each in BUILT_IN)
     mend(ledger)
     ledger.then_verified()
     assert ledger.given(left("m03", at(3))) == [LAST + 1]
@@ -102,7 +100,7 @@ def test_counts_of_batches_are_those_of_the_log_afterwards(ledger: LedgerScenari
     ledger.given(left("m03", at(3)), left("m04", at(3)))
     ledger.catch_up()
     with ledger.database.connect(DatabaseRole.READ) as connection:
-        for projection in BOTH:
+        for projection in BUILT_IN:
             counted = connection.execute(
                 "select sum(events) from projection_batch where projection = %s", (projection.name,)
             ).fetchone()
@@ -117,7 +115,7 @@ def test_a_sequence_below_what_was_folded_is_no_safe_log(ledger: LedgerScenario)
 
 def test_a_reconciliation_leaves_it_to_somebody(ledger: LedgerScenario) -> None:
     cut(ledger, 39, sequence=True)
-    result = reconcile(ledger.database, BOTH, repair_below=1_000, by="ada", catalogue=CATALOGUE)
+    result = reconcile(ledger.database, BUILT_IN, repair_below=1_000, by="ada", catalogue=CATALOGUE)
     assert result.repaired == 0
     assert "members stands at position 40, beyond the end of the log" in result.sentences[0]
 

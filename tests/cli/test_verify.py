@@ -49,7 +49,7 @@ def test_json_has_every_difference_with_table_member_column_and_both_values(
     altered(ledger.database, "update webhook_activity_hourly set events = 7 where event_type = 'discord_join'")
     ended = temple("verify", "--json")
     assert ended.code == 3
-    members, activity = ended.data
+    members, activity, _ = ended.data
     assert members["ok"]
     assert not activity["ok"]
     (difference,) = activity["differences"]

@@ -13,10 +13,11 @@ from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.role import RoleEnding, role_history
+from temple_ledger.infrastructure.queries.role_history import role_history
 from temple_ledger.infrastructure.sources.discord import translator
 from temple_ledger.infrastructure.sources.discord.change import id_of
 from temple_ledger.infrastructure.sources.discord.health import discord_health
+from temple_ledger.projections.role_periods import RoleEnding
 from tests.discord.world import World, new_guild
 from tests.fakes.discord_guild import Dispatch
 from tests.killed import Moment, run_killed
@@ -212,7 +213,7 @@ def test_who_deleted_a_role_is_named_whenever_the_entry_comes(world: World, entr
         else [(deleted_at, None), (deleted_at, world.guild.moderator)]
     )
     with snapshot(world.database) as connection:
-        granted, ended = role_history(connection, oracle, AsOf(), catalogue=CATALOGUE)
+        granted, ended = role_history(connection, oracle, AsOf(), catalogue=CATALOGUE).steps
     assert (granted.granted_by, ended.ending) == (world.guild.moderator, RoleEnding.ROLE_DELETED)
     assert ended.ended_by == world.guild.moderator
 
@@ -229,7 +230,7 @@ def test_live_attribution_is_one_step_of_a_roles_history(world: World) -> None:
     world.line.hand_over_late(backwards=False)
     world.drain()
     with snapshot(world.database) as connection:
-        steps = role_history(connection, oracle, AsOf(), catalogue=CATALOGUE)
+        steps = role_history(connection, oracle, AsOf(), catalogue=CATALOGUE).steps
     assert [(each.change.value, each.ending, each.granted_by or each.ended_by) for each in steps] == [
         ("granted", None, world.guild.moderator),
         ("ended", "removed", world.guild.moderator),

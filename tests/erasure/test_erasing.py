@@ -58,7 +58,7 @@ def test_an_actor_is_replaced_in_the_events_of_others_and_in_their_rows(ledger: 
     erased(ledger.database)
     ledger.then_roles(OTHER, [ROLE])
     assert found_in(ledger.database, PERSON) == set()
-    assert found_in(ledger.database, "erased:") == {"webhook_audit_log", "discord_user_current_roles"}
+    assert found_in(ledger.database, "erased:") == {"webhook_audit_log", "discord_user_current_roles", "role_periods"}
 
 
 def test_nobody_finds_the_id_by_trying_all_ids(ledger: LedgerScenario) -> None:

@@ -88,7 +88,7 @@ def test_a_runner_and_appends_go_on_meanwhile(database: Database, monkeypatch: p
     assert done_again.events > 0
     ledger.then_verified()
     ledger.then_status(PERSON, None)
-    assert found_in(database, PERSON) <= {"webhook_audit_log", "discord_user_current_roles"}
+    assert found_in(database, PERSON) <= {"webhook_audit_log", "discord_user_current_roles", "role_periods"}
     if found_in(database, PERSON):
         # what was appended after the end of the first one
         erased(database)

@@ -14,10 +14,11 @@ from temple_ledger.infrastructure.queries.attribution import attributed_position
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.events import ALL, following
 from temple_ledger.infrastructure.queries.member import member_history
-from temple_ledger.infrastructure.queries.role import RoleEnding, RoleHistoryStep, role_history
+from temple_ledger.infrastructure.queries.role_history import RoleHistoryStep, role_history
 from temple_ledger.infrastructure.sources.discord.change import entry_of_change
 from temple_ledger.infrastructure.sources.discord.inference import role_deleted as ended_with_role
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.role_periods import RoleEnding
 from temple_ledger.projections.testing.histories import at, left, role_added, role_removed
 from tests.queries.builders import append, append_twice, now, role_created, role_deleted, unfoldable
 
@@ -31,7 +32,7 @@ HISTORY = [
 
 def history_of(ledger: LedgerScenario, known_at: datetime | None = None) -> list[RoleHistoryStep]:
     with snapshot(ledger.database) as connection:
-        return list(role_history(connection, "Oracle", AsOf(known_at=known_at), catalogue=CATALOGUE))
+        return list(role_history(connection, "Oracle", AsOf(known_at=known_at), catalogue=CATALOGUE).steps)
 
 
 def told(steps: list[RoleHistoryStep]) -> list[tuple[str, str, str | None]]:

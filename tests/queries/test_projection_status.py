@@ -74,6 +74,7 @@ def test_a_projection_of_another_installation_is_shown_as_not_installed(database
     assert [(each.name, each.state) for each in found] == [
         ("members", "running"),
         ("activity", "not installed"),
+        ("role_periods", "not installed"),
     ]
 
 
@@ -89,7 +90,8 @@ def test_the_librarys_tracking_is_no_projection_of_ours(database: Database) -> N
     with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute("insert into projection_checkpoint (projection, version) values ('tracking:a:b', 0)")
     with snapshot(database) as connection:
-        assert [each.name for each in projection_statuses(connection, INSTALLED)] == ["members", "activity"]
+        found = [each.name for each in projection_statuses(connection, INSTALLED)]
+    assert found == ["members", "activity", "role_periods"]
 
 
 def test_an_unknown_checkpoint_is_said_to_be_unknown(database: Database) -> None:

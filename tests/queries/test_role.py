@@ -3,7 +3,8 @@
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.role import holder_counts, holders, holders_then, role_history
+from temple_ledger.infrastructure.queries.role import holder_counts, holders, holders_then
+from temple_ledger.infrastructure.queries.role_history import role_history
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.queries.builders import now, unfoldable
@@ -54,7 +55,7 @@ def test_holders_as_known_then_leave_out_what_was_recorded_later(ledger: LedgerS
 def test_the_history_of_a_role_has_each_grant_and_each_end_and_leaving_is_one(ledger: LedgerScenario) -> None:
     given_a_role_in_motion(ledger)
     with snapshot(ledger.database) as connection:
-        found = role_history(connection, "Oracle", AsOf(), catalogue=CATALOGUE)
+        found = role_history(connection, "Oracle", AsOf(), catalogue=CATALOGUE).steps
     assert [(each.event.occurred_at, each.user_id, each.change.value, each.granted_by) for each in found] == [
         (at(1), "ada", "granted", "eve"),
         (at(2), "bob", "granted", None),
@@ -70,6 +71,5 @@ def test_the_history_stops_where_a_member_is_parked(ledger: LedgerScenario) -> N
     unfoldable(ledger.database, "ada", at(2))
     ledger.when(role_removed("ada", "Oracle", at(3)))
     with snapshot(ledger.database) as connection:
-        assert [each.change.value for each in role_history(connection, "Oracle", AsOf(), catalogue=CATALOGUE)] == [
-            "granted"
-        ]
+        found = role_history(connection, "Oracle", AsOf(), catalogue=CATALOGUE).steps
+        assert [each.change.value for each in found] == ["granted"]

@@ -17,16 +17,15 @@ from temple_ledger.infrastructure.read_models.retraction import Selection, reins
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.projections.activity import activity
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.drift import Drift
 from temple_ledger.projections.members import members
-from temple_ledger.projections.processor import Projection, processor_of
+from temple_ledger.projections.processor import processor_of
 from tests.canon.drawn import EVENTS, Row, example, insert
 from tests.canon.folds import Connection, by_python, by_sql, drift, slowly, stored
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 """A smaller example takes minutes to find, since each one is played on a database."""
-BOTH: Sequence[Projection] = (members, activity)
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["append", "append", "fold", "fold", "restart", "retract", "retract", "reinstate"]),
@@ -55,10 +54,10 @@ class Play:
     def retraction(self, step: str, start: int, length: int) -> None:
         chosen = PositionSet.of(self.positions[start % max(1, len(self.positions)) :][:length])
         if step == "retract":
-            retract(self.database, Selection(positions=chosen), BOTH, CATALOGUE, reason="drawn", by="test")
+            retract(self.database, Selection(positions=chosen), BUILT_IN, CATALOGUE, reason="drawn", by="test")
             self.left_out |= chosen
         else:
-            reinstate(self.database, Selection(positions=chosen), BOTH, CATALOGUE, by="ada")
+            reinstate(self.database, Selection(positions=chosen), BUILT_IN, CATALOGUE, by="ada")
             self.left_out -= chosen
 
 
@@ -79,7 +78,7 @@ def agrees(database: Database, read: Connection, user_ids: Sequence[str], play: 
 
 def nothing_differs(database: Database, read: Connection) -> None:
     assert drift(read) == []
-    for projection in BOTH:
+    for projection in BUILT_IN:
         assert verify(database, projection, catalogue=CATALOGUE).ok
         found: list[Drift] = []
         assert rebuild(database, projection, each=found.append, catalogue=CATALOGUE, by="ada") is not None
@@ -98,13 +97,16 @@ def test_rows_are_the_fold_without_what_is_retracted(database: Database) -> None
         def holds(drawn: list[Any], steps: list[tuple[str, int, int]]) -> None:
             history = example(drawn)
             play, waiting = Play(database), list(history.rows)
-            processors = [processor_of(each, transactions(project), catalogue=CATALOGUE) for each in BOTH]
+            opener = transactions(project)
+            processors = [processor_of(each, opener, catalogue=CATALOGUE) for each in BUILT_IN]
             for step, start, length in [*steps, ("append", 0, len(waiting)), ("fold", 0, 1_000)]:
                 match step:
                     case "append":
                         waiting = play.append(append, waiting, length)
                     case "restart":
-                        processors = [processor_of(each, transactions(project), catalogue=CATALOGUE) for each in BOTH]
+                        processors = [
+                            processor_of(each, transactions(project), catalogue=CATALOGUE) for each in BUILT_IN
+                        ]
                     case "fold":
                         for processor in processors:
                             while processor.step(upto=settled_head(project), limit=length).idle is None:

@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.members import members
@@ -35,14 +36,14 @@ from tests.killed import Moment, run_killed
 
 def catch_up(database: Database) -> None:
     with Wakeup(database) as wakeup:
-        Runner(database, [members, activity], wakeup, catalogue=CATALOGUE).run(until_caught_up=True)
+        Runner(database, BUILT_IN, wakeup, catalogue=CATALOGUE).run(until_caught_up=True)
 
 
 @contextmanager
 def running(database: Database, lease: Lease | None = None) -> Iterator[Runner]:
     """A daemon in a thread of its own."""
     with Wakeup(database) as wakeup:
-        runner = Runner(database, [members, activity], wakeup, lease=lease, catalogue=CATALOGUE)
+        runner = Runner(database, BUILT_IN, wakeup, lease=lease, catalogue=CATALOGUE)
         thread = threading.Thread(target=runner.run)
         thread.start()
         try:

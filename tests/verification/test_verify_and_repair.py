@@ -23,16 +23,14 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
 )
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.drift import DriftKind
 from temple_ledger.projections.members import members
-from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.ending import raised_by
 from tests.interrupted import interrupted_at
 from tests.killed import Moment, run_killed
 from tests.verification.builders import since_last
-
-BOTH: list[Projection] = [members, activity]
 
 
 @pytest.fixture
@@ -88,7 +86,7 @@ def test_a_full_verify_names_the_drift_and_repair_undoes_just_it(
 def test_the_rolling_share_comes_to_everybody(
     ledger: LedgerScenario, statement: str, kind: DriftKind, user_id: str, column: str | None
 ) -> None:
-    assert reconcile(ledger.database, BOTH, catalogue=CATALOGUE, by="ada").issues == 0
+    assert reconcile(ledger.database, BUILT_IN, catalogue=CATALOGUE, by="ada").issues == 0
     alter(ledger, statement)
     since = since_last(ledger.database, members)
     assert since.verified.touched == 0
@@ -101,7 +99,7 @@ def test_the_rolling_share_comes_to_whoever_is_in_the_roles_alone(ledger: Ledger
     for number in range(50):
         ledger.given(*[role_added(f"r{number:02}", f"Role {role}", at(2)) for role in range(6)])
     ledger.catch_up()
-    reconcile(ledger.database, BOTH, catalogue=CATALOGUE, by="ada")
+    reconcile(ledger.database, BUILT_IN, catalogue=CATALOGUE, by="ada")
     alter(ledger, "insert into discord_user_current_roles values ('r45 made up', 'Oracle', now(), null)")
     since = since_last(ledger.database, members)
     assert since.completed
@@ -109,7 +107,7 @@ def test_the_rolling_share_comes_to_whoever_is_in_the_roles_alone(ledger: Ledger
 
 
 def test_touched_members_are_compared_however_small_the_budget(ledger: LedgerScenario) -> None:
-    reconcile(ledger.database, BOTH, catalogue=CATALOGUE, by="ada")
+    reconcile(ledger.database, BUILT_IN, catalogue=CATALOGUE, by="ada")
     ledger.given(role_added("m07", "Seeker", at(3)))
     ledger.catch_up()
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold'")
@@ -129,10 +127,8 @@ def test_what_is_not_repaired_is_found_again(ledger: LedgerScenario) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     alter(ledger, "update webhook_activity_hourly set events = events + 1 where event_type = 'discord_join'")
     for _ in range(3):
-        assert (
-            reconcile(ledger.database, BOTH, repair_below=0, budget_seconds=0, catalogue=CATALOGUE, by="ada").left == 2
-            or _ == 0
-        )
+        done = reconcile(ledger.database, BUILT_IN, repair_below=0, budget_seconds=0, catalogue=CATALOGUE, by="ada")
+        assert done.left == 2 or _ == 0
     with ledger.database.connect(DatabaseRole.READ) as connection:
         assert stored_verifications(connection, "members")[0].drifts == 1
 
@@ -225,7 +221,7 @@ def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     result = reconcile(
         ledger.database,
-        BOTH,
+        BUILT_IN,
         full=True,
         pushgateway=gateway,
         details=tmp_path / "issues.log",
@@ -241,28 +237,28 @@ def test_reconciling_repairs_few_issues_and_tells_the_pushgateway(
 
 def test_reconciling_leaves_many_issues_to_people(ledger: LedgerScenario, gateway: str) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id < 'm10'")
-    result = reconcile(ledger.database, BOTH, full=True, pushgateway=gateway, catalogue=CATALOGUE, by="ada")
+    result = reconcile(ledger.database, BUILT_IN, full=True, pushgateway=gateway, catalogue=CATALOGUE, by="ada")
     assert (result.issues, result.left, result.repaired) == (10, 10, 0)
     assert b"ledger_consistency_check_failures 10.0" in _Gateway.taken[0]
     assert not verify(ledger.database, members, catalogue=CATALOGUE).ok
 
 
 def test_a_gateway_that_is_away_is_said_and_stops_nothing(ledger: LedgerScenario) -> None:
-    result = reconcile(ledger.database, BOTH, pushgateway="http://127.0.0.1:9", catalogue=CATALOGUE, by="ada")
+    result = reconcile(ledger.database, BUILT_IN, pushgateway="http://127.0.0.1:9", catalogue=CATALOGUE, by="ada")
     assert result.left == 0
     assert result.push_error is not None
 
 
 def test_results_are_kept_and_say_when_everybody_was_covered(ledger: LedgerScenario) -> None:
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
-    reconcile(ledger.database, BOTH, repair_below=0, catalogue=CATALOGUE, by="ada")
+    reconcile(ledger.database, BUILT_IN, repair_below=0, catalogue=CATALOGUE, by="ada")
     with ledger.database.connect(DatabaseRole.READ) as connection:
         newest = stored_verifications(connection, "members")[0]
         assert (newest.kind, newest.drifts, newest.listed) == ("since last", 1, None)
         listed = stored_verification(connection, newest.id).listed
         assert listed is not None
         assert listed[0]["stored"] == "Gold"
-        assert all(each.completed_at is not None for each in rounds(connection, [each.key for each in BOTH]))
+        assert all(each.completed_at is not None for each in rounds(connection, [each.key for each in BUILT_IN]))
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -293,14 +289,14 @@ def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: LedgerScenario, mo
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_reconciliation_killed_anywhere_leaves_it_to_the_next_one(ledger: LedgerScenario, moment: Moment) -> None:
     def ritual() -> None:
-        reconcile(ledger.database, BOTH, budget_seconds=60, catalogue=CATALOGUE, by="ada")
+        reconcile(ledger.database, BUILT_IN, budget_seconds=60, catalogue=CATALOGUE, by="ada")
 
     ritual()
     for exchange in range(1, 1_000, 13):
         alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id in ('m03', 'm21')")
         alter(ledger, "update webhook_activity_hourly set events = events + 5 where event_type = 'discord_join'")
         killed = run_killed(ritual, at=exchange, moment=moment)
-        found = [verify(ledger.database, projection, catalogue=CATALOGUE) for projection in BOTH]
+        found = [verify(ledger.database, projection, catalogue=CATALOGUE) for projection in BUILT_IN]
         assert not any(verified.miscounted or verified.ahead for verified in found)
         if not killed:
             assert all(verified.ok for verified in found)
@@ -313,7 +309,7 @@ def test_details_that_can_not_be_written_are_said_and_stop_nothing(ledger: Ledge
     alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
     (tmp_path / "file").touch()
     result = reconcile(
-        ledger.database, BOTH, details=tmp_path / "file" / "details.jsonl", catalogue=CATALOGUE, by="ada"
+        ledger.database, BUILT_IN, details=tmp_path / "file" / "details.jsonl", catalogue=CATALOGUE, by="ada"
     )
     assert result.left == 0
     assert any("could not be written" in sentence for sentence in result.sentences)

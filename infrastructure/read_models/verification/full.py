@@ -22,7 +22,7 @@ from temple_ledger.infrastructure.read_models.runner.transaction import (
 )
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.batch import Exceptions
-from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState, version_of_rows
 from temple_ledger.projections.drift import member_drift, tally_drift
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
@@ -91,7 +91,7 @@ def why_not(projection: Projection, checkpoint: Checkpoint) -> str | None:
     if may_fold(projection, checkpoint) != NEEDS_REPLAY:
         return None
     return (
-        f"its rows are of version {checkpoint.version}, this code has version {projection.version}; "
+        f"its rows are {version_of_rows(checkpoint.version)}, this code has version {projection.version}; "
         f"run: temple replay {projection.name}"
     )
 

@@ -42,7 +42,7 @@ class GuildChange(NamedTuple):
 
 def entry_of_change(change: GuildChange) -> LogEntry:
     event, notes = _event(change)
-    return entry_of_event(event, event_id=change.event_id, notes={**notes, **change.notes}, catalogue=CATALOGUE)
+    return entry_of_event(event, event_id=change.event_id, notes=notes, catalogue=CATALOGUE)
 
 
 def attributed_later(change: GuildChange, attribution: Attribution) -> GuildChange:
@@ -59,15 +59,16 @@ def key_of_attribution(attribution: Attribution) -> str:
 
 def _event(change: GuildChange) -> tuple[Event, dict[str, Any]]:
     by = change.by
-    notes: dict[str, Any] = {} if by is None else {"audit_entry": by.entry_id, "audited_at": format_instant(by.at)}
+    audited = {} if by is None else {"audit_entry": by.entry_id, "audited_at": format_instant(by.at)}
+    notes: dict[str, Any] = {**audited, **change.notes}
     actor, reason = (None, None) if by is None else (by.actor, by.reason)
     match change.kind:
         case "join":
             return MemberJoined(user_id=change.user_id, occurred_at=change.at, source=SOURCE), notes
         case "leave":
-            how = {} if by is None or by.how is None else {"how": by.how}
+            kind = {} if by is None or by.how is None else {"how": by.how}
             left = MemberLeft(user_id=change.user_id, occurred_at=change.at, source=SOURCE, reason=reason, by=actor)
-            return left, {**notes, **how}
+            return left, {**notes, **kind}
         case "add":
             why = {} if reason is None else {"reason": reason}
             added = RoleAdded(
@@ -75,6 +76,9 @@ def _event(change: GuildChange) -> tuple[Event, dict[str, Any]]:
             )
             return added, {**notes, **why}
         case "remove":
-            who = {name: value for name, value in (("by", actor), ("reason", reason)) if value is not None}
-            removed = RoleRemoved(user_id=change.user_id, occurred_at=change.at, source=SOURCE, role=change.role)
-            return removed, {**notes, **who}
+            how = notes.pop("how", None)
+            why = {} if reason is None else {"reason": reason}
+            removed = RoleRemoved(
+                user_id=change.user_id, occurred_at=change.at, source=SOURCE, role=change.role, by=actor, how=how
+            )
+            return removed, {**notes, **why}

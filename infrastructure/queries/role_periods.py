@@ -1,0 +1,89 @@
+"""The periods of a role as they are stored, and whose are not what the log says by now."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
+from temple_ledger.projections.role_periods import RolePeriod, role_periods
+
+MOST_BEHIND: Final = 5_000
+"""Events above the checkpoint: their members are folded one by one; with more of them everybody is."""
+
+BOTH: Final[Sequence[Projection]] = (role_periods, members)
+"""The answers are those of `members`: where it leaves an event out that the periods have, the log decides."""
+
+
+class StoredPeriods(NamedTuple):
+    """`others` are the members whose periods have to be folded from the log. *why_not*: why everybody's have."""
+
+    others: frozenset[str]
+    why_not: str | None = None
+
+
+class PeriodOf(NamedTuple):
+    user_id: str
+    period: RolePeriod
+
+
+def stored_periods(connection: Connection) -> StoredPeriods:
+    checkpoints = read_checkpoints(connection)
+    for projection in BOTH:
+        reason = _why_not(projection, checkpoints.get(projection.name))
+        if reason is not None:
+            return StoredPeriods(frozenset(), reason)
+    after = min(checkpoints[projection.name].position for projection in BOTH)
+    found = connection.execute(statement("read_members_behind"), {"after": after, "limit": MOST_BEHIND + 1})
+    behind = [user_id for (user_id,) in found]
+    if len(behind) > MOST_BEHIND:
+        return StoredPeriods(frozenset(), f"more than {MOST_BEHIND:,} events are not folded yet")
+    names = [projection.name for projection in BOTH]
+    exceptions = connection.execute(statement("read_role_exceptions"), {"projections": names})
+    return StoredPeriods(frozenset((*behind, *(user_id for (user_id,) in exceptions))))
+
+
+def periods_at(connection: Connection, role: str, as_of: datetime | None, others: Collection[str]) -> list[PeriodOf]:
+    """Those in which the role was held then, as the table says."""
+    return _periods(connection, role, as_of, others, None, held=True)
+
+
+def periods_until(
+    connection: Connection, role: str, as_of: datetime | None, others: Collection[str], user_ids: Sequence[str] | None
+) -> list[PeriodOf]:
+    """Those that had begun by then, also such as ended later; of *user_ids* alone where they are given."""
+    return _periods(connection, role, as_of, others, user_ids, held=False)
+
+
+def is_settled(period: RolePeriod, moment: AsOf) -> bool:
+    """Whether the row is what it was then: a grant that came after it moved `granted_at`."""
+    return period.grants == 1 or moment.as_of is None or period.granted_at <= moment.as_of
+
+
+def _why_not(projection: Projection, checkpoint: Checkpoint | None) -> str | None:
+    if checkpoint is None:
+        return f"{projection.name} has no table yet; run: temple db migrate"
+    if may_fold(projection, checkpoint) == NEEDS_REPLAY or checkpoint.version != projection.version:
+        return f"{projection.name} needs a replay; run: temple replay {projection.name} --apply"
+    if checkpoint.state is ProjectionState.REBUILDING:
+        return f"{projection.name} is being rebuilt"
+    return None
+
+
+def _periods(
+    connection: Connection,
+    role: str,
+    as_of: datetime | None,
+    others: Collection[str],
+    user_ids: Sequence[str] | None,
+    *,
+    held: bool,
+) -> list[PeriodOf]:
+    asked = {"role": role, "as_of": as_of, "others": list(others), "user_ids": user_ids, "held": held}
+    found = connection.execute(statement("read_role_periods"), asked, binary=True)
+    return [PeriodOf(user_id, RolePeriod(*row)) for user_id, *row in found]

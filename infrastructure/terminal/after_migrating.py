@@ -1,0 +1,19 @@
+"""What somebody has to do after a migration, which it does not do by itself."""
+
+from collections.abc import Sequence
+
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.text import listed
+
+
+def ask_for_replays(session: Session, unfilled: Sequence[str]) -> None:
+    if unfilled:
+        session.note(f"new and not filled yet: {listed(unfilled)}; run: temple replay {' '.join(unfilled)} --apply")
+
+
+def ask_for_grants(session: Session, grants: Sequence[str]) -> None:
+    if grants:
+        session.note(
+            "logins that receive, listen or ask Patreon need roles that are new; until these are granted, they go on "
+            f"with what they have. As a superuser, run: {' '.join(grants)}"
+        )

@@ -1,0 +1,20 @@
+-- The periods of a role that had begun by some time, or in which it was held then: of everybody but some members, or of
+-- certain ones alone.
+select
+    user_id,
+    began_position,
+    role,
+    held_from,
+    held_until,
+    granted_at,
+    granted_by,
+    grants,
+    ended_position,
+    ended_by,
+    ending
+from role_periods
+where role = %(role)s
+  and held_from <= coalesce(%(as_of)s::timestamptz, 'infinity')
+  and (not %(held)s or held_until is null or held_until > coalesce(%(as_of)s::timestamptz, 'infinity'))
+  and user_id <> all(%(others)s::varchar[])
+  and (%(user_ids)s::varchar[] is null or user_id = any(%(user_ids)s::varchar[]))
