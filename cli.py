@@ -50,6 +50,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "repair": _verb("repair", "Repair just the members that drifted."),
         "reconcile": _verb("reconcile", "Verify, log and push the result, repair what is little: for cron."),
         "projection": _verb("projection", "List, show, pause, resume projections, or wait for one."),
+        "seal": _verb("seal", "Prove that the log is what it was: a chain of hashes over it."),
         "trigger": _verb("trigger", "Keep the two tables by a trigger of the database, in place of the runner."),
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),

@@ -144,6 +144,20 @@ class Settings(SourceSettings):
         default=10, ge=0, description="a reconciliation that finds fewer differences than this repairs them by itself"
     )
 
+    seal_every_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="how long an event waits at most before it is sealed; a thousand are sealed at once",
+    )
+    seal_head_file: Path | None = Field(
+        default=None,
+        description="the file to which a sealer appends the head of the chain; by default seals/heads.jsonl in home",
+    )
+    seal_webhook: SecretStr | None = Field(
+        default=None, description="the URL to which a sealer posts the head of the chain, at most once a minute"
+    )
+
     receive_host: str = Field(default="127.0.0.1", description="the address on which the receiver listens")
     receive_port: int = Field(default=8080, ge=0, le=65535, description="its port; 0 takes a free one")
     receive_metrics_port: int = Field(
@@ -174,6 +188,13 @@ class Settings(SourceSettings):
             return home.expanduser().absolute()
         except RuntimeError:
             raise ValueError("there is no home directory to put in the place of ~") from None
+
+    @field_validator("seal_webhook")
+    @classmethod
+    def _http(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("it has to begin with https:// or http://")
+        return url
 
     def of(self, model: type[Model]) -> Model:
         """The settings of a source, by its model. Raises SettingsInvalid."""

@@ -8,5 +8,8 @@ grant temple_append, temple_translate, temple_tokens, temple_read to temple_rece
 create role temple_discord_service login;
 grant temple_append, temple_translate, temple_read to temple_discord_service;
 
+create role temple_seal_service login;
+grant temple_seal, temple_read to temple_seal_service;
+
 create role temple_operator login;
-grant temple_append, temple_translate, temple_tokens, temple_project, temple_read to temple_operator;
+grant temple_append, temple_translate, temple_tokens, temple_project, temple_seal, temple_read to temple_operator;

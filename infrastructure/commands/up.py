@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
 from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
+from temple_ledger.infrastructure.processes.sealing import sealing
 from temple_ledger.infrastructure.processes.webhook_receiver import configured_endpoints, receiving, translated
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import parked_events, projection_statuses
@@ -56,9 +57,9 @@ def command(
     exit_when_ready: bool,
     metrics_port: int | None,
 ) -> int:
-    """Start everything in the foreground: database, migrations, runner, metrics, the receiver where a source has
-    a secret for it (TEMPLE_PATREON_SECRETS), the listener where TEMPLE_DISCORD_TOKEN is set. Ctrl-C or SIGTERM
-    ends it.
+    """Start everything in the foreground: database, migrations, runner, sealer, metrics, the receiver where a
+    source has a secret for it (TEMPLE_PATREON_SECRETS), the listener where TEMPLE_DISCORD_TOKEN is set. Ctrl-C
+    or SIGTERM ends it.
 
     Says what it does, and what to try next; a line that begins with `ready` on stdout says that all that was
     in the log is folded. From then on it folds new events as they come. It ends with the batch at hand, and
@@ -98,7 +99,7 @@ def command(
         if exit_when_ready:
             print_line("ready: everything is folded")
             return ExitCode.OK
-        with _receiver(session, measured):
+        with sealing(session), _receiver(session, measured):
             print_line("ready: new events are folded as they come; Ctrl-C ends this")
             notify_service_manager("READY=1")
             folded = fold(session, wanted, stop, measured=measured)

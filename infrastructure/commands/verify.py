@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import click
 
+from temple_ledger.infrastructure.commands.seal_verify import print_proof, proof_data, proven
 from temple_ledger.infrastructure.commands.verification_report import (
     chosen_projections,
     compare_everybody,
@@ -34,6 +35,9 @@ from temple_ledger.projections.drift import Drift, DriftKind
 from temple_ledger.projections.registry import installed, named
 
 FINISHED: Final = "finished (UTC)"
+LOG_SHARE: Final = 0.1
+"""Of the budget of a verify, for comparing the log with its seals."""
+
 COLUMNS: Final = ("id", "projection", "kind", FINISHED, "position", "members", "drifts", "miscounted", "parked")
 
 
@@ -55,7 +59,8 @@ def command(
     """Compare what is stored with what the log says, at one position, while everything else goes on.
 
     A full one also compares how many events were passed with how many there are. Parked members are
-    listed apart: their rows are as before the event that parked them. Every result is saved.
+    listed apart: their rows are as before the event that parked them. Every result is saved. The log itself is
+    compared with its seals: all of it by a full one, a share that goes on by the others.
 
     \b
     Examples:
@@ -63,8 +68,8 @@ def command(
       temple verify --since-last --budget 5
       temple verify list
     \b
-    Exit codes: 0 all agrees; 3 rows differ, events were miscounted, a checkpoint is beyond the log, or a
-    projection needs a replay first, or cannot be loaded.
+    Exit codes: 0 all agrees; 3 rows differ, events were miscounted, a checkpoint is beyond the log, the log is
+    not what was sealed, or a projection needs a replay first, or cannot be loaded.
     """
     seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=True)
     chosen = chosen_projections(projections)
@@ -80,13 +85,16 @@ def command(
             for each in chosen
         ]
         directory = verifier.ask(read_directory)
+    # a rolling share of the log within the budget, all of it without one
+    log = proven(session) if seconds is None else proven(session, budget_seconds=seconds * LOG_SHARE, anew=False)
     if as_json:
-        print_json([report_data(report) for report in reports])
+        print_json([report_data(report) for report in reports], log=proof_data(log))
     else:
         for report in reports:
             print_report(report, directory)
+        print_proof(session, log)
     if all(report.agrees for report in reports):
-        return ExitCode.FOUND if missing else ExitCode.OK
+        return ExitCode.FOUND if missing or log.findings else ExitCode.OK
     wrong = [report.projection.name for report in reports if not report.verified.ok]
     if wrong:
         session.note(f"to see what would be put right: temple repair {' '.join(wrong)}")

@@ -25,9 +25,14 @@ class DatabaseRole(StrEnum):
     TOKENS = "temple_tokens"
     PROJECT = "temple_project"
     READ = "temple_read"
+    SEAL = "temple_seal"
 
 
-FORMER: Final = {DatabaseRole.TRANSLATE: DatabaseRole.APPEND, DatabaseRole.TOKENS: DatabaseRole.APPEND}
+FORMER: Final = {
+    DatabaseRole.TRANSLATE: DatabaseRole.APPEND,
+    DatabaseRole.TOKENS: DatabaseRole.APPEND,
+    DatabaseRole.SEAL: DatabaseRole.PROJECT,
+}
 """What a login that was granted its roles before these were there goes on as; it is logged, with the grant."""
 
 
@@ -38,8 +43,15 @@ IDLE_IN_TRANSACTION_MS: Final = {
     # a stuck appender holds up readers, never other appenders
     DatabaseRole.APPEND: 30_000,
     DatabaseRole.TRANSLATE: 30_000,
+    # a stuck sealer would hold up erasures and retractions
+    DatabaseRole.SEAL: 30_000,
 }
-LOCK_TIMEOUT_MS: Final = {DatabaseRole.APPEND: 5_000, DatabaseRole.TRANSLATE: 5_000, DatabaseRole.PROJECT: 30_000}
+LOCK_TIMEOUT_MS: Final = {
+    DatabaseRole.APPEND: 5_000,
+    DatabaseRole.TRANSLATE: 5_000,
+    DatabaseRole.PROJECT: 30_000,
+    DatabaseRole.SEAL: 5_000,
+}
 
 # Connection, resources, cancellation, locks and a server that takes no writes for a while: the whole transaction may
 # be tried again.

@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.observability.metrics.members import MembersBy
 from temple_ledger.infrastructure.observability.metrics.projections import Projections
 from temple_ledger.infrastructure.observability.metrics.rebuilds import rebuilds
 from temple_ledger.infrastructure.observability.metrics.roles import RoleCounts
+from temple_ledger.infrastructure.observability.metrics.seals import seals
 from temple_ledger.infrastructure.observability.metrics.storage import Storage
 from temple_ledger.infrastructure.observability.metrics.trigger import trigger_durations
 from temple_ledger.infrastructure.observability.metrics.verifying import Verifications
@@ -32,6 +33,7 @@ def readings(
         ("projections", Projections(known, reasons_not_loaded())),
         ("event totals", EventTotals(event_names)),
         ("verifying", Verifications(known)),
+        ("seals", seals),
         ("rebuilds", rebuilds),
         ("inbox", Inbox()),
         *_of_sources(),

@@ -50,8 +50,8 @@ RESERVED: Final = frozenset(
             "log",
         ),
         *("member", "members", "monitoring", "operations", "parked", "patrons_without_discord", "projection"),
-        *("projections", "receive", "reconcile", "repair", "replay", "role", "run", "running", "sources", "status"),
-        *("trigger", "troubles", "up", "verified", "verify"),
+        *("projections", "receive", "reconcile", "repair", "replay", "role", "run", "running", "seal"),
+        *("sources", "status", "trigger", "troubles", "up", "verified", "verify"),
     }
 )
 """Verbs of `temple`, and keys of what status --json prints: no source is called so."""

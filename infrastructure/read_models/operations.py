@@ -186,6 +186,9 @@ def skip(
         ).fetchone()
         if skipped is None:
             raise UnknownName("parked position", str(failure.position))
+        transaction.connection.execute(
+            statement("seal_enter_skip"), {"projection": projection.name, "position": failure.position}
+        )
         again = _again(transaction, projection, checkpoint, [failure], catalogue)
         details = {"position": failure.position, "user_id": failure.user_id, "error": failure.error}
         record(transaction.connection, "skip", projection.name, by=by, reason=reason, details=details)

@@ -121,6 +121,7 @@ def retract(
         ).fetchone()
         retraction = row[0] if row is not None else 0
         connection.execute(statement("retraction_put"), {**_arrays(chosen), "retraction": retraction})
+        connection.execute(statement("seal_enter_retraction"), {"retraction": retraction})
         impact = _fold_all(transaction, chosen, projections, catalogue, checkpoints, sign=-1)
         _record(connection, "retract", selection, impact, by, reason, {"retraction": retraction})
     return impact
@@ -150,6 +151,7 @@ def reinstate(
         ).fetchall():
             rest = PositionSet([(first, last)]) - chosen
             connection.execute(statement("retraction_put"), {**_arrays(rest), "retraction": retraction})
+        connection.execute(statement("seal_enter_reinstatement"), _arrays(chosen))
         impact = _fold_all(transaction, chosen, projections, catalogue, checkpoints, sign=1)
         more = {} if imported_again_as is None else {"imported_again_as": imported_again_as}
         _record(connection, "reinstate", selection, impact, by, reason, more)

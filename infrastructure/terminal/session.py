@@ -146,9 +146,9 @@ def _account() -> str:
         return f"uid {os.getuid()}"
 
 
-def print_json(data: object) -> None:
-    """An object with `data`, in one line."""
-    print_document(json.dumps({"data": data}, default=_plain, ensure_ascii=False))
+def print_json(data: object, **beside: object) -> None:
+    """An object with `data`, and whatever stands *beside* it, in one line."""
+    print_document(json.dumps({"data": data, **beside}, default=_plain, ensure_ascii=False))
 
 
 def print_rows(

@@ -72,6 +72,12 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("projection", "pause"): ("activity", "--reason", EVIL),
     ("projection", "resume"): ("activity",),
     ("projection", "wait"): ("members",),
+    ("seal", "status"): (),
+    ("seal", "head"): (),
+    ("seal", "verify"): (),
+    ("seal", "accept"): ("1-2",),
+    ("seal", "export"): (),
+    ("seal", "run"): ("--until-sealed",),
     ("trigger", "enable"): ("--reason", EVIL),
     ("trigger", "disable"): (),
     ("trigger", "status"): (),
@@ -194,6 +200,7 @@ def hostile(temple: Typed, database: Database, tmp_path: Path) -> Database:
     )
     with TranslationWorker(database, Bells()) as worker:
         worker.step()
+    temple("seal", "run", "--until-sealed")
     temple("projection", "pause", "activity", "--reason", EVIL)
     temple("projection", "resume", "activity")
     altered(database, f"update temple_member_status set status = 'inactive' where user_id = '{MEMBER}'")

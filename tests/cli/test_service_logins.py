@@ -38,6 +38,10 @@ SERVICES = {
         [["run", "--until-caught-up"], ["reconcile"], ["verify"], ["projection", "list"], ["member", "list"]],
         [APPEND, ["inbox", "retry", "--all"], ["trigger", "enable"]],
     ),
+    "temple_seal_service": (
+        [["seal", "run", "--until-sealed"], ["seal", "status"], ["seal", "verify"]],
+        [APPEND, ["run", "--until-caught-up"], ["repair", "--apply", "--reason", "x"]],
+    ),
     "temple_receive_service": (
         [APPEND, ["inbox", "list"], ["inbox", "retry", "--all"], ["member", "list"]],
         [["run", "--until-caught-up"], ["repair", "--apply", "--reason", "x"]],

@@ -77,7 +77,7 @@ def places(host: Machine) -> Iterator[dict[str, str]]:
 
 def test_systemd_takes_every_unit_as_it_is_installed(host: Machine) -> None:
     units = host.must(f"ls {UNITS}/temple-*").split()
-    assert len(units) == 7
+    assert len(units) == 8
     done = host.type(f"systemd-analyze verify --man=no {' '.join(units)}")
     assert (done.code, done.err) == (0, "")
 
@@ -95,7 +95,7 @@ def test_an_operator_asks_this_ledger_wherever_they_are_and_reads_no_secret(host
 def test_what_the_units_start_becomes_ready_with_their_credentials_and_ends_when_asked(
     host: Machine, places: Mapping[str, str]
 ) -> None:
-    for name in ("run", "receive", "discord"):
+    for name in ("run", "seal", "receive", "discord"):
         unit = _unit(host, f"temple-{name}.service")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(f"\0temple-test-{name}-{host.pid}")
@@ -140,7 +140,7 @@ def test_every_file_of_secrets_that_a_unit_loads_is_in_the_table_of_the_page() -
     loads = re.compile(r"^LoadCredential=temple:/etc/temple-ledger/secrets/(\w+)$", re.MULTILINE)
     units = (ROOT / "deploy" / "systemd").glob("*.service")
     folders = {folder for unit in units for folder in loads.findall(unit.read_text())}
-    assert folders == {"run", "receive", "discord"}
+    assert folders == {"run", "seal", "receive", "discord"}
     assert all(f"| `{folder}/database_url` |" in PAGE.read_text() for folder in folders)
 
 

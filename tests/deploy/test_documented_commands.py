@@ -38,6 +38,7 @@ USAGE: Final = 2
 
 NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple (up|run|receive|discord listen|run PROJECTION)": "goes on until it is ended: tests/cli, tests/webhooks",
+    r"temple seal run": "goes on until it is ended: tests/cli/test_seal.py",
     r"temple up --demo.*": "goes on until it is ended: tests/cli/test_up.py",
     r"temple test.*": "that is what runs",
     r"temple bench.*": "takes minutes: ./temple bench --quick by hand",
@@ -85,6 +86,8 @@ ENDS_HERE: Final[Mapping[str, tuple[int, str]]] = {
 
 FAULTS: Final[Mapping[str, str]] = {
     "ConsistencyDrift": f"update temple_member_status set total_roles_count = 99 where user_id = '{MEMBER}'",
+    "LedgerTampered": "select seal_range(9999999); insert into skipped_position (projection, position, user_id, "
+    "skipped_by, reason) values ('members', 7, 'x', 'eve', 'x')",
     "ProjectionStandsStill": "update projection_checkpoint set state = 'failed', "
     "reason = 'the database refused its rows (SQLSTATE 53100)' where projection = 'members'",
 }
@@ -93,7 +96,8 @@ FAULTS: Final[Mapping[str, str]] = {
 READS: Final = re.compile(
     r"temple (status|doctor|config show|projection (list|show|rows|history|explain).*|"
     r"operations list|failures list|inbox (list|sources).*|"
-    r"verify (list|--full|--since-last)|db status|role .*|member (show|explain|history) .*|replay(?!.*--apply).*)"
+    r"verify (list|--full|--since-last)|seal (status|verify)|db status|"
+    r"role .*|member (show|explain|history) .*|replay(?!.*--apply).*)"
 )
 
 LINE: Final = (

@@ -1,0 +1,37 @@
+"""How far the log is sealed and proven, on one line."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.statements import statement
+
+
+@dataclass(frozen=True)
+class SealStatus:
+    """`sealer` is who seals now. `findings` are those of the latest whole proof; `proven_at` None: there was none."""
+
+    sealed_position: Position
+    log_position: Position
+    ranges: int
+    entries: int
+    taken_over: int
+    sealed_at: datetime | None
+    sealer: str | None
+    proven_position: Position
+    proven_at: datetime | None
+    findings: int
+
+    @property
+    def sentence(self) -> str:
+        return f"sealed up to {self.sealed_position} of {self.log_position}"
+
+
+def seal_status(connection: psycopg.Connection[Any]) -> SealStatus:
+    row = connection.execute(statement("seal_status")).fetchone()
+    if row is None:
+        raise LookupError("seal_status has one row")
+    return SealStatus(*row)

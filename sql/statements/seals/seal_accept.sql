@@ -1,0 +1,1 @@
+select seal_accept(%(first)s, %(last)s, %(operation)s)

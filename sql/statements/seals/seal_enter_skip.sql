@@ -1,0 +1,1 @@
+select seal_enter_skip(%(projection)s, %(position)s)

@@ -1,0 +1,1 @@
+select next_number, began_at, found from seal_proof

@@ -1,0 +1,17 @@
+select
+    (select coalesce(max(last_position), 0) from log_seal where kind = 'range') as sealed_position,
+    (select coalesce(max(id), 0) from webhook_audit_log) as log_position,
+    (select count(*) from log_seal where kind = 'range') as ranges,
+    (select count(*) from log_seal where kind <> 'range') as entries,
+    (select count(*) from log_seal where taken_over) as taken_over,
+    (select max(sealed_at) from log_seal where kind = 'range') as sealed_at,
+    case
+        when sealer.expires_at > clock_timestamp()
+         and exists (select from pg_stat_activity where pid = sealer.backend_pid)
+        then sealer.description
+    end as sealer,
+    proof.proven_position,
+    proof.proven_at,
+    proof.findings
+from sealer
+cross join seal_proof as proof
