@@ -1,13 +1,8 @@
 """Everybody as of a moment: from an archive as from the database, and for each as `member show` says."""
 
-import csv
-import io
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
@@ -22,9 +17,7 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at as day
 from temple_ledger.projections.testing.histories import joined, role_added
 from tests.archive.builders import append, archived, at, everything
-from tests.cli.conftest import Typed
 
-pytest_plugins = ("tests.cli.conftest",)
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -65,28 +58,3 @@ def test_as_known_at_the_middle_of_the_log_it_is_the_same(ledger: LedgerScenario
 
 def id_of(member: MemberOverview) -> bytes:
     return member.user_id.encode()
-
-
-def test_csv_and_parquet_have_what_member_show_has(
-    ledger: LedgerScenario, folder: Path, temple: Typed, tmp_path: Path
-) -> None:
-    shown = temple("member", "show", "zoe", "--as-of", "2026-12-01", "--json").data
-    for more in ([], ["--archive", str(folder), "--workers", "2"]):
-        for name in ("all.csv", "all.parquet"):
-            ended = temple("members", "--as-of", "2026-12-01", "-o", name, *more)
-            assert ended.code == 0, ended.stderr
-            assert ", as of 2026-12-01T23:59:59.999999+00:00" in ended.stderr
-        rows = list(csv.DictReader(io.StringIO((tmp_path / "all.csv").read_bytes().decode(), newline="")))
-        (zoe,) = [row for row in rows if row["user_id"] == "zoe"]
-        assert zoe == {**{name: "" if value is None else str(value) for name, value in shown.items()}} | {
-            "roles": zoe["roles"]
-        }
-        assert json.loads(zoe["roles"]) == shown["roles"]
-        table: list[dict[str, Any]] = pq.read_table(tmp_path / "all.parquet").to_pylist()
-        assert [row["user_id"] for row in table] == [row["user_id"] for row in rows]
-        assert [row["roles"][0]["role"] for row in table if row["user_id"] == "zoe"] == ["Oracle"]
-    assert temple("members").stdout.splitlines()[0] == ",".join(shown)
-
-
-def test_a_name_that_does_not_say_what_is_meant_is_refused(temple: Typed) -> None:
-    assert temple("members", "-o", "all.xlsx").code == 2

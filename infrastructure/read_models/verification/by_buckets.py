@@ -128,7 +128,7 @@ def _stored(
 
 
 def _compare(projection: MemberProjection[Any], user_id: str, stored: Rows, folded: Rows, verified: Verified) -> None:
-    if any(stored.values()) or any(folded.values()):
+    if folded or stored:
         verified.members += 1
         verified.found(list(member_drift(projection.name, projection.tables, user_id, stored, folded)))
 
