@@ -15,6 +15,7 @@ from temple_ledger.projections.batch import (
     Failure,
     KnownMember,
     MemberBatch,
+    SealedLog,
     StoredRows,
     by_member,
     count_batch,
@@ -35,7 +36,7 @@ from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 Projection = MemberProjection[Any] | Tally
 
 
-class ProjectingTransaction(Protocol):
+class ProjectingTransaction(SealedLog, Protocol):
     """What a step does to the database; all of it is committed, or nothing."""
 
     def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
@@ -252,6 +253,7 @@ class MemberProcessor(Generic[State]):
             lambda user_id: stored[user_id].rows if user_id in stored else EMPTY,
             lambda user_ids: transaction.histories(self.fold, user_ids, upto),
             self._watch,
+            transaction,
         )
         if braked:
             self._brake.count(grouped, batch.failures)
