@@ -20,12 +20,12 @@ def require_sealed_log(session: Session, *, from_changed_log: bool, reason: str 
     if from_changed_log and reason is None:
         raise click.UsageError("--from-changed-log needs --reason TEXT: it is recorded in the journal")
     proof = proven(session)
-    if not proof.findings:
+    if not proof.changed:
         return reason
     session.note(proof.sentence)
     if proof.shortened_to is not None:
         return reason
-    for each in proof.findings[:SHOWN]:
+    for each in proof.changed[:SHOWN]:
         session.note(str(each))
     if from_changed_log:
         return f"from a changed log: {reason}"

@@ -34,7 +34,7 @@ def refusal(proof: Proof) -> str | None:
     """Why nothing is repaired from this log unasked; None where it may be."""
     if proof.holds:
         return None
-    if proof.findings:
+    if proof.changed:
         return f"{proof.sentence}: nothing is repaired unasked; see: temple seal verify"
     return f"not repaired unasked before the whole log is proven: {proof.sentence}"
 

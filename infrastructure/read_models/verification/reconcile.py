@@ -104,7 +104,7 @@ def _is_proven(database: Database, result: Reconciled, budget_seconds: float, he
     _note_log(result, proof)
     if proof.holds:
         return True
-    if not proof.findings:
+    if not proof.changed:
         result.sentences.append(str(refusal(proof)))
     return False
 
@@ -112,7 +112,7 @@ def _is_proven(database: Database, result: Reconciled, budget_seconds: float, he
 def _note_log(result: Reconciled, proof: Proof) -> None:
     result.log = proof.sentence
     result.log_changed = list(map(str, proof.findings))
-    if proof.findings:
+    if proof.changed:
         result.sentences.append(str(refusal(proof)))
 
 
