@@ -3,7 +3,7 @@
 from temple_ledger.domain.errors import UndecodableEvent
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.tables import Column, ColumnType, Table
-from temple_ledger.projections.tally import Increments, Tally
+from temple_ledger.projections.tally import BuiltInTally, Increments
 
 
 def _count(event: Recorded) -> Increments:
@@ -13,7 +13,7 @@ def _count(event: Recorded) -> Increments:
     return {(hour, event.event_type, event.action, event.source): 1}
 
 
-activity = Tally(
+activity = BuiltInTally(
     "activity",
     version=1,
     table=Table(

@@ -89,27 +89,25 @@ class MemberBatch(Generic[State]):
     refolded: int = 0
 
 
-def by_member(fold: Fold[State], events: Iterable[Recorded], left_out: "Exceptions") -> dict[str, list[Recorded]]:
-    """The known events of each member, without those of parked members and those that are left out."""
+def by_member(events: Iterable[Recorded]) -> dict[str, list[Recorded]]:
     grouped: dict[str, list[Recorded]] = {}
     for recorded in events:
-        if not fold.knows(recorded) or left_out.leaves_out(recorded):
-            continue
         grouped.setdefault(recorded.user_id, []).append(recorded)
     return grouped
 
 
-def without_exceptions(
-    grouped: Mapping[str, Sequence[Recorded]], left_out: "Exceptions"
+def known_events(
+    fold: Fold[State], grouped: Mapping[str, Sequence[Recorded]], left_out: "Exceptions"
 ) -> Mapping[str, Sequence[Recorded]]:
-    """The same where they are grouped already."""
-    if not left_out.parked and not left_out.left_out:
-        return grouped
-    folded = {
-        user_id: [recorded for recorded in events if not left_out.leaves_out(recorded)]
-        for user_id, events in grouped.items()
-    }
-    return {user_id: events for user_id, events in folded.items() if events}
+    """The known ones of each member, without those of parked members and those that are left out."""
+    knows, parked, positions = fold.knows, left_out.parked, left_out.left_out
+    found: dict[str, Sequence[Recorded]] = {}
+    for user_id, events in grouped.items():
+        if user_id not in parked:
+            its = [each for each in events if knows(each) and not (positions and each.position in positions)]
+            if its:
+                found[user_id] = its
+    return found
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,6 @@ class Exceptions:
     def uncounted(self) -> PositionSet:
         """What a tally does not count: the positions left out, and the parked ones."""
         return self.left_out | PositionSet.of(self.parked_positions)
-
-    def leaves_out(self, recorded: Recorded) -> bool:
-        return recorded.user_id in self.parked or recorded.position in self.left_out
 
     def also_parked(self, failures: Iterable[Failure]) -> "Exceptions":
         more = list(failures)
@@ -254,6 +249,12 @@ class TallyBatch:
     increments: dict[Key, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     counted: int = 0
+
+    def add(self, other: "TallyBatch") -> None:
+        for key, number in other.increments.items():
+            self.increments[key] = self.increments.get(key, 0) + number
+        self.failures += other.failures
+        self.counted += other.counted
 
 
 def count_batch(

@@ -34,24 +34,33 @@ class WidePace:
     One that takes longer than *most_seconds* is void: others wait for its checkpoint, and its lease has to be renewed.
     """
 
-    limit: int = 100_000
-    least: int = 20_000
+    limit: int = 0
+    least: int = 5_000
+    first: int = 100_000
     most: int = 500_000
+    far: int = 20_000
     aim_seconds: float = 1.5
     most_seconds: float = 3.0
-    given_up: bool = False
+    batches_between: int = 20
+    _batches_left: int = 0
 
     def is_worth_it(self, behind: int, before: BatchPace) -> bool:
-        """For so many events, where a step *before* has shown that the least of wide ones is done in time."""
+        """For so many events, where there was a batch *before*: its rate says how wide the first one may be."""
         rate = before.seconds_an_event
-        return behind > self.least and not self.given_up and rate is not None and rate * self.least < self.most_seconds
+        if self.limit == 0 and rate is not None:
+            self.limit = max(self.least, min(self.first, int(self.most_seconds / max(rate, 1e-6))))
+        return behind > self.far and self.limit > 0 and self._batches_left == 0
 
     def after(self, events: int, seconds: float) -> None:
         """A wide step of *events* took *seconds*."""
         factor = min(5.0, self.aim_seconds / max(seconds, 0.001))
         self.limit = int(max(self.least, min(self.most, events * factor)))
 
+    def after_batch(self) -> None:
+        self._batches_left = max(0, self._batches_left - 1)
+
     def failed(self) -> None:
-        """A wide step was void: try with less, or not again."""
-        self.given_up = self.limit <= self.least
+        """A wide step was void: the next is narrower; after the narrowest, some batches come first."""
+        if self.limit <= self.least:
+            self._batches_left = self.batches_between
         self.limit = max(self.least, self.limit // 3)

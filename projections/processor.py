@@ -1,14 +1,15 @@
 """One step of a projection: read, fold, write and move the checkpoint, in one transaction."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final, Generic, Protocol
+from itertools import chain, islice
+from typing import Any, Final, Generic, NamedTuple, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.domain.position import Position, PositionSet
+from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import (
     Exceptions,
@@ -17,11 +18,12 @@ from temple_ledger.projections.batch import (
     MemberBatch,
     SealedLog,
     StoredRows,
+    TallyBatch,
     by_member,
     count_batch,
     fold_batch,
+    known_events,
     known_of,
-    without_exceptions,
 )
 from temple_ledger.projections.brake import Brake
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -34,6 +36,29 @@ from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 Projection = MemberProjection[Any] | Tally
+ByMember = Mapping[str, Sequence[Recorded]]
+"""All events of a step, or of some of its members."""
+
+
+Names = frozenset[tuple[str, str]] | None
+"""Of (event_type, action); None is every one."""
+
+
+class Wanted(NamedTuple):
+    """Events under these names, with the payloads of those in *reading_metadata*."""
+
+    names: Names
+    reading_metadata: Names
+
+    def __or__(self, other: object) -> "Wanted":
+        """What either wants."""
+        if not isinstance(other, Wanted):
+            return NotImplemented
+        return Wanted(_either(self.names, other.names), _either(self.reading_metadata, other.reading_metadata))
+
+
+def _either(names: Names, others: Names) -> Names:
+    return None if names is None or others is None else names | others
 
 
 class ProjectingTransaction(SealedLog, Protocol):
@@ -45,6 +70,12 @@ class ProjectingTransaction(SealedLog, Protocol):
         Raises NotLeader when another runner holds the projection's lease, UnknownName when there is no such row.
         """
 
+    def lock_free(self, names: Sequence[str]) -> Mapping[str, Checkpoint]:
+        """The checkpoints of these projections that nobody else holds, and whose lease is ours; waits for none."""
+
+    def part(self) -> AbstractContextManager[None]:
+        """What is done within is undone alone where the block raises."""
+
     def exceptions(self, key: ProjectionKey) -> Exceptions: ...
 
     def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
@@ -54,9 +85,9 @@ class ProjectingTransaction(SealedLog, Protocol):
         """How many events stand in (after, upto], of at most so many, and the position of the last of these."""
 
     def by_member(
-        self, fold: Fold[Any], *, after: Position, upto: Position
-    ) -> AbstractContextManager[Iterator[Mapping[str, Sequence[Recorded]]]]:
-        """The events in (after, upto] that *fold* knows, all of a member's together, some members at a time.
+        self, wanted: Wanted, *, after: Position, upto: Position
+    ) -> AbstractContextManager[Iterator[ByMember]]:
+        """The events in (after, upto] that are *wanted*, all of a member's together, some members at a time.
 
         Raises TooWide where a member has more of them than memory is to hold.
         """
@@ -108,11 +139,30 @@ class TooWide(LedgerError):
     """A wide step that was not done in time, or would need too much memory: what it did is not committed."""
 
 
+class Share(Protocol):
+    """What one projection does in a step, within the transaction that holds its checkpoint."""
+
+    def fold(self, events: ByMember, upto: Position) -> None:
+        """Folds and writes events that stand at or below *upto*. Called again with further members, or once."""
+
+    def finish(self, to: Position, passed: int) -> None:
+        """Moves the checkpoint over so many events. Raises StaleCheckpoint."""
+
+    def committed(self) -> Step:
+        """What was done, now that it is certain."""
+
+
 class Processor(Protocol):
     """One projection, ready to take steps."""
 
     @property
     def projection(self) -> Projection: ...
+
+    @property
+    def wanted(self) -> Wanted:
+        """What it folds."""
+
+    def begin(self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False) -> Share: ...
 
     def step(self, *, upto: Position, limit: int) -> Step:
         """Folds at most *limit* events that are not above *upto*, all of which must be settled.
@@ -123,6 +173,7 @@ class Processor(Protocol):
     def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
         """The same for a projection that is far behind, with a *limit* that no memory would hold.
 
+        Each member is read and written once for all of its events: a batch by position does both for a few of them.
         Raises TooWide besides, also once *in_time* is false.
         """
 
@@ -148,7 +199,77 @@ def may_fold(projection: Projection, checkpoint: Checkpoint) -> str | None:
     return NEEDS_REPLAY if checkpoint.version != projection.version else None
 
 
-class MemberProcessor(Generic[State]):
+class _Stepping(ABC):
+    """Steps of one projection alone."""
+
+    projection: Projection
+
+    def __init__(self, transaction: OpenTransaction, watch: FoldWatch) -> None:
+        self._transaction = transaction
+        self.watch = watch
+        self.brake = Brake(self.projection.name)
+        self.exceptions = Exceptions()
+        self._seen: tuple[int, Position] | None = None
+
+    @property
+    @abstractmethod
+    def wanted(self) -> Wanted: ...
+
+    @abstractmethod
+    def begin(self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False) -> Share: ...
+
+    @abstractmethod
+    def forget(self) -> None:
+        """What is remembered of members."""
+
+    def step(self, *, upto: Position, limit: int) -> Step:
+        with self._transaction() as transaction:
+            checkpoint = transaction.lock_checkpoint(self.projection.key)
+            reason = may_fold(self.projection, checkpoint)
+            if reason is not None:
+                return Step(checkpoint.position, idle=reason)
+            events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
+            if not events:
+                return Step(checkpoint.position, idle=CAUGHT_UP)
+            share = self.begin(transaction, checkpoint)
+            share.fold(by_member(events), events[-1].position)
+            share.finish(events[-1].position, len(events))
+        return share.committed()
+
+    def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
+        with self._transaction() as transaction:
+            checkpoint = transaction.lock_checkpoint(self.projection.key)
+            reason = may_fold(self.projection, checkpoint)
+            if reason is not None:
+                return Step(checkpoint.position, idle=reason)
+            passed, position = transaction.passed(after=checkpoint.position, upto=upto, limit=limit)
+            if not passed:
+                return Step(checkpoint.position, idle=CAUGHT_UP)
+            share = self.begin(transaction, checkpoint, wide=True)
+            with transaction.by_member(self.wanted, after=checkpoint.position, upto=position) as pieces:
+                for piece in pieces:
+                    if not in_time():
+                        raise TooWide
+                    share.fold(piece, position)
+            share.finish(position, passed)
+        return share.committed()
+
+    def remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:
+        """Keeps what is remembered only where nobody else moved the projection since our last commit."""
+        if self._seen != (checkpoint.epoch, checkpoint.position):
+            self.forget()
+            self.exceptions = transaction.exceptions(self.projection.key)
+        # until the commit is certain, nothing that was remembered can be relied on: a rule may have changed it
+        self._seen = None
+
+    def remember(self, before: Checkpoint, position: Position, failures: Sequence[Failure]) -> None:
+        """It is certain."""
+        self._seen = (before.epoch, position)
+        if failures:
+            self.exceptions = self.exceptions.also_parked(failures)
+
+
+class MemberProcessor(_Stepping, Generic[State]):
     def __init__(
         self,
         projection: MemberProjection[State],
@@ -157,162 +278,157 @@ class MemberProcessor(Generic[State]):
         members_kept: int,
         watch: FoldWatch,
     ) -> None:
-        self.projection = projection
+        self.projection: MemberProjection[State] = projection
         self.fold = Fold(projection, catalogue)
-        self._transaction = transaction
         self._members_kept = members_kept
-        self._watch = watch
-        self._brake = Brake(projection.name)
-        self._members: dict[str, KnownMember[State]] = {}
-        self._exceptions = Exceptions()
-        self._seen: tuple[int, Position] | None = None
+        self.members: dict[str, KnownMember[State]] = {}
+        super().__init__(transaction, watch)
 
-    def step(self, *, upto: Position, limit: int) -> Step:
-        key = self.projection.key
-        with self._transaction() as transaction:
-            checkpoint = transaction.lock_checkpoint(key)
-            reason = may_fold(self.projection, checkpoint)
-            if reason is not None:
-                return Step(checkpoint.position, idle=reason)
-            events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
-            if not events:
-                return Step(checkpoint.position, idle=CAUGHT_UP)
-            self._remember_only_if(transaction, checkpoint)
-            # until the commit is certain, nothing that was remembered can be relied on: a rule may have changed it
-            seen, self._seen = self._seen, None
-            position = events[-1].position
-            grouped = by_member(self.fold, events, self._exceptions)
-            batch = self._fold(transaction, grouped, position, braked=not checkpoint.parks_freely)
-            self._write(transaction, batch)
-            transaction.advance(checkpoint, to=position, passed=len(events))
-        self._seen = None if seen is None else (seen[0], position)
-        self._keep(batch)
-        return Step(position, len(events), batch.changes.count(), batch.refolded, tuple(batch.failures))
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(frozenset(self.fold.names), self.fold.reading_metadata)
 
-    def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
-        """Each member is read and written once for all of its events: a batch by position does both for a few of them.
+    def begin(
+        self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False
+    ) -> "_MemberShare[State]":
+        """Of a wide step nothing is remembered: its members may be more than memory is to hold."""
+        self.remember_only_if(transaction, checkpoint)
+        if wide:
+            self.forget()
+        return _MemberShare(self, transaction, checkpoint, remembering=not wide)
 
-        Nothing is remembered of the members, who may be more than memory is to hold.
-        """
-        events = rows = refolded = 0
-        failures: list[Failure] = []
-        with self._transaction() as transaction:
-            checkpoint = transaction.lock_checkpoint(self.projection.key)
-            reason = may_fold(self.projection, checkpoint)
-            if reason is not None:
-                return Step(checkpoint.position, idle=reason)
-            events, position = transaction.passed(after=checkpoint.position, upto=upto, limit=limit)
-            if not events:
-                return Step(checkpoint.position, idle=CAUGHT_UP)
-            self._members, self._seen = {}, None
-            self._exceptions = transaction.exceptions(self.projection.key)
-            with transaction.by_member(self.fold, after=checkpoint.position, upto=position) as pieces:
-                for piece in pieces:
-                    if not in_time():
-                        raise TooWide
-                    grouped = without_exceptions(piece, self._exceptions)
-                    batch = self._fold(transaction, grouped, position, braked=not checkpoint.parks_freely)
-                    self._write(transaction, batch)
-                    rows += batch.changes.count()
-                    refolded += batch.refolded
-                    failures += batch.failures
-            transaction.advance(checkpoint, to=position, passed=events)
-        return Step(position, events, rows, refolded, tuple(failures))
+    def forget(self) -> None:
+        self.members = {}
 
-    def _write(self, transaction: ProjectingTransaction, batch: MemberBatch[State]) -> None:
-        transaction.write(self.projection.tables, batch.changes)
-        transaction.move_frontiers(
-            self.projection.key, {user_id: each.frontier for user_id, each in batch.members.items()}
-        )
-        transaction.park(self.projection.key, batch.failures)
+    def keep(self, members: Mapping[str, KnownMember[State]]) -> None:
+        for user_id, member in members.items():
+            self.members.pop(user_id, None)
+            self.members[user_id] = member
+        too_many = max(0, len(self.members) - self._members_kept)
+        for user_id in list(islice(self.members, too_many)):
+            del self.members[user_id]
 
-    def _fold(
+
+class _MemberShare(Generic[State]):
+    def __init__(
         self,
+        processor: MemberProcessor[State],
         transaction: ProjectingTransaction,
-        grouped: Mapping[str, Sequence[Recorded]],
-        upto: Position,
+        checkpoint: Checkpoint,
         *,
-        braked: bool,
-    ) -> MemberBatch[State]:
+        remembering: bool,
+    ) -> None:
+        self._processor = processor
+        self._projection = processor.projection
+        self._transaction = transaction
+        self._checkpoint = checkpoint
+        self._remembering = remembering
+        self._folded: dict[str, KnownMember[State]] = {}
+        self._failures: list[Failure] = []
+        self._position = checkpoint.position
+        self._events = self._rows = self._refolded = 0
+
+    def fold(self, events: ByMember, upto: Position) -> None:
+        processor, transaction, key = self._processor, self._transaction, self._projection.key
+        batch = self._batch(known_events(processor.fold, events, processor.exceptions), upto)
+        transaction.write(self._projection.tables, batch.changes)
+        transaction.move_frontiers(key, {user_id: each.frontier for user_id, each in batch.members.items()})
+        transaction.park(key, batch.failures)
+        if self._remembering:
+            self._folded.update(batch.members)
+        self._failures += batch.failures
+        self._rows += batch.changes.count()
+        self._refolded += batch.refolded
+
+    def finish(self, to: Position, passed: int) -> None:
+        self._transaction.advance(self._checkpoint, to=to, passed=passed)
+        self._position, self._events = to, passed
+
+    def committed(self) -> Step:
+        self._processor.keep(self._folded)
+        self._processor.remember(self._checkpoint, self._position, self._failures)
+        return Step(self._position, self._events, self._rows, self._refolded, tuple(self._failures))
+
+    def _batch(self, grouped: ByMember, upto: Position) -> MemberBatch[State]:
+        processor, transaction, fold = self._processor, self._transaction, self._processor.fold
         known: dict[str, KnownMember[State] | None] = {}
         unread: list[str] = []
         for user_id in grouped:
-            remembered = self._members.get(user_id)
+            remembered = processor.members.get(user_id)
             if remembered is None:
                 unread.append(user_id)
             else:
                 known[user_id] = remembered
-        stored = transaction.stored(self.projection, unread) if unread else {}
+        stored = transaction.stored(self._projection, unread) if unread else {}
         for user_id in unread:
-            self._watch.set(self.projection.name, user_id, grouped[user_id])
-            known[user_id] = known_of(self.fold, stored[user_id])
+            processor.watch.set(self._projection.name, user_id, grouped[user_id])
+            known[user_id] = known_of(fold, stored[user_id])
         batch = fold_batch(
-            self.fold,
+            fold,
             grouped,
             known,
             lambda user_id: stored[user_id].rows if user_id in stored else EMPTY,
-            lambda user_ids: transaction.histories(self.fold, user_ids, upto),
-            self._watch,
+            lambda user_ids: transaction.histories(fold, user_ids, upto),
+            processor.watch,
             transaction,
         )
-        if braked:
-            self._brake.count(grouped, batch.failures)
+        if not self._checkpoint.parks_freely:
+            processor.brake.count(grouped, batch.failures)
         return batch
 
-    def _remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:
-        """Keeps what is remembered only where nobody else moved the projection since our last commit."""
-        if self._seen != (checkpoint.epoch, checkpoint.position):
-            self._members = {}
-            self._exceptions = transaction.exceptions(self.projection.key)
-            self._seen = (checkpoint.epoch, checkpoint.position)
 
-    def _keep(self, batch: MemberBatch[State]) -> None:
-        for user_id, member in batch.members.items():
-            self._members.pop(user_id, None)
-            self._members[user_id] = member
-        too_many = max(0, len(self._members) - self._members_kept)
-        for user_id in list(islice(self._members, too_many)):
-            del self._members[user_id]
-        if batch.failures:
-            self._exceptions = self._exceptions.also_parked(batch.failures)
-
-
-class TallyProcessor:
+class TallyProcessor(_Stepping):
     def __init__(self, projection: Tally, transaction: OpenTransaction, catalogue: Catalogue, watch: FoldWatch) -> None:
-        self.projection = projection
-        self._catalogue = catalogue
-        self._transaction = transaction
-        self._watch = watch
-        self._brake = Brake(projection.name)
+        self.projection: Tally = projection
+        self.catalogue = catalogue
+        super().__init__(transaction, watch)
 
-    def step(self, *, upto: Position, limit: int) -> Step:
-        key = self.projection.key
-        with self._transaction() as transaction:
-            checkpoint = transaction.lock_checkpoint(key)
-            reason = may_fold(self.projection, checkpoint)
-            if reason is not None:
-                return Step(checkpoint.position, idle=reason)
-            events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
-            if not events:
-                return Step(checkpoint.position, idle=CAUGHT_UP)
-            exceptions = transaction.exceptions(key)
-            left_out = exceptions.left_out | PositionSet.of(exceptions.parked_positions)
-            batch = count_batch(self.projection, events, left_out, self._catalogue, self._watch)
-            if not checkpoint.parks_freely:
-                self._brake.count(_by_user(events), batch.failures)
-            transaction.add(self.projection.table, batch.increments)
-            transaction.park(key, batch.failures)
-            position = events[-1].position
-            transaction.advance(checkpoint, to=position, passed=len(events), counted=batch.counted)
-        return Step(position, len(events), len(batch.increments), 0, tuple(batch.failures))
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(None, None if self.projection.reads_metadata else frozenset())
+
+    def begin(self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False) -> "_TallyShare":
+        self.remember_only_if(transaction, checkpoint)
+        return _TallyShare(self, transaction, checkpoint)
+
+    def forget(self) -> None:
+        pass
 
     def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
         """A step as any other: counting reads no members, and a page of the log is what memory holds."""
         return self.step(upto=upto, limit=min(limit, MOST_COUNTED))
 
 
-def _by_user(events: Iterable[Recorded]) -> Mapping[str, Sequence[Recorded]]:
-    found: dict[str, list[Recorded]] = {}
-    for recorded in events:
-        found.setdefault(recorded.user_id, []).append(recorded)
-    return found
+class _TallyShare:
+    def __init__(self, processor: TallyProcessor, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:
+        self._processor = processor
+        self._transaction = transaction
+        self._checkpoint = checkpoint
+        self._left_out = processor.exceptions.uncounted
+        self._total = TallyBatch()
+        self._position = checkpoint.position
+        self._events = 0
+
+    def fold(self, events: ByMember, upto: Position) -> None:
+        processor = self._processor
+        batch = count_batch(
+            processor.projection,
+            chain.from_iterable(events.values()),
+            self._left_out,
+            processor.catalogue,
+            processor.watch,
+        )
+        if not self._checkpoint.parks_freely:
+            processor.brake.count(events, batch.failures)
+        self._total.add(batch)
+
+    def finish(self, to: Position, passed: int) -> None:
+        tally, total = self._processor.projection, self._total
+        self._transaction.add(tally.table, total.increments)
+        self._transaction.park(tally.key, total.failures)
+        self._transaction.advance(self._checkpoint, to=to, passed=passed, counted=total.counted)
+        self._position, self._events = to, passed
+
+    def committed(self) -> Step:
+        self._processor.remember(self._checkpoint, self._position, self._total.failures)
+        return Step(self._position, self._events, len(self._total.increments), 0, tuple(self._total.failures))

@@ -1,7 +1,7 @@
 """A tally: a projection that counts. Counting does not depend on order, so no event is late for it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, TypeVar, overload
+from typing import Any, ClassVar, Final, Literal, TypeVar, overload
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import ProjectionMisdeclared
@@ -29,6 +29,9 @@ class Tally:
     The table's last column is the number, all others are the key. The cheap check of a tally is that the sum of that
     column equals what was counted so far, which its checkpoint stores.
     """
+
+    reads_metadata: ClassVar[bool] = True
+    """Whether it looks at payloads at all: see BuiltInTally."""
 
     @overload
     def __init__(
@@ -82,6 +85,12 @@ class Tally:
     @property
     def tables(self) -> tuple[Table, ...]:
         return (self.table,)
+
+
+class BuiltInTally(Tally):
+    """One of our own, which looks at no payload: where it is counted together with others, none is fetched for it."""
+
+    reads_metadata = False
 
 
 def _events(tally: str, reads: object) -> tuple[type[Event], ...]:

@@ -14,7 +14,7 @@ _UPTO: Final = sql.SQL("id <= %(upto)s")
 
 
 def known_events_by_member(
-    known: Names, reading_metadata: Names, *, after: bool, after_user: bool, upto_user: bool
+    known: Names | None, reading_metadata: Names | None, *, after: bool, after_user: bool, upto_user: bool
 ) -> sql.Composed:
     """At or before `%(upto)s`, by user_id; those above `%(after)s`, of the members in (`%(after_user)s`,
     `%(upto_user)s`], where that is said."""
@@ -40,7 +40,7 @@ def known_events_of_member_in_order(known: Names, reading_metadata: Names) -> sq
 
 
 def _known_events(
-    known: Names, reading_metadata: Names, bounds: Sequence[sql.Composable], order: str = ""
+    known: Names | None, reading_metadata: Names | None, bounds: Sequence[sql.Composable], order: str = ""
 ) -> sql.Composed:
     return sql.SQL(statement("log_known_events").decode()).format(
         bounds=sql.SQL(" and ").join([*bounds, _any_of(known)]),
@@ -49,8 +49,10 @@ def _known_events(
     )
 
 
-def _any_of(names: Names) -> sql.Composable:
+def _any_of(names: Names | None) -> sql.Composable:
     """Rows under one of these names, said so that the database need not look it up for each row."""
+    if names is None:
+        return sql.SQL("true")
     actions: dict[str, list[str]] = {}
     for event_type, action in sorted(names):
         actions.setdefault(event_type, []).append(action)

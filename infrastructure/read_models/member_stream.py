@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.database.known_events import (
 )
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.processor import Wanted
 
 ROWS_AT_A_TIME: Final = 64
 """The database sends so many rows at once, and each may have a payload of megabytes."""
@@ -34,15 +35,15 @@ _USER_ID = itemgetter(Recorded._fields.index("user_id"))
 
 def member_stream(
     connection: psycopg.Connection[Any],
-    fold: Fold[Any],
+    wanted: Fold[Any] | Wanted,
     *,
     upto: Position,
     after: Position = START,
     after_user: str | None = None,
     upto_user: str | None = None,
 ) -> Generator[tuple[str, list[Recorded] | None], None, None]:
-    """The known events in (after, upto] of each member in (after_user, upto_user], by user_id; those of one member in
-    no certain order.
+    """The events in (after, upto] that are wanted, or known to the fold, of each member in (after_user, upto_user], by
+    user_id; those of one member in no certain order.
 
     None for a history that is too long to be held in memory: `pages_of_member` reads it.
 
@@ -50,8 +51,8 @@ def member_stream(
     read; whoever stops early has to close this, or even the connection's own end waits for ever.
     """
     query = known_events_by_member(
-        fold.names,
-        fold.reading_metadata,
+        wanted.names,
+        wanted.reading_metadata,
         after=after > START,
         after_user=after_user is not None,
         upto_user=upto_user is not None,

@@ -209,6 +209,13 @@ def test_who_did_it_is_an_id_or_a_name_under_the_key_that_is_read(
     assert imported(database, line, allowed=Allowed(names=True)).added == 1
 
 
+def test_keys_that_are_clear_in_one_kind_of_event_are_looked_at_in_another(database: Database) -> None:
+    metadata = {"granted_By": "500000000000000001"}
+    pledge = {**GRANT, "event_type": "patreon_membership", "action": "started", "metadata": metadata}
+    result = imported(database, pledge, {**GRANT, "metadata": metadata})
+    assert (result.added, result.rejected) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "metadata",
     [

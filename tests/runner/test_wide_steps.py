@@ -312,20 +312,31 @@ def test_a_runner_that_is_far_behind_takes_wide_steps(ledger: LedgerScenario) ->
         assert connection.execute(
             "select count(*) from pg_stat_activity where application_name = 'temple run'"
         ).fetchone() == (0,)
-    assert (largest > WidePace().least, events) == (True, 30_000), batches
+    assert (largest > 10_000, events) == (True, 30_000), batches
 
 
-def test_a_step_is_wide_only_where_it_will_be_done_in_time() -> None:
+def test_the_rate_of_a_batch_says_how_wide_the_first_step_is() -> None:
     quick, slow, unknown = BatchPace(), BatchPace(), BatchPace()
     quick.after(500, 0.02)
     slow.after(500, 5.0)
-    wide = WidePace()
-    assert wide.is_worth_it(30_000, quick)
-    assert not wide.is_worth_it(20_000, quick)
-    assert not wide.is_worth_it(30_000, slow)
-    assert not wide.is_worth_it(30_000, unknown)
+    for pace, limit in ((quick, 75_000), (slow, WidePace.least)):
+        wide = WidePace()
+        assert not wide.is_worth_it(20_000, pace)
+        assert wide.is_worth_it(30_000, pace)
+        assert wide.limit == limit
+    assert not WidePace().is_worth_it(30_000, unknown)
+
+
+def test_a_wide_step_that_is_void_is_followed_by_a_narrower_one_and_in_the_end_by_batches() -> None:
+    wide, pace = WidePace(), BatchPace()
+    pace.after(500, 0.02)
+    assert wide.is_worth_it(30_000, pace)
     wide.after(100_000, 0.5)
     assert wide.limit == 300_000
-    for _ in range(4):
+    for _ in range(5):
+        assert wide.is_worth_it(30_000, pace)
         wide.failed()
-    assert not wide.is_worth_it(300_000, quick)
+    for _ in range(WidePace.batches_between):
+        assert not wide.is_worth_it(300_000, pace)
+        wide.after_batch()
+    assert wide.is_worth_it(300_000, pace)

@@ -1,7 +1,8 @@
 """The projection runner: a loop of steps, for every projection that this runner leads."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,9 +30,11 @@ from temple_ledger.infrastructure.read_models.runner.newer_versions import fold_
 from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
 from temple_ledger.infrastructure.read_models.runner.second_connection import SecondConnection
 from temple_ledger.infrastructure.read_models.runner.silent_wire import cut_when_silent
+from temple_ledger.infrastructure.read_models.runner.together import Alone, Outcome, Outcomes, Undone, stepped
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Wake, Watcher
 from temple_ledger.projections.batch import Failure
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.member_projection import MemberProjection
@@ -40,7 +43,6 @@ from temple_ledger.projections.processor import (
     CAUGHT_UP,
     Processor,
     Projection,
-    Step,
     TooWide,
     may_fold,
     processor_of,
@@ -59,7 +61,7 @@ LOCK_MILLISECONDS: Final = 500
 log = structlog.get_logger("temple.runner")
 
 
-@dataclass
+@dataclass(eq=False)
 class _Leading:
     """A projection that this runner leads."""
 
@@ -68,6 +70,8 @@ class _Leading:
     pace: BatchPace
     wide: WidePace
     idle_reason: str | None
+    alone: Alone | None = None
+    """Why it does not go together with the others."""
 
     @property
     def name(self) -> str:
@@ -171,9 +175,9 @@ class Runner:
         if any(led.position >= self._settled for led in running):
             self._look_ahead()
         worked = False
-        for led in running:
-            if led.position < self._settled and not self._stopping:
-                worked |= self._step(led)
+        for group in self._groups([led for led in running if led.position < self._settled]):
+            if not self._stopping:
+                worked |= self._step(group)
                 self._renew_leases()
         if not any(self._is_far_behind(led) for led in running):
             self._second.close()
@@ -181,47 +185,73 @@ class Runner:
             self._session().execute(statement("journal_merge"))
         return worked
 
+    def _groups(self, behind: Sequence[_Leading]) -> Iterator[Sequence[_Leading]]:
+        """Our own projections are stepped together, as far as they stand at one position and are well."""
+        well = [led for led in behind if led.alone is None and led.processor.projection in BUILT_IN]
+        common = Counter(led.position for led in well).most_common(1)
+        together = [led for led in well if (led.position, len(well) > 1) == (common[0][0], True)]
+        if together:
+            yield together
+        yield from ([led] for led in behind if led not in together)
+
     def _is_far_behind(self, led: _Leading) -> bool:
         return led.wide.is_worth_it(self._settled - led.position, led.pace)
 
-    def _folded(self, led: _Leading) -> Step:
+    def _folded(self, group: Sequence[_Leading]) -> Outcomes:
         """One step, wide or not."""
         started = time.monotonic()
-        if not self._is_far_behind(led):
-            step = led.processor.step(upto=self._settled, limit=led.pace.limit)
-            pace: BatchPace | WidePace = led.pace
-        else:
-            step = led.processor.wide_step(
-                upto=self._settled,
-                limit=led.wide.limit,
-                in_time=lambda: not self._stopping and time.monotonic() - started < led.wide.most_seconds,
-            )
-            pace = led.wide
-        if step.idle is None:
-            pace.after(step.events, time.monotonic() - started)
-        return step
+        far = all(self._is_far_behind(led) for led in group)
+        paces = [led.wide if far else led.pace for led in group]
+        until = started + min(led.wide.most_seconds for led in group)
+        outcomes = stepped(
+            [led.processor for led in group],
+            transactions(self._session(), self._lease.holder, self._second.opened),
+            upto=self._settled,
+            limit=min(pace.limit for pace in paces),
+            in_time=(lambda: not self._stopping and time.monotonic() < until) if far else None,
+        )
+        for led, pace in zip(group, paces, strict=True):
+            step = outcomes[led.name].step
+            if step is not None and step.idle is None:
+                pace.after(step.events, time.monotonic() - started)
+            if not far:
+                led.wide.after_batch()
+        return outcomes
 
-    def _step(self, led: _Leading) -> bool:
+    def _step(self, group: Sequence[_Leading]) -> bool:
         started = time.perf_counter()
         try:
-            step = self._folded(led)
+            outcomes = self._folded(group)
         except TooWide:
-            led.wide.failed()
+            for led in group:
+                led.wide.failed()
             return True
-        except (NotLeader, StaleCheckpoint) as error:
-            log.warning("lost the lead", projection=led.name, reason=str(error))
-            del self._led[led.name]
-            return False
+        except Undone as undone:
+            self._led[undone.name].alone = Alone.FAILED
+            return True
         except psycopg.errors.LockNotAvailable:
             # somebody repairs or rebuilds this projection: the others need not wait for it
             return False
         except Exception as error:
             if passes(error) or isinstance(error, DatabaseUnavailable):
-                led.pace.failed()
+                for led in group:
+                    led.pace.failed()
                 raise
-            self._fail(led, error)
-            return False
+            for led in group:
+                self._failed(led, error, is_its_own=len(group) == 1)
+            return len(group) > 1
         seconds = time.perf_counter() - started
+        more = [self._stepped(led, outcomes[led.name], seconds) for led in group]
+        return any(more)
+
+    def _stepped(self, led: _Leading, outcome: Outcome, seconds: float) -> bool:
+        """Whether there may be more to do at once."""
+        if outcome.alone is not led.alone:
+            log.debug("steps of its own", projection=led.name, why=outcome.alone)
+        led.alone = outcome.alone
+        step = outcome.step
+        if step is None:
+            return True
         if step.idle == CAUGHT_UP:
             # nothing is left up to what is settled: numbers at the end of it were rolled back
             led.position = max(step.position, self._settled)
@@ -233,6 +263,16 @@ class Runner:
         self._log_failures(led, step.failures)
         self._watcher.stepped(led.processor.projection.key, step, seconds)
         return True
+
+    def _failed(self, led: _Leading, error: Exception, *, is_its_own: bool) -> None:
+        if not is_its_own:
+            # alone it is seen whose error it is
+            led.alone = Alone.FAILED
+        elif isinstance(error, NotLeader | StaleCheckpoint):
+            log.warning("lost the lead", projection=led.name, reason=str(error))
+            del self._led[led.name]
+        else:
+            self._fail(led, error)
 
     def _log_failures(self, led: _Leading, failures: Sequence[Failure]) -> None:
         for failure in failures:

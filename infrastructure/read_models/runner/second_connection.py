@@ -1,6 +1,6 @@
 """The connection on which a wide step reads the log by member while the first one writes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
@@ -10,8 +10,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
-from temple_ledger.projections.fold import Fold
-from temple_ledger.projections.processor import TooWide
+from temple_ledger.projections.processor import ByMember, TooWide, Wanted
 
 MEMBERS_AT_A_TIME: Final = 2_000
 EVENTS_AT_A_TIME: Final = 20_000
@@ -42,17 +41,17 @@ class SecondConnection:
 
 @contextmanager
 def pieces_by_member(
-    connection: Connection, fold: Fold[Any], *, after: Position, upto: Position
-) -> Iterator[Iterator[Mapping[str, Sequence[Recorded]]]]:
-    """The known events in (after, upto], some members at a time: bounded in members, events and bytes.
+    connection: Connection, wanted: Wanted, *, after: Position, upto: Position
+) -> Iterator[Iterator[ByMember]]:
+    """The events in (after, upto] that are wanted, some members at a time: bounded in members, events and bytes.
 
     The database sends the next piece while this one is worked on.
     """
-    with closing(member_stream(connection, fold, after=after, upto=upto)) as members:
+    with closing(member_stream(connection, wanted, after=after, upto=upto)) as members:
         yield _pieces(members)
 
 
-def _pieces(members: Iterator[tuple[str, list[Recorded] | None]]) -> Iterator[Mapping[str, Sequence[Recorded]]]:
+def _pieces(members: Iterator[tuple[str, list[Recorded] | None]]) -> Iterator[ByMember]:
     piece: dict[str, Sequence[Recorded]] = {}
     events = size = 0
     for user_id, found in members:

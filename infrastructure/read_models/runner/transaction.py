@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.fold import Fold, Frontier
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.processor import OpenTransaction, TooWide
+from temple_ledger.projections.processor import ByMember, OpenTransaction, TooWide, Wanted
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -56,22 +57,23 @@ class PostgresTransaction:
         row = self.connection.execute(statement("checkpoint_lock"), key.parameters).fetchone()
         if row is None:
             raise UnknownName("checkpoint of a projection", key.name)
-        version, position, epoch, passed, counted, state, reason, parks_freely = row
+        checkpoint = _checkpoint(key.name, *row)
         if self._holder is not None:
-            self._require_lease(ProjectionKey(key.name, version), self._holder)
-        if state == ProjectionState.TRIGGER:
-            position = self._hold_appenders()
-        return Checkpoint(
-            key.name,
-            version,
-            Position(position),
-            epoch,
-            passed,
-            counted,
-            ProjectionState(state),
-            reason,
-            parks_freely,
-        )
+            self._require_lease(checkpoint.key, self._holder)
+        if checkpoint.state is ProjectionState.TRIGGER:
+            return replace(checkpoint, position=self._hold_appenders())
+        return checkpoint
+
+    def lock_free(self, names: Sequence[str]) -> Mapping[str, Checkpoint]:
+        rows = self.connection.execute(statement("checkpoint_lock_free"), {"projections": list(names)}).fetchall()
+        free = [_checkpoint(*row) for row in rows]
+        if self._holder is not None:
+            held = set(self.connection.execute(statement("lease_held"), {"holder": self._holder}))
+            free = [checkpoint for checkpoint in free if checkpoint.key in held]
+        return {checkpoint.projection: checkpoint for checkpoint in free}
+
+    def part(self) -> AbstractContextManager[Any]:
+        return self.connection.transaction()
 
     def _hold_appenders(self) -> Position:
         """In trigger mode: no append is in the middle of a fold until the transaction ends; the head of the log."""
@@ -97,11 +99,11 @@ class PostgresTransaction:
         return (0, after) if row is None else (row[0], Position(row[1]))
 
     def by_member(
-        self, fold: Fold[Any], *, after: Position, upto: Position
-    ) -> AbstractContextManager[Iterator[Mapping[str, Sequence[Recorded]]]]:
+        self, wanted: Wanted, *, after: Position, upto: Position
+    ) -> AbstractContextManager[Iterator[ByMember]]:
         if self._reading is None:
             raise TooWide("there is no second connection to read on")
-        return pieces_by_member(self._reading(), fold, after=after, upto=upto)
+        return pieces_by_member(self._reading(), wanted, after=after, upto=upto)
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         rows = tables.rows_of_members(self.connection, projection.tables, user_ids)
@@ -209,6 +211,12 @@ def transactions(
         return opened()
 
     return open_transaction
+
+
+def _checkpoint(
+    name: str, version: int, position: int, epoch: int, passed: int, counted: int, state: str, *rest: Any
+) -> Checkpoint:
+    return Checkpoint(name, version, Position(position), epoch, passed, counted, ProjectionState(state), *rest)
 
 
 def read_checkpoints(connection: Connection) -> Mapping[str, Checkpoint]:

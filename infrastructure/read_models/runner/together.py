@@ -1,0 +1,190 @@
+"""One step of several projections: the log is read once, and one transaction has all of their rows and checkpoints.
+
+Each folds in a part of that transaction which can be undone alone. Whichever cannot go along, because its checkpoint is
+held or stands elsewhere, or because its part failed or took long, is left to steps of its own.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from functools import reduce
+from operator import or_
+from typing import Final, NamedTuple
+
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import passes
+from temple_ledger.projections.batch import by_member
+from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.processor import (
+    CAUGHT_UP,
+    OpenTransaction,
+    Processor,
+    ProjectingTransaction,
+    Share,
+    Step,
+    TooWide,
+    may_fold,
+)
+
+SLOW_SECONDS: Final = 0.5
+"""A projection whose part takes longer holds up the others."""
+
+
+class Alone(StrEnum):
+    """Why a projection was left out of a step, or goes on by itself after it."""
+
+    HELD = "held"
+    """Somebody else has its checkpoint."""
+    STALE = "stale"
+    """It is at another position than the others: somebody moved its checkpoint."""
+    FAILED = "failed"
+    SLOW = "slow"
+
+
+class Outcome(NamedTuple):
+    """Of one projection: what it did, if it took part, and why it is to go alone."""
+
+    step: Step | None
+    alone: Alone | None = None
+
+
+Outcomes = Mapping[str, Outcome]
+
+
+class Undone(LedgerError):
+    """What one projection did in a wide step failed, and with it everything."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the part of {name} failed")
+        self.name = name
+
+
+def stepped(
+    processors: Sequence[Processor],
+    opened: OpenTransaction,
+    *,
+    upto: Position,
+    limit: int,
+    in_time: Callable[[], bool] | None = None,
+) -> Outcomes:
+    """A step of one or several, wide with *in_time*. Raises what one alone raises, Undone besides."""
+    if len(processors) > 1:
+        if in_time is None:
+            return step_together(processors, opened, upto=upto, limit=limit)
+        return wide_step_together(processors, opened, upto=upto, limit=limit, in_time=in_time)
+    (processor,) = processors
+    started = time.monotonic()
+    if in_time is None:
+        step = processor.step(upto=upto, limit=limit)
+        alone = Alone.SLOW if time.monotonic() - started > SLOW_SECONDS else None
+        return {processor.projection.name: Outcome(step, alone)}
+    return {processor.projection.name: Outcome(processor.wide_step(upto=upto, limit=limit, in_time=in_time))}
+
+
+def step_together(
+    processors: Sequence[Processor],
+    opened: OpenTransaction,
+    *,
+    upto: Position,
+    limit: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcomes:
+    """By name. Raises what ends the whole transaction: then nothing is committed."""
+    with opened() as transaction:
+        ready, outcomes = _ready(transaction, processors)
+        if not ready:
+            return outcomes
+        events = transaction.events(after=ready[0][1].position, upto=upto, limit=limit)
+        if not events:
+            return {**outcomes, **_caught_up(ready)}
+        grouped, position = by_member(events), events[-1].position
+        shares: dict[str, tuple[Share, Alone | None]] = {}
+        for processor, checkpoint in ready:
+            name, started = processor.projection.name, clock()
+            try:
+                with transaction.part():
+                    share = processor.begin(transaction, checkpoint)
+                    share.fold(grouped, position)
+                    share.finish(position, len(events))
+            except Exception as error:
+                if _ends_all(error):
+                    raise
+                # alone, it fails again, and is then dealt with
+                outcomes[name] = Outcome(None, Alone.FAILED)
+                continue
+            shares[name] = share, Alone.SLOW if clock() - started > SLOW_SECONDS else None
+    return {**outcomes, **{name: Outcome(share.committed(), slow) for name, (share, slow) in shares.items()}}
+
+
+def wide_step_together(
+    processors: Sequence[Processor],
+    opened: OpenTransaction,
+    *,
+    upto: Position,
+    limit: int,
+    in_time: Callable[[], bool],
+) -> Outcomes:
+    """The same where all are far behind. Raises Undone where one fails, and TooWide."""
+    with opened() as transaction:
+        ready, outcomes = _ready(transaction, processors)
+        if not ready:
+            return outcomes
+        after = ready[0][1].position
+        passed, position = transaction.passed(after=after, upto=upto, limit=limit)
+        if not passed:
+            return {**outcomes, **_caught_up(ready)}
+        shares = [processor.begin(transaction, checkpoint, wide=True) for processor, checkpoint in ready]
+        wanted = reduce(or_, [processor.wanted for processor, _ in ready])
+        folding = 0
+        try:
+            with transaction.by_member(wanted, after=after, upto=position) as pieces:
+                for piece in pieces:
+                    if not in_time():
+                        raise TooWide
+                    for folding, share in enumerate(shares):  # noqa: B007 - which of them failed
+                        share.fold(piece, position)
+            for folding, share in enumerate(shares):  # noqa: B007 - which of them failed
+                share.finish(position, passed)
+        except Exception as error:
+            if _ends_all(error) or isinstance(error, TooWide):
+                raise
+            raise Undone(ready[folding][0].projection.name) from error
+    return {**outcomes, **{p.projection.name: Outcome(s.committed()) for (p, _), s in zip(ready, shares, strict=True)}}
+
+
+_Ready = list[tuple[Processor, Checkpoint]]
+
+
+def _ready(transaction: ProjectingTransaction, processors: Sequence[Processor]) -> tuple[_Ready, dict[str, Outcome]]:
+    """Those that go together, all from one position; and what is to be said of the others."""
+    free = transaction.lock_free([processor.projection.name for processor in processors])
+    ready: _Ready = []
+    outcomes: dict[str, Outcome] = {}
+    for processor in processors:
+        name = processor.projection.name
+        checkpoint = free.get(name)
+        if checkpoint is None:
+            outcomes[name] = Outcome(None, Alone.HELD)
+        elif (reason := may_fold(processor.projection, checkpoint)) is not None:
+            outcomes[name] = Outcome(Step(checkpoint.position, idle=reason))
+        else:
+            ready.append((processor, checkpoint))
+    positions = Counter(checkpoint.position for _, checkpoint in ready)
+    for processor, checkpoint in list(ready):
+        if checkpoint.position != positions.most_common(1)[0][0]:
+            ready.remove((processor, checkpoint))
+            outcomes[processor.projection.name] = Outcome(None, Alone.STALE)
+    return ready, outcomes
+
+
+def _caught_up(ready: _Ready) -> Outcomes:
+    return {
+        processor.projection.name: Outcome(Step(checkpoint.position, idle=CAUGHT_UP)) for processor, checkpoint in ready
+    }
+
+
+def _ends_all(error: Exception) -> bool:
+    """Whether it says nothing of the projection in whose part it was raised."""
+    return isinstance(error, DatabaseUnavailable) or passes(error)

@@ -1,0 +1,3 @@
+select projection, version
+from projection_lease
+where holder = %(holder)s
