@@ -206,7 +206,7 @@ def _again(
         return _count_again(transaction, projection, [each.position for each in failures], catalogue)
     again: list[Failure] = []
     for page in in_pages(sorted({each.user_id for each in failures}), MEMBERS_AT_A_TIME):
-        again += fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)[1]
+        again += fold_again(transaction, projection, checkpoint, page, catalogue=catalogue, raising=True)[1]
     return again
 
 

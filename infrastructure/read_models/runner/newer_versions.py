@@ -34,7 +34,7 @@ def fold_known_versions(
             checkpoint = transaction.lock_checkpoint(projection.key)
             if may_fold(projection, checkpoint) is not None:
                 return []
-            fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)
+            fold_again(transaction, projection, checkpoint, page, catalogue=catalogue, raising=True)
             connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
     return known
 
