@@ -315,6 +315,7 @@ class _MemberShare(Generic[State]):
             lambda user_id: stored[user_id].rows if user_id in stored else EMPTY,
             lambda user_ids: transaction.histories(fold, user_ids, upto),
             processor.watch,
+            transaction,
             self._follower,
         )
         if not self._checkpoint.parks_freely:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
+from temple_ledger.projections.batch import Exceptions, Failure, SealedLog, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.effects import EffectFollower, Special
@@ -42,7 +42,7 @@ def _either(names: Names, others: Names) -> Names:
     return None if names is None or others is None else names | others
 
 
-class ProjectingTransaction(Protocol):
+class ProjectingTransaction(SealedLog, Protocol):
     """What a step does to the database; all of it is committed, or nothing."""
 
     def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:

@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.read_models.member_log.exceptions import read_
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
 from temple_ledger.infrastructure.read_models.runner.raising import effects_of_long, raise_in_order
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
-from temple_ledger.projections.batch import failure_of, without
+from temple_ledger.projections.batch import event_changed, failure_of, without
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.effects import EffectFollower
 from temple_ledger.projections.fold import Fold, Folded
@@ -117,10 +117,15 @@ class LongFolds:
         left_out = exceptions.left_out
         with self._database.connect(DatabaseRole.READ, application="temple long folds") as reading:
             folded = fold_long(reading, fold, user_id, upto, left_out=left_out, turn=self._turn)
+            changed = PostgresTransaction(reading).changed([user_id], upto)
             since = exceptions.parked.get(user_id)
             waited = None
-            if projection.effects and since is not None:
+            if projection.effects and since is not None and not changed:
                 waited = effects_of_long(reading, fold, user_id, folded, since, upto, left_out, self._turn)
+        if changed:
+            values = {**projection.key.parameters, "user_id": user_id, "error": event_changed(changed[user_id])}
+            connection.execute(statement("failure_changed"), values)
+            return True
         done = finish_long(connection, fold, user_id, folded, upto, left_out, waited)
         if done:
             log.info("long fold done", projection=projection.name, user_id=user_id, position=upto)
