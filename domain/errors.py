@@ -25,6 +25,7 @@ LedgerError
 ├── Refused                  asked for, understood, and not done, to protect what is there
 │   ├── StaleCheckpoint      somebody else moved the projection on: what we computed is void
 │   ├── NotLeader            another runner holds the lease
+│   ├── AlreadyRunning       another process does what only one may do on a ledger
 │   └── HeldBack             a snapshot of a source that is not applied
 ├── EventMisdeclared         an event class that cannot work as its author declared it
 └── ProjectionMisdeclared    a projection that cannot work as its author declared it
@@ -152,6 +153,10 @@ class StaleCheckpoint(Refused):
 
 class NotLeader(Refused):
     pass
+
+
+class AlreadyRunning(Refused):
+    """Another process does on this ledger what only one may do; the sentence says which."""
 
 
 class HeldBack(Refused):

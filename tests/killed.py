@@ -20,7 +20,7 @@ def run_killed(work: Callable[[], None], *, at: int, moment: Moment) -> bool:
     if child == 0:
         status = 1
         try:
-            _die_at(at, moment)
+            die_at(at, moment)
             work()
             status = 0
         finally:
@@ -33,12 +33,15 @@ def run_killed(work: Callable[[], None], *, at: int, moment: Moment) -> bool:
     return False
 
 
-def _die_at(at: int, moment: Moment) -> None:
+def die_at(at: int, moment: Moment) -> None:
     wait = psycopg.Connection.wait
-    seen = 0
+    seen, ours = 0, os.getpid()
 
     def counted(connection: Any, *arguments: Any, **named: Any) -> Any:
         nonlocal seen
+        if os.getpid() != ours:
+            # a worker of the child's own
+            return wait(connection, *arguments, **named)
         seen += 1
         if seen == at and moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)

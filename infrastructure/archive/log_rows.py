@@ -21,11 +21,16 @@ PIECE_BYTES: Final = 160_000_000
 _AS_LOGGED: Final = pa.schema([field for field in SCHEMA if field.name != "bucket"])
 
 
-def pieces(database: Database, after: Position, upto: Position) -> Iterator[pa.Table]:
-    """The events in (after, upto], by position, without buckets. Raises DatabaseUnavailable."""
+def pieces(
+    database: Database, after: Position, upto: Position, buckets: tuple[int, int] | None = None
+) -> Iterator[pa.Table]:
+    """The events in (after, upto], by position, without buckets; of the members in some, where they are given.
+
+    Raises DatabaseUnavailable.
+    """
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
-    for batch in _batches(database, after, upto):
+    for batch in _batches(database, archived_rows(after, upto, buckets)):
         waiting.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
         if rows >= PIECE_ROWS or size >= PIECE_BYTES:
@@ -35,7 +40,7 @@ def pieces(database: Database, after: Position, upto: Position) -> Iterator[pa.T
         yield pa.Table.from_batches(waiting)
 
 
-def _batches(database: Database, after: Position, upto: Position) -> Iterator[pa.RecordBatch]:
+def _batches(database: Database, query: str) -> Iterator[pa.RecordBatch]:
     # our own driver asks whether this is a session of our own, and has sentences for what fails
     database.connect(DatabaseRole.READ, application="temple archive").close()
     try:
@@ -43,7 +48,7 @@ def _batches(database: Database, after: Position, upto: Position) -> Iterator[pa
             closing(dbapi.connect(database.conninfo(DatabaseRole.READ, application="temple archive"))) as connection,
             closing(connection.cursor()) as cursor,
         ):
-            cursor.execute(archived_rows(after, upto))
+            cursor.execute(query)
             for batch in cursor.fetch_record_batch():
                 yield _as_logged(batch)
     except Error as error:

@@ -13,7 +13,9 @@ from temple_ledger.infrastructure.observability.doctor import log, machine, serv
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
 from temple_ledger.infrastructure.observability.doctor.verifying import check_verifying
+from temple_ledger.infrastructure.processes.source_health import health_of_sources
 from temple_ledger.infrastructure.processes.sources import installed_sources
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.settings import (
     Settings,
     SourceSettings,
@@ -90,6 +92,7 @@ def _of_database(database: Database) -> Iterator[Check]:
         yield from _guarded("log", log.check_log(database))
         yield from _guarded("projections", check_projections(database))
         yield from _guarded("verified", check_verifying(database))
+        yield from _guarded("sources", _check_health(database))
 
 
 def _guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:
@@ -108,6 +111,15 @@ def _check_sources() -> Check:
     if found.failed:
         return fail("sources", "; ".join(map(str, found.failed)), "mend or remove the package that brings it")
     return ok("sources", ", ".join(each.name for each in found.sources))
+
+
+def _check_health(database: Database) -> Iterator[Check]:
+    """What status shows as trouble of a source; of one that has nothing to report there is no check."""
+    with snapshot(database) as connection:
+        found = health_of_sources(connection, installed_sources())
+    for source, health in found.items():
+        for trouble in health.troubles:
+            yield fail(f"source {source}", trouble.what, f"run: {trouble.next}")
 
 
 def _secret_files() -> list[Path]:

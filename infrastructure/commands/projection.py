@@ -1,6 +1,5 @@
 """`temple projection`: how far each projection is, and what is decided about it."""
 
-from dataclasses import asdict
 from typing import Any, Final
 
 import click
@@ -53,7 +52,7 @@ def list_(session: Session, as_json: bool) -> None:
     with snapshot(session.database) as connection:
         found = projection_statuses(connection, installed(), reasons_not_loaded())
     there = {each.name for each in found}
-    rows: list[dict[str, Any]] = [asdict(each) if as_json else _row(each) for each in found]
+    rows: list[dict[str, Any]] = [each.data if as_json else _row(each) for each in found]
     rows += [
         {"name": name, "state": NOT_LOADED, "reason": reason}
         for name, reason in reasons_not_loaded().items()
@@ -83,11 +82,11 @@ def show(session: Session, name: str, as_json: bool) -> None:
         status = projection_status(connection, installed(), name)
     tables = [table.name for table in installed()[name].tables]
     if as_json:
-        print_fields({**asdict(status), "tables": tables}, as_json=True)
+        print_fields({**status.data, "tables": tables}, as_json=True)
         return
     fields = {"name": status.name, "state": status.activity, "reason": status.reason, "lag": status.lag}
     for name, value in {
-        **asdict(status),
+        **status.data,
         "position": str(status.position),
         "tables": ", ".join(tables),
     }.items():
@@ -177,7 +176,7 @@ for each in (rows, history, explain, check):
 
 
 def _row(status: ProjectionStatus) -> dict[str, Any]:
-    return {**asdict(status), "state": status.activity, "position": str(status.position), "lag": status.lag}
+    return {**status.data, "position": str(status.position), "lag": status.lag}
 
 
 def _require(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.commands.engine_options import Chosen, chosen_engine, engine_options
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.shadow_tables import have_older_columns, make_shadow_tables
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
@@ -16,6 +17,7 @@ from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, r
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuild, Limit
 from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference
+from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Rebuild
 from temple_ledger.infrastructure.terminal.applying import apply_options, asks, confirmed, optional_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -65,6 +67,7 @@ class _Replay:
     show_default=True,
     help="Refuse when more of the members would change.",
 )
+@engine_options
 @click.option("--abort", is_flag=True, help="Only clear up what a killed replay has left.")
 @as_json
 @click.pass_obj
@@ -77,6 +80,8 @@ def command(
     reason: str | None,
     workers: int,
     max_change: float,
+    archive: str | None,
+    engine: str | None,
     abort: bool,
     as_json: bool,
 ) -> int:
@@ -89,6 +94,7 @@ def command(
     Examples:
       temple replay members
       temple replay --apply --reason "after the hand-made repair of 3 March"
+      temple replay members --archive /srv/temple/archive --workers 8
     \b
     Exit codes: 0 done; 1 you answered no; 5 more would change than --max-change allows, or another replay is
     going on.
@@ -100,9 +106,10 @@ def command(
     apply, yes = _as_before(session, apply=apply, yes=yes, dry_run=dry_run)
     limit = Limit(None if max_change >= 1 else max_change)
     done: list[_Replay] = []
+    chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers)
     for projection in wanted:
-        with Rebuild(session.database, projection, catalogue=catalogue()) as rebuild:
-            replay = _compared(session, rebuild, projection, workers=workers, every_row=as_json)
+        with Rebuild(session.database, projection, catalogue=catalogue(), cut=_cut(chosen)) as rebuild:
+            replay = _compared(session, rebuild, projection, chosen, workers=workers, every_row=as_json)
             done.append(replay)
             if not as_json or (apply and asks(yes=yes)):
                 _print_found(replay, to_stderr=as_json)
@@ -157,11 +164,34 @@ def _abort(session: Session, wanted: Sequence[Projection]) -> int:
     return ExitCode.OK
 
 
-def _compared(session: Session, rebuild: Rebuild, projection: Projection, *, workers: int, every_row: bool) -> _Replay:
+def _cut(chosen: Chosen | None) -> notes.Cut:
+    return notes.Cut.MEMBERS if chosen is None else notes.Cut.BUCKETS
+
+
+def _folded(rebuild: Rebuild, chosen: Chosen | None, workers: int, progress: Progress) -> Folding:
+    if chosen is None:
+        return rebuild.fold(workers=workers, progress=progress)
+    from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import FoldBuckets
+
+    archive, engine = chosen
+    return rebuild.fold_buckets(
+        lambda claimed: FoldBuckets(archive, *claimed), engine, workers=workers, progress=progress
+    )
+
+
+def _compared(
+    session: Session,
+    rebuild: Rebuild,
+    projection: Projection,
+    chosen: Chosen | None,
+    *,
+    workers: int,
+    every_row: bool,
+) -> _Replay:
     if rebuild.resumed:
         session.note(f"{projection.name}: going on with a replay that had been ended early")
     with bar(session.progress, f"folding {projection.name}", int(rebuild.position), "events") as shown:
-        folding = rebuild.fold(workers=workers, progress=lambda members, events: shown.advance(events))
+        folding = _folded(rebuild, chosen, workers, lambda members, events: shown.advance(events))
     impact, differences = ImpactSummary(_directory(session)), list[Drift]()
 
     def each(drift: Drift) -> None:

@@ -109,7 +109,7 @@ def _print_json(screen: Screen) -> None:
                 "last_recorded_at": ledger.recorded_at,
                 "last_recorded_seconds_ago": ledger.age_seconds,
             },
-            "projections": [asdict(each) for each in ledger.projections],
+            "projections": [each.data for each in ledger.projections],
             "members": ledger.members,
             "patrons_without_discord": ledger.patrons,
             "parked": ledger.parked,

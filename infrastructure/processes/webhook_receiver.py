@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 from prometheus_client import CollectorRegistry
 
-from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.domain.errors import AlreadyRunning, LedgerError, Refused
 from temple_ledger.infrastructure.ingestion.inbox.failure import describe_failure
 from temple_ledger.infrastructure.ingestion.inbox.retention import keep_pruning
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
@@ -136,6 +136,8 @@ def _start_workers(session: Session, stack: ExitStack, *, own_processes: bool) -
     for worker in found.made:
         try:
             stack.enter_context(worker.running())
+        except AlreadyRunning:
+            raise
         except Exception as error:  # noqa: BLE001 -- a source's own code, and the other sources go on
             session.note(f"{worker.name} does not start: {reason_of(error)}; the other sources go on")
 

@@ -1,10 +1,10 @@
 """How far each projection is, and who runs it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from psycopg.rows import TupleRow
 
@@ -59,6 +59,11 @@ class ProjectionStatus:
         if not self.lag_events:
             return "none"
         return f"{self.lag_events:,} event{'' if self.lag_events == 1 else 's'}, {self.lag_seconds:,.1f} s"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """For programs, in the words that people read."""
+        return {**asdict(self), "state": self.activity}
 
     @property
     def activity(self) -> str:

@@ -46,6 +46,11 @@ if TYPE_CHECKING:
     from temple_ledger.domain.position import Position
     from temple_ledger.domain.recorded import Recorded
     from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+    from temple_ledger.infrastructure.eventsourcing_adapter.application import TempleLedger
+    from temple_ledger.infrastructure.eventsourcing_adapter.factory import LedgerFactory
+    from temple_ledger.infrastructure.eventsourcing_adapter.mapper import UndecodableRow
+    from temple_ledger.infrastructure.eventsourcing_adapter.projection import ProjectionCheckpoint, under_the_library
+    from temple_ledger.infrastructure.eventsourcing_adapter.tracking import CheckpointTrackingRecorder
     from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, InboxDelivery, digest_of
     from temple_ledger.infrastructure.ingestion.inbox.store import store
     from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
@@ -135,6 +140,14 @@ _HOMES: Final = {
     "domain.position": ("Position",),
     "domain.recorded": ("Recorded",),
     "infrastructure.database.connection": ("Database", "DatabaseRole"),
+    "infrastructure.eventsourcing_adapter.application": ("TempleLedger",),
+    "infrastructure.eventsourcing_adapter.factory": ("LedgerFactory",),
+    "infrastructure.eventsourcing_adapter.mapper": ("UndecodableRow",),
+    "infrastructure.eventsourcing_adapter.projection": (
+        "ProjectionCheckpoint",
+        "under_the_library",
+    ),
+    "infrastructure.eventsourcing_adapter.tracking": ("CheckpointTrackingRecorder",),
     "infrastructure.ingestion.inbox.delivery": ("Delivery", "InboxDelivery", "digest_of"),
     "infrastructure.ingestion.inbox.store": ("store",),
     "infrastructure.ingestion.inbox.translator": ("Outcome", "Translation", "Translator"),
@@ -194,6 +207,7 @@ __all__ = [
     "Appended",
     "AsyncLedger",
     "Catalogue",
+    "CheckpointTrackingRecorder",
     "Column",
     "ColumnType",
     "Database",
@@ -212,6 +226,7 @@ __all__ = [
     "InvalidEvent",
     "Ledger",
     "LedgerError",
+    "LedgerFactory",
     "LedgerScenario",
     "LogAppender",
     "LogEntry",
@@ -233,6 +248,7 @@ __all__ = [
     "PersonalData",
     "PlatformUnavailable",
     "Position",
+    "ProjectionCheckpoint",
     "ProjectionMisdeclared",
     "Recorded",
     "Refused",
@@ -256,11 +272,13 @@ __all__ = [
     "Tally",
     "TallySpecification",
     "Target",
+    "TempleLedger",
     "Translation",
     "TranslationWorker",
     "Translator",
     "Trouble",
     "UndecodableEvent",
+    "UndecodableRow",
     "UnknownEvent",
     "UnknownName",
     "UnsafeLog",
@@ -293,6 +311,7 @@ __all__ = [
     "store",
     "stored_row",
     "sum_of",
+    "under_the_library",
     "value_or",
 ]
 

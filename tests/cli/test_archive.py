@@ -14,6 +14,7 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import joined, role_added
 from tests.cli.conftest import Typed
 from tests.erasure.builders import OTHER, PERSON
+from tests.queries.builders import altered
 
 HERE = ("--archive", "archive")
 
@@ -131,3 +132,16 @@ def test_member_erase_says_what_to_run_where_none_is_set_or_it_is_out_of_reach(t
     assert temple("archive", "erase", "--archive", "away").stdout == "nothing to do\n"
     (file,) = (tmp_path / "away" / "events").glob("*.parquet")
     assert not any(each in str(pq.read_table(file).to_pylist()) for each in (PERSON, OTHER))
+
+
+def test_everybody_is_folded_from_it(temple: Typed, database: Database) -> None:
+    assert temple("archive", "write", *HERE).code == 0
+    LedgerScenario(database).given(joined("behind"))
+    altered(database, f"delete from temple_member_status where user_id = '{OTHER}'")
+    found = temple("replay", *HERE, "--engine", "local", "--workers", "2", "--json")
+    assert found.code == 0, found.stderr
+    members, *_ = found.data
+    assert (members["projection"], members["members"], members["changed_members"]) == ("members", 3, 2)
+    assert temple("replay", *HERE, "--apply").code == 0
+    assert temple("verify", "--full").code == 0
+    assert temple("replay", "--engine", "local").code == 2

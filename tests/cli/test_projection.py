@@ -22,9 +22,9 @@ def ledger(database: Database) -> LedgerScenario:
 def test_list_shows_state_position_and_lag(temple: Typed, ledger: LedgerScenario) -> None:
     behind = temple("projection", "list", "--json").data
     assert [(each["name"], each["state"], each["position"], each["lag_events"]) for each in behind] == [
-        ("members", "running", 0, 2),
-        ("activity", "running", 0, 2),
-        ("role_periods", "running", 0, 2),
+        ("members", "idle", 0, 2),
+        ("activity", "idle", 0, 2),
+        ("role_periods", "idle", 0, 2),
     ]
     ledger.catch_up()
     assert [each["lag_events"] for each in temple("projection", "list", "--json").data] == [0, 0, 0]

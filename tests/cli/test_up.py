@@ -1,10 +1,12 @@
 """`temple up` takes a machine from nothing to a ledger that follows its log, and `temple down` ends it."""
 
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +17,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.embedded_postgres.place import removed
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
-from tests.cli.conftest import Typed
+from tests.cli.conftest import ROOT, Typed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 SMALL = ("--demo", "--members", "30", "--events", "400")
@@ -49,6 +51,22 @@ def test_a_demo_is_imported_folded_and_ready(temple: Typed, database: Database) 
     assert lines[3].startswith(f"folded      {events(database)} events in ")
     assert lines[-1] == "ready: everything is folded"
     assert temple("verify", "--full").code == 0
+
+
+def test_the_readme_shows_what_it_prints(spawn: Spawn, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    up = spawn("up", "--demo", TEMPLE_METRICS_PORT=str(port))
+    printed = until(up.stdout, "ready")
+    shown = (ROOT / "README.md").read_text().partition("The first one prints:\n\n```\n")[2].partition("\n```")[0]
+    # the database is another one, ports and rates differ, and the command is ./temple in a checkout
+    assert plain(printed)[1:] == plain(shown.splitlines())[1:]
+
+
+def plain(lines: Sequence[str]) -> list[str]:
+    """Without what differs from machine to machine."""
+    without_rates = [re.sub(r"[\d,.]+ (s|events/s)(?=[:,]|$)|:\d{2,}(?=/)", "1 s", line) for line in lines]
+    return [re.sub(r"(./)?temple |^  psql .*", "temple ", line) for line in without_rates]
 
 
 def test_what_it_suggests_can_be_typed_as_it_is(temple: Typed) -> None:

@@ -11,8 +11,9 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.sources.discord import rest
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, NotInGuild, OtherGuild
 from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffer
+from temple_ledger.infrastructure.sources.discord.gateway import FATAL
 from temple_ledger.infrastructure.sources.discord.health import discord_health
-from temple_ledger.infrastructure.sources.discord.listener import FATAL, Listener
+from temple_ledger.infrastructure.sources.discord.listener import Listener
 from temple_ledger.infrastructure.sources.discord.metrics import discord_sessions
 from temple_ledger.infrastructure.sources.discord.rest import logged_in, pointed_at
 from temple_ledger.infrastructure.sources.discord.sessions import feed_state, gateway_sessions

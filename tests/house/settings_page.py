@@ -17,7 +17,7 @@ HEAD: Final = f"""# Settings
 A setting comes from the first of these that has it:
 
 1. a flag, for the few that have one: `--home`, `--database-url`, `--log-level`;
-2. the variable of the environment;
+2. the variable of the environment, in capitals;
 3. a secret file: it is named like the variable, in any case, in `$CREDENTIALS_DIRECTORY` (systemd sets it) or
    `/run/secrets` (containers), and its content is the value;
 4. `temple.toml` in the current directory;
@@ -25,10 +25,11 @@ A setting comes from the first of these that has it:
 6. the default.
 
 In `temple.toml` a setting has the name of the first column: `metrics_port = 9464`. A name that does not exist is
-refused, and so is a value that does not fit; the message says where it came from. `temple config show` prints what
-each setting is now, and where it comes from; secrets are not shown. Settings marked *secret* belong in secret files or
-the environment: `temple doctor` warns of a file with a secret that others can read. Where the secret files of a
-production machine lie: [deploying](runbooks/deploying.md).
+refused, and so is a value that does not fit; the message says where it came from. A variable or a secret file that is
+nearly named like a setting (`TEMPLE_HOEM`, `temple_home`, `TEMPL_HOME`) is refused as well. `temple config show`
+prints what each setting is now, and where it comes from; secrets are not shown. Settings marked *secret* belong in
+secret files or the environment: `temple doctor` warns of a file with a secret that others can read. Where the secret
+files of a production machine lie: [deploying](runbooks/deploying.md).
 
 This page is made from the code.
 """

@@ -25,7 +25,7 @@ def recount(
     """What the events in (after, upto] add."""
     total = TallyBatch()
     while page := events(connection, after=after, upto=upto, limit=EVENTS_AT_A_TIME):
-        _add(total, count_batch(tally, page, left_out, catalogue))
+        total.add(count_batch(tally, page, left_out, catalogue))
         after = page[-1].position
     return total
 
@@ -42,12 +42,5 @@ def recount_at(
     """What the events at these positions add, as far as the tally has come."""
     total = TallyBatch()
     for page in events_at(connection, positions & PositionSet([(START, upto)]), EVENTS_AT_A_TIME):
-        _add(total, count_batch(tally, page, left_out, catalogue))
+        total.add(count_batch(tally, page, left_out, catalogue))
     return total
-
-
-def _add(total: TallyBatch, batch: TallyBatch) -> None:
-    for key, number in batch.increments.items():
-        total.increments[key] = total.increments.get(key, 0) + number
-    total.failures += batch.failures
-    total.counted += batch.counted

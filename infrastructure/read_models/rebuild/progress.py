@@ -1,9 +1,10 @@
 """What is noted about a rebuild while it goes on: who does it, at which position, how far each range of members is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 import psycopg
 
@@ -30,7 +31,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Range:
-    """Members in (after_user, upto_user]; of a tally, all positions. `done_user`, `done_position`: how far it is."""
+    """Members in (after_user, upto_user]; of a tally, all positions. `done_user`, `done_position`: how far it is.
+
+    Of a rebuild that is cut by buckets, those of these buckets, both ends included.
+    """
 
     number: int
     after_user: str | None
@@ -40,6 +44,15 @@ class Range:
     done: bool
     members: int
     events: int
+    first_bucket: int | None = None
+    last_bucket: int | None = None
+
+
+class Cut(StrEnum):
+    """How a rebuild is divided."""
+
+    MEMBERS = "members"
+    BUCKETS = "buckets"
 
 
 @dataclass(frozen=True)
@@ -57,14 +70,14 @@ class RunningRebuild:
     ranges_done: int
 
 
-def claim(connection: Connection, projection: Projection) -> Claim:
-    """Claims the rebuild of this projection for as long as *connection* lives.
+def claim(connection: Connection, projection: Projection, cut: Cut = Cut.MEMBERS) -> Claim:
+    """Claims the rebuild of this projection for as long as *connection* lives. One that was cut otherwise begins anew.
 
     Raises Refused when somebody else is at it, or the log stays undecided.
     """
     # one that has just ended goes in a moment; whether somebody has come meanwhile is asked again, under the lock
     stays(lambda: _goes_on(connection, projection))
-    return _claim(connection, projection)
+    return _claim(connection, projection, cut)
 
 
 def _goes_on(connection: Connection, projection: Projection) -> bool:
@@ -72,21 +85,22 @@ def _goes_on(connection: Connection, projection: Projection) -> bool:
     return row is not None and bool(row[-1])
 
 
-def _claim(connection: Connection, projection: Projection) -> Claim:
+def _claim(connection: Connection, projection: Projection, cut: Cut) -> Claim:
     head = settled_head(connection)
     with connection.transaction():
         connection.execute(statement("rebuild_lock"))
         row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()
         left_out = _left_out(connection, projection)
         if row is not None:
-            version, position, exceptions, started_at, alive = row
+            version, position, exceptions, before, started_at, alive = row
             if alive:
                 raise Refused(
                     f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S} UTC; "
                     f"wait for it, or end it and run: temple replay --abort {projection.name}"
                 )
             # one beyond the log was begun before that was restored to an earlier point
-            if version == projection.version and exceptions == left_out and position <= head:
+            same = version == projection.version and exceptions == left_out and before == cut
+            if same and position <= head:
                 connection.execute(statement("rebuild_take_over"), projection.key.parameters)
                 return Claim(Position(position), True)
             clear(connection, projection)
@@ -98,6 +112,7 @@ def _claim(connection: Connection, projection: Projection) -> Claim:
                 **projection.key.parameters,
                 "position": head,
                 "exceptions": left_out,
+                "cut": cut.value,
             },
         )
         return Claim(head, False)
@@ -117,8 +132,8 @@ def abort(connection: Connection, projection: Projection) -> bool:
 def ranges(connection: Connection, key: ProjectionKey) -> Sequence[Range]:
     found = connection.execute(statement("rebuild_ranges"), key.parameters)
     return [
-        Range(number, after_user, upto_user, done_user, Position(done_position), done, members, events)
-        for number, after_user, upto_user, done_user, done_position, done, members, events in found
+        Range(number, after_user, upto_user, done_user, Position(done_position), *rest)
+        for number, after_user, upto_user, done_user, done_position, *rest in found
     ]
 
 
@@ -144,13 +159,25 @@ def split(connection: Connection, key: ProjectionKey, parts: int) -> None:
         shares = [number / parts for number in range(1, parts)]
         row = connection.execute(statement("rebuild_split"), {"shares": shares}).fetchone()
         bounds = sorted(set(row[0])) if row is not None and row[0] is not None else []
+    parts_of_users = zip([None, *bounds], [*bounds, None], strict=True)
+    _note(connection, key, "rebuild_range_create", [dict(zip(_USERS, each, strict=True)) for each in parts_of_users])
+
+
+def split_by_buckets(connection: Connection, key: ProjectionKey, parts: Sequence[tuple[int, int]]) -> None:
+    """Notes these ranges of buckets, unless some are noted already."""
+    if not ranges(connection, key):
+        noted = [dict(zip(_BUCKETS, each, strict=True)) for each in parts]
+        _note(connection, key, "rebuild_buckets_create", noted)
+
+
+_USERS: Final = ("after_user", "upto_user")
+_BUCKETS: Final = ("first_bucket", "last_bucket")
+
+
+def _note(connection: Connection, key: ProjectionKey, name: str, parts: Sequence[Mapping[str, Any]]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
-            statement("rebuild_range_create"),
-            [
-                {**key.parameters, "number": number, "after_user": after, "upto_user": upto}
-                for number, (after, upto) in enumerate(zip([None, *bounds], [*bounds, None], strict=True))
-            ],
+            statement(name), [{**key.parameters, "number": number, **part} for number, part in enumerate(parts)]
         )
 
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import psycopg
 
@@ -20,6 +20,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.shadow_tables import require_both_tables
+from temple_ledger.infrastructure.engines.engine import SHARES_A_WORKER, Engine, Task, shares_of
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.apply import (
     USUAL,
@@ -35,12 +36,18 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
     compare_counts,
     compare_members,
 )
-from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress, RangeFolder, range_folder
+from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import (
+    EVENTS_AT_A_TIME,
+    Progress,
+    RangeFolder,
+    range_folder,
+)
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection, may_fold
 from temple_ledger.projections.tally import Tally
 
@@ -62,13 +69,29 @@ class Folding:
     seconds: float
 
 
+class Claimed(NamedTuple):
+    """What workers elsewhere have to be given: what is rebuilt, up to where, and the driver's process in the
+    database."""
+
+    key: ProjectionKey
+    position: Position
+    claimed_by: int
+
+
 class Rebuild:
     """One projection's rebuild. Leaving the block neither applies nor clears: a killed one can go on.
 
     Raises Refused at once when somebody else is at it, SchemaMismatch where the tables are not as they are declared.
     """
 
-    def __init__(self, database: Database, projection: Projection, *, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        database: Database,
+        projection: Projection,
+        *,
+        catalogue: Catalogue,
+        cut: notes.Cut = notes.Cut.MEMBERS,
+    ) -> None:
         self._database = database
         self._projection = projection
         self._catalogue = catalogue
@@ -76,7 +99,7 @@ class Rebuild:
         self._backend_pid = self._connection.info.backend_pid
         try:
             require_both_tables(self._connection, projection)
-            claimed = notes.claim(self._connection, projection)
+            claimed = notes.claim(self._connection, projection, cut)
         except BaseException:
             self._connection.close()
             raise
@@ -106,6 +129,33 @@ class Rebuild:
                     folder.fold(part)
         after = self._done()
         return Folding(after[0] - before[0], after[1] - before[1], time.perf_counter() - started)
+
+    def fold_buckets(
+        self,
+        task: Callable[[Claimed], Task[int]],
+        engine: Engine,
+        *,
+        workers: int,
+        progress: Progress = lambda members, events: None,
+    ) -> Folding:
+        """The same by an engine, for a rebuild that is cut by buckets. *task* makes one of the claim."""
+        started = time.perf_counter()
+        key, before = self._projection.key, self._done()
+        notes.split_by_buckets(self._connection, key, shares_of(self._pieces(workers)))
+        claimed, reported = Claimed(key, self.position, self._backend_pid), before
+        for _ in engine.run(task(claimed), shares_of(workers * SHARES_A_WORKER)):
+            done = self._done()
+            progress(done[0] - reported[0], done[1] - reported[1])
+            reported = done
+        left = [part for part in notes.ranges(self._connection, key) if not part.done]
+        if left:
+            raise DatabaseUnavailable("some buckets were not folded; run it again, it goes on from where it was")
+        return Folding(reported[0] - before[0], reported[1] - before[1], time.perf_counter() - started)
+
+    def _pieces(self, workers: int) -> int:
+        """So that each has some 50,000 events, and lies within one share."""
+        shares = workers * SHARES_A_WORKER
+        return shares * max(1, self.position // EVENTS_AT_A_TIME // shares)
 
     def compare(self, each: Each = lambda drift: None) -> ShownDifference:
         """The difference to the tables that are read; *each* is given every row of it."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.errors import AlreadyRunning, Refused
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
@@ -59,12 +59,13 @@ def listen(session: Session) -> int:
       temple discord listen
     \b
     Exit codes: 0 stopped; 1 Discord says no (token, intent, not in the guild), or frames were lost;
-    4 no database, or Discord not reached; 5 the ledger is about another guild, or the database does not
-    fit this version.
+    4 no database, or Discord not reached; 5 another process listens for this ledger, the ledger is about
+    another guild, or the database does not fit this version.
     """
     from temple_ledger.infrastructure.names.book import NameBook
     from temple_ledger.infrastructure.names.server import serving_names
     from temple_ledger.infrastructure.sources.discord.listener import Listener
+    from temple_ledger.infrastructure.sources.discord.one_listener import the_only_listener
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
     names = NameBook()
@@ -74,7 +75,14 @@ def listen(session: Session) -> int:
         session.is_service()
         listener = Listener(session.database, token, guild=settings.discord_guild, say=session.note, names=names)
         stop.calls(listener.stop)
+        lost: list[str] = []
+
+        def end(sentence: str) -> None:
+            lost.append(sentence)
+            listener.stop()
+
         with (
+            the_only_listener(session.database, end),
             announce_running(session.settings.home, "discord listen"),
             pointed_at(settings.discord_api_url, settings.discord_gateway_url),
             serving_names(session.settings.home, names),
@@ -83,6 +91,8 @@ def listen(session: Session) -> int:
             listened = listener.run()
             notify_service_manager("STOPPING=1")
         session.note(f"ended; {plural(listened.frames, 'frame')} stored")
+        if lost:
+            raise AlreadyRunning(lost[0])
         if listened.lost:
             session.note(
                 f"{plural(listened.lost, 'frame')} could not be stored; the next start looks for what was in them"

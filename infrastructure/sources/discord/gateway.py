@@ -7,12 +7,13 @@ reads it, in the loop that receives it, without a task in between.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import discord
 import structlog
 
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses
 from temple_ledger.infrastructure.sources.discord.frames import WANTED, Frame, UnreadableFrame, delivery_of, frame_of
 from temple_ledger.infrastructure.sources.discord.voice import hide_voice_notices
 
@@ -21,6 +22,18 @@ log = structlog.get_logger("temple.discord")
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+FATAL: Final = {
+    4004: "Discord does not accept the token: set TEMPLE_DISCORD_TOKEN to the bot's",
+    4010: "Discord says that the shard is invalid: this listener takes no shards",
+    4011: "Discord asks for shards: the bot is in too many guilds for one connection; use a bot of its own",
+    4012: "Discord does not speak version 10 of the gateway any more: a newer temple is needed",
+    4013: "Discord does not know the intents that were asked for: a newer temple is needed",
+    4014: "Discord does not allow the intent SERVER MEMBERS: switch it on for the bot in the developer portal, Bot, "
+    "Privileged Gateway Intents",
+}
+"""Close codes after which trying again changes nothing."""
 
 
 class GatewayClient(discord.Client):
@@ -65,3 +78,14 @@ class GatewayClient(discord.Client):
             self.session_id = str(frame.data.get("session_id") or "")[:100]
         if self.session_id:
             self._receive(delivery_of(frame, text, self.session_id, self._clock()))
+
+
+async def connect(client: GatewayClient) -> None:
+    """Raises DiscordRefuses where Discord says that trying again is in vain."""
+    try:
+        await client.connect()
+    except discord.PrivilegedIntentsRequired:
+        raise DiscordRefuses(FATAL[4014]) from None
+    except discord.ConnectionClosed as error:
+        sentence = FATAL.get(error.code, f"Discord closed the connection for good, with code {error.code}")
+        raise DiscordRefuses(sentence) from None

@@ -1,11 +1,14 @@
 """Whether the bot is in the guild, and the guild is there: two different ends of what Discord sends."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Literal
 
 import psycopg
 
+from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 
 GuildState = Literal["available", "listed", "unavailable", "removed"]
@@ -18,6 +21,17 @@ UNAVAILABLE: Final = "Discord has an outage of guild {guild}: nothing is receive
 def store_guild_state(connection: psycopg.Connection[Any], state: GuildState, at: datetime) -> None:
     """The first time of a state that lasts stays."""
     connection.execute(statement("discord_guild_state"), {"state": state, "at": at})
+
+
+def store_refusal(database: Database, reason: str, at: datetime) -> None:
+    """Discord refuses the bot, as `temple status` shows until a session begins: who looks there does not see the log of
+    a service."""
+    with (
+        suppress(DatabaseUnavailable),
+        database_errors("storing that Discord refuses"),
+        database.connect(DatabaseRole.TRANSLATE, application="temple discord") as connection,
+    ):
+        connection.execute(statement("discord_refused"), {"reason": reason, "at": at})
 
 
 def state_after_delete(data: Mapping[str, Any]) -> GuildState:

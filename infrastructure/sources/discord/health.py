@@ -11,11 +11,14 @@ from temple_ledger.infrastructure.sources.discord.guild_state import sentence
 
 
 class DiscordHealth(NamedTuple):
-    """`guild` None: none was ever listened to. `removed_at` and `unavailable_since` None: it is as it should be."""
+    """`guild` None: none was ever listened to. The times are None: it is as it should be. `refusal`: why Discord
+    refuses the bot since `refused_at`."""
 
     guild: str | None
     removed_at: datetime | None
     unavailable_since: datetime | None
+    refused_at: datetime | None
+    refusal: str | None
 
     @property
     def sentences(self) -> Iterator[tuple[str, str]]:
@@ -23,13 +26,15 @@ class DiscordHealth(NamedTuple):
         guild = self.guild or ""
         if self.removed_at is not None:
             yield f"{sentence('removed', guild)}; since {_minute(self.removed_at)}", "temple discord listen"
+        elif self.refused_at is not None:
+            yield f"{self.refusal}; refused since {_minute(self.refused_at)}", "temple discord setup"
         if self.unavailable_since is not None:
             yield f"{sentence('unavailable', guild)}; since {_minute(self.unavailable_since)}", "temple status --watch"
 
 
 def discord_health(connection: psycopg.Connection[Any]) -> DiscordHealth:
     row = connection.execute(statement("discord_health")).fetchone()
-    return DiscordHealth(None, None, None) if row is None else DiscordHealth(*row)
+    return DiscordHealth(None, None, None, None, None) if row is None else DiscordHealth(*row)
 
 
 def _minute(moment: datetime) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import discord
 import psycopg
 import structlog
 
@@ -32,12 +31,13 @@ from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffe
 from temple_ledger.infrastructure.sources.discord.frame_writer import FrameWriter
 from temple_ledger.infrastructure.sources.discord.frames import frame_of
 from temple_ledger.infrastructure.sources.discord.gate import GatedWorker
-from temple_ledger.infrastructure.sources.discord.gateway import GatewayClient
+from temple_ledger.infrastructure.sources.discord.gateway import GatewayClient, connect
 from temple_ledger.infrastructure.sources.discord.guild_state import (
     GuildState,
     sentence,
     state_after_delete,
     store_guild_state,
+    store_refusal,
 )
 from temple_ledger.infrastructure.sources.discord.names import SeeingRest, fetch_names, see_frame
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
@@ -52,17 +52,6 @@ BY: Final = "temple discord listen"
 log = structlog.get_logger("temple.discord")
 
 Result = TypeVar("Result")
-
-FATAL: Final = {
-    4004: "Discord does not accept the token: set TEMPLE_DISCORD_TOKEN to the bot's",
-    4010: "Discord says that the shard is invalid: this listener takes no shards",
-    4011: "Discord asks for shards: the bot is in too many guilds for one connection; use a bot of its own",
-    4012: "Discord does not speak version 10 of the gateway any more: a newer temple is needed",
-    4013: "Discord does not know the intents that were asked for: a newer temple is needed",
-    4014: "Discord does not allow the intent SERVER MEMBERS: switch it on for the bot in the developer portal, Bot, "
-    "Privileged Gateway Intents",
-}
-"""Close codes after which trying again changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +109,12 @@ class Listener:
             gate.start()
             try:
                 return asyncio.run(self._listen(gate, worker, notifier))
+            except NotInGuild:
+                # of a guild that is gone, its state is stored
+                raise
+            except DiscordRefuses as error:
+                store_refusal(self._database, str(error), self._clock())
+                raise
             finally:
                 gate.end()
 
@@ -182,7 +177,7 @@ class Listener:
         guild = self._guild = await guild_of(self._database, self._guild, rest)
         self._say(f"listening to guild {guild}")
         tasks = [
-            asyncio.create_task(_connect(client)),
+            asyncio.create_task(connect(client)),
             asyncio.create_task(self._catch_up(SeeingRest(rest, self.names), guild, gate, writer, notifier, begun)),
             asyncio.create_task(fetch_names(rest, guild, self.names)),
             asyncio.create_task(self._watch(gate)),
@@ -338,17 +333,6 @@ async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
         pending = {task for task in pending if not task.done()}
     if cancelled:
         raise asyncio.CancelledError
-
-
-async def _connect(client: GatewayClient) -> None:
-    """Raises DiscordRefuses where Discord says that trying again is in vain."""
-    try:
-        await client.connect()
-    except discord.PrivilegedIntentsRequired:
-        raise DiscordRefuses(FATAL[4014]) from None
-    except discord.ConnectionClosed as error:
-        sentence = FATAL.get(error.code, f"Discord closed the connection for good, with code {error.code}")
-        raise DiscordRefuses(sentence) from None
 
 
 def _as_ours(error: Exception) -> Any:

@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.sources.discord.listener import (
     LONGEST_RETRY_SECONDS,
     Listener,
 )
+from temple_ledger.infrastructure.sources.discord.one_listener import the_only_listener
 from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
 from temple_ledger.infrastructure.terminal.session import Session
@@ -29,10 +30,16 @@ log = structlog.get_logger("temple.discord")
 
 @contextmanager
 def listening(session: Session) -> Iterator[None]:
-    """Listens while the block lasts. A listener that ends by itself says why, and starts again after a while."""
+    """Listens while the block lasts. A listener that ends by itself says why, and starts again after a while.
+
+    Raises AlreadyRunning where another process listens for this ledger.
+    """
     running = _Listening(session)
     thread = threading.Thread(target=running.run, name="listen to discord", daemon=True)
-    with serving_names(session.settings.home, running.names):
+    with (
+        the_only_listener(session.database, running.give_up),
+        serving_names(session.settings.home, running.names),
+    ):
         thread.start()
         try:
             yield
@@ -55,6 +62,11 @@ class _Listening:
             self._stopped.set()
             if self._listener is not None:
                 self._listener.stop()
+
+    def give_up(self, sentence: str) -> None:
+        """Another process has taken over."""
+        log.error("not listening to Discord any more", reason=sentence)
+        self.stop()
 
     def run(self) -> None:
         pause = FIRST_RETRY_SECONDS

@@ -12,5 +12,5 @@ select
     recorded_at,
     case when occurred_at is null then timestamp::text end as timestamp_text
 from log_row
-where id > {after} and id <= {upto}
+where id > {after} and id <= {upto} and {members}
 order by id

@@ -2,6 +2,7 @@ select
     version,
     position,
     exceptions,
+    cut,
     started_at,
     exists (
         -- after a restart of the server its number may be somebody else's

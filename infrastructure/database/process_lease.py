@@ -1,0 +1,93 @@
+"""What only one process may do on a ledger: a lease in the database, by the database's clock.
+
+It belongs to the ledger, and so holds between machines, and between commands that look different. A killed process is
+noticed by its connection, which is gone; one that cannot reach the database is replaced when its time is over.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import psycopg
+
+from temple_ledger.domain.errors import AlreadyRunning, DatabaseUnavailable
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
+from temple_ledger.infrastructure.database.leaving import stays
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
+from temple_ledger.infrastructure.database.statements import statement
+
+LEASE_SECONDS: Final = 10.0
+RENEW_SECONDS: Final = 2.0
+END_SECONDS: Final = 5.0
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def only_one(
+    database: Database, name: str, role: DatabaseRole, *, does: str, lost: Callable[[str], None]
+) -> Iterator[None]:
+    """While the block lasts, no other process does what *name* is for; *does* says it: "listens to Discord".
+
+    Raises AlreadyRunning, and DatabaseUnavailable. *lost* is called, from a thread, with a sentence, where another
+    process has taken over because this one could not reach the database for long.
+    """
+    with database_errors(f"looking who {does}"):
+        connection = RetryingConnection(database, role, application=f"temple {name}", patience_seconds=RENEW_SECONDS)
+        with connection:
+            lease = _Lease(connection, name, does)
+            lease.require()
+            stop = threading.Event()
+            renewing = threading.Thread(target=lease.renew, args=(stop, lost), name=f"lease {name}", daemon=True)
+            renewing.start()
+            try:
+                yield
+            finally:
+                stop.set()
+                renewing.join(END_SECONDS)
+                lease.release()
+
+
+class _Lease:
+    def __init__(self, connection: RetryingConnection, name: str, does: str) -> None:
+        self._connection = connection
+        self._does = does
+        self._values: dict[str, Any] = {
+            "name": name,
+            "holder": uuid4(),
+            "description": f"{socket.gethostname()}, process {os.getpid()}",
+            "seconds": LEASE_SECONDS,
+        }
+
+    def require(self) -> None:
+        """Raises AlreadyRunning: but for one that has just ended, whose connection is listed for a moment still."""
+        if stays(lambda: not self._taken()):
+            raise AlreadyRunning(f"{self._holder()}; one for a ledger is enough: end that one first")
+
+    def renew(self, stop: threading.Event, lost: Callable[[str], None]) -> None:
+        while not stop.wait(RENEW_SECONDS):
+            with suppress(DatabaseUnavailable):
+                if not self._taken():
+                    lost(f"{self._holder()}, since this process could not reach the database for long")
+                    return
+
+    def release(self) -> None:
+        with suppress(DatabaseUnavailable):
+            self._run(lambda connection: connection.execute(statement("process_lease_release"), self._values))
+
+    def _taken(self) -> bool:
+        return self._run(
+            lambda connection: connection.execute(statement("process_lease_take"), self._values).fetchone() is not None
+        )
+
+    def _holder(self) -> str:
+        row = self._run(lambda connection: connection.execute(statement("process_lease_read"), self._values).fetchone())
+        who, since = ("another process", "") if row is None else (row[0], f" since {row[1]:%Y-%m-%d %H:%M:%S} UTC")
+        return f"another process {self._does} for this ledger{since} ({who})"
+
+    def _run(self, work: Callable[[psycopg.Connection[Any]], Result]) -> Result:
+        return self._connection.run(f"looking who {self._does}", work)

@@ -1,0 +1,1 @@
+"""What works through all members by buckets: processes of this machine, or a cluster."""

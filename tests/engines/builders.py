@@ -1,0 +1,121 @@
+"""Rebuilds from an archive, and engines that make trouble."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.infrastructure.archive.folder_place import FolderPlace
+from temple_ledger.infrastructure.archive.shared import shared_archive
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.engines.engine import Buckets, Engine, Task
+from temple_ledger.infrastructure.engines.local import LocalEngine
+from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuild, Limit
+from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import FoldBuckets
+from temple_ledger.infrastructure.read_models.rebuild.progress import Cut
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Claimed, Rebuild
+from temple_ledger.projections.processor import Projection
+from tests.killed import Moment, die_at
+
+Returned = TypeVar("Returned")
+
+TABLES = {
+    "members": ("temple_member_status", "discord_user_current_roles", "projection_frontier", "projection_failure"),
+    "activity": ("webhook_activity_hourly", "projection_failure"),
+}
+STAMPS = "- 'last_verified' - 'last_sync' - 'parked_at' - 'attempts'"
+
+
+def rebuilt_from(
+    database: Database, folder: Path, projection: Projection, engine: Engine | None = None, *, workers: int = 2
+) -> tuple[AppliedRebuild, int]:
+    """And how many ranges the tasks have put."""
+    archive = shared_archive(database, FolderPlace(folder))
+    counting = Counting(LocalEngine(database, workers) if engine is None else engine)
+
+    def task(claimed: Claimed) -> FoldBuckets:
+        return FoldBuckets(archive, *claimed)
+
+    with Rebuild(database, projection, catalogue=CATALOGUE, cut=Cut.BUCKETS) as rebuild:
+        rebuild.fold_buckets(task, counting, workers=workers)
+        applied = rebuild.apply(rebuild.compare(), by="test", limit=Limit(None))
+    return applied, counting.total
+
+
+def rows_of(database: Database, projection: str) -> dict[str, list[str]]:
+    """Without what says when a row was written; what is counted down to zero is not there."""
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        found = {
+            table: connection.execute(
+                f"select (to_jsonb(each) {STAMPS})::text from {table} as each"
+                f" where coalesce(to_jsonb(each) ->> 'projection', %s) = %s order by 1".encode(),
+                (projection, projection),
+            ).fetchall()
+            for table in TABLES[projection]
+        }
+    return {table: [row for (row,) in each if '"events": 0' not in row] for table, each in found.items()}
+
+
+def emptied(database: Database, projection: str) -> None:
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        for table in TABLES[projection]:
+            owned = f" where projection = '{projection}'" if table.startswith("projection_") else ""
+            connection.execute(f"delete from {table}{owned}".encode())
+
+
+@dataclass
+class Counting:
+    """Adds up what the tasks return."""
+
+    engine: Engine
+    total: int = 0
+
+    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+        for buckets, result in self.engine.run(task, shares):
+            self.total += int(result)  # type: ignore[call-overload]  # FoldBuckets returns a number
+            yield buckets, result
+
+
+@dataclass
+class Twice:
+    """Every share is given out twice, one next to the other."""
+
+    engine: Engine
+
+    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+        yield from self.engine.run(task, [each for each in shares for _ in range(2)])
+
+
+@dataclass(frozen=True)
+class Dying:
+    """A task whose worker is killed, so many times, each time at a later exchange with the database."""
+
+    task: Task[Any]
+    deaths: Path
+    times: int
+    moment: Moment
+
+    def __call__(self, database: Database, buckets: Buckets) -> Any:
+        # a file for each death: two workers never make the same one
+        for number in range(self.times):
+            try:
+                os.close(os.open(self.deaths / str(number), os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                continue
+            die_at(1 + 2 * number, self.moment)
+            break
+        return self.task(database, buckets)
+
+
+@dataclass
+class Deadly:
+    engine: Engine
+    deaths: Path
+    times: int
+    moment: Moment
+
+    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+        dying: Any = Dying(task, self.deaths, self.times, self.moment)
+        yield from self.engine.run(dying, shares)
