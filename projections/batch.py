@@ -1,8 +1,8 @@
 """A batch: events folded together, and what has to be stored for it. A calculation, but for the history it asks for."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
@@ -42,6 +42,40 @@ class Failure(NamedTuple):
 
 
 TOO_LONG: Final = "its history is too long for a step; it is folded beside the others"
+
+LOG_CHANGED: Final = "the log was changed"
+
+
+def event_changed(position: Position) -> str:
+    return f"{LOG_CHANGED}: its event at position {position} is not what was sealed; see: temple seal verify"
+
+
+EVENTS_LOST: Final = f"{LOG_CHANGED}: events that were sealed are gone, and its rows differ; see: temple seal verify"
+
+
+class SealedLog(Protocol):
+    """What a fold from the log asks of the seals."""
+
+    def changed(self, user_ids: Sequence[str], upto: Position) -> Mapping[str, Position]:
+        """Of those members with an event that is not what was sealed, the first such event."""
+
+    def has_lost(self) -> bool:
+        """Whether events are missing that were sealed. Counts them: it takes as long."""
+
+
+class Unsealed:
+    """A log that has no seals."""
+
+    def changed(self, user_ids: Sequence[str], upto: Position) -> Mapping[str, Position]:
+        return {}
+
+    def has_lost(self) -> bool:
+        return False
+
+
+UNSEALED: Final = Unsealed()
+PROVEN_AT_A_TIME: Final = 2_000
+"""Events, of histories that are in memory together."""
 
 Histories = Callable[[Sequence[str]], Iterable[tuple[str, Sequence[Recorded] | None]]]
 """All known events of each of these members up to the end of the batch, in any order; empty if there are none."""
@@ -119,8 +153,12 @@ def fold_batch(
     stored_rows: Callable[[str], Rows],
     histories: Histories,
     watch: FoldWatch = NOBODY_WATCHES,
+    log: SealedLog = UNSEALED,
 ) -> MemberBatch[State]:
-    """`known` has each member of the batch; None there means: fold the whole history."""
+    """`known` has each member of the batch; None there means: fold the whole history.
+
+    Rows are never made from a *log* that was changed: then the member is parked.
+    """
     batch: MemberBatch[State] = MemberBatch()
     from_the_log: list[str] = []
     name = fold.projection.name
@@ -132,18 +170,58 @@ def fold_batch(
             from_the_log.append(user_id)
     watch.clear()
     batch.refolded = len(from_the_log)
-    for user_id, every in histories(from_the_log) if from_the_log else ():
+    if not from_the_log:
+        return batch
+    upto = max(each.position for events in grouped.values() for each in events)
+    for user_id, every, changed in _proven(histories(from_the_log), log, upto):
+        # whoever is parked here keeps the rows of the position before
+        first = min(recorded.position for recorded in grouped[user_id])
         if every is None:
-            # its rows stay those of the position before, as those of everybody who is parked
-            first = min(recorded.position for recorded in grouped[user_id])
             batch.failures.append(Failure(first, user_id, TOO_LONG, FailureKind.LONG))
+            continue
+        if changed is not None:
+            batch.failures.append(Failure(first, user_id, event_changed(changed), FailureKind.CHANGED))
             continue
         before = known[user_id]
         rows = stored_rows(user_id) if before is None else before.rows
+        if _differ(fold, rows, every, first) and log.has_lost():
+            batch.failures.append(Failure(first, user_id, EVENTS_LOST, FailureKind.CHANGED))
+            continue
         watch.set(name, user_id, grouped[user_id])
         _keep(fold, batch, user_id, rows, fold.whole_of_known(every))
         watch.clear()
     return batch
+
+
+def _proven(
+    histories: Iterable[tuple[str, Sequence[Recorded] | None]], log: SealedLog, upto: Position
+) -> Iterator[tuple[str, Sequence[Recorded] | None, Position | None]]:
+    """Each history with its first event that is not what was sealed. A long one is not asked about here."""
+    for page in _small_pages(histories):
+        changed = log.changed([user_id for user_id, every in page if every is not None], upto)
+        for user_id, every in page:
+            yield user_id, every, changed.get(user_id)
+
+
+def _small_pages(
+    histories: Iterable[tuple[str, Sequence[Recorded] | None]],
+) -> Iterator[list[tuple[str, Sequence[Recorded] | None]]]:
+    page: list[tuple[str, Sequence[Recorded] | None]] = []
+    events = 0
+    for user_id, every in histories:
+        page.append((user_id, every))
+        events += len(every or ())
+        if events >= PROVEN_AT_A_TIME:
+            yield page
+            page, events = [], 0
+    if page:
+        yield page
+
+
+def _differ(fold: Fold[State], rows: Rows, every: Sequence[Recorded], first: Position) -> bool:
+    """Whether the rows are not what the log had before the batch: they were edited, or the log was."""
+    earlier = fold.whole_of_known([recorded for recorded in every if recorded.position < first])
+    return any(True for _ in member_difference(fold.projection.tables, rows, earlier.rows))
 
 
 def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:

@@ -39,6 +39,8 @@ class FailureKind(StrEnum):
     """Its fold took too long, and the process that was at it was ended."""
     LONG = "long"
     """Its history is too long for a step: it is folded beside the steps, and then parked no more."""
+    CHANGED = "changed"
+    """Its events in the log are not what was sealed: its rows stay until somebody has settled that."""
 
 
 class Unfoldable(LedgerError):

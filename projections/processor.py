@@ -16,6 +16,7 @@ from temple_ledger.projections.batch import (
     Failure,
     KnownMember,
     MemberBatch,
+    SealedLog,
     StoredRows,
     TallyBatch,
     by_member,
@@ -60,7 +61,7 @@ def _either(names: Names, others: Names) -> Names:
     return None if names is None or others is None else names | others
 
 
-class ProjectingTransaction(Protocol):
+class ProjectingTransaction(SealedLog, Protocol):
     """What a step does to the database; all of it is committed, or nothing."""
 
     def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
@@ -369,6 +370,7 @@ class _MemberShare(Generic[State]):
             lambda user_id: stored[user_id].rows if user_id in stored else EMPTY,
             lambda user_ids: transaction.histories(fold, user_ids, upto),
             processor.watch,
+            transaction,
         )
         if not self._checkpoint.parks_freely:
             processor.brake.count(grouped, batch.failures)

@@ -171,15 +171,21 @@ class Sealer:
         connection.execute(statement("seal_lease_release"), {"holder": self._holder})
 
 
-def seal_rest(database: Database, *, every: Publish = lambda head: None) -> None:
-    """Seals what is settled by now, whoever leads, so that it can be proven.
+def seal_rest(database: Database, *, seconds: float | None = None) -> None:
+    """Seals what is settled by now, whoever leads, so that it can be proven; for so long at most.
 
     Raises DatabaseUnavailable, and SchemaMismatch for a login that may not seal.
     """
-    sealer = Sealer(database, every_seconds=0, publish=every)
+    sealer = Sealer(database, every_seconds=0)
+    stop = threading.Event()
+    alarm = None if seconds is None else threading.Timer(seconds, stop.set)
     try:
-        sealer.run(threading.Event(), until_sealed=True)
+        if alarm is not None:
+            alarm.start()
+        sealer.run(stop, until_sealed=True)
     finally:
+        if alarm is not None:
+            alarm.cancel()
         sealer.close()
 
 

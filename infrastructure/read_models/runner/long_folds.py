@@ -21,7 +21,7 @@ from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
-from temple_ledger.projections.batch import failure_of, without
+from temple_ledger.projections.batch import event_changed, failure_of, without
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection
@@ -113,6 +113,11 @@ class LongFolds:
         left_out = read_exceptions(connection, projection.key).left_out
         with self._database.connect(DatabaseRole.READ, application="temple long folds") as reading:
             folded = fold_long(reading, fold, user_id, upto, left_out=left_out, turn=self._turn)
+            changed = PostgresTransaction(reading).changed([user_id], upto)
+        if changed:
+            values = {**projection.key.parameters, "user_id": user_id, "error": event_changed(changed[user_id])}
+            connection.execute(statement("failure_changed"), values)
+            return True
         done = finish_long(connection, fold, user_id, folded, upto, left_out)
         if done:
             log.info("long fold done", projection=projection.name, user_id=user_id, position=upto)

@@ -55,6 +55,7 @@ class PostgresTransaction:
         self._behind: Callable[[Write], None] = _at_once
         self._holder = holder
         self._retracted = retracted
+        self._has_lost: bool | None = None
 
     def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), key.parameters).fetchone()
@@ -133,6 +134,17 @@ class PostgresTransaction:
         self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
     ) -> Iterator[tuple[str, Sequence[Recorded] | None]]:
         return histories(self._rows, fold, user_ids, upto, retracted=self._retracted)
+
+    def changed(self, user_ids: Sequence[str], upto: Position) -> Mapping[str, Position]:
+        values = {"user_ids": list(user_ids), "upto": upto}
+        found = self.connection.execute(statement("seal_changed_of"), values, prepare=True)
+        return {user_id: Position(position) for user_id, position in found}
+
+    def has_lost(self) -> bool:
+        if self._has_lost is None:
+            row = self.connection.execute(statement("seal_has_lost")).fetchone()
+            self._has_lost = row == (True,)
+        return self._has_lost
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
         self._behind(lambda: self._write(declared, changes))
