@@ -41,6 +41,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     "Events, members and roles": {
         "events": _verb("events", "Import, export, append, list, show and follow events."),
         "member": _verb("member", "What a member is now or was then, and which events made it so."),
+        "members": _verb("members", "Everybody as of a day, as CSV or Parquet."),
         "role": _verb("role", "Who holds a role now or held it then, and who granted it."),
     },
     "Projections": {

@@ -52,6 +52,7 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("member", "list"): (),
     ("member", "find"): ("a",),
     ("member", "erase"): (OTHER,),
+    ("members",): (),
     ("role", "list"): (),
     ("role", "members"): (ROLE,),
     ("role", "history"): (ROLE,),
