@@ -101,11 +101,13 @@ def known_events(
     fold: Fold[State], grouped: Mapping[str, Sequence[Recorded]], left_out: "Exceptions"
 ) -> Mapping[str, Sequence[Recorded]]:
     """The known ones of each member, without those of parked members and those that are left out."""
-    knows, parked, positions = fold.knows, left_out.parked, left_out.left_out
+    names, parked, positions = fold.names_known, left_out.parked, left_out.left_out
     found: dict[str, Sequence[Recorded]] = {}
     for user_id, events in grouped.items():
         if user_id not in parked:
-            its = [each for each in events if knows(each) and not (positions and each.position in positions)]
+            its = [each for each in events if (each[2], each[4]) in names]
+            if positions:
+                its = [each for each in its if each.position not in positions]
             if its:
                 found[user_id] = its
     return found
@@ -284,10 +286,12 @@ def count_batch(
     batch = TallyBatch()
     increments, count = batch.increments, tally.counter(catalogue)
     checked: set[Key] = set()
+    watched = watch is not NOBODY_WATCHES
     for recorded in events:
         if left_out and recorded.position in left_out:
             continue
-        watch.set(tally.name, recorded.user_id, (recorded,))
+        if watched:
+            watch.set(tally.name, recorded.user_id, (recorded,))
         try:
             added = count(recorded)
             for key, number in added.items():

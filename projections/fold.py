@@ -5,7 +5,7 @@
 What is here is a calculation: no time, no database, no batches.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from operator import itemgetter
@@ -98,6 +98,11 @@ class Fold(Generic[State]):
     def names(self) -> tuple[tuple[str, str], ...]:
         """(event_type, action) of the events that this projection folds; it ignores all others."""
         return tuple(self._steps)
+
+    @property
+    def names_known(self) -> Container[tuple[str, str]]:
+        """The same, to ask for many events."""
+        return self._steps
 
     def knows(self, recorded: Recorded) -> bool:
         return (recorded.event_type, recorded.action) in self._steps
