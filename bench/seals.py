@@ -42,9 +42,9 @@ def measure(bench: Bench) -> Findings:
         bench="seals",
         title="Seals",
         how=(
-            f"A log of {events:,} events is sealed in ranges of a thousand, each a transaction of its own; then all of it "
-            "is copied out, and compared with its seals over two connections. What sealing costs at a thousand events a "
-            "second is the share of each second in which the database is at it."
+            f"{events:,} events are sealed in ranges of a thousand, each a transaction of its own; then the log "
+            "is copied out, and compared with its seals over two connections. What sealing costs at a thousand "
+            "events a second is the share of each second in which the database is at it."
         ),
         series=[sealing, copying, proving],
         goals=[
