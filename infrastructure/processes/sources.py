@@ -43,6 +43,7 @@ RESERVED: Final = frozenset(
             "doctor",
             "down",
             "drift",
+            "effects",
             "events",
             "failures",
             "in_future",
