@@ -25,6 +25,7 @@ from bench import (
     rebuild,
     rebuild_growth,
     receiver,
+    seals,
     snapshot,
     start,
 )
@@ -49,6 +50,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "readers": readers.measure,
     "receiver": receiver.measure,
     "listener": listener.measure,
+    "seals": seals.measure,
     "snapshot": snapshot.measure,
     "dashboards": dashboards.measure,
     "start": start.measure,
