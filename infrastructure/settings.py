@@ -125,8 +125,7 @@ class Settings(SourceSettings):
     )
 
     nicknames: Path | None = Field(
-        default=None,
-        description="a file of people's names, lines of ID,NAME; by default nicknames.csv in the state directory",
+        default=None, description="a file of people's names, by default nicknames.csv in home"
     )
 
     metrics_host: str = Field(default="127.0.0.1", description="where a runner and a receiver listen for Prometheus")
@@ -180,9 +179,7 @@ class Settings(SourceSettings):
     web_url: HttpsUrl | None = Field(default=None, description="where a proxy shows the console to others, by https")
     web_database_url: SecretStr | None = Field(default=None, description="the DSN of the console's login, which reads")
     web_sign_in_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for signing in")
-    inbox_keep_days: int = Field(
-        default=90, ge=1, description="translated deliveries are deleted after so many days; failed ones never"
-    )
+    inbox_keep_days: int = Field(default=90, ge=1, description="after so many days, translated deliveries are deleted")
 
     archive: str | None = Field(
         default=None, description="where the archive of the log is: a folder, or a URL such as s3://bucket/ledger"
