@@ -60,9 +60,6 @@ def _in_one_word(secret: SecretStr) -> SecretStr:
 Token = Annotated[SecretStr, AfterValidator(_in_one_word)]
 """A secret that is sent in a header: it may have been pasted with what stands around it, but is one word."""
 
-HttpsUrl = Annotated[str, Field(pattern=r"^https://[^/?#@\s]+$")]
-"""A host, and a port where it is another one; without a path."""
-
 
 class SourceSettings(BaseSettings):
     """What a source may be set to: derive from it. A field `shop_secret` is TEMPLE_SHOP_SECRET, or a secret file of
@@ -176,7 +173,9 @@ class Settings(SourceSettings):
     )
     web_host: str = Field(default="127.0.0.1", description="the address of this machine where the console listens")
     web_port: int = Field(default=8420, ge=0, le=65_535, description="the port of the console; 0 takes a free one")
-    web_url: HttpsUrl | None = Field(default=None, description="where a proxy shows the console to others, by https")
+    web_url: str | None = Field(
+        default=None, pattern=r"^https://[^/?#@\s]+$", description="where a proxy shows the console"
+    )
     web_database_url: SecretStr | None = Field(default=None, description="the DSN of the console's login, which reads")
     web_sign_in_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for signing in")
     inbox_keep_days: int = Field(default=90, ge=1, description="after so many days, translated deliveries are deleted")
