@@ -59,12 +59,16 @@ def measure(bench: Bench) -> Findings:
         series=(plain, headcount, by_tier),
         goals=(
             Goal(
+                "headcount_over_none",
                 headcount.over(plain, "a step that keeps role_headcount, over one that keeps none"),
                 target=MOST_SHARE,
                 at_least=False,
             ),
             Goal(
-                by_tier.over(plain, "a step that keeps a rollup of the busier table"), target=MOST_SHARE, at_least=False
+                "busier_rollup_over_none",
+                by_tier.over(plain, "a step that keeps a rollup of the busier table"),
+                target=MOST_SHARE,
+                at_least=False,
             ),
         ),
         load=done.load,
