@@ -89,6 +89,8 @@ class Fold(Generic[State]):
             for name in known.names
         }
 
+        self._decoders = {name: known.decode for known in types for name in known.names}
+
         self.reading_metadata = frozenset(name for known in types if known.reads_metadata for name in known.names)
         """Those of `names` whose payload is looked at."""
 
@@ -104,6 +106,10 @@ class Fold(Generic[State]):
 
     def knows(self, recorded: Recorded) -> bool:
         return (recorded.event_type, recorded.action) in self._steps
+
+    def event_of(self, recorded: Recorded) -> Event:
+        """A known event, decoded. Raises UndecodableEvent."""
+        return self._decoders[recorded.event_type, recorded.action](recorded)
 
     def rule_of(self, recorded: Recorded) -> Evolve[State]:
         """The author's function for a known event."""

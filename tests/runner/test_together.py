@@ -26,7 +26,8 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.members import members
-from temple_ledger.projections.processor import CAUGHT_UP, ProjectingTransaction, Step, TooWide, processor_of
+from temple_ledger.projections.processor import CAUGHT_UP, Step, TooWide, processor_of
+from temple_ledger.projections.projecting import ProjectingTransaction
 from temple_ledger.projections.testing.histories import at, joined, role_added
 
 Fold = Callable[[], Outcomes]

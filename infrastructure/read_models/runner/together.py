@@ -17,16 +17,8 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import passes
 from temple_ledger.projections.batch import by_member
 from temple_ledger.projections.checkpoint import Checkpoint
-from temple_ledger.projections.processor import (
-    CAUGHT_UP,
-    OpenTransaction,
-    Processor,
-    ProjectingTransaction,
-    Share,
-    Step,
-    TooWide,
-    may_fold,
-)
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Share, Step, TooWide, may_fold
+from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction
 
 SLOW_SECONDS: Final = 0.5
 """A projection whose part takes longer holds up the others."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
 from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, pieces_by_member
@@ -22,10 +24,12 @@ from temple_ledger.infrastructure.read_models.runner.write_behind import Write, 
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import Changes
+from temple_ledger.projections.effects import EffectFollower, Special
 from temple_ledger.projections.fold import Fold, Frontier
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.processor import ByMember, OpenTransaction, TooWide, Wanted
+from temple_ledger.projections.processor import TooWide
+from temple_ledger.projections.projecting import ByMember, OpenTransaction, Wanted
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -195,6 +199,27 @@ class PostgresTransaction:
                     "frames": list(frames),
                 },
             )
+
+    def effect_starts(self, key: ProjectionKey) -> Mapping[str, Position]:
+        found = self.connection.execute(statement("effect_starts"), key.parameters)
+        return {name: Position(position) for name, position in found}
+
+    def special_events(
+        self, *, after: Position, upto: Position, older_than: timedelta, positions: Sequence[Position] | None = None
+    ) -> Mapping[Position, Special]:
+        found = self.connection.execute(
+            statement("effect_special"),
+            {
+                "after": after,
+                "upto": upto,
+                "older_than": older_than,
+                "positions": None if positions is None else list(positions),
+            },
+        )
+        return {Position(position): Special(*rest) for position, *rest in found}
+
+    def send(self, key: ProjectionKey, follower: EffectFollower) -> None:
+        send(self.connection, key, follower)
 
     def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
         row = self.connection.execute(

@@ -10,7 +10,8 @@ from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
-from temple_ledger.projections.processor import ByMember, TooWide, Wanted
+from temple_ledger.projections.processor import TooWide
+from temple_ledger.projections.projecting import ByMember, Wanted
 
 MEMBERS_AT_A_TIME: Final = 2_000
 EVENTS_AT_A_TIME: Final = 20_000
