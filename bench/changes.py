@@ -95,12 +95,13 @@ def measure(bench: Bench) -> Findings:
                 at_least=False,
             ),
             Goal(
+                "effect_over_none",
                 effect.over(plain, "a step with an effect, over one without"),
                 target=MOST_SHARE_OF_EFFECT,
                 at_least=False,
             ),
-            Goal(stored_rate, target=RATE),
-            Goal(delivered, target=RATE),
+            Goal("changes_stored", stored_rate, target=RATE),
+            Goal("changes_delivered", delivered, target=RATE),
         ),
         load=done.load,
     )
