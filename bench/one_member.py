@@ -120,7 +120,7 @@ def measure(bench: Bench) -> Findings:
             "reading of the log and the writing of rows included. **A very long history**: "
             f"{sizes.long_history:,} events of one member, folded; then one that comes late, and one of somebody else: "
             "how long each takes to be in the tables of all built-in projections, with the daemon running. **Large "
-            f"payloads**: {sizes.payloads:,} events with 1 MB each, half of them one member's."
+            f"payloads**: {sizes.payloads:,} events with 1 MB each, half of them one member's. Measured once."
         ),
         series=[*parking, done.series("the late event of the long history", "s"), others, *held],
         goals=[
