@@ -98,7 +98,7 @@ def _work(queue: Any, folder: OpenFolder, watch: FoldWatch) -> None:
                 ranges.fold(part)
     except Refused:
         os._exit(TAKEN_OVER)
-    except Exception:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
+    except BaseException:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
         os._exit(ENDED_EARLY)
 
 
