@@ -14,6 +14,7 @@ from temple_ledger.infrastructure.archive.shared import SharedArchive, shared_ar
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.engines.engine import ALL_BUCKETS, Buckets, Task, shares_of
 from temple_ledger.infrastructure.engines.local import LocalEngine
+from temple_ledger.infrastructure.read_models.member_log.bucket_members import projection_of
 from temple_ledger.infrastructure.read_models.operations import parked, skip
 from temple_ledger.infrastructure.read_models.rebuild import fold_buckets
 from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import FoldBuckets
@@ -206,7 +207,7 @@ def test_a_worker_of_another_version_refuses(ledger: LedgerScenario, folder: Pat
             with pytest.raises(Refused, match=sentence):
                 rebuild.fold_buckets(partial(ordered, archive), engine, workers=1)
         with pytest.raises(Refused, match="a worker has version 1 of members, and who drives it 7"):
-            fold_buckets.projection_of(ProjectionKey("members", 7))
+            projection_of(ProjectionKey("members", 7))
 
 
 def test_a_damaged_group_is_folded_by_nobody(ledger: LedgerScenario, folder: Path) -> None:
