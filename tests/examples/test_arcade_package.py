@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from temple_ledger import LedgerScenario, joined
@@ -110,7 +111,14 @@ def test_it_is_filled_followed_replayed_and_verified_on_a_ledger_in_use(
     )
     assert run("-m", "temple_arcade.adapter", file) == "3 new, the last at position 4\n"
     assert run("-m", "temple_arcade.adapter", file) == "0 new, the last at position 4\n"
+    (tmp_path / "temple.toml").write_text('[sinks.announcements]\nkind = "notify"\nchannel = "records"\n')
     temple(run, "run", "--until-caught-up")
+    records = [("ada", 7), ("bob", 9), ("ada", 8)]
+    with psycopg.connect(database.dsn, autocommit=True) as listening:
+        listening.execute("listen records")
+        temple(run, "effects", "run", "--until-empty")
+        heard = [json.loads(each.payload)["data"] for each in listening.notifies(timeout=30, stop_after=3)]
+    assert [(each["player"], each["best"]) for each in heard] == records
     (ada,) = temple(run, "projection", "rows", "arcade_standing", "ada", "--json")["arcade_standing"]
     assert (ada["games"], ada["best"], ada["best_game"], ada["prizes"]) == (2, 8, "go", "25.00")
     champions = "select best_game, players, best, prizes from arcade_champions order by 1"

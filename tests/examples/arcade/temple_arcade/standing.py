@@ -1,10 +1,10 @@
-"""How each player stands, and how many play which game best."""
+"""How each player stands, how many play which game best, and who is to hear of a record."""
 
 from datetime import datetime
 from decimal import Decimal
 
 from temple_arcade.events import GamePlayed
-from temple_ledger import MemberLeft, Row, count_of, max_of, projection, sum_of
+from temple_ledger import Change, MemberLeft, Message, Row, count_of, max_of, projection, sum_of
 
 
 class Standing(Row, table="arcade_standing"):
@@ -35,6 +35,14 @@ def _(player: Standing, event: GamePlayed) -> Standing:
 @standing.on
 def _(player: Standing, event: MemberLeft) -> Standing:
     return Standing(prizes=player.prizes)
+
+
+@standing.effect(max_age=None)
+def announce_record(change: Change[Standing]) -> Message | None:
+    before = 0 if change.before is None else change.before.best
+    if change.after.best <= before:
+        return None
+    return Message("announcements", {"player": change.user_id, "best": change.after.best})
 
 
 champions = standing.rollup(
