@@ -103,6 +103,7 @@ def test_it_is_filled_followed_replayed_and_verified_on_a_ledger_in_use(
     assert temple(run, "projection", "show", "arcade_standing", "--json")["state"] == "needs replay"
     temple(run, "replay", "arcade_standing", "--apply", "--reason", "new")
     played = {"occurred_at": "2026-03-01T18:30:00Z", **EVERYTHING}
+    assert json.loads(run("-m", "temple_arcade.board")) == {}
     file = results(
         tmp_path,
         {"user_id": "ada", **played},
@@ -119,6 +120,7 @@ def test_it_is_filled_followed_replayed_and_verified_on_a_ledger_in_use(
         temple(run, "effects", "run", "--until-empty")
         heard = [json.loads(each.payload)["data"] for each in listening.notifies(timeout=30, stop_after=3)]
     assert [(each["player"], each["best"]) for each in heard] == records
+    assert json.loads(run("-m", "temple_arcade.board")) == {"ada": 8, "bob": 9}
     (ada,) = temple(run, "projection", "rows", "arcade_standing", "ada", "--json")["arcade_standing"]
     assert (ada["games"], ada["best"], ada["best_game"], ada["prizes"]) == (2, 8, "go", "25.00")
     champions = "select best_game, players, best, prizes from arcade_champions order by 1"
