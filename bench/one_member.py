@@ -9,7 +9,7 @@ import psycopg
 
 from bench.apart import alone, apart, peak_mebibytes
 from bench.bench import Bench
-from bench.findings import Findings, Goal
+from bench.findings import Findings, Goal, Series
 from bench.rounds import take_turns
 from bench.runner import catch_up, daemon
 from bench.site import Site, rows, tidy
@@ -124,12 +124,16 @@ def measure(bench: Bench) -> Findings:
         ),
         series=[*parking, done.series("the late event of the long history", "s"), others, *held],
         goals=[
-            *(Goal(each, target=PARK_SECONDS, at_least=False) for each in parking),
-            *(Goal(each, target=MOST_MEBIBYTES, at_least=False) for each in held),
-            Goal(others, target=1.0, at_least=False),
+            *(Goal(_key(each), each, target=PARK_SECONDS, at_least=False) for each in parking),
+            *(Goal(_key(each), each, target=MOST_MEBIBYTES, at_least=False) for each in held),
+            Goal("others_meanwhile", others, target=1.0, at_least=False),
         ],
         load=done.load,
     )
+
+
+def _key(series: Series) -> str:
+    return series.name.replace(",", "").replace(" ", "_")
 
 
 def _cpu(order: str) -> str:

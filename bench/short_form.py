@@ -91,7 +91,7 @@ def measure(bench: Bench) -> Findings:
             "form with a NamedTuple as its state. Processor time an event."
         ),
         series=[short, long],
-        goals=[Goal(short.over(long, "the short form over the long one"), target=MOST, at_least=False)],
+        goals=[Goal("short_form", short.over(long, "the short form over the long one"), target=MOST, at_least=False)],
         load=done.load,
     )
 
