@@ -82,7 +82,7 @@ def running_processes(home: Path) -> list[RunningProcess]:
     found: list[RunningProcess] = []
     try:
         files = list((home / FOLDER).iterdir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     for file in sorted(each for each in files if each.suffix == ".json"):
         if not _is_held(file):
