@@ -14,6 +14,7 @@ import click
 
 from bench import (
     append,
+    archive,
     changes,
     dashboards,
     importing,
@@ -46,6 +47,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "memory": memory.measure,
     "rebuild": rebuild.measure,
     "rebuild_growth": rebuild_growth.measure,
+    "archive": archive.measure,
     "readers": readers.measure,
     "receiver": receiver.measure,
     "listener": listener.measure,
