@@ -54,6 +54,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "seal": _verb("seal", "Prove that the log is what it was: a chain of hashes over it."),
         "trigger": _verb("trigger", "Keep the two tables by a trigger of the database, in place of the runner."),
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
+        "effects": _verb("effects", "Messages that follow from changes: deliver, list, retry, skip."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
     SOURCES: {

@@ -26,6 +26,7 @@ from bench import (
     rebuild,
     rebuild_growth,
     receiver,
+    seals,
     snapshot,
     start,
 )
@@ -51,6 +52,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "readers": readers.measure,
     "receiver": receiver.measure,
     "listener": listener.measure,
+    "seals": seals.measure,
     "snapshot": snapshot.measure,
     "dashboards": dashboards.measure,
     "start": start.measure,

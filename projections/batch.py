@@ -11,6 +11,7 @@ from temple_ledger.projections.difference import EMPTY, Changes, member_differen
 from temple_ledger.projections.fold import FailureKind, Fold, Folded, Frontier
 from temple_ledger.projections.frames import frames_as_text
 from temple_ledger.projections.member_projection import State
+from temple_ledger.projections.stepping import NO_CHANGES, Follower, extend_stepping, follow_history
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
@@ -100,11 +101,13 @@ def known_events(
     fold: Fold[State], grouped: Mapping[str, Sequence[Recorded]], left_out: "Exceptions"
 ) -> Mapping[str, Sequence[Recorded]]:
     """The known ones of each member, without those of parked members and those that are left out."""
-    knows, parked, positions = fold.knows, left_out.parked, left_out.left_out
+    names, parked, positions = fold.names_known, left_out.parked, left_out.left_out
     found: dict[str, Sequence[Recorded]] = {}
     for user_id, events in grouped.items():
         if user_id not in parked:
-            its = [each for each in events if knows(each) and not (positions and each.position in positions)]
+            its = [each for each in events if (each[2], each[4]) in names]
+            if positions:
+                its = [each for each in its if each.position not in positions]
             if its:
                 found[user_id] = its
     return found
@@ -152,10 +155,12 @@ def fold_batch(
     histories: Histories,
     watch: FoldWatch = NOBODY_WATCHES,
     log: SealedLog = UNSEALED,
+    follower: Follower | None = None,
 ) -> MemberBatch[State]:
     """`known` has each member of the batch; None there means: fold the whole history.
 
-    Rows are never made from a *log* that was changed: then the member is parked.
+    Rows are never made from a *log* that was changed: then the member is parked. A *follower* is given the change of
+    each event that it wants; it costs nothing where there is none.
     """
     batch: MemberBatch[State] = MemberBatch()
     from_the_log: list[str] = []
@@ -163,9 +168,19 @@ def fold_batch(
     for user_id, events in grouped.items():
         watch.set(name, user_id, events)
         before = known[user_id]
-        done = None if before is None else fold.extend(before.state, before.frontier, events)
-        if done is None or before is None or not _keep(fold, batch, user_id, before.rows, done):
+        wanted = NO_CHANGES if follower is None else follower.wanted(user_id, events)
+        if before is None:
             from_the_log.append(user_id)
+            continue
+        done, stepped = (
+            extend_stepping(fold, before.state, before.frontier, before.rows, events, wanted)
+            if wanted
+            else (fold.extend(before.state, before.frontier, events), ())
+        )
+        if done is None or not _put(fold, batch, user_id, before.rows, done):
+            from_the_log.append(user_id)
+        elif follower is not None and stepped:
+            follower.use(stepped, ())
     watch.clear()
     batch.refolded = len(from_the_log)
     if not from_the_log:
@@ -186,7 +201,10 @@ def fold_batch(
             batch.failures.append(Failure(first, user_id, EVENTS_LOST, FailureKind.CHANGED))
             continue
         watch.set(name, user_id, grouped[user_id])
-        _keep(fold, batch, user_id, rows, fold.whole_of_known(every))
+        done = fold.whole_of_known(every)
+        _put(fold, batch, user_id, rows, done)
+        if follower is not None:
+            follow_history(fold, every, done.parked_at, follower.wanted(user_id, grouped[user_id]), follower)
         watch.clear()
     return batch
 
@@ -229,7 +247,7 @@ def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:
     return Failure(folded.parked_at, user_id, folded.error or "unknown", folded.kind, folded.frames)
 
 
-def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Rows, done: Folded[State]) -> bool:
+def _put(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Rows, done: Folded[State]) -> bool:
     """False when a row could not be stored: which event is to blame is decided by position."""
     difference = member_difference(fold.projection.tables, before, done.rows)
     if any(table.refuses_together(written) is not None for table, written, _ in difference):
@@ -268,10 +286,12 @@ def count_batch(
     batch = TallyBatch()
     increments, count = batch.increments, tally.counter(catalogue)
     checked: set[Key] = set()
+    watched = watch is not NOBODY_WATCHES
     for recorded in events:
         if left_out and recorded.position in left_out:
             continue
-        watch.set(tally.name, recorded.user_id, (recorded,))
+        if watched:
+            watch.set(tally.name, recorded.user_id, (recorded,))
         try:
             added = count(recorded)
             for key, number in added.items():

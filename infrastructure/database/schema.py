@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from temple_ledger.infrastructure.database.canon import install
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.effects import install_effects
 from temple_ledger.infrastructure.database.migrations import migrate
 from temple_ledger.infrastructure.database.roles import grants_of_older_logins
 from temple_ledger.infrastructure.database.rollups import make_rollups
@@ -45,6 +46,7 @@ def bring_up_to_date(database: Database, projections: Iterable[Projection] | Non
             created = connection.execute(statement("checkpoint_create"), projection.key.parameters).fetchone()
             if created is not None and created[0] == UNFILLED:
                 unfilled.append(projection.name)
+            made += install_effects(connection, projection)
         install(connection)
         grants = grants_of_older_logins(connection) if migrations else ()
     return Changed(tuple(migrations), tuple(made), tuple(grants), tuple(unfilled))

@@ -213,7 +213,7 @@ def _again(
             if each.user_id in changed
         ]
         holding = [user_id for user_id in page if user_id not in changed]
-        again += fold_again(transaction, projection, checkpoint, holding, catalogue=catalogue)[1]
+        again += fold_again(transaction, projection, checkpoint, holding, catalogue=catalogue, raising=True)[1]
     transaction.park(projection.key, [each for each in again if each.kind is FailureKind.CHANGED])
     return again
 

@@ -133,13 +133,12 @@ class Sealer:
             if not everything and self._session.run("sealing", self._led_by_other) is not None:
                 break
         if ranges:
-            self._publish_head(events)
+            self._publish_head()
         return Sealed(events, ranges, look.settled, look.head)
 
-    def _publish_head(self, events: int) -> None:
+    def _publish_head(self) -> None:
         head = self._session.run("sealing", read_head)
         if head is not None:
-            log.info("sealed", events=events, position=head.position, seal=head.seal, hash=head.hash)
             self._publish(head)
 
     def _look(self, connection: Connection, before: Head | None) -> Look:

@@ -9,7 +9,7 @@ import pytest
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ArchiveDamaged, DatabaseUnavailable, Refused
 from temple_ledger.domain.position import PositionSet
-from temple_ledger.infrastructure.archive.columns import BUCKETS, bucket_of
+from temple_ledger.infrastructure.archive.buckets import BUCKETS, bucket_of
 from temple_ledger.infrastructure.archive.shared import SharedArchive, shared_archive
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.engines.engine import ALL_BUCKETS, Buckets, Task, shares_of

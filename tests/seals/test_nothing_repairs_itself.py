@@ -206,3 +206,20 @@ def test_a_log_restored_to_an_earlier_point_gives_no_sealed_position_again(templ
     seal(database)
     assert head_of(database).position == 13
     assert BUILT_IN
+
+
+def test_status_says_that_the_log_was_changed(temple: Typed, database: Database) -> None:
+    sealed(database)
+    assert "seals     sealed up to 12 of 12; never compared with the log" in temple("status").stdout
+    tampered(database, FORGE)
+    temple("seal", "verify")
+    shown = temple("status").stdout
+    assert "compared up to 12" in shown
+    assert "the log is not what was sealed: 1 finding of the latest proof" in shown
+
+
+def test_a_reconciliation_seals_what_is_settled_also_where_nothing_is_to_be_repaired(database: Database) -> None:
+    ledger = LedgerScenario(database)
+    ledger.given(joined("bo"))
+    ledger.catch_up()
+    assert reconciled(database).log == "proven up to position 1"

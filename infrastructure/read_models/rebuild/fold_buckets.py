@@ -13,7 +13,7 @@ import psycopg
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.archive.bucket_events import Bounds, BucketEvents
-from temple_ledger.infrastructure.archive.columns import bucket_of
+from temple_ledger.infrastructure.archive.buckets import bucket_of
 from temple_ledger.infrastructure.archive.shared import SharedArchive
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_session

@@ -36,7 +36,7 @@ def fold_known_versions(
                 return []
             changed = transaction.changed(page, checkpoint.position)
             holding = [user_id for user_id in page if user_id not in changed]
-            fold_again(transaction, projection, checkpoint, holding, catalogue=catalogue)
+            fold_again(transaction, projection, checkpoint, holding, catalogue=catalogue, raising=True)
             connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
     return known
 

@@ -20,13 +20,16 @@ def share_of_proof(database: Database, budget_seconds: float, heads: Sequence[He
     return prove(database, budget_seconds=budget_seconds * SHARE, heads=heads)
 
 
-def proof_for_repair(database: Database, budget_seconds: float, heads: Sequence[Head]) -> Proof | str:
-    """The settled rest is sealed first, so that one round does where the proof fits its budget. A sentence where
-    it cannot be sealed."""
+def sealed_first(database: Database, budget_seconds: float) -> str | None:
+    """Seals the settled rest, so that one round does where the proof fits its budget; why it cannot, in a sentence."""
     try:
         seal_rest(database, seconds=budget_seconds)
     except LedgerError as error:
         return f"not repaired unasked, because the log cannot be sealed: {error}"
+    return None
+
+
+def proof_for_repair(database: Database, budget_seconds: float, heads: Sequence[Head]) -> Proof:
     return prove(database, budget_seconds=budget_seconds, heads=heads)
 
 

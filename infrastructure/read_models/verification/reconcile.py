@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.proven_log import (
     proof_for_repair,
     refusal,
+    sealed_first,
     share_of_proof,
 )
 from temple_ledger.infrastructure.read_models.verification.repair import repair
@@ -67,6 +68,7 @@ def reconcile(
     Nothing is repaired from a log that is not proven as a whole; *heads* of the chain were noted outside.
     """
     result = Reconciled()
+    not_sealed = sealed_first(database, budget_seconds)
     with Verifier(database, catalogue=catalogue, clock=clock) as verifier:
 
         def compared() -> list[VerificationReport]:
@@ -80,7 +82,10 @@ def reconcile(
             except OSError as error:
                 # what was found is printed and repaired all the same
                 result.sentences.append(f"the details could not be written to {details}: {error.strerror}")
-        if 0 < result.issues < repair_below and _is_proven(database, result, budget_seconds, heads):
+        few = 0 < result.issues < repair_below
+        if few and not_sealed is not None:
+            result.sentences.append(not_sealed)
+        elif few and _is_proven(database, result, budget_seconds, heads):
             for report in result.found:
                 if report.verified.ahead:
                     result.sentences.append(_beyond_log(report.verified))
@@ -98,9 +103,6 @@ def reconcile(
 
 def _is_proven(database: Database, result: Reconciled, budget_seconds: float, heads: Sequence[Head]) -> bool:
     proof = proof_for_repair(database, budget_seconds, heads)
-    if isinstance(proof, str):
-        result.sentences.append(proof)
-        return False
     _note_log(result, proof)
     if proof.holds:
         return True

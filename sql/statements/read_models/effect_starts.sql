@@ -1,0 +1,3 @@
+select name, start_position
+from effect
+where projection = %(projection)s and version = %(version)s
