@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.archive.extra import require_extra
 from temple_ledger.infrastructure.commands.archive import place_of
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.infrastructure.terminal.session import Session
 
 if TYPE_CHECKING:
@@ -60,7 +63,15 @@ def _engine(session: Session, engine: str | None, workers: int) -> "Engine":
     if engine == "ray":
         from temple_ledger.infrastructure.engines.ray_engine import THIS_MACHINE, RayEngine
 
-        return RayEngine(os.environ.get("RAY_ADDRESS") or THIS_MACHINE, workers, session.database)
+        return RayEngine(os.environ.get("RAY_ADDRESS") or THIS_MACHINE, workers, session.database, database_of_worker)
     from temple_ledger.infrastructure.engines.local import LocalEngine
 
     return LocalEngine(session.database, workers)
+
+
+def database_of_worker() -> Database:
+    """Of the environment, the secret files or temple.toml of the process that asks. Raises SettingsInvalid, Refused."""
+    url = load_settings({}).database_url
+    if url is None:
+        raise Refused("a Ray worker has no TEMPLE_DATABASE_URL; set it in its environment, or as a secret file")
+    return Database(url.get_secret_value(), "the database of a worker")

@@ -8,13 +8,14 @@ that was given out twice changes nothing.
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import ray
 
-from temple_ledger.domain.errors import ArchiveUnavailable
+from temple_ledger.domain.errors import ArchiveUnavailable, LedgerError, Refused
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.engines.engine import (
     Buckets,
@@ -37,16 +38,19 @@ Returned = TypeVar("Returned")
 
 class RayEngine:
     """*address* is that of the cluster's head; THIS_MACHINE begins one here, of so many workers, for the time of a run,
-    whose workers inherit *database* in their environment."""
+    whose workers inherit *database* in their environment. *find* is a function of a module, with which a worker finds
+    the database of its own environment.
+    """
 
-    def __init__(self, address: str, workers: int, database: Database) -> None:
+    def __init__(self, address: str, workers: int, database: Database, find: Callable[[], Database]) -> None:
         self._address = address
         self._workers = workers
         self._database = database
+        self._find = find
 
     def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
         with self._connected():
-            submit = ray.remote(max_retries=RETRIES)(run_share).remote
+            submit = partial(ray.remote(max_retries=RETRIES)(run_share).remote, self._find)
             running: dict[Any, tuple[Buckets, int]] = {submit(task, each): (each, 1) for each in shares}
             try:
                 while running:
@@ -107,17 +111,13 @@ def _environment(more: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def run_share(task: Task[object], buckets: Buckets) -> Outcome:
+def run_share(find: Callable[[], Database], task: Task[object], buckets: Buckets) -> Outcome:
     """In a worker."""
-    from temple_ledger.infrastructure.settings import load_settings
-
-    url = load_settings({}).database_url
-    if url is None:
-        return Outcome(
-            error="a Ray worker has no TEMPLE_DATABASE_URL; set it in its environment, or as a secret file",
-            kind="Refused",
-        )
-    return outcome_of(task, Database(url.get_secret_value(), "the database of a worker"), buckets)
+    try:
+        database = find()
+    except LedgerError as error:
+        return Outcome(error=str(error), kind=Refused.__name__)
+    return outcome_of(task, database, buckets)
 
 
 def _outcome(reference: Any) -> Outcome:
