@@ -55,6 +55,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "trigger": _verb("trigger", "Keep the two tables by a trigger of the database, in place of the runner."),
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
         "effects": _verb("effects", "Messages that follow from changes: deliver, list, retry, skip."),
+        "feed": _verb("feed", "Who reads the changes of a projection, and how far each is."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
     SOURCES: {

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 from uuid import UUID, uuid4
 
 import psycopg
@@ -17,6 +17,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
+from temple_ledger.infrastructure.ledger.feed import Feed, forget_consumer
 from temple_ledger.infrastructure.ledger.spares import Spares
 from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
@@ -29,6 +30,7 @@ from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import installed
 from temple_ledger.projections.tables import Rows, Table
+from temple_ledger.projections.tally import Tally
 
 WAIT_SECONDS: Final = 60.0
 PATIENCE_SECONDS: Final = 2.0
@@ -61,7 +63,7 @@ class Ledger:
         self.database = Database(_dsn() if dsn is None else dsn)
         known = list(installed().values()) if projections is None else list(projections)
         self._projections: Mapping[str, Projection] = {each.name: each for each in known}
-        models = [model for each in known if isinstance(each, MemberProjection) for model in each.steps]
+        models = [model for each in known for model in (each.events if isinstance(each, Tally) else each.steps)]
         self._catalogue = catalogue_or_installed(catalogue).with_models(models)
         self._notifier = Notifier(self.database)
         self._appenders = Spares(lambda: LogAppender(self.database, notifier=self._notifier))
@@ -130,6 +132,23 @@ class Ledger:
             else:
                 rows = rows_of_member_then(connection, found, user_id, moment, self._catalogue).rows
         return {table.name: [_named(table, row) for row in rows.get(table.name, ())] for table in found.tables}
+
+    def changes(
+        self, projection: str, *, consumer: str, start: Literal["rows", "now"] = "rows", follow: bool = True
+    ) -> Feed:
+        """The changes of a projection for a consumer, whose position is remembered under its name: see `Feed`.
+
+        A new consumer begins with the rows of a snapshot (`Beginning`, a `Reset` for each member, `Complete`), or with
+        what changes from now on. Then there is a `Change` for each event that changed rows, in the order of the log,
+        and a `Reset` where an operation set a member's rows anew. With *follow* it waits for more, else it ends. Raises
+        UnknownName for a projection that is not installed or has no rows of members.
+        """
+        found = self._member_projection(projection)
+        return Feed(self.database, found, self._catalogue, consumer, start=start, follow=follow)
+
+    def forget_consumer(self, projection: str, consumer: str) -> bool:
+        """Whether there was such a consumer; nothing is stored for it any more."""
+        return forget_consumer(self.database, projection, consumer)
 
     def _member_projection(self, name: str) -> MemberProjection[Any]:
         found = self._projections.get(name)

@@ -46,6 +46,7 @@ RESERVED: Final = frozenset(
             "effects",
             "events",
             "failures",
+            "feed",
             "in_future",
             "inbox",
             "log",

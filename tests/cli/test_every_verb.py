@@ -89,6 +89,8 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("effects", "list"): (),
     ("effects", "retry"): ("--all",),
     ("effects", "skip"): ("1", "--reason", EVIL),
+    ("feed", "list"): (),
+    ("feed", "forget"): ("members", "bot"),
     ("operations", "list"): (),
     ("operations", "show"): ("1",),
     ("inbox", "list"): (),
