@@ -15,7 +15,7 @@ from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.ledger.feed import Feed, forget_consumer
 from temple_ledger.infrastructure.ledger.spares import Spares
@@ -125,13 +125,20 @@ class Ledger:
         """
         found = self._member_projection(projection)
         moment = AsOf(as_of, known_at)
-        with self._readers.lent() as connection, database_errors("reading"), connection.transaction():
-            rows: Rows
-            if moment.is_now:
-                rows = tables.rows_of_members(connection, found.tables, [user_id])[user_id]
-            else:
-                rows = rows_of_member_then(connection, found, user_id, moment, self._catalogue).rows
+        with self._readers.lent() as reader:
+            rows = reader.run("reading", lambda connection: self._read(connection, found, user_id, moment))
         return {table.name: [_named(table, row) for row in rows.get(table.name, ())] for table in found.tables}
+
+    def _read(
+        self, connection: psycopg.Connection[Any], projection: MemberProjection[Any], user_id: str, moment: AsOf
+    ) -> Rows:
+        # a connection that was lost is another one now
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with connection.transaction():
+            if moment.is_now:
+                return tables.rows_of_members(connection, projection.tables, [user_id])[user_id]
+            return rows_of_member_then(connection, projection, user_id, moment, self._catalogue).rows
 
     def changes(
         self, projection: str, *, consumer: str, start: Literal["rows", "now"] = "rows", follow: bool = True
@@ -158,15 +165,15 @@ class Ledger:
         return found
 
     def _waiter(self) -> RetryingConnection:
-        return RetryingConnection(
-            self.database, DatabaseRole.READ, application=APPLICATION, patience_seconds=PATIENCE_SECONDS
-        )
+        return self._retrying(APPLICATION)
 
-    def _reader(self) -> psycopg.Connection[Any]:
-        connection = self.database.connect(DatabaseRole.READ, application="temple ledger")
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        return connection
+    def _reader(self) -> RetryingConnection:
+        return self._retrying("temple ledger")
+
+    def _retrying(self, application: str) -> RetryingConnection:
+        return RetryingConnection(
+            self.database, DatabaseRole.READ, application=application, patience_seconds=PATIENCE_SECONDS
+        )
 
 
 def _named(table: Table, row: Sequence[Any]) -> dict[str, Any]:
