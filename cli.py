@@ -36,6 +36,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "up": _verb("up", "Start everything in the foreground: database, migrations, runner."),
         "down": _verb("down", "End what runs here, and stop the embedded database."),
         "status": _verb("status", "How the ledger is, on one screen, and what to type about it."),
+        "web": _verb("web", "The console: the ledger in a browser; temple web link signs you in."),
         "doctor": _verb("doctor", "Check machine, database and ledger, one by one."),
     },
     "Events, members and roles": {

@@ -25,6 +25,9 @@ class Sizes:
     rebuilt_lengths: tuple[int, ...] = (1_000_000, 5_000_000)
     rebuilt_members: int = 50_000
     touched: int = 1_000
+    poisoned: int = 100_000
+    long_history: int = 3_000_000
+    payloads: int = 2_000
 
     @property
     def full(self) -> bool:
@@ -46,5 +49,8 @@ QUICK = Sizes(
     rebuilt_lengths=(20_000, 60_000),
     rebuilt_members=1_000,
     touched=100,
+    poisoned=2_000,
+    long_history=25_000,
+    payloads=50,
 )
 """Every path of every benchmark, in about a minute; its figures say little."""
