@@ -49,7 +49,7 @@ def position(dsn: str) -> int:
     """How far every projection has come."""
     with Database(dsn).connect(DatabaseRole.READ) as connection:
         checkpoints = read_checkpoints(connection)
-    return min(checkpoints[projection.name].position for projection in BUILT_IN)
+    return min(checkpoints[projection.key].position for projection in BUILT_IN)
 
 
 def require_caught_up(dsn: str) -> None:

@@ -30,6 +30,7 @@ from temple_ledger.projections.difference import EMPTY, Changes
 from temple_ledger.projections.fold import Fold, Frontier
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
@@ -69,7 +70,7 @@ class ProjectingTransaction(Protocol):
         Raises NotLeader when another runner holds the projection's lease, UnknownName when there is no such row.
         """
 
-    def lock_free(self, names: Sequence[str]) -> Mapping[str, Checkpoint]:
+    def lock_free(self, keys: Sequence[ProjectionKey]) -> Mapping[ProjectionKey, Checkpoint]:
         """The checkpoints of these projections that nobody else holds, and whose lease is ours; waits for none."""
 
     def part(self) -> AbstractContextManager[None]:
@@ -131,7 +132,7 @@ class Step:
 
 MOST_COUNTED: Final = 20_000
 CAUGHT_UP: Final = "caught up"
-NEEDS_REPLAY: Final = "needs replay"
+NEEDS_REPLAY: Final = ProjectionState.NEEDS_REPLAY.value
 
 
 class TooWide(LedgerError):
@@ -195,7 +196,7 @@ def may_fold(projection: Projection, checkpoint: Checkpoint) -> str | None:
     """Why this code may not go on with this checkpoint; None when it may."""
     if checkpoint.state is not ProjectionState.RUNNING:
         return checkpoint.state.value
-    return NEEDS_REPLAY if checkpoint.version != projection.version else None
+    return None
 
 
 class _Stepping(ABC):
@@ -318,7 +319,7 @@ class _MemberShare(Generic[State]):
         remembering: bool,
     ) -> None:
         self._processor = processor
-        self._projection = processor.projection
+        self._projection = placed(processor.projection, checkpoint)
         self._transaction = transaction
         self._checkpoint = checkpoint
         self._remembering = remembering
@@ -421,7 +422,7 @@ class _TallyShare:
         self._total.add(batch)
 
     def finish(self, to: Position, passed: int) -> None:
-        tally, total = self._processor.projection, self._total
+        tally, total = placed(self._processor.projection, self._checkpoint), self._total
         self._transaction.add(tally.table, total.increments)
         self._transaction.park(tally.key, total.failures)
         self._transaction.advance(self._checkpoint, to=to, passed=passed, counted=total.counted)

@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from temple_ledger.domain.errors import SchemaMismatch
+from temple_ledger.infrastructure.database.declared_indexes import keep_indexes
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Column, ColumnType, Row, Table
 from temple_ledger.projections.tally import Tally
@@ -24,6 +25,13 @@ def columns_of(projection: Projection, table: Table) -> tuple[Column, ...]:
     return table.columns if isinstance(projection, Tally) else (USER_ID, *table.columns)
 
 
+def place_of(table: Table) -> sql.Identifier:
+    """The table in the database. What is not placed yet is a mistake of ours: it would be another version's."""
+    if table.place is None:
+        raise RuntimeError(f"nobody said where {table.name} stands")
+    return sql.Identifier(table.place)
+
+
 def make_tables(
     connection: psycopg.Connection[Any], projection: Projection, declared: Sequence[Table] | None = None
 ) -> list[str]:
@@ -33,14 +41,13 @@ def make_tables(
     """
     made = []
     for table in projection.tables if declared is None else declared:
-        there = _columns_in_database(connection, table.name)
+        there = _columns_in_database(connection, place_of(table))
         if not there:
             connection.execute(_create(projection, table))
-            for index in table.indexes:
-                connection.execute(sql.SQL("create index on {} ({})").format(sql.Identifier(table.name), _names(index)))
-            made.append(table.name)
+            made.append(str(table.place))
         else:
             _require_same(projection, table, there)
+        keep_indexes(connection, table, place_of(table))
         _grant(connection, table)
     return made
 
@@ -56,13 +63,11 @@ def _create(projection: Projection, table: Table) -> sql.Composed:
     if table.stamp is not None:
         lines.append(sql.SQL("{} timestamptz default now()").format(sql.Identifier(table.stamp)))
     lines.append(sql.SQL("primary key ({})").format(_names(key)))
-    return sql.SQL("create table {} ({}) with (fillfactor = 80)").format(
-        sql.Identifier(table.name), sql.SQL(", ").join(lines)
-    )
+    return sql.SQL("create table {} ({}) with (fillfactor = 80)").format(place_of(table), sql.SQL(", ").join(lines))
 
 
 def _grant(connection: psycopg.Connection[Any], table: Table) -> None:
-    name = sql.Identifier(table.name)
+    name = place_of(table)
     connection.execute(sql.SQL("grant select, insert, update, delete on {} to temple_project").format(name))
     connection.execute(sql.SQL("grant select on {} to temple_read, temple_append").format(name))
 
@@ -82,14 +87,14 @@ def _type_name(column: Column) -> str:
     return "timestamp with time zone" if column.type is ColumnType.TIMESTAMPTZ else column.type.value
 
 
-def _columns_in_database(connection: psycopg.Connection[Any], table: str) -> dict[str, str]:
+def _columns_in_database(connection: psycopg.Connection[Any], place: sql.Identifier) -> dict[str, str]:
     rows = connection.execute(
         """
         select attname, format_type(atttypid, atttypmod)
         from pg_attribute
         where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped
         """,
-        (table,),
+        (place.as_string(connection),),
     )
     return dict(rows.fetchall())
 
@@ -97,7 +102,7 @@ def _columns_in_database(connection: psycopg.Connection[Any], table: str) -> dic
 def require_tables(connection: psycopg.Connection[Any], projection: Projection) -> None:
     """Raises SchemaMismatch, with what leads out, where a table is missing or has other columns than are declared."""
     for table in projection.tables:
-        there = _columns_in_database(connection, table.name)
+        there = _columns_in_database(connection, place_of(table))
         if not there:
             raise SchemaMismatch(
                 f"table {table.name} of projection {projection.name} is missing; run: temple db migrate"
@@ -118,7 +123,7 @@ def _require_same(projection: Projection, table: Table, there: Mapping[str, str]
 
 def is_other(connection: psycopg.Connection[Any], projection: Projection, table: Table) -> bool:
     """Whether the table is there with other columns than are declared."""
-    there = _columns_in_database(connection, table.name)
+    there = _columns_in_database(connection, place_of(table))
     return bool(there) and difference(projection, table, there) is not None
 
 
@@ -138,7 +143,7 @@ def difference(projection: Projection, table: Table, there: Mapping[str, str]) -
 def read_statement(table: Table) -> sql.Composed:
     """Rows of `%(user_ids)s`: user_id, then the declared columns."""
     return sql.SQL("select user_id, {} from {} where user_id = any(%(user_ids)s)").format(
-        _names(table.column_names), sql.Identifier(table.name)
+        _names(table.column_names), place_of(table)
     )
 
 
@@ -163,7 +168,7 @@ def _upsert_statement(table: Table) -> sql.Composed:
         settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
     update = sql.SQL("do update set {}").format(sql.SQL(", ").join(settings)) if settings else sql.SQL("do nothing")
     return sql.SQL("insert into {} ({}) select * from unnest({}) on conflict ({}) {}").format(
-        sql.Identifier(table.name),
+        place_of(table),
         _names(column.name for column in columns),
         _arrays(columns),
         _names(("user_id", *table.key)),
@@ -174,11 +179,9 @@ def _upsert_statement(table: Table) -> sql.Composed:
 @cache
 def _delete_statement(table: Table) -> sql.Composed:
     keys = (USER_ID, *(table.columns[place] for place in table.key_positions))
-    same = [
-        sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), sql.Identifier(table.name)) for column in keys
-    ]
+    same = [sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), place_of(table)) for column in keys]
     return sql.SQL("delete from {} using unnest({}) as gone ({}) where {}").format(
-        sql.Identifier(table.name),
+        place_of(table),
         _arrays(keys),
         _names(column.name for column in keys),
         sql.SQL(" and ").join(same),
@@ -192,7 +195,7 @@ def _add_statement(table: Table) -> sql.Composed:
         "insert into {table} ({names}) select * from unnest({arrays}) "
         "on conflict ({key}) do update set {number} = {table}.{number} + excluded.{number}"
     ).format(
-        table=sql.Identifier(table.name),
+        table=place_of(table),
         names=_names(table.column_names),
         arrays=_arrays(table.columns),
         key=_names(table.key),
@@ -219,11 +222,9 @@ def add(connection: psycopg.Connection[Any], table: Table, increments: Mapping[R
 @cache
 def _delete_zero_statement(table: Table) -> sql.Composed:
     keys = [table.columns[place] for place in table.key_positions]
-    same = [
-        sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), sql.Identifier(table.name)) for column in keys
-    ]
+    same = [sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), place_of(table)) for column in keys]
     return sql.SQL("delete from {} using unnest({}) as gone ({}) where {} = 0 and {}").format(
-        sql.Identifier(table.name),
+        place_of(table),
         _arrays(keys),
         _names(table.key),
         sql.Identifier(table.columns[-1].name),

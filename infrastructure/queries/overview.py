@@ -17,7 +17,7 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.health import Health, Trouble
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, parked_events, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
-from temple_ledger.projections.registry import installed, not_loaded, reasons_not_loaded
+from temple_ledger.projections.registry import carried, not_loaded, reasons_not_loaded
 
 STATUSES: Final = ("active", "inactive", "departed")
 PATRONS: Final = "patrons"
@@ -49,7 +49,7 @@ def read_overview(
     connection: Connection, health: Callable[[Connection], Mapping[str, Health]] = lambda _: {}
 ) -> LedgerStatus:
     """*health* is asked for that of the sources."""
-    projections = projection_statuses(connection, installed(), reasons_not_loaded())
+    projections = projection_statuses(connection, carried(), reasons_not_loaded())
     last = connection.execute(statement("status_log")).fetchone()
     head, recorded_at, age = last if last is not None else (0, None, None)
     members = dict(connection.execute(statement("status_members")).fetchall())
@@ -79,7 +79,7 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str]) -> Iterator[Troub
     for each in ledger.projections:
         if each.position > ledger.head:
             yield Trouble(
-                f"{each.name} stands at position {each.position}, beyond the end of the log at {ledger.head}: "
+                f"{each.label} stands at position {each.position}, beyond the end of the log at {ledger.head}: "
                 "the log was restored to an earlier point",
                 "temple repair --apply --reason TEXT",
             )
@@ -87,7 +87,7 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str]) -> Iterator[Troub
     for each in ledger.projections:
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
-            yield Trouble(f"{each.name} stands still ({each.state}){reason}", each.next_command)
+            yield Trouble(f"{each.label} stands still ({each.state}){reason}", each.next_command)
     if not led:
         behind = max((each.lag_events for each in ledger.projections), default=0)
         waiting = f"; {plural(behind, 'event')} to fold" if behind else ""

@@ -277,7 +277,9 @@ def _require_running(checkpoint: Checkpoint) -> None:
         raise Refused(f"the trigger is on already, and maintains {NAME}")
     standing = may_fold(members, checkpoint)
     if standing is not None:
-        todo = f"temple replay {NAME}" if standing == NEEDS_REPLAY else f"temple projection resume {NAME}"
+        todo = f"temple projection resume {NAME}"
+        if standing == NEEDS_REPLAY:
+            todo = f"temple replay {members.key} --apply && temple projection switch {NAME} --to {members.version}"
         raise Refused(f"{NAME} stands still ({standing}), so its rows are not those of the log; run: {todo}")
 
 

@@ -40,7 +40,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
 def ledger(database: Database) -> LedgerScenario:
     """`tabs` was there before its package broke: it has a checkpoint."""
     bring_up_to_date(database)
-    altered(database, "insert into projection_checkpoint (projection, version) values ('tabs', 1)")
+    altered(database, "insert into projection_checkpoint (projection, version, active) values ('tabs', 1, true)")
     with pytest.warns(RuntimeWarning, match="half installed"):
         found = LedgerScenario(database)
     found.given(joined("ada", at(1)))

@@ -78,7 +78,7 @@ TROUBLES = {
         "temple projection resume activity",
     ),
     "another version": (
-        "update projection_checkpoint set version = 7 where projection = 'members'",
+        "update projection_checkpoint set state = 'needs replay' where projection = 'members'",
         "members stands still (needs replay)",
         "temple replay members",
     ),

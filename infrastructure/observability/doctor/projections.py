@@ -7,21 +7,22 @@ from temple_ledger.infrastructure.database.rollups import is_maintained, stored_
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, projection_statuses
-from temple_ledger.projections.registry import installed, not_loaded, reasons_not_loaded
+from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, ProjectionStatus, projection_statuses
+from temple_ledger.infrastructure.queries.versions import in_ledger
+from temple_ledger.projections.registry import carried, not_loaded, reasons_not_loaded
 
 
 def check_projections(database: Database) -> Iterator[Check]:
-    known = installed()
     for failed in not_loaded():
         yield fail(f"package of {failed.name}", str(failed), "repair or remove it, then restart what runs")
     with snapshot(database) as connection:
-        statuses = {each.name: each for each in projection_statuses(connection, known, reasons_not_loaded())}
+        statuses = {each.key: each for each in projection_statuses(connection, carried(), reasons_not_loaded())}
+        known = in_ledger(connection, carried())
         row = connection.execute(statement("log_head")).fetchone()
     head = row[0] if row is not None else 0
-    for name, projection in known.items():
-        status = statuses.get(name)
-        check = f"projection {name}"
+    for projection in known:
+        status = statuses.get(projection.key)
+        check = f"projection {projection.name if status is None else status.label}"
         if status is None:
             yield fail(check, f"version {projection.version}, without tables", "run: temple db migrate")
             continue
@@ -34,7 +35,9 @@ def check_projections(database: Database) -> Iterator[Check]:
             what = fail if status.state.startswith("failed") else warn
             yield what(check, f"{said}{reason}", f"run: {status.next_command}")
         elif status.parked:
-            yield warn(check, f"{said}, {status.parked:,} parked", f"run: temple failures list --projection {name}")
+            yield warn(
+                check, f"{said}, {status.parked:,} parked", f"run: temple failures list --projection {status.label}"
+            )
         elif status.lag_events and status.leader is None:
             yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")
         else:
@@ -42,8 +45,18 @@ def check_projections(database: Database) -> Iterator[Check]:
     yield from _check_rollups(database)
     for status in statuses.values():
         if status.state == NOT_INSTALLED:
-            said = f"has tables at position {status.position}, but is not installed"
-            yield warn(f"projection {status.name}", said, "install its package again, or drop its tables")
+            yield _not_kept(status)
+
+
+def _not_kept(status: ProjectionStatus) -> Check:
+    check = f"projection {status.label}"
+    said = f"has tables at position {status.position}, but is not installed"
+    if status.code_version is None:
+        return warn(check, said, "install its package again, or drop its tables")
+    said = f"version {status.version} stands at position {status.position}: {status.reason}, and nobody runs it"
+    if status.active:
+        return warn(check, said, f"run: temple projection switch {status.name} --to {status.code_version}")
+    return warn(check, said, f"run: temple projection drop {status.key}")
 
 
 def _check_rollups(database: Database) -> Iterator[Check]:

@@ -27,7 +27,7 @@ def clear(connection: Connection, projection: Projection) -> None:
 
 def put_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Rows of a member's table begin with the user_id; they must not be there yet."""
-    copy_rows(connection, shadow_of(table).name, (USER_ID, *table.columns), rows)
+    copy_rows(connection, str(shadow_of(table).place), (USER_ID, *table.columns), rows)
 
 
 _FRONTIER: Final = (

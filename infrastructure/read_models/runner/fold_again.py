@@ -12,6 +12,7 @@ from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.tables import Rows
 
 MEMBERS_AT_A_TIME: Final = 200
@@ -30,6 +31,7 @@ def fold_again(
 
     Within a transaction that holds the checkpoint.
     """
+    projection = placed(projection, checkpoint)
     stored = transaction.stored(projection, user_ids)
     changes, failures, frontiers = Changes(), [], {}
     fold = Fold(projection, catalogue)

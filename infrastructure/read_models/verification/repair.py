@@ -36,6 +36,7 @@ from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.drift import tally_drift
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
 
@@ -91,6 +92,7 @@ def repair(
         refusal = why_not(projection, checkpoint)
         if refusal is not None:
             raise Refused(f"{projection.name}: {refusal}")
+        projection = placed(projection, checkpoint)
         voided = void_what_is_lost(transaction.connection, checkpoint.key)
         repaired.voided_failures, repaired.voided_skips = list(voided.failures), list(voided.skips)
         checkpoint = _put_checkpoint_right(transaction.connection, checkpoint, verified.ahead, repaired)
