@@ -8,12 +8,12 @@ import psycopg
 
 from temple_ledger.infrastructure.database.canon import install
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.declared_tables import make_tables
 from temple_ledger.infrastructure.database.migrations import migrate
 from temple_ledger.infrastructure.database.roles import grants_of_older_logins
 from temple_ledger.infrastructure.database.rollups import make_rollups
 from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tables
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.database.tables import make_tables
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.members import members
 from temple_ledger.projections.placing import placed_as

@@ -8,9 +8,10 @@ import psycopg
 from psycopg import sql
 
 from temple_ledger.domain.errors import SchemaMismatch
+from temple_ledger.infrastructure.database.declared_tables import is_other, make_tables, require_tables
 from temple_ledger.infrastructure.database.dropping import drop_unlogged
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.database.tables import is_other, make_tables, place_of, require_tables
+from temple_ledger.infrastructure.database.tables import place_of
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Table
 

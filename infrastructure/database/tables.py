@@ -11,8 +11,6 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from temple_ledger.domain.errors import SchemaMismatch
-from temple_ledger.infrastructure.database.declared_indexes import keep_indexes
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Column, ColumnType, Row, Table
 from temple_ledger.projections.tally import Tally
@@ -30,113 +28,6 @@ def place_of(table: Table) -> sql.Identifier:
     if table.place is None:
         raise RuntimeError(f"nobody said where {table.name} stands")
     return sql.Identifier(table.place)
-
-
-def make_tables(
-    connection: psycopg.Connection[Any], projection: Projection, declared: Sequence[Table] | None = None
-) -> list[str]:
-    """Makes the projection's tables (or the *declared* ones) that are missing, as temple_owner; returns their names.
-
-    Raises SchemaMismatch where a table is there with other columns.
-    """
-    made = []
-    for table in projection.tables if declared is None else declared:
-        there = _columns_in_database(connection, place_of(table))
-        if not there:
-            connection.execute(_create(projection, table))
-            made.append(str(table.place))
-        else:
-            _require_same(projection, table, there)
-        keep_indexes(connection, table, place_of(table))
-        _grant(connection, table)
-    return made
-
-
-def _create(projection: Projection, table: Table) -> sql.Composed:
-    key = table.key if isinstance(projection, Tally) else ("user_id", *table.key)
-    lines = [
-        sql.SQL("{} {}{}").format(
-            sql.Identifier(column.name), _type(column), sql.SQL("" if column.null else " not null")
-        )
-        for column in columns_of(projection, table)
-    ]
-    if table.stamp is not None:
-        lines.append(sql.SQL("{} timestamptz default now()").format(sql.Identifier(table.stamp)))
-    lines.append(sql.SQL("primary key ({})").format(_names(key)))
-    return sql.SQL("create table {} ({}) with (fillfactor = 80)").format(place_of(table), sql.SQL(", ").join(lines))
-
-
-def _grant(connection: psycopg.Connection[Any], table: Table) -> None:
-    name = place_of(table)
-    connection.execute(sql.SQL("grant select, insert, update, delete on {} to temple_project").format(name))
-    connection.execute(sql.SQL("grant select on {} to temple_read, temple_append").format(name))
-
-
-def _type(column: Column) -> sql.SQL:
-    if column.type is not ColumnType.TEXT:
-        return sql.SQL(column.type.value)
-    if column.length is None:
-        return sql.SQL('text collate "C"')
-    return sql.SQL(f'varchar({int(column.length)}) collate "C"')
-
-
-def _type_name(column: Column) -> str:
-    """As the catalogue of PostgreSQL spells it."""
-    if column.type is ColumnType.TEXT:
-        return "text" if column.length is None else f"character varying({column.length})"
-    return "timestamp with time zone" if column.type is ColumnType.TIMESTAMPTZ else column.type.value
-
-
-def _columns_in_database(connection: psycopg.Connection[Any], place: sql.Identifier) -> dict[str, str]:
-    rows = connection.execute(
-        """
-        select attname, format_type(atttypid, atttypmod)
-        from pg_attribute
-        where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped
-        """,
-        (place.as_string(connection),),
-    )
-    return dict(rows.fetchall())
-
-
-def require_tables(connection: psycopg.Connection[Any], projection: Projection) -> None:
-    """Raises SchemaMismatch, with what leads out, where a table is missing or has other columns than are declared."""
-    for table in projection.tables:
-        there = _columns_in_database(connection, place_of(table))
-        if not there:
-            raise SchemaMismatch(
-                f"table {table.name} of projection {projection.name} is missing; run: temple db migrate"
-            )
-        _require_same(projection, table, there)
-
-
-def _require_same(projection: Projection, table: Table, there: Mapping[str, str]) -> None:
-    other = difference(projection, table, there)
-    if other is not None:
-        raise SchemaMismatch(
-            f"table {table.name} of projection {projection.name} is there with other columns ({other}). Either declare "
-            "a table of a new name, or remove the old one; raise the version of the projection in both cases, then "
-            f"run: temple db shell -- -c 'drop table {table.name}' (only to remove it), temple db migrate, "
-            f"temple replay {projection.name}"
-        )
-
-
-def is_other(connection: psycopg.Connection[Any], projection: Projection, table: Table) -> bool:
-    """Whether the table is there with other columns than are declared."""
-    there = _columns_in_database(connection, place_of(table))
-    return bool(there) and difference(projection, table, there) is not None
-
-
-def difference(projection: Projection, table: Table, there: Mapping[str, str]) -> str | None:
-    """The first column of a table that is not as it is declared; None where all are. Further ones with a default or
-    null do not matter."""
-    wanted = {column.name: _type_name(column) for column in columns_of(projection, table)}
-    if table.stamp is not None:
-        wanted[table.stamp] = "timestamp with time zone"
-    for name, kind in wanted.items():
-        if there.get(name) != kind:
-            return f"{name} is {there.get(name, 'missing')}, declared {kind}"
-    return None
 
 
 @cache

@@ -12,7 +12,7 @@ from tests.cli.conftest import Typed
 from tests.examples.installing import install_points
 
 POINTS = {registry.PROJECTIONS: {"grants": "tests.examples.grants:grants"}}
-OTHER = "table example_grants of projection grants is there with other columns"
+OTHER = "table example_grants of projection grants is there otherwise than it is declared (column last_at is missing)"
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_it_is_refused_with_what_leads_out(temple: Typed, folded: Database, verb
     ended = temple(*verb)
     assert ended.code == 5
     assert OTHER in ended.stderr
-    assert "temple db shell -- -c 'drop table example_grants'" in ended.stderr
+    assert "temple db shell -- -c 'drop table \"example_grants\"'" in ended.stderr
     assert "temple replay grants" in ended.stderr
 
 

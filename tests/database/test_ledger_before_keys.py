@@ -12,6 +12,7 @@ from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.domain.position import NO_POSITIONS, Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.declared_tables import make_tables
 from temple_ledger.infrastructure.database.migrations import migrate, packaged
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
@@ -52,7 +53,7 @@ def before(server: EmbeddedServer) -> Iterator[Database]:
 
 def _fold(database: Database) -> None:
     with database.connect(DatabaseRole.OWNER) as connection, connection.transaction():
-        tables.make_tables(connection, placed_as(activity, active=True))
+        make_tables(connection, placed_as(activity, active=True))
         found = events(connection, after=Position(0), upto=Position(100), limit=100)
         for user_id in ("ada", "bob"):
             folded = Fold(members, CATALOGUE).whole([each for each in found if each.user_id == user_id])

@@ -7,10 +7,10 @@ from typing import Any
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.declared_tables import require_tables
 from temple_ledger.infrastructure.database.rollups import rollup_drift, stored_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
-from temple_ledger.infrastructure.database.tables import require_tables
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
