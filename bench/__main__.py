@@ -27,6 +27,7 @@ from bench import (
     receiver,
     snapshot,
     start,
+    switching,
 )
 from bench.bench import Bench
 from bench.findings import Findings
@@ -47,6 +48,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "rebuild": rebuild.measure,
     "rebuild_growth": rebuild_growth.measure,
     "readers": readers.measure,
+    "switching": switching.measure,
     "receiver": receiver.measure,
     "listener": listener.measure,
     "snapshot": snapshot.measure,

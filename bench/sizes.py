@@ -25,6 +25,7 @@ class Sizes:
     rebuilt_lengths: tuple[int, ...] = (1_000_000, 5_000_000)
     rebuilt_members: int = 50_000
     touched: int = 1_000
+    switched_members: int = 1_000_000
 
     @property
     def full(self) -> bool:
@@ -46,5 +47,6 @@ QUICK = Sizes(
     rebuilt_lengths=(20_000, 60_000),
     rebuilt_members=1_000,
     touched=100,
+    switched_members=10_000,
 )
 """Every path of every benchmark, in about a minute; its figures say little."""

@@ -125,7 +125,15 @@ class Ledger:
         """
         versions = self._member_projections(projection)
         moment = AsOf(as_of, known_at)
-        with self._readers.lent() as connection, database_errors("reading"), connection.transaction():
+        with database_errors("reading"):
+            try:
+                return self._rows(versions, user_id, moment)
+            except psycopg.errors.UndefinedColumn:
+                # the table's name went to another version between two questions
+                return self._rows(versions, user_id, moment)
+
+    def _rows(self, versions: Sequence[MemberProjection[Any]], user_id: str, moment: AsOf) -> MemberRows:
+        with self._readers.lent() as connection, connection.transaction():
             found = _seen_by_readers(connection, versions)
             rows: Rows
             if moment.is_now:
@@ -150,6 +158,8 @@ class Ledger:
         connection = self.database.connect(DatabaseRole.READ, application="temple ledger")
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
+        # one that is prepared fails for ever once a switch gave the table's name to one with other types
+        connection.prepare_threshold = None
         return connection
 
 

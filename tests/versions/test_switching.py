@@ -9,13 +9,19 @@ import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.domain.events import RoleAdded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
-from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
+from temple_ledger.infrastructure.ledger.ledger import Ledger
+from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.read_models.versions.switch import plan_switch, switch, version_before
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import processor_of
+from temple_ledger.projections.tables import Column, ColumnType, Table
 from temple_ledger.projections.testing.histories import at, role_added
 from tests.versions.conftest import Rows, all_agree, run
 from tests.versions.standing import first, second
@@ -290,3 +296,52 @@ def test_readers_of_table_and_view_meet_no_error_and_no_empty_table(beside: Ledg
             reader.join()
     assert wrong == []
     assert all_agree(beside.database, first, second)
+
+
+def _retyped() -> MemberProjection[int]:
+    """Version 2 with the columns of version 1, of another type."""
+    table = Table("standing", columns=(Column("grants", ColumnType.BIGINT),))
+    retyped = MemberProjection(
+        "standing",
+        version=2,
+        tables=(table,),
+        initial=int,
+        rows=lambda grants: {"standing": [(grants,)]},
+        state=lambda rows: int(rows.get("standing", [(0,)])[0][0]),
+    )
+
+    @retyped.on
+    def _(grants: int, event: RoleAdded) -> int:
+        return grants + 10
+
+    return retyped
+
+
+def test_another_type_stops_neither_a_runner_nor_a_program_that_reads(ledger: LedgerScenario, query: Query) -> None:
+    """What PostgreSQL has planned for a connection does not fit the other table: "cached plan must not change"."""
+    retyped = _retyped()
+    bring_up_to_date(ledger.database, [first, retyped])
+    rebuild(ledger.database, retyped, catalogue=CATALOGUE, by="ada")
+    with Ledger(ledger.database.dsn, projections=[first, retyped]) as program, Wakeup(ledger.database) as wakeup:
+        runner = Runner(ledger.database, [first, retyped], wakeup, catalogue=CATALOGUE)
+        running = threading.Thread(target=runner.run)
+        running.start()
+        try:
+            for number in range(8):
+                # often enough that its statements are prepared, and of members whom the runner has to read
+                (position,) = ledger.given(role_added(f"member {number}", "Keeper", at(4)))
+                program.wait(position, projection="standing@1")
+                program.wait(position, projection="standing@2")
+                assert program.rows("standing", f"member {number}") == {"standing": [{"grants": 1}]}
+            switch(ledger.database, "standing", 2, by="ada")
+            assert program.rows("standing", "member 1") == {"standing": [{"grants": 10}]}
+            (position,) = ledger.given(role_added("somebody new", "Seer", at(20)))
+            program.wait(position, projection="standing@1")
+            program.wait(position, projection="standing@2")
+            assert program.rows("standing", "somebody new") == {"standing": [{"grants": 10}]}
+        finally:
+            runner.stop()
+            wakeup.wake()
+            running.join()
+    assert query("select distinct state from projection_checkpoint where projection = 'standing'") == [("running",)]
+    assert all_agree(ledger.database, first, retyped)
