@@ -48,13 +48,16 @@ class MemberProjection(Generic[State]):
             raise ProjectionMisdeclared(f"projection {name} declares a table twice")
         self.name = name
         self.version = version
-        self.key: Final = ProjectionKey(name, version)
         self.tables = tables
         self.initial = initial
         self.rows_of = rows
         self.state_of = state
         self.steps: dict[type[Event], Evolve[State]] = {}
         self.rollups: dict[str, Rollup] = {}
+
+    @property
+    def key(self) -> ProjectionKey:
+        return ProjectionKey(self.name, self.version)
 
     def rollup(self, name: str, *, key: object, table: Table | None = None, **values: Aggregate) -> Rollup:
         """Declares a rollup, a view of that name: the rows of a table of this projection, aggregated by *key*.
