@@ -41,6 +41,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     "Events, members and roles": {
         "events": _verb("events", "Import, export, append, list, show and follow events."),
         "member": _verb("member", "What a member is now or was then, and which events made it so."),
+        "members": _verb("members", "Everybody as of a day, as CSV or Parquet."),
         "role": _verb("role", "Who holds a role now or held it then, and who granted it."),
     },
     "Projections": {
@@ -53,6 +54,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "seal": _verb("seal", "Prove that the log is what it was: a chain of hashes over it."),
         "trigger": _verb("trigger", "Keep the two tables by a trigger of the database, in place of the runner."),
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
+        "effects": _verb("effects", "Messages that follow from changes: deliver, list, retry, skip."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
     SOURCES: {

@@ -22,6 +22,7 @@ LedgerError
 ├── StillRunning             a process of ours that did not end when it was asked to
 ├── SchemaMismatch           the database and this code do not fit together
 ├── UnsafeLog                a condition of the gap proof does not hold: reading would lose events
+├── LogChanged               the log is not what was sealed: nothing is computed from it unasked
 ├── Refused                  asked for, understood, and not done, to protect what is there
 │   ├── StaleCheckpoint      somebody else moved the projection on: what we computed is void
 │   ├── NotLeader            another runner holds the lease
@@ -140,6 +141,10 @@ class SchemaMismatch(LedgerError):
 
 
 class UnsafeLog(LedgerError):
+    pass
+
+
+class LogChanged(LedgerError):
     pass
 
 

@@ -35,6 +35,7 @@ from pydantic_settings import (
 from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.domain.near_kinds import within_one_edit
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
+from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
 
 FILE: Final = "temple.toml"
 MACHINE_FILE: Final = Path("/etc/temple-ledger") / FILE
@@ -143,6 +144,11 @@ class Settings(SourceSettings):
     reconcile_repair_below: int = Field(
         default=10, ge=0, description="a reconciliation that finds fewer differences than this repairs them by itself"
     )
+
+    sinks: dict[str, SinkSettings] = Field(
+        default={}, description="where messages of effects go, by name: a table of temple.toml, or JSON"
+    )
+    effects_keep_days: int = Field(default=7, ge=1, description="delivered messages are deleted after so many days")
 
     seal_every_seconds: float = Field(
         default=60.0,

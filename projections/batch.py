@@ -1,8 +1,8 @@
 """A batch: events folded together, and what has to be stored for it. A calculation, but for the history it asks for."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
@@ -11,6 +11,7 @@ from temple_ledger.projections.difference import EMPTY, Changes, member_differen
 from temple_ledger.projections.fold import FailureKind, Fold, Folded, Frontier
 from temple_ledger.projections.frames import frames_as_text
 from temple_ledger.projections.member_projection import State
+from temple_ledger.projections.stepping import NO_CHANGES, Follower, extend_stepping, follow_history
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
@@ -43,6 +44,40 @@ class Failure(NamedTuple):
 
 TOO_LONG: Final = "its history is too long for a step; it is folded beside the others"
 
+LOG_CHANGED: Final = "the log was changed"
+
+
+def event_changed(position: Position) -> str:
+    return f"{LOG_CHANGED}: its event at position {position} is not what was sealed; see: temple seal verify"
+
+
+EVENTS_LOST: Final = f"{LOG_CHANGED}: events that were sealed are gone, and its rows differ; see: temple seal verify"
+
+
+class SealedLog(Protocol):
+    """What a fold from the log asks of the seals."""
+
+    def changed(self, user_ids: Sequence[str], upto: Position) -> Mapping[str, Position]:
+        """Of those members with an event that is not what was sealed, the first such event."""
+
+    def has_lost(self) -> bool:
+        """Whether events are missing that were sealed. Counts them: it takes as long."""
+
+
+class Unsealed:
+    """A log that has no seals."""
+
+    def changed(self, user_ids: Sequence[str], upto: Position) -> Mapping[str, Position]:
+        return {}
+
+    def has_lost(self) -> bool:
+        return False
+
+
+UNSEALED: Final = Unsealed()
+PROVEN_AT_A_TIME: Final = 2_000
+"""Events, of histories that are in memory together."""
+
 Histories = Callable[[Sequence[str]], Iterable[tuple[str, Sequence[Recorded] | None]]]
 """All known events of each of these members up to the end of the batch, in any order; empty if there are none."""
 
@@ -66,11 +101,13 @@ def known_events(
     fold: Fold[State], grouped: Mapping[str, Sequence[Recorded]], left_out: "Exceptions"
 ) -> Mapping[str, Sequence[Recorded]]:
     """The known ones of each member, without those of parked members and those that are left out."""
-    knows, parked, positions = fold.knows, left_out.parked, left_out.left_out
+    names, parked, positions = fold.names_known, left_out.parked, left_out.left_out
     found: dict[str, Sequence[Recorded]] = {}
     for user_id, events in grouped.items():
         if user_id not in parked:
-            its = [each for each in events if knows(each) and not (positions and each.position in positions)]
+            its = [each for each in events if (each[2], each[4]) in names]
+            if positions:
+                its = [each for each in its if each.position not in positions]
             if its:
                 found[user_id] = its
     return found
@@ -117,31 +154,90 @@ def fold_batch(
     stored_rows: Callable[[str], Rows],
     histories: Histories,
     watch: FoldWatch = NOBODY_WATCHES,
+    log: SealedLog = UNSEALED,
+    follower: Follower | None = None,
 ) -> MemberBatch[State]:
-    """`known` has each member of the batch; None there means: fold the whole history."""
+    """`known` has each member of the batch; None there means: fold the whole history.
+
+    Rows are never made from a *log* that was changed: then the member is parked. A *follower* is given the change of
+    each event that it wants; it costs nothing where there is none.
+    """
     batch: MemberBatch[State] = MemberBatch()
     from_the_log: list[str] = []
     name = fold.projection.name
     for user_id, events in grouped.items():
         watch.set(name, user_id, events)
         before = known[user_id]
-        done = None if before is None else fold.extend(before.state, before.frontier, events)
-        if done is None or before is None or not _keep(fold, batch, user_id, before.rows, done):
+        wanted = NO_CHANGES if follower is None else follower.wanted(user_id, events)
+        if before is None:
             from_the_log.append(user_id)
+            continue
+        done, stepped = (
+            extend_stepping(fold, before.state, before.frontier, before.rows, events, wanted)
+            if wanted
+            else (fold.extend(before.state, before.frontier, events), ())
+        )
+        if done is None or not _put(fold, batch, user_id, before.rows, done):
+            from_the_log.append(user_id)
+        elif follower is not None and stepped:
+            follower.use(stepped, ())
     watch.clear()
     batch.refolded = len(from_the_log)
-    for user_id, every in histories(from_the_log) if from_the_log else ():
+    if not from_the_log:
+        return batch
+    upto = max(each.position for events in grouped.values() for each in events)
+    for user_id, every, changed in _proven(histories(from_the_log), log, upto):
+        # whoever is parked here keeps the rows of the position before
+        first = min(recorded.position for recorded in grouped[user_id])
         if every is None:
-            # its rows stay those of the position before, as those of everybody who is parked
-            first = min(recorded.position for recorded in grouped[user_id])
             batch.failures.append(Failure(first, user_id, TOO_LONG, FailureKind.LONG))
+            continue
+        if changed is not None:
+            batch.failures.append(Failure(first, user_id, event_changed(changed), FailureKind.CHANGED))
             continue
         before = known[user_id]
         rows = stored_rows(user_id) if before is None else before.rows
+        if _differ(fold, rows, every, first) and log.has_lost():
+            batch.failures.append(Failure(first, user_id, EVENTS_LOST, FailureKind.CHANGED))
+            continue
         watch.set(name, user_id, grouped[user_id])
-        _keep(fold, batch, user_id, rows, fold.whole_of_known(every))
+        done = fold.whole_of_known(every)
+        _put(fold, batch, user_id, rows, done)
+        if follower is not None:
+            follow_history(fold, every, done.parked_at, follower.wanted(user_id, grouped[user_id]), follower)
         watch.clear()
     return batch
+
+
+def _proven(
+    histories: Iterable[tuple[str, Sequence[Recorded] | None]], log: SealedLog, upto: Position
+) -> Iterator[tuple[str, Sequence[Recorded] | None, Position | None]]:
+    """Each history with its first event that is not what was sealed. A long one is not asked about here."""
+    for page in _small_pages(histories):
+        changed = log.changed([user_id for user_id, every in page if every is not None], upto)
+        for user_id, every in page:
+            yield user_id, every, changed.get(user_id)
+
+
+def _small_pages(
+    histories: Iterable[tuple[str, Sequence[Recorded] | None]],
+) -> Iterator[list[tuple[str, Sequence[Recorded] | None]]]:
+    page: list[tuple[str, Sequence[Recorded] | None]] = []
+    events = 0
+    for user_id, every in histories:
+        page.append((user_id, every))
+        events += len(every or ())
+        if events >= PROVEN_AT_A_TIME:
+            yield page
+            page, events = [], 0
+    if page:
+        yield page
+
+
+def _differ(fold: Fold[State], rows: Rows, every: Sequence[Recorded], first: Position) -> bool:
+    """Whether the rows are not what the log had before the batch: they were edited, or the log was."""
+    earlier = fold.whole_of_known([recorded for recorded in every if recorded.position < first])
+    return any(True for _ in member_difference(fold.projection.tables, rows, earlier.rows))
 
 
 def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:
@@ -151,7 +247,7 @@ def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:
     return Failure(folded.parked_at, user_id, folded.error or "unknown", folded.kind, folded.frames)
 
 
-def _keep(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Rows, done: Folded[State]) -> bool:
+def _put(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Rows, done: Folded[State]) -> bool:
     """False when a row could not be stored: which event is to blame is decided by position."""
     difference = member_difference(fold.projection.tables, before, done.rows)
     if any(table.refuses_together(written) is not None for table, written, _ in difference):
@@ -190,10 +286,12 @@ def count_batch(
     batch = TallyBatch()
     increments, count = batch.increments, tally.counter(catalogue)
     checked: set[Key] = set()
+    watched = watch is not NOBODY_WATCHES
     for recorded in events:
         if left_out and recorded.position in left_out:
             continue
-        watch.set(tally.name, recorded.user_id, (recorded,))
+        if watched:
+            watch.set(tally.name, recorded.user_id, (recorded,))
         try:
             added = count(recorded)
             for key, number in added.items():

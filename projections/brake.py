@@ -60,8 +60,8 @@ class Brake:
     def count(self, events: Mapping[str, Sequence[Recorded]], failures: Iterable[Failure]) -> None:
         """*events* are those of a batch, by member. Raises TooManyParked."""
         for user_id, its_events in events.items():
-            for recorded in its_events:
-                met = self._met[recorded.event_type, recorded.action]
+            for name in {(recorded[2], recorded[4]) for recorded in its_events}:
+                met = self._met[name]
                 if len(met) < MOST_COUNTED:
                     met.add(user_id)
         for failure in failures:

@@ -5,7 +5,7 @@
 What is here is a calculation: no time, no database, no batches.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from operator import itemgetter
@@ -39,6 +39,8 @@ class FailureKind(StrEnum):
     """Its fold took too long, and the process that was at it was ended."""
     LONG = "long"
     """Its history is too long for a step: it is folded beside the steps, and then parked no more."""
+    CHANGED = "changed"
+    """Its events in the log are not what was sealed: its rows stay until somebody has settled that."""
 
 
 class Unfoldable(LedgerError):
@@ -87,6 +89,8 @@ class Fold(Generic[State]):
             for name in known.names
         }
 
+        self._decoders = {name: known.decode for known in types for name in known.names}
+
         self.reading_metadata = frozenset(name for known in types if known.reads_metadata for name in known.names)
         """Those of `names` whose payload is looked at."""
 
@@ -95,8 +99,17 @@ class Fold(Generic[State]):
         """(event_type, action) of the events that this projection folds; it ignores all others."""
         return tuple(self._steps)
 
+    @property
+    def names_known(self) -> Container[tuple[str, str]]:
+        """The same, to ask for many events."""
+        return self._steps
+
     def knows(self, recorded: Recorded) -> bool:
         return (recorded.event_type, recorded.action) in self._steps
+
+    def event_of(self, recorded: Recorded) -> Event:
+        """A known event, decoded. Raises UndecodableEvent."""
+        return self._decoders[recorded.event_type, recorded.action](recorded)
 
     def rule_of(self, recorded: Recorded) -> Evolve[State]:
         """The author's function for a known event."""

@@ -1,12 +1,15 @@
 """A projection: a pure fold of one member's events into rows."""
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from types import UnionType
 from typing import Any, ClassVar, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints, overload
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.domain.event import Event, UnknownEvent
+from temple_ledger.projections.change import Change
+from temple_ledger.projections.effect import USUAL_AGE, Effect, Message
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.rollup import Aggregate, Rollup, declare
 from temple_ledger.projections.tables import Rows, Table, check_name
@@ -17,6 +20,7 @@ E2 = TypeVar("E2", bound=Event)
 E3 = TypeVar("E3", bound=Event)
 E4 = TypeVar("E4", bound=Event)
 Evolve = Callable[[State, Event], State]
+EffectOf = Callable[[Change[State]], Message | Iterable[Message] | None]
 
 
 class MemberProjection(Generic[State]):
@@ -54,6 +58,7 @@ class MemberProjection(Generic[State]):
         self.state_of = state
         self.steps: dict[type[Event], Evolve[State]] = {}
         self.rollups: dict[str, Rollup] = {}
+        self.effects: dict[str, Effect] = {}
 
     @property
     def key(self) -> ProjectionKey:
@@ -73,6 +78,35 @@ class MemberProjection(Generic[State]):
             raise ProjectionMisdeclared(f"projection {self.name} declares {name} twice")
         self.rollups[name] = declared
         return declared
+
+    @overload
+    def effect(self, function: EffectOf[State], /) -> EffectOf[State]: ...
+
+    @overload
+    def effect(
+        self, *, name: str | None = None, max_age: timedelta | None = USUAL_AGE
+    ) -> Callable[[EffectOf[State]], EffectOf[State]]: ...
+
+    def effect(self, *given: Any, name: str | None = None, max_age: timedelta | None = USUAL_AGE) -> Any:
+        """Registers a pure function `(change) -> Message | None`, or an iterable of messages.
+
+            @moderation.effect
+            def notify_moderators(change: Change[Record]) -> Message | None: ...
+
+        It is called once for each event that changes a member's rows, in the transaction that stores them. Events from
+        before it was installed raise none, nor do those of imports and snapshots, nor one that occurred more than
+        *max_age* before it was recorded (None: any age); nor does a replay or a repair. The name is by default the
+        function's. Raises ProjectionMisdeclared.
+        """
+
+        def register(function: EffectOf[State]) -> EffectOf[State]:
+            effect = Effect(function.__name__ if name is None else name, function, max_age)
+            if effect.name in self.effects:
+                raise ProjectionMisdeclared(f"projection {self.name} has two effects named {effect.name}")
+            self.effects[effect.name] = effect
+            return function
+
+        return register(*given) if given else register
 
     @overload
     def on(self, rule: Callable[[State, E1], State], /) -> Callable[[State, E1], State]: ...

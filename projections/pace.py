@@ -62,5 +62,9 @@ class WidePace:
     def failed(self) -> None:
         """A wide step was void: the next is narrower; after the narrowest, some batches come first."""
         if self.limit <= self.least:
-            self._batches_left = self.batches_between
+            self.rest()
         self.limit = max(self.least, self.limit // 3)
+
+    def rest(self) -> None:
+        """Some batches come first."""
+        self._batches_left = self.batches_between

@@ -1,22 +1,19 @@
 """One step of a projection: read, fold, write and move the checkpoint, in one transaction."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, Final, Generic, NamedTuple, Protocol
+from typing import Any, Final, Generic, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.position import Position
-from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import (
     Exceptions,
     Failure,
     KnownMember,
     MemberBatch,
-    StoredRows,
     TallyBatch,
     by_member,
     count_batch,
@@ -26,96 +23,16 @@ from temple_ledger.projections.batch import (
 )
 from temple_ledger.projections.brake import Brake
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
-from temple_ledger.projections.difference import EMPTY, Changes
-from temple_ledger.projections.fold import Fold, Frontier
-from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.difference import EMPTY
+from temple_ledger.projections.effects import EffectFollower, InstalledEffect, follower_of
+from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
-from temple_ledger.projections.tables import Table
-from temple_ledger.projections.tally import Key, Tally
+from temple_ledger.projections.projecting import ByMember, OpenTransaction, ProjectingTransaction, Wanted
+from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 Projection = MemberProjection[Any] | Tally
-ByMember = Mapping[str, Sequence[Recorded]]
-"""All events of a step, or of some of its members."""
-
-
-Names = frozenset[tuple[str, str]] | None
-"""Of (event_type, action); None is every one."""
-
-
-class Wanted(NamedTuple):
-    """Events under these names, with the payloads of those in *reading_metadata*."""
-
-    names: Names
-    reading_metadata: Names
-
-    def __or__(self, other: object) -> "Wanted":
-        """What either wants."""
-        if not isinstance(other, Wanted):
-            return NotImplemented
-        return Wanted(_either(self.names, other.names), _either(self.reading_metadata, other.reading_metadata))
-
-
-def _either(names: Names, others: Names) -> Names:
-    return None if names is None or others is None else names | others
-
-
-class ProjectingTransaction(Protocol):
-    """What a step does to the database; all of it is committed, or nothing."""
-
-    def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
-        """The checkpoint, held until the transaction ends.
-
-        Raises NotLeader when another runner holds the projection's lease, UnknownName when there is no such row.
-        """
-
-    def lock_free(self, keys: Sequence[ProjectionKey]) -> Mapping[ProjectionKey, Checkpoint]:
-        """The checkpoints of these projections that nobody else holds, and whose lease is ours; waits for none."""
-
-    def part(self) -> AbstractContextManager[None]:
-        """What is done within is undone alone where the block raises."""
-
-    def exceptions(self, key: ProjectionKey) -> Exceptions: ...
-
-    def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
-        """By position."""
-
-    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
-        """How many events stand in (after, upto], of at most so many, and the position of the last of these."""
-
-    def by_member(
-        self, wanted: Wanted, *, after: Position, upto: Position
-    ) -> AbstractContextManager[Iterator[ByMember]]:
-        """The events in (after, upto] that are *wanted*, all of a member's together, some members at a time.
-
-        Raises TooWide where a member has more of them than memory is to hold.
-        """
-
-    def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
-        """Of each of these members, also of those that have no rows."""
-
-    def histories(
-        self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
-    ) -> Iterable[tuple[str, Sequence[Recorded] | None]]:
-        """All events of each of these members that *fold* knows, in any order, without positions left out.
-
-        None for a history that is too long to be held in memory, or to be folded in a step.
-        """
-
-    def write(self, tables: Sequence[Table], changes: Changes) -> None: ...
-
-    def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None: ...
-
-    def add(self, table: Table, increments: Mapping[Key, int]) -> None: ...
-
-    def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None: ...
-
-    def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
-        """Raises StaleCheckpoint when position or epoch are not those of *before*."""
-
-
-OpenTransaction = Callable[[], AbstractContextManager[ProjectingTransaction]]
 
 
 @dataclass(frozen=True)
@@ -254,13 +171,16 @@ class _Stepping(ABC):
             share.finish(position, passed)
         return share.committed()
 
-    def remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:
-        """Keeps what is remembered only where nobody else moved the projection since our last commit."""
-        if self._seen != (checkpoint.epoch, checkpoint.position):
+    def remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> bool:
+        """Keeps what is remembered only where nobody else moved the projection since our last commit; true where it
+        was forgotten, and read anew."""
+        moved = self._seen != (checkpoint.epoch, checkpoint.position)
+        if moved:
             self.forget()
             self.exceptions = transaction.exceptions(self.projection.key)
         # until the commit is certain, nothing that was remembered can be relied on: a rule may have changed it
         self._seen = None
+        return moved
 
     def remember(self, before: Checkpoint, position: Position, failures: Sequence[Failure]) -> None:
         """It is certain."""
@@ -282,20 +202,29 @@ class MemberProcessor(_Stepping, Generic[State]):
         self.fold = Fold(projection, catalogue)
         self._members_kept = members_kept
         self.members: dict[str, KnownMember[State]] = {}
+        self.effects: Sequence[InstalledEffect] = ()
         super().__init__(transaction, watch)
 
     @property
     def wanted(self) -> Wanted:
-        return Wanted(frozenset(self.fold.names), self.fold.reading_metadata)
+        payloads = None if self.projection.effects else self.fold.reading_metadata
+        return Wanted(frozenset(self.fold.names), payloads)
 
     def begin(
         self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False
     ) -> "_MemberShare[State]":
         """Of a wide step nothing is remembered: its members may be more than memory is to hold."""
-        self.remember_only_if(transaction, checkpoint)
+        if self.remember_only_if(transaction, checkpoint):
+            self.effects = self._installed_effects(transaction)
         if wide:
             self.forget()
         return _MemberShare(self, transaction, checkpoint, remembering=not wide)
+
+    def _installed_effects(self, transaction: ProjectingTransaction) -> Sequence[InstalledEffect]:
+        if not self.projection.effects:
+            return ()
+        starts = transaction.effect_starts(self.projection.key)
+        return [InstalledEffect(each, starts[name]) for name, each in self.projection.effects.items() if name in starts]
 
     def forget(self) -> None:
         self.members = {}
@@ -323,6 +252,7 @@ class _MemberShare(Generic[State]):
         self._transaction = transaction
         self._checkpoint = checkpoint
         self._remembering = remembering
+        self._follower: EffectFollower | None = None
         self._folded: dict[str, KnownMember[State]] = {}
         self._failures: list[Failure] = []
         self._position = checkpoint.position
@@ -330,7 +260,9 @@ class _MemberShare(Generic[State]):
 
     def fold(self, events: ByMember, upto: Position) -> None:
         processor, transaction, key = self._processor, self._transaction, self._projection.key
-        batch = self._batch(known_events(processor.fold, events, processor.exceptions), upto)
+        grouped = known_events(processor.fold, events, processor.exceptions)
+        self._follow(grouped, upto)
+        batch = self._batch(grouped, upto)
         transaction.write(self._projection.tables, batch.changes)
         transaction.move_frontiers(key, {user_id: each.frontier for user_id, each in batch.members.items()})
         transaction.park(key, batch.failures)
@@ -340,7 +272,21 @@ class _MemberShare(Generic[State]):
         self._rows += batch.changes.count()
         self._refolded += batch.refolded
 
+    def _follow(self, grouped: ByMember, upto: Position) -> None:
+        effects = self._processor.effects
+        if not effects:
+            return
+        if not self._remembering and any(each.start < upto for each in effects):
+            # of a wide step members come one after the other; changes are followed by position
+            raise TooWide
+        if self._follower is None:
+            special, after = self._transaction.special_events, self._checkpoint.position
+            self._follower = follower_of(self._processor.fold, effects, special, after=after, upto=upto)
+        self._follower.count_held_back(chain.from_iterable(grouped.values()))
+
     def finish(self, to: Position, passed: int) -> None:
+        if self._follower is not None:
+            self._transaction.send(self._projection.key, self._follower)
         self._transaction.advance(self._checkpoint, to=to, passed=passed)
         self._position, self._events = to, passed
 
@@ -370,6 +316,8 @@ class _MemberShare(Generic[State]):
             lambda user_id: stored[user_id].rows if user_id in stored else EMPTY,
             lambda user_ids: transaction.histories(fold, user_ids, upto),
             processor.watch,
+            transaction,
+            self._follower,
         )
         if not self._checkpoint.parks_freely:
             processor.brake.count(grouped, batch.failures)

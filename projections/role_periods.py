@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from temple_ledger.domain.events import MemberLeft, RoleAdded, RoleRemoved
 from temple_ledger.domain.position import START
-from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.member_projection import BuiltInProjection
 from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
 
 ROLE_PERIODS: Final = Table(
@@ -78,7 +78,7 @@ def _state(rows: Rows) -> RolePeriods:
     )
 
 
-role_periods: Final[MemberProjection[RolePeriods]] = MemberProjection(
+role_periods: Final[BuiltInProjection[RolePeriods]] = BuiltInProjection(
     "role_periods", version=1, tables=(ROLE_PERIODS,), initial=RolePeriods, rows=_rows, state=_state
 )
 

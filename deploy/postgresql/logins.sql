@@ -13,3 +13,7 @@ grant temple_seal, temple_read to temple_seal_service;
 
 create role temple_operator login;
 grant temple_append, temple_translate, temple_tokens, temple_project, temple_seal, temple_read to temple_operator;
+
+-- only where effects are delivered
+create role temple_effects_service login;
+grant temple_deliver, temple_read to temple_effects_service;

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.infrastructure.archive.columns import bucket_of, in_archive_order
+from temple_ledger.infrastructure.archive.buckets import bucket_of
+from temple_ledger.infrastructure.archive.columns import in_archive_order
 from temple_ledger.infrastructure.archive.log_rows import pieces
 from temple_ledger.infrastructure.archive.manifest import Manifest
 from temple_ledger.infrastructure.archive.merge import Rows, merged

@@ -1,12 +1,11 @@
 """The rows of an archive: the log's columns, and the bucket of the member; in one order."""
 
-import hashlib
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-BUCKETS: Final = 1_024
+from temple_ledger.infrastructure.archive.buckets import bucket_of
 
 SCHEMA: Final = pa.schema(
     [
@@ -28,12 +27,6 @@ SCHEMA: Final = pa.schema(
 it is outside the years 1 to 9999, and then `timestamp_text` has it as PostgreSQL writes it."""
 
 _ORDER: Final = (("member", "ascending"), ("timestamp", "ascending"), ("id", "ascending"))
-
-
-def bucket_of(user_id: str) -> int:
-    """The first 10 bits of SHA-256 of it, in UTF-8."""
-    digest = hashlib.sha256(user_id.encode()).digest()
-    return digest[0] << 2 | digest[1] >> 6
 
 
 def in_archive_order(rows: pa.Table) -> pa.Table:

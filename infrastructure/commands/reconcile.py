@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from temple_ledger.infrastructure.commands.seal_verify import SHOWN, noted_heads
 from temple_ledger.infrastructure.commands.verification_report import chosen, compared
 from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
@@ -55,15 +56,16 @@ def command(
 ) -> int:
     """Verify, write down what was found, repair when it is little, and push the result to the Pushgateway.
 
-    What is more than little is left to people, and printed. Fit for cron; `temple run` and `temple up` do the
+    What is more than little is left to people, and printed. Nothing is repaired from a log that is not what was
+    sealed, or is not proven as a whole yet. Fit for cron; `temple run` and `temple up` do the
     same every 15 minutes by themselves.
 
     \b
     Example:
       */15 * * * *  temple reconcile --pushgateway http://127.0.0.1:9091
     \b
-    Exit codes: 0 all agrees, or was repaired; 3 issues are left, or a projection cannot be loaded;
-    4 no database, or the Pushgateway did not accept the result.
+    Exit codes: 0 all agrees, or was repaired; 3 issues are left, the log was changed, or a projection cannot
+    be loaded; 4 no database, or the Pushgateway did not accept the result.
     """
     seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=False)
     missing = bool(print_not_loaded(session)) and not projections
@@ -77,12 +79,18 @@ def command(
         details=_writable(session, details),
         by=session.operator,
         catalogue=catalogue(),
+        heads=noted_heads(session),
     )
     if as_json:
         print_json(_data(result))
     else:
         _print_result(session, result)
-    if missing or result.left or any(report.verified.unverified is not None for report in result.found):
+    if (
+        missing
+        or result.left
+        or result.log_changed
+        or any(report.verified.unverified is not None for report in result.found)
+    ):
         return ExitCode.FOUND
     return ExitCode.OK if result.push_error is None else ExitCode.UNREACHABLE
 
@@ -105,6 +113,8 @@ def _print_result(session: Session, result: Reconciled) -> None:
         print_line(f"{plural(result.repaired, 'member or count', 'members or counts')} repaired")
     for sentence in result.sentences:
         print_line(sentence)
+    for finding in result.log_changed[:SHOWN]:
+        print_line(f"  {finding}")
     if result.left:
         print_line(f"{plural(result.left, 'issue')} left; see: temple verify list, and: temple repair")
     if result.push_error is not None:

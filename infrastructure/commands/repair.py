@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.commands.changed_log import from_changed_log, require_sealed_log
 from temple_ledger.infrastructure.commands.verification_report import (
     chosen,
     compare_everybody,
@@ -56,6 +57,7 @@ class _Repair:
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
 @apply_options
 @reason_to_apply
+@from_changed_log
 @click.option(
     "--max-members",
     type=click.IntRange(min=1),
@@ -71,6 +73,7 @@ def command(
     apply: bool,
     yes: bool,
     reason: str | None,
+    from_changed_log: bool,
     max_members: int,
     as_json: bool,
 ) -> int:
@@ -86,7 +89,8 @@ def command(
       temple repair members --apply --reason "rows edited by hand on 3 March"
     \b
     Exit codes: 0 nothing to repair, or nothing left; 1 you answered no; 3 something to repair, or
-    something left, or a projection that cannot be loaded; 5 more members drifted than --max-members allows.
+    something left, or a projection that cannot be loaded, or the log is not what was sealed; 5 more members
+    drifted than --max-members allows.
     """
     require_apply(apply=apply, yes=yes)
     because = require_reason(reason) if apply else ""
@@ -104,6 +108,7 @@ def command(
             if any(map(_has_something_to_repair, repairs)) and not confirmed("Put this right?", yes=yes):
                 session.note("nothing was changed")
                 return ExitCode.FAILED
+            because = require_sealed_log(session, from_changed_log=from_changed_log, reason=because) or because
             raised = raise_sequence(session.database)
             if raised is not None:
                 session.note(f"positions up to {raised} were given before: the next event gets {raised + 1}")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.commands.changed_log import from_changed_log, require_sealed_log
 from temple_ledger.infrastructure.commands.engine_options import Chosen, chosen_engine, engine_options
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.shadow_tables import have_older_columns, make_shadow_tables
@@ -61,6 +62,7 @@ class _Replay:
 @apply_options
 @click.option("--dry-run", is_flag=True, hidden=True)
 @optional_reason
+@from_changed_log
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Fold in so many processes.")
 @click.option(
     "--max-change",
@@ -80,6 +82,7 @@ def command(
     yes: bool,
     dry_run: bool,
     reason: str | None,
+    from_changed_log: bool,
     workers: int,
     max_change: float,
     archive: str | None,
@@ -98,14 +101,16 @@ def command(
       temple replay --apply --reason "after the hand-made repair of 3 March"
       temple replay members --archive /srv/temple/archive --workers 8
     \b
-    Exit codes: 0 done; 1 you answered no; 5 more would change than --max-change allows, or another replay is
-    going on.
+    Exit codes: 0 done; 1 you answered no; 3 the log is not what was sealed (runbook LedgerTampered);
+    5 more would change than --max-change allows, or another replay is going on.
     """
     wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
     print_not_loaded(session)
     if abort:
         return _abort(session, wanted)
     apply, yes = _as_before(session, apply=apply, yes=yes, dry_run=dry_run)
+    if apply:
+        reason = require_sealed_log(session, from_changed_log=from_changed_log, reason=reason)
     limit = Limit(None if max_change >= 1 else max_change)
     done: list[_Replay] = []
     chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers)

@@ -53,7 +53,7 @@ def verify(session: Session, go_on: bool, budget: float | None, heads: Path | No
         print_json(proof_data(proof))
     else:
         print_proof(session, proof)
-    return ExitCode.OK if proof.holds else ExitCode.FOUND
+    return ExitCode.OK if proof.holds and not proof.findings else ExitCode.FOUND
 
 
 def proven(
@@ -91,7 +91,7 @@ def print_proof(session: Session, proof: Proof) -> None:
         print_line(f"  {each}")
     if len(proof.findings) > SHOWN:
         print_line(f"  and {plural(len(proof.findings) - SHOWN, 'finding')} more; --json has them")
-    if proof.findings:
+    if proof.changed:
         session.note("what to do: runbook LedgerTampered; it ends in a restored log, or in: temple seal accept")
 
 

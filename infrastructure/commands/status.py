@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.processes.sources import installed_sources
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.overview import LedgerStatus, age_of, read_overview, troubles
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification
+from temple_ledger.infrastructure.seals.status import SealStatus
 from temple_ledger.infrastructure.sources.source import Trouble
 from temple_ledger.infrastructure.terminal.printing import Styled, nobody_reads, print_line, print_whole
 from temple_ledger.infrastructure.terminal.running import running_processes
@@ -116,6 +117,7 @@ def _print_json(screen: Screen) -> None:
             "in_future": len(ledger.future),
             "sources": [each._asdict() for each in ledger.sources],
             "verified": [asdict(each) for each in ledger.verified],
+            "seals": asdict(ledger.seals),
         }
     print_json(data | {"troubles": [asdict(each) for each in screen.troubles]})
 
@@ -130,6 +132,7 @@ def _print(screen: Screen) -> None:
         parked = f"{plural(ledger.parked, 'event')}" if ledger.parked else "none"
         print_line(f"parked    {parked}")
         print_line(f"verified  {'; '.join(map(_verified, ledger.verified)) or 'never'}")
+        print_line(f"seals     {_seals(ledger.seals)}")
         for source in ledger.sources:
             print_line(f"from      {_source(source)}")
         for name, health in ledger.health.items():
@@ -167,6 +170,13 @@ def _database(database: dict[str, Any]) -> str:
         return f"{database['state']}: {database['where']}"
     server = f"PostgreSQL {database['version']}, {_size(database['size_bytes'])}"
     return f"{server}, {database['kind']}: {database['where']}"
+
+
+def _seals(seals: SealStatus) -> str:
+    if seals.proven_at is None:
+        return f"{seals.sentence}; never compared with the log"
+    found = plural(seals.findings, "finding") if seals.findings else "as sealed"
+    return f"{seals.sentence}; compared up to {seals.proven_position} at {seals.proven_at:%Y-%m-%d %H:%M} UTC, {found}"
 
 
 def _log(ledger: LedgerStatus) -> str:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from temple_ledger.infrastructure.commands.changed_log import from_changed_log, require_sealed_log
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.read_models import trigger_mode
 from temple_ledger.infrastructure.terminal.applying import optional_reason
@@ -27,8 +28,9 @@ def command() -> None:
 @command.command("enable")
 @click.option("--yes", is_flag=True, hidden=True)
 @optional_reason
+@from_changed_log
 @click.pass_obj
-def enable(session: Session, yes: bool, reason: str | None) -> None:
+def enable(session: Session, yes: bool, reason: str | None, from_changed_log: bool) -> None:
     """Let the database maintain the rows of members, from an exact position on.
 
     From then on appends fold their events themselves, and wait for one another. It folds what is left, then switches
@@ -38,8 +40,10 @@ def enable(session: Session, yes: bool, reason: str | None) -> None:
     Example:
       temple trigger enable --reason "no runner on this machine"
     \b
-    Exit codes: 0 it is on; 5 it was on already, members stands still, or somebody holds the log.
+    Exit codes: 0 it is on; 3 the log is not what was sealed; 5 it was on already, members stands still, or
+    somebody holds the log.
     """
+    reason = require_sealed_log(session, from_changed_log=from_changed_log, reason=reason)
     switched = trigger_mode.enable(session.database, by=session.operator, catalogue=catalogue(), reason=reason)
     print_line(f"the trigger maintains members from position {switched.position + 1} on")
     if yes:
@@ -48,16 +52,18 @@ def enable(session: Session, yes: bool, reason: str | None) -> None:
 
 @command.command("disable")
 @optional_reason
+@from_changed_log
 @click.pass_obj
-def disable(session: Session, reason: str | None) -> None:
+def disable(session: Session, reason: str | None, from_changed_log: bool) -> None:
     """Give the rows of members back to the runner, which goes on from an exact position.
 
     \b
     Example:
       temple trigger disable
     \b
-    Exit codes: 0 it is off; 5 it was off already, or somebody holds the log.
+    Exit codes: 0 it is off; 3 the log is not what was sealed; 5 it was off already, or somebody holds the log.
     """
+    reason = require_sealed_log(session, from_changed_log=from_changed_log, reason=reason)
     switched = trigger_mode.disable(session.database, by=session.operator, reason=reason)
     if switched.again:
         print_line(

@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.demo import Community
 from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, Measured, measuring, metrics_port
 from temple_ledger.infrastructure.processes.sealing import sealing
+from temple_ledger.infrastructure.processes.sinks import delivering
 from temple_ledger.infrastructure.processes.webhook_receiver import configured_endpoints, receiving, translated
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import parked_events, projection_statuses
@@ -58,8 +59,8 @@ def command(
     metrics_port: int | None,
 ) -> int:
     """Start everything in the foreground: database, migrations, runner, sealer, metrics, the receiver where a
-    source has a secret for it (TEMPLE_PATREON_SECRETS), the listener where TEMPLE_DISCORD_TOKEN is set. Ctrl-C
-    or SIGTERM ends it.
+    source has a secret for it (TEMPLE_PATREON_SECRETS), the listener where TEMPLE_DISCORD_TOKEN is set, the
+    deliverer of effects where there are sinks. Ctrl-C or SIGTERM ends it.
 
     Says what it does, and what to try next; a line that begins with `ready` on stdout says that all that was
     in the log is folded. From then on it folds new events as they come. It ends with the batch at hand, and
@@ -99,7 +100,9 @@ def command(
         if exit_when_ready:
             print_line("ready: everything is folded")
             return ExitCode.OK
-        with sealing(session), _receiver(session, measured):
+        with sealing(session), _receiver(session, measured), delivering(session) as sinks:
+            for name in sinks:
+                print_line(f"effects     messages to {name} are delivered")
             print_line("ready: new events are folded as they come; Ctrl-C ends this")
             notify_service_manager("READY=1")
             folded = fold(session, wanted, stop, measured=measured)

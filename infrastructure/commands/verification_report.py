@@ -8,6 +8,7 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import stored_member_count
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.queries.versions import chosen_projections
+from temple_ledger.infrastructure.read_models.verification.full import Elsewhere
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
 from temple_ledger.infrastructure.terminal.event_rows import event_data
@@ -31,13 +32,18 @@ def verifier_of(session: Session) -> Verifier:
 
 
 def compare_everybody(
-    session: Session, verifier: Verifier, projection: Projection, *, explained: int
+    session: Session,
+    verifier: Verifier,
+    projection: Projection,
+    *,
+    explained: int,
+    elsewhere: Elsewhere | None = None,
 ) -> VerificationReport:
     total = None
     if not isinstance(projection, Tally):
         total = verifier.ask(lambda connection: stored_member_count(connection, projection))
     with bar(session.progress, f"comparing {projection.name}", total, "members") as shown:
-        report = verifier.full(projection, explained=explained, progress=shown.at)
+        report = verifier.full(projection, explained=explained, progress=shown.at, elsewhere=elsewhere)
     return _noted(session, report)
 
 

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import click
 
+from temple_ledger.infrastructure.commands.engine_options import chosen_engine, engine_options
 from temple_ledger.infrastructure.commands.seal_verify import print_proof, proof_data, proven
 from temple_ledger.infrastructure.commands.verification_report import (
     chosen,
@@ -15,6 +16,7 @@ from temple_ledger.infrastructure.commands.verification_report import (
 )
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.read_models.verification.full import Elsewhere
 from temple_ledger.infrastructure.read_models.verification.result import MOST_LISTED
 from temple_ledger.infrastructure.read_models.verification.since_last import Round
 from temple_ledger.infrastructure.read_models.verification.stored_results import (
@@ -44,6 +46,10 @@ COLUMNS: Final = ("id", "projection", "kind", FINISHED, "position", "members", "
 @click.command("verify", cls=WithVerbs)
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
 @scope_options(full=True)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="With --archive: so many processes."
+)
+@engine_options
 @click.option("--events", "with_events", is_flag=True, help="Show the events behind each difference.")
 @as_json
 @click.pass_obj
@@ -53,6 +59,9 @@ def command(
     full: bool,
     since_last: bool,
     budget: float | None,
+    workers: int,
+    archive: str | None,
+    engine: str | None,
     with_events: bool,
     as_json: bool,
 ) -> int:
@@ -66,12 +75,14 @@ def command(
     Examples:
       temple verify members --events
       temple verify --since-last --budget 5
+      temple verify --full --archive /srv/temple/archive --workers 8
       temple verify list
     \b
     Exit codes: 0 all agrees; 3 rows differ, events were miscounted, a checkpoint is beyond the log, the log is
     not what was sealed, or a projection needs a replay first, or cannot be loaded.
     """
     seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=True)
+    elsewhere = _elsewhere(session, seconds, archive=archive, engine=engine, workers=workers)
     wanted = chosen(session, projections)
     missing = bool(print_not_loaded(session)) and not projections
     explained = MOST_LISTED if as_json else SHOWN if with_events else 0
@@ -79,7 +90,7 @@ def command(
         if not full and not since_last:
             session.note("comparing everything; --since-last compares whom events have touched since the last time")
         reports = [
-            compare_everybody(session, verifier, each, explained=explained)
+            compare_everybody(session, verifier, each, explained=explained, elsewhere=elsewhere)
             if seconds is None
             else compare_since_last(session, verifier, each, budget_seconds=seconds, explained=explained)
             for each in wanted
@@ -99,6 +110,19 @@ def command(
     if wrong:
         session.note(f"to see what would be put right: temple repair {' '.join(wrong)}")
     return ExitCode.FOUND
+
+
+def _elsewhere(
+    session: Session, seconds: float | None, *, archive: str | None, engine: str | None, workers: int
+) -> Elsewhere | None:
+    if seconds is not None and (archive is not None or engine is not None):
+        raise click.UsageError("--archive and --engine are about a full verify: --since-last reads little")
+    chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers)
+    if chosen is None:
+        return None
+    from temple_ledger.infrastructure.read_models.verification.by_buckets import ByBuckets
+
+    return ByBuckets(chosen.archive, chosen.engine, workers)
 
 
 @command.verb

@@ -24,6 +24,7 @@ class DatabaseRole(StrEnum):
     TRANSLATE = "temple_translate"
     TOKENS = "temple_tokens"
     PROJECT = "temple_project"
+    DELIVER = "temple_deliver"
     READ = "temple_read"
     SEAL = "temple_seal"
 

@@ -70,6 +70,7 @@ def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projectio
     made = make_tables(connection, there)
     make_shadow_tables(connection, there)
     made += make_rollups(connection, there)
+    made += install_effects(connection, projection)
     if projection.version not in versions:
         beside = projection.version != active
         values = {**projection.key.parameters, "active": not beside, "beside": beside}

@@ -19,6 +19,13 @@ def rows_by_member(table: Table) -> sql.Composed:
     )
 
 
+def rows_of_buckets(table: Table) -> sql.Composed:
+    """The same of the members of the buckets `%(first)s` to `%(last)s`, in no certain order."""
+    return sql.SQL("select user_id, {} from {} where member_bucket(user_id) between %(first)s and %(last)s").format(
+        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), sql.Identifier(table.name)
+    )
+
+
 def other_members(tables: Iterable[Table]) -> sql.Composed:
     """At most `%(limit)s` members after `%(after)s`: those of the log, and those that only a table has."""
     page = sql.SQL("union (select distinct user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)")

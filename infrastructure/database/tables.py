@@ -32,10 +32,14 @@ def place_of(table: Table) -> sql.Identifier:
 
 @cache
 def read_statement(table: Table) -> sql.Composed:
-    """Rows of `%(user_ids)s`: user_id, then the declared columns."""
-    return sql.SQL("select user_id, {} from {} where user_id = any(%(user_ids)s)").format(
-        _names(table.column_names), place_of(table)
-    )
+    """Rows of `%(user_ids)s`, each named once: user_id, then the declared columns.
+
+    Looked up one by one: of a long list, the plan for any list compares every row with every name in it.
+    """
+    return sql.SQL(
+        "select stored.* from unnest(%(user_ids)s::varchar[]) as member (user_id) cross join lateral "
+        "(select user_id, {} from {} where user_id = member.user_id offset 0) as stored"
+    ).format(_names(table.column_names), place_of(table))
 
 
 def rows_of_members(
@@ -44,7 +48,7 @@ def rows_of_members(
     """By user_id, of each of these members, then by table; rows without user_id and stamp."""
     rows: dict[str, dict[str, list[Row]]] = {user_id: {} for user_id in user_ids}
     for table in declared:
-        found = connection.execute(read_statement(table), {"user_ids": list(user_ids)}, binary=True)
+        found = connection.execute(read_statement(table), {"user_ids": list(rows)}, binary=True)
         for user_id, *row in found:
             rows[user_id].setdefault(table.name, []).append(tuple(row))
     return rows

@@ -12,7 +12,7 @@ from temple_ledger.domain.errors import (
     Refused,
     SchemaMismatch,
 )
-from temple_ledger.infrastructure.archive.columns import BUCKETS
+from temple_ledger.infrastructure.archive.buckets import BUCKETS
 from temple_ledger.infrastructure.database.connection import Database, in_words, passes
 
 SHARES_A_WORKER: Final = 8

@@ -24,7 +24,7 @@ log = structlog.get_logger("temple.seal")
 
 
 class HeadsOutside:
-    """What fails here is logged, and sealing goes on: the next head says all that this one said."""
+    """The log is one place. What fails is logged, and sealing goes on: the next head says all that this one said."""
 
     def __init__(self, settings: Settings) -> None:
         self._file = HeadFile(head_file(settings))
@@ -34,6 +34,7 @@ class HeadsOutside:
 
     def __call__(self, head: Head) -> None:
         self._latest = head
+        log.info("sealed", position=head.position, seal=head.seal, hash=head.hash)
         self._attempt("file", lambda: self._file.append(head))
         if self._url is not None and self._is_due(head):
             url = self._url.get_secret_value()

@@ -43,6 +43,7 @@ RESERVED: Final = frozenset(
             "doctor",
             "down",
             "drift",
+            "effects",
             "events",
             "failures",
             "in_future",
@@ -50,7 +51,7 @@ RESERVED: Final = frozenset(
             "log",
         ),
         *("member", "members", "monitoring", "operations", "parked", "patrons_without_discord", "projection"),
-        *("projections", "receive", "reconcile", "repair", "replay", "role", "run", "running", "seal"),
+        *("projections", "receive", "reconcile", "repair", "replay", "role", "run", "running", "seal", "seals"),
         *("sources", "status", "trigger", "troubles", "up", "verified", "verify"),
     }
 )

@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.health import Health, Trouble
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, parked_events, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
+from temple_ledger.infrastructure.seals.status import SealStatus, seal_status
 from temple_ledger.projections.registry import carried, not_loaded, reasons_not_loaded
 
 STATUSES: Final = ("active", "inactive", "departed")
@@ -43,6 +44,7 @@ class LedgerStatus:
     sources: Sequence[SourceHealth]
     health: Mapping[str, Health]
     verified: Sequence[StoredVerification]
+    seals: SealStatus
 
 
 def read_overview(
@@ -69,6 +71,7 @@ def read_overview(
         sources=sources(connection),
         health=health(connection),
         verified=latest(connection, [each.key for each in projections]),
+        seals=seal_status(connection),
     )
 
 
@@ -76,6 +79,9 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str]) -> Iterator[Troub
     """What needs a person, the gravest first; *runs_as*: what to start to have a source translated."""
     for failed in not_loaded():
         yield Trouble(str(failed), NOT_LOADED_ADVICE)
+    if ledger.seals.findings:
+        found = plural(ledger.seals.findings, "finding")
+        yield Trouble(f"the log is not what was sealed: {found} of the latest proof", "temple seal verify")
     for each in ledger.projections:
         if each.position > ledger.head:
             yield Trouble(

@@ -21,7 +21,7 @@ from temple_ledger.infrastructure.database.known_events import (
 )
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.fold import Fold
-from temple_ledger.projections.processor import Wanted
+from temple_ledger.projections.projecting import Wanted
 
 ROWS_AT_A_TIME: Final = 64
 """The database sends so many rows at once, and each may have a payload of megabytes."""

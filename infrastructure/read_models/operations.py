@@ -20,7 +20,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
-from temple_ledger.projections.batch import Failure, count_batch
+from temple_ledger.projections.batch import Failure, count_batch, event_changed
 from temple_ledger.projections.brake import reason_of, sentence, too_many
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.fold import FailureKind
@@ -257,7 +257,15 @@ def _again(
         )
     again: list[Failure] = []
     for page in in_pages(sorted({each.user_id for each in failures}), MEMBERS_AT_A_TIME):
-        again += fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)[1]
+        changed = transaction.changed(page, checkpoint.position)
+        again += [
+            Failure(each.position, each.user_id, event_changed(changed[each.user_id]), FailureKind.CHANGED)
+            for each in failures
+            if each.user_id in changed
+        ]
+        holding = [user_id for user_id in page if user_id not in changed]
+        again += fold_again(transaction, projection, checkpoint, holding, catalogue=catalogue, raising=True)[1]
+    transaction.park(projection.key, [each for each in again if each.kind is FailureKind.CHANGED])
     return again
 
 

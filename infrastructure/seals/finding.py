@@ -59,6 +59,10 @@ class Finding:
         """Whether it is about events, and not about the chain or what is beside it."""
         return self.kind in _OF_EVENTS
 
+    @property
+    def is_of_triggers(self) -> bool:
+        return self.kind.startswith("trigger ")
+
     def as_json(self) -> list[Any]:
         return [self.kind, self.first, self.last, self.seal]
 

@@ -52,16 +52,27 @@ class Proof:
     shortened_to: Position | None = None
 
     @property
+    def changed(self) -> tuple[Finding, ...]:
+        """What is not what was sealed; without triggers that are off, which change nothing by themselves."""
+        return tuple(each for each in self.findings if not each.is_of_triggers)
+
+    @property
     def holds(self) -> bool:
         """The whole sealed log was compared, and is what was sealed or accepted."""
-        return self.complete and not self.findings
+        return self.complete and not self.changed
 
     @property
     def sentence(self) -> str:
+        """In one line, for people."""
+        open_ = len(self.findings) > len(self.changed)
+        return f"{self._verdict}; it is not append-only now" if open_ else self._verdict
+
+    @property
+    def _verdict(self) -> str:
         if self.shortened_to is not None:
             return f"the log was shortened to {self.shortened_to}; up to there it is what was sealed"
-        if self.findings:
-            return f"the LOG was changed{_where(self.findings)}"
+        if self.changed:
+            return f"the LOG was changed{_where(self.changed)}"
         if not self.complete:
             return f"compared up to position {self.compared} of {self.sealed}; the next one goes on there"
         if self.sealed == START:

@@ -133,13 +133,12 @@ class Sealer:
             if not everything and self._session.run("sealing", self._led_by_other) is not None:
                 break
         if ranges:
-            self._publish_head(events)
+            self._publish_head()
         return Sealed(events, ranges, look.settled, look.head)
 
-    def _publish_head(self, events: int) -> None:
+    def _publish_head(self) -> None:
         head = self._session.run("sealing", read_head)
         if head is not None:
-            log.info("sealed", events=events, position=head.position, seal=head.seal, hash=head.hash)
             self._publish(head)
 
     def _look(self, connection: Connection, before: Head | None) -> Look:
@@ -171,15 +170,21 @@ class Sealer:
         connection.execute(statement("seal_lease_release"), {"holder": self._holder})
 
 
-def seal_rest(database: Database, *, every: Publish = lambda head: None) -> None:
-    """Seals what is settled by now, whoever leads, so that it can be proven.
+def seal_rest(database: Database, *, seconds: float | None = None) -> None:
+    """Seals what is settled by now, whoever leads, so that it can be proven; for so long at most.
 
     Raises DatabaseUnavailable, and SchemaMismatch for a login that may not seal.
     """
-    sealer = Sealer(database, every_seconds=0, publish=every)
+    sealer = Sealer(database, every_seconds=0)
+    stop = threading.Event()
+    alarm = None if seconds is None else threading.Timer(seconds, stop.set)
     try:
-        sealer.run(threading.Event(), until_sealed=True)
+        if alarm is not None:
+            alarm.start()
+        sealer.run(stop, until_sealed=True)
     finally:
+        if alarm is not None:
+            alarm.cancel()
         sealer.close()
 
 

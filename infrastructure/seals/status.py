@@ -12,7 +12,8 @@ from temple_ledger.infrastructure.database.statements import statement
 
 @dataclass(frozen=True)
 class SealStatus:
-    """`sealer` is who seals now. `findings` are those of the latest whole proof; `proven_at` None: there was none."""
+    """`sealer` is who seals now. `findings` are those of the latest whole proof, or of the one that goes on;
+    `proven_at` None: there was none."""
 
     sealed_position: Position
     log_position: Position

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
     from temple_ledger.infrastructure.observability.metrics.ledger import Reading
     from temple_ledger.infrastructure.queries.sentence import Actor
+    from temple_ledger.infrastructure.read_models.feed.sink import Sink
+    from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
     from temple_ledger.infrastructure.terminal.session import Session
 
@@ -103,6 +105,10 @@ class Source:
 
     def workers(self, session: "Session") -> Iterable[Worker]:
         return ()
+
+    def sinks(self, settings: "Settings") -> "Mapping[str, Callable[[SinkSettings], Sink]]":
+        """Kinds of sinks for the messages of effects; each makes one from its settings, or raises SettingsInvalid."""
+        return {}
 
     def health(self, connection: "psycopg.Connection[Any]") -> Health:
         """Asks only what costs the same however long the log is. The transaction is read-only, as temple_read."""

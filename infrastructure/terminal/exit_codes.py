@@ -6,6 +6,7 @@ from temple_ledger.domain.errors import (
     ArchiveUnavailable,
     DatabaseUnavailable,
     LedgerError,
+    LogChanged,
     PlatformUnavailable,
     Refused,
     SchemaMismatch,
@@ -29,6 +30,8 @@ def exit_code_of(error: LedgerError) -> ExitCode:
     match error:
         case ArchiveUnavailable() | DatabaseUnavailable() | PlatformUnavailable():
             return ExitCode.UNREACHABLE
+        case LogChanged():
+            return ExitCode.FOUND
         case SettingsInvalid():
             return ExitCode.USAGE
         case Refused() | SchemaMismatch() | UnsafeLog():

@@ -27,6 +27,7 @@ from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.feed.outbox import entries
 from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.read_models.runner.transaction import (
     PostgresTransaction,
@@ -39,6 +40,7 @@ from temple_ledger.projections.author import catalogue_or_installed
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.difference import named
+from temple_ledger.projections.effect import Message
 from temple_ledger.projections.failure import FoldFailure, failure_of
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection
@@ -49,7 +51,13 @@ from temple_ledger.projections.rollup import Rollup, table_of_rollup
 from temple_ledger.projections.row import Row as RowOfFields
 from temple_ledger.projections.tables import Row, Table
 from temple_ledger.projections.tally import Key, Tally
-from temple_ledger.projections.testing.comparison import at_fault, declared_table, require_rows, require_same
+from temple_ledger.projections.testing.comparison import (
+    at_fault,
+    declared_table,
+    require_messages,
+    require_rows,
+    require_same,
+)
 from temple_ledger.projections.testing.every_way import require_one_result
 from temple_ledger.projections.testing.given_log import entry_of_given
 
@@ -149,6 +157,21 @@ class LedgerScenario:
         with self.database.connect(DatabaseRole.READ) as connection:
             found = rollup_rows(connection, rollup)
         require_rows(self._table_of(rollup), f"projection {rollup.projection}", expected, found)
+
+    def then_sent(self, projection: MemberProjection[Any], effect: str, expected: Sequence[Message]) -> None:
+        """What the effect sends, in the order of the positions, delivered or not; raises where a function raised."""
+        if effect not in projection.effects:
+            raise AssertionError(f"{projection.name} has no effect {effect!r}; it has {', '.join(projection.effects)}")
+        self._fold_and_verify()
+        with self.database.connect(DatabaseRole.READ) as connection:
+            stored = entries(connection, projection=projection.name)
+        found = sorted(
+            (each for each in stored if each.effect == effect), key=lambda each: (each.position, each.number)
+        )
+        for each in found:
+            if each.error is not None and each.sink is None:
+                raise AssertionError(f"{effect} raised at position {each.position}: {each.error}\n{each.frames}")
+        require_messages(effect, expected, [(each.sink, each.type, each.data) for each in found])
 
     def then_nothing_changed(self, projection: MemberProjection[Any], user_id: str) -> None:
         """The last `when` changed no row of the member."""

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
+from temple_ledger.projections.effect import Message
 from temple_ledger.projections.failure import FoldFailure
 from temple_ledger.projections.tables import Row, Rows, Table
 
@@ -42,6 +43,17 @@ def require_same(tables: Iterable[Table], expected: Rows, found: Rows, why: str)
         before, after = (_by_key(table, rows.get(table.name, ())) for rows in (expected, found))
         if before != after:
             raise AssertionError(f"{why}\n{table.name}, {compared(table, before, after)}")
+
+
+def require_messages(effect: str, expected: Iterable[Message], found: Iterable[tuple[Any, Any, Any]]) -> None:
+    """In their order. Raises AssertionError with both sides."""
+    due = [(each.sink, each.type or effect, dict(each.data)) for each in expected]
+    sent = list(found)
+    if due != sent:
+        lines = [*(f"{EXPECTED} {each}" for each in due if each not in sent)]
+        lines += [f"{FOUND} {each}" for each in sent if each not in due]
+        shown = "\n".join(lines or ["the same messages in another order, or another number of times"])
+        raise AssertionError(f"messages of {effect}, - expected, + found:\n{shown}")
 
 
 def at_fault(what: str, failure: FoldFailure) -> AssertionError:

@@ -13,18 +13,28 @@ says what was expected and what was found, or where in the rule's code it failed
 from collections.abc import Sequence
 from typing import Any, Generic
 
+from pydantic_core import from_json
+
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.author import catalogue_or_installed
+from temple_ledger.projections.effect import Message
+from temple_ledger.projections.effects import changes_of_log, raised
 from temple_ledger.projections.failure import failure_of
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.rollup import Rollup, table_of_rollup
 from temple_ledger.projections.row import Row as RowOfFields
 from temple_ledger.projections.tables import Row, Rows
-from temple_ledger.projections.testing.comparison import at_fault, declared_table, require_rows, require_same
+from temple_ledger.projections.testing.comparison import (
+    at_fault,
+    declared_table,
+    require_messages,
+    require_rows,
+    require_same,
+)
 from temple_ledger.projections.testing.every_way import require_one_result
 from temple_ledger.projections.testing.given_log import GivenLog
 
@@ -73,6 +83,20 @@ class Specification(Generic[State]):
         found = rollup.over(source, {user_id: self.rows(user_id).get(source.name, ()) for user_id in members})
         rows = [(*key, *values) for key, values in found.items()]
         require_rows(table_of_rollup(rollup, source), f"projection {projection.name}", expected, rows)
+
+    def then_sent(self, effect: str, expected: Sequence[Message]) -> None:
+        """What the effect sends for the last `when`, or for everything without one, in the order of the positions."""
+        projection = self._fold.projection
+        if effect not in projection.effects:
+            raise AssertionError(f"{projection.name} has no effect {effect!r}; it has {', '.join(projection.effects)}")
+        found: list[tuple[Any, Any, Any]] = []
+        after = self._given.before_when or 0
+        for each in changes_of_log(self._fold, self.log, after):
+            for sent in raised(projection.effects[effect], each):
+                if sent.error is not None:
+                    raise AssertionError(f"{effect} raised at position {sent.position}: {sent.error}\n{sent.frames}")
+                found.append((sent.sink, sent.type, None if sent.data is None else from_json(sent.data)))
+        require_messages(effect, expected, found)
 
     def then_nothing_changed(self, user_id: str) -> None:
         """The last `when` changed no row of the member."""

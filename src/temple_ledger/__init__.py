@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
     from temple_ledger.projections.author import entry_of_event
+    from temple_ledger.projections.change import Change
+    from temple_ledger.projections.effect import Message
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members, role_headcount
     from temple_ledger.projections.role_periods import role_periods
@@ -165,6 +167,8 @@ _HOMES: Final = {
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
     "projections.author": ("entry_of_event",),
+    "projections.change": ("Change",),
+    "projections.effect": ("Message",),
     "projections.member_projection": ("MemberProjection",),
     "projections.members": ("members", "role_headcount"),
     "projections.rollup": (
@@ -207,6 +211,7 @@ __all__ = [
     "Appended",
     "AsyncLedger",
     "Catalogue",
+    "Change",
     "CheckpointTrackingRecorder",
     "Column",
     "ColumnType",
@@ -241,6 +246,7 @@ __all__ = [
     "MembershipEnded",
     "MembershipEvent",
     "MembershipStarted",
+    "Message",
     "NotFoldedInTime",
     "Notifier",
     "Outcome",

@@ -52,6 +52,7 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("member", "list"): (),
     ("member", "find"): ("a",),
     ("member", "erase"): (OTHER,),
+    ("members",): (),
     ("role", "list"): (),
     ("role", "members"): (ROLE,),
     ("role", "history"): (ROLE,),
@@ -85,6 +86,9 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("failures", "show"): (PARKED,),
     ("failures", "retry"): ("--all",),
     ("failures", "skip"): (PARKED, "--reason", EVIL),
+    ("effects", "list"): (),
+    ("effects", "retry"): ("--all",),
+    ("effects", "skip"): ("1", "--reason", EVIL),
     ("operations", "list"): (),
     ("operations", "show"): ("1",),
     ("inbox", "list"): (),
@@ -112,7 +116,7 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
 
 ELSEWHERE: Final = frozenset(
     {
-        *(("up",), ("receive",), ("discord", "listen")),  # services: they do not end
+        *(("up",), ("receive",), ("discord", "listen"), ("effects", "run")),  # services: they do not end
         *(("db", "shell"), ("db", "start"), ("db", "stop")),  # psql, and a server that is not ours
         *(("db", "dump"), ("db", "restore")),  # programs of PostgreSQL
         *(("discord", "setup"), ("patreon", "setup")),

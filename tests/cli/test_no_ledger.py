@@ -22,6 +22,8 @@ GIVEN: Final = {
     **{f"archive {verb}": ["--archive", "archive"] for verb in ("write", "verify", "restore", "erase")},
     "repair": ["--apply", "--reason", "x"],
     "replay": ["--apply", "--yes"],
+    "effects retry": ["--all"],
+    "effects skip": ["1", "--reason", "x"],
     "events append": ["--type", "discord_leave/left", "--user", "ada"],
     "role diff": ["Oracle", "--between", "2025-06-01", "2025-06-08"],
     "failures retry": ["--all"],

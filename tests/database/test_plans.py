@@ -136,6 +136,18 @@ def test_so_does_reading_the_rows_of_members(misjudged: psycopg.Connection[Any],
     assert rows_looked_at(plan) <= MOST_ROWS, json.dumps(plan, indent=1)
 
 
+LOOKED_UP: Final = {"frontier_read": statement("frontier_read"), **{t.name: read_statement(t) for t in members.tables}}
+
+
+@pytest.mark.parametrize("name", LOOKED_UP)
+def test_what_a_step_reads_of_its_members_is_looked_up_one_by_one(
+    misjudged: psycopg.Connection[Any], name: str
+) -> None:
+    """A plan for any list compares each row with each of a thousand names."""
+    plan = explained(misjudged, LOOKED_UP[name], {"projection": "members", "version": 1, "user_ids": USERS})
+    assert rows_looked_at(plan) <= 12 * KEYS, json.dumps(plan, indent=1)
+
+
 SNAPSHOT: Final = """
 
 insert into patreon_read (

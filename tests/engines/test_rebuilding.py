@@ -9,11 +9,12 @@ import pytest
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ArchiveDamaged, DatabaseUnavailable, Refused
 from temple_ledger.domain.position import PositionSet
-from temple_ledger.infrastructure.archive.columns import BUCKETS, bucket_of
+from temple_ledger.infrastructure.archive.buckets import BUCKETS, bucket_of
 from temple_ledger.infrastructure.archive.shared import SharedArchive, shared_archive
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.engines.engine import ALL_BUCKETS, Buckets, Task, shares_of
 from temple_ledger.infrastructure.engines.local import LocalEngine
+from temple_ledger.infrastructure.read_models.member_log.bucket_members import projection_of
 from temple_ledger.infrastructure.read_models.operations import parked, skip
 from temple_ledger.infrastructure.read_models.rebuild import fold_buckets
 from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import FoldBuckets
@@ -206,7 +207,7 @@ def test_a_worker_of_another_version_refuses(ledger: LedgerScenario, folder: Pat
             with pytest.raises(Refused, match=sentence):
                 rebuild.fold_buckets(partial(ordered, archive), engine, workers=1)
         with pytest.raises(Refused, match="a worker has version 1 of members, and who drives it 7"):
-            fold_buckets.projection_of(ProjectionKey("members", 7))
+            projection_of(ProjectionKey("members", 7))
 
 
 def test_a_damaged_group_is_folded_by_nobody(ledger: LedgerScenario, folder: Path) -> None:

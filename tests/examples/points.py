@@ -1,8 +1,8 @@
-"""How often each member was warned, and the points that each moderator gave (docs/rollups.md)."""
+"""How often each member was warned, and the points that each moderator gave (docs/rollups.md, docs/effects.md)."""
 
 from datetime import datetime
 
-from temple_ledger import Event, Row, count_of, day_of, max_of, projection, sum_of
+from temple_ledger import Change, Event, Message, Row, count_of, day_of, max_of, projection, sum_of
 
 
 class MemberWarned(Event, type="example/warned"):
@@ -39,3 +39,11 @@ points_by_moderator = warnings.rollup(
 )
 
 warned_by_day = warnings.rollup("warned_by_day", key=day_of(Record.last_at), members=count_of())
+
+
+@warnings.effect
+def notify_moderators(change: Change[Record]) -> Message | None:
+    before = 0 if change.before is None else change.before.points
+    if before >= 10 or change.after.points < 10:
+        return None
+    return Message("moderators", {"content": f"<@{change.user_id}> has {change.after.points} points"})

@@ -1,14 +1,16 @@
-"""docs/rollups.md shows code that works."""
+"""docs/rollups.md and docs/effects.md show code that works."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from temple_ledger import Database, LedgerScenario, Specification, at
+import pytest
+
+from temple_ledger import Database, LedgerScenario, Message, Specification, at
 from tests.examples.points import MemberWarned, points_by_moderator, warned_by_day, warnings
 
-PAGE = Path(__file__).parents[2] / "docs" / "rollups.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def warned(who: str, hours: float, by: str, points: int = 1) -> MemberWarned:
@@ -29,8 +31,32 @@ def test_they_are_so_on_a_database(database: Database) -> None:
     ledger.then_rollup(warned_by_day, [(date(2026, 1, 1), 1), (date(2026, 1, 2), 1)])
 
 
-def test_the_page_shows_this_code() -> None:
+def test_moderators_are_notified_once() -> None:
+    spec = Specification(warnings)
+    spec.given(warned("ada", 1, by="eve", points=9))
+    spec.when(warned("ada", 2, by="eve", points=2), warned("ada", 3, by="eve", points=5))
+    spec.then_sent("notify_moderators", [Message("moderators", {"content": "<@ada> has 11 points"})])
+
+
+def test_they_are_so_on_a_database_where_the_event_is_of_now(database: Database) -> None:
+    ledger = LedgerScenario(database, projections=(warnings,))
+    now = datetime.now(UTC)
+    ledger.given(MemberWarned(user_id="ada", occurred_at=now, source="bot", by="eve", points=12))
+    ledger.given(warned("bob", 1, by="eve", points=12))
+    ledger.then_sent(warnings, "notify_moderators", [Message("moderators", {"content": "<@ada> has 12 points"})])
+
+
+def test_what_was_not_expected_is_shown() -> None:
+    spec = Specification(warnings).given(warned("ada", 2, by="eve", points=12))
+    with pytest.raises(AssertionError, match=r"(?s)messages of notify_moderators.*\+ .*<@ada> has 12 points"):
+        spec.then_sent("notify_moderators", [])
+    with pytest.raises(AssertionError, match="example_warnings has no effect 'nobody'"):
+        spec.then_sent("nobody", [])
+
+
+@pytest.mark.parametrize("page", ["rollups.md", "effects.md"])
+def test_the_page_shows_this_code(page: str) -> None:
     code = Path(__file__).with_name("points.py").read_text() + Path(__file__).read_text()
-    blocks = re.findall(r"```python\n(.*?)\n```", PAGE.read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)\n```", (DOCS / page).read_text(), re.DOTALL)
     assert blocks
     assert [block for block in blocks if block.strip() not in code] == []

@@ -18,6 +18,7 @@ CODES = {
     "SchemaMismatch": ExitCode.REFUSED,
     "UnsafeLog": ExitCode.REFUSED,
     "Refused": ExitCode.REFUSED,
+    "LogChanged": ExitCode.FOUND,
     "LedgerError": ExitCode.FAILED,
 }
 """Of these and of what is below them, the nearest counts."""

@@ -144,7 +144,7 @@ def test_of_two_runners_one_leads_and_each_event_is_folded_once(ledger: LedgerSc
 
 def test_a_stopped_runner_gives_its_leases_back(ledger: LedgerScenario) -> None:
     with running(ledger.database):
-        wait_until(lambda: _leases(ledger.database) == 2)
+        wait_until(lambda: _leases(ledger.database) == len(BUILT_IN))
     assert _leases(ledger.database) == 0
 
 
@@ -210,7 +210,7 @@ def test_a_paused_projection_stands_still_and_the_others_go_on(ledger: LedgerSce
 
 def test_a_pause_reaches_a_running_daemon(ledger: LedgerScenario) -> None:
     with running(ledger.database):
-        wait_until(lambda: _leases(ledger.database) == 2)
+        wait_until(lambda: _leases(ledger.database) == len(BUILT_IN))
         operations.set_state(ledger.database, members.key, ProjectionState.PAUSED, by="ada")
         history(ledger, 1)
         wait_until(lambda: position(ledger.database, "activity") == head(ledger.database))
@@ -301,7 +301,7 @@ def test_a_killed_leader_is_replaced_before_its_lease_is_over(ledger: LedgerScen
         finally:
             os._exit(1)
     try:
-        wait_until(lambda: _leases(ledger.database) == 2)
+        wait_until(lambda: _leases(ledger.database) == len(BUILT_IN))
         history(ledger, 1)
         wait_until(lambda: position(ledger.database) == head(ledger.database))
     finally:

@@ -120,6 +120,9 @@ def test_a_trigger_that_does_not_always_fire_is_named(database: Database, change
     sealed(database)
     executed(database, change)
     assert found(database) == [("trigger webhook_audit_log_is_append_only", None, None)]
+    # which by itself has changed nothing
+    assert proof(database).holds
+    assert proof(database).sentence == "proven up to position 12; it is not append-only now"
 
 
 def test_a_trigger_that_was_off_for_a_moment_shows_by_what_was_changed(database: Database) -> None:

@@ -67,13 +67,14 @@ def test_quick_verifies_of_all_projections_share_two_connections(counted: Counte
     assert sorted(counted.connected) == [DatabaseRole.PROJECT, DatabaseRole.READ]
 
 
-def test_a_reconciliation_adds_two_connections_for_each_repair(
+def test_a_reconciliation_adds_connections_for_the_proof_and_two_for_each_repair(
     ledger: LedgerScenario, counted: CountedDatabase
 ) -> None:
     alter(ledger.database, DRIFT)
     assert reconcile(counted, BUILT_IN, full=True, by="ada", catalogue=CATALOGUE).repaired == 1
-    # one holds appends for a moment, to set the sequence above all that is known; the other one repairs
-    assert len(counted.connected) == 3 + 2
+    # one seals; two compare the log with its seals, and one notes how far; then one holds appends for a moment, to set
+    # the sequence above all that is known, and one repairs
+    assert len(counted.connected) == 3 + 1 + 3 + 2
 
 
 def test_the_events_behind_a_difference_are_those_of_the_snapshot_it_was_found_in(ledger: LedgerScenario) -> None:

@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.rebuilt_tables import put_in_place, remove_from_shadows
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.feed.outbox import count_passed_by_replay
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.operations import record
@@ -33,6 +34,7 @@ from temple_ledger.infrastructure.read_models.shortened_log import (
     void_what_is_lost,
 )
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
@@ -113,6 +115,7 @@ def apply_members(
             connection.execute(statement(name), {**projection.key.parameters, "user_ids": only})
         connection.execute(statement("rebuild_failure_put"), projection.key.parameters)
         passed += _count_log(connection, upto, after=position)
+        count_passed_by_replay(connection, projection, Fold(projection, catalogue).names, checkpoint.position, upto)
         _finish(connection, projection, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)
 

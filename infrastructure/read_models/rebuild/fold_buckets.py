@@ -11,36 +11,28 @@ from typing import Any
 import psycopg
 
 from temple_ledger.domain.errors import Refused
-from temple_ledger.domain.position import Position, PositionSet
+from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.archive.bucket_events import Bounds, BucketEvents
-from temple_ledger.infrastructure.archive.columns import bucket_of
+from temple_ledger.infrastructure.archive.buckets import bucket_of
 from temple_ledger.infrastructure.archive.shared import SharedArchive
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.engines.engine import Buckets
-from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.member_log.bucket_members import fold_bucket_members, projection_of
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
-from temple_ledger.infrastructure.read_models.member_stream import MOST_BYTES, MOST_EVENTS
+from temple_ledger.infrastructure.read_models.member_stream import MOST_EVENTS
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range, ranges
-from temple_ledger.projections.batch import TallyBatch, count_batch, without
-from temple_ledger.projections.fold import Fold, Folded
+from temple_ledger.projections.batch import TallyBatch, count_batch
+from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import catalogue, named
+from temple_ledger.projections.registry import catalogue
 from temple_ledger.projections.tally import Tally
 
 Connection = psycopg.Connection[Any]
-
-
-def projection_of(key: ProjectionKey) -> Projection:
-    """In a worker. Raises Refused where it has another version than who drives it."""
-    found = named(key.name)
-    if found.key != key:
-        raise Refused(f"a worker has version {found.version} of {key.name}, and who drives it {key.version}")
-    return found
 
 
 @dataclass(frozen=True)
@@ -99,28 +91,19 @@ class _Worker:
         """Each of the parts, with the members of its buckets, who come by bucket."""
         left = list(parts)
         chunk = FoldedChunk()
-        with rare_collections():
-            for user_id, folded, events in self._fold_members(projection, *_ends(parts)):
-                bucket = bucket_of(user_id)
-                while left and bucket > _last(left[0]):
-                    yield left.pop(0), chunk
-                    chunk = FoldedChunk()
-                if left and bucket >= _ends(left)[0]:
-                    chunk.add(user_id, folded, events)
-            for part in left:
-                yield part, chunk
-                chunk = FoldedChunk()
-
-    def _fold_members(
-        self, projection: MemberProjection[Any], first: int, last: int
-    ) -> Iterator[tuple[str, Folded[Any], int]]:
         fold = Fold(projection, catalogue())
-        members = self._events.members(fold, first, last, most_events=MOST_EVENTS, most_bytes=MOST_BYTES)
-        for user_id, events in members:
-            if events is None:
-                yield user_id, fold_long(self._events, fold, user_id, self._left_out), MOST_EVENTS
-            else:
-                yield user_id, fold.whole_of_known(without(self._left_out, events)), len(events)
+        for user_id, folded, events in fold_bucket_members(
+            self._events, fold, *_ends(parts), left_out=self._left_out, most_events=MOST_EVENTS
+        ):
+            bucket = bucket_of(user_id)
+            while left and bucket > _last(left[0]):
+                yield left.pop(0), chunk
+                chunk = FoldedChunk()
+            if left and bucket >= _ends(left)[0]:
+                chunk.add(user_id, folded, events)
+        for part in left:
+            yield part, chunk
+            chunk = FoldedChunk()
 
     def _counted(self, tally: Tally, part: Range) -> TallyBatch:
         total = TallyBatch()
@@ -152,16 +135,6 @@ class _Worker:
         row = self._connection.execute(statement("rebuild_claimed"), values).fetchone()
         if row is None or not row[0]:
             raise Refused(f"another replay of {self._projection.name} has taken over; this one ends")
-
-
-def fold_long(events: BucketEvents, fold: Fold[Any], user_id: str, left_out: PositionSet) -> Folded[Any]:
-    """A member whose history is too long for memory."""
-
-    def pages_upto(position: Position) -> Iterator[Sequence[Any]]:
-        for page in events.pages(fold, user_id):
-            yield without(left_out, [recorded for recorded in page if recorded.position <= position])
-
-    return fold.whole_in_pages(pages_upto, events.bounds.upto)
 
 
 def _begins_in(part: Range, buckets: Buckets) -> bool:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories
+from temple_ledger.infrastructure.read_models.runner.raising import raise_effects, remembering
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import Failure, failure_of
 from temple_ledger.projections.checkpoint import Checkpoint
@@ -26,18 +28,21 @@ def fold_again(
     user_ids: Sequence[str],
     *,
     catalogue: Catalogue,
+    raising: bool = False,
 ) -> tuple[Changes, Sequence[Failure]]:
     """Puts these members' rows in place as the log has them at the checkpoint; what that changed, what failed.
 
-    Within a transaction that holds the checkpoint.
+    Within a transaction that holds the checkpoint. *raising*: what parked members waited for raises its effects now.
     """
     projection = placed(projection, checkpoint)
     stored = transaction.stored(projection, user_ids)
     changes, failures, frontiers = Changes(), [], {}
     fold = Fold(projection, catalogue)
     upto = checkpoint.position
-    left_out = transaction.exceptions(projection.key).left_out
-    histories = transaction.histories(fold, user_ids, upto)
+    exceptions = transaction.exceptions(projection.key)
+    left_out, parked = exceptions.left_out, exceptions.parked if raising and projection.effects else {}
+    at_hand: dict[str, Sequence[Recorded] | None] = {}
+    histories = remembering(transaction.histories(fold, user_ids, upto), at_hand)
     for user_id, folded, _ in fold_histories(transaction.connection, fold, histories, upto, left_out=left_out):
         before: Rows = stored[user_id].rows
         changes.add_member(projection.tables, user_id, before, folded.rows)
@@ -45,6 +50,9 @@ def fold_again(
         failure = failure_of(user_id, folded)
         if failure is not None:
             failures.append(failure)
+        every = at_hand[user_id]
+        if user_id in parked and every is not None:
+            raise_effects(transaction, fold, user_id, every, parked[user_id], folded.parked_at)
     transaction.connection.execute(
         statement("failure_delete_of_members"),
         {

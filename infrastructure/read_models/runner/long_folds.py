@@ -6,6 +6,7 @@ Where that takes the whole history once more, because an event came late again, 
 """
 
 import threading
+from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
@@ -20,9 +21,11 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
+from temple_ledger.infrastructure.read_models.runner.raising import effects_of_long, raise_in_order
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
-from temple_ledger.projections.batch import failure_of, without
+from temple_ledger.projections.batch import event_changed, failure_of, without
 from temple_ledger.projections.difference import Changes
+from temple_ledger.projections.effects import EffectFollower
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
@@ -111,10 +114,20 @@ class LongFolds:
     def _fold(self, connection: psycopg.Connection[Any], projection: MemberProjection[Any], user_id: str) -> bool:
         fold: Fold[Any] = Fold(projection, self._catalogue)
         upto = read_checkpoints(connection)[projection.key].position
-        left_out = read_exceptions(connection, projection.key).left_out
+        exceptions = read_exceptions(connection, projection.key)
+        left_out = exceptions.left_out
         with self._database.connect(DatabaseRole.READ, application="temple long folds") as reading:
             folded = fold_long(reading, fold, user_id, upto, left_out=left_out, turn=self._turn)
-        done = finish_long(connection, fold, user_id, folded, upto, left_out)
+            changed = PostgresTransaction(reading).changed([user_id], upto)
+            since = exceptions.parked.get(user_id)
+            waited = None
+            if projection.effects and since is not None and not changed:
+                waited = effects_of_long(reading, fold, user_id, folded, since, upto, left_out, self._turn)
+        if changed:
+            values = {**projection.key.parameters, "user_id": user_id, "error": event_changed(changed[user_id])}
+            connection.execute(statement("failure_changed"), values)
+            return True
+        done = finish_long(connection, fold, user_id, folded, upto, left_out, waited)
         if done:
             log.info("long fold done", projection=projection.name, user_id=user_id, position=upto)
         return done
@@ -135,8 +148,12 @@ def finish_long(
     folded: Folded[Any],
     upto: Position,
     left_out: PositionSet,
+    waited: EffectFollower | None = None,
 ) -> bool:
-    """Puts the member in place, folded up to *upto*, with what came since; False where it has to be folded again."""
+    """Puts the member in place, folded up to *upto*, with what came since; False where it has to be folded again.
+
+    *waited* has the effects of the events that the member was set aside for, up to there.
+    """
     projection = fold.projection
     with connection.transaction():
         transaction = PostgresTransaction(connection)
@@ -148,15 +165,19 @@ def finish_long(
         if (user_id,) not in connection.execute(statement("failure_long"), projection.key.parameters).fetchall():
             # somebody else has folded it, or skipped what it waited for
             return True
-        now = _with_newer(transaction, fold, user_id, folded, upto, checkpoint.position, left_out)
-        if now is None:
+        newer = _newer_than(transaction, fold, user_id, folded, upto, checkpoint.position, left_out)
+        now = None if newer is None else _extended(fold, folded, newer)
+        if newer is None or now is None:
             return False
         _put(transaction, placed(projection, checkpoint), user_id, now)
+        if waited is not None:
+            transaction.send(projection.key, waited)
+        raise_in_order(transaction, fold, user_id, folded, newer)
         connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
     return True
 
 
-def _with_newer(
+def _newer_than(
     transaction: PostgresTransaction,
     fold: Fold[Any],
     user_id: str,
@@ -164,14 +185,16 @@ def _with_newer(
     upto: Position,
     position: Position,
     left_out: PositionSet,
-) -> Folded[Any] | None:
-    """None where one of the newer events is late, or cannot be folded, or there are too many."""
+) -> Sequence[Recorded] | None:
+    """None where there are too many."""
     if folded.parked_at is not None or position == upto:
-        return folded
+        return ()
     newer = _newer_events(transaction.connection, fold, user_id, upto, position)
-    if newer is None:
-        return None
-    newer = list(without(left_out, newer))
+    return None if newer is None else without(left_out, newer)
+
+
+def _extended(fold: Fold[Any], folded: Folded[Any], newer: Sequence[Recorded]) -> Folded[Any] | None:
+    """None where one of the newer events is late, or cannot be folded."""
     if not newer:
         return folded
     now = fold.extend(folded.state, folded.frontier, newer)

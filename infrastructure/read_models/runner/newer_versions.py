@@ -34,7 +34,9 @@ def fold_known_versions(
             checkpoint = transaction.lock_checkpoint(projection.key)
             if may_fold(projection, checkpoint) is not None:
                 return []
-            fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)
+            changed = transaction.changed(page, checkpoint.position)
+            holding = [user_id for user_id in page if user_id not in changed]
+            fold_again(transaction, projection, checkpoint, holding, catalogue=catalogue, raising=True)
             connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
     return known
 

@@ -28,11 +28,11 @@ from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS,
 from temple_ledger.infrastructure.read_models.runner.long_folds import LongFolds
 from temple_ledger.infrastructure.read_models.runner.newer_versions import fold_known_versions
 from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
-from temple_ledger.infrastructure.read_models.runner.second_connection import SecondConnection
 from temple_ledger.infrastructure.read_models.runner.silent_wire import cut_when_silent
-from temple_ledger.infrastructure.read_models.runner.together import Alone, Outcome, Outcomes, Undone, stepped
+from temple_ledger.infrastructure.read_models.runner.together import Alone, Outcome, Outcomes, stepped
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Wake, Watcher
+from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
@@ -103,7 +103,7 @@ class Runner:
         self._connection: psycopg.Connection[Any] | None = None
         self._wire: psycopg.Connection[Any] | None = None
         """The connection, or what is about to be it; None where nobody may cut it."""
-        self._second = SecondConnection(self._connected)
+        self._wide = WideConnections(self._connected)
         self._reader: GapReader | None = None
         self._led: dict[ProjectionKey, _Leading] = {}
         self._paces: dict[ProjectionKey, tuple[BatchPace, WidePace]] = {}
@@ -181,7 +181,7 @@ class Runner:
                 worked |= self._step(group)
                 self._renew_leases()
         if not any(self._is_far_behind(led) for led in running):
-            self._second.close()
+            self._wide.close()
         if self._merge() and self._led:
             self._session().execute(statement("journal_merge"))
         return worked
@@ -206,7 +206,7 @@ class Runner:
         until = started + min(led.wide.most_seconds for led in group)
         outcomes = stepped(
             [led.processor for led in group],
-            transactions(self._session(), self._lease.holder, self._second.opened),
+            transactions(self._session(), self._lease.holder, self._wide),
             upto=self._settled,
             limit=min(pace.limit for pace in paces),
             in_time=(lambda: not self._stopping and time.monotonic() < until) if far else None,
@@ -215,6 +215,8 @@ class Runner:
             step = outcomes[led.key].step
             if step is not None and step.idle is None:
                 pace.after(step.events, time.monotonic() - started)
+                if far:
+                    log.debug("wide step", projection=str(led.key), events=step.events, position=step.position)
             if not far:
                 led.wide.after_batch()
         return outcomes
@@ -227,9 +229,6 @@ class Runner:
             for led in group:
                 led.wide.failed()
             return True
-        except Undone as undone:
-            self._led[undone.key].alone = Alone.FAILED
-            return True
         except psycopg.errors.LockNotAvailable:
             # somebody repairs or rebuilds this projection: the others need not wait for it
             return False
@@ -238,9 +237,11 @@ class Runner:
                 for led in group:
                     led.pace.failed()
                 raise
-            for led in group:
-                self._failed(led, error, is_its_own=len(group) == 1)
-            return len(group) > 1
+            if len(group) > 1:
+                self._find_who_failed(group)
+                return True
+            self._failed(group[0], error)
+            return False
         seconds = time.perf_counter() - started
         more = [self._stepped(led, outcomes[led.key], seconds) for led in group]
         return any(more)
@@ -265,11 +266,16 @@ class Runner:
         self._watcher.stepped(led.key, step, seconds)
         return True
 
-    def _failed(self, led: _Leading, error: Exception, *, is_its_own: bool) -> None:
-        if not is_its_own:
-            # alone it is seen whose error it is
-            led.alone = Alone.FAILED
-        elif isinstance(error, NotLeader | StaleCheckpoint):
+    def _find_who_failed(self, group: Sequence[_Leading]) -> None:
+        """By steps in which each has a part of its own; where that was one, by steps of each alone."""
+        for led in group:
+            if self._is_far_behind(led):
+                led.wide.rest()
+            else:
+                led.alone = Alone.FAILED
+
+    def _failed(self, led: _Leading, error: Exception) -> None:
+        if isinstance(error, NotLeader | StaleCheckpoint):
             log.warning("lost the lead", projection=str(led.key), reason=str(error))
             del self._led[led.key]
         else:
@@ -324,7 +330,7 @@ class Runner:
                     self._others[key] = holder
 
     def _lead(self, key: ProjectionKey) -> None:
-        opener = transactions(self._session(), self._lease.holder, self._second.opened)
+        opener = transactions(self._session(), self._lease.holder, self._wide)
         self._fold_known_versions(self._projections[key])
         processor = processor_of(self._projections[key], opener, catalogue=self._catalogue, watch=self._fold_watch)
         checkpoint = read_checkpoints(self._session())[key]
@@ -428,11 +434,11 @@ class Runner:
         return connection
 
     def _wires(self) -> Sequence[psycopg.Connection[Any]]:
-        return [each for each in (self._wire, self._second.connection) if each is not None]
+        return [*([] if self._wire is None else [self._wire]), *self._wide.opened]
 
     def _drop(self) -> None:
         self._led.clear()
-        self._second.close()
+        self._wide.close()
         self._reader = None
         self._wire = None
         if self._connection is not None:

@@ -12,22 +12,14 @@ from functools import reduce
 from operator import or_
 from typing import Final, NamedTuple
 
-from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
+from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import passes
 from temple_ledger.projections.batch import by_member
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.key import ProjectionKey
-from temple_ledger.projections.processor import (
-    CAUGHT_UP,
-    OpenTransaction,
-    Processor,
-    ProjectingTransaction,
-    Share,
-    Step,
-    TooWide,
-    may_fold,
-)
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Share, Step, TooWide, may_fold
+from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction
 
 SLOW_SECONDS: Final = 0.5
 """A projection whose part takes longer holds up the others."""
@@ -54,14 +46,6 @@ class Outcome(NamedTuple):
 Outcomes = Mapping[ProjectionKey, Outcome]
 
 
-class Undone(LedgerError):
-    """What one projection did in a wide step failed, and with it everything."""
-
-    def __init__(self, key: ProjectionKey) -> None:
-        super().__init__(f"the part of {key} failed")
-        self.key = key
-
-
 def stepped(
     processors: Sequence[Processor],
     opened: OpenTransaction,
@@ -70,7 +54,7 @@ def stepped(
     limit: int,
     in_time: Callable[[], bool] | None = None,
 ) -> Outcomes:
-    """A step of one or several, wide with *in_time*. Raises what one alone raises, Undone besides."""
+    """A step of one or several, wide with *in_time*. Raises what one alone raises."""
     if len(processors) > 1:
         if in_time is None:
             return step_together(processors, opened, upto=upto, limit=limit)
@@ -127,7 +111,7 @@ def wide_step_together(
     limit: int,
     in_time: Callable[[], bool],
 ) -> Outcomes:
-    """The same where all are far behind. Raises Undone where one fails, and TooWide."""
+    """The same where all are far behind. Raises TooWide, and whatever a part raises."""
     with opened() as transaction:
         ready, outcomes = _ready(transaction, processors)
         if not ready:
@@ -138,20 +122,14 @@ def wide_step_together(
             return {**outcomes, **_caught_up(ready)}
         shares = [processor.begin(transaction, checkpoint, wide=True) for processor, checkpoint in ready]
         wanted = reduce(or_, [processor.wanted for processor, _ in ready])
-        folding = 0
-        try:
-            with transaction.by_member(wanted, after=after, upto=position) as pieces:
-                for piece in pieces:
-                    if not in_time():
-                        raise TooWide
-                    for folding, share in enumerate(shares):  # noqa: B007 - which of them failed
-                        share.fold(piece, position)
-            for folding, share in enumerate(shares):  # noqa: B007 - which of them failed
-                share.finish(position, passed)
-        except Exception as error:
-            if _ends_all(error) or isinstance(error, TooWide):
-                raise
-            raise Undone(ready[folding][0].projection.key) from error
+        with transaction.by_member(wanted, after=after, upto=position) as pieces:
+            for piece in pieces:
+                if not in_time():
+                    raise TooWide
+                for share in shares:
+                    share.fold(piece, position)
+        for share in shares:
+            share.finish(position, passed)
     return {**outcomes, **{p.projection.key: Outcome(s.committed()) for (p, _), s in zip(ready, shares, strict=True)}}
 
 

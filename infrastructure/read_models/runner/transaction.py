@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,16 +16,20 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
-from temple_ledger.infrastructure.read_models.runner.second_connection import pieces_by_member
+from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, pieces_by_member
+from temple_ledger.infrastructure.read_models.runner.write_behind import Write, write_behind
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import Changes
+from temple_ledger.projections.effects import EffectFollower, Special
 from temple_ledger.projections.fold import Fold, Frontier
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.processor import ByMember, OpenTransaction, TooWide, Wanted
+from temple_ledger.projections.processor import TooWide
+from temple_ledger.projections.projecting import ByMember, OpenTransaction, Wanted
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -35,8 +40,8 @@ class PostgresTransaction:
     """Works within a transaction that somebody else opened on *connection*.
 
     With *holder*, only while that runner holds the projection's lease. With *retracted*, as if exactly these positions
-    were retracted: what a retraction would change is this transaction's fold compared with the rows. *reading* gives
-    the connection on which a wide step reads.
+    were retracted: what a retraction would change is this transaction's fold compared with the rows. *wide* has the
+    connections on which a wide step reads.
     """
 
     def __init__(
@@ -45,12 +50,16 @@ class PostgresTransaction:
         holder: UUID | None = None,
         *,
         retracted: PositionSet | None = None,
-        reading: Callable[[], Connection] | None = None,
+        wide: WideConnections | None = None,
     ) -> None:
         self.connection = connection
-        self._reading = reading
+        self._rows = connection
+        """Of members who have no row that this transaction has written."""
+        self._wide = wide
+        self._behind: Callable[[Write], None] = _at_once
         self._holder = holder
         self._retracted = retracted
+        self._has_lost: bool | None = None
 
     def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), key.parameters).fetchone()
@@ -98,20 +107,30 @@ class PostgresTransaction:
         row = self.connection.execute(statement("log_passed"), values).fetchone()
         return (0, after) if row is None else (row[0], Position(row[1]))
 
-    def by_member(
-        self, wanted: Wanted, *, after: Position, upto: Position
-    ) -> AbstractContextManager[Iterator[ByMember]]:
-        if self._reading is None:
-            raise TooWide("there is no second connection to read on")
-        return pieces_by_member(self._reading(), wanted, after=after, upto=upto)
+    @contextmanager
+    def by_member(self, wanted: Wanted, *, after: Position, upto: Position) -> Iterator[Iterator[ByMember]]:
+        """Within the block, rows are written on a thread, and read on a connection that does not wait for it.
+
+        The checkpoint is locked, so nobody else writes them; and the members of two pieces are different ones.
+        """
+        if self._wide is None:
+            raise TooWide("there is no other connection to read on")
+        with pieces_by_member(self._wide.log(), wanted, after=after, upto=upto) as pieces:
+            with write_behind() as self._behind:
+                self._rows = self._wide.rows()
+                try:
+                    yield pieces
+                finally:
+                    self._rows = self.connection
+            self._behind = _at_once
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
-        rows = tables.rows_of_members(self.connection, projection.tables, user_ids)
+        rows = tables.rows_of_members(self._rows, projection.tables, user_ids)
         frontiers = self._frontiers(projection.key, user_ids)
         return {user_id: StoredRows(found, frontiers.get(user_id)) for user_id, found in rows.items()}
 
     def _frontiers(self, key: ProjectionKey, user_ids: Sequence[str]) -> Mapping[str, Frontier]:
-        found = self.connection.execute(
+        found = self._rows.execute(
             statement("frontier_read"), {**key.parameters, "user_ids": list(user_ids)}, binary=True
         )
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
@@ -119,14 +138,31 @@ class PostgresTransaction:
     def histories(
         self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
     ) -> Iterator[tuple[str, Sequence[Recorded] | None]]:
-        return histories(self.connection, fold, user_ids, upto, retracted=self._retracted)
+        return histories(self._rows, fold, user_ids, upto, retracted=self._retracted)
+
+    def changed(self, user_ids: Sequence[str], upto: Position) -> Mapping[str, Position]:
+        values = {"user_ids": list(user_ids), "upto": upto}
+        found = self.connection.execute(statement("seal_changed_of"), values, prepare=True)
+        return {user_id: Position(position) for user_id, position in found}
+
+    def has_lost(self) -> bool:
+        if self._has_lost is None:
+            row = self.connection.execute(statement("seal_has_lost")).fetchone()
+            self._has_lost = row == (True,)
+        return self._has_lost
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
+        self._behind(lambda: self._write(declared, changes))
+
+    def _write(self, declared: Sequence[Table], changes: Changes) -> None:
         for table in declared:
             tables.delete(self.connection, table, changes.deletes.get(table.name, ()))
             tables.upsert(self.connection, table, changes.upserts.get(table.name, ()))
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
+        self._behind(lambda: self._move_frontiers(key, frontiers))
+
+    def _move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
         moved = [(user_id, *place) for user_id, place in frontiers.items() if place is not None]
         if moved:
             user_ids, occurred_at, positions = zip(*moved, strict=True)
@@ -148,6 +184,10 @@ class PostgresTransaction:
 
     def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
         if failures:
+            self._behind(lambda: self._park(key, failures))
+
+    def _park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
+        if failures:
             positions, user_ids, errors, kinds, frames = zip(*failures, strict=True)
             self.connection.execute(
                 statement("failure_write"),
@@ -160,6 +200,27 @@ class PostgresTransaction:
                     "frames": list(frames),
                 },
             )
+
+    def effect_starts(self, key: ProjectionKey) -> Mapping[str, Position]:
+        found = self.connection.execute(statement("effect_starts"), key.parameters)
+        return {name: Position(position) for name, position in found}
+
+    def special_events(
+        self, *, after: Position, upto: Position, older_than: timedelta, positions: Sequence[Position] | None = None
+    ) -> Mapping[Position, Special]:
+        found = self.connection.execute(
+            statement("effect_special"),
+            {
+                "after": after,
+                "upto": upto,
+                "older_than": older_than,
+                "positions": None if positions is None else list(positions),
+            },
+        )
+        return {Position(position): Special(*rest) for position, *rest in found}
+
+    def send(self, key: ProjectionKey, follower: EffectFollower) -> None:
+        send(self.connection, key, follower)
 
     def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
         row = self.connection.execute(
@@ -179,10 +240,14 @@ class PostgresTransaction:
             )
 
 
+def _at_once(write: Write) -> None:
+    write()
+
+
 def transactions(
-    connection: Connection, holder: UUID | None = None, reading: Callable[[], Connection] | None = None
+    connection: Connection, holder: UUID | None = None, wide: WideConnections | None = None
 ) -> OpenTransaction:
-    """Opens one transaction after the other on one autocommit connection; wide steps read on the one of *reading*.
+    """Opens one transaction after the other on one autocommit connection; wide steps read on those of *wide*.
 
     The steps of a *holder*, a runner, do not wait for the disk: rows and checkpoint are one commit, and what a crash of
     the server takes away is folded again from the log, which does wait. Whoever passes on what they read there waits
@@ -194,7 +259,7 @@ def transactions(
         with connection.transaction():
             if holder is not None:
                 set_for_transaction(connection, "synchronous_commit", "off")
-            yield PostgresTransaction(connection, holder, reading=reading)
+            yield PostgresTransaction(connection, holder, wide=wide)
 
     def open_transaction() -> AbstractContextManager[PostgresTransaction]:
         return opened()

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import Any, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.position import PositionSet
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.declared_tables import require_tables
 from temple_ledger.infrastructure.database.rollups import rollup_drift, stored_rollups
@@ -24,13 +24,28 @@ from temple_ledger.infrastructure.read_models.verification.result import Verifie
 from temple_ledger.projections.batch import Exceptions
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.drift import member_drift, tally_drift
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
-from temple_ledger.projections.tally import Tally
+from temple_ledger.projections.tally import Key, Tally
 
 Progress = Callable[[int], None]
 """Called with how many members are done."""
+
+
+class Elsewhere(Protocol):
+    """Folds the log somewhere else than over the snapshot's connections."""
+
+    def compare_members(
+        self, connection: Connection, key: ProjectionKey, upto: Position, progress: Progress
+    ) -> Verified:
+        """Of everybody, what is stored against the fold; within the transaction of *connection*."""
+        ...
+
+    def count(self, connection: Connection, key: ProjectionKey, upto: Position) -> dict[Key, int]:
+        """Every key of a tally, without what it does not count."""
+        ...
 
 
 def verify(database: Database, projection: Projection, *, catalogue: Catalogue) -> Verified:
@@ -49,6 +64,7 @@ def verify_everybody(
     *,
     catalogue: Catalogue,
     progress: Progress = lambda done: None,
+    elsewhere: Elsewhere | None = None,
 ) -> Verified:
     checkpoint = checkpoint_of(snapshot.tables, projection)
     projection = placed(projection, checkpoint)
@@ -65,9 +81,16 @@ def verify_everybody(
     exceptions = read_exceptions(snapshot.tables, projection.key)
     verified.parked = len(exceptions.parked_positions)
     if isinstance(projection, Tally):
-        verify_counts(snapshot.tables, projection, checkpoint, exceptions.uncounted, verified, catalogue)
+        if elsewhere is None:
+            verify_counts(snapshot.tables, projection, checkpoint, exceptions.uncounted, verified, catalogue)
+        else:
+            counts = elsewhere.count(snapshot.tables, projection.key, checkpoint.position)
+            _compare_counts(snapshot.tables, projection, counts, verified)
     else:
-        _verify_members(snapshot, projection, checkpoint, exceptions, catalogue, verified, progress)
+        if elsewhere is None:
+            _verify_members(snapshot, projection, checkpoint, exceptions, catalogue, verified, progress)
+        else:
+            verified.add(elsewhere.compare_members(snapshot.tables, projection.key, checkpoint.position, progress))
         verify_rollups(snapshot.tables, projection, verified)
     return verified
 
@@ -105,6 +128,10 @@ def verify_counts(
 ) -> None:
     """Every key, counted again from the log."""
     folded = recount(connection, tally, upto=checkpoint.position, left_out=left_out, catalogue=catalogue).increments
+    _compare_counts(connection, tally, folded, verified)
+
+
+def _compare_counts(connection: Connection, tally: Tally, folded: dict[Key, int], verified: Verified) -> None:
     stored = stored_counts(connection, tally.table)
     verified.members = len(stored.keys() | folded.keys())
     for drift in tally_drift(tally.name, tally.table, stored, folded):

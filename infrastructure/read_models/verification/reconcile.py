@@ -15,10 +15,18 @@ from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.log.output_file import PRIVATE, through
+from temple_ledger.infrastructure.read_models.verification.proven_log import (
+    proof_for_repair,
+    refusal,
+    sealed_first,
+    share_of_proof,
+)
 from temple_ledger.infrastructure.read_models.verification.repair import repair
 from temple_ledger.infrastructure.read_models.verification.report import Clock, VerificationReport, Verifier
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.read_models.verification.since_last import DEFAULT_BUDGET_SECONDS
+from temple_ledger.infrastructure.seals.head import Head
+from temple_ledger.infrastructure.seals.proof import Proof
 from temple_ledger.projections.processor import Projection
 
 REPAIR_BELOW: Final = 10
@@ -29,7 +37,7 @@ PUSH_SECONDS: Final = 5.0
 @dataclass
 class Reconciled:
     """`issues` were found and `left` are still there; `repaired` members were put right. `push_error` says why
-    nothing was pushed to the Pushgateway."""
+    nothing was pushed to the Pushgateway. `log` says how far the log is proven, `log_changed` what was found there."""
 
     issues: int = 0
     left: int = 0
@@ -37,6 +45,8 @@ class Reconciled:
     found: list[VerificationReport] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     push_error: str | None = None
+    log: str = ""
+    log_changed: list[str] = field(default_factory=list)
 
 
 def reconcile(
@@ -50,10 +60,15 @@ def reconcile(
     repair_below: int = REPAIR_BELOW,
     pushgateway: str | None = None,
     details: Path | None = None,
+    heads: Sequence[Head] = (),
     clock: Clock = lambda: datetime.now(UTC),
 ) -> Reconciled:
-    """*repair_below* 0 repairs nothing. *details* is a file of JSON lines that is appended to."""
+    """*repair_below* 0 repairs nothing. *details* is a file of JSON lines that is appended to.
+
+    Nothing is repaired from a log that is not proven as a whole; *heads* of the chain were noted outside.
+    """
     result = Reconciled()
+    not_sealed = sealed_first(database, budget_seconds)
     with Verifier(database, catalogue=catalogue, clock=clock) as verifier:
 
         def compared() -> list[VerificationReport]:
@@ -67,18 +82,40 @@ def reconcile(
             except OSError as error:
                 # what was found is printed and repaired all the same
                 result.sentences.append(f"the details could not be written to {details}: {error.strerror}")
-        if 0 < result.issues < repair_below:
+        few = 0 < result.issues < repair_below
+        if few and not_sealed is not None:
+            result.sentences.append(not_sealed)
+        elif few and _is_proven(database, result, budget_seconds, heads):
             for report in result.found:
                 if report.verified.ahead:
                     result.sentences.append(_beyond_log(report.verified))
                 elif not report.verified.ok:
                     _repair(database, report, result, by, catalogue)
             result.left = _issues(compared())
-        elif result.issues:
+        elif result.issues >= max(1, repair_below):
             result.sentences.append(_too_many(result.issues, repair_below))
+        if not result.log:
+            _note_log(result, share_of_proof(database, budget_seconds, heads))
     if pushgateway is not None:
         result.push_error = push(pushgateway, result)
     return result
+
+
+def _is_proven(database: Database, result: Reconciled, budget_seconds: float, heads: Sequence[Head]) -> bool:
+    proof = proof_for_repair(database, budget_seconds, heads)
+    _note_log(result, proof)
+    if proof.holds:
+        return True
+    if not proof.changed:
+        result.sentences.append(str(refusal(proof)))
+    return False
+
+
+def _note_log(result: Reconciled, proof: Proof) -> None:
+    result.log = proof.sentence
+    result.log_changed = list(map(str, proof.findings))
+    if proof.changed:
+        result.sentences.append(str(refusal(proof)))
 
 
 def _compare(verifier: Verifier, projection: Projection, *, full: bool, budget_seconds: float) -> VerificationReport:
@@ -148,7 +185,13 @@ def push(pushgateway: str, result: Reconciled) -> str | None:
 def _repair(database: Database, report: VerificationReport, result: Reconciled, by: str, catalogue: Catalogue) -> None:
     try:
         repaired = repair(
-            database, report.projection, report.verified, by=by, reason="reconciliation", catalogue=catalogue
+            database,
+            report.projection,
+            report.verified,
+            by=by,
+            reason="reconciliation",
+            catalogue=catalogue,
+            unasked=True,
         )
     except LedgerError as error:
         result.sentences.append(str(error))

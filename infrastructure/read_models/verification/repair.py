@@ -31,6 +31,7 @@ from temple_ledger.infrastructure.read_models.shortened_log import (
     void_what_is_lost,
 )
 from temple_ledger.infrastructure.read_models.verification.full import why_not
+from temple_ledger.infrastructure.read_models.verification.proven_log import require_sealed
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.drift import tally_drift
@@ -76,8 +77,11 @@ def repair(
     reason: str,
     most_members: int = MOST_MEMBERS,
     catalogue: Catalogue,
+    unasked: bool = False,
 ) -> Repaired:
     """Puts right what *verified* found, at the checkpoint as it is now; in one transaction, entered in the journal.
+
+    *unasked*, only from what is sealed, after the whole log was proven; then it raises LogChanged where it is not.
 
     Raises Refused above *most_members*, and for rows of another version.
     """
@@ -93,6 +97,8 @@ def repair(
         if refusal is not None:
             raise Refused(f"{projection.name}: {refusal}")
         projection = placed(projection, checkpoint)
+        if unasked:
+            require_sealed(transaction, verified.drifted, checkpoint.position)
         voided = void_what_is_lost(transaction.connection, checkpoint.key)
         repaired.voided_failures, repaired.voided_skips = list(voided.failures), list(voided.skips)
         checkpoint = _put_checkpoint_right(transaction.connection, checkpoint, verified.ahead, repaired)

@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.read_models.member_log.walk import Connection, one_snapshot, snapshot_connection
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
 from temple_ledger.infrastructure.read_models.verification.evidence import events_behind
-from temple_ledger.infrastructure.read_models.verification.full import Progress, verify_everybody
+from temple_ledger.infrastructure.read_models.verification.full import Elsewhere, Progress, verify_everybody
 from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.infrastructure.read_models.verification.since_last import (
@@ -77,12 +77,20 @@ class Verifier:
         self._connections.__exit__(kind, error, trace)
 
     def full(
-        self, projection: Projection, *, explained: int = 0, progress: Progress = lambda done: None
+        self,
+        projection: Projection,
+        *,
+        explained: int = 0,
+        progress: Progress = lambda done: None,
+        elsewhere: Elsewhere | None = None,
     ) -> VerificationReport:
-        """Compares everybody. The events behind so many of the differences are *explained*."""
+        """Compares everybody. The events behind so many of the differences are *explained*. The log is folded
+        *elsewhere*, or here."""
         started_at = self._clock()
         with database_errors(f"comparing {projection.name}"), one_snapshot(self._log, self._tables) as snapshot:
-            verified = verify_everybody(snapshot, projection, catalogue=self._catalogue, progress=progress)
+            verified = verify_everybody(
+                snapshot, projection, catalogue=self._catalogue, progress=progress, elsewhere=elsewhere
+            )
             report = VerificationReport(projection, verified)
             self._explain(snapshot.tables, report, explained)
         self._store(report, started_at)

@@ -71,6 +71,14 @@ class Verified:
             if drifts[0].user_id is not None:
                 self.drifted.append(drifts[0].user_id)
 
+    def add(self, part: "Verified") -> None:
+        """What was found of other members."""
+        self.members += part.members
+        self.drifts += part.drifts
+        self.drifted_members += part.drifted_members
+        self.listed += part.listed[: MOST_LISTED - len(self.listed)]
+        self.drifted += part.drifted
+
     def found_in_rollup(self, drifts: list[Drift]) -> None:
         """All differences of one rollup."""
         self.drifts += len(drifts)

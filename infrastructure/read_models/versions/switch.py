@@ -76,6 +76,10 @@ class _Behind(LedgerError):
         super().__init__(f"{positions:,} position{'' if positions == 1 else 's'}")
 
 
+class _Ahead(LedgerError):
+    """It has folded more than the other one."""
+
+
 def version_before(connection: Connection, name: str) -> int:
     """The one that had the names before the last switch. Raises Refused where there is none to go back to."""
     active = stored_versions(connection, name).active.key
@@ -113,7 +117,7 @@ def switch(
             tries += 1
             try:
                 return _tried(connection, name, to, by, reason, behind, tries)
-            except _Behind as error:
+            except (_Behind, _Ahead) as error:
                 why: Exception = error
             except psycopg.errors.DependentObjectsStillExist as error:
                 raise Refused(f"nothing was changed: {_detail(error)}") from error
@@ -142,6 +146,12 @@ def _tried(
         _require_switchable(old, new)
         if new.position < old.position and not behind:
             raise _Behind(old.position - new.position)
+        starts = connection.execute(
+            statement("version_effects_start"), {**new.key.parameters, "position": new.position}
+        ).fetchall()
+        if starts and new.position > old.position:
+            # events in between would raise no effect of either
+            raise _Ahead
         pairs = pairs_of(old, new)
         hanging = hanging_on(connection, pairs, to)
         require_all_goes_over(hanging)
@@ -238,6 +248,11 @@ def _out_of_patience(why: Exception, name: str, to: int) -> str:
         return (
             f"{name}@{to} stands {why} behind the version that readers see; let a runner that has its code catch up "
             f"(temple projection wait {name}@{to}), or switch all the same, with --behind and --reason TEXT"
+        )
+    if isinstance(why, _Ahead):
+        return (
+            f"{name}@{to} stands ahead of the version that readers see, and has effects, which events in between would "
+            f"not raise; let a runner catch up with the other one, or drop that lag by pausing {name}@{to} meanwhile"
         )
     return (
         "the switch needs a moment in which nobody holds the tables, and did not get one: somebody reads them, or has "

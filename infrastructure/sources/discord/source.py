@@ -1,6 +1,6 @@
 """Discord as a source: all that the rest of the ledger knows of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     import psycopg
 
     from temple_ledger.infrastructure.observability.metrics.ledger import Reading
-    from temple_ledger.infrastructure.settings import SourceSettings
+    from temple_ledger.infrastructure.read_models.feed.sink import Sink
+    from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
+    from temple_ledger.infrastructure.settings import Settings, SourceSettings
     from temple_ledger.infrastructure.terminal.session import Session
 
 
@@ -37,6 +39,12 @@ class DiscordSource(Source):
             from temple_ledger.infrastructure.sources.discord.listener_thread import listening
 
             yield Worker("listening to Discord", partial(listening, session), own_process=True)
+
+    def sinks(self, settings: "Settings") -> "Mapping[str, Callable[[SinkSettings], Sink]]":
+        from temple_ledger.infrastructure.sources.discord.channel_sink import channel_sink
+        from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
+
+        return {"discord": lambda given: channel_sink(given, settings.of(DiscordSettings))}
 
     def health(self, connection: "psycopg.Connection[Any]") -> Health:
         from temple_ledger.infrastructure.sources.discord.health import discord_health

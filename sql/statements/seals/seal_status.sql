@@ -12,6 +12,6 @@ select
     end as sealer,
     proof.proven_position,
     proof.proven_at,
-    proof.findings
+    greatest(proof.findings, jsonb_array_length(proof.found))
 from sealer
 cross join seal_proof as proof

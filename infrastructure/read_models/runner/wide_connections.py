@@ -1,4 +1,4 @@
-"""The connection on which a wide step reads the log by member while the first one writes."""
+"""The connections on which a wide step reads while the first one writes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -10,7 +10,8 @@ from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
-from temple_ledger.projections.processor import ByMember, TooWide, Wanted
+from temple_ledger.projections.processor import TooWide
+from temple_ledger.projections.projecting import ByMember, Wanted
 
 MEMBERS_AT_A_TIME: Final = 2_000
 EVENTS_AT_A_TIME: Final = 20_000
@@ -19,24 +20,37 @@ BYTES_AT_A_TIME: Final = 16_000_000
 Connection = psycopg.Connection[Any]
 
 
-class SecondConnection:
-    """Opened when it is first wanted, and closed when nobody is far behind any more."""
+class WideConnections:
+    """One reads the log by member, one the rows as they are.
+
+    Opened when they are first wanted, and closed when nobody is far behind any more.
+    """
 
     def __init__(self, open_: Callable[[], Connection]) -> None:
         self._open = open_
-        self.connection: Connection | None = None
+        self._log: Connection | None = None
+        self._rows: Connection | None = None
 
-    def opened(self) -> Connection:
-        if self.connection is None:
-            self.connection = self._open()
+    def log(self) -> Connection:
+        if self._log is None:
+            self._log = self._open()
             # most of what a wide step sorts
-            set_for_session(self.connection, "work_mem", "128MB")
-        return self.connection
+            set_for_session(self._log, "work_mem", "128MB")
+        return self._log
+
+    def rows(self) -> Connection:
+        if self._rows is None:
+            self._rows = self._open()
+        return self._rows
+
+    @property
+    def opened(self) -> Sequence[Connection]:
+        return [each for each in (self._log, self._rows) if each is not None]
 
     def close(self) -> None:
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
+        for connection in self.opened:
+            connection.close()
+        self._log = self._rows = None
 
 
 @contextmanager

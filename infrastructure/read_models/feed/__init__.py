@@ -1,0 +1,1 @@
+"""What leaves the ledger: the outbox of effects, and who delivers it."""

@@ -1,0 +1,110 @@
+"""The port of a step: what it does to the database, within one transaction."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
+
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.batch import Exceptions, Failure, SealedLog, StoredRows
+from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.difference import Changes
+from temple_ledger.projections.effects import EffectFollower, Special
+from temple_ledger.projections.fold import Fold, Frontier
+from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.tables import Table
+from temple_ledger.projections.tally import Key
+
+ByMember = Mapping[str, Sequence[Recorded]]
+"""All events of a step, or of some of its members."""
+
+
+Names = frozenset[tuple[str, str]] | None
+"""Of (event_type, action); None is every one."""
+
+
+class Wanted(NamedTuple):
+    """Events under these names, with the payloads of those in *reading_metadata*."""
+
+    names: Names
+    reading_metadata: Names
+
+    def __or__(self, other: object) -> "Wanted":
+        """What either wants."""
+        if not isinstance(other, Wanted):
+            return NotImplemented
+        return Wanted(_either(self.names, other.names), _either(self.reading_metadata, other.reading_metadata))
+
+
+def _either(names: Names, others: Names) -> Names:
+    return None if names is None or others is None else names | others
+
+
+class ProjectingTransaction(SealedLog, Protocol):
+    """What a step does to the database; all of it is committed, or nothing."""
+
+    def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
+        """The checkpoint, held until the transaction ends.
+
+        Raises NotLeader when another runner holds the projection's lease, UnknownName when there is no such row.
+        """
+
+    def lock_free(self, keys: Sequence[ProjectionKey]) -> Mapping[ProjectionKey, Checkpoint]:
+        """The checkpoints of these projections that nobody else holds, and whose lease is ours; waits for none."""
+
+    def part(self) -> AbstractContextManager[None]:
+        """What is done within is undone alone where the block raises."""
+
+    def exceptions(self, key: ProjectionKey) -> Exceptions: ...
+
+    def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
+        """By position."""
+
+    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
+        """How many events stand in (after, upto], of at most so many, and the position of the last of these."""
+
+    def by_member(
+        self, wanted: Wanted, *, after: Position, upto: Position
+    ) -> AbstractContextManager[Iterator[ByMember]]:
+        """The events in (after, upto] that are *wanted*, all of a member's together, some members at a time.
+
+        Raises TooWide where a member has more of them than memory is to hold.
+        """
+
+    def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
+        """Of each of these members, also of those that have no rows."""
+
+    def histories(
+        self, fold: Fold[Any], user_ids: Sequence[str], upto: Position
+    ) -> Iterable[tuple[str, Sequence[Recorded] | None]]:
+        """All events of each of these members that *fold* knows, in any order, without positions left out.
+
+        None for a history that is too long to be held in memory, or to be folded in a step.
+        """
+
+    def write(self, tables: Sequence[Table], changes: Changes) -> None: ...
+
+    def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None: ...
+
+    def add(self, table: Table, increments: Mapping[Key, int]) -> None: ...
+
+    def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None: ...
+
+    def effect_starts(self, key: ProjectionKey) -> Mapping[str, Position]:
+        """Of the effects that are installed, by name."""
+
+    def special_events(
+        self, *, after: Position, upto: Position, older_than: timedelta, positions: Sequence[Position] | None = None
+    ) -> Mapping[Position, Special]:
+        """Those that were imported, or came of a snapshot, or were recorded so late; or those of *positions*."""
+
+    def send(self, key: ProjectionKey, follower: EffectFollower) -> None:
+        """Puts the messages into the outbox, and counts what was held back."""
+
+    def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
+        """Raises StaleCheckpoint when position or epoch are not those of *before*."""
+
+
+OpenTransaction = Callable[[], AbstractContextManager[ProjectingTransaction]]

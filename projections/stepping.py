@@ -1,0 +1,188 @@
+"""A member stepped through its events one by one, for whoever uses the change that each of them makes.
+
+The change at position p is the difference between rows(member, p - 1) and rows(member, p), also where the event is
+late. So it depends on the log alone, not on batches, restarts or crashes. Changes are worked out only where somebody
+uses them.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, Generic, NamedTuple, Protocol
+
+from temple_ledger.domain.position import Position
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.difference import member_difference
+from temple_ledger.projections.fold import Fold, Folded, Frontier, in_fold_order
+from temple_ledger.projections.member_projection import State
+from temple_ledger.projections.tables import Rows
+
+NO_CHANGES: Final[frozenset[Position]] = frozenset()
+MOST_STEPS: Final = 500_000
+"""Rules applied for one member's changes, at most: a late event moves every later one."""
+
+
+class Stepped(NamedTuple, Generic[State]):
+    """One event, and the member before and after it, as states and as rows."""
+
+    recorded: Recorded
+    before: State | None
+    after: State
+    rows_before: Rows
+    rows_after: Rows
+
+
+class Follower(Protocol):
+    """Who uses the changes of a projection."""
+
+    def wanted(self, user_id: str, events: Sequence[Recorded]) -> frozenset[Position]:
+        """Those of these events whose changes are wanted."""
+
+    def use(self, stepped: Iterable[Stepped[Any]], missed: Iterable[Position]) -> None:
+        """Changes of one member, by position; *missed* are wanted ones that would take too long."""
+
+
+class MemberSteps(Generic[State]):
+    """A member who is stepped through its events in the order of their positions.
+
+    *frontier* is the greatest place of what is in *state*. With *history*, which is all of that, late events are put in
+    their place, and what comes after them is folded again; without it there may be none.
+    """
+
+    def __init__(
+        self,
+        fold: Fold[State],
+        state: State | None,
+        frontier: Frontier | None,
+        history: Sequence[Recorded] | None = None,
+        rows: Rows | None = None,
+    ) -> None:
+        """*history* is ordered by (timestamp, position); *rows* are those of *state*, where they are known."""
+        self._rows = rows
+        self._fold = fold
+        self._start = state if history is None else None
+        self._frontier = frontier if history is None else None
+        self._places: list[Any] = []
+        self._events: list[Recorded] = []
+        self._states: list[State] = []
+        self.steps = 0
+        for recorded in history or ():
+            self._put(len(self._events), recorded)
+        self.steps = 0
+
+    @property
+    def state(self) -> State | None:
+        return self._states[-1] if self._states else self._start
+
+    @property
+    def rows(self) -> Rows:
+        """Those of the state. Raises what an author's code raises."""
+        if self._rows is None:
+            self._rows = self._fold.projection.rows(self.state)
+        return self._rows
+
+    def is_late(self, recorded: Recorded) -> bool:
+        """Whether the history is needed for it."""
+        return self._frontier is not None and _place(recorded) <= self._frontier
+
+    def step(self, recorded: Recorded) -> State:
+        """The state after it. Raises Unfoldable."""
+        self._put(bisect_right(self._places, _place(recorded)), recorded)
+        return self._states[-1]
+
+    def _put(self, place: int, recorded: Recorded) -> None:
+        self._rows = None
+        self._events.insert(place, recorded)
+        self._places.insert(place, _place(recorded))
+        state = self._states[place - 1] if place else self._start
+        del self._states[place:]
+        for each in self._events[place:]:
+            state = self._fold.apply(state, each)
+            self._states.append(state)
+            self.steps += 1
+
+
+def extend_stepping(
+    fold: Fold[State],
+    state: State | None,
+    frontier: Frontier | None,
+    rows: Rows,
+    events: Sequence[Recorded],
+    wanted: frozenset[Position],
+) -> tuple[Folded[State] | None, Sequence[Stepped[State]]]:
+    """What `Fold.extend` does, with the changes on the way; None where that takes the whole history.
+
+    *rows* are those of *state*.
+    """
+    by_position = sorted(events, key=_position)
+    if any(recorded.occurred_at is None for recorded in by_position):
+        return None, ()
+    steps = MemberSteps(fold, state, frontier, rows=rows)
+    if any(map(steps.is_late, by_position)):
+        return None, ()
+    try:
+        found = list(changes_of(fold, steps, by_position, wanted))
+        last = Frontier(*max(map(_place, by_position)))
+        done = Folded(steps.state, last, steps.rows)
+    except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
+        return None, ()
+    stepped = [each for each in found if isinstance(each, Stepped)]
+    return (done, stepped) if len(stepped) == len(found) else (None, ())
+
+
+def follow_history(
+    fold: Fold[State],
+    every: Sequence[Recorded],
+    parked_at: Position | None,
+    wanted: frozenset[Position],
+    follower: Follower,
+) -> None:
+    """Gives *follower* the wanted changes of a member whose whole history is *every*, up to where it was parked."""
+    wanted = frozenset(position for position in wanted if parked_at is None or position < parked_at)
+    if not wanted:
+        return
+    first = min(wanted)
+    folded = [each for each in every if parked_at is None or each.position < parked_at]
+    history = in_fold_order([each for each in folded if each.position < first])
+    newer = sorted((each for each in folded if each.position >= first), key=_position)
+    if history is None:
+        return
+    steps = MemberSteps(fold, None, None, history)
+    found = list(changes_of(fold, steps, newer, wanted))
+    stepped = [each for each in found if isinstance(each, Stepped)]
+    follower.use(stepped, [each for each in found if not isinstance(each, Stepped)])
+
+
+def changes_of(
+    fold: Fold[State], steps: MemberSteps[State], events: Iterable[Recorded], wanted: frozenset[Position]
+) -> Iterator[Stepped[State] | Position]:
+    """The changes at the wanted positions, stepping through *events* by position; a position instead of one that would
+    take too long. Raises Unfoldable, and what an author's rows raise.
+
+    A wanted event that leaves the rows as they are changes nothing.
+    """
+    for recorded in events:
+        if steps.steps > MOST_STEPS:
+            if recorded.position in wanted:
+                yield recorded.position
+            continue
+        if recorded.position not in wanted:
+            steps.step(recorded)
+            continue
+        before, rows_before = steps.state, steps.rows
+        after = steps.step(recorded)
+        if differ(fold, rows_before, steps.rows):
+            yield Stepped(recorded, before, after, rows_before, steps.rows)
+
+
+def differ(fold: Fold[Any], before: Rows, after: Rows) -> bool:
+    return before != after and any(
+        written or gone for _, written, gone in member_difference(fold.projection.tables, before, after)
+    )
+
+
+def _position(recorded: Recorded) -> Position:
+    return recorded.position
+
+
+def _place(recorded: Recorded) -> Any:
+    return (recorded.occurred_at, recorded.position)

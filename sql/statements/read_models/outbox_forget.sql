@@ -1,0 +1,2 @@
+delete from effect_outbox
+where id = %(id)s

@@ -1,0 +1,5 @@
+update effect_sink
+set holder = null,
+    backend_pid = null,
+    expires_at = null
+where holder = %(holder)s

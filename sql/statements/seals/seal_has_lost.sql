@@ -1,0 +1,1 @@
+select seal_has_lost()
