@@ -9,6 +9,7 @@ import psycopg
 from temple_ledger.infrastructure.database.canon import install
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.declared_tables import make_tables
+from temple_ledger.infrastructure.database.effects import install_effects
 from temple_ledger.infrastructure.database.migrations import migrate
 from temple_ledger.infrastructure.database.roles import grants_of_older_logins
 from temple_ledger.infrastructure.database.rollups import make_rollups

@@ -252,7 +252,7 @@ def _out_of_patience(why: Exception, name: str, to: int) -> str:
     if isinstance(why, _Ahead):
         return (
             f"{name}@{to} stands ahead of the version that readers see, and has effects, which events in between would "
-            f"not raise; let a runner catch up with the other one, or drop that lag by pausing {name}@{to} meanwhile"
+            "not raise; let a runner catch up with the other one, and try again"
         )
     return (
         "the switch needs a moment in which nobody holds the tables, and did not get one: somebody reads them, or has "
