@@ -24,10 +24,15 @@ def columns_of(projection: Projection, table: Table) -> tuple[Column, ...]:
 
 
 def place_of(table: Table) -> sql.Identifier:
-    """The table in the database. What is not placed yet is a mistake of ours: it would be another version's."""
+    """The table in the database."""
+    return sql.Identifier(place_name(table))
+
+
+def place_name(table: Table) -> str:
+    """Its name there. What is not placed yet is a mistake of ours: it would be another version's."""
     if table.place is None:
         raise RuntimeError(f"nobody said where {table.name} stands")
-    return sql.Identifier(table.place)
+    return table.place
 
 
 @cache

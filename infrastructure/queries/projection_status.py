@@ -88,7 +88,7 @@ class ProjectionStatus:
         if not self.stands_still or self.state in (NOT_INSTALLED, NOT_LOADED):
             return None
         if self.state == NEEDS_REPLAY:
-            return f"temple replay {self.key} --apply"
+            return f"temple replay {self.label} --apply"
         return f"temple projection resume {self.label}"
 
 

@@ -110,7 +110,7 @@ def set_state(
         if checkpoint.state is ProjectionState.TRIGGER:
             raise Refused(f"{key.name} is maintained by the trigger, which does not pause; run: temple trigger disable")
         if checkpoint.state is ProjectionState.NEEDS_REPLAY:
-            raise Refused(f"the tables of {key} are not filled yet; run: temple replay {key} --apply")
+            raise Refused(f"the tables of {key} are not filled yet; run: temple replay {checkpoint.label} --apply")
         transaction.connection.execute(
             statement("checkpoint_set_state"),
             {**checkpoint.key.parameters, "state": state.value, "reason": reason, "parks_freely": parks_freely},
@@ -296,4 +296,6 @@ def _require_few(projection: str, tried: Sequence[Parked], again: Sequence[Failu
 
 def _require_filled(projection: Projection, checkpoint: Checkpoint) -> None:
     if may_fold(projection, checkpoint) == NEEDS_REPLAY:
-        raise Refused(f"the tables of {projection.key} are not filled yet; run: temple replay {projection.key} --apply")
+        raise Refused(
+            f"the tables of {projection.key} are not filled yet; run: temple replay {checkpoint.label} --apply"
+        )

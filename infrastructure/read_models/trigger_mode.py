@@ -279,7 +279,7 @@ def _require_running(checkpoint: Checkpoint) -> None:
     if standing is not None:
         todo = f"temple projection resume {NAME}"
         if standing == NEEDS_REPLAY:
-            todo = f"temple replay {members.key} --apply && temple projection switch {NAME} --to {members.version}"
+            todo = f"temple replay {NAME} --apply"
         raise Refused(f"{NAME} stands still ({standing}), so its rows are not those of the log; run: {todo}")
 
 

@@ -211,7 +211,7 @@ def test_it_is_not_switched_on_where_the_rows_are_not_those_of_the_log(
 def test_it_is_not_switched_on_where_the_tables_are_not_filled(database: Database) -> None:
     with database.connect(DatabaseRole.OWNER) as owner:
         owner.execute("update projection_checkpoint set state = 'needs replay' where projection = 'members'")
-    with pytest.raises(Refused, match="temple replay members@1 --apply"):
+    with pytest.raises(Refused, match="temple replay members --apply"):
         enable(database, catalogue=CATALOGUE, by="ada")
 
 

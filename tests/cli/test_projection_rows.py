@@ -60,7 +60,7 @@ def test_rows_that_are_not_the_whole_story_say_so(temple: Typed, ledger: LedgerS
     assert "1 event of this member not folded yet" in temple("projection", "rows", "grants", ADA).stderr
     altered(ledger.database, "update projection_checkpoint set state = 'needs replay' where projection = 'grants'")
     ended = temple("projection", "rows", "grants", ADA)
-    assert "grants stands still (needs replay); run: temple replay grants@1 --apply" in ended.stderr
+    assert "grants stands still (needs replay); run: temple replay grants --apply" in ended.stderr
 
 
 def test_history_notes_what_this_projection_does_not_fold(temple: Typed, ledger: LedgerScenario) -> None:

@@ -80,7 +80,7 @@ TROUBLES = {
     "another version": (
         "update projection_checkpoint set state = 'needs replay' where projection = 'members'",
         "members stands still (needs replay)",
-        "temple replay members",
+        "temple replay members --apply",
     ),
     "parked": (
         (

@@ -115,7 +115,7 @@ def why_not(projection: Projection, checkpoint: Checkpoint) -> str | None:
     """Why rows cannot be compared with what this code folds; None when they can."""
     if may_fold(projection, checkpoint) != NEEDS_REPLAY:
         return None
-    return f"its tables are not filled yet; run: temple replay {projection.key} --apply"
+    return f"its tables are not filled yet; run: temple replay {checkpoint.label} --apply"
 
 
 def verify_counts(
