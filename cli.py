@@ -36,6 +36,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "up": _verb("up", "Start everything in the foreground: database, migrations, runner."),
         "down": _verb("down", "End what runs here, and stop the embedded database."),
         "status": _verb("status", "How the ledger is, on one screen, and what to type about it."),
+        "web": _verb("web", "The console: the ledger in a browser; temple web link signs you in."),
         "doctor": _verb("doctor", "Check machine, database and ledger, one by one."),
     },
     "Events, members and roles": {
@@ -55,6 +56,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "trigger": _verb("trigger", "Keep the two tables by a trigger of the database, in place of the runner."),
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
         "effects": _verb("effects", "Messages that follow from changes: deliver, list, retry, skip."),
+        "feed": _verb("feed", "Who reads the changes of a projection, and how far each is."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
     SOURCES: {

@@ -21,6 +21,7 @@ from bench import (
     listener,
     live,
     memory,
+    patreon_snapshot,
     readers,
     rebuild,
     rebuild_growth,
@@ -34,7 +35,7 @@ from bench.bench import Bench
 from bench.findings import Findings
 from bench.machine import machine
 from bench.page import PAGE, write_section
-from bench.report import as_data, as_markdown, machine_data
+from bench.report import as_data, as_markdown, figures, machine_data
 from bench.site import open_site
 from bench.sizes import QUICK, Sizes
 from temple_ledger.infrastructure.observability.logging import log_to_stderr
@@ -54,6 +55,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "listener": listener.measure,
     "seals": seals.measure,
     "snapshot": snapshot.measure,
+    "patreon_snapshot": patreon_snapshot.measure,
     "dashboards": dashboards.measure,
     "start": start.measure,
 }
@@ -127,6 +129,7 @@ def main(
                     **machine_data(here),
                     "command": command,
                     "full": sizes.full,
+                    "figures": figures(found),
                     "found": list(map(as_data, found)),
                 }
                 json_file.write_text(json.dumps({"data": data}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

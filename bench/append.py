@@ -169,13 +169,25 @@ def measure(bench: Bench) -> Findings:
         series=(
             *series.values(),
             threads.over(series["plain", False], "LogAppender over plain INSERT, threads"),
-            processes.over(series["plain", True], "LogAppender over plain INSERT, processes"),
         ),
         goals=(
-            Goal(threads.over(default, f"{sizes.connections} threads, over the library's"), target=3),
-            Goal(processes.over(library, f"{sizes.connections} processes, over the library's"), target=3),
+            Goal(
+                "threads_over_library",
+                threads.over(default, f"{sizes.connections} threads, over the library's"),
+                target=3,
+            ),
+            Goal(
+                "processes_over_plain",
+                processes.over(series["plain", True], "LogAppender over plain INSERT, processes"),
+                target=0.9,
+                aim=1.0,
+            ),
+            Goal(
+                "processes_over_library",
+                processes.over(library, f"{sizes.connections} processes, over the library's"),
+                target=3,
+            ),
         ),
-        notes=("The aim is the plain INSERT: a ratio of 1.",),
         load=done.load,
     )
 

@@ -83,20 +83,25 @@ def measure(bench: Bench) -> Findings:
         series=(plain, headcount, by_tier, effect, stored_rate, delivered),
         goals=(
             Goal(
+                "headcount_over_none",
                 headcount.over(plain, "a step that keeps role_headcount, over one that keeps none"),
                 target=MOST_SHARE,
                 at_least=False,
             ),
             Goal(
-                by_tier.over(plain, "a step that keeps a rollup of the busier table"), target=MOST_SHARE, at_least=False
+                "busier_rollup_over_none",
+                by_tier.over(plain, "a step that keeps a rollup of the busier table"),
+                target=MOST_SHARE,
+                at_least=False,
             ),
             Goal(
+                "effect_over_none",
                 effect.over(plain, "a step with an effect, over one without"),
                 target=MOST_SHARE_OF_EFFECT,
                 at_least=False,
             ),
-            Goal(stored_rate, target=RATE),
-            Goal(delivered, target=RATE),
+            Goal("changes_stored", stored_rate, target=RATE),
+            Goal("changes_delivered", delivered, target=RATE),
         ),
         load=done.load,
     )

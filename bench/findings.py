@@ -33,8 +33,12 @@ def best_of(name: str, *series: Series) -> Series:
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure with the target it must reach and, where there is one, the aim beyond it."""
+    """A figure with the target it must reach and, where there is one, the aim beyond it.
 
+    *key* names it in JSON for good: what is measured is said in the series' name, which may be worded better one day.
+    """
+
+    key: str
     series: Series
     target: float
     aim: float | None = None

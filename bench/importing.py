@@ -45,7 +45,7 @@ def measure(bench: Bench) -> Findings:
             "own `\\timing`, without its start. Both rates count rows that were added."
         ),
         series=(here, there),
-        goals=(Goal(here.over(there, "bulk import, over psql \\copy"), target=0.5, aim=0.8),),
+        goals=(Goal("over_copy", here.over(there, "bulk import, over psql \\copy"), target=0.75, aim=0.85),),
         load=done.load,
     )
 

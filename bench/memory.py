@@ -53,6 +53,7 @@ def measure(bench: Bench) -> Findings:
         series=[peak(what, events, members) for what in ("runner", "import") for events, members in cases],
         goals=[
             Goal(
+                f"growth_{what.split()[0]}",
                 peak(what, longest, sizes.members).over(
                     peak(what, shortest, sizes.members),
                     f"memory of the {what}, {longest:,} events over {shortest:,}",

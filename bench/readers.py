@@ -162,12 +162,13 @@ def measure(bench: Bench) -> Findings:
         ),
         goals=(
             Goal(
+                "p99_over_busy",
                 during.over(beside_busy, "readers' p99 during a rebuild, over beside busy processes"),
                 1.5,
                 at_least=False,
             ),
-            Goal(waits, target=0, at_least=False),
-            Goal(lag, target=5, at_least=False),
+            Goal("waits", waits, target=0, at_least=False),
+            Goal("lag", lag, target=5, at_least=False),
         ),
         load=done.load,
     )

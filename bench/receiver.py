@@ -202,9 +202,9 @@ def measure(bench: Bench) -> Findings:
             done.series(f"{FLUSH}: the retries themselves, p99", "ms"),
         ),
         goals=(
-            Goal(kept, target=1_000),
-            Goal(latencies[BUSY, 99], target=100, at_least=False),
-            Goal(latencies[FLUSH, 99], target=100, at_least=False),
+            Goal("kept", kept, target=1_000),
+            Goal("busy_p99", latencies[BUSY, 99], target=100, at_least=False),
+            Goal("retries_p99", latencies[FLUSH, 99], target=100, at_least=False),
         ),
         load=done.load,
     )

@@ -31,6 +31,22 @@ def as_data(findings: Findings) -> Mapping[str, object]:
     }
 
 
+def figures(found: Sequence[Findings]) -> Mapping[str, object]:
+    """Every figure with a goal, by a name that stays."""
+    return {
+        f"{findings.bench}.{goal.key}": {
+            "value": goal.series.median,
+            "unit": goal.series.unit,
+            "target": goal.target,
+            "aim": goal.aim,
+            "at_least": goal.at_least,
+            "met": goal.met,
+        }
+        for findings in found
+        for goal in findings.goals
+    }
+
+
 def machine_data(machine: Machine) -> Mapping[str, object]:
     return {
         "machine": str(machine),

@@ -1,6 +1,7 @@
-"""The projection runner as it is in production: both canon tables and the tally."""
+"""The projection runner as it is in production: the built-in projections."""
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from types import FrameType
@@ -14,6 +15,7 @@ from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.projections.built_in import BUILT_IN
+from temple_ledger.projections.processor import Projection
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,11 @@ class CaughtUp:
     peak_mebibytes: float
 
 
-def catch_up(dsn: str) -> CaughtUp:
+def catch_up(dsn: str, names: Sequence[str] | None = None) -> CaughtUp:
+    """Of these projections; None is all of them."""
     database = Database(dsn)
     with Wakeup(database) as wakeup:
-        runner = Runner(database, BUILT_IN, wakeup, catalogue=CATALOGUE)
+        runner = Runner(database, _named(names), wakeup, catalogue=CATALOGUE)
         started = perf_counter()
         runner.run(until_caught_up=True)
         return CaughtUp(perf_counter() - started, peak_mebibytes())
@@ -45,19 +48,23 @@ def daemon(dsn: str) -> None:
         runner.run()
 
 
-def position(dsn: str) -> int:
-    """How far every projection has come."""
+def position(dsn: str, names: Sequence[str] | None = None) -> int:
+    """How far each of these projections has come."""
     with Database(dsn).connect(DatabaseRole.READ) as connection:
         checkpoints = read_checkpoints(connection)
-    return min(checkpoints[projection.key].position for projection in BUILT_IN)
+    return min(checkpoints[projection.key].position for projection in _named(names))
 
 
-def require_caught_up(dsn: str) -> None:
-    assert rows(dsn, "select max(id) from webhook_audit_log") == [(position(dsn),)]
+def require_caught_up(dsn: str, names: Sequence[str] | None = None) -> None:
+    assert rows(dsn, "select max(id) from webhook_audit_log") == [(position(dsn, names),)]
 
 
-def require_verified(dsn: str) -> None:
+def require_verified(dsn: str, names: Sequence[str] | None = None) -> None:
     """That every row is what the whole log folds to."""
-    for projection in BUILT_IN:
+    for projection in _named(names):
         verified = verify(Database(dsn), projection, catalogue=CATALOGUE)
         assert verified.ok, verified
+
+
+def _named(names: Sequence[str] | None) -> Sequence[Projection]:
+    return [projection for projection in BUILT_IN if names is None or projection.name in names]

@@ -17,7 +17,7 @@ class Sizes:
     library_events: int = 20_000
     connections: int = 8
     append_seconds: float = 6.0
-    steady_rate: int = 200
+    steady_rates: tuple[int, int] = (200, 1_000)
     steady_seconds: float = 20.0
     idle_seconds: float = 10.0
     lengths: tuple[int, ...] = (100_000, 300_000, 1_000_000)

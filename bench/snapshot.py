@@ -60,8 +60,8 @@ def measure(bench: Bench) -> Findings:
             *(done.series(_peak(members), "MiB") for members in (small, large)),
         ],
         goals=[
-            Goal(seconds, target=TARGET_SECONDS, at_least=False),
-            Goal(growth, target=MOST_GROWTH, at_least=False),
+            Goal("seconds", seconds, target=TARGET_SECONDS, at_least=False),
+            Goal("memory_growth", growth, target=MOST_GROWTH, at_least=False),
         ],
         load=done.load,
     )

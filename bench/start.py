@@ -32,6 +32,6 @@ def measure(bench: Bench) -> Findings:
         title="Starting the embedded PostgreSQL",
         how="A server that was made before, durable as `temple up` makes it, until it answers.",
         series=[started, stopped],
-        goals=[Goal(started, target=1.0, at_least=False)],
+        goals=[Goal("seconds", started, target=1.0, at_least=False)],
         load=done.load,
     )

@@ -151,8 +151,8 @@ def measure(bench: Bench) -> Findings:
         ),
         series=(longest, done.series(P99, "ms"), done.series(CALM, "ms"), done.series(HELD, "ms"), wrong),
         goals=(
-            Goal(longest, target=100, at_least=False),
-            Goal(wrong, target=0, at_least=False),
+            Goal("longest", longest, target=100, at_least=False),
+            Goal("wrong", wrong, target=0, at_least=False),
         ),
         load=done.load,
     )

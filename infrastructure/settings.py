@@ -121,11 +121,7 @@ class Settings(SourceSettings):
         default=None, description="the name that the operations journal records; by default the account"
     )
 
-    nicknames: Path | None = Field(
-        default=None,
-        description="a file of people's names, lines of ID,NAME, for where no listener runs; by default nicknames.csv "
-        "in the state directory",
-    )
+    nicknames: Path | None = Field(default=None, description="a file of names, by default nicknames.csv in home")
 
     metrics_host: str = Field(default="127.0.0.1", description="where a runner and a receiver listen for Prometheus")
     metrics_port: int = Field(
@@ -173,9 +169,14 @@ class Settings(SourceSettings):
         default="127.0.0.1,::1",
         description="the proxies whose X-Forwarded-For is trusted, separated by commas; * trusts everybody",
     )
-    inbox_keep_days: int = Field(
-        default=90, ge=1, description="translated deliveries are deleted after so many days; failed ones never"
+    web_host: str = Field(default="127.0.0.1", description="the address of this machine where the console listens")
+    web_port: int = Field(default=8420, ge=0, le=65_535, description="the port of the console; 0 takes a free one")
+    web_url: str | None = Field(
+        default=None, pattern=r"^https://[^/?#@ ]+$", description="where others see the console"
     )
+    web_database_url: SecretStr | None = Field(default=None, description="the DSN of the console's login, which reads")
+    web_sign_in_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for signing in")
+    inbox_keep_days: int = Field(default=90, ge=1, description="after so many days, translated deliveries are deleted")
 
     archive: str | None = Field(
         default=None, description="where the archive of the log is: a folder, or a URL such as s3://bucket/ledger"

@@ -80,6 +80,9 @@ class EffectFollower:
                     found.add(recorded.position)
         return frozenset(found)
 
+    def only_wanted(self, positions: Iterable[Position]) -> list[Position]:
+        return [each for each in positions if any(self._why_not(one, each) is None for one in self._installed)]
+
     def count_held_back(self, events: Iterable[Recorded]) -> None:
         """Of known events that are folded."""
         for recorded in events:

@@ -25,6 +25,7 @@ from temple_ledger.projections.brake import Brake
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import EMPTY
 from temple_ledger.projections.effects import EffectFollower, InstalledEffect, follower_of
+from temple_ledger.projections.feed import FeedFollower
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
@@ -203,6 +204,7 @@ class MemberProcessor(_Stepping, Generic[State]):
         self._members_kept = members_kept
         self.members: dict[str, KnownMember[State]] = {}
         self.effects: Sequence[InstalledEffect] = ()
+        self.is_followed = False
         super().__init__(transaction, watch)
 
     @property
@@ -216,6 +218,7 @@ class MemberProcessor(_Stepping, Generic[State]):
         """Of a wide step nothing is remembered: its members may be more than memory is to hold."""
         if self.remember_only_if(transaction, checkpoint):
             self.effects = self._installed_effects(transaction)
+            self.is_followed = transaction.is_followed(self.projection.key)
         if wide:
             self.forget()
         return _MemberShare(self, transaction, checkpoint, remembering=not wide)
@@ -252,7 +255,8 @@ class _MemberShare(Generic[State]):
         self._transaction = transaction
         self._checkpoint = checkpoint
         self._remembering = remembering
-        self._follower: EffectFollower | None = None
+        self._effects: EffectFollower | None = None
+        self._feed: FeedFollower | None = None
         self._folded: dict[str, KnownMember[State]] = {}
         self._failures: list[Failure] = []
         self._position = checkpoint.position
@@ -273,21 +277,27 @@ class _MemberShare(Generic[State]):
         self._refolded += batch.refolded
 
     def _follow(self, grouped: ByMember, upto: Position) -> None:
-        effects = self._processor.effects
-        if not effects:
-            return
-        if not self._remembering and any(each.start < upto for each in effects):
+        processor = self._processor
+        effects, followed = processor.effects, processor.is_followed
+        if not self._remembering and (followed or any(each.start < upto for each in effects)):
             # of a wide step members come one after the other; changes are followed by position
             raise TooWide
-        if self._follower is None:
+        if effects and self._effects is None:
             special, after = self._transaction.special_events, self._checkpoint.position
-            self._follower = follower_of(self._processor.fold, effects, special, after=after, upto=upto)
-        self._follower.count_held_back(chain.from_iterable(grouped.values()))
+            self._effects = follower_of(processor.fold, effects, special, after=after, upto=upto)
+        if followed and self._feed is None:
+            self._feed = FeedFollower(processor.fold, self._effects)
+        if self._effects is not None:
+            self._effects.count_held_back(chain.from_iterable(grouped.values()))
 
     def finish(self, to: Position, passed: int) -> None:
-        if self._follower is not None:
-            self._transaction.send(self._projection.key, self._follower)
-        self._transaction.advance(self._checkpoint, to=to, passed=passed)
+        transaction, projection = self._transaction, self._projection
+        if self._effects is not None:
+            transaction.send(projection.key, self._effects)
+        if self._feed is not None:
+            transaction.store_changes(projection.key, self._feed.changes)
+            transaction.reset(projection, sorted(self._feed.missed), to)
+        transaction.advance(self._checkpoint, to=to, passed=passed)
         self._position, self._events = to, passed
 
     def committed(self) -> Step:
@@ -317,7 +327,7 @@ class _MemberShare(Generic[State]):
             lambda user_ids: transaction.histories(fold, user_ids, upto),
             processor.watch,
             transaction,
-            self._follower,
+            self._feed or self._effects,
         )
         if not self._checkpoint.parks_freely:
             processor.brake.count(grouped, batch.failures)

@@ -11,6 +11,7 @@ from temple_ledger.projections.batch import Exceptions, Failure, SealedLog, Stor
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.effects import EffectFollower, Special
+from temple_ledger.projections.feed import StoredChange
 from temple_ledger.projections.fold import Fold, Frontier
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
@@ -102,6 +103,15 @@ class ProjectingTransaction(SealedLog, Protocol):
 
     def send(self, key: ProjectionKey, follower: EffectFollower) -> None:
         """Puts the messages into the outbox, and counts what was held back."""
+
+    def is_followed(self, key: ProjectionKey) -> bool:
+        """Whether anybody reads its feed."""
+
+    def store_changes(self, key: ProjectionKey, changes: Sequence[StoredChange]) -> None:
+        """For the consumers of the feed."""
+
+    def reset(self, projection: MemberProjection[Any], user_ids: Sequence[str], at: Position) -> None:
+        """Notes for the consumers of the feed, where there are any, that these members are as they are stored now."""
 
     def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
         """Raises StaleCheckpoint when position or epoch are not those of *before*."""

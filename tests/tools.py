@@ -9,6 +9,7 @@ import pytest
 
 PACKAGES: Final[Mapping[str, str]] = {
     "amtool": "prometheus-alertmanager",
+    "chromium": "chromium",
     "curl": "curl",
     "jq": "jq",
     "nginx": "nginx-light",

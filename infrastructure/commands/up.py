@@ -3,8 +3,10 @@
 import os
 import shlex
 import shutil
+import socket
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event
 from typing import Final
@@ -12,6 +14,7 @@ from typing import Final
 import click
 import psycopg
 
+from temple_ledger.domain.errors import CannotListen, LedgerError
 from temple_ledger.infrastructure.commands.demo import SEED, sized
 from temple_ledger.infrastructure.database.connection import DatabaseRole, in_words, passes
 from temple_ledger.infrastructure.database.leaving import stays
@@ -29,12 +32,13 @@ from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.terminal.after_migrating import ask_for_grants, ask_for_replays
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
-from temple_ledger.infrastructure.terminal.printing import print_line, print_whole
+from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line, print_whole
 from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
+from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried
 
 DEMO_MEMBERS: Final = 500
@@ -94,27 +98,81 @@ def command(
     ):
         if measured is not None:
             print_line(f"metrics     {measured.url}")
-        if not _made_ready(session, community, stop, measured):
-            return ExitCode.INTERRUPTED
-        _suggest(session)
-        if exit_when_ready:
-            print_line("ready: everything is folded")
-            return ExitCode.OK
-        with sealing(session), _receiver(session, measured), delivering(session) as sinks:
-            for name in sinks:
-                print_line(f"effects     messages to {name} are delivered")
-            print_line("ready: new events are folded as they come; Ctrl-C ends this")
-            notify_service_manager("READY=1")
-            folded = fold(session, wanted, stop, measured=measured)
-        notify_service_manager("STOPPING=1")
-        print_line(f"ended; {_events(folded)} since it was ready")
+        if not stop.asked:
+            _migrate(session, stop)
+        if exit_when_ready or stop.asked:
+            ready = _made_ready(session, community, stop, measured)
+            if ready:
+                _suggest(session)
+                print_line("ready: everything is folded")
+            return ExitCode.OK if ready else ExitCode.INTERRUPTED
+        with _console(session, community):
+            if not _made_ready(session, community, stop, measured):
+                return ExitCode.INTERRUPTED
+            _suggest(session)
+            return _follow(session, wanted, stop, measured)
+
+
+def _follow(session: Session, wanted: Iterable[Projection], stop: Stop, measured: Measured | None) -> int:
+    """Until a signal comes."""
+    with sealing(session), _receiver(session, measured), delivering(session) as sinks:
+        for name in sinks:
+            print_line(f"effects     messages to {name} are delivered")
+        print_line("ready: new events are folded as they come; Ctrl-C ends this")
+        notify_service_manager("READY=1")
+        folded = fold(session, wanted, stop, measured=measured)
+    notify_service_manager("STOPPING=1")
+    print_line(f"ended; {_events(folded)} since it was ready")
     return ExitCode.OK
+
+
+@contextmanager
+def _console(session: Session, community: Community | None) -> Iterator[None]:
+    """In a process of its own; where it cannot be, the reason is printed, and everything else goes on."""
+    from temple_ledger.infrastructure.commands.web import console_url, open_door, save_link, sign_in_link
+    from temple_ledger.infrastructure.processes.console_child import console_beside
+    from temple_ledger.infrastructure.web.serving import console_databases
+
+    try:
+        _, signer = console_databases(session)
+        door = _free_door(session, open_door)
+    except LedgerError as error:
+        print_line(f"console     not started: {error}")
+        yield
+        return
+    url = console_url(session, door.getsockname()[1])
+    with console_beside(session, door, {} if community is None else _tiers_of(community)) as is_ready:
+        if not is_ready():
+            print_line("console     not started; its reason is above, or in the log")
+        elif is_terminal(sys.stdout):
+            print_line(f"console     {sign_in_link(session, signer, url)}")
+        else:
+            file = save_link(session, sign_in_link(session, signer, url))
+            print_line(f"console     {url} (a link that signs you in is in {file})")
+        yield
+
+
+def _tiers_of(community: Community) -> Mapping[str, str]:
+    """Which role a tier of the demo has: there is no Patreon to say it."""
+    from temple_ledger.infrastructure.demo.names import demo_guild
+
+    if os.environ.get("TEMPLE_TIER_ROLES"):
+        return {}
+    return {"TEMPLE_TIER_ROLES": ",".join(f"{tier.name}={tier.role.name}" for tier in demo_guild(community).tiers)}
+
+
+def _free_door(session: Session, open_door: Callable[[Session, int | None], socket.socket]) -> socket.socket:
+    """The default port may well be another ledger's; one that somebody set has to be free."""
+    try:
+        return open_door(session, None)
+    except CannotListen:
+        if "web_port" in session.settings.model_fields_set:
+            raise
+        return open_door(session, 0)
 
 
 def _made_ready(session: Session, community: Community | None, stop: Stop, measured: Measured | None) -> bool:
     """False when it was asked to stop on the way."""
-    if not stop.asked:
-        _migrate(session, stop)
     imported = community is not None and not stop.asked and _import_demo(session, community, stop)
     if not stop.asked:
         _catch_up(session, stop, measured)

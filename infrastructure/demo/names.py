@@ -7,6 +7,7 @@ from typing import Final
 
 from temple_ledger.infrastructure.demo.community import Community
 from temple_ledger.infrastructure.demo.days import Days
+from temple_ledger.infrastructure.demo.guild import DemoGuild
 from temple_ledger.infrastructure.demo.randomness import Chance
 
 FIRST: Final = (
@@ -29,7 +30,11 @@ def person_name(user_id: str) -> str:
     return f"{FIRST[rest % len(FIRST)]} {LAST[last]}"
 
 
+def demo_guild(community: Community) -> DemoGuild:
+    """Its roles, tiers and bots."""
+    return Days(Chance(Random(community.seed)), community).guild
+
+
 def bot_names(community: Community) -> Iterator[tuple[str, str]]:
     """The bots of its guild, by id."""
-    guild = Days(Chance(Random(community.seed)), community).guild
-    return zip(guild.bots, BOTS, strict=True)
+    return zip(demo_guild(community).bots, BOTS, strict=True)

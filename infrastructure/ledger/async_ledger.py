@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 from uuid import UUID
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.ledger.async_feed import AsyncFeed
 from temple_ledger.infrastructure.ledger.ledger import WAIT_SECONDS, Ledger, MemberRows
 from temple_ledger.infrastructure.log.append import Appended
 from temple_ledger.projections.processor import Projection
@@ -65,6 +66,14 @@ class AsyncLedger:
         self, projection: str, user_id: str, *, as_of: datetime | None = None, known_at: datetime | None = None
     ) -> MemberRows:
         return await self._run(lambda: self._ledger.rows(projection, user_id, as_of=as_of, known_at=known_at))
+
+    def changes(
+        self, projection: str, *, consumer: str, start: Literal["rows", "now"] = "rows", follow: bool = True
+    ) -> AsyncFeed:
+        return AsyncFeed(self._ledger.changes(projection, consumer=consumer, start=start, follow=follow))
+
+    async def forget_consumer(self, projection: str, consumer: str) -> bool:
+        return await self._run(lambda: self._ledger.forget_consumer(projection, consumer))
 
     async def _run(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 from uuid import UUID, uuid4
 
 import psycopg
@@ -15,8 +15,9 @@ from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import tables
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
+from temple_ledger.infrastructure.ledger.feed import Feed, forget_consumer
 from temple_ledger.infrastructure.ledger.spares import Spares
 from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
@@ -32,6 +33,7 @@ from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried
 from temple_ledger.projections.tables import Rows, Table
+from temple_ledger.projections.tally import Tally
 
 WAIT_SECONDS: Final = 60.0
 PATIENCE_SECONDS: Final = 2.0
@@ -63,7 +65,9 @@ class Ledger:
         the installed ones are the default. Connects when it is used. Raises Refused without a database."""
         self.database = Database(_dsn() if dsn is None else dsn)
         self._projections = tuple(carried() if projections is None else projections)
-        models = [model for each in self._projections if isinstance(each, MemberProjection) for model in each.steps]
+        models = [
+            model for each in self._projections for model in (each.events if isinstance(each, Tally) else each.steps)
+        ]
         self._catalogue = catalogue_or_installed(catalogue).with_models(models)
         self._notifier = Notifier(self.database)
         self._appenders = Spares(lambda: LogAppender(self.database, notifier=self._notifier))
@@ -125,22 +129,46 @@ class Ledger:
         """
         versions = self._member_projections(projection)
         moment = AsOf(as_of, known_at)
-        with database_errors("reading"):
-            try:
-                return self._rows(versions, user_id, moment)
-            except psycopg.errors.UndefinedColumn:
-                # the table's name went to another version between two questions
-                return self._rows(versions, user_id, moment)
-
-    def _rows(self, versions: Sequence[MemberProjection[Any]], user_id: str, moment: AsOf) -> MemberRows:
-        with self._readers.lent() as connection, connection.transaction():
-            found = _seen_by_readers(connection, versions)
-            rows: Rows
-            if moment.is_now:
-                rows = tables.rows_of_members(connection, found.tables, [user_id])[user_id]
-            else:
-                rows = rows_of_member_then(connection, found, user_id, moment, self._catalogue).rows
+        with self._readers.lent() as reader:
+            found, rows = reader.run("reading", lambda connection: self._read(connection, versions, user_id, moment))
         return {table.name: [_named(table, row) for row in rows.get(table.name, ())] for table in found.tables}
+
+    def _read(
+        self,
+        connection: psycopg.Connection[Any],
+        versions: Sequence[MemberProjection[Any]],
+        user_id: str,
+        moment: AsOf,
+    ) -> tuple[MemberProjection[Any], Rows]:
+        # a connection that was lost is another one now
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        # what is prepared fails once a switch gave the table's name to one with other types
+        connection.prepare_threshold = None
+        with connection.transaction():
+            found = _seen_by_readers(connection, versions)
+            if moment.is_now:
+                return found, tables.rows_of_members(connection, found.tables, [user_id])[user_id]
+            return found, rows_of_member_then(connection, found, user_id, moment, self._catalogue).rows
+
+    def changes(
+        self, projection: str, *, consumer: str, start: Literal["rows", "now"] = "rows", follow: bool = True
+    ) -> Feed:
+        """The changes of a projection for a consumer, whose position is remembered under its name: see `Feed`.
+
+        A new consumer begins with the rows of a snapshot (`Beginning`, a `Reset` for each member, `Complete`), or with
+        what changes from now on. Then there is a `Change` for each event that changed rows, in the order of the log,
+        and a `Reset` where an operation set a member's rows anew. With *follow* it waits for more, else it ends. Raises
+        UnknownName for a projection that is not installed or has no rows of members.
+        """
+        versions = self._member_projections(projection)
+        with self._readers.lent() as reader:
+            found = reader.run("reading", lambda connection: _seen_by_readers(connection, versions))
+        return Feed(self.database, found, self._catalogue, consumer, start=start, follow=follow)
+
+    def forget_consumer(self, projection: str, consumer: str) -> bool:
+        """Whether there was such a consumer; nothing is stored for it any more."""
+        return forget_consumer(self.database, projection, consumer)
 
     def _member_projections(self, name: str) -> list[MemberProjection[Any]]:
         members = [each for each in self._projections if isinstance(each, MemberProjection)]
@@ -150,17 +178,15 @@ class Ledger:
         return found
 
     def _waiter(self) -> RetryingConnection:
-        return RetryingConnection(
-            self.database, DatabaseRole.READ, application=APPLICATION, patience_seconds=PATIENCE_SECONDS
-        )
+        return self._retrying(APPLICATION)
 
-    def _reader(self) -> psycopg.Connection[Any]:
-        connection = self.database.connect(DatabaseRole.READ, application="temple ledger")
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        # one that is prepared fails for ever once a switch gave the table's name to one with other types
-        connection.prepare_threshold = None
-        return connection
+    def _reader(self) -> RetryingConnection:
+        return self._retrying("temple ledger")
+
+    def _retrying(self, application: str) -> RetryingConnection:
+        return RetryingConnection(
+            self.database, DatabaseRole.READ, application=application, patience_seconds=PATIENCE_SECONDS
+        )
 
 
 def _seen_by_readers(

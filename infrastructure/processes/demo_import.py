@@ -1,7 +1,9 @@
 """A demo community, from its generator straight into the log."""
 
 import io
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temple_ledger.infrastructure.database.statements import statement
@@ -17,6 +19,7 @@ from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.projections.registry import catalogue
 
 MOST_NAMED: Final = 100_000
+_TIMESTAMP: Final = re.compile(r'"timestamp":"([^"]*)"')
 
 
 class _Lines(io.RawIOBase):
@@ -45,7 +48,7 @@ def name_community(session: Session, community: Community) -> int:
     file = session.settings.nicknames or session.settings.home / FILE
     if file.exists():
         return 0
-    everybody = {"status": None, "role": None, "after": "", "limit": MOST_NAMED}
+    everybody = {"status": None, "role": None, "tier": None, "after": "", "limit": MOST_NAMED}
     with snapshot(session.database) as connection:
         ids = [user_id for (user_id,) in connection.execute(statement("read_member_list"), everybody)]
     names = {user_id: PersonName(person_name(user_id)) for user_id in ids if user_id.isdigit()}
@@ -54,12 +57,23 @@ def name_community(session: Session, community: Community) -> int:
     return len(names)
 
 
+def _until_today(community: Community) -> Iterator[str]:
+    """The same history, whole days later, so that it ends with yesterday: a demo that is alive."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    later = timedelta(days=(today - community.end).days)
+
+    def moved(found: re.Match[str]) -> str:
+        return f'"timestamp":"{(datetime.fromisoformat(found[1]) + later).isoformat()}"'
+
+    return (_TIMESTAMP.sub(moved, line, count=1) for line in generate(community))
+
+
 def import_community(session: Session, community: Community, stop: Stop) -> Imported:
     """Ends early, with whole lines, when it is asked to stop."""
     with bar(session.progress, "importing", community.events, "lines") as shown:
         return import_lines(
             session.database,
-            io.BufferedReader(_Lines(generate(community)), buffer_size=64 * 1024),
+            io.BufferedReader(_Lines(_until_today(community)), buffer_size=64 * 1024),
             progress=lambda done: shown.at(done.read),
             catalogue=catalogue(),
             name="demo community",

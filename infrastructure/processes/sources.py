@@ -46,16 +46,18 @@ RESERVED: Final = frozenset(
             "effects",
             "events",
             "failures",
+            "feed",
             "in_future",
             "inbox",
             "log",
         ),
         *("member", "members", "monitoring", "operations", "parked", "patrons_without_discord", "projection"),
         *("projections", "receive", "reconcile", "repair", "replay", "role", "run", "running", "seal", "seals"),
-        *("sources", "status", "trigger", "troubles", "up", "verified", "verify"),
+        *("sources", "status", "trigger", "troubles", "up", "verified", "verify", "web"),
+        *("admin", "healthz", "live", "roles", "sign_in", "sign_out", "static"),
     }
 )
-"""Verbs of `temple`, and keys of what status --json prints: no source is called so."""
+"""Verbs of `temple`, keys of what status --json prints, and pages of the console: no source is called so."""
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
 ENDPOINT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

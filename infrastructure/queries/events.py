@@ -18,7 +18,8 @@ LAST: Final = Position(2**63 - 1)
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Those that fit everything that is given. `targets` are alternatives; `until` is included."""
+    """Those that fit everything that is given. `targets` and `event_types` are alternatives; `until` is included; `by`
+    is the actor that the event itself names."""
 
     user_id: str | None = None
     event_type: str | None = None
@@ -27,9 +28,16 @@ class EventFilter:
     targets: tuple[str, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    event_types: tuple[str, ...] | None = None
+    by: str | None = None
 
     def parameters(self) -> dict[str, Any]:
-        return {**asdict(self), "targets": None if self.targets is None else list(self.targets)}
+        lists = {name: None if value is None else list(value) for name, value in self._alternatives.items()}
+        return {**asdict(self), **lists}
+
+    @property
+    def _alternatives(self) -> dict[str, tuple[str, ...] | None]:
+        return {"targets": self.targets, "event_types": self.event_types}
 
 
 ALL: Final = EventFilter()

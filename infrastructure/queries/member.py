@@ -80,10 +80,16 @@ def stored_members(connection: Connection, user_ids: Sequence[str]) -> dict[str,
 
 
 def list_members(
-    connection: Connection, *, status: str | None, role: str | None, after: str, limit: int
+    connection: Connection,
+    *,
+    status: str | None = None,
+    role: str | None = None,
+    tier: str | None = None,
+    after: str = "",
+    limit: int,
 ) -> list[MemberOverview]:
     """As they are stored, by id; *role* is an id."""
-    picked = {"status": status, "role": role, "after": after, "limit": limit}
+    picked = {"status": status, "role": role, "tier": tier, "after": after, "limit": limit}
     user_ids = [user_id for (user_id,) in connection.execute(statement("read_member_list"), picked)]
     return list(stored_members(connection, user_ids).values())
 

@@ -27,16 +27,16 @@ class JournalEntry(NamedTuple):
 
 
 def operations(
-    connection: psycopg.Connection[Any], *, projection: str | None = None, limit: int = 20
+    connection: psycopg.Connection[Any], *, projection: str | None = None, before: int | None = None, limit: int = 20
 ) -> Sequence[JournalEntry]:
-    """The newest first."""
-    wanted = {"projection": projection, "id": None, "limit": limit}
+    """The newest first; with *before*, those that came before this one."""
+    wanted = {"projection": projection, "id": None, "before": before, "limit": limit}
     return [JournalEntry(*row) for row in connection.execute(statement("read_operations"), wanted)]
 
 
 def operation(connection: psycopg.Connection[Any], number: int) -> JournalEntry:
     """Raises UnknownName."""
-    wanted = {"projection": None, "id": number, "limit": 1}
+    wanted = {"projection": None, "id": number, "before": None, "limit": 1}
     row = connection.execute(statement("read_operations"), wanted).fetchone()
     if row is None:
         raise UnknownName("operation", str(number))

@@ -276,7 +276,7 @@ def _fold_all(
             impact.changes += _count(transaction, projection, chosen, checkpoint.position, sign, catalogue)
             continue
         for page in in_pages(_members(connection, chosen, checkpoint.position), MEMBERS_AT_A_TIME):
-            changes, _ = fold_again(transaction, projection, checkpoint, page, catalogue=catalogue)
+            changes, _ = fold_again(transaction, projection, checkpoint, page, catalogue=catalogue, resetting=True)
             impact.members |= changes.members
             impact.changes += changes.count()
     for checkpoint in checkpoints.values():

@@ -24,6 +24,8 @@ from temple_ledger.infrastructure.database.session_settings import set_for_trans
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Blocker
 from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.feed.changes import reset
+from temple_ledger.infrastructure.read_models.member_log.fold_members import members_touched
 from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -147,6 +149,8 @@ def disable(
             journaled = {**before.key.parameters, "position": head, "events": events}
             connection.execute(statement("journal_append"), journaled)
             connection.execute(statement("trigger_forget_members"))
+            # nobody stepped through what came while the trigger was on
+            reset(connection, members, members_touched(connection, before.position, head), head)
             details = {"position": head, "events": events}
             record(connection, "trigger disable", NAME, by=by, reason=reason, details=details)
             return Switched(head, events)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
     from temple_ledger.infrastructure.observability.metrics.ledger import Reading
     from temple_ledger.infrastructure.queries.sentence import Actor
+    from temple_ledger.infrastructure.queries.source_page import SourcePage
     from temple_ledger.infrastructure.read_models.feed.sink import Sink
     from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
@@ -120,6 +121,10 @@ class Source:
         A metric's name begins with `ledger_`, then the source's name.
         """
         return {}
+
+    def page(self, connection: "psycopg.Connection[Any]", settings: "Settings") -> "SourcePage | None":
+        """Its page in the console, at `/NAME`; None: it has none. Asked as one who may read the ledger and no more."""
+        return None
 
     def personal_data(self) -> PersonalData:
         return PersonalData()

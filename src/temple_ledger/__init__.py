@@ -56,7 +56,9 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.inbox.translator import Outcome, Translation, Translator
     from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+    from temple_ledger.infrastructure.ledger.async_feed import AsyncFeed
     from temple_ledger.infrastructure.ledger.async_ledger import AsyncLedger
+    from temple_ledger.infrastructure.ledger.feed import Feed
     from temple_ledger.infrastructure.ledger.ledger import Ledger, MemberRows
     from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
     from temple_ledger.infrastructure.log.notifier import Notifier
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.testing.ledger import LedgerScenario
     from temple_ledger.projections.activity import activity
     from temple_ledger.projections.author import entry_of_event
-    from temple_ledger.projections.change import Change
+    from temple_ledger.projections.change import Beginning, Change, Complete, Reset
     from temple_ledger.projections.effect import Message
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members, role_headcount
@@ -156,6 +158,8 @@ _HOMES: Final = {
     "infrastructure.ingestion.inbox.worker": ("TranslationWorker",),
     "infrastructure.ingestion.webhooks.endpoint": ("Endpoint",),
     "infrastructure.ledger.async_ledger": ("AsyncLedger",),
+    "infrastructure.ledger.async_feed": ("AsyncFeed",),
+    "infrastructure.ledger.feed": ("Feed",),
     "infrastructure.ledger.ledger": ("Ledger", "MemberRows"),
     "infrastructure.log.append": ("Appended", "LogAppender", "append_within"),
     "infrastructure.log.notifier": ("Notifier",),
@@ -167,7 +171,7 @@ _HOMES: Final = {
     "infrastructure.testing.ledger": ("LedgerScenario",),
     "projections.activity": ("activity",),
     "projections.author": ("entry_of_event",),
-    "projections.change": ("Change",),
+    "projections.change": ("Beginning", "Change", "Complete", "Reset"),
     "projections.effect": ("Message",),
     "projections.member_projection": ("MemberProjection",),
     "projections.members": ("members", "role_headcount"),
@@ -209,12 +213,15 @@ _MODULES: Final = {name: f"{__name__}.{module}" for module, names in _HOMES.item
 __all__ = [
     "Actor",
     "Appended",
+    "AsyncFeed",
     "AsyncLedger",
+    "Beginning",
     "Catalogue",
     "Change",
     "CheckpointTrackingRecorder",
     "Column",
     "ColumnType",
+    "Complete",
     "Database",
     "DatabaseRole",
     "DatabaseUnavailable",
@@ -224,6 +231,7 @@ __all__ = [
     "EventConflict",
     "EventMisdeclared",
     "EventType",
+    "Feed",
     "FutureEvent",
     "Health",
     "InboxDelivery",
@@ -258,6 +266,7 @@ __all__ = [
     "ProjectionMisdeclared",
     "Recorded",
     "Refused",
+    "Reset",
     "RoleAdded",
     "RoleCreated",
     "RoleDeleted",

@@ -89,6 +89,8 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("effects", "list"): (),
     ("effects", "retry"): ("--all",),
     ("effects", "skip"): ("1", "--reason", EVIL),
+    ("feed", "list"): (),
+    ("feed", "forget"): ("members", "bot"),
     ("operations", "list"): (),
     ("operations", "show"): ("1",),
     ("inbox", "list"): (),
@@ -116,7 +118,8 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
 
 ELSEWHERE: Final = frozenset(
     {
-        *(("up",), ("receive",), ("discord", "listen"), ("effects", "run")),  # services: they do not end
+        *(("up",), ("receive",), ("discord", "listen"), ("effects", "run"), ("web",)),  # services: they do not end
+        ("web", "link"),  # it has logins of its own
         *(("db", "shell"), ("db", "start"), ("db", "stop")),  # psql, and a server that is not ours
         *(("db", "dump"), ("db", "restore")),  # programs of PostgreSQL
         *(("discord", "setup"), ("patreon", "setup")),

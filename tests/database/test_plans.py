@@ -60,7 +60,7 @@ NUMBERS: Final = [n * (ROWS // KEYS) for n in range(1, KEYS + 1)]
 USERS: Final = [str(500000 + n) for n in NUMBERS]
 TEXTS: Final = [str(n) for n in NUMBERS]
 EVENTS: Final = [str(uuid.UUID(f"{n:032d}")) for n in NUMBERS]
-MANY: Final = {"after": "", "limit": KEYS, "status": None, "role": "1"}
+MANY: Final = {"after": "", "limit": KEYS, "status": None, "role": "1", "tier": None}
 
 KEYED: Final[Mapping[str, Mapping[str, Any]]] = {
     "patreon_members": {"member_ids": [f"member-{n}" for n in NUMBERS]},

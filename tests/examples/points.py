@@ -1,8 +1,23 @@
-"""How often each member was warned, and the points that each moderator gave (docs/rollups.md, docs/effects.md)."""
+"""How often each member was warned, and what follows from it (docs/rollups.md, docs/effects.md, docs/feed.md)."""
 
 from datetime import datetime
+from typing import Any
 
-from temple_ledger import Change, Event, Message, Row, count_of, day_of, max_of, projection, sum_of
+from temple_ledger import (
+    Beginning,
+    Change,
+    Complete,
+    Event,
+    Ledger,
+    Message,
+    Reset,
+    Row,
+    count_of,
+    day_of,
+    max_of,
+    projection,
+    sum_of,
+)
 
 
 class MemberWarned(Event, type="example/warned"):
@@ -47,3 +62,18 @@ def notify_moderators(change: Change[Record]) -> Message | None:
     if before >= 10 or change.after.points < 10:
         return None
     return Message("moderators", {"content": f"<@{change.user_id}> has {change.after.points} points"})
+
+
+def follow(ledger: Ledger, points: dict[str, int], **how: Any) -> None:
+    """Holds the points of every member."""
+    with ledger.changes("example_warnings", consumer="shop", **how) as feed:
+        for item in feed:
+            match item:
+                case Beginning():
+                    points.clear()
+                case Reset(user_id=member, after=record):
+                    points[member] = 0 if record is None else record.points
+                case Complete():
+                    pass
+                case Change(user_id=member, after=record):
+                    points[member] = record.points

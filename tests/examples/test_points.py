@@ -1,4 +1,4 @@
-"""docs/rollups.md and docs/effects.md show code that works."""
+"""docs/rollups.md, docs/effects.md and docs/feed.md show code that works."""
 
 import re
 from datetime import UTC, date, datetime
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from temple_ledger import Database, LedgerScenario, Message, Specification, at
-from tests.examples.points import MemberWarned, points_by_moderator, warned_by_day, warnings
+from temple_ledger import Database, DatabaseRole, Ledger, LedgerScenario, Message, Specification, at
+from tests.examples.points import MemberWarned, follow, points_by_moderator, warned_by_day, warnings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -46,6 +46,30 @@ def test_they_are_so_on_a_database_where_the_event_is_of_now(database: Database)
     ledger.then_sent(warnings, "notify_moderators", [Message("moderators", {"content": "<@ada> has 12 points"})])
 
 
+def test_a_consumer_holds_the_points_of_everybody(database: Database) -> None:
+    scenario = LedgerScenario(database, projections=(warnings,))
+    scenario.given(warned("ada", 1, by="eve", points=3))
+    scenario.catch_up()
+    points: dict[str, int] = {}
+    with Ledger(database.dsn, projections=[warnings], catalogue=scenario.catalogue) as ledger:
+        follow(ledger, points, follow=False)
+        assert points == {"ada": 3}
+        scenario.given(warned("ada", 2, by="eve", points=4), warned("bob", 2, by="eve"))
+        scenario.catch_up()
+        follow(ledger, points, follow=False)
+    assert points == {"ada": 7, "bob": 1}
+
+
+def once(ledger: Ledger, database: Database) -> None:
+    """Each change exactly once: the position moves in the transaction that uses it."""
+    feed = ledger.changes("example_warnings", consumer="once")
+    with database.connect(DatabaseRole.LOGIN) as connection, feed:
+        for item in feed:
+            with connection.transaction():
+                connection.execute("insert into shop_points (item) values (%s)", (repr(item),))
+                feed.commit(item, connection)
+
+
 def test_what_was_not_expected_is_shown() -> None:
     spec = Specification(warnings).given(warned("ada", 2, by="eve", points=12))
     with pytest.raises(AssertionError, match=r"(?s)messages of notify_moderators.*\+ .*<@ada> has 12 points"):
@@ -54,7 +78,7 @@ def test_what_was_not_expected_is_shown() -> None:
         spec.then_sent("nobody", [])
 
 
-@pytest.mark.parametrize("page", ["rollups.md", "effects.md"])
+@pytest.mark.parametrize("page", ["rollups.md", "effects.md", "feed.md"])
 def test_the_page_shows_this_code(page: str) -> None:
     code = Path(__file__).with_name("points.py").read_text() + Path(__file__).read_text()
     blocks = re.findall(r"```python\n(.*?)\n```", (DOCS / page).read_text(), re.DOTALL)

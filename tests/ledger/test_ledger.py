@@ -72,6 +72,21 @@ def test_rows_are_those_of_the_tables_now_and_of_the_log_then(database: Database
         assert ledger.rows("members", "nobody") == {"temple_member_status": [], "discord_user_current_roles": []}
 
 
+def test_readers_outlive_a_server_that_was_restarted(database: Database) -> None:
+    scenario = LedgerScenario(database)
+    scenario.given(role_added("ada", "Oracle", at(1)))
+    scenario.catch_up()
+    with Ledger(database.dsn) as ledger:
+        before = ledger.rows("members", "ada")
+        with database.connect(DatabaseRole.LOGIN) as connection:
+            ended = connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'temple ledger' "
+                "and datname = current_database()"
+            ).fetchall()
+        assert ended == [(True,)]
+        assert ledger.rows("members", "ada") == before
+
+
 def test_as_known_then_leaves_out_what_was_recorded_later(database: Database) -> None:
     scenario = LedgerScenario(database)
     scenario.given(role_added("ada", "Oracle", at(1)))

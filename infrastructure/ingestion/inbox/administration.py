@@ -42,15 +42,15 @@ class Chosen(NamedTuple):
     since: datetime | None = None
 
 
-def deliveries(connection: Connection, chosen: Chosen, *, limit: int) -> Sequence[Listed]:
-    """The newest first."""
-    wanted = {**chosen._asdict(), "id": None, "limit": limit}
+def deliveries(connection: Connection, chosen: Chosen, *, before: int | None = None, limit: int) -> Sequence[Listed]:
+    """The newest first; with *before*, those that came before this one."""
+    wanted = {**chosen._asdict(), "id": None, "before": before, "limit": limit}
     return [_listed(row) for row in connection.execute(statement("inbox_list"), wanted)]
 
 
 def delivery(connection: Connection, number: int) -> Listed:
     """Raises UnknownName."""
-    wanted = {**Chosen()._asdict(), "id": number, "limit": 1}
+    wanted = {**Chosen()._asdict(), "id": number, "before": None, "limit": 1}
     row = connection.execute(statement("inbox_list"), wanted).fetchone()
     if row is None:
         raise UnknownName("delivery", str(number))

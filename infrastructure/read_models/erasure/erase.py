@@ -242,7 +242,8 @@ class _Erasure:
                 count_instead(transaction, projection, before[projection.key], after)
             else:
                 for page in in_pages(members, MEMBERS_AT_A_TIME):
-                    fold_again(transaction, projection, checkpoints[projection.key], page, catalogue=self._catalogue)
+                    checkpoint = checkpoints[projection.key]
+                    fold_again(transaction, projection, checkpoint, page, catalogue=self._catalogue, resetting=True)
         for checkpoint in checkpoints.values():
             connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
         return len(changed)

@@ -115,6 +115,7 @@ def apply_members(
             connection.execute(statement(name), {**projection.key.parameters, "user_ids": only})
         connection.execute(statement("rebuild_failure_put"), projection.key.parameters)
         passed += _count_log(connection, upto, after=position)
+        transaction.reset(projection, members_touched(connection, checkpoint.position, upto), upto)
         count_passed_by_replay(connection, projection, Fold(projection, catalogue).names, checkpoint.position, upto)
         _finish(connection, projection, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)

@@ -29,10 +29,12 @@ def fold_again(
     *,
     catalogue: Catalogue,
     raising: bool = False,
+    resetting: bool = False,
 ) -> tuple[Changes, Sequence[Failure]]:
     """Puts these members' rows in place as the log has them at the checkpoint; what that changed, what failed.
 
     Within a transaction that holds the checkpoint. *raising*: what parked members waited for raises its effects now.
+    *resetting*: whoever has other rows now is reset for the consumers of the feed.
     """
     projection = placed(projection, checkpoint)
     stored = transaction.stored(projection, user_ids)
@@ -64,4 +66,6 @@ def fold_again(
     transaction.write(projection.tables, changes)
     transaction.move_frontiers(projection.key, frontiers)
     transaction.park(projection.key, failures)
+    if raising or resetting:
+        transaction.reset(projection, sorted(changes.members), checkpoint.position)
     return changes, failures

@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.database.session_settings import set_for_sessi
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
+from temple_ledger.infrastructure.read_models.feed.changes import prune
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.due import Due
 from temple_ledger.infrastructure.read_models.runner.failing import reason_of_failure
@@ -55,6 +56,7 @@ IDLE_POLL_SECONDS: Final = 0.1
 QUICK_FOR_SECONDS: Final = 0.5
 REFRESH_SECONDS: Final = 1.0
 MERGE_SECONDS: Final = 600.0
+FEED_DAYS: Final = 7.0
 MOST_BACKOFF_SECONDS: Final = 5.0
 REPORT_BLOCKED_SECONDS: Final = 5.0
 LOCK_MILLISECONDS: Final = 500
@@ -184,6 +186,7 @@ class Runner:
             self._wide.close()
         if self._merge() and self._led:
             self._session().execute(statement("journal_merge"))
+            prune(self._session(), FEED_DAYS)
         return worked
 
     def _groups(self, behind: Sequence[_Leading]) -> Iterator[Sequence[_Leading]]:

@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.read_models.feed.changes import is_followed, reset, store_changes
 from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
@@ -25,6 +26,7 @@ from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.effects import EffectFollower, Special
+from temple_ledger.projections.feed import StoredChange
 from temple_ledger.projections.fold import Fold, Frontier
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
@@ -218,6 +220,15 @@ class PostgresTransaction:
             },
         )
         return {Position(position): Special(*rest) for position, *rest in found}
+
+    def is_followed(self, key: ProjectionKey) -> bool:
+        return is_followed(self.connection, key)
+
+    def store_changes(self, key: ProjectionKey, changes: Sequence[StoredChange]) -> None:
+        store_changes(self.connection, key, changes)
+
+    def reset(self, projection: MemberProjection[Any], user_ids: Sequence[str], at: Position) -> None:
+        reset(self.connection, projection, user_ids, at)
 
     def send(self, key: ProjectionKey, follower: EffectFollower) -> None:
         send(self.connection, key, follower)

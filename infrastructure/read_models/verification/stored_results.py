@@ -83,12 +83,16 @@ def store(
 
 
 def stored_verifications(
-    connection: Connection, projection: str | None = None, version: int | None = None, *, limit: int = 20
+    connection: Connection,
+    projection: str | None = None,
+    version: int | None = None,
+    *,
+    before: int | None = None,
+    limit: int = 20,
 ) -> Sequence[StoredVerification]:
-    """The newest first."""
-    found = connection.execute(
-        statement("verification_list"), {"projection": projection, "version": version, "limit": limit}
-    )
+    """The newest first; with *before*, those that came before this one."""
+    wanted = {"projection": projection, "version": version, "before": before, "limit": limit}
+    found = connection.execute(statement("verification_list"), wanted)
     return [StoredVerification(*row) for row in found]
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
     from temple_ledger.infrastructure.observability.metrics.ledger import Reading
     from temple_ledger.infrastructure.queries.sentence import Actor
+    from temple_ledger.infrastructure.queries.source_page import SourcePage
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
     from temple_ledger.infrastructure.terminal.session import Session
 
@@ -75,6 +76,12 @@ class PatreonSource(Source):
         from temple_ledger.infrastructure.sources.patreon.metrics import patreon_doubts, patreon_webhooks
 
         return {"patreon doubts": patreon_doubts, "patreon": patreon_webhooks}
+
+    def page(self, connection: "psycopg.Connection[Any]", settings: "Settings") -> "SourcePage":
+        from temple_ledger.infrastructure.sources.patreon.page import patreon_page
+        from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
+
+        return patreon_page(connection, settings.of(PatreonSettings))
 
     def personal_data(self) -> PersonalData:
         from temple_ledger.infrastructure.sources.patreon.store import ids_of

@@ -7,5 +7,6 @@ where (%(id)s::bigint is null or id = %(id)s)
   and (%(kind)s::text is null or kind = %(kind)s)
   and (%(state)s::text is null or state = %(state)s)
   and (%(since)s::timestamptz is null or received_at >= %(since)s)
+  and (%(before)s::bigint is null or id < %(before)s)
 order by id desc
 limit %(limit)s

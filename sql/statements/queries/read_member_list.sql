@@ -2,6 +2,7 @@ select member.user_id
 from temple_member_status as member
 where member.user_id > %(after)s
   and (%(status)s::text is null or member.status = %(status)s)
+  and (%(tier)s::text is null or member.patreon_tier = %(tier)s)
   and (
       %(role)s::text is null
       or exists (

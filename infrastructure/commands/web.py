@@ -1,0 +1,170 @@
+"""`temple web`: the console, and links that sign somebody in to it."""
+
+import ipaddress
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from temple_ledger.domain.errors import CannotListen, Refused
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
+from temple_ledger.infrastructure.log.output_file import PRIVATE, replaced
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
+from temple_ledger.infrastructure.terminal.running import announce_running
+from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
+from temple_ledger.infrastructure.terminal.subcommands import WithVerbs
+from temple_ledger.infrastructure.web.serving import console_databases, serving
+from temple_ledger.infrastructure.web.sign_in import LINK_SECONDS, make_link
+
+POLL_SECONDS: Final = 0.2
+LINK_FILE: Final = "console-link"
+
+
+@click.command("web", cls=WithVerbs)
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), help="0 takes a free one.  [default: 8420; env: TEMPLE_WEB_PORT]"
+)
+@click.option("--socket", "descriptor", type=int, hidden=True, help="A socket that listens already.")
+@click.pass_obj
+def command(session: Session, port: int | None, descriptor: int | None) -> int:
+    """The console: pages about the ledger, in a browser on this machine. It reads, and changes nothing.
+
+    It logs in to the database as two logins of its own, which may do no more than that; of the embedded database it
+    makes them. It listens on this machine only: for others, put a proxy with TLS in front, and set TEMPLE_WEB_URL.
+    On a terminal it prints a link that signs you in, once, within ten minutes; temple web link makes another one.
+
+    \b
+    Examples:
+      temple web
+      temple web --port 0
+    \b
+    Exit codes: 0 stopped; 1 it cannot listen there, or ended by itself; 4 no database; 5 a login is missing,
+    or may do more than it has to.
+    """
+    reader, signer = console_databases(session)
+    with stopped_by_signals() as stop, _door(session, port, descriptor) as door:
+        session.is_service()
+        if descriptor is not None:
+            _ends_with_its_starter(stop)
+        with announce_running(session.settings.home, "web"), serving(session, door, reader, signer) as server:
+            if descriptor is None:
+                _announce(session, server, signer)
+            else:
+                print_line("ready")
+            notify_service_manager("READY=1")
+            alive = _wait(stop, server)
+            notify_service_manager("STOPPING=1")
+    if not alive:
+        session.note("the server of the console ended by itself")
+    return ExitCode.OK if alive else ExitCode.FAILED
+
+
+@command.verb
+@click.command("link")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it to this file, for your account only. Off a terminal it is written to console-link in the state "
+    "directory, and its path is printed.",
+)
+@click.pass_obj
+def link(session: Session, output: Path | None) -> None:
+    """Make a link that signs you in to the console of this machine, once, within ten minutes.
+
+    \b
+    Example:
+      temple web link
+    """
+    _, signer = console_databases(session)
+    made = sign_in_link(session, signer, console_url(session, session.settings.web_port))
+    if output is None and is_terminal(sys.stdout):
+        print_line(made)
+        return
+    print_line(str(save_link(session, made, output)))
+
+
+def console_url(session: Session, port: int) -> str:
+    """Where people reach it."""
+    return session.settings.web_url or f"http://{session.settings.web_host}:{port}"
+
+
+def sign_in_link(session: Session, signer: Database, url: str) -> str:
+    """A new one. Raises DatabaseUnavailable."""
+    with (
+        database_errors("making a link"),
+        signer.connect(DatabaseRole.LOGIN, application="temple web link") as connection,
+    ):
+        return f"{url}/sign-in/{make_link(connection, f'local:{session.operator}')}"
+
+
+def save_link(session: Session, made: str, file: Path | None = None) -> Path:
+    """For the account of the ledger only: whoever reads a link may use it."""
+    file = session.settings.home / LINK_FILE if file is None else file
+    with replaced(file, mode=PRIVATE) as written:
+        written.write(f"{made}\n")
+    file.chmod(PRIVATE)
+    return file
+
+
+def open_door(session: Session, port: int | None) -> socket.socket:
+    """Raises CannotListen, and Refused for an address that is not this machine's own."""
+    host = session.settings.web_host
+    if not _is_loopback(host):
+        raise Refused(
+            f"the console does not listen on {host}, but on addresses of this machine alone, such as 127.0.0.1; "
+            "for others, put a proxy with TLS in front of it, and set TEMPLE_WEB_URL"
+        )
+    return listening(host, session.settings.web_port if port is None else port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}: {error.strerror}") from None
+    return all(ipaddress.ip_address(each[4][0]).is_loopback for each in found)
+
+
+def _door(session: Session, port: int | None, descriptor: int | None) -> socket.socket:
+    return open_door(session, port) if descriptor is None else socket.socket(fileno=descriptor)
+
+
+def _ends_with_its_starter(stop: Stop) -> None:
+    """Whoever started us holds the other end of our stdin: when it is closed, there is nobody any more."""
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        stop()
+
+    threading.Thread(target=wait, name="starter", daemon=True).start()
+
+
+def _announce(session: Session, server: Server, signer: Database) -> None:
+    url = console_url(session, server.port)
+    print_line(f"console     {url}")
+    if is_terminal(sys.stdout):
+        print_line(f"sign in     {sign_in_link(session, signer, url)}")
+        session.note(f"the link is good once, for {LINK_SECONDS // 60} minutes; another one: temple web link")
+    else:
+        session.note("to sign in: temple web link")
+
+
+def _wait(stop: Stop, server: Server) -> bool:
+    """Until a signal came; False when the server has ended before that."""
+    watchdog = Watchdog()
+    while not stop.asked:
+        watchdog()
+        if not server.alive:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True

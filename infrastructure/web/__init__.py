@@ -1,0 +1,1 @@
+"""The console: pages about the ledger for people with a browser. It only reads."""

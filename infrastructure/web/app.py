@@ -1,0 +1,310 @@
+"""The console's answers: pages by GET, and nothing changes by it; signing in and out by POST."""
+
+import asyncio
+import html
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import parse_qs, quote
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from temple_ledger.domain.errors import (
+    AmbiguousName,
+    DatabaseUnavailable,
+    LedgerError,
+    SchemaMismatch,
+    UnknownName,
+)
+from temple_ledger.infrastructure.sources.source import Source
+from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, Form
+from temple_ledger.infrastructure.web.console import SECTIONS, Console, Page, Redirect
+from temple_ledger.infrastructure.web.html import STATIC, render, static_file, static_url
+from temple_ledger.infrastructure.web.listing import as_csv, as_json
+from temple_ledger.infrastructure.web.live import Live, TooManyStreams
+from temple_ledger.infrastructure.web.rights import Right, in_words
+from temple_ledger.infrastructure.web.routes import PAGES, PageRoute
+from temple_ledger.infrastructure.web.security import Guard, Place, forget_cookie, host_of, is_ours, set_cookie, within
+from temple_ledger.infrastructure.web.sign_in import WebSession, account_of
+
+LONGEST_FORM: Final = 64 * 1024
+STATUS_OF: Final = (
+    (BadQuestion, 400),
+    (AmbiguousName, 400),
+    (UnknownName, 404),
+    (SchemaMismatch, 503),
+    (DatabaseUnavailable, 503),
+)
+LIVE_BLOCK: Final = "live"
+
+log = structlog.get_logger("temple.web")
+
+Answer = Callable[[Request], Response]
+AsyncAnswer = Callable[[Request], Awaitable[Response]]
+FormAnswer = Callable[[Request, WebSession], Response]
+
+
+class ConsoleApp:
+    """What answers; `app` is the ASGI application around it."""
+
+    def __init__(self, console: Console, place: Place, live: Live) -> None:
+        self._console = console
+        self._place = place
+        self._live = live
+        self.app: ASGIApp = Starlette(
+            routes=[
+                Route("/static/{version}/{name}", self._static),
+                Route("/live", self._stream),
+                Route("/healthz", self._healthz),
+                Route("/sign-in", self._safe(self._sign_in), methods=["GET"]),
+                Route("/sign-in/{secret}", self._safe(self._link), methods=["GET"]),
+                Route("/sign-in/{secret}", self._safe(self._use_link), methods=["POST"]),
+                Route("/sign-out", self._form(self._sign_out), methods=["POST"]),
+                Route("/admin/sessions/{number:int}/revoke", self._form(self._revoke), methods=["POST"]),
+                *(Route(each.path, self._safe(self._page(each)), methods=["GET"]) for each in PAGES),
+            ],
+            middleware=[Middleware(Guard, place=place), Middleware(GZipMiddleware, minimum_size=1_000)],
+            exception_handlers={HTTPException: self._http_error},
+        )
+
+    def _safe(self, work: Answer) -> Answer:
+        """An error is a page as well, with a sentence; one of ours is told apart from a fault."""
+
+        def answer(request: Request) -> Response:
+            try:
+                return work(request)
+            except LedgerError as error:
+                return self._sentence(request, error)
+            except HTTPException:
+                raise
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the other pages go on
+                return self._fault(request, error)
+
+        return answer
+
+    def _form(self, work: FormAnswer) -> AsyncAnswer:
+        """A form of ours, sent by somebody who is signed in; everything else is refused. *work* runs in a thread."""
+
+        async def answer(request: Request) -> Response:
+            if not is_ours(request, self._place):
+                return _foreign()
+            sent = await _sent(request)
+
+            def signed_in(request: Request) -> Response:
+                session = self._session(request)
+                if session is None:
+                    return self._nobody(request)
+                if not session.made_form_token(sent.get("token", "")):
+                    return self._error(request, 403, "This form is too old: open its page again.", session)
+                return work(request, session)
+
+            return await asyncio.to_thread(self._safe(signed_in), request)
+
+        return answer
+
+    def _page(self, route: PageRoute) -> Answer:
+        def answer(request: Request) -> Response:
+            session = self._session(request)
+            if session is None:
+                return self._nobody(request)
+            if route.right not in session.rights:
+                return self._error(request, 403, "You may not see this page.", session)
+            try:
+                asked = _asked(request, session)
+                return self._shown(request, asked, route.page(self._console, asked))
+            except LedgerError as error:
+                return self._sentence(request, error, session)
+
+        return answer
+
+    def _shown(self, request: Request, asked: Asked, shown: Page | Redirect) -> Response:
+        if isinstance(shown, Redirect):
+            return RedirectResponse(shown.url, 303)
+        if asked.form is not Form.HTML and shown.listing is not None:
+            if asked.form is Form.JSON:
+                return Response(as_json(shown.listing), media_type="application/json")
+            name = f"{shown.section}.csv"
+            return Response(
+                as_csv(shown.listing),
+                media_type="text/csv; charset=utf-8",
+                headers={"Content-Disposition": f'attachment; filename="{name}"'},
+            )
+        block = LIVE_BLOCK if asked.part == LIVE_BLOCK else None
+        return self._html(request, shown, asked.session, block=block, url=asked.url())
+
+    def _html(
+        self, request: Request, page: Page, session: WebSession | None, *, block: str | None = None, url: str = ""
+    ) -> Response:
+        names = self._console.names.of(page.people | ({account_of(session.person)} if session is not None else set()))
+        sources = [
+            (each.name, f"/{each.name}", each.name.capitalize(), "plug")
+            for each in self._console.sources.sources
+            if type(each).page is not Source.page
+        ]
+        data = {
+            **page.data,
+            "title": page.title,
+            "section": page.section,
+            "menu": [*SECTIONS[:-1], *sources, SECTIONS[-1]],
+            "session": session,
+            "session_name": "" if session is None else session.person.partition(":")[2],
+            "rights": "" if session is None else in_words(session.rights),
+            "may_operate": session is not None and Right.OPERATE in session.rights,
+            "form_token": "" if session is None else session.form_token,
+            "live": page.live,
+            "url": url or data_url(request),
+            "nameless": bool({each for each in page.people if each and each not in names}),
+        }
+        text = render(page.template, data, names=names, block=block)
+        response = Response(text, page.status, media_type="text/html; charset=utf-8")
+        response.headers["Vary"] = "HX-Request, HX-Target, Cookie"
+        return response
+
+    def _session(self, request: Request) -> WebSession | None:
+        """Raises DatabaseUnavailable."""
+        return self._console.sign_in.session(request.cookies.get(self._place.cookie(host_of(request)), ""))
+
+    def _nobody(self, request: Request) -> Response:
+        wanted = quote(data_url(request), safe="/")
+        if _form(request) is not Form.HTML or request.headers.get("accept", "").startswith("text/event-stream"):
+            return Response("Sign in first.\n", 401, media_type="text/plain")
+        if request.headers.get("hx-request") == "true":
+            return Response(status_code=401, headers={"HX-Redirect": f"/sign-in?next={wanted}"})
+        return RedirectResponse(f"/sign-in?next={wanted}", 303)
+
+    def _error(self, request: Request, status: int, sentence: str, session: WebSession | None) -> Response:
+        if _form(request) is not Form.HTML:
+            return Response(f"{html.escape(sentence)}\n", status, media_type="text/plain; charset=utf-8")
+        page = Page("error.html", _TITLES.get(status, "That went wrong"), "", {"sentence": sentence}, status=status)
+        if request.headers.get("hx-target") == LIVE_BLOCK:
+            page.status = 200  # htmx shows nothing of an error
+            return self._html(request, page, session, block=LIVE_BLOCK)
+        return self._html(request, page, session)
+
+    def _sign_in(self, request: Request) -> Response:
+        data = {"state": "closed", "secret": "", "next": within(request.query_params.get("next", "/"))}
+        return self._html(request, Page("sign_in.html", "Sign in", "", data, live=False), None)
+
+    def _link(self, request: Request) -> Response:
+        """Shows a button: a look at a link, by whatever previews links, does not use it up."""
+        secret = request.path_params["secret"]
+        state = "open" if self._console.sign_in.link_is_good(secret) else "used"
+        data = {"state": state, "secret": secret, "next": within(request.query_params.get("next", "/"))}
+        return self._html(request, Page("sign_in.html", "Sign in", "", data, live=False), None)
+
+    def _use_link(self, request: Request) -> Response:
+        if not is_ours(request, self._place):
+            return _foreign()
+        secret = self._console.sign_in.use_link(request.path_params["secret"])
+        if secret is None:
+            data = {"state": "used", "secret": "", "next": "/"}
+            return self._html(request, Page("sign_in.html", "Sign in", "", data, live=False, status=410), None)
+        response = RedirectResponse(within(request.query_params.get("next", "/")), 303)
+        set_cookie(response, request, self._place, secret)
+        return response
+
+    def _sign_out(self, request: Request, session: WebSession) -> Response:
+        self._console.sign_in.end(session)
+        response = RedirectResponse("/sign-in", 303)
+        forget_cookie(response, request, self._place)
+        return response
+
+    def _revoke(self, request: Request, session: WebSession) -> Response:
+        number = request.path_params["number"]
+        if number != session.id and Right.OPERATE not in session.rights:
+            return self._error(request, 403, "You may end your own session only.", session)
+        self._console.sign_in.revoke(number)
+        return RedirectResponse("/admin#sessions", 303)
+
+    async def _stream(self, request: Request) -> Response:
+        session = await asyncio.to_thread(self._session, request)
+        if session is None:
+            return Response(status_code=401)
+        secret, sign_in = session.secret, self._console.sign_in
+
+        def holds() -> bool:
+            try:
+                return sign_in.session(secret) is not None
+            except LedgerError:
+                return True  # the database is away for a while
+
+        try:
+            events = await self._live.stream(session.id, holds)
+        except TooManyStreams:
+            return Response(status_code=503, headers={"Retry-After": "30"})
+        return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    async def _static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in STATIC or request.url.path != static_url(name):
+            raise HTTPException(404)
+        forever = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return Response(static_file(name), headers={**forever, "Content-Type": STATIC[name]})
+
+    def _healthz(self, request: Request) -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    def _http_error(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        sentence = {404: "There is no such page.", 405: "This address takes no such request."}.get(status, "No.")
+        headers = error.headers if isinstance(error, HTTPException) else None
+        response = self._error(request, status, sentence, None)
+        response.headers.update(headers or {})
+        return response
+
+    def _sentence(self, request: Request, error: LedgerError, session: WebSession | None = None) -> Response:
+        status = next((code for kind, code in STATUS_OF if isinstance(error, kind)), 500)
+        return self._error(request, status, str(error), session)
+
+    def _fault(self, request: Request, error: Exception) -> Response:
+        """Ours; logged without what was asked for, which may hold a name."""
+        log.error("a page failed", page=request.url.path.split("/")[1], exc_info=error)
+        return self._error(request, 500, "The page could not be made; the log of the console has the reason.", None)
+
+
+_TITLES: Final = {
+    400: "That cannot be asked",
+    403: "You may not do that",
+    404: "Nothing here",
+    405: "Not that way",
+    503: "The ledger does not answer",
+}
+
+
+def data_url(request: Request) -> str:
+    query = request.url.query
+    return f"{quote(request.url.path, safe='/:@')}?{query}" if query else quote(request.url.path, safe="/:@")
+
+
+def _asked(request: Request, session: WebSession) -> Asked:
+    query = {name: value for name, value in request.query_params.items() if name != "format"}
+    is_part = request.headers.get("hx-request") == "true" and not request.headers.get("hx-history-restore-request")
+    part = request.headers.get("hx-target") if is_part else None
+    return Asked(request.url.path, query, request.path_params, session, _form(request), part)
+
+
+def _form(request: Request) -> Form:
+    wanted = request.query_params.get("format")
+    return Form(wanted) if wanted in list(Form) else Form.HTML
+
+
+async def _sent(request: Request) -> dict[str, str]:
+    """The fields of a form, of a sensible size."""
+    sent = bytearray()
+    async for part in request.stream():
+        sent += part
+        if len(sent) > LONGEST_FORM:
+            raise HTTPException(413)
+    fields = parse_qs(sent.decode("utf-8", errors="replace"), keep_blank_values=True, max_num_fields=100)
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _foreign() -> Response:
+    return Response("This form does not come from the console.\n", 403, media_type="text/plain")

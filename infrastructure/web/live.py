@@ -1,0 +1,92 @@
+"""One stream of events for each browser: "the ledger moved to N", and nothing else. The page then asks for its part.
+
+Nothing is asked of the database while nobody listens.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Final
+
+from temple_ledger.domain.errors import LedgerError
+
+LOOK_SECONDS: Final = 0.5
+BEAT_SECONDS: Final = 20.0
+"""A comment that finds out whether the browser is still there; the session is looked at again as often."""
+MOST_STREAMS: Final = 400
+MOST_OF_A_SESSION: Final = 6
+
+
+class TooManyStreams(LedgerError):
+    """The page asks from time to time instead."""
+
+
+class Live:
+    """Lives in the loop of the server. *read* is called in a thread; the number that it returns moves."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._now = ""
+        self._moved: asyncio.Condition | None = None
+        self._listening: Counter[int] = Counter()
+        self._looking: asyncio.Task[None] | None = None
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def streams(self) -> int:
+        return self._listening.total()
+
+    async def stream(self, session: int, holds: Callable[[], bool]) -> AsyncIterator[bytes]:
+        """For as long as the session *holds*. Raises TooManyStreams."""
+        if self._listening[session] >= MOST_OF_A_SESSION or self.streams >= MOST_STREAMS:
+            raise TooManyStreams("there are too many streams")
+        return self._events(session, holds)
+
+    async def _events(self, session: int, holds: Callable[[], bool]) -> AsyncIterator[bytes]:
+        self._loop = asyncio.get_running_loop()
+        self._moved = self._moved or asyncio.Condition()
+        self._listening[session] += 1
+        try:
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+            shown = self._now
+            yield b"retry: 5000\n\n"
+            while not self._closed and await asyncio.to_thread(holds):
+                try:
+                    async with asyncio.timeout(BEAT_SECONDS), self._moved:
+                        await self._moved.wait_for(partial(self._has_moved, shown))
+                except TimeoutError:
+                    yield b": \n\n"
+                    continue
+                shown = self._now
+                yield f"event: head\ndata: {shown}\n\n".encode()
+        finally:
+            self._listening[session] -= 1
+
+    def _has_moved(self, shown: str) -> bool:
+        return self._closed or self._now != shown
+
+    def close(self) -> None:
+        """Ends every stream: a server that stops waits for them. From any thread."""
+        self._closed = True
+        if self._loop is not None and not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self._notify(), self._loop)
+
+    async def _look(self) -> None:
+        while self.streams and not self._closed:
+            try:
+                found = await asyncio.to_thread(self._read)
+            except LedgerError:
+                found = self._now  # the database is away, which the page says when it asks
+            if found != self._now:
+                first, self._now = not self._now, found
+                if not first:
+                    await self._notify()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _notify(self) -> None:
+        if self._moved is not None:
+            async with self._moved:
+                self._moved.notify_all()

@@ -1,0 +1,108 @@
+"""The console at work: its connections, its server, and everything that ends with them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.console_logins import (
+    READER,
+    ROLE_OF,
+    SIGN_IN,
+    as_login,
+    make_console_logins,
+    require_only,
+)
+from temple_ledger.infrastructure.database.pool import Pool
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server
+from temple_ledger.infrastructure.processes.sources import actors, installed_sources
+from temple_ledger.infrastructure.settings import list_settings
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.web.app import ConsoleApp
+from temple_ledger.infrastructure.web.console import Console
+from temple_ledger.infrastructure.web.figures import Figures, read_head
+from temple_ledger.infrastructure.web.live import Live
+from temple_ledger.infrastructure.web.security import Place
+from temple_ledger.infrastructure.web.sign_in import SignIn
+
+APPLICATION: Final = "temple web"
+MOST_SIGNING_IN: Final = 4
+
+
+@contextmanager
+def serving(session: Session, door: Any, reader: Database, signer: Database) -> Iterator[Server]:
+    """On a socket of `listening`, while the block lasts. Raises Refused where a login may do more than it has to, and
+    DatabaseUnavailable."""
+    with ExitStack() as stack:
+        stack.callback(door.close)
+        pool = Pool(reader, application=APPLICATION, read_only=True)
+        stack.callback(pool.close)
+        signing = Pool(signer, application=f"{APPLICATION} sign-in", read_only=False, most=MOST_SIGNING_IN)
+        stack.callback(signing.close)
+        _require_least(pool, ROLE_OF[READER])
+        _require_least(signing, ROLE_OF[SIGN_IN])
+        console, live = _made(session, pool, signing)
+        app = ConsoleApp(console, Place(door.getsockname()[1], session.settings.web_url), live)
+        with pool.connection() as connection:
+            console.figures.current(connection)
+        with Server(app.app, door) as server:
+            try:
+                yield server
+            finally:
+                # a stream would hold the server up for as long as its browser likes
+                live.close()
+
+
+def console_databases(session: Session) -> tuple[Database, Database]:
+    """For reading and for signing in. The embedded server gets its two logins; elsewhere the settings name them.
+
+    Raises Refused, with what is missing, and DatabaseUnavailable.
+    """
+    settings = session.settings
+    reader, signer = settings.web_database_url, settings.web_sign_in_database_url
+    if reader is not None and signer is not None:
+        return (
+            Database(reader.get_secret_value(), "the database of TEMPLE_WEB_DATABASE_URL"),
+            Database(signer.get_secret_value(), "the database of TEMPLE_WEB_SIGN_IN_DATABASE_URL"),
+        )
+    if session.embedded is None or reader is not None or signer is not None:
+        raise Refused(
+            "the console logs in as two logins of its own: set TEMPLE_WEB_DATABASE_URL and "
+            "TEMPLE_WEB_SIGN_IN_DATABASE_URL (docs/console.md has the SQL that makes them)"
+        )
+    database = session.database
+    make_console_logins(database)
+    return as_login(database, READER), as_login(database, SIGN_IN)
+
+
+def _require_least(pool: Pool, role: str) -> None:
+    with pool.connection() as connection:
+        require_only(connection, role)
+
+
+def _made(session: Session, pool: Pool, signing: Pool) -> tuple[Console, Live]:
+    figures = Figures(pool)
+    installed = installed_sources()
+    console = Console(
+        pool=pool,
+        sign_in=SignIn(signing),
+        names=session.names,
+        figures=figures,
+        sources=installed,
+        actors=actors(),
+        settings=session.settings,
+        list_settings=lambda: list_settings(session.settings, installed.models(), session.flags),
+    )
+    return console, Live(_head_of(pool, figures))
+
+
+def _head_of(pool: Pool, figures: Figures) -> Callable[[], str]:
+    """What moves when a page may show something else."""
+
+    def read() -> str:
+        with pool.connection() as connection:
+            head, folded = read_head(connection)
+        return f"{head}.{folded}.{figures.counts}"
+
+    return read

@@ -1,0 +1,1 @@
+select version, position from feed_register(%(projection)s, %(consumer)s)

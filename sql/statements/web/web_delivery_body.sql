@@ -1,0 +1,1 @@
+select web_delivery_body(%(digest)s, %(delivery)s)

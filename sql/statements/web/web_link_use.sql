@@ -1,0 +1,4 @@
+delete from web_link
+where digest = %(digest)s
+  and expires_at > clock_timestamp()
+returning person, rights

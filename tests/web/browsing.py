@@ -1,0 +1,160 @@
+"""A real browser on a console whose ledger is a demo community: for the tests, and for the pictures of the docs."""
+
+import io
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.demo import Community, write_history
+from temple_ledger.infrastructure.demo.names import bot_names, person_name
+from temple_ledger.infrastructure.log.import_lines import import_lines
+from temple_ledger.infrastructure.names.name import PersonKind, PersonName
+from temple_ledger.infrastructure.names.nicknames import FILE, write_nicknames
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.registry import catalogue
+from tests.web.conftest import PATREON, ConsoleAtWork, console_on
+
+PROGRAM: Final = "chromium"
+WIDTHS: Final = {"desktop": (1280, 900), "phone": (390, 844)}
+Theme = Literal["light", "dark"]
+
+BUSY: Final = """
+    select user_id from temple_member_status
+    where patreon_tier is not null and user_id not like 'patreon:%' and status = 'active'
+    order by total_roles_count desc, user_id limit 1
+"""
+WANTED: Final = (
+    "select role from discord_user_current_roles group by role order by count(*) desc, role offset 3 limit 1"
+)
+GRANT: Final = f"""
+    select max(id) from webhook_audit_log where action = 'added' and metadata ->> 'granted_by' = '{PATREON}'
+"""
+
+
+@dataclass
+class Demo:
+    """`member` pays and has many roles; `role` many hold; `event` is the last grant by Patreon's bot."""
+
+    console: ConsoleAtWork
+    ledger: LedgerScenario
+    member: str
+    role: str
+    event: int
+
+    def pages(self) -> dict[str, str]:
+        """Every page there is, by a name for a file."""
+        return {
+            "overview": "/",
+            "members": "/members?rows=12",
+            "member": f"/members/{self.member}",
+            "member-then": f"/members/{self.member}?as_of=2025-07-01",
+            "roles": "/roles",
+            "role": f"/roles/{self.role}?rows=12",
+            "role-diff": f"/roles/{self.role}/diff?from=2025-11-01&to=2025-12-31",
+            "events": "/events?rows=12",
+            "event": f"/events/{self.event}",
+            "projections": "/projections",
+            "projection": "/projections/members",
+            "verify": "/verify",
+            "verification": "/verify/1",
+            "patreon": "/patreon",
+            "inbox": "/inbox",
+            "delivery": "/inbox/1",
+            "operations": "/operations",
+            "operation": "/operations/1",
+            "admin": "/admin",
+            "not-there": "/members/nobody",
+        }
+
+
+@contextmanager
+def demo_on(database: Database, home: Path, community: Community) -> Iterator[Demo]:
+    """With one of everything that has a page; verified, with one member who drifted since."""
+    history = io.StringIO()
+    write_history(community, history)
+    import_lines(database, io.BytesIO(history.getvalue().encode()), catalogue=catalogue(), name="demo community")
+    ledger = LedgerScenario(database)
+    ledger.catch_up()
+    member, role, event = (_one(database, query) for query in (BUSY, WANTED, GRANT))
+    _name(database, home, community)
+    _more(database)
+    with console_on(database, home) as console:
+        yield Demo(console, ledger, str(member), str(role), int(str(event)))
+
+
+def _one(database: Database, query: str) -> object:
+    with database.connect(DatabaseRole.READ) as connection:
+        row = connection.execute(query.encode()).fetchone()
+        assert row is not None
+        return row[0]
+
+
+def _name(database: Database, home: Path, community: Community) -> None:
+    home.mkdir(exist_ok=True)
+    with database.connect(DatabaseRole.READ) as connection:
+        ids = [user_id for (user_id,) in connection.execute("select user_id from temple_member_status")]
+    names = {user_id: PersonName(person_name(user_id)) for user_id in ids if user_id.isdigit()}
+    names |= {user_id: PersonName(name, PersonKind.BOT) for user_id, name in bot_names(community)}
+    write_nicknames(home / FILE, names.items())
+
+
+DELIVERY: Final = """
+    insert into inbox (source, kind, received_at, digest, body, last_received_at, state, note)
+    values ('patreon', 'members:update', now(), 'd', '{"data": {}}', now(), 'failed', 'the tier is missing')
+"""
+SENDER: Final = """
+    insert into inbox_source (source, received, first_received_at, last_received_at) values ('patreon', 1, now(), now())
+"""
+OPERATION: Final = """
+    insert into ledger_operation (kind, projection, performed_by, reason, details)
+    values ('pause', 'activity', 'ada', 'to look at it', '{"state": "running"}')
+"""
+RESULT: Final = """
+    insert into verification (projection, version, kind, position, started_at, members, touched, drifts,
+        drifted_members, parked, passed, in_log, listed)
+    select 'members', 1, 'full', max(id), now(), 60, 0, 0, 0, 0, count(*), count(*), '[]' from webhook_audit_log
+"""
+
+
+def _more(database: Database) -> None:
+    for role, statements in ((DatabaseRole.OWNER, (DELIVERY, SENDER)), (DatabaseRole.PROJECT, (OPERATION, RESULT))):
+        with database.connect(role) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=shutil.which(PROGRAM), args=["--no-sandbox"])
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+def signed_in(
+    found: Browser, console: ConsoleAtWork, *, width: str = "desktop", theme: Theme = "light", script: bool = True
+) -> BrowserContext:
+    """As somebody who has used a link."""
+    across, down = WIDTHS[width]
+    context = found.new_context(
+        viewport={"width": across, "height": down}, color_scheme=theme, java_script_enabled=script, locale="en-GB"
+    )
+    page = context.new_page()
+    page.goto(console.url + console.link())
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{console.url}/")
+    page.close()
+    return context
+
+
+def is_wider_than_its_window(page: Page) -> bool:
+    found: bool = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    return found

@@ -1,0 +1,180 @@
+"""In a real browser: every page at a desk and on a phone, in light and dark, with a script and without."""
+
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Request
+
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.demo import Community
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.testing.copies import Copies
+from temple_ledger.projections.testing.histories import joined
+from tests.tools import needs, require
+from tests.web.browsing import WIDTHS, Demo, browser, demo_on, is_wider_than_its_window, signed_in
+
+pytestmark = needs("chromium")
+
+EVERY_RULE = {
+    "type": "tag",
+    "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+"""The rules whose finding may be another one in another theme."""
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+COMMUNITY = Community(seed=1, members=60, events=1_500)
+
+
+@pytest.fixture(scope="module")
+def demo(server: EmbeddedServer, copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    require("chromium")
+    name = copies.take()
+    with demo_on(Database(server.dsn(name)), tmp_path_factory.mktemp("home"), COMMUNITY) as found:
+        yield found
+    copies.drop(name)
+
+
+@pytest.mark.parametrize("width", list(WIDTHS))
+def test_every_page_is_for_everybody_in_both_themes_and_breaks_no_rule_of_its_own(demo: Demo, width: str) -> None:
+    """No finding of axe, nothing in the console under the strict policy, no sideways scrolling."""
+    findings: list[str] = []
+    with browser() as chromium:
+        context = signed_in(chromium, demo.console, width=width)
+        for name, path in demo.pages().items():
+            page = context.new_page()
+            said = complaints(page)
+            status = page.goto(demo.console.url + path)
+            assert status is not None
+            if status.status != 404:
+                findings += [f"{name}: {each}" for each in said]
+            if is_wider_than_its_window(page):
+                findings.append(f"{name} is wider than its window")
+            findings += [f"{name}: {each}" for each in violations(page, EVERY_RULE)]
+            page.emulate_media(color_scheme="dark")
+            findings += [f"{name} in the dark: {each}" for each in violations(page, COLOURS)]
+            page.close()
+    assert findings == []
+
+
+def violations(page: Page, rules: Mapping[str, object]) -> list[str]:
+    """What axe finds: the rule, and the first element that breaks it."""
+    page.evaluate(AXE)
+    found = page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ['violations']})", rules)
+    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
+
+
+def complaints(page: Page) -> list[str]:
+    """What the browser says about the page, from now on."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+def test_without_a_script_one_signs_in_searches_filters_pages_and_looks_back(demo: Demo) -> None:
+    with browser() as chromium:
+        page = signed_in(chromium, demo.console, script=False).new_page()
+        page.goto(demo.console.url)
+        page.get_by_role("link", name="Members", exact=True).first.click()
+        page.get_by_role("searchbox").fill(demo.member)
+        page.get_by_role("button", name="Search").click()
+        assert page.locator("tbody tr").count() == 1
+        page.locator("tbody a").first.click()
+        assert demo.member in page.url
+        page.get_by_label("at", exact=True).first.fill("2025-07-01")
+        page.get_by_role("button", name="Go").click()
+        assert "as_of=2025-07-01" in page.url
+        page.get_by_role("button", name="Show that time").click()
+        assert "at=" in page.url
+        page.goto(f"{demo.console.url}/events")
+        page.get_by_label("Kind").select_option("joined")
+        page.get_by_role("button", name="Show").click()
+        assert " joined" in page.locator(".happening").first.inner_text()
+        first = page.locator(".happening").first.inner_text()
+        page.get_by_role("link", name="Next page").click()
+        assert page.locator(".happening").first.inner_text() != first
+        page.get_by_role("button", name="Sign out").click()
+        assert page.url.endswith("/sign-in")
+
+
+def test_a_search_and_the_slider_change_the_page_in_place_and_the_address_with_it(demo: Demo) -> None:
+    with browser() as chromium:
+        page = signed_in(chromium, demo.console).new_page()
+        page.goto(f"{demo.console.url}/members")
+        page.keyboard.press("/")
+        page.keyboard.type(demo.member)
+        page.wait_for_url(f"**/members?q={demo.member}**")
+        page.locator("tbody tr").filter(has_text=demo.member).wait_for()
+        page.goto(f"{demo.console.url}/members/{demo.member}")
+        page.locator("#at").focus()
+        for _ in range(3):
+            page.keyboard.press("PageDown")
+        page.wait_for_url("**at=**")
+        page.get_by_role("heading", name="What happened to them by then").wait_for()
+        page.go_back()
+        page.get_by_role("heading", name="What happened to them", exact=True).wait_for()
+
+
+def test_a_new_event_comes_to_every_open_page_of_a_browser_over_one_stream(demo: Demo) -> None:
+    with browser() as chromium:
+        context = signed_in(chromium, demo.console)
+        streams: list[str] = []
+        context.on("request", lambda request: streams.append(request.url))
+        pages = [context.new_page() for _ in range(3)]
+        for page in pages:
+            page.goto(f"{demo.console.url}/events")
+        pages[-1].bring_to_front()
+        pages[-1].locator('html[data-alive="1"]').wait_for(state="attached")
+        number = str(demo.ledger.given(joined("700000000000000009"))[0])
+        demo.ledger.catch_up()
+        for page in pages:
+            page.locator(f"a[href='/events/{number}']").first.wait_for()
+        assert sum(url.endswith("/live") for url in streams) <= len(pages)
+
+
+def test_the_keyboard_alone_reaches_every_link_and_field_of_a_page(demo: Demo) -> None:
+    reached = """[...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
+        .filter(each => each.checkVisibility() && each.type !== 'hidden').length"""
+    with browser() as chromium:
+        page = signed_in(chromium, demo.console).new_page()
+        page.goto(f"{demo.console.url}/projections")
+        wanted = int(page.evaluate(reached))
+        seen = set()
+        for _ in range(wanted + 5):
+            page.keyboard.press("Tab")
+            seen.add(page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
+        assert len(seen - {-1}) >= wanted
+        page.goto(demo.console.url)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_the_theme_and_the_zone_are_the_readers_own_and_stay(demo: Demo) -> None:
+    with browser() as chromium:
+        page = signed_in(chromium, demo.console).new_page()
+        page.goto(f"{demo.console.url}/events")
+        page.get_by_role("button", name="Light / dark").click()
+        page.get_by_role("button", name="Times:").click()
+        page.goto(f"{demo.console.url}/members")
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert page.get_by_role("button", name="Times:").get_attribute("aria-pressed") == "true"
+
+
+def test_a_first_visit_and_a_later_page_are_small(demo: Demo) -> None:
+    with browser() as chromium:
+        context = signed_in(chromium, demo.console)
+        assert 0 < _size(context, f"{demo.console.url}/") < 60_000
+        assert 0 < _size(context, f"{demo.console.url}/events") < 25_000
+
+
+def _size(context: BrowserContext, url: str) -> int:
+    """Of all that a visit brings over the wire, in bytes; the stream apart, which goes on."""
+    page = context.new_page()
+    requests: list[Request] = []
+    page.on("requestfinished", lambda request: requests.append(request))
+    page.goto(url)
+    page.wait_for_load_state("load")
+    sizes = [each.sizes() for each in requests if not each.url.endswith("/live")]
+    return sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes)

@@ -1,0 +1,92 @@
+"""An open page is notified of whatever moves, over one stream that ends with its session and with the server."""
+
+import http.client
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.infrastructure.web.live import MOST_OF_A_SESSION
+from temple_ledger.projections.testing.histories import at, joined
+from tests.web.conftest import ConsoleAtWork, Started, Visitor
+
+SECONDS = 20
+
+
+@contextmanager
+def stream_of(visitor: Visitor) -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", visitor.port, timeout=SECONDS)
+    cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+    connection.request("GET", "/live", headers={"Cookie": cookies, "Accept": "text/event-stream"})
+    response = connection.getresponse()
+    try:
+        yield response
+    finally:
+        connection.close()
+
+
+def begun(stream: http.client.HTTPResponse) -> None:
+    """The server listens from then on."""
+    assert stream.status == 200
+    assert stream.readline().startswith(b"retry: ")
+    assert stream.readline() == b"\n"
+
+
+def next_event(stream: http.client.HTTPResponse) -> str:
+    """Raises TimeoutError where nothing comes; empty where the stream has ended."""
+    while (line := stream.readline()) and not line.startswith(b"data: "):
+        pass
+    return line.decode().removeprefix("data: ").strip()
+
+
+def test_a_stream_says_that_the_head_moved_and_nothing_else(
+    console: ConsoleAtWork, visitor: Visitor, ledger: LedgerScenario
+) -> None:
+    with stream_of(visitor) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        assert "content-encoding" not in stream.headers
+        begun(stream)
+        ledger.given(joined("ada", at(20)))
+        first = next_event(stream)
+        ledger.catch_up()
+        second = next_event(stream)
+        assert "" not in (first, second)
+        assert first != second
+        assert set(first) <= set("0123456789.")
+
+
+def test_a_stream_ends_with_its_session(
+    console: ConsoleAtWork, visitor: Visitor, database: Database, ledger: LedgerScenario
+) -> None:
+    with stream_of(visitor) as stream:
+        begun(stream)
+        with database.connect(DatabaseRole.OWNER) as connection:
+            connection.execute("update web_session set revoked_at = clock_timestamp()")
+        ledger.given(joined("ada", at(20)))
+        while next_event(stream):
+            pass
+
+
+def test_so_many_streams_of_a_session_and_no_more(console: ConsoleAtWork, visitor: Visitor) -> None:
+    other = console.signed_in()
+    streams = [stream_of(visitor) for _ in range(MOST_OF_A_SESSION)]
+    for each in streams:
+        begun(each.__enter__())
+    with stream_of(visitor) as one_too_many, stream_of(other) as of_another:
+        assert one_too_many.status == 503
+        begun(of_another)
+    for each in streams:
+        each.__exit__(None, None, None)
+
+
+def test_a_server_that_stops_ends_its_streams(start: Started, consoles: ExitStack) -> None:
+    console = start()
+    with stream_of(console.signed_in()) as stream:
+        begun(stream)
+        consoles.close()
+        while next_event(stream):
+            pass
+    with pytest.raises(ConnectionRefusedError):
+        console.visitor().get("/healthz")

@@ -1,0 +1,209 @@
+"""Read-only is a right of the database, and no hidden button: every route, as each kind of person, by each method."""
+
+from contextlib import suppress
+
+import psycopg
+import pytest
+
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.console_logins import (
+    READER,
+    ROLE_OF,
+    SIGN_IN,
+    as_login,
+    make_console_logins,
+    require_only,
+)
+from temple_ledger.infrastructure.database.pool import Pool
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.infrastructure.web.rights import Right
+from temple_ledger.infrastructure.web.routes import PAGES
+from tests.web.conftest import ADA, SEER, ConsoleAtWork, Visitor
+
+PRIVILEGE = psycopg.errors.InsufficientPrivilege
+READ_ONLY = psycopg.errors.ReadOnlySqlTransaction
+
+PATHS = {
+    "/": "/",
+    "/members": "/members",
+    "/members/{user_id:path}": f"/members/{ADA}",
+    "/roles": "/roles",
+    "/roles/{role:path}/diff": f"/roles/{SEER}/diff",
+    "/roles/{role:path}": f"/roles/{SEER}",
+    "/events": "/events",
+    "/events/{number}": "/events/1",
+    "/projections": "/projections",
+    "/projections/{name:path}": "/projections/members",
+    "/verify": "/verify",
+    "/verify/{number}": "/verify/1",
+    "/inbox": "/inbox",
+    "/inbox/{number}": "/inbox/1",
+    "/operations": "/operations",
+    "/operations/{number}": "/operations/1",
+    "/admin": "/admin",
+    "/{source}": "/patreon",
+}
+"""How each page is typed on the ledger of the test."""
+
+
+def everything(database: Database) -> str:
+    """All that the ledger has, sessions apart: they note when somebody was seen."""
+    with database.connect(DatabaseRole.OWNER) as connection:
+        tables = connection.execute(
+            "select quote_ident(tablename) from pg_tables where schemaname = 'public' and tablename not like 'web_%'"
+            " order by 1"
+        ).fetchall()
+        rows = [connection.execute(f"select md5(string_agg(t::text, '' order by t::text)) from {table} as t".encode())
+                for (table,) in tables]  # fmt: skip
+        return str([(table, row.fetchone()) for (table,), row in zip(tables, rows, strict=True)])
+
+
+@pytest.fixture
+def whole(database: Database, ledger: LedgerScenario) -> Database:
+    """With one of everything that has a page."""
+    with database.connect(DatabaseRole.APPEND) as connection:
+        connection.execute(
+            "insert into inbox (source, kind, received_at, digest, body, last_received_at)"
+            " values ('patreon', 'x', now(), 'd', '{}', now())"
+        )
+    with database.connect(DatabaseRole.PROJECT) as connection:
+        connection.execute(
+            "insert into ledger_operation (kind, performed_by, reason) values ('pause', 'ada', 'to look')"
+        )
+    ledger.then_verified()
+    return database
+
+
+def test_every_page_is_tried_here() -> None:
+    assert [each.path for each in PAGES] == list(PATHS)
+
+
+def test_each_kind_of_person_sees_what_the_table_says_and_no_get_changes_anything(
+    whole: Database, console: ConsoleAtWork
+) -> None:
+    kinds = {
+        "nobody": console.visitor(),
+        "forged": Visitor(console.port, {f"temple_console_{console.port}": "A" * 43}),
+        "read": console.signed_in(Right.READ),
+        "all": console.signed_in(),
+        "none": console.signed_in(Right.BODIES),
+    }
+    before = everything(whole)
+    for each in PAGES:
+        path = PATHS[each.path]
+        for form in ("", "?format=json", "?format=csv"):
+            seen = {kind: visitor.get(path + form).status for kind, visitor in kinds.items()}
+            out = 303 if not form else 401
+            found = 404 if path == "/verify/1" and seen["all"] == 404 else 200
+            assert seen == {"nobody": out, "forged": out, "read": found, "all": found, "none": 403}, path + form
+            assert kinds["all"].ask("HEAD", path + form).status == found
+        for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+            assert kinds["all"].ask(method, path, Origin=console.url).status == 405, (method, path)
+    assert everything(whole) == before
+
+
+def test_what_is_no_page_is_a_form_of_ours_or_open_to_everybody(console: ConsoleAtWork) -> None:
+    visitor = console.visitor()
+    assert visitor.get("/live").status == 401
+    assert visitor.get("/sign-in").status == 200
+    assert visitor.get("/healthz").text == "ok\n"
+    assert visitor.get("/static/x/console.css").status == 404
+    assert visitor.get("/static/../../pyproject.toml").status in (303, 404)
+    for path in ("/sign-out", "/admin/sessions/1/revoke"):
+        assert visitor.get(path).status in (303, 405)
+        assert visitor.post(path).status == 303  # to sign in: nobody is signed in
+        assert visitor.post(path, origin=None).status == 403
+
+
+STATEMENTS = (
+    "reset role",
+    "set role none",
+    *(
+        f"set role {role}"
+        for role in ("temple_owner", "temple_append", "temple_project", "temple_web", "temple_tokens")
+    ),
+    "set session authorization temple",
+    "set session authorization default",
+)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+@pytest.mark.parametrize("login", [READER, SIGN_IN])
+def test_no_change_of_role_gives_a_login_of_the_console_more(database: Database, login: str, statement: str) -> None:
+    make_console_logins(database)
+    with as_login(database, login).connect(DatabaseRole.LOGIN) as connection:
+        with suppress(PRIVILEGE, psycopg.errors.InvalidParameterValue):
+            connection.execute(statement.encode())
+        row = connection.execute("select session_user, current_user").fetchone()
+        assert row in ((login, login), (login, ROLE_OF[login]))
+        with pytest.raises(PRIVILEGE):
+            connection.execute("delete from temple_member_status")
+
+
+EVENT = (
+    "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source)"
+    " values (gen_random_uuid(), now(), 'x', 'x', 'x', 'x')"
+)
+SESSION = (
+    "insert into web_session (digest, person, rights, how, idle_seconds, expires_at)"
+    " values ('x', 'x', '{operate}', 'link', 9, now() + interval '1 day')"
+)
+FORBIDDEN = (
+    EVENT,
+    SESSION,
+    "update temple_member_status set status = 'x'",
+    "delete from discord_user_current_roles",
+    "update projection_checkpoint set position = 0",
+    "truncate projection_batch",
+    "create table mine (id integer)",
+    "select body from inbox",
+    "select * from patreon_token",
+    "select * from web_link",
+    "select digest from web_session",
+    "select web_delivery_body('x', 1)",
+    "select pg_read_file('/etc/hostname')",
+    "copy webhook_audit_log to program 'true'",
+)
+
+
+@pytest.mark.parametrize("statement", FORBIDDEN)
+def test_the_login_that_reads_changes_nothing_and_sees_no_secret(database: Database, statement: str) -> None:
+    make_console_logins(database)
+    with as_login(database, READER).connect(DatabaseRole.LOGIN) as connection, pytest.raises(PRIVILEGE):
+        connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from webhook_audit_log",
+        "select * from temple_member_status",
+        "select body from inbox",
+        "update web_session set digest = 'x'",
+        "update web_session set person = 'discord:1'",
+        "delete from ledger_operation",
+    ],
+)
+def test_the_login_that_signs_in_sees_links_and_sessions_alone(database: Database, statement: str) -> None:
+    make_console_logins(database)
+    with as_login(database, SIGN_IN).connect(DatabaseRole.LOGIN) as connection, pytest.raises(PRIVILEGE):
+        connection.execute(statement.encode())
+
+
+def test_a_page_reads_in_a_transaction_that_cannot_write(database: Database) -> None:
+    make_console_logins(database)
+    pool = Pool(as_login(database, READER), application="test", read_only=True)
+    with pool.connection() as connection, pytest.raises(READ_ONLY):
+        connection.execute("create temporary table mine (id integer)")
+    pool.close()
+
+
+def test_a_login_that_may_do_more_is_refused(database: Database) -> None:
+    make_console_logins(database)
+    with database.connect(DatabaseRole.LOGIN) as connection, pytest.raises(Refused, match="is a superuser"):
+        require_only(connection, "temple_read")
+    with as_login(database, SIGN_IN).connect(DatabaseRole.LOGIN) as connection:
+        require_only(connection, "temple_web")
+        with pytest.raises(Refused, match="is a member of temple_web; it has to be a member of temple_read"):
+            require_only(connection, "temple_read")
