@@ -170,7 +170,7 @@ def finish_long(
         if newer is None or now is None:
             return False
         _put(transaction, placed(projection, checkpoint), user_id, now)
-        transaction.reset(projection, [user_id], checkpoint.position)
+        transaction.reset(placed(projection, checkpoint), [user_id], checkpoint.position)
         if waited is not None:
             transaction.send(projection.key, waited)
         raise_in_order(transaction, fold, user_id, folded, newer)
