@@ -71,13 +71,13 @@ def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projectio
     made = make_tables(connection, there)
     make_shadow_tables(connection, there)
     made += make_rollups(connection, there)
-    made += install_effects(connection, projection)
     if projection.version not in versions:
         beside = projection.version != active
         values = {**projection.key.parameters, "active": not beside, "beside": beside}
         created = connection.execute(statement("checkpoint_create"), values).fetchone()
         if created == (ProjectionState.NEEDS_REPLAY,):
             unfilled.append(str(projection.key) if beside else projection.name)
+    made += install_effects(connection, projection)
     names = [table.name for table in projection.tables]
     connection.execute(statement("checkpoint_tables"), {**projection.key.parameters, "tables": names})
     return made

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
+from temple_ledger import Change, Message
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.domain.events import RoleAdded
@@ -75,6 +77,45 @@ def test_rollups_go_with_the_version_that_they_are_of(beside: LedgerScenario, qu
     switch(beside.database, "standing", 1, by="ada")
     assert query("select grants, people from standing_counts order by 1") == [(1, 1), (3, 1)]
     assert query('select * from "standing_roles@2"') == [("Keeper", 1)]
+
+
+def test_effects_are_those_of_the_version_that_readers_see(ledger: LedgerScenario, query: Query) -> None:
+    """From the switch on, and none of an event twice or never."""
+    before, after = (_greeting(version) for version in (1, 2))
+    bring_up_to_date(ledger.database, [before])
+    rebuild(ledger.database, before, catalogue=CATALOGUE, by="ada")
+    bring_up_to_date(ledger.database, [before, after])
+    rebuild(ledger.database, after, catalogue=CATALOGUE, by="ada")
+    now = datetime.now(UTC)
+    ledger.given(role_added("ada", "Keeper", now))
+    run(ledger.database, before, after)
+    switch(ledger.database, "greeting", 2, by="ada")
+    ledger.given(role_added("bob", "Keeper", now))
+    run(ledger.database, before, after)
+    sent = query("select version, user_id from effect_outbox where state = 'waiting' order by id")
+    assert sent == [(1, "ada"), (2, "bob")]
+
+
+def _greeting(version: int) -> MemberProjection[int]:
+    table = Table("greeted", columns=(Column("times", ColumnType.INTEGER),))
+    greeting = MemberProjection(
+        "greeting",
+        version=version,
+        tables=(table,),
+        initial=int,
+        rows=lambda times: {"greeted": [(times,)]},
+        state=lambda rows: int(rows.get("greeted", [(0,)])[0][0]),
+    )
+
+    @greeting.on
+    def _(times: int, event: RoleAdded) -> int:
+        return times + 1
+
+    @greeting.effect
+    def greet(change: Change[int]) -> Message:
+        return Message("log", {"user_id": change.user_id}, "greeted")
+
+    return greeting
 
 
 def test_there_is_no_way_back_where_there_was_none_forth(beside: LedgerScenario) -> None:

@@ -1,8 +1,6 @@
--- Of a version that readers see: one that is built beside it raises nothing until it takes over.
+-- That of a version which readers do not see raises nothing until a switch gives it the start anew.
 insert into effect (projection, version, name, start_position)
-select projection, version, %(name)s, coalesce((select max(id) from webhook_audit_log), 0)
-from projection_checkpoint
-where projection = %(projection)s and version = %(version)s and active
-limit 1
+select %(projection)s, %(version)s, %(name)s, coalesce(max(id), 0)
+from webhook_audit_log
 on conflict (projection, version, name) do nothing
 returning name
