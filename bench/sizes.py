@@ -26,6 +26,9 @@ class Sizes:
     rebuilt_members: int = 50_000
     touched: int = 1_000
     switched_members: int = 1_000_000
+    poisoned: int = 100_000
+    long_history: int = 3_000_000
+    payloads: int = 2_000
 
     @property
     def full(self) -> bool:
@@ -48,5 +51,8 @@ QUICK = Sizes(
     rebuilt_members=1_000,
     touched=100,
     switched_members=10_000,
+    poisoned=2_000,
+    long_history=25_000,
+    payloads=50,
 )
 """Every path of every benchmark, in about a minute; its figures say little."""

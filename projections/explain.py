@@ -1,6 +1,6 @@
 """Why a member's rows are as they are: the event that gave each value."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from temple_ledger.domain.recorded import Recorded
@@ -28,7 +28,7 @@ class ExplainedStep(NamedTuple):
     error: str | None = None
 
 
-def steps(fold: Fold[State], events: Sequence[Recorded]) -> Iterator[ExplainedStep]:
+def steps(fold: Fold[State], events: Iterable[Recorded]) -> Iterator[ExplainedStep]:
     """One after the other, ordered by (timestamp, position). Stops at an event that cannot be folded."""
     state: State | None = None
     for event in events:
@@ -41,7 +41,7 @@ def steps(fold: Fold[State], events: Sequence[Recorded]) -> Iterator[ExplainedSt
         yield ExplainedStep(event, fold.knows(event), fold.projection.rows(state))
 
 
-def causes(fold: Fold[State], events: Sequence[Recorded]) -> list[Cause]:
+def causes(fold: Fold[State], events: Iterable[Recorded]) -> list[Cause]:
     """For each value of each row that the member has in the end: the event that made it so, oldest first."""
     since: dict[tuple[str, Row, str], tuple[Any, Recorded]] = {}
     for effect in steps(fold, events):

@@ -5,7 +5,7 @@
 What is here is a calculation: no time, no database, no batches.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from operator import itemgetter
@@ -179,14 +179,20 @@ class Fold(Generic[State]):
 
         def fold_upto(position: int) -> Folded[State]:
             newest = 0
+            read = pages_upto(Position(position))
 
             def pages() -> Iterator[Sequence[Recorded]]:
                 nonlocal newest
-                for page in pages_upto(Position(position)):
+                for page in read:
                     newest = max(newest, *(recorded.position for recorded in page)) if page else newest
                     yield page
 
-            return self._fold_pages(pages(), lambda: newest)
+            try:
+                return self._fold_pages(pages(), lambda: newest)
+            finally:
+                # now, and not when it is collected: its connection may be at another statement then, and both wait
+                if isinstance(read, Generator):
+                    read.close()
 
         try:
             return fold_upto(upto)

@@ -170,13 +170,6 @@ class MemberProjection(Generic[State]):
             self.steps[model] = rule
         return rule
 
-    def evolve(self, state: State | None, event: Event) -> State | None:
-        """The state after *event*; None is a member without a known event so far."""
-        step = self.steps.get(type(event))
-        if step is None:
-            return state
-        return step(self.initial() if state is None else state, event)
-
     def rows(self, state: State | None) -> Rows:
         """By table, as tuples of their own: a rule that changes its state later does not change them.
 

@@ -128,10 +128,10 @@ def explain(session: Session, user_id: str, as_of: datetime | None, known_at: da
         then = member_then(connection, user_id, moment, catalogue())
         stored = stored_members(connection, [user_id]).get(user_id)
         waiting = waiting_events(connection, user_id)
+        found = causes(Fold(members, catalogue()), then.folded_events)
     print_parked(session, then)
     if moment.is_now and not waiting and stored != then.member:
         session.note(f"the stored rows of {user_id} are other than the log says; run: temple verify --full")
-    found = causes(Fold(members, catalogue()), then.folded_events)
     if as_json:
         print_json([cause_data(cause) for cause in found])
     elif not found:

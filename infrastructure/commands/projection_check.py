@@ -20,6 +20,7 @@ from temple_ledger.projections.loading import load_projection
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import catalogue
+from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 
 SHOWN = 10
@@ -64,30 +65,41 @@ def _one_member(session: Session, projection: MemberProjection[object], user_id:
         steps = [
             {"event": event_data(event), "rows": rows_data(projection.tables, rows)} for event, rows in trial.steps
         ]
-        print_json({"projection": projection.name, "user_id": user_id, "steps": steps, "fault": trial.fault})
+        rows = None if trial.rows is None else rows_data(projection.tables, trial.rows)
+        print_json(
+            {"projection": projection.name, "user_id": user_id, "steps": steps, "rows": rows, "fault": trial.fault}
+        )
     else:
         _print_steps(projection, user_id, trial)
     return ExitCode.OK if trial.fault is None else ExitCode.FOUND
 
 
 def _print_steps(projection: MemberProjection[object], user_id: str, trial: MemberTrial) -> None:
-    if not trial.steps and trial.fault is None:
+    if trial.rows is not None:
+        print_line("a history too long for the rows after each event; in the end they are")
+        for line in sorted(_lines(projection, trial.rows)):
+            print_line(f"  {line}")
+    elif not trial.steps and trial.fault is None:
         print_line(f"{projection.name} folds no event of {user_id}; it has rules for {_rules(projection)}")
     before: set[str] = set()
     for event, rows in trial.steps:
         target = "" if event.target is None else f"  {event.target}"
         head = f"{event.position}  {event.occurred_at:%Y-%m-%d %H:%M:%S} UTC  {event_name(event)}{target}"
         print_line(head)
-        now = {
-            f"{table}: " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
-            for table, found in rows_data(projection.tables, rows).items()
-            for row in found
-        }
+        now = _lines(projection, rows)
         for line in sorted(now | before):
             print_line(f"  {'+' if line not in before else ' ' if line in now else '-'} {line}")
         before = now
     if trial.fault is not None:
         print_text(trial.fault)
+
+
+def _lines(projection: MemberProjection[object], rows: Rows) -> set[str]:
+    return {
+        f"{table}: " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
+        for table, found in rows_data(projection.tables, rows).items()
+        for row in found
+    }
 
 
 def _value(value: object) -> str:
@@ -113,8 +125,10 @@ def _print_trial(projection: Projection, trial: Trial) -> None:
         print_line()
     counted = "" if trial.members is None else f" of {plural(trial.members, 'member')}"
     print_line(f"{projection.name}: {plural(trial.events, 'event')}{counted} folded, {_at_fault(trial)}")
-    if trial.members and trial.tried < trial.members:
+    if trial.members and trial.tried < trial.members - trial.too_long:
         print_line(f"  every way of folding was tried on the first {plural(trial.tried, 'member')}")
+    if trial.too_long:
+        print_line(f"  of {plural(trial.too_long, 'member')} the history is too long for that; it was folded once")
     if not trial.events and isinstance(projection, MemberProjection):
         print_line(f"  the log has no event that it folds; it has rules for {_rules(projection)}")
 

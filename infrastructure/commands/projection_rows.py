@@ -121,8 +121,8 @@ def explain(
         require_member(connection, user_id)
         directory = read_directory(connection)
         then = rows_of_member_then(connection, projection, user_id, moment, catalogue())
+        found = causes(Fold(projection, catalogue()), then.folded_events)
     print_parked(session, then)
-    found = causes(Fold(projection, catalogue()), then.folded_events)
     if as_json:
         print_json([cause_data(cause) for cause in found])
         return

@@ -33,9 +33,17 @@ def known_events_of_members(known: Names, reading_metadata: Names) -> sql.Compos
     return _known_events(known, reading_metadata, [_UPTO, sql.SQL("user_id = any(%(user_ids)s::varchar[])")])
 
 
-def known_events_of_member_in_order(known: Names, reading_metadata: Names) -> sql.Composed:
-    """At or before `%(upto)s`, of `%(user_id)s`, by timestamp and position."""
+def known_events_of_member_in_order(
+    known: Names, reading_metadata: Names, *, until: bool = False, recorded_until: bool = False
+) -> sql.Composed:
+    """At or before `%(upto)s`, of `%(user_id)s`, by timestamp and position; those that had occurred by `%(until)s`, and
+    were recorded by `%(recorded_until)s`, where that is said."""
     bounds = [_UPTO, sql.SQL("user_id = %(user_id)s")]
+    if until:
+        # of the column, which the index has: the statement's own timestamp is another one
+        bounds.append(sql.SQL("log.timestamp <= %(until)s"))
+    if recorded_until:
+        bounds.append(sql.SQL("log.recorded_at <= %(recorded_until)s"))
     return _known_events(known, reading_metadata, bounds, "order by log.timestamp, log.id")
 
 

@@ -198,7 +198,7 @@ class Feed:
         if of_version != version:
             return f"version {version} has taken over from version {of_version}"
         if its_state == "behind":
-            return "what it had not read was deleted: it was away for too long"
+            return "what it had not read was deleted: it was away for too long, or a person was erased"
         if its_state == "beginning":
             return UNFINISHED
         return _Consumer(version, Place(position, operation, user_id), its_state, checkpoint, state)
@@ -349,4 +349,4 @@ def forget_consumer(database: Database, projection: str, consumer: str) -> bool:
     """Whether there was one: from now on nothing is stored for it."""
     with database.connect(DatabaseRole.DELIVER, application="temple feed") as connection:
         values = {"projection": projection, "consumer": consumer}
-        return connection.execute(statement("feed_forget"), values).fetchone() is not None
+        return connection.execute(statement("feed_forget"), values).fetchone() == (True,)

@@ -17,15 +17,13 @@ import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.processes.child_environment import child_environment
-from temple_ledger.infrastructure.processes.mark import Folding, Mark
 from temple_ledger.infrastructure.processes.watched import relay
+from temple_ledger.infrastructure.read_models.fold_mark import Folding, Mark
 from temple_ledger.infrastructure.read_models.operations import park_by_time
 from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
 from temple_ledger.infrastructure.read_models.runner.watcher import Watcher
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session
-from temple_ledger.projections.batch import Failure
-from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
 
 FOLD_SECONDS: Final = 5.0
@@ -138,10 +136,7 @@ class _Child:
         return None
 
     def _park(self, folding: Folding) -> None:
-        reason = f"the fold of {folding.events:,} event{'' if folding.events == 1 else 's'} from here on took longer "
-        failure = Failure(
-            folding.position, folding.user_id, f"{reason}than {FOLD_SECONDS:.0f} s and was ended", FailureKind.TIME
-        )
+        failure = folding.failure(FOLD_SECONDS)
         log_parked(self._name, failure)
         while not self._stopping:
             try:

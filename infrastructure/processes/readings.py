@@ -10,6 +10,7 @@ from temple_ledger.infrastructure.observability.metrics.event_totals import Even
 from temple_ledger.infrastructure.observability.metrics.inbox import Inbox
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, Reading
 from temple_ledger.infrastructure.observability.metrics.members import MembersByStatus
+from temple_ledger.infrastructure.observability.metrics.outbox import outbox
 from temple_ledger.infrastructure.observability.metrics.projections import Projections
 from temple_ledger.infrastructure.observability.metrics.rebuilds import rebuilds
 from temple_ledger.infrastructure.observability.metrics.roles import RoleCounts
@@ -36,6 +37,7 @@ def readings(
         ("seals", seals),
         ("rebuilds", rebuilds),
         ("inbox", Inbox()),
+        ("outbox", outbox),
         *_of_sources(),
         ("trigger", trigger_durations),
         ("members", MembersByStatus()),

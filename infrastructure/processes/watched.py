@@ -14,7 +14,7 @@ from typing import Any
 
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
-from temple_ledger.infrastructure.processes.mark import Mark
+from temple_ledger.infrastructure.read_models.fold_mark import Mark
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.watcher import Watcher
 from temple_ledger.infrastructure.terminal.session import Session
@@ -35,7 +35,7 @@ def run_watched(session: Session, projections: Sequence[Projection], mark: Path,
             wakeup,
             watcher=_Relay(),
             catalogue=catalogue(),
-            fold_watch=Mark(mark),
+            fold_watch=Mark.open(mark),
         )
         stop.calls(runner.stop)
         stop.calls(wakeup.wake)

@@ -1,6 +1,6 @@
 """When a member held what: each role and each paid tier, from one event to another, folded from the log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -32,7 +32,7 @@ class HeldThings(NamedTuple):
     tiers: Sequence[HeldPeriod]
 
 
-def held_things(fold: Fold[Any], events: Sequence[Recorded]) -> HeldThings:
+def held_things(fold: Fold[Any], events: Iterable[Recorded]) -> HeldThings:
     """*fold* is that of `members`, *events* are one member's, in the order of the fold."""
     roles, tiers = _Periods(), _Periods()
     for step in steps(fold, events):

@@ -91,7 +91,9 @@ def role_history(
     fold = Fold(members, catalogue)
     folded: dict[int, _Step] = {}
     for then in fold_candidates(connection, role, moment, catalogue, others, progress):
-        left_out |= {event.position for event in then.events} - {event.position for event in then.folded_events}
+        if then.parked_at is not None:
+            # what waits behind the event that cannot be folded
+            left_out |= {event.position for event in then.events if event.position >= then.parked_at}
         folded |= {step.position: step for step in _folded_steps(fold, role, then.folded_events)}
     facts = merge_attributions(connection, _events(connection, folded), known_at=moment.known_at, left_out=left_out)
     found += [folded[fact.event.position] for fact in facts]
@@ -118,7 +120,7 @@ def _stored_steps(periods: Iterable[PeriodOf], moment: AsOf) -> Iterator[_Step]:
             yield _Step(until, position, RoleStep.ENDED)
 
 
-def _folded_steps(fold: Fold[Any], role: str, events: Sequence[Recorded]) -> Iterator[_Step]:
+def _folded_steps(fold: Fold[Any], role: str, events: Iterable[Recorded]) -> Iterator[_Step]:
     before: HeldRole | None = None
     for effect in steps(fold, events):
         held = effect.rows.get(ROLES.name, ())

@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.log.reader import events as log_events
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.rows_then import LAST
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
-from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long, histories
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.projections.batch import without
 from temple_ledger.projections.explain import steps
@@ -27,7 +27,6 @@ from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.testing.every_way import require_one_result
 
-TOO_LONG: Final = "has a history that is too long to be tried in memory"
 TRIED_EVERY_WAY: Final = 1_000
 """Members whose histories are folded in every way; of the others, at once. It takes some ten times as long."""
 
@@ -36,19 +35,25 @@ EVENTS_AT_A_TIME: Final = 20_000
 
 
 class MemberTrial(NamedTuple):
-    """The rows after each event that was folded; `fault` is what is wrong, with file and line, None if nothing is."""
+    """The rows after each event that was folded; `fault` is what is wrong, with file and line, None if nothing is.
+
+    Of a history that is too long for memory there are no steps, but the `rows` in the end.
+    """
 
     steps: Sequence[tuple[Recorded, Rows]]
     fault: str | None
+    rows: Rows | None = None
 
 
 @dataclass
 class Trial:
-    """`members` is None of a tally, whose faults are events. `tried` members were folded in every way."""
+    """`members` is None of a tally, whose faults are events. `tried` members were folded in every way; `too_long` had
+    histories that are too long for that, whose events are not counted."""
 
     members: int | None = None
     events: int = 0
     tried: int = 0
+    too_long: int = 0
     faults: int = 0
     listed: list[str] = field(default_factory=list)
 
@@ -69,7 +74,8 @@ def try_member(
     fold = Fold(projection, catalogue.with_models(projection.steps))
     known = dict(histories(connection, fold, [user_id], LAST))[user_id]
     if known is None:
-        return MemberTrial([], TOO_LONG)
+        fault, rows = _try_long(connection, fold, user_id)
+        return MemberTrial([], fault, rows)
     fault = _fault_of(fold, user_id, known, every_way=True)
     parked_at = fold.whole_of_known(known).parked_at
     folded = [each for each in known if parked_at is None or each.position < parked_at]
@@ -91,13 +97,13 @@ def try_everybody(
     """The same of all members, by user_id; *each* is called after each of them."""
     fold = Fold(projection, catalogue.with_models(projection.steps))
     left_out = read_exceptions(connection, projection.key).left_out
-    trial = Trial(members=0)
+    trial, long = Trial(members=0), []
     with closing(member_stream(connection, fold, upto=LAST)) as stream:
         for members, (user_id, found) in enumerate(stream, 1):
             if found is None:
+                # the connection is busy with the others
+                long.append(user_id)
                 trial.members = members
-                trial.found(f"{user_id}: {TOO_LONG}")
-                each()
                 continue
             known = without(left_out, found)
             every_way = members <= TRIED_EVERY_WAY
@@ -105,7 +111,21 @@ def try_everybody(
             trial.events += len(known)
             trial.found(_fault_of(fold, user_id, known, every_way=every_way))
             each()
+    for user_id in long:
+        trial.too_long += 1
+        trial.found(_try_long(connection, fold, user_id)[0])
+        each()
     return trial
+
+
+def _try_long(connection: Connection, fold: Fold[Any], user_id: str) -> tuple[str | None, Rows]:
+    """What is at fault, and the rows: folded page by page, and in no other way."""
+    folded = fold_long(connection, fold, user_id, LAST)
+    if folded.parked_at is None:
+        return None, folded.rows
+    frames = [f"  {line}" for line in (folded.frames or "").splitlines()]
+    why = f"the event at position {folded.parked_at} cannot be folded: {folded.error}"
+    return "\n".join([f"{user_id} would be parked:", why, *frames]), folded.rows
 
 
 def try_tally(connection: Connection, tally: Tally, catalogue: Catalogue) -> Trial:

@@ -4,6 +4,7 @@ What is held in memory has a bound in events and in bytes. A member whose histor
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter
@@ -29,6 +30,7 @@ MOST_EVENTS: Final = 20_000
 MOST_BYTES: Final = 32_000_000
 """Of the histories that are in memory at once: so many events take less than half a second to fold."""
 PAGE_EVENTS: Final = 5_000
+SIZES_AT_A_TIME: Final = 500
 
 _USER_ID = itemgetter(Recorded._fields.index("user_id"))
 
@@ -80,29 +82,58 @@ def member_histories(
     connection: psycopg.Connection[Any], fold: Fold[Any], user_ids: Sequence[str], *, upto: Position
 ) -> Iterator[tuple[str, list[Recorded] | None]]:
     """The known events of each of these members, in no certain order; None where they are too many for memory."""
+    for some, too_long in held_together(connection, sorted(set(user_ids)), upto):
+        if too_long:
+            yield from ((user_id, None) for user_id in some)
+        else:
+            yield from _histories(connection, fold, some, upto)
+
+
+def held_together(
+    connection: psycopg.Connection[Any], user_ids: Sequence[str], upto: Position
+) -> Iterator[tuple[list[str], bool]]:
+    """These members in their order: those whose histories are in memory at once, or one whose history is too long."""
     wanted: list[str] = []
     events = size = 0
-    for user_id, its_events, its_size, _ in _sizes(connection, sorted(set(user_ids)), upto, MOST_EVENTS + 1):
-        if its_events > MOST_EVENTS or its_size > MOST_BYTES:
-            yield user_id, None
-            continue
-        if events + its_events > MOST_EVENTS or size + its_size > MOST_BYTES:
-            yield from _histories(connection, fold, wanted, upto)
-            wanted, events, size = [], 0, 0
-        wanted.append(user_id)
-        events, size = events + its_events, size + its_size
-    yield from _histories(connection, fold, wanted, upto)
+    for place in range(0, len(user_ids), SIZES_AT_A_TIME):
+        asked = user_ids[place : place + SIZES_AT_A_TIME]
+        found = {user_id: rest for user_id, *rest in _sizes(connection, asked, upto, MOST_EVENTS + 1)}
+        for user_id in asked:
+            its_events, its_size, _ = found[user_id]
+            too_long = its_events > MOST_EVENTS or its_size > MOST_BYTES
+            if wanted and (too_long or events + its_events > MOST_EVENTS or size + its_size > MOST_BYTES):
+                yield wanted, False
+                wanted, events, size = [], 0, 0
+            if too_long:
+                yield [user_id], True
+                continue
+            wanted.append(user_id)
+            events, size = events + its_events, size + its_size
+    if wanted:
+        yield wanted, False
 
 
 def pages_of_member(
-    connection: psycopg.Connection[Any], fold: Fold[Any], user_id: str, upto: Position
+    connection: psycopg.Connection[Any],
+    fold: Fold[Any],
+    user_id: str,
+    upto: Position,
+    *,
+    until: datetime | None = None,
+    recorded_until: datetime | None = None,
 ) -> Iterator[list[Recorded]]:
-    """The member's known events, by timestamp and position, a page at a time; within a transaction."""
+    """The member's known events, by timestamp and position, a page at a time; within a transaction.
+
+    With *until*, those that had occurred by then; with *recorded_until*, those that the log had taken by then.
+    """
     ((_, _, _, largest),) = _sizes(connection, [user_id], upto, None)
-    query = known_events_of_member_in_order(fold.names, fold.reading_metadata)
+    query = known_events_of_member_in_order(
+        fold.names, fold.reading_metadata, until=until is not None, recorded_until=recorded_until is not None
+    )
+    parameters = {"user_id": user_id, "upto": upto, "until": until, "recorded_until": recorded_until}
     size = max(1, min(PAGE_EVENTS, MOST_BYTES // (4 * max(1, largest))))
     with connection.cursor(f"history_{uuid4().hex}", row_factory=_recorded) as cursor:
-        cursor.execute(query, {"user_id": user_id, "upto": upto}, binary=True)
+        cursor.execute(query, parameters, binary=True)
         while page := cursor.fetchmany(size):
             yield page
 
@@ -110,8 +141,6 @@ def pages_of_member(
 def _histories(
     connection: psycopg.Connection[Any], fold: Fold[Any], user_ids: Sequence[str], upto: Position
 ) -> Iterator[tuple[str, list[Recorded]]]:
-    if not user_ids:
-        return
     query = known_events_of_members(fold.names, fold.reading_metadata)
     histories: dict[str, list[Recorded]] = {user_id: [] for user_id in user_ids}
     with connection.cursor(row_factory=_recorded, binary=True) as cursor:

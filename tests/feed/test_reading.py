@@ -17,6 +17,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.ledger.feed import Feed, FeedItem
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.read_models.erasure.erase import erase
+from temple_ledger.infrastructure.read_models.erasure.person import PersonalTables
 from temple_ledger.infrastructure.read_models.feed.changes import prune
 from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
 from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
@@ -33,6 +35,7 @@ from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.testing.histories import at, joined, left, role_added
 from tests.effects.builders import Record, warned, warnings
 from tests.effects.test_raising import expected
+from tests.erasure.builders import PERSON
 from tests.killed import run_killed
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -281,6 +284,45 @@ def test_without_a_consumer_nothing_is_stored(database: Database, ledger: Ledger
     scenario.catch_up()
     with database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select from feed_change").fetchone() is None
+
+
+def test_the_runner_stops_storing_when_the_last_one_is_forgotten(
+    database: Database, ledger: Ledger, scenario: LedgerScenario
+) -> None:
+    with database.connect(DatabaseRole.PROJECT) as project:
+        processor = processor_of(warnings, transactions(project), catalogue=scenario.catalogue)
+
+        def stored_after(hour: float) -> int:
+            scenario.given(warned("ada", hour))
+            processor.step(upto=settled_head(project), limit=10)
+            return len(project.execute("select from feed_change").fetchall())
+
+        assert stored_after(1) == 0
+        read(ledger)
+        assert stored_after(2) == 1
+        ledger.forget_consumer("effective", "bot")
+        assert stored_after(3) == 0
+
+
+def test_after_a_person_was_erased_consumers_begin_anew_and_no_change_names_the_person(
+    database: Database, ledger: Ledger, scenario: LedgerScenario
+) -> None:
+    copy = Copy()
+    scenario.given(warned(PERSON, 1), warned("bob", 2, by=PERSON))
+    scenario.catch_up()
+    for item in read(ledger):
+        copy.apply(item)
+    scenario.given(warned(PERSON, 3), warned("bob", 4, by=PERSON))
+    scenario.catch_up()
+    erase(database, [PERSON], [warnings], scenario.catalogue, PersonalTables(), by="ada", reason="asked")
+    with database.connect(DatabaseRole.READ) as connection:
+        assert connection.execute("select from feed_change").fetchone() is None
+    found = read(ledger)
+    assert isinstance(found[0], Beginning)
+    for item in found:
+        copy.apply(item)
+    assert copy.states == stored(database)
+    assert PERSON not in repr(copy.states)
 
 
 def test_a_consumer_that_waits_gets_what_comes_and_can_be_closed(ledger: Ledger, scenario: LedgerScenario) -> None:

@@ -23,6 +23,7 @@ from temple_ledger import cli
 code = cli.main(sys.argv[1:])
 print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
 """
+CHECKED = "temple_ledger.projections.members:members"
 
 
 @pytest.fixture
@@ -56,6 +57,20 @@ def test_run_verify_replay_and_export_of_large_payloads_fit(large: Database, tmp
         ("verify", "--since-last"),
         ("replay", "--dry-run"),
         ("events", "export"),
+    )
+    found = {" ".join(command): megabytes(large, tmp_path, *command) for command in commands}
+    assert {name: most for name, most in found.items() if most >= MOST_MEGABYTES} == {}
+
+
+def test_questions_about_the_past_and_a_trial_of_large_payloads_fit(large: Database, tmp_path: Path) -> None:
+    commands = (
+        ("member", "show", "ada", "--as-of", "2026-02-01T00:05:00Z"),
+        ("member", "explain", "ada"),
+        ("projection", "rows", "role_periods", "ada", "--as-of", "2030-01-01"),
+        ("role", "members", "r0", "--known-at", "2100-01-01"),
+        ("role", "history", "r0", "--known-at", "2100-01-01"),
+        ("projection", "check", CHECKED),
+        ("projection", "check", CHECKED, "--member", "ada"),
     )
     found = {" ".join(command): megabytes(large, tmp_path, *command) for command in commands}
     assert {name: most for name, most in found.items() if most >= MOST_MEGABYTES} == {}

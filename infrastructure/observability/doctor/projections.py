@@ -1,15 +1,19 @@
 """The projections: what is installed, and whether it can go on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.rollups import is_maintained, stored_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.effects import effect_statuses, sink_statuses
 from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, ProjectionStatus, projection_statuses
 from temple_ledger.infrastructure.queries.versions import in_ledger
+from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried, not_loaded, reasons_not_loaded
+from temple_ledger.projections.tally import Tally
 
 
 def check_projections(database: Database) -> Iterator[Check]:
@@ -43,6 +47,7 @@ def check_projections(database: Database) -> Iterator[Check]:
         else:
             yield ok(check, said)
     yield from _check_rollups(database)
+    yield from check_effects(database, known)
     for status in statuses.values():
         if status.state == NOT_INSTALLED:
             yield _not_kept(status)
@@ -68,3 +73,22 @@ def _check_rollups(database: Database) -> Iterator[Check]:
             yield fail(f"rollup {name}", what, "run: temple db migrate, which makes it anew")
     if found and all(holds for _, holds in found):
         yield ok("rollups", f"{len(found)} follow their sources")
+
+
+def check_effects(database: Database, known: Iterable[Projection]) -> Iterator[Check]:
+    with snapshot(database) as connection:
+        effects = effect_statuses(connection)
+        sinks = sink_statuses(connection)
+    there = {(each.projection, each.version, each.name) for each in effects}
+    for projection in known:
+        for name in () if isinstance(projection, Tally) else projection.effects:
+            if (*projection.key, name) not in there:
+                found = f"is declared by {projection.name}, and raises nothing yet"
+                yield warn(f"effect {name}", found, "run: temple db migrate")
+    trouble = sum(each.failed + each.parked for each in effects)
+    if trouble:
+        yield warn("effects", f"{plural(trouble, 'message')} failed or parked", "run: temple effects list")
+    for sink in sinks:
+        if sink.failing_since is not None:
+            found = f"accepts nothing since {sink.failing_since:%Y-%m-%d %H:%M} UTC: {sink.error}"
+            yield warn(f"sink {sink.sink}", found, "look at it, then run: temple effects list")

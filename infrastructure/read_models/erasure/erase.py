@@ -243,7 +243,7 @@ class _Erasure:
             else:
                 for page in in_pages(members, MEMBERS_AT_A_TIME):
                     checkpoint = checkpoints[projection.key]
-                    fold_again(transaction, projection, checkpoint, page, catalogue=self._catalogue, resetting=True)
+                    fold_again(transaction, projection, checkpoint, page, catalogue=self._catalogue)
         for checkpoint in checkpoints.values():
             connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
         return len(changed)
@@ -275,6 +275,7 @@ class _Erasure:
             }
             # a key that is the person's has no rows any more, and goes
             merge_rollups(connection)
+            connection.execute(statement("erasure_empty_feed"))
             connection.execute(statement("erasure_finish"), {"erasure": self._id})
             return record(connection, "erase", None, by=by, reason=reason, details=details)
 

@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
     rebuilt_rows,
 )
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
+from temple_ledger.infrastructure.read_models.rebuild.given_up import read_given_up
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted, require_same_left_out
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
@@ -97,7 +98,8 @@ def apply_members(
         projection = placed(projection, checkpoint)
         require_same_left_out(connection, projection)
         upto = _reached(connection, projection, position, checkpoint, beyond)
-        touched = members_touched(connection, position, upto)
+        given_up = read_given_up(connection, projection.key)
+        touched = [each for each in members_touched(connection, position, upto) if each not in given_up]
         unseen = 0
         for page in in_pages(touched, FOLDED_AT_A_TIME):
             unseen += _fold_anew(connection, projection, catalogue, page, upto, shown)

@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.database.table_queries import count_members, s
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
+from temple_ledger.infrastructure.read_models.rebuild.given_up import read_given_up
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.drift import Drift, member_drift, tally_drift
@@ -83,7 +84,8 @@ def compare_members(
         shown.new_members = counted(connection, projection)
         shown.changes = shown.new_members
         return shown
-    touched = set(members_touched(connection, position, checkpoint.position))
+    given_up = read_given_up(connection, projection.key)
+    touched = set(members_touched(connection, position, checkpoint.position)) - given_up.keys()
     changed = (user_id for user_id in changed_members(connection, projection) if user_id not in touched)
     for page in in_pages(changed, MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)

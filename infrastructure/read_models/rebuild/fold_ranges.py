@@ -1,6 +1,6 @@
 """The long part of a rebuild: the log folded into the shadow tables, a range of members at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ import psycopg
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position, PositionSet
+from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_session
@@ -19,16 +20,23 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
-from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
+from temple_ledger.infrastructure.read_models.member_log.fold_members import before_parked, fold_long
 from temple_ledger.infrastructure.read_models.member_stream import MOST_EVENTS, member_stream
+from temple_ledger.infrastructure.read_models.rebuild.given_up import (
+    GivenUp,
+    fold_given_up,
+    positions_of,
+    read_given_up,
+)
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
 from temple_ledger.projections.batch import Failure, TallyBatch, count_batch, failure_of, without
 from temple_ledger.projections.fold import Fold, Folded, Frontier
-from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Row
 from temple_ledger.projections.tally import Tally
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 MEMBERS_AT_A_TIME: Final = 5_000
 EVENTS_AT_A_TIME: Final = 50_000
@@ -77,6 +85,7 @@ def range_folder(
     upto: Position,
     progress: Progress,
     claimed_by: int,
+    watch: FoldWatch = NOBODY_WATCHES,
 ) -> Iterator["RangeFolder"]:
     """*claimed_by* is the database's process that holds the claim."""
     with (
@@ -87,7 +96,20 @@ def range_folder(
         # what a crash would lose, it would lose with the shadow tables
         set_for_session(writing, "synchronous_commit", "off")
         left_out = read_exceptions(reading, projection.key).left_out
-        yield RangeFolder(database, reading, writing, projection, catalogue, upto, progress, claimed_by, left_out)
+        given_up = read_given_up(writing, projection.key)
+        yield RangeFolder(
+            database,
+            reading,
+            writing,
+            projection,
+            catalogue,
+            upto,
+            progress,
+            claimed_by,
+            left_out,
+            given_up,
+            watch,
+        )
 
 
 @dataclass(frozen=True)
@@ -103,6 +125,8 @@ class RangeFolder:
     progress: Progress
     claimed_by: int
     left_out: PositionSet
+    given_up: GivenUp
+    watch: FoldWatch
 
     def fold(self, part: Range) -> None:
         """Folds what is left of a range; rows and how far it is move in one transaction, so it may end anywhere.
@@ -130,13 +154,23 @@ class RangeFolder:
         with closing(stream) as members, _one_behind(put) as put_behind, rare_collections():
             for user_id, found in members:
                 if found is None:
+                    # page by page, for as long as it takes
+                    self.watch.clear()
                     piece.add(user_id, self._fold_long(fold, user_id), MOST_EVENTS)
                 else:
-                    piece.add(user_id, fold.whole_of_known(without(self.left_out, found)), len(found))
+                    piece.add(user_id, self._fold_member(fold, user_id, without(self.left_out, found)), len(found))
                 if piece.members >= MEMBERS_AT_A_TIME or piece.events >= EVENTS_AT_A_TIME:
                     put_behind(piece, user_id, False)
                     piece = FoldedChunk()
+            self.watch.clear()
             put_behind(piece, user_id, True)
+
+    def _fold_member(self, fold: Fold[State], user_id: str, known: Sequence[Recorded]) -> Folded[State]:
+        failure = self.given_up.get(user_id)
+        before = known if failure is None else before_parked(known, failure.position)
+        if before:
+            self.watch.set(self.projection.name, user_id, before)
+        return fold.whole_of_known(known) if failure is None else fold_given_up(fold, failure, known)
 
     def _fold_long(self, fold: Fold[Any], user_id: str) -> Folded[Any]:
         """Over a connection of its own: the others are at work. Up to a settled position all snapshots see the same."""
@@ -146,7 +180,8 @@ class RangeFolder:
     def _count(self, tally: Tally, part: Range, mark: "_Mark") -> None:
         after = part.done_position
         while page := events(self.reading, after=after, upto=self.upto, limit=EVENTS_AT_A_TIME):
-            batch = count_batch(tally, page, self.left_out, self.catalogue)
+            left_out = self.left_out | positions_of(self.given_up)
+            batch = count_batch(tally, page, left_out, self.catalogue, self.watch)
             after = page[-1].position
             with self.writing.transaction():
                 put_counts(self.writing, tally, batch)

@@ -140,6 +140,12 @@ def ranges(connection: Connection, key: ProjectionKey) -> Sequence[Range]:
     ]
 
 
+def done(connection: Connection, key: ProjectionKey) -> tuple[int, int]:
+    """How many members and events are folded."""
+    parts = ranges(connection, key)
+    return sum(part.members for part in parts), sum(part.events for part in parts)
+
+
 def counted(connection: Connection, projection: Projection) -> int:
     """Of a member projection, how many of the folded members have rows; of a tally, the sum of what was counted."""
     row = connection.execute(statement("rebuild_counted"), projection.key.parameters).fetchone()

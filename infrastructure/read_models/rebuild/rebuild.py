@@ -1,21 +1,16 @@
 """A replay from beginning to end: claim, fold, compare, apply. Killed anywhere, the next one goes on from there."""
 
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 import psycopg
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import DatabaseUnavailable, Refused
+from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
@@ -42,23 +37,23 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import (
     RangeFolder,
     range_folder,
 )
+from temple_ledger.infrastructure.read_models.rebuild.given_up import FOLD_SECONDS
+from temple_ledger.infrastructure.read_models.rebuild.in_processes import fold_in_processes
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.read_models.runner.transaction import missing_checkpoint, read_checkpoints
 from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection, may_fold
 from temple_ledger.projections.tally import Tally
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 RANGES_A_WORKER: Final = 12
 LIVE_CATCHES_UP_SECONDS: Final = 5.0
 LOOK_AGAIN_SECONDS: Final = 0.05
-PROGRESS_SECONDS: Final = 0.2
-ENDED_EARLY: Final = 1
-TAKEN_OVER: Final = 2
-"""How a worker's process ends."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +87,12 @@ class Rebuild:
         *,
         catalogue: Catalogue,
         cut: notes.Cut = notes.Cut.MEMBERS,
+        fold_seconds: float | None = None,
     ) -> None:
+        """*fold_seconds*: how long the fold of a member may take; None is no limit for a projection of ours, and
+        FOLD_SECONDS for any other one."""
+        watched = fold_seconds is not None or projection not in BUILT_IN
+        self._fold_seconds = (fold_seconds or FOLD_SECONDS) if watched else None
         self._database = database
         self._projection: Projection = projection
         self._catalogue = catalogue
@@ -124,11 +124,12 @@ class Rebuild:
         started = time.perf_counter()
         parts = 1 if isinstance(self._projection, Tally) or workers <= 1 else workers * RANGES_A_WORKER
         notes.split(self._connection, self._projection.key, parts)
-        left = [part for part in notes.ranges(self._connection, self._projection.key) if not part.done]
         before = self._done()
-        if len(left) > 1 and workers > 1:
-            self._fold_in_processes(left, workers, progress)
-        else:
+        while left := [part for part in notes.ranges(self._connection, self._projection.key) if not part.done]:
+            if self._fold_seconds is not None or (len(left) > 1 and workers > 1):
+                # whoever takes too long is noted, and its range is left
+                self._fold_in_processes(left, max(1, workers), progress)
+                continue
             with self._folder(progress) as folder:
                 for part in left:
                     folder.fold(part)
@@ -208,54 +209,23 @@ class Rebuild:
             clear(self._connection, self._projection)
 
     def _fold_in_processes(self, left: Sequence[notes.Range], workers: int, progress: Progress) -> None:
-        """Each worker claims the next free range; how far they are is read from the notes."""
-        fork = multiprocessing.get_context("fork")
-        queue: Any = fork.SimpleQueue()
-        for part in [*left, *[None] * workers]:
-            queue.put(part)
-        processes = [fork.Process(target=self._work, args=(queue,), daemon=True) for _ in range(workers)]
-        try:
-            for process in processes:
-                process.start()
-            reported = self._done()
-            while alive := [process.sentinel for process in processes if process.is_alive()]:
-                wait(alive, timeout=PROGRESS_SECONDS)
-                done = self._done()
-                progress(done[0] - reported[0], done[1] - reported[1])
-                reported = done
-        finally:
-            for process in processes:
-                if process.is_alive():
-                    process.terminate()
-                    process.join()
-        ended = {process.exitcode for process in processes} - {0}
-        if TAKEN_OVER in ended:
-            raise Refused(f"another replay of {self._projection.name} has taken over; this one ends")
-        if ended:
-            raise DatabaseUnavailable("a worker of the replay ended early; run it again, it goes on from where it was")
+        fold_in_processes(
+            self._connection,
+            self._projection.key,
+            left,
+            lambda watch: self._folder(lambda *_: None, watch),
+            workers=workers,
+            progress=progress,
+            fold_seconds=self._fold_seconds,
+        )
 
-    def _work(self, queue: Any) -> None:
-        """In a process of its own, which ends with the one that started it, and leaves the talking to it."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        threading.Thread(target=_end_with_parent, daemon=True).start()
-        try:
-            with self._folder(lambda *_: None) as folder:
-                while (part := queue.get()) is not None:
-                    folder.fold(part)
-        except Refused:
-            os._exit(TAKEN_OVER)
-        except Exception:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
-            os._exit(ENDED_EARLY)
-
-    def _folder(self, progress: Progress) -> AbstractContextManager[RangeFolder]:
+    def _folder(self, progress: Progress, watch: FoldWatch = NOBODY_WATCHES) -> AbstractContextManager[RangeFolder]:
         return range_folder(
-            self._database, self._projection, self._catalogue, self.position, progress, self._backend_pid
+            self._database, self._projection, self._catalogue, self.position, progress, self._backend_pid, watch
         )
 
     def _done(self) -> tuple[int, int]:
-        parts = notes.ranges(self._connection, self._projection.key)
-        return sum(part.members for part in parts), sum(part.events for part in parts)
+        return notes.done(self._connection, self._projection.key)
 
     def _let_the_runner_catch_up(self) -> None:
         """What a runner is about to fold is no difference; where none is at work, it is one."""
@@ -274,14 +244,6 @@ class Rebuild:
         if checkpoint is None:
             raise missing_checkpoint(connection, self._projection.key)
         return checkpoint
-
-
-def _end_with_parent() -> None:
-    """A worker that outlived a killed replay would block the next one."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(ENDED_EARLY)
 
 
 def rebuild(

@@ -1,6 +1,7 @@
 """`/members/ID`: what a member is or was, since when and by whom, and everything that happened to them."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +22,7 @@ from temple_ledger.infrastructure.queries.member import (
 )
 from temple_ledger.infrastructure.queries.periods import held_things
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
-from temple_ledger.infrastructure.queries.rows_then import RowsThen
+from temple_ledger.infrastructure.queries.rows_then import PagedEvents, RowsThen
 from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.web.asked import Asked, BadQuestion
 from temple_ledger.infrastructure.web.console import Console, Page
@@ -66,7 +67,8 @@ def member(console: Console, asked: Asked) -> Page:
         stored = stored_members(connection, [user_id]).get(user_id) if moment.is_now else None
         waiting = waiting_events(connection, user_id)
         failures = parked(connection, projection=members.name, user_id=user_id)
-        is_long = is_long_history(connection, user_id)
+        # one with few events, and megabytes in them, is read in pages too
+        is_long = is_long_history(connection, user_id) or isinstance(then.events, PagedEvents)
         whole = then if moment.is_now else None if is_long else _whole(connection, user_id, moment)
         facts = _last(connection, user_id, moment, is_long=is_long, then=then)
         found = happenings(connection, console, narrator, facts)
@@ -133,7 +135,7 @@ def _last(
 ) -> Sequence[AttributedEvent]:
     """What happened last by then, the newest first."""
     if is_long:
-        return [AttributedEvent(event) for event in then.events[-SHOWN:][::-1]]
+        return [AttributedEvent(event) for event in deque(then.events, maxlen=SHOWN)][::-1]
     return member_history(connection, user_id, moment)[-SHOWN:][::-1]
 
 
@@ -159,7 +161,7 @@ def _roles_of(lanes: Lanes | None) -> set[str]:
     return set() if lanes is None else {lane.what for lane in lanes.rows if not lane.is_tier}
 
 
-def _slider(events: Sequence[Recorded], moment: AsOf, now: datetime) -> Slider | None:
+def _slider(events: Iterable[Recorded], moment: AsOf, now: datetime) -> Slider | None:
     times = [event.occurred_at for event in events if event.occurred_at is not None]
     if not times:
         return None

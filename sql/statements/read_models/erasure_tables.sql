@@ -8,5 +8,7 @@ where relkind = 'r'
       select from projection_rollup as rollup
       where starts_with(relname::text, 'rollup_' || rollup.name || '_v' || rollup.version)
   )
-  and relname not in ('webhook_audit_log', 'inbox', 'erasure', 'erased_position', 'ledger_migration')
+  and relname not in (
+      'webhook_audit_log', 'inbox', 'erasure', 'erased_position', 'ledger_migration', 'feed_change'
+  )
 order by relname

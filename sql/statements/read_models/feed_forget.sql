@@ -1,3 +1,1 @@
-delete from feed_consumer
-where projection = %(projection)s and consumer = %(consumer)s
-returning consumer
+select feed_forget(%(projection)s, %(consumer)s)

@@ -1,6 +1,6 @@
-"""What a child folds right now, for the process that watches it: a few bytes of shared memory, no call of the system.
+"""What a process folds right now, for the one that watches it: a few bytes of shared memory, no call of the system.
 
-A child that is stuck in a rule cannot answer; so it writes beforehand whom it is about to fold.
+One that is stuck in a rule cannot answer; so it writes beforehand whom it is about to fold.
 """
 
 import json
@@ -14,6 +14,8 @@ from typing import Final
 
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.batch import Failure
+from temple_ledger.projections.fold import FailureKind
 
 SIZE: Final = 4_096
 _HEAD: Final = struct.Struct("<QdH")
@@ -30,19 +32,34 @@ class Folding:
     events: int
     since: float
 
+    def failure(self, seconds: float) -> Failure:
+        """Of a fold that was ended because it took longer than so many *seconds*."""
+        events = f"{self.events:,} event{'' if self.events == 1 else 's'}"
+        error = f"the fold of {events} from here on took longer than {seconds:.0f} s and was ended"
+        return Failure(self.position, self.user_id, error, FailureKind.TIME)
+
 
 class Mark:
     """Written by one process, read by another."""
 
-    def __init__(self, file: Path) -> None:
-        with file.open("r+b", buffering=0) as opened:
-            self._memory = mmap.mmap(opened.fileno(), SIZE)
+    def __init__(self, memory: mmap.mmap) -> None:
+        self._memory = memory
         self._number = 0
+
+    @staticmethod
+    def open(file: Path) -> "Mark":
+        with file.open("r+b", buffering=0) as opened:
+            return Mark(mmap.mmap(opened.fileno(), SIZE))
 
     @staticmethod
     def make(file: Path) -> "Mark":
         file.write_bytes(bytes(SIZE))
-        return Mark(file)
+        return Mark.open(file)
+
+    @staticmethod
+    def shared() -> "Mark":
+        """With processes that are forked from now on."""
+        return Mark(mmap.mmap(-1, SIZE))
 
     def set(self, projection: str, user_id: str, events: Sequence[Recorded]) -> None:
         """These events of the member are folded from now on."""

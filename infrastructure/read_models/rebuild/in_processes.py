@@ -1,0 +1,110 @@
+"""The long part of a rebuild in several processes, or in one that is ended where an author's rule does not return."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkProcess
+from typing import Any, Final
+
+import psycopg
+
+from temple_ledger.domain.errors import DatabaseUnavailable, Refused
+from temple_ledger.infrastructure.read_models.fold_mark import Mark
+from temple_ledger.infrastructure.read_models.rebuild import progress as notes
+from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress, RangeFolder
+from temple_ledger.infrastructure.read_models.rebuild.given_up import give_up
+from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
+
+PROGRESS_SECONDS: Final = 0.2
+ENDED_EARLY: Final = 1
+TAKEN_OVER: Final = 2
+"""How a worker's process ends."""
+
+OpenFolder = Callable[[FoldWatch], AbstractContextManager[RangeFolder]]
+
+
+def fold_in_processes(
+    connection: psycopg.Connection[Any],
+    key: ProjectionKey,
+    left: Sequence[notes.Range],
+    folder: OpenFolder,
+    *,
+    workers: int,
+    progress: Progress,
+    fold_seconds: float | None,
+) -> None:
+    """Each worker claims the next free range; how far they are is read from the notes.
+
+    One that is at a member for longer than *fold_seconds* is ended, and the member noted; its range is not done then.
+    """
+    fork = multiprocessing.get_context("fork")
+    queue: Any = fork.SimpleQueue()
+    for part in [*left, *[None] * workers]:
+        queue.put(part)
+    marks = [Mark.shared() for _ in range(workers)]
+    watches = [NOBODY_WATCHES if fold_seconds is None else mark for mark in marks]
+    processes = [fork.Process(target=_work, args=(queue, folder, watch), daemon=True) for watch in watches]
+    slow: set[str] = set()
+    try:
+        for process in processes:
+            process.start()
+        reported = notes.done(connection, key)
+        while alive := [process.sentinel for process in processes if process.is_alive()]:
+            wait(alive, timeout=PROGRESS_SECONDS)
+            for process, mark in zip(processes, marks, strict=True):
+                if fold_seconds is not None and _ended_for_time(connection, key, process, mark, fold_seconds):
+                    slow.add(process.name)
+            done = notes.done(connection, key)
+            progress(done[0] - reported[0], done[1] - reported[1])
+            reported = done
+    finally:
+        for process in processes:
+            if process.is_alive():
+                process.terminate()
+                process.join()
+    ended = {process.exitcode for process in processes if process.name not in slow} - {0}
+    if TAKEN_OVER in ended:
+        raise Refused(f"another replay of {key.name} has taken over; this one ends")
+    if ended:
+        raise DatabaseUnavailable("a worker of the replay ended early; run it again, it goes on from where it was")
+
+
+def _ended_for_time(
+    connection: psycopg.Connection[Any], key: ProjectionKey, process: ForkProcess, mark: Mark, seconds: float
+) -> bool:
+    folding = mark.read()
+    if folding is None or time.monotonic() - folding.since < seconds or not process.is_alive():
+        return False
+    process.kill()
+    process.join()
+    give_up(connection, key, folding, seconds)
+    return True
+
+
+def _work(queue: Any, folder: OpenFolder, watch: FoldWatch) -> None:
+    """In a process of its own, which ends with the one that started it, and leaves the talking to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        with folder(watch) as ranges:
+            while (part := queue.get()) is not None:
+                ranges.fold(part)
+    except Refused:
+        os._exit(TAKEN_OVER)
+    except BaseException:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
+        os._exit(ENDED_EARLY)
+
+
+def _end_with_parent() -> None:
+    """A worker that outlived a killed replay would block the next one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(ENDED_EARLY)
