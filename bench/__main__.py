@@ -14,6 +14,7 @@ import click
 
 from bench import (
     append,
+    archive,
     changes,
     dashboards,
     importing,
@@ -52,6 +53,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "one_member": one_member.measure,
     "rebuild": rebuild.measure,
     "rebuild_growth": rebuild_growth.measure,
+    "archive": archive.measure,
     "readers": readers.measure,
     "switching": switching.measure,
     "receiver": receiver.measure,

@@ -344,7 +344,7 @@ def list_settings(
     loaded: list[SourceSettings] = [settings, *map(settings.of, models)]
     for each in loaded:
         for name, field in type(each).model_fields.items():
-            yield Setting(name, getattr(each, name), _origin(type(each), name, flags), field.description)
+            yield Setting(name, getattr(each, name), origin_of(type(each), name, flags), field.description)
 
 
 def _load(model: type[Model], given: Mapping[str, Any]) -> Model:
@@ -353,7 +353,7 @@ def _load(model: type[Model], given: Mapping[str, Any]) -> Model:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        place = _origin(model, str(first["loc"][0]), given) if first["loc"] else f"{FILE}, or a secret file"
+        place = origin_of(model, str(first["loc"][0]), given) if first["loc"] else f"{FILE}, or a secret file"
         raise SettingsInvalid(f"setting {name} ({place}): {first['msg'].removeprefix(OUR_OWN)}") from None
     except OSError as error:
         raise SettingsInvalid(f"{error.filename or FILE} cannot be read: {error.strerror}") from None
@@ -385,7 +385,7 @@ def is_secret(annotation: object) -> bool:
     return annotation is SecretStr or any(map(is_secret, get_args(annotation)))
 
 
-def _origin(model: type[SourceSettings], name: str, flags: Mapping[str, Any]) -> str:
+def origin_of(model: type[SourceSettings], name: str, flags: Mapping[str, Any]) -> str:
     if flags.get(name) is not None:
         return f"flag --{name.replace('_', '-')}"
     if os.environ.get(f"{PREFIX}{name}".upper()) or (name == "config_file" and NAMES_MACHINE_FILE in os.environ):

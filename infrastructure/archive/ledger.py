@@ -62,6 +62,17 @@ def last_recorded_at(connection: Connection, upto: int) -> str:
     return "" if row is None else instant(row[1])
 
 
+def last_seal(connection: Connection, upto: int) -> str | None:
+    row = connection.execute(statement("archive_seal"), {"upto": upto}).fetchone()
+    return None if row is None else f"{row[0]}:{row[1]}"
+
+
+def is_on_chain(connection: Connection, seal: str) -> bool:
+    number, _, expected = seal.partition(":")
+    row = connection.execute(statement("archive_seal_hash"), {"number": int(number)}).fetchone()
+    return row is not None and row[0] == expected
+
+
 def digest(connection: Connection, after: int, upto: int) -> tuple[int, int]:
     """How many events are in (after, upto], and their content in a number."""
     row = connection.execute(statement("archive_digest"), {"after": after, "upto": upto}).fetchone()

@@ -62,7 +62,8 @@ class Superseded(_Part):
 
 class Manifest(_Part):
     """`drawn` is the last position that the log had given when it was written; `erasures` are those whose changes the
-    files have; `head` is where the chain of seals stood, null as long as the ledger has none."""
+    files have; `seal` is the last one of the ledger that ends within the archive, as NUMBER:HASH, null where there is
+    none."""
 
     format: int = FORMAT
     number: int
@@ -72,7 +73,7 @@ class Manifest(_Part):
     upto: int
     last_recorded_at: str
     drawn: int
-    head: str | None = None
+    seal: str | None = None
     erasures: tuple[str, ...]
     journal: Journal
     files: tuple[ArchivedFile, ...]

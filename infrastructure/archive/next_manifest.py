@@ -58,6 +58,7 @@ class Archive:
             upto=upto,
             last_recorded_at=ledger.last_recorded_at(self.connection, upto),
             drawn=ledger.number(self.connection, "archive_drawn"),
+            seal=ledger.last_seal(self.connection, upto),
             erasures=tuple(self.erasures),
             journal=self._store_journal(upto),
             files=tuple(files),

@@ -102,6 +102,12 @@ def _compare(place: Place, manifest: Manifest, database: Database, report: Archi
         except Refused as error:
             report.findings.append(str(error))
             return
+        if manifest.seal is not None and not ledger.is_on_chain(connection, manifest.seal):
+            report.findings.append(
+                f"{place.address} was written when seal {manifest.seal.partition(':')[0]} of the ledger was another "
+                "one: the chain was changed since (see: temple seal verify), or this is a restored ledger with a chain "
+                "of its own; then write the archive once"
+            )
         missing = set(ledger.finished_erasures(connection)) - set(manifest.erasures)
         if missing:
             report.findings.append(

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.archive.extra import require_archive_extra
+from temple_ledger.infrastructure.archive.extra import require_extra
 from temple_ledger.infrastructure.archive.place import Place, place_at
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -242,7 +242,7 @@ def erase_(session: Session, archive: str | None, as_json: bool) -> int:
 
 def place_of(session: Session, archive: str | None) -> Place:
     """Raises ExtraMissing, UsageError where none is named, ArchiveUnavailable."""
-    require_archive_extra()
+    require_extra("archive")
     address = archive or session.settings.archive
     if address is None:
         raise click.UsageError("no archive is named; give one with --archive PLACE, or set TEMPLE_ARCHIVE")

@@ -81,6 +81,7 @@ def erase_(
             done.append(_erase(session, each, personal, because))
             if not as_json:
                 _print_erased(done[-1])
+        _note_nicknames(session, found)
         _erase_from_archive(session)
     elif found and not as_json:
         session.note("nothing was changed; add --apply --reason TEXT to do it")
@@ -144,6 +145,13 @@ def _erase(session: Session, preview: ErasurePreview, personal: PersonalTables, 
     except (LedgerError, psycopg.Error):
         session.note("not finished; what was done stays done, and the same command goes on")
         raise
+
+
+def _note_nicknames(session: Session, found: Sequence[ErasurePreview]) -> None:
+    """That file is the operator's own: it is not written."""
+    file = session.names.file_with([user_id for each in found for user_id in each.ids])
+    if file is not None:
+        session.note(f"{file} still has a name for them: remove the lines of these ids there")
 
 
 def _erase_from_archive(session: Session) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from temple_ledger.domain.instant import format_instant
-from temple_ledger.infrastructure.archive.extra import require_archive_extra
+from temple_ledger.infrastructure.archive.extra import require_extra
 from temple_ledger.infrastructure.commands.engine_options import chosen_engine, engine_options
 from temple_ledger.infrastructure.log.output_file import replaced
 from temple_ledger.infrastructure.observability.escaping import printable
@@ -79,7 +79,7 @@ def command(
     if not is_parquet and output != STDOUT and output.suffix != ".csv":
         raise click.UsageError(f"{output}: name it .csv or .parquet, so that it is clear what is meant")
     if is_parquet:
-        require_archive_extra()
+        require_extra("archive")
     moment = AsOf(as_of, known_at)
     chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers)
     count = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -74,7 +75,7 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
 def _look(session: Session) -> Screen:
     ledger_database = session.running_database()
     database = database_status(session)
-    running = [str(each) for each in running_processes(session.settings.home)]
+    running = _running(session.settings.home)
     waiting = database["migrations_waiting"]
     if waiting:
         behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
@@ -87,13 +88,21 @@ def _look(session: Session) -> Screen:
     )
 
 
+def _running(home: Path) -> list[str]:
+    """What is of another account hides its processes, which are not none."""
+    try:
+        return [str(each) for each in running_processes(home)]
+    except OSError as error:
+        return [f"not known, since {home} cannot be read: {error.strerror}"]
+
+
 def _look_whatever_comes(session: Session) -> Screen:
     """A database that is away is a trouble like others: it may come back while somebody watches."""
     try:
         return _look(session)
     except LedgerError as error:
-        running = [str(each) for each in running_processes(session.settings.home)]
-        where = "TEMPLE_DATABASE_URL" if session.embedded is None else str(session.embedded.data_dir)
+        running = _running(session.settings.home)
+        where = session.database_url_from if session.embedded is None else str(session.embedded.data_dir)
         away = {"state": "cannot be read", "where": where}
         return Screen(away, None, running, [Trouble(str(error), "temple doctor")])
 

@@ -186,7 +186,7 @@ def _database(session: Session) -> Iterator[None]:
     """The embedded server is stopped in the end, if this command started it and nobody else is there."""
     server = session.embedded
     if server is None:
-        print_line("database    the one of TEMPLE_DATABASE_URL")
+        print_line(f"database    the one of {session.database_url_from}")
         session.reach()
         yield
         return

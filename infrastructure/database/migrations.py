@@ -164,15 +164,16 @@ def _applied_as_owner(connection: psycopg.Connection) -> dict[int, tuple[str, st
 def _require_suitable_database(connection: psycopg.Connection) -> None:
     """Raises Refused."""
     row = connection.execute(
-        "select current_setting('server_version_num')::integer, current_setting('server_encoding'), current_database()"
+        "select current_setting('server_version_num')::integer, current_setting('server_encoding'), "
+        "current_database(), quote_ident(session_user)"
     ).fetchone()
-    version, encoding, name = row or (0, "", "")
+    version, encoding, name, login = row or (0, "", "", "")
     if version < OLDEST_SERVER:
         raise Refused(f"PostgreSQL {version // 10_000} is too old for the ledger; use 15 or newer")
     if encoding != "UTF8":
         raise Refused(
             f"the database {name} is in {encoding}, which cannot store every name; make one in UTF8: "
-            "create database NAME encoding 'UTF8' template template0"
+            f"create database NAME owner {login} encoding 'UTF8' template template0;"
         )
 
 

@@ -59,6 +59,10 @@ class NameLookup:
             names |= {user_id: offline[user_id] for user_id in wanted if user_id not in names and user_id in offline}
         return names
 
+    def file_with(self, user_ids: Collection[str]) -> Path | None:
+        """The file of nicknames, where it has one of them."""
+        return self._nicknames.file if self._offline().keys() & set(user_ids) else None
+
     def find(self, text: str, *, limit: int = 20, deadline_seconds: float = DEADLINE_SECONDS) -> FoundNames:
         """Whoever is called so, the best first: what is known at the deadline."""
         asked = self._asked({"find": text, "limit": limit}, deadline_seconds)
@@ -86,9 +90,10 @@ class NameLookup:
 
     def _asked(self, request: dict[str, Any], seconds: float) -> FoundNames | None:
         """None where nobody answers in time."""
-        if not self._socket.exists():
-            return None
         try:
+            # the directory may be closed to this account
+            if not self._socket.exists():
+                return None
             answered = json.loads(self._exchanged(f"{json.dumps(request)}\n".encode(), time.monotonic() + seconds))
             names = {
                 str(user_id): PersonName(str(name), PersonKind(kind), handle)

@@ -21,19 +21,19 @@ class Nicknames:
     """Read when it is asked, and again when the file has changed. Where there is no file, nobody has a name."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
         self._read: tuple[int, int] | None = None
         self._names: dict[str, PersonName] = {}
 
     def names(self) -> dict[str, PersonName]:
         """Raises NicknamesUnreadable."""
         try:
-            status = self._file.stat()
+            status = self.file.stat()
         except OSError:
             return {}
         version = (status.st_mtime_ns, status.st_size)
         if version != self._read:
-            self._names = read_nicknames(self._file)
+            self._names = read_nicknames(self.file)
             self._read = version
         return self._names
 

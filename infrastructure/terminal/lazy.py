@@ -4,11 +4,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from types import TracebackType
 
 import click
 
 from temple_ledger.infrastructure.terminal.help_paragraphs import with_paragraphs
+from temple_ledger.infrastructure.terminal.numbers import refuse_other_numbers
 from temple_ledger.infrastructure.terminal.utf8 import require_utf8, with_its_own
+
+
+class Naming(click.Context):
+    """Gives a usage error the command that it is about, where the parser of options gave none."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        if isinstance(error, click.UsageError) and error.ctx is None:
+            error.ctx = self
+        return super().__exit__(kind, error, trace)
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,8 @@ class Verb:
             raise TypeError(f"{self.place} is no command")
         for each in with_its_own(command):
             with_paragraphs(each)
-        return require_utf8(command)
+            each.context_class = Naming
+        return refuse_other_numbers(require_utf8(command))
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,8 @@ class AddedVerbs:
 class LazyGroup(click.Group):
     """*sections*: the verbs under the headings that --help shows them under. *added*: those that are shown under the
     heading *added_to* besides; asked for only where the others do not answer."""
+
+    context_class = Naming
 
     def __init__(
         self,

@@ -75,9 +75,16 @@ def announce_running(home: Path, what: str) -> Iterator[None]:
 
 
 def running_processes(home: Path) -> list[RunningProcess]:
-    """Who is present, this process apart; what killed ones left is removed."""
+    """Who is present, this process apart; what killed ones left is removed.
+
+    Raises OSError where the directory cannot be read.
+    """
     found: list[RunningProcess] = []
-    for file in sorted((home / FOLDER).glob("*.json")):
+    try:
+        files = list((home / FOLDER).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for file in sorted(each for each in files if each.suffix == ".json"):
         if not _is_held(file):
             file.unlink(missing_ok=True)
             continue

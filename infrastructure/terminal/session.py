@@ -19,7 +19,7 @@ from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.names.lookup import NameLookup
 from temple_ledger.infrastructure.names.name import PersonKind, PersonName
 from temple_ledger.infrastructure.observability.escaping import printable
-from temple_ledger.infrastructure.settings import Settings
+from temple_ledger.infrastructure.settings import Settings, origin_of
 from temple_ledger.infrastructure.terminal.layout import column_of, place, row_lines
 from temple_ledger.infrastructure.terminal.printing import (
     Styled,
@@ -117,8 +117,13 @@ class Session:
 
     def _given_database(self) -> Database:
         url = self.settings.database_url
-        where = "TEMPLE_DATABASE_URL" if self.flags.get("database_url") is None else "--database-url"
-        return Database("" if url is None else url.get_secret_value(), f"the database of {where}")
+        return Database("" if url is None else url.get_secret_value(), f"the database of {self.database_url_from}")
+
+    @property
+    def database_url_from(self) -> str:
+        """The flag, the variable or the file that names the database, as somebody would type it."""
+        origin = origin_of(Settings, "database_url", self.flags)
+        return origin.removeprefix("flag ").removeprefix("environment, ").removeprefix("secret file ")
 
     def _embedded_name(self) -> str:
         return f"the embedded database in {self.settings.home}"

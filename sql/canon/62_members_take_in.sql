@@ -119,7 +119,27 @@ begin
     end if;
 
     if from_the_log is not null then
-        perform members_fold_again(9223372036854775807, from_the_log);
+        -- no rows are made from events that are not what was sealed
+        with changed as (
+            insert into projection_failure (projection, version, position, user_id, error, kind)
+            select
+                'members',
+                members_rules_version(),
+                (select min(id) from webhook_audit_log where id = any(fresh) and user_id = altered.member),
+                altered.member,
+                'the log was changed: its event at position ' || altered.log_position
+                    || ' is not what was sealed; see: temple seal verify',
+                'changed'
+            from seal_changed_of(from_the_log, 9223372036854775807) as altered
+            on conflict (projection, version, position) do update set error = excluded.error
+            returning user_id
+        )
+        select array_agg(user_id) into from_the_log
+        from unnest(from_the_log) as user_id
+        where user_id not in (select changed.user_id from changed);
+        if from_the_log is not null then
+            perform members_fold_again(9223372036854775807, from_the_log);
+        end if;
     end if;
 end
 $$;

@@ -247,3 +247,10 @@ def test_a_setting_that_a_source_refuses_is_one_sentence_of_ours(temple: Typed) 
 def test_a_database_that_cannot_be_read_is_named_by_where_it_was_given(temple: Typed) -> None:
     assert "the database of --database-url" in temple("--database-url", "foo", "status").stderr
     assert "the database of TEMPLE_DATABASE_URL" in temple("status", TEMPLE_DATABASE_URL="foo").stderr
+
+
+def test_a_database_that_a_file_names_is_called_by_the_file(temple: Typed, tmp_path: Path) -> None:
+    (tmp_path / "temple.toml").write_text('database_url = "postgresql://127.0.0.1:1/temple"\n')
+    ended = temple("status", TEMPLE_DATABASE_URL=None)
+    assert ended.code == 4
+    assert f"the database of {tmp_path}/temple.toml" in ended.stderr

@@ -83,6 +83,25 @@ def test_an_unknown_command_is_a_usage_error_with_near_names(temple: Typed) -> N
     assert ended.stderr == "temple: no command 'statsu'; did you mean status?; see: temple --help\n"
 
 
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        (("role", "diff", "Oracle", "--between", "2025-06-01"), "temple role diff"),
+        (("events", "list", "--limit"), "temple events list"),
+        (("status", "--json=1"), "temple status"),
+        (("verify", "list", "--limit"), "temple verify list"),
+        (("--home",), "temple"),
+    ],
+)
+def test_an_option_without_its_value_is_refused_like_any_other(
+    temple: Typed, typed: tuple[str, ...], command: str
+) -> None:
+    ended = temple(*typed)
+    assert ended.code == 2
+    assert ended.stderr.startswith(f"{command}: Option '--")
+    assert ended.stderr.endswith(f"; see: {command} --help\n")
+
+
 def test_a_usage_error_is_one_sentence_that_names_the_help(temple: Typed) -> None:
     ended = temple("db", "migrate", "--fast")
     assert ended.code == 2

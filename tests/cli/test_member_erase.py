@@ -185,3 +185,15 @@ def test_a_refusal_says_nothing_of_what_was_done(temple: Typed) -> None:
     ended = temple("member", "erase", PERSON, "--reason", f"{PERSON} wants it", "--apply", "--yes")
     assert ended.code == 5
     assert "not finished" not in ended.stderr
+
+
+@pytest.mark.parametrize(("listed", "names_it"), [(PERSON, True), (OTHER, False)])
+def test_a_file_of_nicknames_that_still_names_the_person_is_named(
+    temple: Typed, home: Path, listed: str, names_it: bool
+) -> None:
+    home.mkdir()
+    (home / "nicknames.csv").write_text(f"{listed},Ada\n")
+    ended = temple("member", "erase", PERSON, *REASON, "--apply", "--yes")
+    assert ended.code == 0
+    assert ("nicknames.csv still has a name for them" in ended.stderr) is names_it
+    assert "Ada" in (home / "nicknames.csv").read_text()

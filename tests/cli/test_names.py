@@ -92,3 +92,15 @@ def test_a_file_of_names_that_is_wrong_costs_the_names_and_says_so(
     assert "line 1 of" in ended.stderr
     elsewhere = temple("member", "list", TEMPLE_NICKNAMES=str(home / "elsewhere.csv"))
     assert "line 1 of" not in elsewhere.stderr
+
+
+def test_a_state_directory_that_cannot_be_read_costs_the_names_and_no_answer(
+    temple: Typed, ledger: LedgerScenario, tmp_path: Path
+) -> None:
+    unreadable = tmp_path / ("x" * 300)
+    shown = temple("member", "show", ADA, TEMPLE_HOME=str(unreadable))
+    assert shown.code == 0
+    assert f"user id            {ADA}\n" in shown.stdout
+    status = temple("status", TEMPLE_HOME=str(unreadable))
+    assert status.code == 0
+    assert f"running   not known, since {unreadable} cannot be read: File name too long" in status.stdout

@@ -48,6 +48,8 @@ REFUSED = [
     (DatabaseRole.READ, "delete from temple_member_status", PRIVILEGE),
     *((role, statement, APPEND_ONLY) for role in (DatabaseRole.OWNER, DatabaseRole.LOGIN) for statement in (
         "update webhook_audit_log set source = 'y'",
+        # what an erasure may change
+        "update webhook_audit_log set user_id = 'y'",
         "delete from webhook_audit_log",
         "truncate webhook_audit_log",
         "set session_replication_role = replica; delete from webhook_audit_log",

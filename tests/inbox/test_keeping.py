@@ -10,6 +10,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.inbox.store import StoredDelivery, store
 from tests.inbox.builders import NOON, delivery, kept, rows
+from tests.runner.test_runner import wait_until
 
 
 def test_deliveries_are_kept_in_the_order_in_which_they_came(database: Database) -> None:
@@ -59,6 +60,32 @@ def test_of_one_source_a_smaller_id_was_committed_earlier(database: Database) ->
             quick.execute("set lock_timeout = '50ms'")
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 store(quick, [delivery("quick")])
+
+
+def test_no_id_is_drawn_while_another_writer_of_the_source_has_drawn_one(database: Database) -> None:
+    """The writer that is slow waits in the middle of its statement, where it has drawn its ids and counted nothing."""
+    kept(database, delivery("first"))
+    with database.connect(DatabaseRole.APPEND, autocommit=False) as in_the_way, ThreadPoolExecutor(1) as pool:
+        in_the_way.execute(
+            "insert into inbox (source, kind, received_at, digest, body, details, last_received_at) "
+            "values ('bells', 'rung', now(), sha256('shared'), '', '{}', now())"
+        )
+        slow = pool.submit(kept, database, delivery("drawn"), delivery("shared"))
+        with database.connect(DatabaseRole.LOGIN) as watching:
+            wait_until(
+                lambda: (
+                    watching.execute(
+                        "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%inbox%'"
+                    ).rowcount
+                    == 1
+                )
+            )
+        with database.connect(DatabaseRole.APPEND) as quick:
+            quick.execute("set lock_timeout = '50ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                store(quick, [delivery("quick")])
+        in_the_way.rollback()
+        assert [each.repeated for each in slow.result()] == [False, False]
 
 
 def test_what_is_kept_is_never_altered(database: Database) -> None:

@@ -7,6 +7,7 @@ import pytest
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.read_models.operations import Parked, parked, retry
+from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
 from temple_ledger.infrastructure.seals.accept import accept_range
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
@@ -128,6 +129,18 @@ def test_an_event_in_order_parks_nobody(database: Database) -> None:
     ledger.catch_up()
     assert failures(database) == {}
     assert "role 1" in roles(ledger, "bo")
+
+
+def test_in_trigger_mode_a_late_event_parks_too(database: Database) -> None:
+    ledger = sealed(database)
+    enable(database, by="test", catalogue=CATALOGUE)
+    tampered(database, FORGE)
+    before = roles(ledger, "bo")
+    ledger.given(role_removed("bo", "role 2", at(1.5)), role_removed("cy", "role 9", at(1.5)))
+    assert {user_id: each.kind for user_id, each in failures(database).items()} == {"bo": FailureKind.CHANGED}
+    assert roles(ledger, "bo") == before
+    ledger.given(role_added("cy", "role 9", at(9)))
+    assert "role 9" in roles(ledger, "cy")
 
 
 def test_a_retry_parks_again_until_the_change_is_accepted(database: Database) -> None:

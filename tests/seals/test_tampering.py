@@ -67,6 +67,32 @@ def test_a_change_is_named_with_its_place(database: Database, change: str, kind:
     assert (kind, first, last) in found(database)
 
 
+def test_a_seal_that_was_made_anew_is_not_the_one_that_the_next_was_chained_to(database: Database) -> None:
+    sealed(database)
+    tampered(
+        database,
+        "update webhook_audit_log set source = 'y' where id = 5",
+        """update log_seal as made
+        set leaves = anew.leaves, digest = anew.digest
+        from (
+            select
+                string_agg(substr(leaf, 1, 8), '' order by id) as leaves,
+                sha256(string_agg(leaf, '' order by id)) as digest
+            from (
+                select log.id, log_leaf(seal_salt(key, log.id), log) as leaf
+                from webhook_audit_log as log
+                join seal_key on number = 2
+                where log.id between 4 and 6
+            ) as each
+        ) as anew
+        where made.number = 2""",
+        "update log_seal as made set hash = seal_hash(made, before.hash) from log_seal as before "
+        "where made.number = 2 and before.number = 1",
+    )
+    # the row agrees with its seal, and the seal with itself
+    assert found(database) == [("seal", 7, 9)]
+
+
 def test_two_timestamps_that_were_swapped_are_both_named(database: Database) -> None:
     sealed(database)
     tampered(database, SWAP)

@@ -1,0 +1,134 @@
+"""A Ray cluster: tasks only, by init, remote, wait and cancel.
+
+A worker has this package, the archive at the same address, and the DSN in its own environment or secret file: Ray
+stores what a task is given, so no secret is among it. A task that ends with its worker is run again by Ray, and one
+that was given out twice changes nothing.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import ray
+
+from temple_ledger.domain.errors import ArchiveUnavailable, LedgerError, Refused
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.engines.engine import (
+    Buckets,
+    EngineFailed,
+    Outcome,
+    Task,
+    outcome_of,
+    raise_error,
+)
+
+TRIES: Final = 5
+"""So often is a share given out whose worker did not reach the database, or was lost for good."""
+RETRIES: Final = 10
+"""So often does Ray itself run a task again whose worker or machine was lost."""
+THIS_MACHINE: Final = "local"
+ANSWER_SECONDS: Final = 10.0
+
+Returned = TypeVar("Returned")
+
+
+class RayEngine:
+    """*address* is that of the cluster's head; THIS_MACHINE begins one here, of so many workers, for the time of a run,
+    whose workers inherit *database* in their environment. *find* is a function of a module, with which a worker finds
+    the database of its own environment.
+    """
+
+    def __init__(self, address: str, workers: int, database: Database, find: Callable[[], Database]) -> None:
+        self._address = address
+        self._workers = workers
+        self._database = database
+        self._find = find
+
+    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+        with self._connected():
+            submit = partial(ray.remote(max_retries=RETRIES)(run_share).remote, self._find)
+            running: dict[Any, tuple[Buckets, int]] = {submit(task, each): (each, 1) for each in shares}
+            try:
+                while running:
+                    (done, *_), _ = ray.wait(list(running), num_returns=1)
+                    buckets, tries = running.pop(done)
+                    outcome = _outcome(done)
+                    if not outcome.again:
+                        raise_error(outcome)
+                        result: Any = outcome.result
+                        yield buckets, result
+                    elif tries < TRIES:
+                        running[submit(task, buckets)] = (buckets, tries + 1)
+                    else:
+                        raise_error(outcome)
+            finally:
+                for left in running:
+                    ray.cancel(left, force=True)
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        local = self._address == THIS_MACHINE
+        where: dict[str, Any] = {"address": self._address}
+        if local:
+            where = {"num_cpus": self._workers, "_node_ip_address": "127.0.0.1"}
+        _require_answer(self._address)
+        with _environment({"TEMPLE_DATABASE_URL": self._database.dsn} if local else {}):
+            try:
+                ray.init(**where, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                raise ArchiveUnavailable(f"Ray at {self._address} cannot be reached: {_line(error)}") from None
+            try:
+                yield
+            finally:
+                ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Ray itself tries for minutes. Raises ArchiveUnavailable."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=ANSWER_SECONDS).close()
+    except OSError as error:
+        raise ArchiveUnavailable(f"Ray at {address} cannot be reached: {error.strerror or error}") from None
+
+
+@contextmanager
+def _environment(more: Mapping[str, str]) -> Iterator[None]:
+    """That of processes which are begun meanwhile; nothing is reported to Ray's makers."""
+    before = dict(os.environ)
+    os.environ.update(more)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def run_share(find: Callable[[], Database], task: Task[object], buckets: Buckets) -> Outcome:
+    """In a worker."""
+    try:
+        database = find()
+    except LedgerError as error:
+        return Outcome(error=str(error), kind=Refused.__name__)
+    return outcome_of(task, database, buckets)
+
+
+def _outcome(reference: Any) -> Outcome:
+    try:
+        found: Outcome = ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise EngineFailed(f"a worker failed: {_line(error.cause)}") from None
+    except ray.exceptions.RayError as error:
+        return Outcome(None, f"a worker was lost again and again: {_line(error)}", "", again=True)
+    return found
+
+
+def _line(error: object) -> str:
+    return (str(error).strip().partition("\n")[0] or type(error).__name__)[:300]

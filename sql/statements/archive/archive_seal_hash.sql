@@ -1,0 +1,1 @@
+select encode(hash, 'hex') from log_seal where number = %(number)s

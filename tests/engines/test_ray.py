@@ -1,0 +1,39 @@
+"""The same on Ray: rows, marks, and what is said where it cannot be."""
+
+from pathlib import Path
+
+import pytest
+
+from temple_ledger.domain.errors import ArchiveUnavailable
+from temple_ledger.infrastructure.commands.engine_options import database_of_worker
+from temple_ledger.infrastructure.engines.ray_engine import THIS_MACHINE, RayEngine
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.members import members
+from tests.archive.builders import append, archived, everything
+from tests.engines.builders import Twice, emptied, rebuilt_from, rows_of
+
+
+@pytest.fixture
+def ledger(ledger: LedgerScenario, folder: Path) -> LedgerScenario:
+    append(ledger.database, everything(1, 150), gap=True)
+    archived(ledger.database, folder)
+    append(ledger.database, everything(2, 50))
+    ledger.catch_up()
+    return ledger
+
+
+def test_rows_are_those_that_were_folded_live_and_each_range_is_put_once(ledger: LedgerScenario, folder: Path) -> None:
+    engine = Twice(RayEngine(THIS_MACHINE, 2, ledger.database, database_of_worker))
+    for projection in (members, activity):
+        live = rows_of(ledger.database, projection.name)
+        emptied(ledger.database, projection.name)
+        _, put = rebuilt_from(ledger.database, folder, projection, engine)
+        assert put == 16
+        assert rows_of(ledger.database, projection.name) == live
+    ledger.then_verified()
+
+
+def test_a_cluster_that_does_not_answer_is_one_sentence(ledger: LedgerScenario, folder: Path) -> None:
+    with pytest.raises(ArchiveUnavailable, match=r"Ray at 127\.0\.0\.1:1 cannot be reached"):
+        rebuilt_from(ledger.database, folder, members, RayEngine("127.0.0.1:1", 1, ledger.database, database_of_worker))

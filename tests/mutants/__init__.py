@@ -1,0 +1,1 @@
+"""Changes of one line that would break a promise, each with the test that has to notice."""
