@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, Generic, NamedTuple, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.difference import EMPTY, Changes, member_difference
+from temple_ledger.projections.difference import EMPTY, Changes, MemberDifference, member_difference
 from temple_ledger.projections.fold import FailureKind, Fold, Folded, Frontier
 from temple_ledger.projections.frames import frames_as_text
 from temple_ledger.projections.member_projection import State
-from temple_ledger.projections.stepping import NO_CHANGES, Follower, extend_stepping, follow_history
-from temple_ledger.projections.tables import Rows
+from temple_ledger.projections.stepping import NO_CHANGES, Follower, Stepped, extend_stepping, follow_history
+from temple_ledger.projections.tables import Rows, Table
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
@@ -164,7 +165,8 @@ def fold_batch(
     """
     batch: MemberBatch[State] = MemberBatch()
     from_the_log: list[str] = []
-    name = fold.projection.name
+    extended: list[tuple[str, Folded[State], MemberDifference, Sequence[Stepped[State]]]] = []
+    name, tables = fold.projection.name, fold.projection.tables
     for user_id, events in grouped.items():
         watch.set(name, user_id, events)
         before = known[user_id]
@@ -177,11 +179,19 @@ def fold_batch(
             if wanted
             else (fold.extend(before.state, before.frontier, events), ())
         )
-        if done is None or not _put(fold, batch, user_id, before.rows, done):
+        if done is None:
             from_the_log.append(user_id)
-        elif follower is not None and stepped:
-            follower.use(stepped, ())
+        else:
+            extended.append((user_id, done, member_difference(tables, before.rows, done.rows), stepped))
     watch.clear()
+    certain = _certainly_stored(tables, [difference for _, _, difference, _ in extended])
+    for user_id, done, difference, stepped in extended:
+        if not (certain or _is_stored(difference)):
+            from_the_log.append(user_id)
+            continue
+        _put(batch, user_id, done, difference)
+        if follower is not None and stepped:
+            follower.use(stepped, ())
     batch.refolded = len(from_the_log)
     if not from_the_log:
         return batch
@@ -202,7 +212,7 @@ def fold_batch(
             continue
         watch.set(name, user_id, grouped[user_id])
         done = fold.whole_of_known(every)
-        _put(fold, batch, user_id, rows, done)
+        _put(batch, user_id, done, member_difference(tables, rows, done.rows))
         if follower is not None:
             follow_history(fold, every, done.parked_at, follower.wanted(user_id, grouped[user_id]), follower)
         watch.clear()
@@ -237,7 +247,8 @@ def _small_pages(
 def _differ(fold: Fold[State], rows: Rows, every: Sequence[Recorded], first: Position) -> bool:
     """Whether the rows are not what the log had before the batch: they were edited, or the log was."""
     earlier = fold.whole_of_known([recorded for recorded in every if recorded.position < first])
-    return any(True for _ in member_difference(fold.projection.tables, rows, earlier.rows))
+    difference = member_difference(fold.projection.tables, rows, earlier.rows)
+    return any(written or gone for _, written, gone in difference)
 
 
 def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:
@@ -247,17 +258,28 @@ def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:
     return Failure(folded.parked_at, user_id, folded.error or "unknown", folded.kind, folded.frames)
 
 
-def _put(fold: Fold[State], batch: MemberBatch[State], user_id: str, before: Rows, done: Folded[State]) -> bool:
+def _certainly_stored(tables: Sequence[Table], differences: Sequence[MemberDifference]) -> bool:
+    """Whether what these members get can be stored, seen a column at a time: so it nearly always is."""
+    for place, table in enumerate(tables):
+        written = [difference[place][1] for difference in differences if difference[place][1]]
+        if written and not table.certainly_takes(list(chain.from_iterable(written))):
+            return False
+        if any(len(rows) > 1 and table.has_key_twice(rows) for rows in written):
+            return False
+    return True
+
+
+def _is_stored(difference: MemberDifference) -> bool:
     """False when a row could not be stored: which event is to blame is decided by position."""
-    difference = member_difference(fold.projection.tables, before, done.rows)
-    if any(table.refuses_together(written) is not None for table, written, _ in difference):
-        return False
+    return all(table.refuses_together(written) is None for table, written, _ in difference)
+
+
+def _put(batch: MemberBatch[State], user_id: str, done: Folded[State], difference: MemberDifference) -> None:
     batch.changes.add(user_id, difference)
     batch.members[user_id] = KnownMember(done.state, done.rows, done.frontier)
     failure = failure_of(user_id, done)
     if failure is not None:
         batch.failures.append(failure)
-    return True
 
 
 @dataclass
@@ -281,9 +303,10 @@ def count_batch(
     left_out: PositionSet,
     catalogue: Catalogue,
     watch: FoldWatch = NOBODY_WATCHES,
+    batch: TallyBatch | None = None,
 ) -> TallyBatch:
-    """An event that cannot be counted is parked alone: for a tally, members do not matter."""
-    batch = TallyBatch()
+    """An event that cannot be counted is parked alone: for a tally, members do not matter. Adds to *batch*."""
+    batch = TallyBatch() if batch is None else batch
     increments, count = batch.increments, tally.counter(catalogue)
     checked: set[Key] = set()
     watched = watch is not NOBODY_WATCHES

@@ -367,17 +367,12 @@ class _TallyShare:
         self._events = 0
 
     def fold(self, events: ByMember, upto: Position) -> None:
-        processor = self._processor
-        batch = count_batch(
-            processor.projection,
-            chain.from_iterable(events.values()),
-            self._left_out,
-            processor.catalogue,
-            processor.watch,
-        )
+        processor, total = self._processor, self._total
+        failed = len(total.failures)
+        every = chain.from_iterable(events.values())
+        count_batch(processor.projection, every, self._left_out, processor.catalogue, processor.watch, total)
         if not self._checkpoint.parks_freely:
-            processor.brake.count(events, batch.failures)
-        self._total.add(batch)
+            processor.brake.count(events, total.failures[failed:])
 
     def finish(self, to: Position, passed: int) -> None:
         tally, total = placed(self._processor.projection, self._checkpoint), self._total

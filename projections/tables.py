@@ -156,16 +156,20 @@ class Table:
 
         What nearly always holds is looked at a column at a time: a rebuild asks this for every row there is.
         """
-        if len(rows) < 2 or not self._certainly_take(rows):
+        if len(rows) < 2 or not self.certainly_takes(rows):
             for row in rows:
                 reason = self.refuses(row)
                 if reason is not None:
                     return reason
-        if len(rows) > 1 and len({*map(self.key_of, rows)}) < len(rows):
+        if len(rows) > 1 and self.has_key_twice(rows):
             return f"{self.name} has two rows with one key"
         return None
 
-    def _certainly_take(self, rows: Sequence[Row]) -> bool:
+    def has_key_twice(self, rows: Sequence[Row]) -> bool:
+        return len({*map(self.key_of, rows)}) < len(rows)
+
+    def certainly_takes(self, rows: Sequence[Row]) -> bool:
+        """What nearly always holds of rows that can be stored; their keys are not looked at."""
         try:
             for fit, values in zip(self._fit_together, zip(*rows, strict=True), strict=True):
                 if not fit(values):
