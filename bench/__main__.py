@@ -32,6 +32,7 @@ from bench import (
     short_form,
     snapshot,
     start,
+    switching,
 )
 from bench.bench import Bench
 from bench.findings import Findings
@@ -54,6 +55,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "rebuild_growth": rebuild_growth.measure,
     "archive": archive.measure,
     "readers": readers.measure,
+    "switching": switching.measure,
     "receiver": receiver.measure,
     "listener": listener.measure,
     "seals": seals.measure,

@@ -52,7 +52,7 @@ def position(dsn: str, names: Sequence[str] | None = None) -> int:
     """How far each of these projections has come."""
     with Database(dsn).connect(DatabaseRole.READ) as connection:
         checkpoints = read_checkpoints(connection)
-    return min(checkpoints[projection.name].position for projection in _named(names))
+    return min(checkpoints[projection.key].position for projection in _named(names))
 
 
 def require_caught_up(dsn: str, names: Sequence[str] | None = None) -> None:

@@ -25,6 +25,7 @@ class Sizes:
     rebuilt_lengths: tuple[int, ...] = (1_000_000, 5_000_000)
     rebuilt_members: int = 50_000
     touched: int = 1_000
+    switched_members: int = 1_000_000
     poisoned: int = 100_000
     long_history: int = 3_000_000
     payloads: int = 2_000
@@ -49,6 +50,7 @@ QUICK = Sizes(
     rebuilt_lengths=(20_000, 60_000),
     rebuilt_members=1_000,
     touched=100,
+    switched_members=10_000,
     poisoned=2_000,
     long_history=25_000,
     payloads=50,

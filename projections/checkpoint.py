@@ -2,18 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from temple_ledger.domain.position import Position
 from temple_ledger.projections.key import ProjectionKey
-
-UNFILLED: Final = 0
-"""The version of a checkpoint whose tables no version has filled yet."""
-
-
-def version_of_rows(version: int) -> str:
-    """For people, behind "the rows are"."""
-    return "not filled yet" if version == UNFILLED else f"of version {version}"
 
 
 class ProjectionState(StrEnum):
@@ -23,6 +14,8 @@ class ProjectionState(StrEnum):
     FAILED = "failed"
     TRIGGER = "trigger"
     """Not folded by a runner, but by a trigger of the database, in the transaction of each append."""
+    NEEDS_REPLAY = "needs replay"
+    """A version whose tables are not filled yet."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,14 @@ class Checkpoint:
     state: ProjectionState
     reason: str | None = None
     parks_freely: bool = False
+    active: bool = True
+    """Its tables have the declared names: it is the version that readers see."""
 
     @property
     def key(self) -> ProjectionKey:
         return ProjectionKey(self.projection, self.version)
+
+    @property
+    def label(self) -> str:
+        """For people: its name alone where it is the version that readers see."""
+        return self.projection if self.active else str(self.key)

@@ -52,7 +52,6 @@ class MemberProjection(Generic[State]):
             raise ProjectionMisdeclared(f"projection {name} declares a table twice")
         self.name = name
         self.version = version
-        self.key: Final = ProjectionKey(name, version)
         self.tables = tables
         self.initial = initial
         self.rows_of = rows
@@ -60,6 +59,10 @@ class MemberProjection(Generic[State]):
         self.steps: dict[type[Event], Evolve[State]] = {}
         self.rollups: dict[str, Rollup] = {}
         self.effects: dict[str, Effect] = {}
+
+    @property
+    def key(self) -> ProjectionKey:
+        return ProjectionKey(self.name, self.version)
 
     def rollup(self, name: str, *, key: object, table: Table | None = None, **values: Aggregate) -> Rollup:
         """Declares a rollup, a view of that name: the rows of a table of this projection, aggregated by *key*.

@@ -42,9 +42,11 @@ class NotLoaded:
 
 @dataclass(frozen=True)
 class Loaded:
-    """By name, ours first. `failed` is what could not be loaded, with the reason."""
+    """`projections` has the highest version of each, by name, ours first; `carried` has all versions. `failed` is what
+    could not be loaded, with the reason."""
 
     projections: Mapping[str, Projection]
+    carried: Sequence[Projection]
     catalogue: Catalogue
     failed: Sequence[NotLoaded]
 
@@ -74,24 +76,39 @@ def load(event_points: Iterable[EntryPoint], projection_points: Iterable[EntryPo
     for built_in in BUILT_IN:
         claims.ours(built_in, _names_of_projection(built_in))
     for point, projection in projections.items():
-        claims.add(projection, point, _names_of_projection(projection))
+        # several versions of one projection, with the same tables, are one package's
+        claims.add((_package(point.value), projection.name), point, _names_of_projection(projection))
+        claims.add(projection, point, [("version", str(projection.key))])
     broken = {_package(each.place): str(each) for each in failed if each.kind == "events"}
     projections = _without_contested(
         projections,
         "projection",
         claims,
         failed,
-        lambda each: [_names_of_projection(each), *map(_names_of_type, _types_of_rules(each, listed))],
+        lambda each: [
+            _names_of_projection(each),
+            [("version", str(each.key))],
+            *map(_names_of_type, _types_of_rules(each, listed)),
+        ],
     )
-    found: dict[str, Projection] = {each.name: each for each in BUILT_IN}
+    carried: list[Projection] = list(BUILT_IN)
     for point, projection in projections.items():
         try:
             catalogue = _with_rules(catalogue, projection, broken)
         except LedgerError as error:
             failed.append(NotLoaded("projection", projection.name, point.value, _one_line(error)))
         else:
-            found[projection.name] = projection
-    return Loaded(found, catalogue, tuple(failed))
+            carried.append(projection)
+    return Loaded(highest(carried), tuple(carried), catalogue, tuple(failed))
+
+
+def highest(carried: Iterable[Projection]) -> dict[str, Projection]:
+    """Of each projection the highest version, by name, in the order of the names' first."""
+    found: dict[str, Projection] = {}
+    for each in carried:
+        if each.name not in found or found[each.name].version < each.version:
+            found[each.name] = each
+    return found
 
 
 def _each(

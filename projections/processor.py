@@ -28,6 +28,7 @@ from temple_ledger.projections.effects import EffectFollower, InstalledEffect, f
 from temple_ledger.projections.feed import FeedFollower
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.projecting import ByMember, OpenTransaction, ProjectingTransaction, Wanted
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
@@ -49,7 +50,7 @@ class Step:
 
 MOST_COUNTED: Final = 20_000
 CAUGHT_UP: Final = "caught up"
-NEEDS_REPLAY: Final = "needs replay"
+NEEDS_REPLAY: Final = ProjectionState.NEEDS_REPLAY.value
 
 
 class TooWide(LedgerError):
@@ -113,7 +114,7 @@ def may_fold(projection: Projection, checkpoint: Checkpoint) -> str | None:
     """Why this code may not go on with this checkpoint; None when it may."""
     if checkpoint.state is not ProjectionState.RUNNING:
         return checkpoint.state.value
-    return NEEDS_REPLAY if checkpoint.version != projection.version else None
+    return None
 
 
 class _Stepping(ABC):
@@ -250,7 +251,7 @@ class _MemberShare(Generic[State]):
         remembering: bool,
     ) -> None:
         self._processor = processor
-        self._projection = processor.projection
+        self._projection = placed(processor.projection, checkpoint)
         self._transaction = transaction
         self._checkpoint = checkpoint
         self._remembering = remembering
@@ -374,7 +375,7 @@ class _TallyShare:
             processor.brake.count(events, total.failures[failed:])
 
     def finish(self, to: Position, passed: int) -> None:
-        tally, total = self._processor.projection, self._total
+        tally, total = placed(self._processor.projection, self._checkpoint), self._total
         self._transaction.add(tally.table, total.increments)
         self._transaction.park(tally.key, total.failures)
         self._transaction.advance(self._checkpoint, to=to, passed=passed, counted=total.counted)

@@ -52,7 +52,7 @@ class ProjectingTransaction(SealedLog, Protocol):
         Raises NotLeader when another runner holds the projection's lease, UnknownName when there is no such row.
         """
 
-    def lock_free(self, names: Sequence[str]) -> Mapping[str, Checkpoint]:
+    def lock_free(self, keys: Sequence[ProjectionKey]) -> Mapping[ProjectionKey, Checkpoint]:
         """The checkpoints of these projections that nobody else holds, and whose lease is ours; waits for none."""
 
     def part(self) -> AbstractContextManager[None]:

@@ -24,8 +24,13 @@ def loaded() -> Loaded:
 
 
 def installed() -> Mapping[str, Projection]:
-    """Those that could be loaded, by name, ours first."""
+    """Those that could be loaded, by name, ours first; of several versions the highest."""
     return loaded().projections
+
+
+def carried() -> Sequence[Projection]:
+    """The same, every version that this process has the code of."""
+    return loaded().carried
 
 
 def catalogue() -> Catalogue:
@@ -43,8 +48,29 @@ def reasons_not_loaded() -> Mapping[str, str]:
     return {each.name: each.reason for each in not_loaded() if each.kind == "projection"}
 
 
-def named(name: str) -> Projection:
-    """Raises ProjectionMisdeclared for one that cannot be loaded, UnknownName with near names."""
+def versions_named(text: str) -> Sequence[Projection]:
+    """NAME is all versions of it that this process carries, the highest first; NAME@VERSION is one.
+
+    Raises as `named`.
+    """
+    name, at, version = text.partition("@")
+    found = sorted((each for each in carried() if each.name == name), key=lambda each: -each.version)
+    if not at:
+        return found or [named(name)]
+    for each in found:
+        if str(each.version) == version:
+            return [each]
+    raise UnknownName("version of a projection in this installation", text, tuple(str(each.key) for each in found))
+
+
+def named(text: str) -> Projection:
+    """NAME or NAME@VERSION; without a version the highest.
+
+    Raises ProjectionMisdeclared for one that cannot be loaded, UnknownName with near names.
+    """
+    if "@" in text:
+        return versions_named(text)[0]
+    name = text
     try:
         return installed()[name]
     except KeyError:

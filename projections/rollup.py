@@ -9,7 +9,7 @@ null is not counted, and a key without rows has none. The database keeps it (doc
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -140,6 +140,9 @@ class Rollup:
     table: str
     keys: tuple[Key, ...]
     values: tuple[Value, ...]
+    place: str | None = field(default=None, compare=False)
+    """The name of its view in the database, and `source` that of its table: given by `placing`."""
+    source: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_name("rollup", self.name)
@@ -160,7 +163,8 @@ class Rollup:
 
     def definition(self) -> str:
         """As JSON: what the ledger stores of it."""
-        return json.dumps(asdict(self), sort_keys=True)
+        declared = {name: value for name, value in asdict(self).items() if name not in ("place", "source")}
+        return json.dumps(declared, sort_keys=True)
 
     @classmethod
     def of_definition(cls, text: str) -> Self:

@@ -98,6 +98,10 @@ class Table:
     key: tuple[str, ...] = ()
     stamp: str | None = None
     indexes: tuple[tuple[str, ...], ...] = ()
+    place: str | None = None
+    """Its name in the database, and `shadow` that of the one beside it in which a replay collects rows: given by
+    `placing`, never by an author."""
+    shadow: str | None = None
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.column_names, *(() if self.stamp is None else (self.stamp,))):

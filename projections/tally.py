@@ -1,7 +1,7 @@
 """A tally: a projection that counts. Counting does not depend on order, so no event is late for it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, Literal, TypeVar, overload
+from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import ProjectionMisdeclared
@@ -60,7 +60,6 @@ class Tally:
             )
         self.name = name
         self.version = version
-        self.key: Final = ProjectionKey(name, version)
         self.table = table
         self.events = _events(name, reads)
         self._decodes = reads != "row"
@@ -81,6 +80,10 @@ class Tally:
             return {} if decode is None else decoded(decode(recorded))
 
         return counted
+
+    @property
+    def key(self) -> ProjectionKey:
+        return ProjectionKey(self.name, self.version)
 
     @property
     def tables(self) -> tuple[Table, ...]:

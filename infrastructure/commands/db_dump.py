@@ -16,6 +16,8 @@ from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.log.output_file import PRIVATE, replaced
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.terminal.after_migrating import ask_for_replays
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -23,7 +25,7 @@ from temple_ledger.infrastructure.terminal.file_arguments import DASH, FileToRea
 from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
-from temple_ledger.projections.registry import catalogue, installed, named
+from temple_ledger.projections.registry import carried, catalogue, named
 
 STDOUT: Final = Path("/dev/stdout")
 
@@ -103,7 +105,9 @@ def _rehearse(session: Session, file: Path) -> int:
     with scratch_server(major=dumps.embedded_major_for(file)) as server:
         database = Database(server.dsn(), "the database of the rehearsal")
         _restore(session, database, file, Position(0))
-        verified = [verify(database, each, catalogue=catalogue()) for each in installed().values()]
+        with snapshot(database) as connection:
+            there = in_ledger(connection, carried())
+        verified = [verify(database, each, catalogue=catalogue()) for each in there]
     for each in verified:
         if each.unverified is not None:
             print_line(f"{each.projection}: not compared: {each.unverified}")

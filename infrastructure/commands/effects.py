@@ -24,7 +24,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.registry import catalogue, installed
+from temple_ledger.projections.registry import carried, catalogue
 
 ATTENTION: Final = ("failed", "parked")
 STATES: Final = ("waiting", "failed", "parked", "delivered", "skipped")
@@ -183,7 +183,7 @@ def retry_(session: Session, messages: tuple[int, ...], every: bool, sink: str |
     if not chosen:
         print_line("no message failed or is parked")
         return ExitCode.OK
-    done = retry_effects(session.database, chosen, installed(), by=session.operator, catalogue=catalogue())
+    done = retry_effects(session.database, chosen, carried(), by=session.operator, catalogue=catalogue())
     print_line(f"{plural(done.waiting, 'message')} to be delivered now")
     for entry, why in done.failed:
         print_line(f"  {entry.id} failed again: {why}")
@@ -213,7 +213,7 @@ def _not_installed(effects: Sequence[EffectStatus]) -> list[str]:
     there = {(each.projection, each.version, each.name) for each in effects}
     return [
         f"effect {name} of {projection.name}"
-        for projection in installed().values()
+        for projection in carried()
         if isinstance(projection, MemberProjection)
         for name in projection.effects
         if (projection.name, projection.version, name) not in there

@@ -33,7 +33,7 @@ from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
-from temple_ledger.projections.registry import catalogue, installed
+from temple_ledger.projections.registry import carried, catalogue
 
 SHOWN: Final = 5
 """How many refused lines are shown by default; the rejects file has them all."""
@@ -181,7 +181,7 @@ def _count_again(session: Session, title: str, imported: Imported) -> Sequence[R
     reinstate(
         session.database,
         Selection(positions=imported.retracted),
-        list(installed().values()),
+        carried(),
         catalogue(),
         by=session.operator,
         reason=f"imported again: {title}",
@@ -243,6 +243,6 @@ def _data(done: _Done) -> dict[str, object]:
 
 def _print_what_is_next(session: Session) -> None:
     with snapshot(session.database) as connection:
-        statuses = projection_statuses(connection, installed())
+        statuses = projection_statuses(connection, carried())
     if any(status.lag_events and status.leader is None for status in statuses):
         session.note("no runner folds them yet: temple run --until-caught-up")

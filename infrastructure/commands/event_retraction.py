@@ -33,7 +33,7 @@ from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import catalogue, installed
+from temple_ledger.projections.registry import carried, catalogue
 
 SENTENCES: Final = 20
 _WHAT: Final = re.compile(r"(?P<import>import:)?(?P<number>[1-9]\d{0,17})")
@@ -131,7 +131,7 @@ def _shown_or_done(
     if apply and not _agreed(session, verb, shown, summary, yes=yes, as_json=as_json):
         return ExitCode.FAILED
     if apply and shown.positions:
-        shown = change(selection, list(installed().values()))
+        shown = change(selection, carried())
     _print(session, verb, shown, summary, applied=apply, as_json=as_json)
     return ExitCode.OK
 
@@ -184,7 +184,7 @@ def _preview(session: Session, selection: Selection, *, reinstating: bool) -> tu
     shown = preview_retraction(
         session.database,
         selection,
-        list(installed().values()),
+        carried(),
         catalogue(),
         reinstating=reinstating,
         each=summary.count,

@@ -11,6 +11,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.events import shown
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.infrastructure.read_models.operations import Parked, parked, retry, skip
 from temple_ledger.infrastructure.terminal.applying import required_reason
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
@@ -20,7 +21,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import catalogue, named
+from temple_ledger.projections.registry import catalogue, named, versions_named
 from temple_ledger.projections.tally import Tally
 
 projection_option = click.option("--projection", metavar="NAME", help="Only what this projection parked.")
@@ -59,7 +60,7 @@ def list_(session: Session, member: str | None, projection: str | None, as_json:
         return
     rows = [
         {
-            "projection": failure.projection,
+            "projection": _label(failure),
             "position": str(failure.position),
             "member": failure.user_id,
             "event": f"{failure.event_type}/{failure.action}",
@@ -96,7 +97,7 @@ def show(session: Session, position: int, projection: str | None, as_json: bool)
     for failure in found:
         print_line()
         fields = {
-            "parked by": failure.projection,
+            "parked by": _label(failure),
             "error": failure.error,
             "kind": failure.kind,
             "raised at": None if failure.frames is None else failure.frames.replace("\n", "; "),
@@ -131,8 +132,8 @@ def retry_(session: Session, members: tuple[str, ...], everybody: bool, projecti
         raise click.UsageError("name the members to fold again, or give --all")
     found = _of_members(_parked(session, projection), members)
     outcomes = []
-    for name in dict.fromkeys(failure.projection for failure in found):
-        ours = [failure for failure in found if failure.projection == name]
+    for name in dict.fromkeys(f"{failure.projection}@{failure.version}" for failure in found):
+        ours = [failure for failure in found if f"{failure.projection}@{failure.version}" == name]
         again = retry(session.database, named(name), ours, by=session.operator, catalogue=catalogue())
         outcomes.append((named(name), ours, again))
     if as_json:
@@ -163,9 +164,21 @@ def skip_(session: Session, position: int, reason: str, projection: str | None) 
     Exit codes: 0 the member is folded; 1 another event of the member fails, which stays parked.
     """
     failed = False
-    for failure in _at(session, projection, position):
-        skipping = named(failure.projection)
-        again = skip(session.database, skipping, failure, by=session.operator, reason=reason, catalogue=catalogue())
+    found = _at(session, projection, position)
+    # a skip holds for all versions of a projection
+    for failure in {each.projection: each for each in reversed(found)}.values():
+        skipping = named(f"{failure.projection}@{failure.version}")
+        with snapshot(session.database) as connection:
+            versions = in_ledger(connection, versions_named(failure.projection))
+        again = skip(
+            session.database,
+            skipping,
+            failure,
+            by=session.operator,
+            reason=reason,
+            catalogue=catalogue(),
+            others=[each for each in versions if each is not skipping],
+        )
         print_line(f"position {position} is left out of {failure.projection} from now on")
         _print_outcome(skipping, [failure], again)
         failed |= bool(again)
@@ -173,9 +186,15 @@ def skip_(session: Session, position: int, reason: str, projection: str | None) 
 
 
 def _parked(session: Session, projection: str | None, *, member: str | None = None) -> Sequence[Parked]:
-    name = None if projection is None else named(projection).name
+    name, at, version = (projection or "").partition("@")
+    if projection is not None:
+        named(projection)
     with snapshot(session.database) as connection:
-        return parked(connection, projection=name, user_id=member)
+        return parked(connection, projection=name or None, version=int(version) if at else None, user_id=member)
+
+
+def _label(failure: Parked) -> str:
+    return failure.projection if failure.active else f"{failure.projection}@{failure.version}"
 
 
 def _at(session: Session, projection: str | None, position: int) -> Sequence[Parked]:

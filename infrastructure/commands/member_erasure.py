@@ -25,7 +25,7 @@ from temple_ledger.infrastructure.terminal.file_arguments import FileToRead
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import listed, plural
-from temple_ledger.projections.registry import catalogue, installed
+from temple_ledger.projections.registry import carried, catalogue
 
 
 @click.command("erase")
@@ -116,7 +116,7 @@ def _previews(
         if any(user_id in each.ids for each in found):
             continue
         try:
-            found.append(preview_erasure(session.database, user_id, list(installed().values()), personal))
+            found.append(preview_erasure(session.database, user_id, carried(), personal))
         except UnknownName:
             if again is None:
                 raise
@@ -133,7 +133,7 @@ def _erase(session: Session, preview: ErasurePreview, personal: PersonalTables, 
         return erase(
             session.database,
             preview.ids,
-            list(installed().values()),
+            carried(),
             catalogue(),
             personal,
             by=session.operator,

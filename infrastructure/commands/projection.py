@@ -7,6 +7,7 @@ import click
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.commands.projection_check import check
 from temple_ledger.infrastructure.commands.projection_rows import explain, history, rows
+from temple_ledger.infrastructure.commands.projection_versions import compare, drop, switch
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import (
     NOT_LOADED,
@@ -14,6 +15,7 @@ from temple_ledger.infrastructure.queries.projection_status import (
     projection_status,
     projection_statuses,
 )
+from temple_ledger.infrastructure.queries.versions import projection_named
 from temple_ledger.infrastructure.queries.waiting import wait_for
 from temple_ledger.infrastructure.read_models.operations import set_state
 from temple_ledger.infrastructure.terminal.applying import optional_reason
@@ -21,8 +23,10 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_rows
-from temple_ledger.projections.checkpoint import ProjectionState, version_of_rows
-from temple_ledger.projections.registry import installed, named, reasons_not_loaded
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.placing import placed_as
+from temple_ledger.projections.registry import carried, named, reasons_not_loaded
 
 POLL_SECONDS: Final = 0.05
 WAIT_SECONDS: Final = 60.0
@@ -32,7 +36,7 @@ name_argument = click.argument("name", metavar="NAME")
 
 @click.group("projection")
 def command() -> None:
-    """List, show, pause and resume projections, wait for one, or ask it about a member."""
+    """List, show, pause and resume projections, ask one about a member, or give readers another version of it."""
 
 
 @command.command("list")
@@ -50,7 +54,7 @@ def list_(session: Session, as_json: bool) -> None:
       temple projection list
     """
     with snapshot(session.database) as connection:
-        found = projection_statuses(connection, installed(), reasons_not_loaded())
+        found = projection_statuses(connection, carried(), reasons_not_loaded())
     there = {each.name for each in found}
     rows: list[dict[str, Any]] = [each.data if as_json else _row(each) for each in found]
     rows += [
@@ -62,7 +66,7 @@ def list_(session: Session, as_json: bool) -> None:
     if not as_json:
         for each in found:
             if each.next_command:
-                session.note(f"{each.name} stands still: {each.next_command}")
+                session.note(f"{each.label} stands still: {each.next_command}")
     print_not_loaded(session)
 
 
@@ -77,14 +81,14 @@ def show(session: Session, name: str, as_json: bool) -> None:
     Example:
       temple projection show members
     """
-    name = _require(name)
     with snapshot(session.database) as connection:
-        status = projection_status(connection, installed(), name)
-    tables = [table.name for table in installed()[name].tables]
+        projection = projection_named(connection, name)
+        status = projection_status(connection, carried(), str(projection.key))
+    tables = [str(table.place) for table in placed_as(projection, active=status.active).tables]
     if as_json:
         print_fields({**status.data, "tables": tables}, as_json=True)
         return
-    fields = {"name": status.name, "state": status.activity, "reason": status.reason, "lag": status.lag}
+    fields = {"name": status.label, "state": status.activity, "reason": status.reason, "lag": status.lag}
     for name, value in {
         **status.data,
         "position": str(status.position),
@@ -108,7 +112,9 @@ def pause(session: Session, name: str, reason: str | None) -> None:
     Example:
       temple projection pause members --reason "restoring a table by hand"
     """
-    before = set_state(session.database, named(name).key, ProjectionState.PAUSED, by=session.operator, reason=reason)
+    before = set_state(
+        session.database, _key_of(session, name), ProjectionState.PAUSED, by=session.operator, reason=reason
+    )
     if before.state is ProjectionState.PAUSED:
         print_line(f"{name} was paused already, at position {before.position}")
     else:
@@ -130,17 +136,16 @@ def resume(session: Session, name: str, reason: str | None, park: bool) -> None:
     Example:
       temple projection resume members
     """
-    projection = named(name)
     before = set_state(
-        session.database, projection.key, ProjectionState.RUNNING, by=session.operator, reason=reason, parks_freely=park
+        session.database,
+        _key_of(session, name),
+        ProjectionState.RUNNING,
+        by=session.operator,
+        reason=reason,
+        parks_freely=park,
     )
     was = "was running already" if before.state is ProjectionState.RUNNING else f"was {before.state}, and goes on"
     print_line(f"{name} {was}, from position {before.position}")
-    if before.version != projection.version:
-        session.note(
-            f"its rows are {version_of_rows(before.version)}, this code has {projection.version}; "
-            f"run: temple replay {name}"
-        )
 
 
 @command.command("wait")
@@ -164,21 +169,22 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
     \b
     Exit codes: 0 it is there; 1 it was not when the time was over.
     """
-    name = _require(name)
+    named(name)
     wanted = None if position is None else Position(position)
-    reached = wait_for(session.database, installed(), name, wanted, timeout_seconds=timeout, idle=session.note)
+    reached = wait_for(session.database, carried(), name, wanted, timeout_seconds=timeout, idle=session.note)
     print_line(f"{name} is at position {reached}")
     return ExitCode.OK
 
 
-for each in (rows, history, explain, check):
+for each in (rows, history, explain, check, compare, switch, drop):
     command.add_command(each)
 
 
 def _row(status: ProjectionStatus) -> dict[str, Any]:
-    return {**status.data, "position": str(status.position), "lag": status.lag}
+    return {**status.data, "name": status.label, "position": str(status.position), "lag": status.lag}
 
 
-def _require(name: str) -> str:
+def _key_of(session: Session, name: str) -> ProjectionKey:
     """Raises UnknownName, with near names."""
-    return named(name).name
+    with snapshot(session.database) as connection:
+        return projection_named(connection, name).key

@@ -11,6 +11,7 @@ from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.projection_status import projection_status
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.queries.rows_then import rows_of_member_then
+from temple_ledger.infrastructure.queries.versions import projection_named
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.infrastructure.terminal.member_rows import (
     by_moment,
@@ -25,12 +26,11 @@ from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
 from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
-from temple_ledger.projections.checkpoint import version_of_rows
 from temple_ledger.projections.explain import causes
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.processor import NEEDS_REPLAY
-from temple_ledger.projections.registry import catalogue, installed, named
+from temple_ledger.projections.placing import placed_as
+from temple_ledger.projections.registry import carried, catalogue
 from temple_ledger.projections.tables import Rows
 
 name_argument = click.argument("name", metavar="NAME")
@@ -55,8 +55,9 @@ def rows(
     Example:
       temple projection rows members 500000000000000001 --as-of 2026-03-01
     """
-    projection, moment = _of_members(name), AsOf(as_of, known_at)
+    moment = AsOf(as_of, known_at)
     with snapshot(session.database) as connection:
+        projection = _of_members(connection, name)
         require_member(connection, user_id)
         if moment.is_now:
             found = _stored(session, connection, projection, user_id)
@@ -91,7 +92,9 @@ def history(
     Example:
       temple projection history members 500000000000000001
     """
-    print_history(session, _of_members(name), user_id, AsOf(as_of, known_at), as_json=as_json)
+    with snapshot(session.database) as connection:
+        projection = _of_members(connection, name)
+    print_history(session, projection, user_id, AsOf(as_of, known_at), as_json=as_json)
 
 
 @click.command("explain")
@@ -112,8 +115,9 @@ def explain(
     Example:
       temple projection explain members 500000000000000001
     """
-    projection, moment = _of_members(name), AsOf(as_of, known_at)
+    moment = AsOf(as_of, known_at)
     with snapshot(session.database) as connection:
+        projection = _of_members(connection, name)
         require_member(connection, user_id)
         directory = read_directory(connection)
         then = rows_of_member_then(connection, projection, user_id, moment, catalogue())
@@ -131,9 +135,9 @@ def explain(
             print_rows(shown, columns, as_json=False, title=table.name)
 
 
-def _of_members(name: str) -> MemberProjection[Any]:
+def _of_members(connection: Connection, name: str) -> MemberProjection[Any]:
     """Raises UnknownName, with near names."""
-    projection = named(name)
+    projection = projection_named(connection, name)
     if not isinstance(projection, MemberProjection):
         raise click.UsageError(
             f"{name} is a tally, which counts for all members together and has no rows of one; "
@@ -143,10 +147,11 @@ def _of_members(name: str) -> MemberProjection[Any]:
 
 
 def _stored(session: Session, connection: Connection, projection: MemberProjection[Any], user_id: str) -> Rows:
-    status = projection_status(connection, installed(), projection.name)
+    status = projection_status(connection, carried(), str(projection.key))
     if status.next_command:
-        session.note(f"{projection.name} stands still ({status.state}); run: {status.next_command}")
-    if NEEDS_REPLAY in status.state:
-        session.note(f"these rows are {version_of_rows(status.version)}, and this code has {status.code_version}")
-    print_waiting(session, connection, projection.name, user_id)
-    return PostgresTransaction(connection).stored(projection, [user_id])[user_id].rows
+        session.note(f"{status.label} stands still ({status.state}); run: {status.next_command}")
+    if not status.active:
+        session.note(f"these rows are of version {status.version}, which readers do not see")
+    print_waiting(session, connection, str(projection.key), user_id)
+    there = placed_as(projection, active=status.active)
+    return PostgresTransaction(connection).stored(there, [user_id])[user_id].rows

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from temple_ledger.infrastructure.commands.seal_verify import SHOWN, noted_heads
-from temple_ledger.infrastructure.commands.verification_report import chosen_projections, compared
+from temple_ledger.infrastructure.commands.verification_report import chosen, compared
 from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport
@@ -71,7 +71,7 @@ def command(
     missing = bool(print_not_loaded(session)) and not projections
     result = reconcile(
         session.database,
-        chosen_projections(projections),
+        chosen(session, projections),
         full=seconds is None,
         budget_seconds=seconds or 0.0,
         repair_below=session.settings.reconcile_repair_below if repair_below is None else repair_below,

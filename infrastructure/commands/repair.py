@@ -9,7 +9,7 @@ import click
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.commands.changed_log import from_changed_log, require_sealed_log
 from temple_ledger.infrastructure.commands.verification_report import (
-    chosen_projections,
+    chosen,
     compare_everybody,
     print_report,
     report_data,
@@ -95,10 +95,10 @@ def command(
     require_apply(apply=apply, yes=yes)
     because = require_reason(reason) if apply else ""
     explained = MOST_LISTED if as_json else 0
-    chosen = chosen_projections(projections)
+    wanted = chosen(session, projections)
     missing = bool(print_not_loaded(session)) and not projections
     with verifier_of(session) as verifier:
-        repairs = [_Repair(compare_everybody(session, verifier, each, explained=explained)) for each in chosen]
+        repairs = [_Repair(compare_everybody(session, verifier, each, explained=explained)) for each in wanted]
         if not as_json:
             directory = verifier.ask(read_directory)
             for each in repairs:

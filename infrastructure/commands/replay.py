@@ -29,8 +29,9 @@ from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.drift import Drift
+from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import catalogue, installed, named
+from temple_ledger.projections.registry import carried, catalogue, installed, named
 from temple_ledger.projections.tally import Tally
 
 SENTENCES = 20
@@ -42,6 +43,7 @@ class _Replay:
     """What a replay of one projection found; `applied` is None when nothing was changed."""
 
     projection: Projection
+    label: str
     position: Position
     resumed: bool
     folding: Folding
@@ -124,11 +126,13 @@ def command(
             limit.require(len(replay.shown.members), replay.shown.stored_members)
             if replay.shown.changes and not confirmed("Put this in place?", yes=yes):
                 rebuild.clear()
-                session.note(f"nothing of {projection.name} was changed")
+                session.note(f"nothing of {rebuild.label} was changed")
                 continue
             replay.applied = rebuild.apply(replay.shown, by=session.operator, limit=limit, reason=reason)
         if not as_json:
-            print_line(f"{projection.name}: in place, at position {replay.applied.position}")
+            print_line(f"{rebuild.label}: in place, at position {replay.applied.position}")
+            if rebuild.beside:
+                session.note(_note_beside(projection))
         _note_parked(session, projection)
     if as_json:
         print_json([_data(replay) for replay in done])
@@ -151,8 +155,16 @@ def _as_before(session: Session, *, apply: bool, yes: bool, dry_run: bool) -> tu
     return apply, yes
 
 
+def _note_beside(projection: Projection) -> str:
+    name, version = projection.key
+    return (
+        f"readers see the version before still; to compare: temple projection compare {name} --to {version}; "
+        f"to give it the names of the tables: temple projection switch {name} --to {version}"
+    )
+
+
 def _note_next(session: Session, done: Sequence[_Replay]) -> None:
-    differing = [replay.projection.name for replay in done if replay.shown.changes]
+    differing = [replay.label for replay in done if replay.shown.changes]
     if differing:
         session.note(f"nothing was changed; to put it in place: temple replay {' '.join(differing)} --apply")
 
@@ -160,6 +172,7 @@ def _note_next(session: Session, done: Sequence[_Replay]) -> None:
 def _abort(session: Session, wanted: Sequence[Projection]) -> int:
     with session.database.connect(DatabaseRole.PROJECT, application="temple replay") as connection:
         for projection in wanted:
+            projection = placed_as(projection, active=True)
             was_there = notes.abort(connection, projection)
             if have_older_columns(connection, projection):
                 was_there = True
@@ -194,8 +207,8 @@ def _compared(
     every_row: bool,
 ) -> _Replay:
     if rebuild.resumed:
-        session.note(f"{projection.name}: going on with a replay that had been ended early")
-    with bar(session.progress, f"folding {projection.name}", int(rebuild.position), "events") as shown:
+        session.note(f"{rebuild.label}: going on with a replay that had been ended early")
+    with bar(session.progress, f"folding {rebuild.label}", int(rebuild.position), "events") as shown:
         folding = _folded(rebuild, chosen, workers, lambda members, events: shown.advance(events))
     impact, differences = ImpactSummary(_directory(session)), list[Drift]()
 
@@ -205,7 +218,7 @@ def _compared(
             differences.append(drift)
 
     found = rebuild.compare(each)
-    return _Replay(projection, rebuild.position, rebuild.resumed, folding, found, impact, differences)
+    return _Replay(projection, rebuild.label, rebuild.position, rebuild.resumed, folding, found, impact, differences)
 
 
 def _directory(session: Session) -> RoleDirectory:
@@ -216,7 +229,7 @@ def _directory(session: Session) -> RoleDirectory:
 def _print_found(replay: _Replay, *, to_stderr: bool) -> None:
     folding, shown = replay.folding, replay.shown
     rate = f", {folding.events / folding.seconds:,.0f} events/s" if folding.seconds and folding.events else ""
-    name, events = replay.projection.name, plural(folding.events, "more event" if replay.resumed else "event")
+    name, events = replay.label, plural(folding.events, "more event" if replay.resumed else "event")
     head = f"{name}: {events} folded up to position {replay.position} in {folding.seconds:.1f} s{rate}"
     if not shown.changes:
         print_line(f"{head}; nothing differs", err=to_stderr)
@@ -233,7 +246,7 @@ def _print_found(replay: _Replay, *, to_stderr: bool) -> None:
 
 def _note_parked(session: Session, projection: Projection) -> None:
     with snapshot(session.database) as connection:
-        parked = projection_status(connection, installed(), projection.name).parked
+        parked = projection_status(connection, carried(), str(projection.key)).parked
     if parked:
         session.note(f"{projection.name}: {plural(parked, 'event')} cannot be folded; see: temple failures list")
 
@@ -241,6 +254,7 @@ def _note_parked(session: Session, projection: Projection) -> None:
 def _data(replay: _Replay) -> dict[str, Any]:
     return {
         "projection": replay.projection.name,
+        "version": replay.projection.version,
         "position": replay.position,
         "resumed": replay.resumed,
         **asdict(replay.folding),

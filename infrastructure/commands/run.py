@@ -19,7 +19,7 @@ from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import installed, named
+from temple_ledger.projections.registry import carried, versions_named
 
 
 @click.command("run")
@@ -53,7 +53,7 @@ def command(
     4 no database; 5 the database does not fit this version, or reading it would not be safe;
     130 stopped before it had caught up.
     """
-    wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
+    wanted = [each for name in dict.fromkeys(projections) for each in versions_named(name)] or list(carried())
     if watched is not None:
         run_watched(session, wanted, watched, until_caught_up=until_caught_up)
         return ExitCode.OK
@@ -66,7 +66,8 @@ def command(
             session.is_service()
         with announce_running(session.settings.home, "run"), measuring(session, wanted, metrics_port) as measured:
             if not until_caught_up:
-                session.note(f"folding {listed([each.name for each in wanted])} in {database.name}; Ctrl-C ends it")
+                names = list(dict.fromkeys(each.name for each in wanted))
+                session.note(f"folding {listed(names)} in {database.name}; Ctrl-C ends it")
                 notify_service_manager("READY=1")
             folded = fold(session, wanted, stop, until_caught_up=until_caught_up, measured=measured)
             notify_service_manager("STOPPING=1")
@@ -81,13 +82,13 @@ def command(
 
 
 def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> int:
-    names = {each.name for each in wanted}
+    keys = {each.key for each in wanted}
     with snapshot(session.database) as connection:
-        statuses = [each for each in projection_statuses(connection, installed()) if each.name in names]
-        parked = parked_events(connection, names)
+        statuses = [each for each in projection_statuses(connection, carried()) if each.key in keys]
+        parked = parked_events(connection, [each.name for each in statuses])
     done = [each for each in statuses if each.state == RUNNING]
     if done:
-        where = listed([f"{each.name} at position {each.position}" for each in done])
+        where = listed([f"{each.label} at position {each.position}" for each in done])
         rate = f" ({folded.total / folded.seconds:,.0f} events/s)" if folded.total else ""
         print_line(f"caught up, {where}: {plural(folded.total, 'event')} folded in {folded.seconds:.1f} s{rate}")
     if parked:
@@ -98,5 +99,5 @@ def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> 
     standing = [each for each in statuses if each not in done and each.state != "trigger"]
     for each in standing:
         reason = f": {each.reason}" if each.reason else ""
-        session.note(f"{each.name} stands still ({each.state}){reason}; run: {each.next_command}")
+        session.note(f"{each.label} stands still ({each.state}){reason}; run: {each.next_command}")
     return ExitCode.FAILED if standing else ExitCode.OK

@@ -39,7 +39,7 @@ from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import installed
+from temple_ledger.projections.registry import carried
 
 DEMO_MEMBERS: Final = 500
 LOOK_AGAIN_SECONDS: Final = 0.5
@@ -89,7 +89,7 @@ def command(
     if not exit_when_ready:
         session.is_service()
     print_not_loaded(session)
-    wanted = installed().values()
+    wanted = carried()
     with (
         stopped_by_signals() as stop,
         announce_running(session.settings.home, "up"),
@@ -301,11 +301,11 @@ def _name_demo(session: Session, community: Community) -> None:
 
 
 def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
-    folded = fold(session, installed().values(), stop, until_caught_up=True, measured=measured)
+    folded = fold(session, carried(), stop, until_caught_up=True, measured=measured)
     if stop.asked:
         return
     with snapshot(session.database) as connection:
-        statuses = projection_statuses(connection, installed())
+        statuses = projection_statuses(connection, carried())
         parked = parked_events(connection, [each.name for each in statuses])
         people = sum(number for _, number in connection.execute(statement("status_members")))
         roles = connection.execute(statement("up_roles")).fetchall()
@@ -316,7 +316,7 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
     for each in statuses:
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
-            print_line(f"            {each.name} stands still ({each.state}){reason}; run: {each.next_command}")
+            print_line(f"            {each.label} stands still ({each.state}){reason}; run: {each.next_command}")
     if parked:
         print_line(f"            {plural(parked, 'event')} could not be folded; see: temple failures list")
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import stored_member_count
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
+from temple_ledger.infrastructure.queries.versions import chosen_projections
 from temple_ledger.infrastructure.read_models.verification.full import Elsewhere
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
@@ -15,13 +17,14 @@ from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import catalogue, installed, named
+from temple_ledger.projections.registry import carried, catalogue
 from temple_ledger.projections.tally import Tally
 
 
-def chosen_projections(names: Sequence[str]) -> list[Projection]:
-    """Those named, each once, or all. Raises UnknownName."""
-    return [named(name) for name in dict.fromkeys(names)] or list(installed().values())
+def chosen(session: Session, names: Sequence[str]) -> list[Projection]:
+    """Those named, each once, or all; NAME is each of its versions. Raises UnknownName."""
+    with snapshot(session.database) as connection:
+        return chosen_projections(connection, names, carried())
 
 
 def verifier_of(session: Session) -> Verifier:

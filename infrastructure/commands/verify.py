@@ -7,7 +7,7 @@ import click
 from temple_ledger.infrastructure.commands.engine_options import chosen_engine, engine_options
 from temple_ledger.infrastructure.commands.seal_verify import print_proof, proof_data, proven
 from temple_ledger.infrastructure.commands.verification_report import (
-    chosen_projections,
+    chosen,
     compare_everybody,
     compare_since_last,
     print_report,
@@ -83,7 +83,7 @@ def command(
     """
     seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=True)
     elsewhere = _elsewhere(session, seconds, archive=archive, engine=engine, workers=workers)
-    chosen = chosen_projections(projections)
+    wanted = chosen(session, projections)
     missing = bool(print_not_loaded(session)) and not projections
     explained = MOST_LISTED if as_json else SHOWN if with_events else 0
     with verifier_of(session) as verifier:
@@ -93,7 +93,7 @@ def command(
             compare_everybody(session, verifier, each, explained=explained, elsewhere=elsewhere)
             if seconds is None
             else compare_since_last(session, verifier, each, budget_seconds=seconds, explained=explained)
-            for each in chosen
+            for each in wanted
         ]
         directory = verifier.ask(read_directory)
     # a rolling share of the log within the budget, all of it without one

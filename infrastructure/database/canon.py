@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 
-from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.members import members
@@ -31,23 +30,14 @@ def is_installed(connection: psycopg.Connection[Any]) -> bool:
 
 
 def install(connection: psycopg.Connection[Any]) -> bool:
-    """Within a transaction of temple_owner; False when there was nothing to do.
-
-    Raises Refused where the trigger would go on from rows of another version.
-    """
+    """Within a transaction of temple_owner, where readers see the version of `members` that this code has; False when
+    there was nothing to do."""
     if is_installed(connection):
         return False
     checkpoint = connection.execute(statement("checkpoint_lock"), members.key.parameters).fetchone()
-    if checkpoint is not None:
-        version, state = checkpoint[0], checkpoint[5]
-        if state == ProjectionState.TRIGGER and version != members.version:
-            raise Refused(
-                f"the trigger maintains rows of version {version}, this code has version {members.version} of their "
-                "rules; with the version before, run: temple trigger disable; then migrate and replay"
-            )
-        if state == ProjectionState.TRIGGER:
-            # nobody who appends is in the middle of a fold while its functions are replaced
-            connection.execute(statement("trigger_hold_appenders"))
+    if checkpoint is not None and checkpoint[5] == ProjectionState.TRIGGER:
+        # nobody who appends is in the middle of a fold while its functions are replaced
+        connection.execute(statement("trigger_hold_appenders"))
     connection.execute(text())
     connection.execute(statement("canon_installed"), {"checksum": checksum()})
     return True

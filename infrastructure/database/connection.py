@@ -153,6 +153,9 @@ def passes(error: BaseException) -> bool:
     state = error.sqlstate
     if state is None:
         return isinstance(error, psycopg.OperationalError)
+    if state == "0A000":
+        # a statement that was prepared before a switch gave the table's name to one with other types
+        return error.diag.source_function == "RevalidateCachedQuery"
     return state in _PASSING or state[:2] in _PASSING_CLASSES
 
 

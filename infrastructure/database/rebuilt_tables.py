@@ -9,7 +9,7 @@ from psycopg import sql
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.database.tables import USER_ID, columns_of
+from temple_ledger.infrastructure.database.tables import USER_ID, columns_of, place_of
 from temple_ledger.infrastructure.database.whole_tables import join_whole_tables
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Table
@@ -60,7 +60,7 @@ def put_in_place(connection: Connection, projection: Projection, table: Table, u
         return
     keys, values = _key_names(projection, table), _value_names(projection, table)
     parts = {
-        "live": sql.Identifier(table.name),
+        "live": place_of(table),
         "shadow": _shadow(table),
         "names": _listed((*keys, *values)),
         "same": sql.SQL(" and ").join(sql.SQL("live.{0} = rebuilt.{0}").format(sql.Identifier(name)) for name in keys),
@@ -81,14 +81,14 @@ def put_in_place(connection: Connection, projection: Projection, table: Table, u
 
 
 def _is_empty(connection: Connection, table: Table) -> bool:
-    found = connection.execute(sql.SQL("select from {} limit 1").format(sql.Identifier(table.name)))
+    found = connection.execute(sql.SQL("select from {} limit 1").format(place_of(table)))
     return found.fetchone() is None
 
 
 def _fill(projection: Projection, table: Table) -> sql.Composed:
     names = _listed((*_key_names(projection, table), *_value_names(projection, table)))
     return sql.SQL("insert into {} ({names}) select {names} from {}").format(
-        sql.Identifier(table.name), _shadow(table), names=names
+        place_of(table), _shadow(table), names=names
     )
 
 
@@ -120,7 +120,7 @@ def _differing(table: Table) -> sql.Composed:
         "select coalesce(live.user_id, rebuilt.user_id) as user_id from {} as live full join {} as rebuilt "
         "using ({}) where {}"
     ).format(
-        sql.Identifier(table.name),
+        place_of(table),
         _shadow(table),
         _listed((USER_ID.name, *table.key)),
         sql.SQL(" or ").join(differs),
@@ -128,7 +128,7 @@ def _differing(table: Table) -> sql.Composed:
 
 
 def _shadow(table: Table) -> sql.Identifier:
-    return sql.Identifier(shadow_of(table).name)
+    return place_of(shadow_of(table))
 
 
 def _key_names(projection: Projection, table: Table) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from temple_ledger.domain.errors import SchemaMismatch
 from temple_ledger.infrastructure.database import rollup_sql
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.drift import Drift, DriftKind
+from temple_ledger.projections.placing import placed_rollup
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.rollup import Rollup
 from temple_ledger.projections.tables import Row
@@ -25,7 +26,7 @@ Connection = psycopg.Connection[Any]
 def stored_rollups(connection: Connection, projection: str | None = None, version: int | None = None) -> list[Rollup]:
     """Those that the database keeps, whoever declares them."""
     found = connection.execute(statement("rollup_list"), {"projection": projection, "version": version})
-    return [Rollup.of_definition(text) for (text,) in found]
+    return [placed_rollup(Rollup.of_definition(text), active=active) for text, active in found]
 
 
 def make_rollups(connection: Connection, projection: Projection) -> list[str]:
@@ -35,7 +36,7 @@ def make_rollups(connection: Connection, projection: Projection) -> list[str]:
     the name, or depends on what has to be made anew.
     """
     declared = [] if isinstance(projection, Tally) else list(projection.rollups.values())
-    stored = {each.name: each for each in stored_rollups(connection, projection.name)}
+    stored = {each.name: each for each in stored_rollups(connection, *projection.key)}
     made = []
     for rollup in declared:
         there = stored.get(rollup.name)
@@ -52,11 +53,11 @@ def make_rollups(connection: Connection, projection: Projection) -> list[str]:
 
 def drop_rollup(connection: Connection, rollup: Rollup) -> None:
     """As temple_owner: with all that keeps it."""
-    connection.execute(sql.SQL("drop view if exists {}").format(sql.Identifier(rollup.name)))
+    connection.execute(sql.SQL("drop view if exists {}").format(sql.Identifier(_view(rollup))))
     for event in rollup_sql.EVENTS:
-        if _is_there(connection, [rollup.table]):
+        if _is_there(connection, [_source(rollup)]):
             name = sql.Identifier(rollup_sql.trigger_name(rollup, event))
-            connection.execute(sql.SQL("drop trigger if exists {} on {}").format(name, sql.Identifier(rollup.table)))
+            connection.execute(sql.SQL("drop trigger if exists {} on {}").format(name, sql.Identifier(_source(rollup))))
     for value in rollup_sql.sought(rollup):
         name = sql.Identifier(rollup_sql.index_name(rollup, value))
         connection.execute(sql.SQL("drop index if exists {}").format(name))
@@ -69,9 +70,9 @@ def drop_rollup(connection: Connection, rollup: Rollup) -> None:
 
 def is_maintained(connection: Connection, rollup: Rollup) -> bool:
     """Whether everything that keeps it is there, and fires whoever writes."""
-    names = [rollup.name, *(each.name for each in rollup_sql.storages(rollup))]
+    names = [_view(rollup), *(each.name for each in rollup_sql.storages(rollup))]
     row = connection.execute(
-        statement("rollup_triggers"), {"source": rollup.table, "function": rollup_sql.function_name(rollup)}
+        statement("rollup_triggers"), {"source": _source(rollup), "function": rollup_sql.function_name(rollup)}
     ).fetchone()
     return row == (len(rollup_sql.EVENTS),) and _is_there(connection, names)
 
@@ -80,7 +81,7 @@ def rollup_drift(connection: Connection, rollup: Rollup) -> Iterator[Drift]:
     """Where it is not the group-by of its source."""
     width, number = len(rollup.keys), len(rollup.values)
     names = [each.name for each in rollup.values]
-    for row in connection.execute(rollup_sql.differences(rollup, rollup.table)):
+    for row in connection.execute(rollup_sql.differences(rollup, _source(rollup))):
         key = dict(zip((each.name for each in rollup.keys), row[:width], strict=True))
         there, due = row[width : width + 2]
         stored, counted = row[width + 2 : width + 2 + number], row[width + 2 + number :]
@@ -99,7 +100,7 @@ def rollup_drift(connection: Connection, rollup: Rollup) -> Iterator[Drift]:
 def rollup_rows(connection: Connection, rollup: Rollup) -> list[Row]:
     """Keys and values, as readers see them."""
     columns = sql.SQL(", ").join(map(sql.Identifier, rollup.column_names))
-    return list(connection.execute(sql.SQL("select {} from {}").format(columns, sql.Identifier(rollup.name))))
+    return list(connection.execute(sql.SQL("select {} from {}").format(columns, sql.Identifier(_view(rollup)))))
 
 
 def refill_rollup(connection: Connection, rollup: Rollup) -> None:
@@ -107,7 +108,7 @@ def refill_rollup(connection: Connection, rollup: Rollup) -> None:
     for storage in rollup_sql.storages(rollup):
         name = sql.Identifier(storage.name)
         connection.execute(sql.SQL("delete from {}").format(name))
-        rows = rollup_sql.storage_rows(rollup, storage, rollup.table)
+        rows = rollup_sql.storage_rows(rollup, storage, _source(rollup))
         connection.execute(sql.SQL("insert into {} ({}) {}").format(name, storage.columns, rows))
 
 
@@ -122,7 +123,7 @@ def merge_rollups(connection: Connection) -> None:
 
 
 def _make(connection: Connection, rollup: Rollup) -> None:
-    source = sql.Identifier(rollup.table)
+    source = sql.Identifier(_source(rollup))
     connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(source))
     for storage in rollup_sql.storages(rollup):
         _make_storage(connection, rollup, storage)
@@ -134,14 +135,14 @@ def _make(connection: Connection, rollup: Rollup) -> None:
                 rollup_sql.index_expressions(rollup, value),
             )
         )
-    view = sql.Identifier(rollup.name)
-    connection.execute(sql.SQL("create view {} as {}").format(view, rollup_sql.stored_rows(rollup, rollup.table)))
+    view = sql.Identifier(_view(rollup))
+    connection.execute(sql.SQL("create view {} as {}").format(view, rollup_sql.stored_rows(rollup, _source(rollup))))
     connection.execute(sql.SQL("grant select on {} to temple_read, temple_append, temple_project").format(view))
     connection.execute(rollup_sql.maintaining_function(rollup))
     function = sql.Identifier(rollup_sql.function_name(rollup))
     connection.execute(sql.SQL("revoke execute on function {}() from public").format(function))
     for event in rollup_sql.EVENTS:
-        connection.execute(rollup_sql.create_trigger(rollup, event, rollup.table))
+        connection.execute(rollup_sql.create_trigger(rollup, event, _source(rollup)))
         name = sql.Identifier(rollup_sql.trigger_name(rollup, event))
         connection.execute(sql.SQL("alter table {} enable always trigger {}").format(source, name))
     connection.execute(statement("rollup_put"), {**_named(rollup), "definition": rollup.definition()})
@@ -149,7 +150,7 @@ def _make(connection: Connection, rollup: Rollup) -> None:
 
 def _make_storage(connection: Connection, rollup: Rollup, storage: rollup_sql.Storage) -> None:
     name = sql.Identifier(storage.name)
-    rows = rollup_sql.storage_rows(rollup, storage, rollup.table)
+    rows = rollup_sql.storage_rows(rollup, storage, _source(rollup))
     connection.execute(sql.SQL("create table {} with (fillfactor = 50) as {}").format(name, rows))
     for column in (*map(sql.Identifier, storage.keys), *(sql.Identifier(each.name) for each in storage.sums)):
         connection.execute(sql.SQL("alter table {} alter column {} set not null").format(name, column))
@@ -161,7 +162,7 @@ def _make_storage(connection: Connection, rollup: Rollup, storage: rollup_sql.St
 
 
 def _require_free(connection: Connection, rollup: Rollup) -> None:
-    names = [rollup.name, *(each.name for each in rollup_sql.storages(rollup))]
+    names = [_view(rollup), *(each.name for each in rollup_sql.storages(rollup))]
     for name in names:
         if _is_there(connection, [name]):
             raise SchemaMismatch(
@@ -184,6 +185,14 @@ def _nothing_depends_on(rollup: Rollup) -> Iterator[None]:
 def _is_there(connection: Connection, names: Sequence[str]) -> bool:
     row = connection.execute(statement("rollup_relations"), {"names": list(names)}).fetchone()
     return row == (len(names),)
+
+
+def _view(rollup: Rollup) -> str:
+    return rollup.name if rollup.place is None else rollup.place
+
+
+def _source(rollup: Rollup) -> str:
+    return rollup.table if rollup.source is None else rollup.source
 
 
 def _named(rollup: Rollup) -> dict[str, Any]:

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+import psycopg
 
 from temple_ledger.infrastructure.database.canon import install
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.declared_tables import make_tables
 from temple_ledger.infrastructure.database.effects import install_effects
 from temple_ledger.infrastructure.database.migrations import migrate
 from temple_ledger.infrastructure.database.roles import grants_of_older_logins
 from temple_ledger.infrastructure.database.rollups import make_rollups
 from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tables
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.database.tables import make_tables
-from temple_ledger.projections.checkpoint import UNFILLED
+from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.members import members
+from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import installed
+from temple_ledger.projections.registry import carried
 
 
 @dataclass(frozen=True)
@@ -35,18 +40,44 @@ def bring_up_to_date(database: Database, projections: Iterable[Projection] | Non
     migrations = migrate(database)
     made: list[str] = []
     unfilled: list[str] = []
-    wanted = installed().values() if projections is None else projections
+    wanted = list(carried() if projections is None else projections)
     with database.connect(DatabaseRole.OWNER, application="temple migrate") as connection, connection.transaction():
         # two of us at once would both find a table missing
         connection.execute("lock table projection_checkpoint in share row exclusive mode")
-        for projection in wanted:
-            made += make_tables(connection, projection)
-            make_shadow_tables(connection, projection)
-            made += make_rollups(connection, projection)
-            created = connection.execute(statement("checkpoint_create"), projection.key.parameters).fetchone()
-            if created is not None and created[0] == UNFILLED:
-                unfilled.append(projection.name)
-            made += install_effects(connection, projection)
-        install(connection)
+        for projection in sorted(wanted, key=lambda each: each.version):
+            made += _bring_up_to_date(connection, projection, unfilled)
+        if _reads_these_rules(connection):
+            install(connection)
         grants = grants_of_older_logins(connection) if migrations else ()
     return Changed(tuple(migrations), tuple(made), tuple(grants), tuple(unfilled))
+
+
+def _reads_these_rules(connection: psycopg.Connection[Any]) -> bool:
+    """Whether readers see the version of `members` that the SQL canon of this code is of: it changes with a switch."""
+    versions = dict(connection.execute(statement("checkpoint_versions"), {"projection": members.name}).fetchall())
+    return bool(versions.get(members.version, not versions))
+
+
+def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projection, unfilled: list[str]) -> list[str]:
+    """Makes what is missing of this version: with the declared names where there is no other one yet, else beside it.
+
+    A version that is lower than the one that readers see was dropped, or never made: it stays away.
+    """
+    versions = dict(connection.execute(statement("checkpoint_versions"), {"projection": projection.name}).fetchall())
+    active = next((version for version, is_active in versions.items() if is_active), projection.version)
+    if projection.version < active and projection.version not in versions:
+        return []
+    there = placed_as(projection, active=projection.version == active)
+    made = make_tables(connection, there)
+    make_shadow_tables(connection, there)
+    made += make_rollups(connection, there)
+    if projection.version not in versions:
+        beside = projection.version != active
+        values = {**projection.key.parameters, "active": not beside, "beside": beside}
+        created = connection.execute(statement("checkpoint_create"), values).fetchone()
+        if created == (ProjectionState.NEEDS_REPLAY,):
+            unfilled.append(str(projection.key) if beside else projection.name)
+    made += install_effects(connection, projection)
+    names = [table.name for table in projection.tables]
+    connection.execute(statement("checkpoint_tables"), {**projection.key.parameters, "tables": names})
+    return made

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from temple_ledger.domain.errors import SchemaMismatch
+from temple_ledger.infrastructure.database.declared_tables import is_other, make_tables, require_tables
+from temple_ledger.infrastructure.database.dropping import drop_unlogged
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.database.tables import is_other, make_tables, require_tables
+from temple_ledger.infrastructure.database.tables import place_of
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Table
-
-PREFIX: Final = "rebuild_"
 
 Connection = psycopg.Connection[Any]
 
@@ -21,7 +21,7 @@ Connection = psycopg.Connection[Any]
 @cache
 def shadow_of(table: Table) -> Table:
     """The table with the same columns in which a rebuild collects rows."""
-    return replace(table, name=PREFIX + table.name, stamp=None, indexes=())
+    return replace(table, place=table.shadow, stamp=None, indexes=())
 
 
 def make_shadow_tables(connection: Connection, projection: Projection) -> None:
@@ -31,7 +31,9 @@ def make_shadow_tables(connection: Connection, projection: Projection) -> None:
     """
     for table in projection.tables:
         shadow = shadow_of(table)
-        name = sql.Identifier(shadow.name)
+        name = place_of(shadow)
+        # where releases before versions collected rows
+        drop_unlogged(connection, f"rebuild_{table.name}")
         if is_other(connection, projection, shadow):
             connection.execute(sql.SQL("drop table {}").format(name))
             connection.execute(statement("rebuild_forget"), projection.key.parameters)

@@ -7,6 +7,7 @@ import psycopg
 from psycopg import sql
 
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.tables import place_of
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -14,7 +15,7 @@ from temple_ledger.projections.tally import Key
 def rows_by_member(table: Table) -> sql.Composed:
     """Every row: user_id, then the declared columns."""
     return sql.SQL('select user_id, {} from {} order by user_id collate "C"').format(
-        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), sql.Identifier(table.name)
+        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), place_of(table)
     )
 
 
@@ -29,29 +30,27 @@ def other_members(tables: Iterable[Table]) -> sql.Composed:
     """At most `%(limit)s` members after `%(after)s`: those of the log, and those that only a table has."""
     page = sql.SQL("union (select distinct user_id from {} where user_id > %(after)s order by user_id limit %(limit)s)")
     return sql.SQL(statement("verification_others").decode()).format(
-        tables=sql.SQL(" ").join(page.format(sql.Identifier(table.name)) for table in tables)
+        tables=sql.SQL(" ").join(page.format(place_of(table)) for table in tables)
     )
 
 
 def count_members(connection: psycopg.Connection[Any], tables: Iterable[Table]) -> int:
     """How many members any of them has."""
-    every = sql.SQL(" union ").join(
-        sql.SQL("select user_id from {}").format(sql.Identifier(table.name)) for table in tables
-    )
+    every = sql.SQL(" union ").join(sql.SQL("select user_id from {}").format(place_of(table)) for table in tables)
     return _number(connection, sql.SQL("select count(*) from ({}) as member").format(every))
 
 
 def stored_counts(connection: psycopg.Connection[Any], table: Table) -> dict[Key, int]:
     """A tally's table, by key."""
     query = sql.SQL("select {} from {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), sql.Identifier(table.name)
+        sql.SQL(", ").join(map(sql.Identifier, table.column_names)), place_of(table)
     )
     return {tuple(key): number for *key, number in connection.execute(query, binary=True)}
 
 
 def sum_of_counts(connection: psycopg.Connection[Any], table: Table) -> int:
     query = sql.SQL("select coalesce(sum({}), 0)::bigint from {}").format(
-        sql.Identifier(table.column_names[-1]), sql.Identifier(table.name)
+        sql.Identifier(table.column_names[-1]), place_of(table)
     )
     return _number(connection, query)
 

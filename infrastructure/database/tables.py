@@ -11,7 +11,6 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from temple_ledger.domain.errors import SchemaMismatch
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Column, ColumnType, Row, Table
 from temple_ledger.projections.tally import Tally
@@ -24,114 +23,16 @@ def columns_of(projection: Projection, table: Table) -> tuple[Column, ...]:
     return table.columns if isinstance(projection, Tally) else (USER_ID, *table.columns)
 
 
-def make_tables(
-    connection: psycopg.Connection[Any], projection: Projection, declared: Sequence[Table] | None = None
-) -> list[str]:
-    """Makes the projection's tables (or the *declared* ones) that are missing, as temple_owner; returns their names.
-
-    Raises SchemaMismatch where a table is there with other columns.
-    """
-    made = []
-    for table in projection.tables if declared is None else declared:
-        there = _columns_in_database(connection, table.name)
-        if not there:
-            connection.execute(_create(projection, table))
-            for index in table.indexes:
-                connection.execute(sql.SQL("create index on {} ({})").format(sql.Identifier(table.name), _names(index)))
-            made.append(table.name)
-        else:
-            _require_same(projection, table, there)
-        _grant(connection, table)
-    return made
+def place_of(table: Table) -> sql.Identifier:
+    """The table in the database."""
+    return sql.Identifier(place_name(table))
 
 
-def _create(projection: Projection, table: Table) -> sql.Composed:
-    key = table.key if isinstance(projection, Tally) else ("user_id", *table.key)
-    lines = [
-        sql.SQL("{} {}{}").format(
-            sql.Identifier(column.name), _type(column), sql.SQL("" if column.null else " not null")
-        )
-        for column in columns_of(projection, table)
-    ]
-    if table.stamp is not None:
-        lines.append(sql.SQL("{} timestamptz default now()").format(sql.Identifier(table.stamp)))
-    lines.append(sql.SQL("primary key ({})").format(_names(key)))
-    return sql.SQL("create table {} ({}) with (fillfactor = 80)").format(
-        sql.Identifier(table.name), sql.SQL(", ").join(lines)
-    )
-
-
-def _grant(connection: psycopg.Connection[Any], table: Table) -> None:
-    name = sql.Identifier(table.name)
-    connection.execute(sql.SQL("grant select, insert, update, delete on {} to temple_project").format(name))
-    connection.execute(sql.SQL("grant select on {} to temple_read, temple_append").format(name))
-
-
-def _type(column: Column) -> sql.SQL:
-    if column.type is not ColumnType.TEXT:
-        return sql.SQL(column.type.value)
-    if column.length is None:
-        return sql.SQL('text collate "C"')
-    return sql.SQL(f'varchar({int(column.length)}) collate "C"')
-
-
-def _type_name(column: Column) -> str:
-    """As the catalogue of PostgreSQL spells it."""
-    if column.type is ColumnType.TEXT:
-        return "text" if column.length is None else f"character varying({column.length})"
-    return "timestamp with time zone" if column.type is ColumnType.TIMESTAMPTZ else column.type.value
-
-
-def _columns_in_database(connection: psycopg.Connection[Any], table: str) -> dict[str, str]:
-    rows = connection.execute(
-        """
-        select attname, format_type(atttypid, atttypmod)
-        from pg_attribute
-        where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped
-        """,
-        (table,),
-    )
-    return dict(rows.fetchall())
-
-
-def require_tables(connection: psycopg.Connection[Any], projection: Projection) -> None:
-    """Raises SchemaMismatch, with what leads out, where a table is missing or has other columns than are declared."""
-    for table in projection.tables:
-        there = _columns_in_database(connection, table.name)
-        if not there:
-            raise SchemaMismatch(
-                f"table {table.name} of projection {projection.name} is missing; run: temple db migrate"
-            )
-        _require_same(projection, table, there)
-
-
-def _require_same(projection: Projection, table: Table, there: Mapping[str, str]) -> None:
-    other = difference(projection, table, there)
-    if other is not None:
-        raise SchemaMismatch(
-            f"table {table.name} of projection {projection.name} is there with other columns ({other}). Either declare "
-            "a table of a new name, or remove the old one; raise the version of the projection in both cases, then "
-            f"run: temple db shell -- -c 'drop table {table.name}' (only to remove it), temple db migrate, "
-            f"temple replay {projection.name}"
-        )
-
-
-def is_other(connection: psycopg.Connection[Any], projection: Projection, table: Table) -> bool:
-    """Whether the table is there with other columns than are declared."""
-    there = _columns_in_database(connection, table.name)
-    return bool(there) and difference(projection, table, there) is not None
-
-
-def difference(projection: Projection, table: Table, there: Mapping[str, str]) -> str | None:
-    """The first column of a table that is not as it is declared; None where all are. Further ones with a default or
-    null do not matter."""
-    wanted = {column.name: _type_name(column) for column in columns_of(projection, table)}
-    if table.stamp is not None:
-        wanted[table.stamp] = "timestamp with time zone"
-    for name, kind in wanted.items():
-        if there.get(name) != kind:
-            return f"{name} is {there.get(name, 'missing')}, declared {kind}"
-    return None
+def place_name(table: Table) -> str:
+    """Its name there. What is not placed yet is a mistake of ours: it would be another version's."""
+    if table.place is None:
+        raise RuntimeError(f"nobody said where {table.name} stands")
+    return table.place
 
 
 @cache
@@ -143,7 +44,7 @@ def read_statement(table: Table) -> sql.Composed:
     return sql.SQL(
         "select stored.* from unnest(%(user_ids)s::varchar[]) as member (user_id) cross join lateral "
         "(select user_id, {} from {} where user_id = member.user_id offset 0) as stored"
-    ).format(_names(table.column_names), sql.Identifier(table.name))
+    ).format(_names(table.column_names), place_of(table))
 
 
 def rows_of_members(
@@ -167,7 +68,7 @@ def _upsert_statement(table: Table) -> sql.Composed:
         settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
     update = sql.SQL("do update set {}").format(sql.SQL(", ").join(settings)) if settings else sql.SQL("do nothing")
     return sql.SQL("insert into {} ({}) select * from unnest({}) on conflict ({}) {}").format(
-        sql.Identifier(table.name),
+        place_of(table),
         _names(column.name for column in columns),
         _arrays(columns),
         _names(("user_id", *table.key)),
@@ -178,11 +79,9 @@ def _upsert_statement(table: Table) -> sql.Composed:
 @cache
 def _delete_statement(table: Table) -> sql.Composed:
     keys = (USER_ID, *(table.columns[place] for place in table.key_positions))
-    same = [
-        sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), sql.Identifier(table.name)) for column in keys
-    ]
+    same = [sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), place_of(table)) for column in keys]
     return sql.SQL("delete from {} using unnest({}) as gone ({}) where {}").format(
-        sql.Identifier(table.name),
+        place_of(table),
         _arrays(keys),
         _names(column.name for column in keys),
         sql.SQL(" and ").join(same),
@@ -196,7 +95,7 @@ def _add_statement(table: Table) -> sql.Composed:
         "insert into {table} ({names}) select * from unnest({arrays}) "
         "on conflict ({key}) do update set {number} = {table}.{number} + excluded.{number}"
     ).format(
-        table=sql.Identifier(table.name),
+        table=place_of(table),
         names=_names(table.column_names),
         arrays=_arrays(table.columns),
         key=_names(table.key),
@@ -223,11 +122,9 @@ def add(connection: psycopg.Connection[Any], table: Table, increments: Mapping[R
 @cache
 def _delete_zero_statement(table: Table) -> sql.Composed:
     keys = [table.columns[place] for place in table.key_positions]
-    same = [
-        sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), sql.Identifier(table.name)) for column in keys
-    ]
+    same = [sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), place_of(table)) for column in keys]
     return sql.SQL("delete from {} using unnest({}) as gone ({}) where {} = 0 and {}").format(
-        sql.Identifier(table.name),
+        place_of(table),
         _arrays(keys),
         _names(table.key),
         sql.Identifier(table.columns[-1].name),

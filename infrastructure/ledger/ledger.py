@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.domain.errors import Refused, SchemaMismatch, UnknownName
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.domain.position import Position
@@ -23,12 +23,15 @@ from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.rows_then import rows_of_member_then
+from temple_ledger.infrastructure.queries.versions import active_version
 from temple_ledger.infrastructure.queries.waiting import APPLICATION, wait_on
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.projections.author import catalogue_or_installed
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import installed
+from temple_ledger.projections.registry import carried
 from temple_ledger.projections.tables import Rows, Table
 from temple_ledger.projections.tally import Tally
 
@@ -61,9 +64,10 @@ class Ledger:
         """*dsn* is by default TEMPLE_DATABASE_URL, or `database_url` of temple.toml. Of *projections* and *catalogue*
         the installed ones are the default. Connects when it is used. Raises Refused without a database."""
         self.database = Database(_dsn() if dsn is None else dsn)
-        known = list(installed().values()) if projections is None else list(projections)
-        self._projections: Mapping[str, Projection] = {each.name: each for each in known}
-        models = [model for each in known for model in (each.events if isinstance(each, Tally) else each.steps)]
+        self._projections = tuple(carried() if projections is None else projections)
+        models = [
+            model for each in self._projections for model in (each.events if isinstance(each, Tally) else each.steps)
+        ]
         self._catalogue = catalogue_or_installed(catalogue).with_models(models)
         self._notifier = Notifier(self.database)
         self._appenders = Spares(lambda: LogAppender(self.database, notifier=self._notifier))
@@ -123,22 +127,29 @@ class Ledger:
         The times are aware; events at exactly that time count. A member without rows has empty lists. Raises
         UnknownName for a projection that is not installed or has no rows of members, DatabaseUnavailable.
         """
-        found = self._member_projection(projection)
+        versions = self._member_projections(projection)
         moment = AsOf(as_of, known_at)
         with self._readers.lent() as reader:
-            rows = reader.run("reading", lambda connection: self._read(connection, found, user_id, moment))
+            found, rows = reader.run("reading", lambda connection: self._read(connection, versions, user_id, moment))
         return {table.name: [_named(table, row) for row in rows.get(table.name, ())] for table in found.tables}
 
     def _read(
-        self, connection: psycopg.Connection[Any], projection: MemberProjection[Any], user_id: str, moment: AsOf
-    ) -> Rows:
+        self,
+        connection: psycopg.Connection[Any],
+        versions: Sequence[MemberProjection[Any]],
+        user_id: str,
+        moment: AsOf,
+    ) -> tuple[MemberProjection[Any], Rows]:
         # a connection that was lost is another one now
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
+        # what is prepared fails once a switch gave the table's name to one with other types
+        connection.prepare_threshold = None
         with connection.transaction():
+            found = _seen_by_readers(connection, versions)
             if moment.is_now:
-                return tables.rows_of_members(connection, projection.tables, [user_id])[user_id]
-            return rows_of_member_then(connection, projection, user_id, moment, self._catalogue).rows
+                return found, tables.rows_of_members(connection, found.tables, [user_id])[user_id]
+            return found, rows_of_member_then(connection, found, user_id, moment, self._catalogue).rows
 
     def changes(
         self, projection: str, *, consumer: str, start: Literal["rows", "now"] = "rows", follow: bool = True
@@ -150,18 +161,20 @@ class Ledger:
         and a `Reset` where an operation set a member's rows anew. With *follow* it waits for more, else it ends. Raises
         UnknownName for a projection that is not installed or has no rows of members.
         """
-        found = self._member_projection(projection)
+        versions = self._member_projections(projection)
+        with self._readers.lent() as reader:
+            found = reader.run("reading", lambda connection: _seen_by_readers(connection, versions))
         return Feed(self.database, found, self._catalogue, consumer, start=start, follow=follow)
 
     def forget_consumer(self, projection: str, consumer: str) -> bool:
         """Whether there was such a consumer; nothing is stored for it any more."""
         return forget_consumer(self.database, projection, consumer)
 
-    def _member_projection(self, name: str) -> MemberProjection[Any]:
-        found = self._projections.get(name)
-        if not isinstance(found, MemberProjection):
-            members = sorted(each for each, one in self._projections.items() if isinstance(one, MemberProjection))
-            raise UnknownName("projection with rows of members", name, tuple(members))
+    def _member_projections(self, name: str) -> list[MemberProjection[Any]]:
+        members = [each for each in self._projections if isinstance(each, MemberProjection)]
+        found = [each for each in members if each.name == name]
+        if not found:
+            raise UnknownName("projection with rows of members", name, tuple(sorted({each.name for each in members})))
         return found
 
     def _waiter(self) -> RetryingConnection:
@@ -174,6 +187,25 @@ class Ledger:
         return RetryingConnection(
             self.database, DatabaseRole.READ, application=application, patience_seconds=PATIENCE_SECONDS
         )
+
+
+def _seen_by_readers(
+    connection: psycopg.Connection[Any], versions: Sequence[MemberProjection[Any]]
+) -> MemberProjection[Any]:
+    """The version whose rows the tables hold. Raises SchemaMismatch where this program has the code of another one."""
+    checkpoints = read_checkpoints(connection)
+    for each in versions:
+        there = checkpoints.get(each.key)
+        if there is not None and there.active:
+            return placed(each, there)
+    name = versions[0].name
+    active = active_version(checkpoints, name)
+    if active is None:
+        raise SchemaMismatch(f"this ledger has no tables of {name}; run: temple db migrate")
+    raise SchemaMismatch(
+        f"readers see version {active} of {name}, this program has version {versions[0].version}; "
+        f"run: temple projection switch {name} --to {versions[0].version}, or update the program"
+    )
 
 
 def _named(table: Table, row: Sequence[Any]) -> dict[str, Any]:

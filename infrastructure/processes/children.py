@@ -67,7 +67,7 @@ class _Child:
     def __init__(self, session: Session, key: ProjectionKey, watcher: Watcher, until_caught_up: bool) -> None:
         self._session = session
         self._key = key
-        self._name = key.name
+        self._name = str(key)
         self._watcher = watcher
         self._until_caught_up = until_caught_up
         self._stopping = False

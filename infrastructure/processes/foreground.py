@@ -103,7 +103,7 @@ def fold(
 
 def _led(runner: Runner, wanted: Iterable[Projection]) -> list[str]:
     others = runner.led_by_others
-    return [each.name for each in wanted if each.name not in others]
+    return list(dict.fromkeys(each.name for each in wanted if each.key not in others))
 
 
 class _Watcher:
@@ -146,16 +146,21 @@ class _TellingWake:
         self.runner: Runner | None = None
         self._session = session
         self._wakeup = wakeup
-        self._said: dict[str, str] = {}
+        self._said: dict[ProjectionKey, str] = {}
 
     def wait(self, timeout: float) -> bool:
         others = dict(self.runner.led_by_others) if self.runner is not None else {}
         if others and others != self._said:
             for leader in sorted(set(others.values())):
-                led = ", ".join(name for name, holder in others.items() if holder == leader)
+                led = ", ".join(_shown(key, others) for key, holder in others.items() if holder == leader)
                 self._session.note(f"another runner leads {led} ({leader}); this one takes over when it ends")
             self._said = others
         return self._wakeup.wait(timeout)
+
+
+def _shown(key: ProjectionKey, among: Iterable[ProjectionKey]) -> str:
+    """Its name, with the version where there are several."""
+    return str(key) if sum(key.name == each.name for each in among) > 1 else key.name
 
 
 @contextmanager
@@ -169,9 +174,9 @@ def _progress(session: Session, projections: list[Projection]) -> Iterator[Bar]:
         head = row[0] if row else 0
         checkpoints = read_checkpoints(connection)
     due = sum(
-        max(0, head - checkpoints[each.name].position)
+        max(0, head - checkpoints[each.key].position)
         for each in projections
-        if each.name in checkpoints and may_fold(each, checkpoints[each.name]) is None
+        if each.key in checkpoints and may_fold(each, checkpoints[each.key]) is None
     )
     with bar(session.progress, "folding", due, "events") as shown:
         yield shown

@@ -31,7 +31,7 @@ def readings(
     """*event_names* are the types and actions that get a series of their own; all others are counted as `other`."""
     known = list(projections)
     return (
-        ("projections", Projections(known, reasons_not_loaded())),
+        ("projections", Projections(reasons_not_loaded())),
         ("event totals", EventTotals(event_names)),
         ("verifying", Verifications(known)),
         ("seals", seals),

@@ -18,8 +18,10 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.rows_then import RowsThen, rows_then
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.difference import named
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import ROLES, STATUS, members
+from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.tables import Rows
 
 NEIGHBOURS: Final = 2_500
@@ -72,7 +74,7 @@ def member_of(user_id: str, rows: Rows) -> MemberOverview | None:
 
 def stored_members(connection: Connection, user_ids: Sequence[str]) -> dict[str, MemberOverview]:
     """Those of *user_ids* that have rows, in this order."""
-    stored = PostgresTransaction(connection).stored(members, user_ids)
+    stored = PostgresTransaction(connection).stored(placed_as(members, active=True), user_ids)
     found = ((user_id, member_of(user_id, rows)) for user_id, (rows, _) in stored.items())
     return {user_id: member for user_id, member in found if member is not None}
 
@@ -126,9 +128,9 @@ def require_member(connection: Connection, user_id: str) -> None:
         raise UnknownName("member", user_id, _near(connection, user_id))
 
 
-def waiting_events(connection: Connection, user_id: str, projection: str = members.name) -> int:
+def waiting_events(connection: Connection, user_id: str, key: ProjectionKey = members.key) -> int:
     """How many events of the member are not folded into the stored rows yet."""
-    asked = {"user_id": user_id, "projection": projection}
+    asked = {"user_id": user_id, **key.parameters}
     row = connection.execute(statement("read_member_waiting"), asked).fetchone()
     return 0 if row is None else int(row[0])
 

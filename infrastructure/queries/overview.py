@@ -18,7 +18,7 @@ from temple_ledger.infrastructure.queries.health import Health, Trouble
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, parked_events, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.infrastructure.seals.status import SealStatus, seal_status
-from temple_ledger.projections.registry import installed, not_loaded, reasons_not_loaded
+from temple_ledger.projections.registry import carried, not_loaded, reasons_not_loaded
 
 STATUSES: Final = ("active", "inactive", "departed")
 PATRONS: Final = "patrons"
@@ -58,7 +58,7 @@ def read_overview(
     count: Callable[[Connection], Mapping[str, int]] = count_members,
 ) -> LedgerStatus:
     """*health* is asked for that of the sources, *count* for that of members."""
-    projections = projection_statuses(connection, installed(), reasons_not_loaded())
+    projections = projection_statuses(connection, carried(), reasons_not_loaded())
     last = connection.execute(statement("status_log")).fetchone()
     head, recorded_at, age = last if last is not None else (0, None, None)
     members = dict(count(connection))
@@ -92,7 +92,7 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str]) -> Iterator[Troub
     for each in ledger.projections:
         if each.position > ledger.head:
             yield Trouble(
-                f"{each.name} stands at position {each.position}, beyond the end of the log at {ledger.head}: "
+                f"{each.label} stands at position {each.position}, beyond the end of the log at {ledger.head}: "
                 "the log was restored to an earlier point",
                 "temple repair --apply --reason TEXT",
             )
@@ -100,7 +100,7 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str]) -> Iterator[Troub
     for each in ledger.projections:
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
-            yield Trouble(f"{each.name} stands still ({each.state}){reason}", each.next_command)
+            yield Trouble(f"{each.label} stands still ({each.state}){reason}", each.next_command)
     if not led:
         behind = max((each.lag_events for each in ledger.projections), default=0)
         waiting = f"; {plural(behind, 'event')} to fold" if behind else ""

@@ -1,6 +1,6 @@
 """How far each projection is, and who runs it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -31,7 +31,8 @@ class ProjectionStatus:
 
     `lag_events` is exact as long as it is small. `lag_seconds` is how long the first event that is not
     folded yet has been in the log, 0 when there is none.
-    `code_version` is None where the projection is not installed, `leader` where nobody runs it.
+    `code_version` is the highest that is installed here, None where none is; `leader` is None where nobody runs it.
+    `active`: its rows are those that readers see.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ProjectionStatus:
     leader: str | None
     version: int
     code_version: int | None
+    active: bool
     passed: int
     counted: int
     parked: int
@@ -52,6 +54,11 @@ class ProjectionStatus:
     @property
     def key(self) -> ProjectionKey:
         return ProjectionKey(self.name, self.version)
+
+    @property
+    def label(self) -> str:
+        """For people, and for commands: NAME, or NAME@VERSION of one that readers do not see."""
+        return self.name if self.active else str(self.key)
 
     @property
     def lag(self) -> str:
@@ -80,23 +87,28 @@ class ProjectionStatus:
         """What makes a projection that stands still go on; None where none does, or none is needed."""
         if not self.stands_still or self.state in (NOT_INSTALLED, NOT_LOADED):
             return None
-        return f"temple replay {self.name}" if NEEDS_REPLAY in self.state else f"temple projection resume {self.name}"
+        if self.state == NEEDS_REPLAY:
+            return f"temple replay {self.label} --apply"
+        return f"temple projection resume {self.label}"
 
 
 def projection_statuses(
-    connection: Connection, installed: Mapping[str, Projection], not_loaded: Mapping[str, str] = MappingProxyType({})
+    connection: Connection, carried: Iterable[Projection], not_loaded: Mapping[str, str] = MappingProxyType({})
 ) -> list[ProjectionStatus]:
-    """Of every projection that has a checkpoint: the installed ones first, in their order.
+    """Of every version that has a checkpoint: those of installed projections first, in their order.
 
     *not_loaded* has those that this process cannot load, with the reason.
     """
+    versions: dict[str, list[int]] = {}
+    for each in carried:
+        versions.setdefault(each.name, []).append(each.version)
     found = [
-        _status(installed.get(row[0]), row, not_loaded.get(row[0]))
+        _status(versions.get(row[0], ()), row, not_loaded.get(row[0]))
         for row in connection.execute(statement("read_projections"), {"counted_lag": COUNTED_LAG})
         if TRACKING not in row[0]
     ]
-    order = {name: place for place, name in enumerate(installed)}
-    return sorted(found, key=lambda each: (order.get(each.name, len(order)), each.name))
+    order = {name: place for place, name in enumerate(versions)}
+    return sorted(found, key=lambda each: (order.get(each.name, len(order)), each.name, not each.active, each.version))
 
 
 def parked_events(connection: Connection, projections: Iterable[str]) -> int:
@@ -105,23 +117,23 @@ def parked_events(connection: Connection, projections: Iterable[str]) -> int:
     return 0 if row is None else int(row[0])
 
 
-def projection_status(connection: Connection, installed: Mapping[str, Projection], name: str) -> ProjectionStatus:
-    """Raises UnknownName for a projection without a checkpoint."""
-    for status in projection_statuses(connection, installed):
-        if status.name == name:
+def projection_status(connection: Connection, carried: Iterable[Projection], name: str) -> ProjectionStatus:
+    """Of NAME the version that readers see, or of NAME@VERSION. Raises UnknownName for one without a checkpoint."""
+    for status in projection_statuses(connection, carried):
+        if name in (status.label, str(status.key)):
             return status
     raise UnknownName("checkpoint of a projection", name)
 
 
-def _status(projection: Projection | None, row: TupleRow, why_not_loaded: str | None) -> ProjectionStatus:
+def _status(carried: Sequence[int], row: TupleRow, why_not_loaded: str | None) -> ProjectionStatus:
     (
-        name, version, position, passed, counted, state, reason, updated_at,
+        name, version, active, position, passed, counted, state, reason, updated_at,
         lag_events, lag_seconds, parked, skipped, leader,
     ) = row  # fmt: skip
-    if projection is None:
+    if not carried:
         state, reason = (NOT_INSTALLED, reason) if why_not_loaded is None else (NOT_LOADED, why_not_loaded)
-    elif projection.version != version:
-        state = NEEDS_REPLAY if state == RUNNING else f"{state}, {NEEDS_REPLAY}"
+    elif version not in carried and leader is None and state != NEEDS_REPLAY:
+        state, reason = NOT_INSTALLED, f"this installation has version {', '.join(map(str, sorted(carried)))}"
     return ProjectionStatus(
         name=name,
         state=state,
@@ -131,7 +143,8 @@ def _status(projection: Projection | None, row: TupleRow, why_not_loaded: str | 
         lag_seconds=round(max(0.0, lag_seconds or 0.0), 3),
         leader=leader,
         version=version,
-        code_version=None if projection is None else projection.version,
+        code_version=max(carried, default=None),
+        active=active,
         passed=passed,
         counted=counted,
         parked=parked,

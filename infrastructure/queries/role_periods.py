@@ -35,10 +35,10 @@ class PeriodOf(NamedTuple):
 def stored_periods(connection: Connection) -> StoredPeriods:
     checkpoints = read_checkpoints(connection)
     for projection in BOTH:
-        reason = _why_not(projection, checkpoints.get(projection.name))
+        reason = _why_not(projection, checkpoints.get(projection.key))
         if reason is not None:
             return StoredPeriods(frozenset(), reason)
-    after = min(checkpoints[projection.name].position for projection in BOTH)
+    after = min(checkpoints[projection.key].position for projection in BOTH)
     found = connection.execute(statement("read_members_behind"), {"after": after, "limit": MOST_BEHIND + 1})
     behind = [user_id for (user_id,) in found]
     if len(behind) > MOST_BEHIND:

@@ -1,7 +1,7 @@
 """Waiting until a projection has folded a position, by a runner that runs elsewhere."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from temple_ledger.domain.errors import NotFoldedInTime, UnknownName
@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.log.durable import wait_until_durable
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.projection_status import projection_status
+from temple_ledger.infrastructure.queries.versions import checkpoint_named
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.projections.processor import Projection
 
@@ -21,7 +22,7 @@ APPLICATION: Final = "temple wait"
 
 def wait_for(
     database: Database,
-    projections: Mapping[str, Projection],
+    projections: Sequence[Projection],
     name: str,
     position: Position | None = None,
     *,
@@ -41,7 +42,7 @@ def wait_for(
 def wait_on(
     connection: Connection,
     database: Database,
-    projections: Mapping[str, Projection],
+    projections: Sequence[Projection],
     name: str,
     position: Position | None,
     timeout_seconds: float,
@@ -54,7 +55,7 @@ def wait_on(
     with Wakeup(database) as wakeup:
         wanted = _head(connection) if position is None else position
         while True:
-            checkpoint = read_checkpoints(connection).get(name)
+            checkpoint = checkpoint_named(read_checkpoints(connection), name)
             if checkpoint is None:
                 raise UnknownName("projection in this ledger", name)
             if checkpoint.position >= wanted:

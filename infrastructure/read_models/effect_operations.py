@@ -1,6 +1,6 @@
 """What people decide about messages that were not delivered, or could not be made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.read_models.member_log.fold_members import fol
 from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.projections.effects import change_of, raised
 from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.stepping import Stepped, differ
@@ -45,7 +46,7 @@ def chosen_entries(connection: Connection, ids: Sequence[int]) -> list[OutboxEnt
 def retry_effects(
     database: Database,
     chosen: Sequence[OutboxEntry],
-    projections: Mapping[str, Projection],
+    projections: Sequence[Projection],
     *,
     by: str,
     catalogue: Catalogue,
@@ -82,11 +83,12 @@ def skip_effects(database: Database, chosen: Sequence[OutboxEntry], *, by: str, 
 
 
 def _call_again(
-    connection: Connection, entry: OutboxEntry, projections: Mapping[str, Projection], catalogue: Catalogue
+    connection: Connection, entry: OutboxEntry, projections: Sequence[Projection], catalogue: Catalogue
 ) -> tuple[int, str | None]:
     """How many messages that made, or why it failed again."""
-    projection = projections.get(entry.projection)
-    if not isinstance(projection, MemberProjection) or projection.version != entry.version:
+    key = ProjectionKey(entry.projection, entry.version)
+    projection = next((each for each in projections if each.key == key), None)
+    if not isinstance(projection, MemberProjection):
         raise Refused(
             f"message {entry.id} is of version {entry.version} of {entry.projection}, which is not installed here"
         )

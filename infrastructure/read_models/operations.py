@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ import psycopg
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused, UnknownName
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import NO_POSITIONS, Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -22,9 +22,10 @@ from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_A
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import Failure, count_batch, event_changed
 from temple_ledger.projections.brake import reason_of, sentence, too_many
-from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState, version_of_rows
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
 from temple_ledger.projections.tally import Tally
 
@@ -35,6 +36,7 @@ class Parked:
 
     projection: str
     version: int
+    active: bool
     position: Position
     user_id: str
     error: str
@@ -50,14 +52,20 @@ class Parked:
 
 
 @contextmanager
-def operation(database: Database, key: ProjectionKey) -> Iterator[tuple[PostgresTransaction, Checkpoint]]:
-    """A transaction that holds the projection's checkpoint: the runner waits, whatever it remembered is void after."""
+def operation(
+    database: Database, key: ProjectionKey, also: Iterable[ProjectionKey] = ()
+) -> Iterator[tuple[PostgresTransaction, Checkpoint]]:
+    """A transaction that holds the projection's checkpoint: the runner waits, whatever it remembered is void after.
+
+    The checkpoints of *also* are held too, all in one order, so that two operations never wait for each other.
+    """
     with (
         database.connect(DatabaseRole.PROJECT, application="temple operation") as connection,
         connection.transaction(),
     ):
         transaction = PostgresTransaction(connection)
-        checkpoint = transaction.lock_checkpoint(key)
+        held = {each: transaction.lock_checkpoint(each) for each in sorted({key, *also})}
+        checkpoint = held[key]
         yield transaction, checkpoint
         connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
 
@@ -101,6 +109,8 @@ def set_state(
     with operation(database, key) as (transaction, checkpoint):
         if checkpoint.state is ProjectionState.TRIGGER:
             raise Refused(f"{key.name} is maintained by the trigger, which does not pause; run: temple trigger disable")
+        if checkpoint.state is ProjectionState.NEEDS_REPLAY:
+            raise Refused(f"the tables of {key} are not filled yet; run: temple replay {checkpoint.label} --apply")
         transaction.connection.execute(
             statement("checkpoint_set_state"),
             {**checkpoint.key.parameters, "state": state.value, "reason": reason, "parks_freely": parks_freely},
@@ -142,7 +152,7 @@ def retry(
 ) -> Sequence[Failure]:
     """Folds these members again (of a tally: counts these events again); returns what failed again."""
     with operation(database, projection.key) as (transaction, checkpoint):
-        _require_same_version(projection, checkpoint)
+        _require_filled(projection, checkpoint)
         again = _again(transaction, projection, checkpoint, failures, catalogue)
         if not checkpoint.parks_freely:
             _require_few(projection.name, failures, again)
@@ -171,10 +181,15 @@ def skip(
     by: str,
     reason: str,
     catalogue: Catalogue,
+    others: Sequence[Projection] = (),
 ) -> Sequence[Failure]:
-    """Leaves the position out of this projection for good, and folds its member again without it."""
-    with operation(database, projection.key) as (transaction, checkpoint):
-        _require_same_version(projection, checkpoint)
+    """Leaves the position out of this projection for good, and folds its member again without it.
+
+    That holds for all of its versions: *others* are those whose code is here too. What failed again of any of them is
+    returned.
+    """
+    with operation(database, projection.key, [each.key for each in others]) as (transaction, checkpoint):
+        _require_filled(projection, checkpoint)
         skipped = transaction.connection.execute(
             statement("skip_record"),
             {
@@ -189,10 +204,44 @@ def skip(
         transaction.connection.execute(
             statement("seal_enter_skip"), {"projection": projection.name, "position": failure.position}
         )
-        again = _again(transaction, projection, checkpoint, [failure], catalogue)
+        again = [
+            *_again(transaction, projection, checkpoint, [failure], catalogue),
+            *_again_beside(transaction, others, failure, catalogue),
+        ]
         details = {"position": failure.position, "user_id": failure.user_id, "error": failure.error}
         record(transaction.connection, "skip", projection.name, by=by, reason=reason, details=details)
     return again
+
+
+def _again_beside(
+    transaction: PostgresTransaction, others: Sequence[Projection], failure: Parked, catalogue: Catalogue
+) -> Iterator[Failure]:
+    """The same in the other versions of a projection."""
+    for projection in others:
+        checkpoint = transaction.lock_checkpoint(projection.key)
+        if may_fold(projection, checkpoint) == NEEDS_REPLAY or checkpoint.position < failure.position:
+            continue
+        if isinstance(projection, Tally):
+            yield from _uncount(transaction, placed(projection, checkpoint), failure.position, catalogue)
+        else:
+            yield from fold_again(transaction, projection, checkpoint, [failure.user_id], catalogue=catalogue)[1]
+        transaction.connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
+
+
+def _uncount(
+    transaction: PostgresTransaction, tally: Tally, position: Position, catalogue: Catalogue
+) -> Sequence[Failure]:
+    """What this version had counted of it, or parked."""
+    connection = transaction.connection
+    parked_there = connection.execute(
+        statement("failure_delete"), {**tally.key.parameters, "positions": [position]}
+    ).fetchall()
+    if not parked_there:
+        found = events(connection, after=Position(position - 1), upto=position, limit=1)
+        batch = count_batch(tally, found, NO_POSITIONS, catalogue)
+        transaction.add(tally.table, {key: -number for key, number in batch.increments.items()})
+        connection.execute(statement("checkpoint_count_more"), {**tally.key.parameters, "counted": -batch.counted})
+    return []
 
 
 def _again(
@@ -203,7 +252,9 @@ def _again(
     catalogue: Catalogue,
 ) -> Sequence[Failure]:
     if isinstance(projection, Tally):
-        return _count_again(transaction, projection, [each.position for each in failures], catalogue)
+        return _count_again(
+            transaction, placed(projection, checkpoint), [each.position for each in failures], catalogue
+        )
     again: list[Failure] = []
     for page in in_pages(sorted({each.user_id for each in failures}), MEMBERS_AT_A_TIME):
         changed = transaction.changed(page, checkpoint.position)
@@ -243,9 +294,8 @@ def _require_few(projection: str, tried: Sequence[Parked], again: Sequence[Failu
             raise Refused(f"nothing was changed: {sentence(projection, number, met, None, reason)}")
 
 
-def _require_same_version(projection: Projection, checkpoint: Checkpoint) -> None:
+def _require_filled(projection: Projection, checkpoint: Checkpoint) -> None:
     if may_fold(projection, checkpoint) == NEEDS_REPLAY:
         raise Refused(
-            f"the rows of {projection.name} are {version_of_rows(checkpoint.version)}, this code has version "
-            f"{projection.version}; run: temple replay {projection.name}"
+            f"the tables of {projection.key} are not filled yet; run: temple replay {checkpoint.label} --apply"
         )

@@ -30,7 +30,9 @@ from temple_ledger.projections.batch import TallyBatch
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.drift import Drift, member_drift
 from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
 from temple_ledger.projections.tally import Tally
 
@@ -85,7 +87,7 @@ def preview_retraction(
         if not reinstating:
             impact.of_other_imports = _counted_again(connection, selection) - after
         for projection in foldable_projections(projections, checkpoints):
-            checkpoint = checkpoints[projection.name]
+            checkpoint = checkpoints[projection.key]
             upto = _reached(connection, checkpoint)
             if isinstance(projection, Tally):
                 impact.changes += len(_increments(connection, projection, chosen, upto, catalogue).increments)
@@ -165,12 +167,9 @@ def _operation(database: Database) -> Iterator[tuple[Connection, PostgresTransac
         yield connection, PostgresTransaction(connection)
 
 
-def locked_checkpoints(transaction: PostgresTransaction) -> dict[str, Checkpoint]:
+def locked_checkpoints(transaction: PostgresTransaction) -> dict[ProjectionKey, Checkpoint]:
     """Every checkpoint, in one order, so that two operations never wait for each other."""
-    return {
-        name: transaction.lock_checkpoint(checkpoint.key)
-        for name, checkpoint in sorted(read_checkpoints(transaction.connection).items())
-    }
+    return {key: transaction.lock_checkpoint(key) for key in sorted(read_checkpoints(transaction.connection))}
 
 
 def _chosen(connection: Connection, selection: Selection, retracted: PositionSet, reinstating: bool) -> PositionSet:
@@ -211,19 +210,27 @@ def _reached(connection: Connection, checkpoint: Checkpoint) -> Position:
     return checkpoint.position
 
 
-def foldable_projections(projections: Sequence[Projection], checkpoints: Mapping[str, Checkpoint]) -> list[Projection]:
+def foldable_projections(
+    projections: Sequence[Projection], checkpoints: Mapping[ProjectionKey, Checkpoint]
+) -> list[Projection]:
     """Those that have rows by the rules of this code; the others leave the positions out when they are replayed."""
     return [
-        each
+        placed(each, checkpoints[each.key])
         for each in projections
-        if each.name in checkpoints and may_fold(each, checkpoints[each.name]) != NEEDS_REPLAY
+        if each.key in checkpoints and may_fold(each, checkpoints[each.key]) != NEEDS_REPLAY
     ]
 
 
-def untouched_projections(projections: Sequence[Projection], checkpoints: Mapping[str, Checkpoint]) -> list[str]:
-    foldable = {each.name for each in foldable_projections(projections, checkpoints)}
+def untouched_projections(
+    projections: Sequence[Projection], checkpoints: Mapping[ProjectionKey, Checkpoint]
+) -> list[str]:
+    foldable = {each.key for each in foldable_projections(projections, checkpoints)}
     # version 0: positions of the eventsourcing library's own projections, which has no way to fold a member again
-    return sorted(name for name, each in checkpoints.items() if name not in foldable)
+    return sorted(
+        each.label
+        for key, each in checkpoints.items()
+        if key not in foldable and each.state is not ProjectionState.NEEDS_REPLAY
+    )
 
 
 def _compare(
@@ -255,7 +262,7 @@ def _fold_all(
     chosen: PositionSet,
     projections: Sequence[Projection],
     catalogue: Catalogue,
-    checkpoints: Mapping[str, Checkpoint],
+    checkpoints: Mapping[ProjectionKey, Checkpoint],
     *,
     sign: int,
 ) -> RetractionImpact:
@@ -264,7 +271,7 @@ def _fold_all(
         RetractionImpact(chosen, untouched=untouched_projections(projections, checkpoints)),
     )
     for projection in foldable_projections(projections, checkpoints):
-        checkpoint = checkpoints[projection.name]
+        checkpoint = checkpoints[projection.key]
         if isinstance(projection, Tally):
             impact.changes += _count(transaction, projection, chosen, checkpoint.position, sign, catalogue)
             continue

@@ -30,6 +30,7 @@ from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.members import members
+from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.processor import CAUGHT_UP, NEEDS_REPLAY, may_fold, processor_of
 
 NAME: Final = members.name
@@ -150,7 +151,7 @@ def disable(
             connection.execute(statement("journal_append"), journaled)
             connection.execute(statement("trigger_forget_members"))
             # nobody stepped through what came while the trigger was on
-            reset(connection, members, members_touched(connection, before.position, head), head)
+            reset(connection, placed_as(members, active=True), members_touched(connection, before.position, head), head)
             details = {"position": head, "events": events}
             record(connection, "trigger disable", NAME, by=by, reason=reason, details=details)
             return Switched(head, events)
@@ -281,7 +282,9 @@ def _require_running(checkpoint: Checkpoint) -> None:
         raise Refused(f"the trigger is on already, and maintains {NAME}")
     standing = may_fold(members, checkpoint)
     if standing is not None:
-        todo = f"temple replay {NAME}" if standing == NEEDS_REPLAY else f"temple projection resume {NAME}"
+        todo = f"temple projection resume {NAME}"
+        if standing == NEEDS_REPLAY:
+            todo = f"temple replay {NAME} --apply"
         raise Refused(f"{NAME} stands still ({standing}), so its rows are not those of the log; run: {todo}")
 
 

@@ -21,7 +21,7 @@ from temple_ledger.projections.difference import named
 from temple_ledger.projections.explain import Cause
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.registry import catalogue, installed
+from temple_ledger.projections.registry import carried, catalogue
 from temple_ledger.projections.tables import Rows, Table
 
 
@@ -35,7 +35,7 @@ def print_history(
         left_out = read_exceptions(connection, projection.key).left_out
         retracted = retracted_positions(connection)
         facts = member_history(connection, user_id, moment, left_out=left_out)
-        failures = parked(connection, projection=projection.name, user_id=user_id)
+        failures = parked(connection, projection=projection.name, version=projection.version, user_id=user_id)
     if as_json:
         print_json([{**attributed_data(fact), "retracted": fact.event.position in retracted} for fact in facts])
         return
@@ -55,27 +55,27 @@ def print_history(
 
 def print_waiting(session: Session, connection: Connection, projection: str, user_id: str | None = None) -> None:
     """Why the stored rows, of a member or of everybody, are not the whole story; nothing where they are."""
-    status = projection_status(connection, installed(), projection)
+    status = projection_status(connection, carried(), projection)
     if user_id is None:
         if status.parked:
             parked_members = plural(status.parked, "member is", "members are")
             session.note(f"{parked_members} parked, with rows as before; see: temple failures list")
         waiting, whose = status.lag_events, ""
     else:
-        for failure in parked(connection, projection=projection, user_id=user_id):
+        for failure in parked(connection, projection=status.name, version=status.version, user_id=user_id):
             session.note(
                 f"parked: the event at position {failure.position} could not be folded, and the rows are as "
                 f"before it; see: temple failures show {failure.position}"
             )
             return
-        waiting, whose = waiting_events(connection, user_id, projection), " of this member"
+        waiting, whose = waiting_events(connection, user_id, status.key), " of this member"
     if waiting:
         session.note(f"{plural(waiting, 'event')}{whose} not folded yet; {_what_folds(status)}")
 
 
 def _what_folds(status: ProjectionStatus) -> str:
     if status.next_command is not None:
-        return f"{status.name} is {status.state}; run: {status.next_command}"
+        return f"{status.label} is {status.state}; run: {status.next_command}"
     return "a runner is at work" if status.leader is not None else "run: temple run --until-caught-up"
 
 

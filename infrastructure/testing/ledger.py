@@ -29,7 +29,11 @@ from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.feed.outbox import entries
 from temple_ledger.infrastructure.read_models.operations import parked
-from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, transactions
+from temple_ledger.infrastructure.read_models.runner.transaction import (
+    PostgresTransaction,
+    read_checkpoints,
+    transactions,
+)
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.author import catalogue_or_installed
@@ -41,6 +45,7 @@ from temple_ledger.projections.failure import FoldFailure, failure_of
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import ROLES, STATUS, members
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import CAUGHT_UP, Projection, Step, processor_of
 from temple_ledger.projections.rollup import Rollup, table_of_rollup
 from temple_ledger.projections.row import Row as RowOfFields
@@ -117,8 +122,9 @@ class LedgerScenario:
 
     def rows(self, projection: MemberProjection[Any], table: str, user_id: str) -> list[Row]:
         """As they are stored, without user_id and stamp."""
-        declared = declared_table(projection.tables, table, projection.name)
         with self.database.connect(DatabaseRole.READ) as connection:
+            there = placed(projection, read_checkpoints(connection)[projection.key])
+            declared = declared_table(there.tables, table, projection.name)
             found = connection.execute(tables.read_statement(declared), {"user_ids": [user_id]})
             return [tuple(row) for _, *row in found]
 
@@ -141,7 +147,7 @@ class LedgerScenario:
         """The number of each key; a key that is absent is zero."""
         self._fold_and_verify()
         with self.database.connect(DatabaseRole.READ) as connection:
-            found = stored_counts(connection, tally.table)
+            found = stored_counts(connection, placed(tally, read_checkpoints(connection)[tally.key]).table)
         sides = ([(*key, number) for key, number in side.items() if number] for side in (expected, found))
         require_rows(tally.table, tally.name, *sides)
 
@@ -228,7 +234,7 @@ class LedgerScenario:
 
     def _failure(self, projection: MemberProjection[Any], user_id: str) -> FoldFailure | None:
         with self.database.connect(DatabaseRole.READ) as connection:
-            stored = parked(connection, projection=projection.name, user_id=user_id)
+            stored = parked(connection, projection=projection.name, version=projection.version, user_id=user_id)
         if not stored:
             return None
         known, done = self._folded(projection, user_id, stored[0].position)

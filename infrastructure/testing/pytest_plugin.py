@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def temple_projections() -> Sequence[Projection]:
     """What `temple_ledger` folds: every installed projection. Override it, session-wide, to fold others."""
-    from temple_ledger.projections.registry import installed
+    from temple_ledger.projections.registry import carried
 
-    return tuple(installed().values())
+    return tuple(carried())
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +92,6 @@ def ledger(temple_ledger: LedgerScenario) -> LedgerScenario:
 
 def _migrated(projections: Sequence[Projection]) -> Sequence[Projection]:
     """Those that are installed, too: what a command asks about is there."""
-    from temple_ledger.projections.registry import installed
+    from temple_ledger.projections.registry import carried
 
-    return tuple({**installed(), **{each.name: each for each in projections}}.values())
+    return tuple({each.key: each for each in (*carried(), *projections)}.values())

@@ -106,7 +106,7 @@ class Figures:
 
     def _count_weeks(self, connection: Connection) -> Weeks:
         """What projections have passed is settled and counted for good; what came since, each time anew."""
-        checkpoint = read_checkpoints(connection).get(members.name)
+        checkpoint = read_checkpoints(connection).get(members.key)
         settled = 0 if checkpoint is None else checkpoint.position
         if settled < self._weeks.upto:
             # the log was restored to an earlier point

@@ -2,7 +2,9 @@
 
 import threading
 from copy import copy
+from dataclasses import replace
 from itertools import count
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -12,7 +14,9 @@ from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database import canon
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -24,9 +28,11 @@ from temple_ledger.infrastructure.read_models.runner.transaction import read_che
 from temple_ledger.infrastructure.read_models.trigger_mode import TriggerStatus, disable, enable, trigger_status
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.repair import altered_ranges, repair
+from temple_ledger.infrastructure.read_models.versions.switch import switch
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import members
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.canon.folds import drift
@@ -133,7 +139,7 @@ def test_with_the_trigger_on_nothing_lags_and_nothing_is_missing(database: Datab
     enable(database, catalogue=CATALOGUE, by="ada")
     ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)))
     with database.connect(DatabaseRole.READ) as read:
-        found = projection_status(read, {"members": members}, "members")
+        found = projection_status(read, [members], "members")
         triggers = read.execute(statement("doctor_other_triggers")).fetchall()
     assert (found.state, found.position, found.lag_events, found.next_command) == ("trigger", 2, 0, None)
     assert triggers == []
@@ -202,10 +208,10 @@ def test_it_is_not_switched_on_where_the_rows_are_not_those_of_the_log(
         enable(database, catalogue=CATALOGUE, by="ada")
 
 
-def test_it_is_not_switched_on_for_rows_of_another_version(database: Database) -> None:
+def test_it_is_not_switched_on_where_the_tables_are_not_filled(database: Database) -> None:
     with database.connect(DatabaseRole.OWNER) as owner:
-        owner.execute("update projection_checkpoint set version = 9 where projection = 'members'")
-    with pytest.raises(Refused, match="temple replay members"):
+        owner.execute("update projection_checkpoint set state = 'needs replay' where projection = 'members'")
+    with pytest.raises(Refused, match="temple replay members --apply"):
         enable(database, catalogue=CATALOGUE, by="ada")
 
 
@@ -255,7 +261,7 @@ def test_verify_repair_and_replay_work_with_the_trigger_on(database: Database) -
     enable(database, catalogue=CATALOGUE, by="ada")
     ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)), role_removed("ada", "Oracle", at(1)))
     with database.connect(DatabaseRole.READ) as read:
-        assert read_checkpoints(read)["members"].position == 3
+        assert read_checkpoints(read)[members.key].position == 3
     for put_right in ("repair", "replay"):
         with database.connect(DatabaseRole.PROJECT) as project:
             project.execute("update temple_member_status set status = 'departed'")
@@ -328,12 +334,50 @@ def test_a_replay_with_the_trigger_on_counts_no_position_that_is_undecided(datab
         assert altered_ranges(read, members.key, Position(3)) == []
 
 
-def test_rows_of_other_rules_than_the_trigger_has_are_not_put_in_place(database: Database) -> None:
+def following(projection: MemberProjection[Any]) -> MemberProjection[Any]:
+    """The same rules under the next version."""
+    newer = copy(projection)
+    newer.version = projection.version + 1
+    newer.rollups = {name: replace(each, version=newer.version) for name, each in projection.rollups.items()}
+    return newer
+
+
+def test_a_version_beside_gets_no_names_while_the_trigger_maintains_the_other(
+    database: Database,
+) -> None:
+    """Nor by a release whose functions in the database are of another version."""
     enable(database, catalogue=CATALOGUE, by="ada")
     LedgerScenario(database).given(joined("ada", at(1)))
-    newer = copy(members)
-    newer.version = members.version + 1
-    with pytest.raises(Refused, match="temple trigger disable"):
-        rebuild(database, newer, catalogue=CATALOGUE, by="ada")
+    newer = following(members)
+    bring_up_to_date(database, [members, newer])
+    rebuild(database, newer, catalogue=CATALOGUE, by="ada")
+    for match in ("run: temple trigger disable, then switch", "run it with the release that has version 2"):
+        with pytest.raises(Refused, match=match):
+            switch(database, "members", newer.version, by="ada")
+        if status(database).on:
+            disable(database, by="ada")
     with database.connect(DatabaseRole.READ) as read:
-        assert read_checkpoints(read)["members"].version == members.version
+        assert read_checkpoints(read)[members.key].active
+    assert verify(database, members, catalogue=CATALOGUE).ok
+    assert verify(database, newer, catalogue=CATALOGUE).ok
+
+
+def test_members_switches_together_with_its_functions(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    LedgerScenario(database).given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)))
+    newer = following(members)
+    # the release that brings the version: its rules in SQL say so too
+    text = canon.text().replace(b"as 'select 1'", b"as 'select 2'")
+    monkeypatch.setattr(canon, "text", lambda: text)
+    monkeypatch.setattr(members, "version", newer.version)
+    bring_up_to_date(database, [newer])
+    assert scalar(database, "select members_rules_version()") == 1
+    rebuild(database, newer, catalogue=CATALOGUE, by="ada")
+    switch(database, "members", newer.version, by="ada", behind=True)
+    assert scalar(database, "select members_rules_version()") == 2
+    assert scalar(database, "select count(*) from members_snapshot") == 3
+    assert scalar(database, "select count(*) from discord_user_current_roles_named") == 1
+    with database.connect(DatabaseRole.READ) as read:
+        assert drift(read) == []
+    with database.connect(DatabaseRole.PROJECT) as project:
+        project.execute("call rebuild_derived_state_from_audit()")
+    assert verify(database, newer, catalogue=CATALOGUE).ok

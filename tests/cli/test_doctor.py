@@ -91,8 +91,8 @@ WARNED = {
         create function theirs() returns trigger language plpgsql as 'begin return null; end';
         create trigger theirs after insert on webhook_audit_log for each row execute function theirs()
     """,
-    "projection members": "update projection_checkpoint set version = 7 where projection = 'members'",
-    "projection gone": "insert into projection_checkpoint (projection, version) values ('gone', 1)",
+    "projection members": "update projection_checkpoint set state = 'needs replay' where projection = 'members'",
+    "projection gone": "insert into projection_checkpoint (projection, version, active) values ('gone', 1, true)",
 }
 
 

@@ -124,10 +124,11 @@ ELSEWHERE: Final = frozenset(
         *(("db", "dump"), ("db", "restore")),  # programs of PostgreSQL
         *(("discord", "setup"), ("patreon", "setup")),
         *(("discord", "backfill"), ("discord", "snapshot"), ("patreon", "snapshot"), ("patreon", "webhooks")),
+        *(("projection", "compare"), ("projection", "switch"), ("projection", "drop")),
         ("drift",),  # what mismatches was called before
     }
 )
-"""Tried by tests of their own: they need a platform, or another server."""
+"""Tried by tests of their own: they need a platform, another server, or a second version of a projection."""
 
 SILENT: Final = frozenset({("inbox", "translate"), ("patreon", "mismatches"), ("member", "find")})
 """They print nothing to stdout here."""

@@ -33,11 +33,13 @@ GIVEN: Final = {
     "inbox set-aside": ["1", "--reason", "x"],
     "member erase": ["ada"],
     "projection check": ["temple_ledger.projections.members:members"],
+    "projection drop": ["members@1"],
     "projection explain": ["members", "1"],
     "projection history": ["members", "1"],
     "projection resume": ["members"],
     "projection rows": ["members", "1"],
     "projection show": ["members"],
+    "projection switch": ["members", "--to", "2"],
     "projection wait": ["members"],
     "trigger enable": ["--yes"],
 }

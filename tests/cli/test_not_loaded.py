@@ -40,7 +40,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
 def ledger(database: Database) -> LedgerScenario:
     """`tabs` was there before its package broke: it has a checkpoint."""
     bring_up_to_date(database)
-    altered(database, "insert into projection_checkpoint (projection, version) values ('tabs', 1)")
+    altered(database, "insert into projection_checkpoint (projection, version, active) values ('tabs', 1, true)")
     with pytest.warns(RuntimeWarning, match="half installed"):
         found = LedgerScenario(database)
     found.given(joined("ada", at(1)))
@@ -54,10 +54,10 @@ def test_run_folds_the_others_takes_no_lease_and_exits_1(temple: Typed, ledger: 
         each["name"]: (each["position"], each["state"]) for each in temple("projection", "list", "--json").data
     }
     assert positions == {
-        "members": (1, "running"),
-        "activity": (1, "running"),
-        "role_periods": (1, "running"),
-        "grants": (1, "running"),
+        "members": (1, "idle"),
+        "activity": (1, "idle"),
+        "role_periods": (1, "idle"),
+        "grants": (1, "idle"),
         "tabs": (0, "not loaded"),
     }
 

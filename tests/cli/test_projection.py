@@ -32,12 +32,12 @@ def test_list_shows_state_position_and_lag(temple: Typed, ledger: LedgerScenario
 
 def test_list_says_what_to_type_where_one_stands_still(temple: Typed, ledger: LedgerScenario) -> None:
     temple("projection", "pause", "members")
-    altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'activity'")
+    altered(ledger.database, "update projection_checkpoint set state = 'needs replay' where projection = 'activity'")
     ended = temple("projection", "list")
     assert "paused" in ended.stdout
     assert "needs replay" in ended.stdout
     assert "temple projection resume members" in ended.stderr
-    assert "temple replay activity" in ended.stderr
+    assert "temple replay activity --apply" in ended.stderr
 
 
 def test_show_has_its_tables(temple: Typed, ledger: LedgerScenario) -> None:

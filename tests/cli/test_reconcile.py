@@ -14,6 +14,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.processes.reconcile_schedule import Schedule
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.role_periods import role_periods
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import ROOT, Typed
 from tests.cli.test_run import line_of
@@ -102,7 +104,7 @@ def test_details_that_can_not_be_written_stop_nothing(temple: Typed, ledger: Led
 
 
 def test_rows_of_another_version_are_an_issue_too(temple: Typed, ledger: LedgerScenario) -> None:
-    altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'members'")
+    altered(ledger.database, "update projection_checkpoint set state = 'needs replay' where projection = 'members'")
     ended = temple("reconcile")
     assert ended.code == 3
     assert "members: not verified" in ended.stdout
@@ -113,7 +115,7 @@ def test_a_runner_reconciles_what_it_leads_on_its_own_schedule(
 ) -> None:
     drift(ledger, 3)
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
-        Lease().acquire(connection, ["activity", "role_periods"])
+        Lease().acquire(connection, [activity.key, role_periods.key])
         process = spawn("run", TEMPLE_RECONCILE_EVERY_SECONDS="0.5")
         assert json.loads(line_of(process, '"reconciled"'))["repaired"] == 3
         process.send_signal(signal.SIGTERM)

@@ -96,7 +96,7 @@ def test_what_the_log_lost_cannot_be_repaired_and_is_reported(temple: Typed, led
 
 
 def test_rows_of_another_version_are_left_to_a_replay(temple: Typed, ledger: LedgerScenario) -> None:
-    altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'members'")
+    altered(ledger.database, "update projection_checkpoint set state = 'needs replay' where projection = 'members'")
     ended = temple("repair", "members", "--apply", "--reason", "a test")
     assert ended.code == 3
-    assert "run: temple replay members" in ended.stdout
+    assert "run: temple replay members --apply" in ended.stdout

@@ -203,7 +203,9 @@ def test_until_the_periods_are_filled_it_is_answered_from_the_log_and_says_so(
     )
     answers = [temple(*question) for question in questions]
     assert [each.stderr.count("from the log") for each in answers] == [0, 0, 0]
-    altered(ledger.database, "update projection_checkpoint set version = 0 where projection = 'role_periods'")
+    altered(
+        ledger.database, "update projection_checkpoint set state = 'needs replay' where projection = 'role_periods'"
+    )
     folded = [temple(*question) for question in questions]
     assert [each.data for each in folded] == [each.data for each in answers]
     for each in folded:

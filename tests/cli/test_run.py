@@ -13,6 +13,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.members import members
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import Typed
 from tests.log.faulty_wire import faulty_wire
@@ -60,7 +62,7 @@ def test_parked_members_are_told_with_the_next_command(temple: Typed, ledger: Le
 
 def test_a_projection_that_stands_still_is_not_waited_for_and_exits_1(temple: Typed, ledger: LedgerScenario) -> None:
     temple("projection", "pause", "members", "--reason", "a restore")
-    altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'activity'")
+    altered(ledger.database, "update projection_checkpoint set state = 'needs replay' where projection = 'activity'")
     ended = temple("run", "--until-caught-up")
     assert ended.code == 1
     assert "members stands still (paused): a restore; run: temple projection resume members" in ended.stderr
@@ -81,7 +83,7 @@ def test_while_another_runner_leads_it_says_so_and_waits_for_its_position(
 ) -> None:
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         lease = Lease()
-        lease.acquire(connection, ["members", "activity"])
+        lease.acquire(connection, [members.key, activity.key])
         process = spawn("run", "--until-caught-up")
         assert "this one takes over when it ends" in line_of(process, "another runner leads")
         assert process.poll() is None

@@ -78,9 +78,9 @@ TROUBLES = {
         "temple projection resume activity",
     ),
     "another version": (
-        "update projection_checkpoint set version = 7 where projection = 'members'",
+        "update projection_checkpoint set state = 'needs replay' where projection = 'members'",
         "members stands still (needs replay)",
-        "temple replay members",
+        "temple replay members --apply",
     ),
     "parked": (
         (

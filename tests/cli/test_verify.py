@@ -73,7 +73,7 @@ def test_parked_members_are_listed_apart_and_are_no_drift(temple: Typed, ledger:
 
 
 def test_rows_of_another_version_are_not_verified_and_that_is_a_finding(temple: Typed, ledger: LedgerScenario) -> None:
-    altered(ledger.database, "update projection_checkpoint set version = 99 where projection = 'members'")
+    altered(ledger.database, "update projection_checkpoint set state = 'needs replay' where projection = 'members'")
     ended = temple("verify", "members")
     assert ended.code == 3
     assert "members: not verified, its rows are of version 99" in ended.stdout

@@ -12,6 +12,7 @@ from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.domain.position import NO_POSITIONS, Position
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.declared_tables import make_tables
 from temple_ledger.infrastructure.database.migrations import migrate, packaged
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
@@ -25,6 +26,7 @@ from temple_ledger.projections.activity import activity
 from temple_ledger.projections.batch import count_batch
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.members import members
+from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.testing.histories import at, joined, left, role_added
 
 HISTORY = [joined("ada", at(0)), role_added("ada", "Oracle", at(1)), joined("bob", at(2)), left("bob", at(3))]
@@ -51,17 +53,21 @@ def before(server: EmbeddedServer) -> Iterator[Database]:
 
 def _fold(database: Database) -> None:
     with database.connect(DatabaseRole.OWNER) as connection, connection.transaction():
-        tables.make_tables(connection, activity)
+        make_tables(connection, placed_as(activity, active=True))
         found = events(connection, after=Position(0), upto=Position(100), limit=100)
         for user_id in ("ada", "bob"):
             folded = Fold(members, CATALOGUE).whole([each for each in found if each.user_id == user_id])
-            for table in members.tables:
+            for table in placed_as(members, active=True).tables:
                 tables.upsert(connection, table, [(user_id, *row) for row in folded.rows.get(table.name, ())])
             assert folded.frontier is not None
             connection.execute(
                 "insert into projection_frontier values ('members', %s, %s, %s)", (user_id, *folded.frontier)
             )
-        tables.add(connection, activity.table, count_batch(activity, found, NO_POSITIONS, CATALOGUE).increments)
+        tables.add(
+            connection,
+            placed_as(activity, active=True).table,
+            count_batch(activity, found, NO_POSITIONS, CATALOGUE).increments,
+        )
         last = found[-1].position
         for name, counted in (("members", 0), ("activity", len(found))):
             connection.execute(

@@ -93,10 +93,10 @@ projection_rebuild_failure: append r, project diru, read r
 projection_rebuild_frontier: append r, project diru, read r
 projection_rebuild_range: append r, project diru, read r
 projection_rollup: append r, project r, read r
-rebuild_discord_user_current_roles: append r, project dirtu, read r
-rebuild_role_periods: append r, project dirtu, read r
-rebuild_temple_member_status: append r, project dirtu, read r
-rebuild_webhook_activity_hourly: append r, project dirtu, read r
+rebuild_discord_user_current_roles@1: append r, project dirtu, read r
+rebuild_role_periods@1: append r, project dirtu, read r
+rebuild_temple_member_status@1: append r, project dirtu, read r
+rebuild_webhook_activity_hourly@1: append r, project dirtu, read r
 retracted_range: append r, project dir, read r, seal r
 role_headcount: append r, project r, read r
 role_periods: append r, project diru, read r

@@ -47,6 +47,7 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple inbox translate forum": "about an adapter that the page shows how to write: tests/examples",
     r"temple member erase --again .*": "about a list of the operator's own: tests/cli/test_member_erase.py",
     r"temple .*\bmoderation\b.*": "about a projection that the page shows how to write: tests/examples",
+    r"temple .*\bstanding\b.*": "about a projection in two versions: tests/cli/test_projection_versions.py",
     r"temple (discord|patreon) (snapshot|webhooks|backfill).*": "asks who is not here: tests of those rooms",
     r"temple --home /srv/restored .*": "makes a ledger on the machine: tests/archive/test_restoring.py",
     r"temple events tail.*": "goes on until it is ended: tests/cli/test_events_reading.py",

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
@@ -175,7 +174,7 @@ def test_one_that_fails_for_long_is_parked_and_can_be_tried_again(database: Data
     deliver(database, log=Scripted(lambda message: False))
     assert states(database) == [("parked", len(DELAYS) + 1)]
     chosen = outbox(database, states=["parked"])
-    retry_effects(database, chosen, {}, by="ada", catalogue=ledger.catalogue)
+    retry_effects(database, chosen, [], by="ada", catalogue=ledger.catalogue)
     assert deliver(database, log=Scripted()) == 1
 
 
@@ -301,13 +300,12 @@ def test_a_failed_function_is_called_again_with_the_change_of_then(database: Dat
     ledger.given(young("ada", 3, 13), young("ada", 2, 1))
     ledger.catch_up()
     (failed,) = outbox(database, states=["failed"])
-    projections: dict[str, Any] = {warnings.name: warnings}
-    again = retry_effects(database, [failed], projections, by="ada", catalogue=ledger.catalogue)
+    again = retry_effects(database, [failed], [warnings], by="ada", catalogue=ledger.catalogue)
     assert [why for _, why in again.failed] == ["RuntimeError: unlucky"]
     was = warnings.effects["notify_moderators"]
     try:
         object.__setattr__(was, "function", lambda change: warnings.effects["every_change"].function(change))
-        done = retry_effects(database, [failed], projections, by="ada", catalogue=ledger.catalogue)
+        done = retry_effects(database, [failed], [warnings], by="ada", catalogue=ledger.catalogue)
     finally:
         del warnings.effects["notify_moderators"]
         from tests.effects.builders import notify_moderators

@@ -66,7 +66,7 @@ def step(database: Database) -> None:
     with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute("delete from projection_lease")
         lease = Lease()
-        lease.acquire(connection, [warnings.name])
+        lease.acquire(connection, [warnings.key])
         catalogue = CATALOGUE.with_models(warnings.steps)
         processor = processor_of(warnings, transactions(connection, lease.holder), catalogue=catalogue)
         processor.step(upto=settled_head(connection), limit=3)

@@ -17,10 +17,10 @@ def ledger(database: Database) -> LedgerScenario:
 
 
 def test_an_effect_that_is_declared_and_not_installed_is_named(database: Database, ledger: LedgerScenario) -> None:
-    assert list(check_effects(database, {warnings.name: warnings})) == []
+    assert list(check_effects(database, [warnings])) == []
     with database.connect(DatabaseRole.OWNER) as connection:
         connection.execute("delete from effect where name = 'every_change'")
-    (check,) = check_effects(database, {warnings.name: warnings})
+    (check,) = check_effects(database, [warnings])
     assert (check.check, check.advice) == ("effect every_change", "run: temple db migrate")
 
 
@@ -40,7 +40,7 @@ def test_a_sink_that_accepts_nothing_and_a_function_that_raised_are_named(
             for sample in metric.samples
         }
     assert (found["ledger_effects_waiting", "log"], found["ledger_effects_trouble", ""]) == (2, 1)
-    failed, sink = check_effects(database, {warnings.name: warnings})
+    failed, sink = check_effects(database, [warnings])
     assert failed.found == "1 message failed or parked"
     assert sink.check == "sink log"
     assert sink.found.endswith(": no")

@@ -1,9 +1,12 @@
 """How far each projection is, and who runs it."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.queries import projection_status as reading
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import (
@@ -21,10 +24,10 @@ from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.testing.histories import at, joined
 
-INSTALLED: dict[str, Projection] = {members.name: members, activity.name: activity}
+INSTALLED: tuple[Projection, ...] = (members, activity)
 
 
-def status_of(database: Database, name: str, installed: dict[str, Projection] = INSTALLED) -> ProjectionStatus:
+def status_of(database: Database, name: str, installed: Sequence[Projection] = INSTALLED) -> ProjectionStatus:
     with snapshot(database) as connection:
         return projection_status(connection, installed, name)
 
@@ -47,7 +50,7 @@ def test_a_great_lag_is_not_counted_but_told_by_positions(
     assert status_of(ledger.database, "members").lag_events == positions[-1]
 
 
-def test_rows_of_another_version_need_a_replay(database: Database) -> None:
+def test_a_version_beside_needs_a_replay_and_readers_see_the_one_before(database: Database) -> None:
     newer: MemberProjection[object] = MemberProjection(
         "members",
         version=members.version + 1,
@@ -56,9 +59,14 @@ def test_rows_of_another_version_need_a_replay(database: Database) -> None:
         rows=lambda _: {},
         state=lambda _: object(),
     )
-    found = status_of(database, "members", {"members": newer})
-    assert (found.state, found.version, found.code_version) == ("needs replay", members.version, members.version + 1)
-    assert found.next_command == "temple replay members"
+    bring_up_to_date(database, [newer])
+    found = status_of(database, "members@2", [newer])
+    assert (found.state, found.version, found.active) == ("needs replay", 2, False)
+    assert found.next_command == "temple replay members@2 --apply"
+    # nobody here has the code of the version that readers see
+    older = status_of(database, "members", [newer])
+    assert (older.state, older.version, older.code_version, older.next_command) == ("not installed", 1, 2, None)
+    assert older.reason == "this installation has version 2"
 
 
 def test_a_paused_projection_says_why_and_how_it_goes_on(database: Database) -> None:
@@ -70,7 +78,7 @@ def test_a_paused_projection_says_why_and_how_it_goes_on(database: Database) -> 
 
 def test_a_projection_of_another_installation_is_shown_as_not_installed(database: Database) -> None:
     with snapshot(database) as connection:
-        found = projection_statuses(connection, {"members": members})
+        found = projection_statuses(connection, [members])
     assert [(each.name, each.state) for each in found] == [
         ("members", "running"),
         ("activity", "not installed"),
@@ -81,7 +89,7 @@ def test_a_projection_of_another_installation_is_shown_as_not_installed(database
 def test_the_leader_is_whoever_holds_the_lease_and_is_alive(database: Database) -> None:
     lease = Lease()
     with database.connect(DatabaseRole.PROJECT) as connection:
-        lease.acquire(connection, ["members"])
+        lease.acquire(connection, [members.key])
         assert status_of(database, "members").leader == lease.description
         assert status_of(database, "activity").leader is None
 

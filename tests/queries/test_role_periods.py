@@ -173,7 +173,7 @@ def test_the_periods_are_their_definition_and_questions_have_the_answers_of_the_
     with snapshot(database) as read:
         assert stored_periods(read).why_not is None
         answered = [_answers(read, hour) for hour in range(8)]
-    altered(database, "update projection_checkpoint set version = 0 where projection = 'role_periods'")
+    altered(database, "update projection_checkpoint set state = 'needs replay' where projection = 'role_periods'")
     with snapshot(database) as read:
         assert stored_periods(read).why_not is not None
         for hour, before in enumerate(answered):

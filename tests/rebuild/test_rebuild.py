@@ -67,9 +67,9 @@ def nothing_is_left(ledger: LedgerScenario) -> None:
             "projection_rebuild",
             "projection_rebuild_range",
             "projection_rebuild_frontier",
-            "rebuild_temple_member_status",
-            "rebuild_discord_user_current_roles",
-            "rebuild_webhook_activity_hourly",
+            '"rebuild_temple_member_status@1"',
+            '"rebuild_discord_user_current_roles@1"',
+            '"rebuild_webhook_activity_hourly@1"',
         ):
             assert connection.execute(f"select count(*) from {table}".encode()).fetchone() == (0,), table
 
@@ -260,8 +260,8 @@ def test_a_rebuild_does_not_wait_for_a_dump(ledger: LedgerScenario) -> None:
     """A dump holds every table to its end, those beside the live ones too."""
     alter(ledger, "delete from discord_user_current_roles where user_id = 'm03'")
     with ledger.database.connect(DatabaseRole.READ, autocommit=False) as dump:
-        dump.execute("select count(*) from rebuild_discord_user_current_roles")
-        dump.execute("select count(*) from rebuild_temple_member_status")
+        dump.execute('select count(*) from "rebuild_discord_user_current_roles@1"')
+        dump.execute('select count(*) from "rebuild_temple_member_status@1"')
         with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:
             replay.fold()
             replay.clear()
@@ -292,13 +292,13 @@ def begun(ledger: LedgerScenario) -> Rebuild:
 @contextmanager
 def nothing_can_be_written(ledger: LedgerScenario) -> Iterator[None]:
     with ledger.database.connect(DatabaseRole.OWNER, autocommit=False) as holder:
-        holder.execute("lock table rebuild_temple_member_status in share mode")
+        holder.execute('lock table "rebuild_temple_member_status@1" in share mode')
         yield
 
 
 def both_wait(ledger: LedgerScenario) -> list[int]:
     """The backends of the two workers, once they stand before the table that is held."""
-    waiting = "select pid from pg_locks where not granted and relation = 'rebuild_temple_member_status'::regclass"
+    waiting = "select pid from pg_locks where not granted and relation = '\"rebuild_temple_member_status@1\"'::regclass"
     with ledger.database.connect(DatabaseRole.READ) as connection:
         for _ in range(1_000):
             found = [pid for (pid,) in connection.execute(waiting)]
@@ -359,10 +359,10 @@ def test_what_can_not_be_written_ends_the_fold_while_the_log_is_still_being_sent
 ) -> None:
     monkeypatch.setattr(folding, "MEMBERS_AT_A_TIME", 5)
     with begun(ledger) as replay, ledger.database.connect(DatabaseRole.OWNER) as owner:
-        owner.execute("revoke insert on rebuild_temple_member_status from temple_project")
+        owner.execute('revoke insert on "rebuild_temple_member_status@1" from temple_project')
         error = raised_by(lambda: replay.fold(workers=workers))
         assert isinstance(error, InsufficientPrivilege if workers == 1 else DatabaseUnavailable)
-        owner.execute("grant insert on rebuild_temple_member_status to temple_project")
+        owner.execute('grant insert on "rebuild_temple_member_status@1" to temple_project')
     rebuild(ledger.database, members, workers=workers, catalogue=CATALOGUE, by="ada")
     ledger.then_verified()
     nothing_is_left(ledger)

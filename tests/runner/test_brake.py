@@ -33,7 +33,7 @@ def run(ledger: LedgerScenario) -> Checkpoint:
     with Wakeup(ledger.database) as wakeup:
         Runner(ledger.database, [poisoned], wakeup, catalogue=CATALOGUE).run(until_caught_up=True)
     with ledger.database.connect(DatabaseRole.READ) as connection:
-        return read_checkpoints(connection)["poisoned"]
+        return read_checkpoints(connection)[poisoned.key]
 
 
 def failures(ledger: LedgerScenario) -> Sequence[Parked]:

@@ -39,7 +39,7 @@ def fold(ledger: LedgerScenario) -> None:
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute("delete from projection_lease")
         lease = Lease()
-        lease.acquire(connection, [each.name for each in BUILT_IN])
+        lease.acquire(connection, [each.key for each in BUILT_IN])
         upto = settled_head(connection)
         for projection in BUILT_IN:
             processor = processor_of(projection, transactions(connection, lease.holder), catalogue=CATALOGUE)

@@ -66,7 +66,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 def position(database: Database, projection: str = "members") -> int:
     with database.connect(DatabaseRole.READ) as connection:
-        return read_checkpoints(connection)[projection].position
+        return {each.projection: each.position for each in read_checkpoints(connection).values()}[projection]
 
 
 def head(database: Database) -> int:
@@ -152,7 +152,7 @@ def test_a_frozen_leader_is_replaced_and_what_it_still_tries_is_void(ledger: Led
     history(ledger, 1)
     frozen = Lease(seconds=0.5)
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
-        assert frozen.acquire(connection, ["members", "activity"]) == {"members": None, "activity": None}
+        assert frozen.acquire(connection, [members.key, activity.key]) == {members.key: None, activity.key: None}
         with running(ledger.database):
             wait_until(lambda: position(ledger.database) == head(ledger.database))
             assert frozen.renew(connection) == frozenset()
@@ -163,26 +163,26 @@ def test_a_lease_from_before_the_clock_stepped_back_is_over(ledger: LedgerScenar
     history(ledger, 1)
     ahead = Lease()
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
-        ahead.acquire(connection, ["members", "activity"])
+        ahead.acquire(connection, [members.key, activity.key])
         connection.execute(
             "update projection_lease"
             " set renewed_at = renewed_at + interval '1 hour', expires_at = expires_at + interval '1 hour'"
         )
-        assert not somebody_leads(connection, "members")
-        assert Lease().acquire(connection, ["members", "activity"]) == {"members": None, "activity": None}
+        assert not somebody_leads(connection, members.key)
+        assert Lease().acquire(connection, [members.key, activity.key]) == {members.key: None, activity.key: None}
         assert ahead.renew(connection) == frozenset()
 
 
 def test_a_holder_of_a_lease_from_before_the_clock_stepped_back_renews_it(ledger: LedgerScenario) -> None:
     holder = Lease()
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
-        holder.acquire(connection, ["members"])
+        holder.acquire(connection, [members.key])
         connection.execute(
             "update projection_lease"
             " set renewed_at = renewed_at + interval '1 hour', expires_at = expires_at + interval '1 hour'"
         )
-        assert holder.renew(connection) == {"members"}
-        assert somebody_leads(connection, "members")
+        assert holder.renew(connection) == {members.key}
+        assert somebody_leads(connection, members.key)
 
 
 def test_a_position_rolled_back_is_no_obstacle(ledger: LedgerScenario) -> None:

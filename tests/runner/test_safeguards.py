@@ -85,7 +85,7 @@ def test_an_operation_raises_the_epoch(database: Database) -> None:
 def test_taking_a_lease_raises_the_epoch(database: Database) -> None:
     with database.connect(DatabaseRole.PROJECT) as connection:
         before = checkpoint(connection).epoch
-        assert Lease().acquire(connection, ["members"]) == {"members": None}
+        assert Lease().acquire(connection, [members.key]) == {members.key: None}
         assert checkpoint(connection).epoch == before + 1
 
 
@@ -106,7 +106,7 @@ def test_a_checkpoint_that_somebody_else_moved_is_not_advanced(
 def test_only_who_holds_the_lease_locks_the_checkpoint(database: Database) -> None:
     with database.connect(DatabaseRole.PROJECT) as connection:
         holder = Lease()
-        holder.acquire(connection, ["members"])
+        holder.acquire(connection, [members.key])
         with connection.transaction():
             PostgresTransaction(connection, holder.holder).lock_checkpoint(members.key)
         with pytest.raises(NotLeader), connection.transaction():
@@ -116,7 +116,7 @@ def test_only_who_holds_the_lease_locks_the_checkpoint(database: Database) -> No
 def test_of_two_who_want_a_lease_the_second_is_refused(database: Database) -> None:
     with database.connect(DatabaseRole.PROJECT) as one, database.connect(DatabaseRole.PROJECT) as two:
         first, second = Lease(), Lease()
-        assert first.acquire(one, ["members"]) == {"members": None}
-        assert second.acquire(two, ["members"]) == {"members": first.description}
+        assert first.acquire(one, [members.key]) == {members.key: None}
+        assert second.acquire(two, [members.key]) == {members.key: first.description}
         assert second.renew(two) == frozenset()
-        assert first.renew(one) == frozenset({"members"})
+        assert first.renew(one) == frozenset({members.key})

@@ -79,9 +79,9 @@ def catch_up(database: Database) -> list[tuple[ProjectionKey, int]]:
     return steps
 
 
-def position(database: Database, projection: str) -> int:
+def position(database: Database, key: ProjectionKey) -> int:
     with database.connect(DatabaseRole.READ) as connection:
-        return read_checkpoints(connection)[projection].position
+        return read_checkpoints(connection)[key].position
 
 
 def administer(database: Database, statement: str) -> None:
@@ -101,7 +101,7 @@ def test_one_transaction_has_the_rows_and_checkpoints_of_all(ledger: LedgerScena
     opened: list[None] = []
     with folding(ledger.database, wide=wide, opened=opened) as fold:
         outcomes = fold()
-        assert {name: (done.step.events, done.alone) for name, done in outcomes.items() if done.step} == {
+        assert {key.name: (done.step.events, done.alone) for key, done in outcomes.items() if done.step} == {
             "members": (3, None),
             "activity": (3, None),
         }
@@ -120,13 +120,13 @@ def test_one_whose_checkpoint_is_held_is_not_waited_for(ledger: LedgerScenario) 
     ):
         other.execute("select from projection_checkpoint where projection = 'activity' for update")
         outcomes = fold()
-        assert (outcomes["activity"].step, outcomes["activity"].alone) == (None, Alone.HELD)
-        assert outcomes["members"].step is not None
-        assert (position(ledger.database, "members"), position(ledger.database, "activity")) == (3, 0)
+        assert (outcomes[activity.key].step, outcomes[activity.key].alone) == (None, Alone.HELD)
+        assert outcomes[members.key].step is not None
+        assert (position(ledger.database, members.key), position(ledger.database, activity.key)) == (3, 0)
         other.rollback()
         # it is not at the place of the others any more
         ledger.given(joined("eve", at(1)))
-        assert [fold()["activity"].alone, fold()["members"].alone].count(Alone.STALE) == 1
+        assert [fold()[activity.key].alone, fold()[members.key].alone].count(Alone.STALE) == 1
     catch_up(ledger.database)
     ledger.then_verified()
 
@@ -135,8 +135,8 @@ def test_what_one_of_them_did_is_undone_alone_where_it_fails(ledger: LedgerScena
     administer(ledger.database, BREAK)
     with folding(ledger.database) as fold:
         outcomes = fold()
-        assert (outcomes["activity"].step, outcomes["activity"].alone) == (None, Alone.FAILED)
-        assert (position(ledger.database, "members"), position(ledger.database, "activity")) == (3, 0)
+        assert (outcomes[activity.key].step, outcomes[activity.key].alone) == (None, Alone.FAILED)
+        assert (position(ledger.database, members.key), position(ledger.database, activity.key)) == (3, 0)
     administer(ledger.database, MEND)
     catch_up(ledger.database)
     ledger.then_roles("ada", ["Oracle"])
@@ -148,7 +148,7 @@ def test_in_a_wide_step_everything_is_undone_where_one_fails(ledger: LedgerScena
     with folding(ledger.database, wide=True) as fold:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             fold()
-        assert (position(ledger.database, "members"), position(ledger.database, "activity")) == (0, 0)
+        assert (position(ledger.database, members.key), position(ledger.database, activity.key)) == (0, 0)
         administer(ledger.database, MEND)
         fold()
     ledger.then_verified()
@@ -162,7 +162,7 @@ def test_an_error_of_the_database_that_passes_blames_nobody(ledger: LedgerScenar
         other.execute("lock table webhook_activity_hourly")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             fold()
-        assert position(ledger.database, "members") == 0
+        assert position(ledger.database, members.key) == 0
         other.rollback()
         fold()
     ledger.then_verified()
@@ -192,7 +192,7 @@ def test_one_that_takes_long_is_done_and_goes_alone_from_then_on(ledger: LedgerS
     calls = count()
     with folding(ledger.database, clock=lambda: times[next(calls)]) as fold:
         outcomes = fold()
-    assert {name: done.alone for name, done in outcomes.items()} == {"members": None, "activity": Alone.SLOW}
+    assert {key.name: done.alone for key, done in outcomes.items()} == {"members": None, "activity": Alone.SLOW}
     assert all(done.step is not None and done.step.events == 3 for done in outcomes.values())
     ledger.then_verified()
 
@@ -201,7 +201,7 @@ def test_a_paused_one_stands_still_and_the_other_goes_on(ledger: LedgerScenario)
     administer(ledger.database, "update projection_checkpoint set state = 'paused' where projection = 'members'")
     with folding(ledger.database) as fold:
         outcomes = fold()
-        assert {name: done.step.idle for name, done in outcomes.items() if done.step} == {
+        assert {key.name: done.step.idle for key, done in outcomes.items() if done.step} == {
             "members": "paused",
             "activity": None,
         }
@@ -212,7 +212,7 @@ def test_a_runner_stops_the_one_that_fails_alone_and_no_other(ledger: LedgerScen
     assert catch_up(ledger.database) == [(members.key, 3)]
     with ledger.database.connect(DatabaseRole.READ) as connection:
         states = {name: each.state for name, each in read_checkpoints(connection).items()}
-    assert (states["members"], states["activity"]) == ("running", "failed")
+    assert (states[members.key], states[activity.key]) == ("running", "failed")
 
 
 def test_a_runner_that_is_far_behind_finds_the_one_that_fails_and_the_other_is_caught_up(
@@ -226,10 +226,10 @@ def test_a_runner_that_is_far_behind_finds_the_one_that_fails_and_the_other_is_c
     )
     administer(ledger.database, BREAK)
     assert {key for key, _ in catch_up(ledger.database)} == {members.key}
-    assert position(ledger.database, "members") == 25_003
+    assert position(ledger.database, members.key) == 25_003
     administer(ledger.database, MEND)
     with ledger.database.connect(DatabaseRole.READ) as connection:
-        assert read_checkpoints(connection)["activity"].state == "failed"
+        assert read_checkpoints(connection)[activity.key].state == "failed"
 
 
 def test_a_step_that_is_not_done_in_time_commits_nothing_of_any(ledger: LedgerScenario) -> None:
@@ -240,4 +240,4 @@ def test_a_step_that_is_not_done_in_time_commits_nothing_of_any(ledger: LedgerSc
         with pytest.raises(TooWide):
             wide_step_together(processors, opened, upto=settled_head(connection), limit=9, in_time=lambda: False)
         second.close()
-    assert (position(ledger.database, "members"), position(ledger.database, "activity")) == (0, 0)
+    assert (position(ledger.database, members.key), position(ledger.database, activity.key)) == (0, 0)

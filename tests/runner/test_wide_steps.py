@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.brake import TooManyParked
 from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.members import members
 from temple_ledger.projections.pace import BatchPace, WidePace
 from temple_ledger.projections.processor import CAUGHT_UP, Processor, Step, TooWide, processor_of
@@ -102,9 +103,9 @@ def history(ledger: LedgerScenario, number: int) -> None:
         )
 
 
-def position(database: Database, projection: str = "members") -> int:
+def position(database: Database, key: ProjectionKey = members.key) -> int:
     with database.connect(DatabaseRole.READ) as connection:
-        return read_checkpoints(connection)[projection].position
+        return read_checkpoints(connection)[key].position
 
 
 _examples = count(1)
@@ -167,7 +168,7 @@ def test_most_members_parked_for_one_reason_stop_it_before_anything_is_committed
     ledger.given(*(role_added(f"member-{number}", POISON, at(1)) for number in range(30)))
     with pytest.raises(TooManyParked):
         fold_wide(database, projection=poisoned)
-    assert position(database, "poisoned") == 0
+    assert position(database, poisoned.key) == 0
 
 
 def test_what_is_skipped_or_retracted_is_left_out(ledger: LedgerScenario) -> None:

@@ -1,6 +1,6 @@
 """The projections: what is installed, and whether it can go on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.connection import Database
@@ -9,23 +9,24 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.effects import effect_statuses, sink_statuses
-from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, ProjectionStatus, projection_statuses
+from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import installed, not_loaded, reasons_not_loaded
+from temple_ledger.projections.registry import carried, not_loaded, reasons_not_loaded
 from temple_ledger.projections.tally import Tally
 
 
 def check_projections(database: Database) -> Iterator[Check]:
-    known = installed()
     for failed in not_loaded():
         yield fail(f"package of {failed.name}", str(failed), "repair or remove it, then restart what runs")
     with snapshot(database) as connection:
-        statuses = {each.name: each for each in projection_statuses(connection, known, reasons_not_loaded())}
+        statuses = {each.key: each for each in projection_statuses(connection, carried(), reasons_not_loaded())}
+        known = in_ledger(connection, carried())
         row = connection.execute(statement("log_head")).fetchone()
     head = row[0] if row is not None else 0
-    for name, projection in known.items():
-        status = statuses.get(name)
-        check = f"projection {name}"
+    for projection in known:
+        status = statuses.get(projection.key)
+        check = f"projection {projection.name if status is None else status.label}"
         if status is None:
             yield fail(check, f"version {projection.version}, without tables", "run: temple db migrate")
             continue
@@ -38,7 +39,9 @@ def check_projections(database: Database) -> Iterator[Check]:
             what = fail if status.state.startswith("failed") else warn
             yield what(check, f"{said}{reason}", f"run: {status.next_command}")
         elif status.parked:
-            yield warn(check, f"{said}, {status.parked:,} parked", f"run: temple failures list --projection {name}")
+            yield warn(
+                check, f"{said}, {status.parked:,} parked", f"run: temple failures list --projection {status.label}"
+            )
         elif status.lag_events and status.leader is None:
             yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")
         else:
@@ -47,8 +50,18 @@ def check_projections(database: Database) -> Iterator[Check]:
     yield from check_effects(database, known)
     for status in statuses.values():
         if status.state == NOT_INSTALLED:
-            said = f"has tables at position {status.position}, but is not installed"
-            yield warn(f"projection {status.name}", said, "install its package again, or drop its tables")
+            yield _not_kept(status)
+
+
+def _not_kept(status: ProjectionStatus) -> Check:
+    check = f"projection {status.label}"
+    said = f"has tables at position {status.position}, but is not installed"
+    if status.code_version is None:
+        return warn(check, said, "install its package again, or drop its tables")
+    said = f"version {status.version} stands at position {status.position}: {status.reason}, and nobody runs it"
+    if status.active:
+        return warn(check, said, f"run: temple projection switch {status.name} --to {status.code_version}")
+    return warn(check, said, f"run: temple projection drop {status.key}")
 
 
 def _check_rollups(database: Database) -> Iterator[Check]:
@@ -62,12 +75,12 @@ def _check_rollups(database: Database) -> Iterator[Check]:
         yield ok("rollups", f"{len(found)} follow their sources")
 
 
-def check_effects(database: Database, known: Mapping[str, Projection]) -> Iterator[Check]:
+def check_effects(database: Database, known: Iterable[Projection]) -> Iterator[Check]:
     with snapshot(database) as connection:
         effects = effect_statuses(connection)
         sinks = sink_statuses(connection)
     there = {(each.projection, each.version, each.name) for each in effects}
-    for projection in known.values():
+    for projection in known:
         for name in () if isinstance(projection, Tally) else projection.effects:
             if (*projection.key, name) not in there:
                 found = f"is declared by {projection.name}, and raises nothing yet"

@@ -8,9 +8,10 @@ from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
+from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.infrastructure.read_models.verification.stored_results import latest
 from temple_ledger.projections.checkpoint import ProjectionState
-from temple_ledger.projections.registry import installed
+from temple_ledger.projections.registry import carried
 
 OVERDUE: Final = timedelta(minutes=45)
 """A runner verifies every 15 minutes."""
@@ -18,7 +19,7 @@ OVERDUE: Final = timedelta(minutes=45)
 
 def check_verifying(database: Database) -> Iterator[Check]:
     with snapshot(database) as connection:
-        for found in latest(connection, [each.key for each in installed().values()]):
+        for found in latest(connection, [each.key for each in in_ledger(connection, carried())]):
             check = f"verified {found.projection}"
             age = datetime.now(UTC) - found.finished_at
             said = f"{int(age.total_seconds() // 60)} minutes ago, at position {found.position}"

@@ -1,6 +1,6 @@
 """How far each projection is, and what stands still."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 from prometheus_client.core import Metric
@@ -11,15 +11,13 @@ from temple_ledger.infrastructure.observability.metrics.ledger import Connection
 from temple_ledger.infrastructure.queries.projection_status import NOT_LOADED
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.members import members
-from temple_ledger.projections.processor import NEEDS_REPLAY, Projection
 
-STATES: Final = (*(state.value for state in ProjectionState), NEEDS_REPLAY, NOT_LOADED)
+STATES: Final = (*(state.value for state in ProjectionState), NOT_LOADED)
 
 
 class Projections:
-    def __init__(self, installed: Iterable[Projection], not_loaded: Container[str] = frozenset()) -> None:
+    def __init__(self, not_loaded: Container[str] = frozenset()) -> None:
         self._not_loaded = not_loaded
-        self._versions = {each.name: each.version for each in installed}
 
     def __call__(self, connection: Connection) -> Iterator[Metric]:
         with connection.cursor(row_factory=dict_row) as cursor:
@@ -43,7 +41,7 @@ class Projections:
             "ledger_parked_oldest_timestamp_seconds", "When the first of the parked members was parked", "projection"
         )
         for row in rows:
-            name = row["projection"]
+            name = row["projection"] if row["active"] else f"{row['projection']}@{row['version']}"
             position.add_metric([name], row["position"])
             lag_events.add_metric([name], row["waiting"])
             lag_seconds.add_metric([name], max(0.0, row["lag_seconds"]))
@@ -52,7 +50,7 @@ class Projections:
             parked.add_metric([name], row["members"])
             if row["oldest_parked"] is not None:
                 oldest.add_metric([name], row["oldest_parked"])
-            now = self._state(name, row["version"], row["state"])
+            now = self._state(row["projection"], row["state"])
             for each in STATES:
                 state.add_metric([name, each], float(each == now))
             if name == members.name:
@@ -60,9 +58,7 @@ class Projections:
         head.add_metric([], rows[0]["head"] if rows else 0)
         yield from (head, waiting, position, lag_events, lag_seconds, passed, state, led, parked, oldest)
 
-    def _state(self, name: str, version: int, stored: str) -> str:
+    def _state(self, name: str, stored: str) -> str:
         if name in self._not_loaded:
             return NOT_LOADED
-        if stored == ProjectionState.RUNNING and self._versions.get(name, version) != version:
-            return NEEDS_REPLAY
         return stored

@@ -229,7 +229,7 @@ class _Erasure:
         checkpoints = locked_checkpoints(transaction)
         foldable = foldable_projections(self._projections, checkpoints)
         chosen = PositionSet.of(positions)
-        before = {each.name: counted_at(transaction, each, checkpoints, chosen, self._catalogue) for each in foldable}
+        before = {each.key: counted_at(transaction, each, checkpoints, chosen, self._catalogue) for each in foldable}
         changed = connection.execute(
             statement("erasure_change_log"), {"erasure": self._id, "positions": list(positions)}
         ).fetchall()
@@ -239,10 +239,10 @@ class _Erasure:
         for projection in foldable:
             if isinstance(projection, Tally):
                 after = counted_at(transaction, projection, checkpoints, chosen, self._catalogue)
-                count_instead(transaction, projection, before[projection.name], after)
+                count_instead(transaction, projection, before[projection.key], after)
             else:
                 for page in in_pages(members, MEMBERS_AT_A_TIME):
-                    checkpoint = checkpoints[projection.name]
+                    checkpoint = checkpoints[projection.key]
                     fold_again(transaction, projection, checkpoint, page, catalogue=self._catalogue)
         for checkpoint in checkpoints.values():
             connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)

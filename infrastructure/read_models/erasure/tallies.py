@@ -10,6 +10,7 @@ from temple_ledger.infrastructure.read_models.member_log.recount import recount_
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import TallyBatch
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
 
@@ -17,7 +18,7 @@ from temple_ledger.projections.tally import Tally
 def counted_at(
     transaction: PostgresTransaction,
     tally: Projection,
-    checkpoints: Mapping[str, Checkpoint],
+    checkpoints: Mapping[ProjectionKey, Checkpoint],
     chosen: PositionSet,
     catalogue: Catalogue,
 ) -> TallyBatch:
@@ -26,7 +27,7 @@ def counted_at(
         return TallyBatch()
     exceptions = transaction.exceptions(tally.key)
     left_out = exceptions.left_out | PositionSet.of(exceptions.parked_positions)
-    upto = checkpoints[tally.name].position
+    upto = checkpoints[tally.key].position
     return recount_at(transaction.connection, tally, chosen, upto=upto, left_out=left_out, catalogue=catalogue)
 
 

@@ -37,6 +37,7 @@ from temple_ledger.infrastructure.read_models.shortened_log import (
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
 
@@ -93,9 +94,9 @@ def apply_members(
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(projection.key)
+        # a switch may have given the tables other names since the rebuild began
+        projection = placed(projection, checkpoint)
         require_same_left_out(connection, projection)
-        _require_rules_of_trigger(projection, checkpoint)
-        _move_version(connection, projection, checkpoint)
         upto = _reached(connection, projection, position, checkpoint, beyond)
         given_up = read_given_up(connection, projection.key)
         touched = [each for each in members_touched(connection, position, upto) if each not in given_up]
@@ -138,8 +139,8 @@ def apply_counts(
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(tally.key)
+        tally = placed(tally, checkpoint)
         require_same_left_out(connection, tally)
-        _move_version(connection, tally, checkpoint)
         upto = _reached(connection, tally, position, checkpoint, beyond)
         left_out = transaction.exceptions(tally.key).left_out
         newer = recount(connection, tally, after=position, upto=upto, left_out=left_out, catalogue=catalogue)
@@ -226,21 +227,6 @@ def _move_checkpoint(
         },
     )
     close_journal(connection, projection.key, position)
-
-
-def _move_version(connection: Connection, projection: Projection, checkpoint: Checkpoint) -> None:
-    """What is stored under the version before becomes that of this one, which replaces it."""
-    if checkpoint.version != projection.version:
-        connection.execute(statement("version_move"), {**checkpoint.key.parameters, "to": projection.version})
-
-
-def _require_rules_of_trigger(projection: Projection, checkpoint: Checkpoint) -> None:
-    """The trigger would go on by the rules that it has. Raises Refused."""
-    if checkpoint.state is ProjectionState.TRIGGER and checkpoint.version != projection.version:
-        raise Refused(
-            f"the trigger maintains rows of version {checkpoint.version} of {projection.name}, this code has version "
-            f"{projection.version}; with the version before, run: temple trigger disable; then migrate and replay"
-        )
 
 
 def _reached(

@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.read_models.rebuild.progress import counted
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.drift import Drift, member_drift, tally_drift
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 
@@ -75,6 +76,7 @@ def compare_members(
 
     Within a transaction whose snapshot decides what is seen.
     """
+    projection = placed(projection, checkpoint)
     shown = ShownDifference(
         checkpoint.epoch, checkpoint.position, stored_members=count_members(connection, projection.tables)
     )
@@ -105,6 +107,7 @@ def compare_counts(
     position: Position,
     each: Each,
 ) -> ShownDifference:
+    tally = placed(tally, checkpoint)
     shown = ShownDifference(checkpoint.epoch, checkpoint.position)
     stored = stored_counts(connection, tally.table)
     rebuilt = stored_counts(connection, shadow_of(tally.table))
@@ -125,10 +128,8 @@ def drifts_of(projection: MemberProjection[Any], user_id: str, stored: Rows, fol
 def rebuilt_rows(
     connection: Connection, projection: MemberProjection[Any], user_ids: Sequence[str]
 ) -> dict[str, dict[str, list[Any]]]:
-    """From the shadow tables, under the names of the tables that are read."""
-    names = {shadow_of(table).name: table.name for table in projection.tables}
-    found = tables.rows_of_members(connection, map(shadow_of, projection.tables), user_ids)
-    return {user_id: {names[name]: rows for name, rows in each.items()} for user_id, each in found.items()}
+    """From the shadow tables."""
+    return tables.rows_of_members(connection, map(shadow_of, projection.tables), user_ids)
 
 
 def changed_members(connection: Connection, projection: MemberProjection[Any]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from temple_ledger.projections.batch import TallyBatch, count_batch
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import catalogue
 from temple_ledger.projections.tally import Tally
@@ -54,7 +55,9 @@ class FoldBuckets:
             if not parts:
                 return 0
             events = self.archive.events(database, Bounds(self.upto))
-            worker = _Worker(connection, projection_of(self.key), events, self.claimed_by)
+            # where rows are collected does not depend on which version readers see
+            projection = placed_as(projection_of(self.key), active=True)
+            worker = _Worker(connection, projection, events, self.claimed_by)
             return sum(worker.put(part, chunk) for part, chunk in worker.folded(parts))
 
 

@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.processor import Projection
 
 Connection = psycopg.Connection[Any]
@@ -120,6 +121,8 @@ def _claim(connection: Connection, projection: Projection, cut: Cut) -> Claim:
 
 def abort(connection: Connection, projection: Projection) -> bool:
     """Clears up what a killed rebuild has left; whether there was anything. Raises Refused while one is going on."""
+    # where it collects rows does not depend on which version readers see
+    projection = placed_as(projection, active=False)
     with connection.transaction():
         connection.execute(statement("rebuild_lock"))
         row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Self
 import psycopg
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import DatabaseUnavailable, UnknownName
+from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
@@ -41,11 +41,12 @@ from temple_ledger.infrastructure.read_models.rebuild.given_up import FOLD_SECON
 from temple_ledger.infrastructure.read_models.rebuild.in_processes import fold_in_processes
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
-from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.runner.transaction import missing_checkpoint, read_checkpoints
 from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection, may_fold
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
@@ -93,17 +94,21 @@ class Rebuild:
         watched = fold_seconds is not None or projection not in BUILT_IN
         self._fold_seconds = (fold_seconds or FOLD_SECONDS) if watched else None
         self._database = database
-        self._projection = projection
+        self._projection: Projection = projection
         self._catalogue = catalogue
         self._connection = database.connect(DatabaseRole.PROJECT, application="temple replay")
         self._backend_pid = self._connection.info.backend_pid
         try:
-            require_both_tables(self._connection, projection)
-            claimed = notes.claim(self._connection, projection, cut)
+            there = self._checkpoint(self._connection)
+            self._projection = placed(projection, there)
+            require_both_tables(self._connection, self._projection)
+            claimed = notes.claim(self._connection, self._projection, cut)
         except BaseException:
             self._connection.close()
             raise
         self.position = claimed.position
+        self.label = there.label
+        self.beside = not there.active
         self.resumed = claimed.resumed
 
     def __enter__(self) -> Self:
@@ -229,19 +234,15 @@ class Rebuild:
         while time.monotonic() < deadline:
             checkpoint = self._checkpoint(self._connection)
             behind = checkpoint.position < self.position and may_fold(self._projection, checkpoint) is None
-            if (
-                not behind
-                or checkpoint.position == before
-                or not somebody_leads(self._connection, checkpoint.projection)
-            ):
+            if not behind or checkpoint.position == before or not somebody_leads(self._connection, checkpoint.key):
                 return
             before = checkpoint.position
             time.sleep(LOOK_AGAIN_SECONDS * 10)
 
     def _checkpoint(self, connection: psycopg.Connection[Any]) -> Checkpoint:
-        checkpoint = read_checkpoints(connection).get(self._projection.name)
+        checkpoint = read_checkpoints(connection).get(self._projection.key)
         if checkpoint is None:
-            raise UnknownName("checkpoint of a projection", self._projection.name)
+            raise missing_checkpoint(connection, self._projection.key)
         return checkpoint
 
 

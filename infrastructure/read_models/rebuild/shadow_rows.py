@@ -9,7 +9,7 @@ from temple_ledger.infrastructure.database.copying import copy_rows
 from temple_ledger.infrastructure.database.rebuilt_tables import empty_shadows
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.database.tables import USER_ID
+from temple_ledger.infrastructure.database.tables import USER_ID, place_name
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.fold import Frontier
 from temple_ledger.projections.key import ProjectionKey
@@ -27,7 +27,7 @@ def clear(connection: Connection, projection: Projection) -> None:
 
 def put_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Rows of a member's table begin with the user_id; they must not be there yet."""
-    copy_rows(connection, shadow_of(table).name, (USER_ID, *table.columns), rows)
+    copy_rows(connection, place_name(shadow_of(table)), (USER_ID, *table.columns), rows)
 
 
 _FRONTIER: Final = (

@@ -14,6 +14,7 @@ from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.tables import Rows
 
 MEMBERS_AT_A_TIME: Final = 200
@@ -35,6 +36,7 @@ def fold_again(
     Within a transaction that holds the checkpoint. *raising*: what parked members waited for raises its effects now.
     *resetting*: whoever has other rows now is reset for the consumers of the feed.
     """
+    projection = placed(projection, checkpoint)
     stored = transaction.stored(projection, user_ids)
     changes, failures, frontiers = Changes(), [], {}
     fold = Fold(projection, catalogue)

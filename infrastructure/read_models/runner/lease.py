@@ -24,22 +24,22 @@ class Lease:
         self.description = f"{socket.gethostname()}, process {os.getpid()}"
         self._seconds = seconds
 
-    def acquire(self, connection: psycopg.Connection[Any], projections: Iterable[str]) -> dict[str, str | None]:
-        """For each projection: None when it is ours now, else who has it.
+    def acquire(
+        self, connection: psycopg.Connection[Any], keys: Iterable[ProjectionKey]
+    ) -> dict[ProjectionKey, str | None]:
+        """For each of them that the ledger has: None when it is ours now, else who has it.
 
         Taking one raises the epoch, so whatever the holder before us still tries to commit is void.
         """
-        wanted = list(projections)
-        outcome: dict[str, str | None] = {}
+        outcome: dict[ProjectionKey, str | None] = {}
         for projection, version, holder, description, free in connection.execute(
-            statement("lease_read"), {"projections": wanted}
+            statement("lease_read"), _arrays(keys)
         ).fetchall():
+            key = ProjectionKey(projection, version)
             if not free and holder != self.holder:
-                outcome[projection] = description
+                outcome[key] = description
             else:
-                outcome[projection] = (
-                    None if self._acquired(connection, ProjectionKey(projection, version)) else "another runner"
-                )
+                outcome[key] = None if self._acquired(connection, key) else "another runner"
         return outcome
 
     def _acquired(self, connection: psycopg.Connection[Any], key: ProjectionKey) -> bool:
@@ -67,17 +67,22 @@ class Lease:
             connection.execute(statement("checkpoint_raise_epoch"), key.parameters)
             return True
 
-    def renew(self, connection: psycopg.Connection[Any]) -> frozenset[str]:
-        """The projections whose lease is still ours."""
+    def renew(self, connection: psycopg.Connection[Any]) -> frozenset[ProjectionKey]:
+        """Those whose lease is still ours."""
         renewed = connection.execute(statement("lease_renew"), {"holder": self.holder, "seconds": self._seconds})
-        return frozenset(projection for projection, _ in renewed)
+        return frozenset(ProjectionKey(*row) for row in renewed)
 
     def release(self, connection: psycopg.Connection[Any]) -> None:
         """So that the next runner need not wait."""
         connection.execute(statement("lease_release"), {"holder": self.holder})
 
 
-def somebody_leads(connection: psycopg.Connection[Any], projection: str) -> bool:
+def somebody_leads(connection: psycopg.Connection[Any], key: ProjectionKey) -> bool:
     """Whether a runner is at work on it."""
-    found = connection.execute(statement("lease_read"), {"projections": [projection]}).fetchall()
+    found = connection.execute(statement("lease_read"), _arrays([key])).fetchall()
     return any(holder is not None and not free for _, _, holder, _, free in found)
+
+
+def _arrays(keys: Iterable[ProjectionKey]) -> dict[str, list[Any]]:
+    wanted = list(keys)
+    return {"projections": [key.name for key in wanted], "versions": [key.version for key in wanted]}

@@ -28,6 +28,7 @@ from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.effects import EffectFollower
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import may_fold
 
 AGAIN_SECONDS: Final = 1.0
@@ -104,7 +105,7 @@ class LongFolds:
         """Whether nobody is left."""
         with self._database.connect(DatabaseRole.PROJECT, application="temple long folds") as connection:
             found = connection.execute(statement("failure_long"), projection.key.parameters).fetchall()
-            if may_fold(projection, read_checkpoints(connection)[projection.name]) is not None:
+            if may_fold(projection, read_checkpoints(connection)[projection.key]) is not None:
                 # paused, failed or of another version: it begins again when somebody leads it again
                 return True
             done = [self._fold(connection, projection, user_id) for (user_id,) in found]
@@ -112,7 +113,7 @@ class LongFolds:
 
     def _fold(self, connection: psycopg.Connection[Any], projection: MemberProjection[Any], user_id: str) -> bool:
         fold: Fold[Any] = Fold(projection, self._catalogue)
-        upto = read_checkpoints(connection)[projection.name].position
+        upto = read_checkpoints(connection)[projection.key].position
         exceptions = read_exceptions(connection, projection.key)
         left_out = exceptions.left_out
         with self._database.connect(DatabaseRole.READ, application="temple long folds") as reading:
@@ -168,8 +169,8 @@ def finish_long(
         now = None if newer is None else _extended(fold, folded, newer)
         if newer is None or now is None:
             return False
-        _put(transaction, fold, user_id, now)
-        transaction.reset(projection, [user_id], checkpoint.position)
+        _put(transaction, placed(projection, checkpoint), user_id, now)
+        transaction.reset(placed(projection, checkpoint), [user_id], checkpoint.position)
         if waited is not None:
             transaction.send(projection.key, waited)
         raise_in_order(transaction, fold, user_id, folded, newer)
@@ -218,8 +219,9 @@ def _newer_events(
     return newer
 
 
-def _put(transaction: PostgresTransaction, fold: Fold[Any], user_id: str, folded: Folded[Any]) -> None:
-    projection = fold.projection
+def _put(
+    transaction: PostgresTransaction, projection: MemberProjection[Any], user_id: str, folded: Folded[Any]
+) -> None:
     changes = Changes()
     changes.add_member(projection.tables, user_id, transaction.stored(projection, [user_id])[user_id].rows, folded.rows)
     transaction.write(projection.tables, changes)

@@ -38,6 +38,7 @@ from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.fold import FailureKind
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace, WidePace
 from temple_ledger.projections.processor import (
@@ -76,8 +77,8 @@ class _Leading:
     """Why it does not go together with the others."""
 
     @property
-    def name(self) -> str:
-        return self.processor.projection.name
+    def key(self) -> ProjectionKey:
+        return self.processor.projection.key
 
 
 class Runner:
@@ -95,7 +96,7 @@ class Runner:
         fold_watch: FoldWatch = NOBODY_WATCHES,
     ) -> None:
         self._database = database
-        self._projections = {projection.name: projection for projection in projections}
+        self._projections = {projection.key: projection for projection in projections}
         self._wake = wake
         self._watcher = watcher or NullWatcher()
         self._catalogue = catalogue
@@ -106,10 +107,10 @@ class Runner:
         """The connection, or what is about to be it; None where nobody may cut it."""
         self._wide = WideConnections(self._connected)
         self._reader: GapReader | None = None
-        self._led: dict[str, _Leading] = {}
-        self._paces: dict[str, tuple[BatchPace, WidePace]] = {}
+        self._led: dict[ProjectionKey, _Leading] = {}
+        self._paces: dict[ProjectionKey, tuple[BatchPace, WidePace]] = {}
         self._long_folds = LongFolds(database, catalogue)
-        self._others: dict[str, str] = {}
+        self._others: dict[ProjectionKey, str] = {}
         self._settled = START
         self._look: Look | None = None
         self._stopping = False
@@ -125,7 +126,7 @@ class Runner:
         self._stopping = True
 
     @property
-    def led_by_others(self) -> Mapping[str, str]:
+    def led_by_others(self) -> Mapping[ProjectionKey, str]:
         """Projections of ours that another runner leads, and who it is."""
         return self._others
 
@@ -214,11 +215,11 @@ class Runner:
             in_time=(lambda: not self._stopping and time.monotonic() < until) if far else None,
         )
         for led, pace in zip(group, paces, strict=True):
-            step = outcomes[led.name].step
+            step = outcomes[led.key].step
             if step is not None and step.idle is None:
                 pace.after(step.events, time.monotonic() - started)
                 if far:
-                    log.debug("wide step", projection=led.name, events=step.events, position=step.position)
+                    log.debug("wide step", projection=str(led.key), events=step.events, position=step.position)
             if not far:
                 led.wide.after_batch()
         return outcomes
@@ -245,13 +246,13 @@ class Runner:
             self._failed(group[0], error)
             return False
         seconds = time.perf_counter() - started
-        more = [self._stepped(led, outcomes[led.name], seconds) for led in group]
+        more = [self._stepped(led, outcomes[led.key], seconds) for led in group]
         return any(more)
 
     def _stepped(self, led: _Leading, outcome: Outcome, seconds: float) -> bool:
         """Whether there may be more to do at once."""
         if outcome.alone is not led.alone:
-            log.debug("steps of its own", projection=led.name, why=outcome.alone)
+            log.debug("steps of its own", projection=str(led.key), why=outcome.alone)
         led.alone = outcome.alone
         step = outcome.step
         if step is None:
@@ -265,7 +266,7 @@ class Runner:
             return False
         led.position = step.position
         self._log_failures(led, step.failures)
-        self._watcher.stepped(led.processor.projection.key, step, seconds)
+        self._watcher.stepped(led.key, step, seconds)
         return True
 
     def _find_who_failed(self, group: Sequence[_Leading]) -> None:
@@ -278,14 +279,14 @@ class Runner:
 
     def _failed(self, led: _Leading, error: Exception) -> None:
         if isinstance(error, NotLeader | StaleCheckpoint):
-            log.warning("lost the lead", projection=led.name, reason=str(error))
-            del self._led[led.name]
+            log.warning("lost the lead", projection=str(led.key), reason=str(error))
+            del self._led[led.key]
         else:
             self._fail(led, error)
 
     def _log_failures(self, led: _Leading, failures: Sequence[Failure]) -> None:
         for failure in failures:
-            log_parked(led.name, failure)
+            log_parked(led.key.name, failure)
         projection = led.processor.projection
         if isinstance(projection, MemberProjection) and any(each.kind is FailureKind.LONG for each in failures):
             self._long_folds.want(projection)
@@ -293,12 +294,12 @@ class Runner:
     def _fail(self, led: _Leading, error: Exception) -> None:
         """A step that cannot succeed stops its projection, and no other one."""
         reason = reason_of_failure(error)
-        log.error("projection failed", projection=led.name, reason=reason)
+        log.error("projection failed", projection=str(led.key), reason=reason)
         led.idle_reason = ProjectionState.FAILED.value
-        self._watcher.failed(led.processor.projection.key)
+        self._watcher.failed(led.key)
         self._session().execute(
             statement("checkpoint_fail"),
-            {**led.processor.projection.key.parameters, "holder": self._lease.holder, "reason": reason[:500]},
+            {**led.key.parameters, "holder": self._lease.holder, "reason": reason[:500]},
         )
 
     def _look_ahead(self) -> None:
@@ -318,25 +319,25 @@ class Runner:
     def _renew_leases(self) -> None:
         if self._led and self._renew():
             renewed = self._lease.renew(self._session())
-            for name in [name for name in self._led if name not in renewed]:
-                log.warning("lost the lease", projection=name)
-                del self._led[name]
-        missing = [name for name in self._projections if name not in self._led]
+            for key in [key for key in self._led if key not in renewed]:
+                log.warning("lost the lease", projection=str(key))
+                del self._led[key]
+        missing = [key for key in self._projections if key not in self._led]
         if missing and self._try():
             self._others = {}
-            for name, holder in self._lease.acquire(self._session(), missing).items():
+            for key, holder in self._lease.acquire(self._session(), missing).items():
                 if holder is None:
                     with suppress(NotLeader):
-                        self._lead(name)
+                        self._lead(key)
                 else:
-                    self._others[name] = holder
+                    self._others[key] = holder
 
-    def _lead(self, name: str) -> None:
+    def _lead(self, key: ProjectionKey) -> None:
         opener = transactions(self._session(), self._lease.holder, self._wide)
-        self._fold_known_versions(self._projections[name])
-        processor = processor_of(self._projections[name], opener, catalogue=self._catalogue, watch=self._fold_watch)
-        checkpoint = read_checkpoints(self._session())[name]
-        paces = self._paces.setdefault(name, (BatchPace(), WidePace()))
+        self._fold_known_versions(self._projections[key])
+        processor = processor_of(self._projections[key], opener, catalogue=self._catalogue, watch=self._fold_watch)
+        checkpoint = read_checkpoints(self._session())[key]
+        paces = self._paces.setdefault(key, (BatchPace(), WidePace()))
         led = _Leading(processor, checkpoint.position, *paces, may_fold(processor.projection, checkpoint))
         if led.idle_reason is None:
             # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
@@ -344,23 +345,23 @@ class Runner:
             running = any(each.idle_reason is None for each in self._led.values())
             proven = min(checkpoint.position, committed_position(self._session(), checkpoint.key))
             self._settled = max(self._settled, proven) if running else proven
-        self._led[name] = led
+        self._led[key] = led
         if (
             isinstance(processor.projection, MemberProjection)
             and self._session().execute(statement("failure_long"), checkpoint.key.parameters).fetchone() is not None
         ):
             self._long_folds.want(processor.projection)
-        log.info("leads", projection=name, position=checkpoint.position, idle_reason=led.idle_reason)
+        log.info("leads", projection=str(key), position=checkpoint.position, idle_reason=led.idle_reason)
 
     def _fold_known_versions(self, projection: Projection) -> None:
         if isinstance(projection, MemberProjection):
             known = fold_known_versions(self._session(), self._lease.holder, projection, catalogue=self._catalogue)
             if known:
-                log.info("folds versions that were not known", projection=projection.name, members=len(known))
+                log.info("folds versions that were not known", projection=str(projection.key), members=len(known))
 
     def _read_states(self) -> None:
-        for name, checkpoint in read_checkpoints(self._session()).items():
-            led = self._led.get(name)
+        for key, checkpoint in read_checkpoints(self._session()).items():
+            led = self._led.get(key)
             if led is not None:
                 led.idle_reason = may_fold(led.processor.projection, checkpoint)
                 if checkpoint.position < led.position and checkpoint.position < self._settled:
@@ -370,12 +371,15 @@ class Runner:
         if self._long_folds.at_work:
             return False
         checkpoints = read_checkpoints(self._session())
-        for name, projection in self._projections.items():
-            if name not in checkpoints:
-                raise SchemaMismatch(f"projection {name} has no checkpoint yet; run: temple db migrate")
-            led = self._led.get(name)
-            position = max(led.position, checkpoints[name].position) if led else checkpoints[name].position
-            if position < target and may_fold(projection, checkpoints[name]) is None:
+        for key, projection in self._projections.items():
+            if key not in checkpoints:
+                if not any(key.name == there.name for there in checkpoints):
+                    raise SchemaMismatch(f"projection {key.name} has no checkpoint yet; run: temple db migrate")
+                # of a version that is not here yet, or not any more, there is nothing to wait for
+                continue
+            led = self._led.get(key)
+            position = max(led.position, checkpoints[key].position) if led else checkpoints[key].position
+            if position < target and may_fold(projection, checkpoints[key]) is None:
                 return False
         return True
 

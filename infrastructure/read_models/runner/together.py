@@ -17,6 +17,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import passes
 from temple_ledger.projections.batch import by_member
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import CAUGHT_UP, Processor, Share, Step, TooWide, may_fold
 from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction
 
@@ -42,7 +43,7 @@ class Outcome(NamedTuple):
     alone: Alone | None = None
 
 
-Outcomes = Mapping[str, Outcome]
+Outcomes = Mapping[ProjectionKey, Outcome]
 
 
 def stepped(
@@ -63,8 +64,8 @@ def stepped(
     if in_time is None:
         step = processor.step(upto=upto, limit=limit)
         alone = Alone.SLOW if time.monotonic() - started > SLOW_SECONDS else None
-        return {processor.projection.name: Outcome(step, alone)}
-    return {processor.projection.name: Outcome(processor.wide_step(upto=upto, limit=limit, in_time=in_time))}
+        return {processor.projection.key: Outcome(step, alone)}
+    return {processor.projection.key: Outcome(processor.wide_step(upto=upto, limit=limit, in_time=in_time))}
 
 
 def step_together(
@@ -75,7 +76,7 @@ def step_together(
     limit: int,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcomes:
-    """By name. Raises what ends the whole transaction: then nothing is committed."""
+    """Raises what ends the whole transaction: then nothing is committed."""
     with opened() as transaction:
         ready, outcomes = _ready(transaction, processors)
         if not ready:
@@ -84,9 +85,9 @@ def step_together(
         if not events:
             return {**outcomes, **_caught_up(ready)}
         grouped, position = by_member(events), events[-1].position
-        shares: dict[str, tuple[Share, Alone | None]] = {}
+        shares: dict[ProjectionKey, tuple[Share, Alone | None]] = {}
         for processor, checkpoint in ready:
-            name, started = processor.projection.name, clock()
+            key, started = processor.projection.key, clock()
             try:
                 with transaction.part():
                     share = processor.begin(transaction, checkpoint)
@@ -96,10 +97,10 @@ def step_together(
                 if _ends_all(error):
                     raise
                 # alone, it fails again, and is then dealt with
-                outcomes[name] = Outcome(None, Alone.FAILED)
+                outcomes[key] = Outcome(None, Alone.FAILED)
                 continue
-            shares[name] = share, Alone.SLOW if clock() - started > SLOW_SECONDS else None
-    return {**outcomes, **{name: Outcome(share.committed(), slow) for name, (share, slow) in shares.items()}}
+            shares[key] = share, Alone.SLOW if clock() - started > SLOW_SECONDS else None
+    return {**outcomes, **{key: Outcome(share.committed(), slow) for key, (share, slow) in shares.items()}}
 
 
 def wide_step_together(
@@ -129,37 +130,39 @@ def wide_step_together(
                     share.fold(piece, position)
         for share in shares:
             share.finish(position, passed)
-    return {**outcomes, **{p.projection.name: Outcome(s.committed()) for (p, _), s in zip(ready, shares, strict=True)}}
+    return {**outcomes, **{p.projection.key: Outcome(s.committed()) for (p, _), s in zip(ready, shares, strict=True)}}
 
 
 _Ready = list[tuple[Processor, Checkpoint]]
 
 
-def _ready(transaction: ProjectingTransaction, processors: Sequence[Processor]) -> tuple[_Ready, dict[str, Outcome]]:
+def _ready(
+    transaction: ProjectingTransaction, processors: Sequence[Processor]
+) -> tuple[_Ready, dict[ProjectionKey, Outcome]]:
     """Those that go together, all from one position; and what is to be said of the others."""
-    free = transaction.lock_free([processor.projection.name for processor in processors])
+    free = transaction.lock_free([processor.projection.key for processor in processors])
     ready: _Ready = []
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[ProjectionKey, Outcome] = {}
     for processor in processors:
-        name = processor.projection.name
-        checkpoint = free.get(name)
+        key = processor.projection.key
+        checkpoint = free.get(key)
         if checkpoint is None:
-            outcomes[name] = Outcome(None, Alone.HELD)
+            outcomes[key] = Outcome(None, Alone.HELD)
         elif (reason := may_fold(processor.projection, checkpoint)) is not None:
-            outcomes[name] = Outcome(Step(checkpoint.position, idle=reason))
+            outcomes[key] = Outcome(Step(checkpoint.position, idle=reason))
         else:
             ready.append((processor, checkpoint))
     positions = Counter(checkpoint.position for _, checkpoint in ready)
     for processor, checkpoint in list(ready):
         if checkpoint.position != positions.most_common(1)[0][0]:
             ready.remove((processor, checkpoint))
-            outcomes[processor.projection.name] = Outcome(None, Alone.STALE)
+            outcomes[processor.projection.key] = Outcome(None, Alone.STALE)
     return ready, outcomes
 
 
 def _caught_up(ready: _Ready) -> Outcomes:
     return {
-        processor.projection.name: Outcome(Step(checkpoint.position, idle=CAUGHT_UP)) for processor, checkpoint in ready
+        processor.projection.key: Outcome(Step(checkpoint.position, idle=CAUGHT_UP)) for processor, checkpoint in ready
     }
 
 

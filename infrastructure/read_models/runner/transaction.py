@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from temple_ledger.domain.errors import NotLeader, StaleCheckpoint, UnknownName
+from temple_ledger.domain.errors import LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint, UnknownName
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
@@ -66,7 +66,7 @@ class PostgresTransaction:
     def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), key.parameters).fetchone()
         if row is None:
-            raise UnknownName("checkpoint of a projection", key.name)
+            raise missing_checkpoint(self.connection, key)
         checkpoint = _checkpoint(key.name, *row)
         if self._holder is not None:
             self._require_lease(checkpoint.key, self._holder)
@@ -74,13 +74,14 @@ class PostgresTransaction:
             return replace(checkpoint, position=self._hold_appenders())
         return checkpoint
 
-    def lock_free(self, names: Sequence[str]) -> Mapping[str, Checkpoint]:
-        rows = self.connection.execute(statement("checkpoint_lock_free"), {"projections": list(names)}).fetchall()
+    def lock_free(self, keys: Sequence[ProjectionKey]) -> Mapping[ProjectionKey, Checkpoint]:
+        wanted = {"projections": [key.name for key in keys], "versions": [key.version for key in keys]}
+        rows = self.connection.execute(statement("checkpoint_lock_free"), wanted).fetchall()
         free = [_checkpoint(*row) for row in rows]
         if self._holder is not None:
             held = set(self.connection.execute(statement("lease_held"), {"holder": self._holder}))
             free = [checkpoint for checkpoint in free if checkpoint.key in held]
-        return {checkpoint.projection: checkpoint for checkpoint in free}
+        return {checkpoint.key: checkpoint for checkpoint in free}
 
     def part(self) -> AbstractContextManager[Any]:
         return self.connection.transaction()
@@ -277,16 +278,29 @@ def transactions(
     return open_transaction
 
 
+def missing_checkpoint(connection: Connection, key: ProjectionKey) -> LedgerError:
+    """Why there is none: nobody has made it yet, or it is of a version that is gone."""
+    there = sorted(version for name, version in read_checkpoints(connection) if name == key.name)
+    if not there:
+        return UnknownName("checkpoint of a projection", key.name)
+    has = f"this ledger has version {', '.join(map(str, there))} of {key.name}, this installation has {key.version}"
+    if key.version > there[-1]:
+        return SchemaMismatch(f"{has}; run: temple db migrate")
+    return SchemaMismatch(f"{has}: it is older than the ledger; update it")
+
+
 def _checkpoint(
     name: str, version: int, position: int, epoch: int, passed: int, counted: int, state: str, *rest: Any
 ) -> Checkpoint:
     return Checkpoint(name, version, Position(position), epoch, passed, counted, ProjectionState(state), *rest)
 
 
-def read_checkpoints(connection: Connection) -> Mapping[str, Checkpoint]:
-    """Every projection's, by name, without holding anything."""
+def read_checkpoints(connection: Connection) -> Mapping[ProjectionKey, Checkpoint]:
+    """Every version's of every projection, without holding anything."""
     return {
-        name: Checkpoint(name, version, Position(position), epoch, passed, counted, ProjectionState(state), *rest)
+        ProjectionKey(name, version): Checkpoint(
+            name, version, Position(position), epoch, passed, counted, ProjectionState(state), *rest
+        )
         for name, version, position, epoch, passed, counted, state, *rest in connection.execute(
             statement("checkpoint_read")
         )

@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.database.table_queries import rows_of_buckets
 from temple_ledger.infrastructure.engines.engine import SHARES_A_WORKER, Buckets, Engine, shares_of
 from temple_ledger.infrastructure.read_models.member_log.bucket_members import fold_bucket_members, projection_of
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.verification.full import Progress
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.batch import TallyBatch, count_batch
@@ -24,6 +25,7 @@ from temple_ledger.projections.drift import member_drift
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.registry import catalogue
 from temple_ledger.projections.tables import Row, Rows
 from temple_ledger.projections.tally import Key, Tally
@@ -79,7 +81,7 @@ class CompareBuckets:
         with database.connect(DatabaseRole.READ, application="temple verify worker", autocommit=False) as connection:
             see_snapshot(connection, self.snapshot)
             exceptions = read_exceptions(connection, self.key)
-            stored = _stored(connection, projection, buckets)
+            stored = _stored(connection, placed(projection, read_checkpoints(connection)[self.key]), buckets)
             connection.rollback()
         for user_id, folded, _ in fold_bucket_members(
             events,

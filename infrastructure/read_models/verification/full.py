@@ -5,27 +5,28 @@ from contextlib import closing
 from typing import Any, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.declared_tables import require_tables
 from temple_ledger.infrastructure.database.rollups import rollup_drift, stored_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
-from temple_ledger.infrastructure.database.tables import require_tables
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
 from temple_ledger.infrastructure.read_models.member_log.walk import Snapshot, one_snapshot, snapshot_connection, walk
 from temple_ledger.infrastructure.read_models.runner.transaction import (
     Connection,
+    missing_checkpoint,
     read_checkpoints,
 )
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.batch import Exceptions
-from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState, version_of_rows
+from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.drift import member_drift, tally_drift
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
 from temple_ledger.projections.tally import Key, Tally
 
@@ -66,6 +67,7 @@ def verify_everybody(
     elsewhere: Elsewhere | None = None,
 ) -> Verified:
     checkpoint = checkpoint_of(snapshot.tables, projection)
+    projection = placed(projection, checkpoint)
     verified = Verified(*projection.key, checkpoint.position, passed=checkpoint.passed)
     verified.unverified = why_not(projection, checkpoint)
     if verified.unverified is not None:
@@ -95,11 +97,11 @@ def verify_everybody(
 
 def checkpoint_of(connection: Connection, projection: Projection) -> Checkpoint:
     """Raises UnknownName, and SchemaMismatch where rows of this version cannot be in tables with these columns."""
-    checkpoint = read_checkpoints(connection).get(projection.name)
+    checkpoint = read_checkpoints(connection).get(projection.key)
     if checkpoint is None:
-        raise UnknownName("checkpoint of a projection", projection.name)
+        raise missing_checkpoint(connection, projection.key)
     if why_not(projection, checkpoint) is None:
-        require_tables(connection, projection)
+        require_tables(connection, placed(projection, checkpoint))
     return checkpoint
 
 
@@ -113,10 +115,7 @@ def why_not(projection: Projection, checkpoint: Checkpoint) -> str | None:
     """Why rows cannot be compared with what this code folds; None when they can."""
     if may_fold(projection, checkpoint) != NEEDS_REPLAY:
         return None
-    return (
-        f"its rows are {version_of_rows(checkpoint.version)}, this code has version {projection.version}; "
-        f"run: temple replay {projection.name}"
-    )
+    return f"its tables are not filled yet; run: temple replay {checkpoint.label} --apply"
 
 
 def verify_counts(

@@ -37,6 +37,7 @@ from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.drift import tally_drift
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
 
@@ -95,6 +96,7 @@ def repair(
         refusal = why_not(projection, checkpoint)
         if refusal is not None:
             raise Refused(f"{projection.name}: {refusal}")
+        projection = placed(projection, checkpoint)
         if unasked:
             require_sealed(transaction, verified.drifted, checkpoint.position)
         voided = void_what_is_lost(transaction.connection, checkpoint.key)

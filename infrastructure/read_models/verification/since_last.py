@@ -32,6 +32,7 @@ from temple_ledger.projections.drift import member_drift
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
@@ -78,6 +79,7 @@ def verify_since_last(
     """
     deadline = clock() + budget_seconds
     checkpoint = checkpoint_of(connection, projection)
+    projection = placed(projection, checkpoint)
     last = read_round(connection, projection.key)
     verified = Verified(*projection.key, checkpoint.position, Kind.SINCE_LAST, passed=checkpoint.passed)
     verified.unverified = why_not(projection, checkpoint)

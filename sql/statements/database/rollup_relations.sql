@@ -1,3 +1,3 @@
 -- How many of these relations are there.
-select count(to_regclass(name))
+select count(to_regclass(quote_ident(name)))
 from unnest(%(names)s::text[]) as name

@@ -17,6 +17,7 @@ select
     checkpoint.passed,
     checkpoint.counted,
     checkpoint.version,
+    checkpoint.active,
     checkpoint.state,
     not lease_is_over(lease) as led,
     parked.members,

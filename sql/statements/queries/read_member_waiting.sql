@@ -1,7 +1,8 @@
 -- How many events of the member the projection has not folded yet.
 select count(*)
 from webhook_audit_log as log
-join projection_checkpoint as checkpoint on checkpoint.projection = %(projection)s and checkpoint.active
-where log.user_id = %(user_id)s
+join projection_checkpoint as checkpoint on checkpoint.projection = %(projection)s
+where checkpoint.version = %(version)s
+  and log.user_id = %(user_id)s
   and log.id > checkpoint.position
   and checkpoint.state <> 'trigger'

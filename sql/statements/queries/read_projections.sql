@@ -2,6 +2,7 @@
 select
     checkpoint.projection,
     checkpoint.version,
+    checkpoint.active,
     reached.position,
     checkpoint.passed,
     checkpoint.counted,
@@ -47,4 +48,4 @@ cross join lateral (
     ) as waiting
 ) as lag
 where position(':' in checkpoint.projection) = 0
-order by checkpoint.projection
+order by checkpoint.projection, checkpoint.version

@@ -1,15 +1,16 @@
--- Of a projection that has none yet. Where others have folded something already, it begins unfilled, in version 0: a replay
--- fills it, not the runner's steps, which would hold up the others meanwhile.
-insert into projection_checkpoint (projection, version, active)
+-- Beside another version it waits for a replay. So does a projection that is new where others have folded something
+-- already: a replay fills it, not the runner's steps, which would hold up the others meanwhile.
+insert into projection_checkpoint (projection, version, active, state)
 select
-    %(projection)s::varchar,
+    %(projection)s,
+    %(version)s,
+    %(active)s,
     case
-        when exists (
+        when %(beside)s or exists (
             select from projection_checkpoint
             where (position > 0 or state = 'trigger') and position(':' in projection) = 0
-        ) then 0
-        else %(version)s::integer
-    end,
-    true
-where not exists (select from projection_checkpoint where projection = %(projection)s)
-returning version
+        ) then 'needs replay'
+        else 'running'
+    end
+on conflict (projection, version, lane) do nothing
+returning state

@@ -1,5 +1,5 @@
-select version, position, epoch, passed, counted, state, reason, parks_freely
+select version, position, epoch, passed, counted, state, reason, parks_freely, active
 from projection_checkpoint
 where projection = %(projection)s
-  and active
+  and version = %(version)s
 for update

@@ -8,6 +8,7 @@ select
     counted,
     state,
     reason,
-    parks_freely
+    parks_freely,
+    active
 from projection_checkpoint
 order by projection, version

@@ -1,3 +1,7 @@
-select name, start_position
+-- Of the version that readers see: another one raises nothing.
+select effect.name, effect.start_position
 from effect
-where projection = %(projection)s and version = %(version)s
+join projection_checkpoint as checkpoint using (projection, version)
+where effect.projection = %(projection)s
+  and effect.version = %(version)s
+  and checkpoint.active

@@ -1,6 +1,7 @@
 select
     failure.projection,
     failure.version,
+    checkpoint.active,
     failure.position,
     failure.user_id,
     failure.error,

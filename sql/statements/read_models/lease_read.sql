@@ -7,6 +7,8 @@ select
     lease.projection is null
         or lease_is_over(lease)
         or not exists (select from pg_stat_activity where pid = lease.backend_pid) as free
-from projection_checkpoint as checkpoint
+from unnest(%(projections)s::text[], %(versions)s::integer[])
+    with ordinality as asked (projection, version, place)
+join projection_checkpoint as checkpoint using (projection, version)
 left join projection_lease as lease using (projection, version, lane)
-where checkpoint.projection = any(%(projections)s)
+order by asked.place

@@ -1,0 +1,49 @@
+"""An old version dropped: its tables, and what is stored of it, but for the journal of its batches."""
+
+import psycopg
+
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.dropping import drop_tables
+from temple_ledger.infrastructure.database.rollups import drop_rollup, stored_rollups
+from temple_ledger.infrastructure.database.session_settings import set_for_transaction
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.operations import record
+from temple_ledger.infrastructure.read_models.versions.stored import StoredVersion, StoredVersions, stored_versions
+from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.placing import own_name, shadow_name
+
+LOCK_WAITS = "5s"
+
+
+def plan_drop(versions: StoredVersions, key: ProjectionKey) -> StoredVersion:
+    """Raises UnknownName, and Refused for the one that readers see."""
+    version = versions.of(key.version)
+    if version.active:
+        others = [str(each.key.version) for each in versions.versions if not each.active]
+        way = f"; first run: temple projection switch {key.name} --to {others[-1]}" if others else ""
+        raise Refused(f"readers see version {key.version} of {key.name}{way}")
+    return version
+
+
+def drop(database: Database, key: ProjectionKey, *, by: str, reason: str | None = None) -> int:
+    """The number of the entry in the operations journal. Raises UnknownName, Refused; then nothing was dropped."""
+    with (
+        database.connect(DatabaseRole.OWNER, application="temple drop") as connection,
+        connection.transaction(),
+    ):
+        set_for_transaction(connection, "lock_timeout", LOCK_WAITS)
+        try:
+            version = plan_drop(stored_versions(connection, key.name, lock=True), key)
+            for rollup in stored_rollups(connection, *key):
+                drop_rollup(connection, rollup)
+            drop_tables(connection, [own_name(name, key.version) for name in version.tables])
+            drop_tables(connection, [shadow_name(name, key.version) for name in version.tables])
+        except psycopg.errors.DependentObjectsStillExist as error:
+            detail = (error.diag.message_detail or error.diag.message_primary or "something").splitlines()[0]
+            raise Refused(f"nothing was dropped: {detail}; drop that first") from error
+        except psycopg.errors.LockNotAvailable as error:
+            raise Refused("nothing was dropped: somebody holds its tables or its checkpoint; try again") from error
+        connection.execute(statement("version_forget"), key.parameters)
+        details = {"version": key.version, "position": version.position, "tables": list(version.tables)}
+        return record(connection, "drop", key.name, by=by, reason=reason, details=details)
