@@ -14,6 +14,11 @@ grant temple_seal, temple_read to temple_seal_service;
 create role temple_operator login;
 grant temple_append, temple_translate, temple_tokens, temple_project, temple_seal, temple_read to temple_operator;
 
--- only where effects are delivered
+create role temple_console login;
+grant temple_read to temple_console;
+
+create role temple_console_sign_in login;
+grant temple_web to temple_console_sign_in;
+
 create role temple_effects_service login;
 grant temple_deliver, temple_read to temple_effects_service;

@@ -153,8 +153,8 @@ def test_every_file_of_secrets_that_a_unit_loads_is_in_the_table_of_the_page() -
     loads = re.compile(r"^LoadCredential=temple:/etc/temple-ledger/secrets/(\w+)$", re.MULTILINE)
     units = (ROOT / "deploy" / "systemd").glob("*.service")
     folders = {folder for unit in units for folder in loads.findall(unit.read_text())}
-    assert folders == {"run", "seal", "receive", "discord"}
-    assert all(f"| `{folder}/database_url` |" in PAGE.read_text() for folder in folders)
+    assert folders == {"run", "seal", "receive", "discord", "web", "effects"}
+    assert all(re.search(rf"^\| `{folder}/(web_)?database_url`", PAGE.read_text(), re.MULTILINE) for folder in folders)
 
 
 def _unit(host: Machine, name: str) -> dict[str, str]:

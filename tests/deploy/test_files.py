@@ -131,8 +131,9 @@ def test_the_cron_line_is_one() -> None:
 
 
 @needs("nginx")
-def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
-    text = re.sub(r"ssl_certificate.*;", "", (DEPLOY / "nginx" / "temple-ledger.conf").read_text())
+@pytest.mark.parametrize("name", ["temple-ledger.conf", "temple-console.conf"])
+def test_nginx_takes_its_configuration(tmp_path: Path, name: str) -> None:
+    text = re.sub(r"ssl_certificate.*;", "", (DEPLOY / "nginx" / name).read_text())
     text = text.replace("443 ssl", "8443")
     # where it would write otherwise is for root alone
     own = "access_log off;\n" + "".join(

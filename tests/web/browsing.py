@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,6 +19,7 @@ from temple_ledger.infrastructure.names.name import PersonKind, PersonName
 from temple_ledger.infrastructure.names.nicknames import FILE, write_nicknames
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.registry import catalogue
+from temple_ledger.projections.testing.histories import role_added
 from tests.web.conftest import PATREON, ConsoleAtWork, console_on
 
 PROGRAM: Final = "chromium"
@@ -32,6 +34,11 @@ BUSY: Final = """
 WANTED: Final = (
     "select role from discord_user_current_roles group by role order by count(*) desc, role offset 3 limit 1"
 )
+NOT_PAYING: Final = """
+    select user_id from temple_member_status
+    where patreon_tier is null and user_id not like 'patreon:%' and status = 'active' order by user_id limit 1
+"""
+SEEKER: Final = "select role from discord_role_directory where name = 'Seeker'"
 GRANT: Final = f"""
     select max(id) from webhook_audit_log where action = 'added' and metadata ->> 'granted_by' = '{PATREON}'
 """
@@ -75,11 +82,14 @@ class Demo:
 
 @contextmanager
 def demo_on(database: Database, home: Path, community: Community) -> Iterator[Demo]:
-    """With one of everything that has a page; verified, with one member who drifted since."""
+    """With one of everything that has a page."""
     history = io.StringIO()
     write_history(community, history)
     import_lines(database, io.BytesIO(history.getvalue().encode()), catalogue=catalogue(), name="demo community")
     ledger = LedgerScenario(database)
+    ledger.catch_up()
+    who, seeker = str(_one(database, NOT_PAYING)), str(_one(database, SEEKER))
+    ledger.given(role_added(who, seeker, datetime(2025, 12, 31, tzinfo=UTC), by=who))
     ledger.catch_up()
     member, role, event = (_one(database, query) for query in (BUSY, WANTED, GRANT))
     _name(database, home, community)
