@@ -45,6 +45,7 @@ FROM_ARCHIVE: Final = "replay from the archive, 2 workers"
 SERVER_DATABASE: Final = "server CPU of the fold, from the database"
 SERVER_ARCHIVE: Final = "server CPU of the fold, from the archive"
 WORKER_CPU: Final = "worker CPU an event folded from the archive"
+WORKER_CPU_DATABASE: Final = "worker CPU an event folded from the database"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,11 @@ def measure(bench: Bench) -> Findings:
         with bench.site.copy(template) as dsn:
             folded = fold(bench.site, dsn, None)
             whole = alone(replay, dsn, WORKERS).seconds
-        return {FROM_DATABASE: whole, SERVER_DATABASE: folded.server_seconds}
+        return {
+            FROM_DATABASE: whole,
+            SERVER_DATABASE: folded.server_seconds,
+            WORKER_CPU_DATABASE: folded.worker_seconds / length * 1e6,
+        }
 
     def from_archive() -> Mapping[str, float]:
         with bench.site.copy(template) as dsn:
@@ -125,7 +130,7 @@ def measure(bench: Bench) -> Findings:
     bytes_ = {name: done.series(name, "bytes") for name in (BYTES, BYTES_SMALL, BYTES_DATABASE)}
     times = {name: done.series(name, "s") for name in (RESTORED, COPIED, FROM_DATABASE, FROM_ARCHIVE)}
     cpu = {name: done.series(name, "s") for name in (SERVER_DATABASE, SERVER_ARCHIVE)}
-    worker = done.series(WORKER_CPU, "µs")
+    workers = {name: done.series(name, "µs") for name in (WORKER_CPU, WORKER_CPU_DATABASE)}
     return Findings(
         bench="archive",
         title="The archive, and folding from it",
@@ -135,7 +140,7 @@ def measure(bench: Bench) -> Findings:
             "`\\copy` of the same rows into the same table with its indexes. Replays are of `members`, all of it: "
             "fold, compare, apply. The server's CPU is that of its processes during the fold alone, from /proc."
         ),
-        series=(*rates.values(), *bytes_.values(), *times.values(), *cpu.values(), worker),
+        series=(*rates.values(), *bytes_.values(), *times.values(), *cpu.values(), *workers.values()),
         goals=(
             Goal("written", rates[WRITTEN], target=150_000),
             Goal("verified", rates[VERIFIED], target=500_000),

@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.everybody import everybody_then
 from temple_ledger.infrastructure.queries.member import MemberOverview
+from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.printing import OutputStream
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
@@ -46,8 +47,8 @@ Write = Callable[[list[MemberOverview]], object]
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    default=STDOUT,
+    type=FileToWrite(stdout=True),
+    default="-",
     metavar="FILE",
     help="A .csv or a .parquet; - is stdout, as CSV, which is the default.",
 )

@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.seals.head import read_head
 from temple_ledger.infrastructure.seals.head_file import head_line
 from temple_ledger.infrastructure.seals.status import SealStatus, seal_status
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.file_arguments import DASH, FileToWrite
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json
 from temple_ledger.infrastructure.terminal.text import plural
@@ -101,9 +102,11 @@ def head(session: Session, as_json: bool) -> None:
 
 
 @command.command("export")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here.  [default: stdout]")
+@click.option(
+    "-o", "--output", type=FileToWrite(stdout=True), default="-", metavar="FILE", help="Write here.  [default: stdout]"
+)
 @click.pass_obj
-def export(session: Session, output: Path | None) -> None:
+def export(session: Session, output: Path) -> None:
     """Write out the chain as JSON lines: all that its hashes are made of, and no key.
 
     \b
@@ -111,7 +114,7 @@ def export(session: Session, output: Path | None) -> None:
       temple seal export -o chain.jsonl
     """
     with snapshot(session.database) as connection:
-        if output is None:
+        if str(output) == DASH:
             for line in _lines(connection):
                 print_line(line)
             return

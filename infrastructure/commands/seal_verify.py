@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.seals.head_file import read_heads
 from temple_ledger.infrastructure.seals.proof import Proof, prove
 from temple_ledger.infrastructure.seals.status import seal_status
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.file_arguments import FileToRead
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
@@ -29,7 +30,7 @@ NEWEST_HEADS: Final = 10_000
 )
 @click.option(
     "--heads",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FileToRead(),
     metavar="FILE",
     help="Heads that were noted outside, a line each.  [default: the file of the sealer, where it is here]",
 )

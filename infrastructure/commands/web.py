@@ -108,7 +108,9 @@ def sign_in_link(session: Session, signer: Database, url: str) -> str:
 
 def save_link(session: Session, made: str, file: Path | None = None) -> Path:
     """For the account of the ledger only: whoever reads a link may use it."""
-    file = session.settings.home / LINK_FILE if file is None else file
+    if file is None:
+        session.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = session.settings.home / LINK_FILE
     with replaced(file, mode=PRIVATE) as written:
         written.write(f"{made}\n")
     file.chmod(PRIVATE)

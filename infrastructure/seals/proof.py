@@ -14,6 +14,7 @@ import psycopg
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.seals.finding import DELETED, HEAD, Finding, merged, positions_of
@@ -78,8 +79,8 @@ class Proof:
         if self.sealed == START:
             return "nothing is sealed yet; run: temple seal run"
         if self.accepted is not None:
-            number = f"{self.accepted.events:,} events" if self.accepted.events != 1 else "1 event"
-            return f"proven up to position {self.sealed}, but for {number} accepted on {self.accepted.at:%Y-%m-%d}"
+            what = plural(self.accepted.events, "event") if self.accepted.events else "what was"
+            return f"proven up to position {self.sealed}, but for {what} accepted on {self.accepted.at:%Y-%m-%d}"
         return f"proven up to position {self.sealed}"
 
 

@@ -80,7 +80,7 @@ def places(host: Machine) -> Iterator[dict[str, str]]:
 
 def test_systemd_takes_every_unit_as_it_is_installed(host: Machine) -> None:
     units = host.must(f"ls {UNITS}/temple-*").split()
-    assert len(units) == 8
+    assert len(units) == 10
     done = host.type(f"systemd-analyze verify --man=no {' '.join(units)}")
     assert (done.code, done.err) == (0, "")
 

@@ -38,6 +38,12 @@ USAGE: Final = 2
 
 NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple (up|run|receive|discord listen|run PROJECTION)": "goes on until it is ended: tests/cli, tests/webhooks",
+    r"temple web": "goes on until it is ended: tests/web/test_command.py",
+    r"temple web link": "needs the logins of the console: tests/web/test_command.py",
+    r"temple effects run": "goes on until it is ended: tests/effects",
+    r"temple effects (skip|retry) .*": "about a message that is in no outbox here: tests/effects",
+    r"temple feed forget PROJECTION CONSUMER": "about a program that reads the feed: tests/feed",
+    r"temple replay --archive … --workers 14": "about an archive: tests/engines",
     r"temple seal run": "goes on until it is ended: tests/cli/test_seal.py",
     r"temple up --demo.*": "goes on until it is ended: tests/cli/test_up.py",
     r"temple test.*": "that is what runs",

@@ -43,6 +43,8 @@ def test_rows_of_another_version_are_seen_once_it_has_the_names(database: Databa
     newer = _once_is_enough()
     with pytest.raises(SchemaMismatch, match="temple db migrate"):
         verify(database, newer, catalogue=CATALOGUE)
+    with pytest.raises(SchemaMismatch, match="temple db migrate"):
+        rebuild(database, newer, catalogue=CATALOGUE, by="ada")
     with pytest.raises(AssertionError, match="needs replay"):
         LedgerScenario(database, projections=[newer]).catch_up()
     assert rebuild(database, newer, catalogue=CATALOGUE, by="ada") is not None

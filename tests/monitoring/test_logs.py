@@ -98,7 +98,9 @@ def test_without_a_terminal_each_line_of_the_log_is_json(spawn: Spawn, temple: T
     _, stderr = process.communicate(timeout=60)
     lines = [json.loads(line) for line in stderr.splitlines() if line.startswith("{")]
     parked = [line for line in lines if line["event"] == "parked"]
-    assert [(line["projection"], line["user_id"], line["level"]) for line in parked] == [("members", "bob", "error")]
+    assert [(line["projection"], line["user_id"], line["level"]) for line in parked] == [
+        (name, "bob", "error") for name in ("members", "role_periods")
+    ]
     assert all("timestamp" in line for line in lines)
 
 

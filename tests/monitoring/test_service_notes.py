@@ -19,7 +19,7 @@ def test_what_a_runner_notes_and_logs_has_one_form_and_names_the_reason_of_an_er
     spawn: Spawn, database: Database
 ) -> None:
     process = spawn("run")
-    lines = [line_of(process, "Ctrl-C ends it"), line_of(process, '"projection": "activity"')]
+    lines = [line_of(process, "Ctrl-C ends it"), line_of(process, '"projection": "activity')]
     terminate = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'temple run'"
     with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(terminate)
@@ -32,7 +32,7 @@ def test_what_a_runner_notes_and_logs_has_one_form_and_names_the_reason_of_an_er
 
 def test_the_reader_of_its_log_may_go_and_the_service_goes_on(spawn: Spawn, database: Database) -> None:
     process = spawn("run")
-    line_of(process, '"projection": "activity"')
+    line_of(process, '"projection": "activity')
     assert process.stderr is not None
     process.stderr.close()
     terminate = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'temple run'"

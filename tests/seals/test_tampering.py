@@ -3,6 +3,7 @@
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.seals.accept import accept_range
 from temple_ledger.projections.testing.histories import joined
 from tests.seals.builders import (
     PLANTED_RETRACTION,
@@ -194,6 +195,10 @@ def test_an_older_dump_shows_by_the_head_that_was_noted_outside(database: Databa
     older = proof(database, heads=[head])
     assert [(each.kind, each.seal) for each in older.findings] == [("head", 5)]
     assert older.shortened_to == 12
+    # what is lost is accepted, and the head outside is not held against the chain any more
+    accept_range(database, 13, 13, by="test", reason="restored the dump of Monday")
+    assert proof(database, heads=[head]).holds
+    assert ", but for what was accepted on" in proof(database, heads=[head]).sentence
 
 
 def test_a_chain_that_was_made_anew_over_a_changed_log_shows_by_the_head(database: Database) -> None:

@@ -81,7 +81,9 @@ def listening(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as error:
         raise CannotListen(f"cannot listen on {host}: {error.strerror}") from None
-    bound = ListeningSocket(family, socket.SOCK_STREAM)
+    # with the protocol asyncio sees that it is TCP, and does not hold the end of an answer back until a packet is
+    # acknowledged: 40 ms of each request on a connection that stays open
+    bound = ListeningSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)

@@ -36,7 +36,7 @@ KINDS: Final[Mapping[str, tuple[str, str | None, str | None]]] = {
 """Words, event type, action; by what stands in the address."""
 ACTED: Final = ("discord_role_change", "discord_leave", "discord_role")
 """Types of events that somebody does."""
-ACTED_DAYS: Final = 31
+ACTED_DAYS: Final = 7
 """How far back is looked for what somebody did, where no time is given: the log has no index of actors."""
 
 

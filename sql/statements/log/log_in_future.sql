@@ -15,7 +15,7 @@ cross join lateral (
     select log.id
     from webhook_audit_log as log
     where log.event_type = kind.event_type
-      and log.timestamp > clock_timestamp() + interval '1 day'
+      and log.timestamp > statement_timestamp() + interval '1 day'
       and log.id > coalesce(
           (
               select last_position from retracted_range where first_position <= log.id
