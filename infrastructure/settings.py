@@ -114,6 +114,9 @@ class Settings(SourceSettings):
     database_url: SecretStr | None = Field(
         default=None, description="the DSN of a PostgreSQL to use in place of the embedded one"
     )
+    read_url: SecretStr | None = Field(
+        default=None, description="the DSN of a standby of it, for the commands that only read, and for metrics"
+    )
     log_level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None, description="what to log on stderr; by default info, and warning on a terminal"
     )

@@ -76,7 +76,7 @@ def export(
     selection = Selection(Position(after), last, user_id, event_type, since, until, retracted)
     started = time.perf_counter()
     with (
-        session.database.connect(DatabaseRole.READ, application="temple export") as connection,
+        session.reading.connect(DatabaseRole.READ, application="temple export") as connection,
         _written(output) as write,
     ):
         row = connection.execute(statement("log_head")).fetchone()

@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.log.retracted import retracted_positions
+from temple_ledger.infrastructure.log.safety import require_primary
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.processes.sources import actors
@@ -91,7 +92,7 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
       temple events list --target Oracle --since 2026-03-01 --until 2026-03-31
       temple events list --after 4000 --json
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory, retracted = read_directory(connection), retracted_positions(connection)
         picked = picked_of(directory, **picks)
         if after is None:
@@ -118,7 +119,7 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
     Example:
       temple events show 4711
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory = read_directory(connection)
         found = shown(connection, which)
         failures = parked(connection, position=found.event.position)
@@ -178,10 +179,14 @@ def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: 
       temple events tail -f --type discord_role_change
       temple events tail -n 100 --json | jq .user_id
     """
-    with session.database.connect(DatabaseRole.READ, application="temple tail") as connection:
+    # what is decided is seen on the primary alone
+    database = session.database if follow else session.reading
+    with database.connect(DatabaseRole.READ, application="temple tail") as connection:
         directory, retracted = read_directory(connection), retracted_positions(connection)
         picked = picked_of(directory, **picks)
-        if not follow:
+        if follow:
+            require_primary(connection)
+        else:
             for event in newest(connection, picked, limit=lines):
                 _print(connection, event, directory, retracted, as_json)
             return

@@ -1,6 +1,6 @@
 """`temple status`: how the ledger is, on one screen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
@@ -73,8 +73,8 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
 
 
 def _look(session: Session) -> Screen:
-    ledger_database = session.running_database()
-    database = database_status(session)
+    ledger_database = session.running_reading
+    database = database_status(session, reading=True)
     running = _running(session.settings.home)
     waiting = database["migrations_waiting"]
     if waiting:
@@ -83,9 +83,13 @@ def _look(session: Session) -> Screen:
     known = installed_sources()
     with snapshot(ledger_database) as connection:
         ledger = read_overview(connection, lambda _: health_of_sources(connection, known))
-    return Screen(
-        database, ledger, running, list(troubles(ledger, {each.name: each.runs_as for each in known.sources}))
-    )
+    found = troubles(ledger, {each.name: each.runs_as for each in known.sources})
+    return Screen(database, ledger, running, [*_standby_troubles(database), *found])
+
+
+def _standby_troubles(database: dict[str, Any]) -> Iterator[Trouble]:
+    if not database.get("standby", {"connected": True})["connected"]:
+        yield Trouble("the standby receives nothing from its primary: what is shown here is old", "temple doctor")
 
 
 def _running(home: Path) -> list[str]:
@@ -178,7 +182,8 @@ def _database(database: dict[str, Any]) -> str:
     if "version" not in database:
         return f"{database['state']}: {database['where']}"
     server = f"PostgreSQL {database['version']}, {_size(database['size_bytes'])}"
-    return f"{server}, {database['kind']}: {database['where']}"
+    standby = f"{database['state']}; " if "standby" in database else ""
+    return f"{server}, {standby}{database['kind']}: {database['where']}"
 
 
 def _seals(seals: SealStatus) -> str:
