@@ -31,7 +31,6 @@ class DatabaseRole(StrEnum):
 
 FORMER: Final = {
     DatabaseRole.TRANSLATE: DatabaseRole.APPEND,
-    DatabaseRole.TOKENS: DatabaseRole.APPEND,
     DatabaseRole.SEAL: DatabaseRole.PROJECT,
 }
 """What a login that was granted its roles before these were there goes on as; it is logged, with the grant."""
