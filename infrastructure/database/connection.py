@@ -31,7 +31,6 @@ class DatabaseRole(StrEnum):
 
 FORMER: Final = {
     DatabaseRole.TRANSLATE: DatabaseRole.APPEND,
-    DatabaseRole.TOKENS: DatabaseRole.APPEND,
     DatabaseRole.SEAL: DatabaseRole.PROJECT,
 }
 """What a login that was granted its roles before these were there goes on as; it is logged, with the grant."""
@@ -88,16 +87,16 @@ _IN_WORDS: Final = {
 class Database:
     """Where the ledger is. `name` is how it is called in messages: never the DSN, which may hold a password.
 
-    `cursors` is the class of the cursors that connections make; None for the driver's own. `admit` looks at each new
-    connection before anybody uses it, and may raise. With `primary_only` a standby is refused for
-    those who read, too: what they read, they need to see as it is.
+    `cursors` is the class of the cursors that connections make; None for the driver's own. `check` looks at each new
+    connection before anybody uses it, and may raise. With `primary_only` a standby is refused for those who read, too:
+    what they read, they need to see as it is.
     """
 
     dsn: str
     name: str = "the database"
     cursors: type[psycopg.Cursor[Any]] | None = None
+    check: Callable[[psycopg.Connection], None] | None = None
     connect_seconds: int = CONNECT_SECONDS
-    admit: Callable[[psycopg.Connection[Any]], None] | None = None
     primary_only: bool = False
 
     def connect(
@@ -155,8 +154,8 @@ class Database:
             standby = _in_own_session(self.name, role, connection)
             if standby and (self.primary_only or role not in READING):
                 raise IsStandby(self.name)
-            if self.admit is not None:
-                self.admit(connection)
+            if self.check is not None:
+                self.check(connection)
             connection.autocommit = autocommit
         except BaseException:
             connection.close()

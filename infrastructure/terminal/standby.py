@@ -22,13 +22,13 @@ def reading_database(url: str | None, primary: Callable[[], Database], note: Not
     """
     if url is None:
         found = primary()
-        return replace(found, admit=Admission(None, note))
+        return replace(found, check=Admission(None, note))
     try:
         known: Database | None = primary()
     except DatabaseUnavailable:
         # a machine of those who only read needs the standby alone
         known = None
-    return Database(url, STANDBY, admit=Admission(Replica(known, STANDBY), note))
+    return Database(url, STANDBY, check=Admission(Replica(known, STANDBY), note))
 
 
 class Admission:

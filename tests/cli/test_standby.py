@@ -176,7 +176,7 @@ def line(action: str, user: str, target: str | None = None, **metadata: str) -> 
 
 
 def typed(*arguments: str, home: Path, stdin: str | None = None, **environment: str) -> Ended:
-    fixed = {"TEMPLE_HOME": str(home), "TEMPLE_METRICS_PORT": "0"}
+    fixed = {"TEMPLE_HOME": str(home), "TEMPLE_METRICS_PORT": "0", "TEMPLE_SERVICES_AS_OWNER": "true"}
     result = CliRunner().invoke(cli.temple, list(arguments), input=stdin, env={**fixed, **environment})
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Ended(result.exit_code, result.stdout, result.stderr)
@@ -214,6 +214,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             found = Pair(primary, standby, home)
             found.until_replayed()
             yield found
+
+
+@pytest.fixture(autouse=True)
+def superuser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests log in as one, also for services."""
+    monkeypatch.setenv("TEMPLE_SERVICES_AS_OWNER", "true")
 
 
 @pytest.fixture
