@@ -47,6 +47,7 @@ RESERVED: Final = frozenset(
             "events",
             "failures",
             "feed",
+            "fleet",
             "in_future",
             "inbox",
             "log",
