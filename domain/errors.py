@@ -33,6 +33,8 @@ LedgerError
 """
 
 from collections.abc import Mapping
+from errno import EADDRINUSE
+from typing import Self
 
 from temple_ledger.domain.position import Position
 
@@ -129,7 +131,16 @@ class PlatformRefuses(LedgerError):
 
 
 class CannotListen(LedgerError):
-    pass
+    """`is_taken`: another process listens there."""
+
+    def __init__(self, sentence: str, *, is_taken: bool) -> None:
+        super().__init__(sentence)
+        self.is_taken = is_taken
+
+    @classmethod
+    def on(cls, host: str, port: int, error: OSError) -> Self:
+        reason = (error.strerror or str(error)).lower()
+        return cls(f"cannot listen on {host} port {port}: {reason}", is_taken=error.errno == EADDRINUSE)
 
 
 class StillRunning(LedgerError):

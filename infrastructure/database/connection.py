@@ -64,7 +64,8 @@ _POOLED: Final = (
     "ledger needs; connect to PostgreSQL itself, usually on port 5432"
 )
 _IN_WORDS: Final = {
-    "25006": "it takes no writes now: a standby, or default_transaction_read_only is on; connect to the primary",
+    "25006": "the database takes no writes now: a standby, or default_transaction_read_only is on; connect to the "
+    "primary",
     "26000": _POOLED,
     "3F000": "the schema public is missing; run as its owner: create schema public authorization pg_database_owner",
     "42P05": _POOLED,
@@ -157,6 +158,11 @@ def passes(error: BaseException) -> bool:
         # a statement that was prepared before a switch gave the table's name to one with other types
         return error.diag.source_function == "RevalidateCachedQuery"
     return state in _PASSING or state[:2] in _PASSING_CLASSES
+
+
+def passes_on(connection: psycopg.Connection[Any], error: psycopg.Error) -> bool:
+    """The same on this very connection: a session that began as read-only stays so."""
+    return passes(error) and not connection.closed and not isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
 
 
 @contextmanager
