@@ -9,10 +9,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from tomllib import TOMLDecodeError
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -26,24 +24,33 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
-    SecretsSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from temple_ledger.domain.errors import SettingsInvalid
+from temple_ledger.domain.near_names import nearest_name
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
 from temple_ledger.infrastructure.settings.faults import describe_fault, place_in
 from temple_ledger.infrastructure.settings.faults import is_secret as is_secret
+from temple_ledger.infrastructure.settings.files import (
+    FILE,
+    NAMES_MACHINE_FILE,
+    OwnOfToml,
+    absolute,
+    credentials,
+    machine_file,
+    secret_folders,
+    secret_source,
+    toml_places,
+    values_of,
+)
+from temple_ledger.infrastructure.settings.files import MACHINE_FILE as MACHINE_FILE
+from temple_ledger.infrastructure.settings.files import secret_file as secret_file
+from temple_ledger.infrastructure.settings.files import toml_files as toml_files
 from temple_ledger.infrastructure.settings.spelling import PREFIX as PREFIX
-from temple_ledger.infrastructure.settings.spelling import nearest_setting, setting_meant, variable_of
-
-FILE: Final = "temple.toml"
-MACHINE_FILE: Final = Path("/etc/temple-ledger") / FILE
-NAMES_MACHINE_FILE: Final = f"{PREFIX}CONFIG_FILE"
-"""Names another file in the place of the machine's; empty, there is none."""
+from temple_ledger.infrastructure.settings.spelling import setting_meant, variable_of
 
 
 def _in_one_word(secret: SecretStr) -> SecretStr:
@@ -86,8 +93,8 @@ class SourceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        files = (_OwnOfToml(settings_cls, file) for file in _toml_files())
-        return (init_settings, env_settings, _secret_files(settings_cls), *files)
+        files = (OwnOfToml(settings_cls, file) for file in toml_places())
+        return (init_settings, env_settings, secret_source(settings_cls), *files)
 
 
 Model = TypeVar("Model", bound=SourceSettings)
@@ -109,6 +116,10 @@ class Settings(SourceSettings):
     )
     database_url: SecretStr | None = Field(
         default=None, description="the DSN of a PostgreSQL to use in place of the embedded one"
+    )
+    services_as_owner: bool = Field(
+        default=False,
+        description="whether services may log in to that PostgreSQL as a superuser, or as the owner of the ledger",
     )
     log_level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None, description="what to log on stderr; by default info, and warning on a terminal"
@@ -170,6 +181,10 @@ class Settings(SourceSettings):
     web_url: str | None = Field(default=None, description="where others see the console")
     web_database_url: SecretStr | None = Field(default=None, description="the DSN of the console's login, which reads")
     web_sign_in_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for signing in")
+    web_proxies: str | None = Field(default=None, description="the addresses of the console's proxies, by commas")
+    web_proxy_secret: Token | None = Field(default=None, description="by which a proxy is believed whom it signed in")
+    web_proxy_operate: str | None = Field(default=None, description="whom of these may operate, by commas")
+    web_proxy_bodies: str | None = Field(default=None, description="whom of these may see deliveries as they came")
     inbox_keep_days: int = Field(default=90, ge=1, description="after so many days, translated deliveries are deleted")
 
     archive: str | None = Field(
@@ -219,30 +234,6 @@ class Settings(SourceSettings):
         return found
 
 
-def machine_file() -> Path | None:
-    given = os.environ.get(NAMES_MACHINE_FILE)
-    return MACHINE_FILE if given is None else Path(given) if given.strip() else None
-
-
-class _Toml(TomlConfigSettingsSource):
-    """All that one file has. Raises SettingsInvalid."""
-
-    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        try:
-            return super()._read_file(file_path)
-        except TOMLDecodeError as error:
-            raise SettingsInvalid(f"{_absolute(file_path)} is not TOML: {error}") from None
-        except UnicodeDecodeError:
-            raise SettingsInvalid(f"{_absolute(file_path)} is not UTF-8") from None
-
-
-class _OwnOfToml(_Toml):
-    """What one file has of one model; `check_settings` sees to what belongs to none."""
-
-    def __call__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__call__().items() if name in self.settings_cls.model_fields}
-
-
 @dataclass(frozen=True)
 class Setting:
     """`place`: where its value comes from, in words."""
@@ -269,12 +260,12 @@ def check_settings(
     *other_prefixes* begin names that somebody may have: a source that could not be loaded. Raises SettingsInvalid.
     """
     known = [name for name in setting_names(models) if name != "config_file"]
-    for file in _toml_files():
-        for name in _Toml(Settings, file)():
+    for file in toml_places():
+        for name in values_of(file):
             if name not in known and not name.startswith(tuple(other_prefixes)):
                 near = setting_meant(variable_of(name), known) or setting_meant(name.upper(), known)
                 meant = "" if near is None else f"; did you mean {near}"
-                raise SettingsInvalid(f"{_absolute(file)} has a setting {name!r}{meant}; there are {', '.join(known)}")
+                raise SettingsInvalid(f"{absolute(file)} has a setting {name!r}{meant}; there are {', '.join(known)}")
     for model in models:
         settings.of(model)
 
@@ -290,15 +281,15 @@ def require_well_spelt(models: Iterable[type[SourceSettings]]) -> None:
             _refuse_misspelt(setting_meant(variable.upper(), known), f"environment variable {variable}")
         elif not _is_text(value):
             raise SettingsInvalid(f"environment variable {variable} is not UTF-8")
-    for folder in _secret_folders():
+    for folder in secret_folders():
         for file in sorted(folder.iterdir()):
             # of a secret file, any case will do
             name = file.name.upper()
             if name not in map(variable_of, known):
                 meant = setting_meant(name, known)
-                if meant is None and folder == _credentials():
+                if meant is None and folder == credentials():
                     # whatever lies there was given to us
-                    meant = nearest_setting(name.lower().replace("-", "_"), known)
+                    meant = nearest_name(name.lower().replace("-", "_"), known)
                 _refuse_misspelt(meant, f"secret file {file}")
 
 
@@ -354,23 +345,6 @@ def _undecodable(model: type[SourceSettings], given: Mapping[str, Any], error: S
     return f"setting {name} ({origin_of(model, name, given)}): it has to be JSON; or write a table in {FILE}"
 
 
-def secret_file(name: str) -> Path | None:
-    """The file that would give this setting."""
-    wanted = f"{PREFIX}{name}".lower()
-    for folder in reversed(_secret_folders()):
-        for file in sorted(folder.iterdir()):
-            if file.name.lower() == wanted and file.is_file():
-                return file
-    return None
-
-
-def toml_files() -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Each temple.toml in use, and all that it has. Raises SettingsInvalid."""
-    for file in _toml_files():
-        if file.exists():
-            yield file.absolute(), _Toml(Settings, file)()
-
-
 def origin_of(model: type[SourceSettings], name: str, flags: Mapping[str, Any]) -> str:
     if flags.get(name) is not None:
         return f"flag --{name.replace('_', '-')}"
@@ -379,41 +353,7 @@ def origin_of(model: type[SourceSettings], name: str, flags: Mapping[str, Any]) 
     file = secret_file(name)
     if file is not None:
         return f"secret file {file}"
-    for each in _toml_files():
-        if name in _OwnOfToml(model, each)():
-            return _absolute(each)
+    for each in toml_places():
+        if name in OwnOfToml(model, each)():
+            return absolute(each)
     return "default"
-
-
-def _toml_files() -> list[Path]:
-    """The stronger first. Either may be missing, but one that TEMPLE_CONFIG_FILE names may not.
-
-    Raises SettingsInvalid.
-    """
-    machine = machine_file()
-    if machine is None:
-        return [Path(FILE)]
-    if NAMES_MACHINE_FILE in os.environ and not machine.is_file():
-        raise SettingsInvalid(f"{NAMES_MACHINE_FILE} names {machine}, and there is no such file")
-    return [Path(FILE), machine]
-
-
-def _absolute(file: Path | Traversable) -> str:
-    return str(file.absolute() if isinstance(file, Path) else file)
-
-
-def _secret_files(settings_cls: type[BaseSettings]) -> SecretsSettingsSource:
-    return SecretsSettingsSource(settings_cls, secrets_dir=[str(folder) for folder in _secret_folders()] or None)
-
-
-def _secret_folders() -> list[Path]:
-    """Those that there are; what the last one says counts."""
-    given = _credentials()
-    folders = [Path("/run/secrets"), *(() if given is None else (given,))]
-    return [folder for folder in folders if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)]
-
-
-def _credentials() -> Path | None:
-    """What systemd gives to a unit, and to it alone."""
-    given = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Path(given) if given else None

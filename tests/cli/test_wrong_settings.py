@@ -23,7 +23,7 @@ VARIABLES = {
     ("RECONCILE_EVERY_SECONDS", "inf"): "it is 'inf', and has to be a number of at least 0",
     ("RECONCILE_EVERY_SECONDS", "soon"): "it is 'soon', and has to be a number of at least 0",
     ("LOG_LEVEL", "loud"): "it is 'loud', and has to be one of debug, info, warning, error",
-    ("DISCORD_GUILD", "temple"): "it is 'temple', and has to be the id of a server",
+    ("DISCORD_GUILD", "temple"): "it is 'temple', and has to be an id of Discord",
     ("WEB_URL", "http://x"): "it is 'http://x', and has to be https:// and a name",
     ("SEAL_WEBHOOK", "ftp://hunter2"): "it has to begin with https:// or http://",
     ("SINKS", "hunter2"): "it has to be JSON; or write a table in temple.toml",
