@@ -11,7 +11,9 @@ import click
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.words import plural, span
 from temple_ledger.infrastructure.commands.db import database_status
+from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth
+from temple_ledger.infrastructure.observability.doctor.server import check_encoding, check_writes
 from temple_ledger.infrastructure.processes.source_health import health_of_sources
 from temple_ledger.infrastructure.processes.sources import installed_sources
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
@@ -76,15 +78,25 @@ def _look(session: Session) -> Screen:
     ledger_database = session.running_reading
     database = database_status(session, reading=True)
     running = _running(session.settings.home)
+    of_server = list(_of_server(ledger_database, is_replica=session.settings.read_url is not None))
     waiting = database["migrations_waiting"]
     if waiting:
         behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
-        return Screen(database, None, running, [behind])
+        return Screen(database, None, running, [*of_server, behind])
     known = installed_sources()
     with snapshot(ledger_database) as connection:
         ledger = read_overview(connection, lambda _: health_of_sources(connection, known))
-    found = troubles(ledger, {each.name: each.runs_as for each in known.sources})
-    return Screen(database, ledger, running, [*_standby_troubles(database), *found])
+    of_ledger = troubles(ledger, {each.name: each.runs_as for each in known.sources})
+    return Screen(database, ledger, running, [*_standby_troubles(database), *of_server, *of_ledger])
+
+
+def _of_server(database: Database, *, is_replica: bool) -> Iterator[Trouble]:
+    """What makes every change fail, or some names: of the checks of the doctor, those that cost next to nothing. Of a
+    replica nobody expects that it takes changes."""
+    with database.look(application="temple status") as connection:
+        for check in (check_encoding(connection), *(() if is_replica else (check_writes(connection),))):
+            if check.advice is not None:
+                yield Trouble(f"{check.check}: {check.found}", check.advice)
 
 
 def _standby_troubles(database: dict[str, Any]) -> Iterator[Trouble]:
