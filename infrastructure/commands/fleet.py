@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from temple_ledger.infrastructure.commands.fleet_receive import receive
 from temple_ledger.infrastructure.commands.fleet_run import run
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.schema import Changed, bring_up_to_date
@@ -36,7 +37,8 @@ def command() -> None:
     """
 
 
-command.add_command(run)
+for each in (run, receive):
+    command.add_command(each)
 
 
 @command.command("migrate")

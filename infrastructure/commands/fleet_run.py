@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.processes.fleet.metrics import fleet_registry,
 from temple_ledger.infrastructure.processes.metrics_server import OFF, metrics_port
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
+from temple_ledger.infrastructure.terminal.ports import RUNNER_METRICS, listening_for
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -56,7 +57,8 @@ def run(session: Session, ledgers: tuple[str, ...], file: Path | None, metrics_p
         if port != OFF:
             token = session.settings.metrics_token
             secret = None if token is None else token.get_secret_value()
-            stack.enter_context(exposed(registry, session.settings.metrics_host, port, token=secret))
+            with listening_for(RUNNER_METRICS, flag="--metrics-port"):
+                stack.enter_context(exposed(registry, session.settings.metrics_host, port, token=secret))
         session.note(f"folding {plural(len(carried), 'ledger')}; Ctrl-C ends it")
         for ledger in carried:
             ledger.begin()

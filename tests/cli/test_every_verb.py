@@ -120,6 +120,7 @@ ELSEWHERE: Final = frozenset(
     {
         *(("up",), ("receive",), ("discord", "listen"), ("effects", "run"), ("web",)),  # services: they do not end
         ("web", "link"),  # it has logins of its own
+        *(("fleet", each) for each in ("migrate", "status", "verify", "run", "receive", "doctor")),  # several ledgers
         *(("db", "shell"), ("db", "start"), ("db", "stop")),  # psql, and a server that is not ours
         *(("db", "dump"), ("db", "restore")),  # programs of PostgreSQL
         *(("discord", "setup"), ("patreon", "setup")),

@@ -143,6 +143,7 @@ ANYWHERE: Final = frozenset(
         *(("db", "status"), ("db", "url"), ("db", "shell"), ("db", "start"), ("db", "stop")),
         *(("db", "dump"), ("db", "restore"), ("archive", "list")),
         *(("web",), ("web", "link")),  # they have logins of their own: below
+        *(("fleet", each) for each in ("migrate", "status", "verify", "run", "receive", "doctor")),  # tests/fleet
         *(("discord", "setup"), ("discord", "listen"), ("discord", "backfill"), ("discord", "snapshot")),
         *(("patreon", "setup"), ("patreon", "snapshot"), ("patreon", "webhooks")),
     }

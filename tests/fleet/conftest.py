@@ -22,7 +22,7 @@ from tests.clusters import Cluster, cluster
 
 NAMES: Final = ("oracle", "seer", "tavern")
 NOWHERE: Final = "postgresql://nobody@127.0.0.1:1/none"
-SERVICE: Final = "temple_append, temple_project, temple_read"
+SERVICE: Final = "temple_append, temple_translate, temple_tokens, temple_project, temple_read"
 
 
 @dataclass(frozen=True)
