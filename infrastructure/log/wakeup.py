@@ -172,6 +172,7 @@ class Wakeup:
             for key in list(self._selector.get_map().values()):
                 if key.fd != self._woken:
                     self._selector.unregister(key.fd)
-            connection.close()
+            if connection is not None:
+                connection.close()
         finally:
             self._using.release()

@@ -71,13 +71,24 @@ def test_a_secret_of_the_process_is_no_ledgers(write: Write, monkeypatch: pytest
     ]
 
 
+@pytest.mark.parametrize(
+    ("own", "sentence"),
+    [("patreon_secret = 'x'", "no source has a setting 'patreon_secret'"), ("patreon_secrets = 'short'", "ledger a: ")],
+)
+def test_a_setting_that_no_source_has_so_is_refused(write: Write, fleet: Typed, own: str, sentence: str) -> None:
+    write({"a": "postgresql://x@h/one"}, a=f"[ledger.settings]\n{own}")
+    ended = fleet("status")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert sentence in ended.stderr
+
+
 def test_every_ledger_is_migrated_though_one_is_down(write: Write, server: Server, fleet: Typed) -> None:
     owners = {name: server.cluster.dsn(database=name) for name in NAMES}
     write({"oracle": owners["oracle"], "away": NOWHERE, "seer": owners["seer"]})
     ended = fleet("migrate")
     assert ended.code == 4
     assert ended.stdout.splitlines() == ["oracle: up to date", "seer: up to date"]
-    assert "away: cannot reach ledger away" in ended.stderr
+    assert "away: cannot reach the database of ledger away" in ended.stderr
 
 
 def test_every_ledger_has_a_line_in_the_status(write: Write, server: Server, fleet: Typed) -> None:

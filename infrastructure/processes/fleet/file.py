@@ -98,6 +98,7 @@ class Fleet(BaseModel):
 def read_fleet(file: Path) -> Fleet:
     """Raises Refused where others may read it, and SettingsInvalid, never with a value in it."""
     try:
+        _require_private(file, file.stat())  # a FIFO would be waited for
         with file.open("rb") as opened:
             _require_private(file, os.fstat(opened.fileno()))
             text = opened.read().decode("utf-8")
