@@ -112,6 +112,10 @@ class Settings(SourceSettings):
     database_url: SecretStr | None = Field(
         default=None, description="the DSN of a PostgreSQL to use in place of the embedded one"
     )
+    services_as_owner: bool = Field(
+        default=False,
+        description="whether services may log in to that PostgreSQL as a superuser, or as the owner of the ledger",
+    )
     log_level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None, description="what to log on stderr; by default info, and warning on a terminal"
     )

@@ -49,10 +49,10 @@ def of_one(**fields: tuple[Any, Any]) -> MemberProjection[Any]:
 @pytest.mark.parametrize(
     ("hint", "default", "reason"),
     [
-        (int, "x", "example_made.it is a str, not a whole number"),
+        (int, "x", "its default is a str, not a whole number"),
         (int, None, "example_made.it may not be null"),
-        (datetime, datetime(2026, 1, 1), "example_made.it is not a time with an offset"),  # noqa: DTZ001 - refused
-        (Annotated[str, MaxLength(3)], "abcd", "example_made.it has 4 characters, at most 3 fit"),
+        (datetime, datetime(2026, 1, 1), "its default is not a time with an offset"),  # noqa: DTZ001 - refused
+        (Annotated[str, MaxLength(3)], "abcd", "its default has 4 characters, at most 3 fit"),
         (Annotated[int, MaxLength(3)], 0, r"Made.it: MaxLength\(3\) does not go with bigint"),
         (Annotated[str, ColumnType.INTEGER], "", "Made.it: integer does not go with text"),
     ],
