@@ -59,7 +59,15 @@ def migrate(session: Session) -> None:
 @as_json
 @click.pass_obj
 def status(session: Session, as_json: bool) -> None:
-    """Where the database is, whether it runs, and how far it is migrated. Starts and makes nothing."""
+    """Where the database is, whether it runs, and how far it is migrated. Starts and makes nothing.
+
+    Its kind is embedded, in the state directory, or external, a server of your own; then set_by is what names it: a
+    flag, TEMPLE_DATABASE_URL or a file. Its state is "not made yet", stopped or running; an external one that does
+    not answer is an error.
+
+    \b
+    Exit codes: 0 whatever it has to say; 4 an external database does not answer; 5 its login may not read it.
+    """
     print_fields(database_status(session), as_json=as_json)
 
 
@@ -68,7 +76,11 @@ def database_status(session: Session) -> dict[str, Any]:
     server = session.embedded
     where: dict[str, Any]
     if server is None:
-        where = {"kind": "TEMPLE_DATABASE_URL", "where": shown(session.running_database().dsn)}
+        where = {
+            "kind": "external",
+            "where": shown(session.running_database().dsn),
+            "set_by": session.database_url_from,
+        }
     else:
         where = {"kind": "embedded", "where": str(server.data_dir)}
         if not server.data_dir.exists():
@@ -120,7 +132,7 @@ def shell(session: Session, arguments: tuple[str, ...]) -> None:
     \b
     Example: temple db shell -- -c 'select count(*) from temple_member_status'
     """
-    variables, rest = psql_environment(session.database.dsn)
+    variables, rest = psql_environment(session.database.dsn, name=session.database.name)
     # the wheel's psql was built elsewhere, and looks for terminals only where they lay there
     variables |= {"TERMINFO_DIRS": TERMINFO_DIRS}
     if session.embedded is not None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import psycopg
 
-from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, in_words
+from temple_ledger.domain.errors import LedgerError, RoleNotGranted
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, in_words
 from temple_ledger.infrastructure.embedded_postgres.account import name_of
 from temple_ledger.infrastructure.observability.doctor import log, machine, server
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
@@ -76,8 +76,7 @@ def _findings(session: Session) -> Iterator[Check]:
     try:
         database = session.running_database()
     except LedgerError as error:
-        what, _, advice = str(error).rpartition("; ")
-        yield fail("database", what or advice, advice if what else "see what it says, and try: temple db start")
+        yield _failed("database", str(error), "mend that, then try: temple db start")
         return
     yield from _of_database(database)
 
@@ -87,9 +86,14 @@ def _of_database(database: Database) -> Iterator[Check]:
     yield found
     if found.outcome is CheckOutcome.FAIL:
         return
-    with database.look(application="temple doctor") as connection:
+    with database.connect(DatabaseRole.LOGIN, application="temple doctor") as connection:
         yield from server.check_server(connection)
-        migrated = log.check_migrations(connection)
+    try:
+        with database.look(application="temple doctor") as connection:
+            migrated = log.check_migrations(connection)
+    except RoleNotGranted as error:
+        yield _failed("login", str(error), "run the SQL, then this again")
+        return
     yield migrated
     if migrated.outcome is not CheckOutcome.FAIL:
         yield from _guarded("log", log.check_log(database))
@@ -103,9 +107,15 @@ def _guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:
     try:
         yield from checks
     except LedgerError as error:
-        yield fail(check, f"could not be checked: {error}", "see what it says")
+        yield _failed(check, f"could not be checked: {error}", "mend that, then run this again")
     except psycopg.Error as error:
-        yield fail(check, f"could not be checked: {in_words(error)}", "see what it says")
+        yield _failed(check, f"could not be checked: {in_words(error)}", "mend that, then run this again")
+
+
+def _failed(check: str, sentence: str, otherwise: str) -> Check:
+    """The last part of a sentence says what to do, if it has one; *otherwise* does."""
+    what, _, advice = sentence.rpartition("; ")
+    return fail(check, what or advice, advice if what else otherwise)
 
 
 def _check_sources() -> Check:

@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.queries.attribution import (
 from temple_ledger.infrastructure.queries.causes import causes_of
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.events import LAST, EventFilter, following, newest, shown
+from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.queries.sentence import Narrator
 from temple_ledger.infrastructure.read_models.operations import parked
@@ -98,6 +99,8 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
             found = newest(connection, picked, limit=limit)
         else:
             found = following(connection, picked, after=Position(after), limit=limit)
+        if not found and picked.user_id is not None:
+            require_member(connection, picked.user_id)
         attributed = attributed_positions(connection, found)
     if found or as_json:
         print_events(found, directory, attributed, retracted, as_json=as_json)
@@ -182,6 +185,8 @@ def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: 
         directory, retracted = read_directory(connection), retracted_positions(connection)
         picked = picked_of(directory, **picks)
         if not follow:
+            if picked.user_id is not None:
+                require_member(connection, picked.user_id)
             for event in newest(connection, picked, limit=lines):
                 _print(connection, event, directory, retracted, as_json)
             return

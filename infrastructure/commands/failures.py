@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.errors import UnknownMember, UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.events import shown
+from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.infrastructure.read_models.operations import Parked, parked, retry, skip
@@ -190,7 +191,10 @@ def _parked(session: Session, projection: str | None, *, member: str | None = No
     if projection is not None:
         named(projection)
     with snapshot(session.database) as connection:
-        return parked(connection, projection=name or None, version=int(version) if at else None, user_id=member)
+        found = parked(connection, projection=name or None, version=int(version) if at else None, user_id=member)
+        if member is not None and not found:
+            require_member(connection, member)
+        return found
 
 
 def _label(failure: Parked) -> str:
@@ -208,11 +212,11 @@ def _at(session: Session, projection: str | None, position: int) -> Sequence[Par
 
 
 def _of_members(failures: Sequence[Parked], members: Sequence[str]) -> Sequence[Parked]:
-    """All without *members*. Raises UnknownName for one who is not parked."""
+    """All without *members*. Raises UnknownMember for one who is not parked."""
     known = {failure.user_id for failure in failures}
     for member in members:
         if member not in known:
-            raise UnknownName("parked member", member, tuple(sorted(known)[:3]))
+            raise UnknownMember(member, tuple(sorted(known)[:3]), kind="parked member")
     return [failure for failure in failures if not members or failure.user_id in members]
 
 

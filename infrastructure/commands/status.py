@@ -1,6 +1,6 @@
 """`temple status`: how the ledger is, on one screen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
@@ -11,7 +11,9 @@ import click
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.words import plural, span
 from temple_ledger.infrastructure.commands.db import database_status
+from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth
+from temple_ledger.infrastructure.observability.doctor.server import check_encoding, check_writes
 from temple_ledger.infrastructure.processes.source_health import health_of_sources
 from temple_ledger.infrastructure.processes.sources import installed_sources
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
@@ -76,16 +78,24 @@ def _look(session: Session) -> Screen:
     ledger_database = session.running_database()
     database = database_status(session)
     running = _running(session.settings.home)
+    of_server = list(_of_server(ledger_database))
     waiting = database["migrations_waiting"]
     if waiting:
         behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
-        return Screen(database, None, running, [behind])
+        return Screen(database, None, running, [*of_server, behind])
     known = installed_sources()
     with snapshot(ledger_database) as connection:
         ledger = read_overview(connection, lambda _: health_of_sources(connection, known))
-    return Screen(
-        database, ledger, running, list(troubles(ledger, {each.name: each.runs_as for each in known.sources}))
-    )
+    of_ledger = troubles(ledger, {each.name: each.runs_as for each in known.sources})
+    return Screen(database, ledger, running, [*of_server, *of_ledger])
+
+
+def _of_server(database: Database) -> Iterator[Trouble]:
+    """What makes every change fail, or some names: of the checks of the doctor, those that cost next to nothing."""
+    with database.look(application="temple status") as connection:
+        for check in (check_encoding(connection), check_writes(connection)):
+            if check.advice is not None:
+                yield Trouble(f"{check.check}: {check.found}", check.advice)
 
 
 def _running(home: Path) -> list[str]:

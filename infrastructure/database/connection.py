@@ -10,7 +10,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
+from temple_ledger.domain.errors import DatabaseUnavailable, GrantMissing, Refused, RoleNotGranted, SchemaMismatch
+from temple_ledger.infrastructure.database.dsn import fault_of, unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ _POOLED: Final = (
     "ledger needs; connect to PostgreSQL itself, usually on port 5432"
 )
 _IN_WORDS: Final = {
-    "25006": "it takes no writes now: a standby, or default_transaction_read_only is on; connect to the primary",
+    "25006": "the database takes no writes now: a standby, or default_transaction_read_only is on; connect to the "
+    "primary",
     "26000": _POOLED,
     "3F000": "the schema public is missing; run as its owner: create schema public authorization pg_database_owner",
     "42P05": _POOLED,
@@ -102,9 +104,11 @@ class Database:
             return connection
 
     def look(self, *, application: str) -> psycopg.Connection:
-        """As temple_read, or as the login itself where that role is not there yet, or not granted."""
+        """As temple_read, or as the login itself where that role is not there yet. Raises RoleNotGranted."""
         try:
             return self.connect(DatabaseRole.READ, application=application)
+        except RoleNotGranted:
+            raise
         except SchemaMismatch:
             return self.connect(DatabaseRole.LOGIN, application=application)
 
@@ -129,11 +133,9 @@ class Database:
             )
         except psycopg.OperationalError as error:
             raise _cannot_connect(self.name, role, error) from None
-        except psycopg.ProgrammingError:
+        except (psycopg.ProgrammingError, UnicodeEncodeError):
             # the message of a malformed DSN repeats parts of it
-            raise DatabaseUnavailable(
-                f"the DSN of {self.name} cannot be read; write postgresql://user@host:port/name"
-            ) from None
+            raise unreadable(self.name, fault_of(self.dsn)) from None
         try:
             _require_own_session(self.name, role, connection)
             if self.check is not None:
@@ -162,6 +164,11 @@ def passes(error: BaseException) -> bool:
     return state in _PASSING or state[:2] in _PASSING_CLASSES
 
 
+def passes_on(connection: psycopg.Connection[Any], error: psycopg.Error) -> bool:
+    """The same on this very connection: a session that began as read-only stays so."""
+    return passes(error) and not connection.closed and not isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+
+
 @contextmanager
 def database_errors(what: str) -> Iterator[None]:
     """Turns the driver's errors into one sentence: "WHAT: …". Never with the row in it: constraints repeat rows."""
@@ -173,6 +180,8 @@ def database_errors(what: str) -> Iterator[None]:
         raise SchemaMismatch(
             f"{what}: a table has other columns than this version declares; for what to do, run: temple db migrate"
         ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise GrantMissing(f"{what}: {in_words(error)}") from error
     except psycopg.Error as error:
         raise DatabaseUnavailable(f"{what}: {in_words(error)}") from error
 
@@ -236,7 +245,7 @@ def _cannot_connect(name: str, role: DatabaseRole, error: psycopg.OperationalErr
         return SchemaMismatch(f"{name} has no tables of ours yet; run: temple db migrate")
     if f'permission denied to set role "{role.value}"' in text:
         login = error.pgconn.user.decode() if error.pgconn is not None else "LOGIN"
-        return SchemaMismatch(
+        return RoleNotGranted(
             f"{name}: the login {login} may not act as {role.value}; as a superuser, or as who created that role, run: "
             f"{grant_sql([role.value], login)}"
         )

@@ -92,8 +92,11 @@ def by_moment(moment: AsOf) -> str:
 
 
 def rows_data(tables: Sequence[Table], rows: Rows) -> Mapping[str, Any]:
-    """By table, each row by its columns."""
-    return {table.name: [named(table, row) for row in rows.get(table.name, ())] for table in tables}
+    """By table, each row by its columns, in the order of the key."""
+    return {
+        table.name: [named(table, row) for row in sorted(rows.get(table.name, ()), key=table.key_of)]
+        for table in tables
+    }
 
 
 def cause_data(cause: Cause) -> dict[str, Any]:
