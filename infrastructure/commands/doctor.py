@@ -9,6 +9,7 @@ import psycopg
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.database.connection import Database, in_words
+from temple_ledger.infrastructure.embedded_postgres.account import name_of
 from temple_ledger.infrastructure.observability.doctor import log, machine, server
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
@@ -70,6 +71,8 @@ def _findings(session: Session) -> Iterator[Check]:
     if server_ is not None and not server_.data_dir.exists():
         yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or set TEMPLE_DATABASE_URL")
         return
+    if server_ is not None:
+        yield machine.check_account(name_of(server_.data_dir.stat().st_uid))
     try:
         database = session.running_database()
     except LedgerError as error:

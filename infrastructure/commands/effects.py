@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.service_logins import EFFECTS
 from temple_ledger.infrastructure.processes.sinks import configured_sinks
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.effects import EffectStatus, SinkStatus, effect_statuses, sink_statuses
@@ -55,8 +56,9 @@ def run_(session: Session, until_empty: bool) -> int:
       temple effects run --until-empty
     \b
     Exit codes: 0 stopped, or nothing is left that is due; 1 messages wait for another try; 4 no database;
-    5 no sink is configured; 130 stopped before it was empty.
+    5 no sink is configured, or the login is the owner of the ledger; 130 stopped before it was empty.
     """
+    session.serves_as(EFFECTS)
     database = session.database
     sinks = configured_sinks(session.settings)
     if not sinks:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.service_logins import RECEIVE
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
@@ -54,9 +55,10 @@ def command(session: Session, host: str | None, port: int | None, metrics_port: 
       temple receive --host 0.0.0.0 --port 8443
     \b
     Exit codes: 0 stopped; 1 it cannot listen there, or ended by itself; 4 no database; 5 there is no secret,
-    or the database does not fit this version.
+    the database does not fit this version, or the login is its owner.
     """
     doors = required_endpoints(session)
+    session.serves_as(RECEIVE)
     with stopped_by_signals() as stop:
         _check(session)
         session.is_service()

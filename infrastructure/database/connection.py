@@ -1,7 +1,7 @@
 """Connections: every process takes the role with the least it needs."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,7 +31,6 @@ class DatabaseRole(StrEnum):
 
 FORMER: Final = {
     DatabaseRole.TRANSLATE: DatabaseRole.APPEND,
-    DatabaseRole.TOKENS: DatabaseRole.APPEND,
     DatabaseRole.SEAL: DatabaseRole.PROJECT,
 }
 """What a login that was granted its roles before these were there goes on as; it is logged, with the grant."""
@@ -75,12 +74,14 @@ _IN_WORDS: Final = {
 class Database:
     """Where the ledger is. `name` is how it is called in messages: never the DSN, which may hold a password.
 
-    `cursors` is the class of the cursors that connections make; None for the driver's own.
+    `cursors` is the class of the cursors that connections make; None for the driver's own. `check` looks at each new
+    connection, and may raise Refused.
     """
 
     dsn: str
     name: str = "the database"
     cursors: type[psycopg.Cursor[Any]] | None = None
+    check: Callable[[psycopg.Connection], None] | None = None
 
     def connect(
         self, role: DatabaseRole, *, application: str = "temple", autocommit: bool = True
@@ -135,6 +136,8 @@ class Database:
             ) from None
         try:
             _require_own_session(self.name, role, connection)
+            if self.check is not None:
+                self.check(connection)
             connection.autocommit = autocommit
         except BaseException:
             connection.close()

@@ -5,8 +5,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, TypeVar
 
 import click
@@ -15,6 +16,7 @@ from rich.console import Console
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.instant import format_instant, in_utc
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.service_logins import ServiceLogin, require_least_login
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.names.lookup import NameLookup
 from temple_ledger.infrastructure.names.name import PersonKind, PersonName
@@ -137,6 +139,11 @@ class Session:
     def note(self, text: str) -> None:
         """To stderr: what is going on."""
         print_note(text)
+
+    def serves_as(self, service: ServiceLogin) -> None:
+        """From now on no connection is made as a superuser or as the owner, unless the settings allow it."""
+        if self.embedded is None and not self.settings.services_as_owner:
+            self.database = replace(self._given_database(), check=partial(require_least_login, service=service))
 
     def is_service(self) -> None:
         """From now on notes go where the log goes, in its form."""

@@ -133,22 +133,48 @@ def test_a_new_event_comes_to_every_open_page_of_a_browser_over_one_stream(demo:
         assert sum(url.endswith("/live") for url in streams) <= len(pages)
 
 
+NAMED = """each => [
+    each.tagName, each.getAttribute('href') ?? each.name ?? '', each.ariaLabel ?? each.textContent
+].join()"""
+REACHABLE = f"""[...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
+    .filter(each => each.checkVisibility() && each.type !== 'hidden').map({NAMED})"""
+
+
 def test_the_keyboard_alone_reaches_every_link_and_field_of_a_page(demo: Demo) -> None:
-    reached = """[...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
-        .filter(each => each.checkVisibility() && each.type !== 'hidden').length"""
     with browser() as chromium:
         page = signed_in(chromium, demo.console).new_page()
         page.goto(f"{demo.console.url}/projections")
-        wanted = int(page.evaluate(reached))
-        seen = set()
-        for _ in range(wanted + 5):
+        wanted: list[str] = page.evaluate(REACHABLE)
+        reached = set()
+        for _ in range(len(wanted) + 5):
             page.keyboard.press("Tab")
-            seen.add(page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
-        assert len(seen - {-1}) >= wanted
+            reached.add(page.evaluate(f"({NAMED})(document.activeElement)"))
+        assert set(wanted) - reached == set()
         page.goto(demo.console.url)
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_whoever_is_at_a_link_with_the_keyboard_stays_there_and_the_newer_part_comes_after(demo: Demo) -> None:
+    mark = "document.getElementById('live').dataset.mark = 'the older one'"
+    with browser() as chromium:
+        page = signed_in(chromium, demo.console).new_page()
+        page.goto(f"{demo.console.url}/projections")
+        page.evaluate(mark)
+        page.locator("#live a").first.focus()
+        page.keyboard.press("Tab")
+        with page.expect_response("**/projections"):
+            page.evaluate("htmx.trigger(document.body, 'head')")
+        page.evaluate("new Promise(requestAnimationFrame)")
+        assert page.evaluate("document.activeElement.closest('#live').dataset.mark") == "the older one"
+        page.locator("nav a").first.focus()
+        page.locator("#live:not([data-mark])").wait_for()
+        page.goto(demo.console.url)
+        page.evaluate(mark)
+        page.locator("summary").click()
+        page.evaluate("htmx.trigger(document.body, 'head')")
+        page.locator("#live:not([data-mark]) details[open]").wait_for()
 
 
 def test_the_theme_and_the_zone_are_the_readers_own_and_stay(demo: Demo) -> None:

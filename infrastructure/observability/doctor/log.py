@@ -7,7 +7,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, SchemaMismatch
-from temple_ledger.infrastructure.database.connection import FORMER, Database, DatabaseRole, grant_sql
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, grant_sql
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.roles import ROLES, lacking_roles
 from temple_ledger.infrastructure.database.session_settings import set_for_session
@@ -66,8 +66,8 @@ def _login(connection: psycopg.Connection[Any], lacking: Sequence[str]) -> Check
         what = f"{login} may not act as temple_read, which every command needs"
         return fail("login", what, f"as a superuser run: {grant_sql(['temple_read'], login)}")
     if DatabaseRole.TRANSLATE.value in lacking and DatabaseRole.APPEND.value in may:
-        new = [role.value for role in FORMER if role.value in lacking]
-        what = f"{login} has temple_append from the time before {' and '.join(new)}, and works as that where it may not"
+        new = [role.value for role in (DatabaseRole.TRANSLATE, DatabaseRole.TOKENS) if role.value in lacking]
+        what = f"{login} has temple_append from the time before {' and '.join(new)}, and works as that where it can"
         return warn("login", what, f"if it does more than append, as a superuser run: {grant_sql(new, login)}")
     return ok("login", f"{login} may act as {', '.join(may)}")
 

@@ -22,6 +22,7 @@ def check_server(connection: Connection) -> Iterator[Check]:
     yield _checksums(connection)
     yield _encoding(connection)
     yield _clock(connection)
+    yield _prepared(connection)
 
 
 def _version(connection: Connection) -> Check:
@@ -71,6 +72,20 @@ def _clock(connection: Connection) -> Check:
     if ahead > CLOCK_FAIL_SECONDS:
         return fail("clock", said, advice)
     return warn("clock", said, advice) if ahead > CLOCK_WARN_SECONDS else ok("clock", said)
+
+
+def _prepared(connection: Connection) -> Check:
+    """Where somebody prepared a transaction and went away, every reader waits at its first position."""
+    check = "prepared transactions"
+    held = connection.execute(statement("status_prepared")).fetchall()
+    if held:
+        gids = ", ".join(f"{gid} ({age:,.0f} s)" for gid, age in held)
+        what = f"open, and readers may wait for them: {gids}"
+        return fail(check, what, f"ask whose they are; then: rollback prepared '{held[0][0]}'")
+    slots = _setting(connection, "max_prepared_transactions")
+    if slots == "0":
+        return ok(check, "none can be made")
+    return ok(check, f"none is open; max_prepared_transactions is {slots}, and the ledger needs none")
 
 
 def _setting(connection: Connection, name: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -12,6 +13,7 @@ import click
 from temple_ledger.domain.errors import AlreadyRunning, Refused
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.service_logins import ServiceLogin
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
@@ -28,6 +30,7 @@ from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
 
+SERVICE: Final = ServiceLogin("temple_discord_service", ("temple_append", "temple_translate", "temple_read"))
 MOST_DAYS: Final = 45
 
 Result = TypeVar("Result")
@@ -60,9 +63,10 @@ def listen(session: Session) -> int:
     \b
     Exit codes: 0 stopped; 1 Discord says no (token, intent, not in the guild), or frames were lost;
     4 no database, or Discord not reached; 5 another process listens for this ledger, the ledger is about
-    another guild, or the database does not fit this version.
+    another guild, the login is its owner, or the database does not fit this version.
     """
     from temple_ledger.infrastructure.names.book import NameBook
+    from temple_ledger.infrastructure.names.roles import answer_roles
     from temple_ledger.infrastructure.names.server import serving_names
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.one_listener import the_only_listener
@@ -70,6 +74,7 @@ def listen(session: Session) -> int:
 
     names = NameBook()
     token, settings = _token(session), session.settings.of(DiscordSettings)
+    session.serves_as(SERVICE)
     with stopped_by_signals() as stop:
         _check(session)
         session.is_service()
@@ -85,7 +90,7 @@ def listen(session: Session) -> int:
             the_only_listener(session.database, end),
             announce_running(session.settings.home, "discord listen"),
             pointed_at(settings.discord_api_url, settings.discord_gateway_url),
-            serving_names(session.settings.home, names),
+            serving_names(session.settings.home, names, partial(answer_roles, listener.roles.of)),
         ):
             notify_service_manager("READY=1")
             listened = listener.run()

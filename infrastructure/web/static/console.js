@@ -36,15 +36,24 @@
   /* Live: one stream a browser, held by one visible tab, and told to the others. */
   const REFRESH = 2000;
   const POLL = 30000;
-  let channel = null, release = null, stream = null, poll = 0, last = 0, waiting = 0, stale = false;
+  let channel = null, release = null, stream = null, poll = 0, last = 0, waiting = 0, stale = false, left = null, opened = [];
   const wanted = () => document.body.dataset.live === "on";
+  /* Whoever is at a place of this part with the keyboard would lose it: the newer part comes when they leave it. */
+  const busy = () => document.querySelector("#live :is(:focus-visible, input:focus, select:focus, textarea:focus)");
+  function ask() {
+    stale = Boolean(document.hidden || busy());
+    if (stale || !window.htmx) return;
+    htmx.trigger(document.body, "head");
+    const nameless = document.querySelector("#live[data-nameless]");
+    if (nameless) htmx.trigger(nameless, "names");
+  }
   function refresh() {
     if (document.hidden) { stale = true; return; }
     if (waiting) return;
     const pause = Math.max(0, last + REFRESH - Date.now()) + Math.random() * 300;
     waiting = setTimeout(() => {
-      waiting = 0; last = Date.now(); stale = false;
-      if (window.htmx) htmx.trigger(document.body, "head");
+      waiting = 0; last = Date.now();
+      ask();
     }, pause);
   }
   function listen() {
@@ -92,10 +101,9 @@
   /* A name that was not known in time is asked for once more. */
   let asked = 0;
   function fillNames() {
-    const live = document.querySelector("#live[data-nameless]");
-    if (!live || asked >= 2) return;
+    if (asked >= 2 || !document.querySelector("#live[data-nameless]")) return;
     asked += 1;
-    setTimeout(() => { if (window.htmx) { htmx.trigger(document.body, "head"); htmx.trigger(live, "names"); } }, 1500 * asked);
+    setTimeout(ask, 1500 * asked);
   }
 
   function dress(within) {
@@ -138,6 +146,18 @@
     event.preventDefault();
     const search = document.getElementById("q");
     if (search) search.focus(); else location.assign("/members#q");
+  });
+  document.addEventListener("focusout", () => setTimeout(() => { if (stale && !busy()) refresh(); }));
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const asking = event.detail.requestConfig.elt;
+    if (asking.id === "live" && busy()) { event.detail.shouldSwap = false; stale = true; }
+    left = asking.id === "live" ? null : document.activeElement;
+    opened = [...document.querySelectorAll("#live details[open] > summary")].map((each) => each.textContent);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    /* A link of the part that went: its reader goes on at the new part. */
+    if (left && !left.isConnected && document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
+    for (const each of document.querySelectorAll("#live details > summary")) if (opened.includes(each.textContent)) each.parentElement.open = true;
   });
   document.addEventListener("htmx:afterSwap", () => { dress(document.getElementById("live") || document); fillNames(); });
   document.addEventListener("DOMContentLoaded", () => {
