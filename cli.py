@@ -16,6 +16,7 @@ from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.terminal.errors import ending_of
 from temple_ledger.infrastructure.terminal.lazy import AddedVerbs, LazyGroup, Verb
 from temple_ledger.infrastructure.terminal.printing import print_line, print_note
+from temple_ledger.infrastructure.terminal.repeating import repeated_on_standby
 
 if TYPE_CHECKING:
     from temple_ledger.infrastructure.settings import Settings
@@ -91,8 +92,7 @@ class Temple(LazyGroup):
 
     def _run(self, args: list[str]) -> object:
         try:
-            with self.make_context("temple", args) as ctx:
-                return self.invoke(ctx)
+            return repeated_on_standby(lambda: self.make_context("temple", list(args)), self.invoke)
         except click.exceptions.Exit as end:
             return end.exit_code
 

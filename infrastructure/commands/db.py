@@ -9,9 +9,11 @@ import click
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.commands.db_dump import dump, restore
+from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.dsn import psql_environment
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.database.standby import standby_delay
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
 from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
@@ -71,10 +73,12 @@ def status(session: Session, as_json: bool) -> None:
     print_fields(database_status(session), as_json=as_json)
 
 
-def database_status(session: Session) -> dict[str, Any]:
-    """What can be said of the database without starting or making one."""
+def database_status(session: Session, *, reading: bool = False) -> dict[str, Any]:
+    """What can be said of the database without starting or making one; *reading*: of the one that queries ask."""
+    if reading and session.settings.read_url is not None:
+        where = {"kind": "TEMPLE_READ_URL", "where": shown(session.running_reading.dsn)}
+        return {**where, **_answered(session.running_reading)}
     server = session.embedded
-    where: dict[str, Any]
     if server is None:
         where = {
             "kind": "external",
@@ -87,19 +91,24 @@ def database_status(session: Session) -> dict[str, Any]:
             return {**where, "state": "not made yet"}
         if not server.running():
             return {**where, "state": "stopped"}
-    with session.running_database().look(application="temple status") as connection:
+    return {**where, **_answered(session.running_database())}
+
+
+def _answered(database: Database) -> dict[str, Any]:
+    with database.look(application="temple status") as connection:
         version = connection.info.parameter_status("server_version")
         row = connection.execute(statement("database_size")).fetchone()
         size = row[0] if row else 0
         done = applied(connection)
         waiting = list(pending(connection))
+        delay = standby_delay(connection)
     return {
-        **where,
-        "state": "running",
+        "state": "running" if delay is None else f"a standby, {delay.sentence}",
         "version": version,
         "size_bytes": size,
         "migrations": len(done),
         "migrations_waiting": waiting,
+        **({} if delay is None else {"standby": delay._asdict()}),
     }
 
 

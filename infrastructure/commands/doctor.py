@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.embedded_postgres.account import name_of
 from temple_ledger.infrastructure.observability.doctor import log, machine, server
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
+from temple_ledger.infrastructure.observability.doctor.standby import check_standby
 from temple_ledger.infrastructure.observability.doctor.verifying import check_verifying
 from temple_ledger.infrastructure.processes.source_health import health_of_sources
 from temple_ledger.infrastructure.processes.sources import installed_sources
@@ -30,6 +31,7 @@ from temple_ledger.infrastructure.terminal.dsn import HIDDEN, shown
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.infrastructure.terminal.standby import STANDBY
 
 
 @click.command("doctor")
@@ -79,6 +81,9 @@ def _findings(session: Session) -> Iterator[Check]:
         yield _failed("database", str(error), "mend that, then try: temple db start")
         return
     yield from _of_database(database)
+    if settings.read_url is not None:
+        standby = Database(settings.read_url.get_secret_value(), STANDBY)
+        yield from _guarded("read replica", check_standby(database, standby))
 
 
 def _of_database(database: Database) -> Iterator[Check]:
@@ -151,4 +156,4 @@ def _secret_files() -> list[Path]:
 
 def _is_revealing(name: str, value: object) -> bool:
     """A DSN without a password is no secret."""
-    return name != "database_url" or HIDDEN in shown(str(value))
+    return name not in ("database_url", "read_url") or HIDDEN in shown(str(value))

@@ -76,7 +76,7 @@ def export(
     last = EVERY_POSITION if upto is None else Position(upto)
     selection = Selection(Position(after), last, user_id, event_type, since, until, retracted)
     started = time.perf_counter()
-    with session.database.connect(DatabaseRole.READ, application="temple export") as connection, ExitStack() as stack:
+    with session.reading.connect(DatabaseRole.READ, application="temple export") as connection, ExitStack() as stack:
         if user_id is not None:
             require_member(connection, user_id)
         write = stack.enter_context(_written(output))

@@ -92,7 +92,7 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
       temple events list --target Oracle --since 2026-03-01 --until 2026-03-31
       temple events list --after 4000 --json
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory, retracted = read_directory(connection), retracted_positions(connection)
         picked = picked_of(directory, **picks)
         if after is None:
@@ -121,7 +121,7 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
     Example:
       temple events show 4711
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory = read_directory(connection)
         found = shown(connection, which)
         failures = parked(connection, position=found.event.position)
@@ -181,7 +181,9 @@ def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: 
       temple events tail -f --type discord_role_change
       temple events tail -n 100 --json | jq .user_id
     """
-    with session.database.connect(DatabaseRole.READ, application="temple tail") as connection:
+    # what is decided is seen on the primary alone
+    database = session.database if follow else session.reading
+    with database.connect(DatabaseRole.READ, application="temple tail") as connection:
         directory, retracted = read_directory(connection), retracted_positions(connection)
         picked = picked_of(directory, **picks)
         if not follow:

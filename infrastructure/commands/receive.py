@@ -8,7 +8,7 @@ import click
 from prometheus_client import CollectorRegistry
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import DatabaseRole
+from temple_ledger.infrastructure.database.connection import DatabaseRole, IsStandby
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.service_logins import RECEIVE
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
@@ -104,6 +104,8 @@ def _check(session: Session) -> None:
     try:
         with database.connect(DatabaseRole.APPEND, application="temple receive") as connection:
             require_current(connection)
+    except IsStandby:
+        raise
     except DatabaseUnavailable as error:
         if session.embedded is not None:
             raise

@@ -75,10 +75,10 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
 
 
 def _look(session: Session) -> Screen:
-    ledger_database = session.running_database()
-    database = database_status(session)
+    ledger_database = session.running_reading
+    database = database_status(session, reading=True)
     running = _running(session.settings.home)
-    of_server = list(_of_server(ledger_database))
+    of_server = list(_of_server(ledger_database, is_replica=session.settings.read_url is not None))
     waiting = database["migrations_waiting"]
     if waiting:
         behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
@@ -87,15 +87,21 @@ def _look(session: Session) -> Screen:
     with snapshot(ledger_database) as connection:
         ledger = read_overview(connection, lambda _: health_of_sources(connection, known))
     of_ledger = troubles(ledger, {each.name: each.runs_as for each in known.sources})
-    return Screen(database, ledger, running, [*of_server, *of_ledger])
+    return Screen(database, ledger, running, [*_standby_troubles(database), *of_server, *of_ledger])
 
 
-def _of_server(database: Database) -> Iterator[Trouble]:
-    """What makes every change fail, or some names: of the checks of the doctor, those that cost next to nothing."""
+def _of_server(database: Database, *, is_replica: bool) -> Iterator[Trouble]:
+    """What makes every change fail, or some names: of the checks of the doctor, those that cost next to nothing. Of a
+    replica nobody expects that it takes changes."""
     with database.look(application="temple status") as connection:
-        for check in (check_encoding(connection), check_writes(connection)):
+        for check in (check_encoding(connection), *(() if is_replica else (check_writes(connection),))):
             if check.advice is not None:
                 yield Trouble(f"{check.check}: {check.found}", check.advice)
+
+
+def _standby_troubles(database: dict[str, Any]) -> Iterator[Trouble]:
+    if not database.get("standby", {"connected": True})["connected"]:
+        yield Trouble("the standby receives nothing from its primary: what is shown here is old", "temple doctor")
 
 
 def _running(home: Path) -> list[str]:
@@ -188,7 +194,8 @@ def _database(database: dict[str, Any]) -> str:
     if "version" not in database:
         return f"{database['state']}: {database['where']}"
     server = f"PostgreSQL {database['version']}, {_size(database['size_bytes'])}"
-    return f"{server}, {database['kind']}: {database['where']}"
+    standby = f"{database['state']}; " if "standby" in database else ""
+    return f"{server}, {standby}{database['kind']}: {database['where']}"
 
 
 def _seals(seals: SealStatus) -> str:

@@ -187,8 +187,8 @@ def _database(session: Session) -> Iterator[None]:
     """The embedded server is stopped in the end, if this command started it and nobody else is there."""
     server = session.embedded
     if server is None:
-        print_line(f"database    the one of {session.database_url_from}")
         session.reach()
+        print_line(f"database    the one of {session.database_url_from}")
         yield
         return
     there, ran = server.data_dir.exists(), server.running()

@@ -36,6 +36,19 @@ FORMER: Final = {
 }
 """What a login that was granted its roles before these were there goes on as; it is logged, with the grant."""
 
+READING: Final = frozenset({DatabaseRole.LOGIN, DatabaseRole.READ})
+"""Those that may be taken on a standby; whoever writes as LOGIN asks for the primary."""
+TO_THE_PRIMARY: Final = (
+    "set TEMPLE_DATABASE_URL to the primary, and TEMPLE_READ_URL to the standby for the commands that only read"
+)
+
+
+class IsStandby(DatabaseUnavailable):
+    """Where somebody wants to write, or has to see who writes."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is a standby, which takes no writes; {TO_THE_PRIMARY}")
+
 
 CONNECT_SECONDS: Final = 10
 IDLE_IN_TRANSACTION_MS: Final = {
@@ -77,19 +90,22 @@ class Database:
     """Where the ledger is. `name` is how it is called in messages: never the DSN, which may hold a password.
 
     `cursors` is the class of the cursors that connections make; None for the driver's own. `check` looks at each new
-    connection, and may raise Refused.
+    connection before anybody uses it, and may raise. With `primary_only` a standby is refused for those who read, too:
+    what they read, they need to see as it is.
     """
 
     dsn: str
     name: str = "the database"
     cursors: type[psycopg.Cursor[Any]] | None = None
     check: Callable[[psycopg.Connection], None] | None = None
+    connect_seconds: int = CONNECT_SECONDS
+    primary_only: bool = False
 
     def connect(
         self, role: DatabaseRole, *, application: str = "temple", autocommit: bool = True
     ) -> psycopg.Connection:
-        """Raises DatabaseUnavailable; SchemaMismatch when the role is not there yet, or not granted; Refused behind a
-        pooler.
+        """Raises DatabaseUnavailable, also for a role that writes on a standby; SchemaMismatch when the role is not
+        there yet, or not granted; Refused behind a pooler.
         """
         try:
             return self._connected(role, application, autocommit)
@@ -128,7 +144,7 @@ class Database:
                 autocommit=True,
                 options=self._options_of(role),
                 application_name=application,
-                connect_timeout=CONNECT_SECONDS,
+                connect_timeout=self.connect_seconds,
                 cursor_factory=self.cursors,
             )
         except psycopg.OperationalError as error:
@@ -137,7 +153,9 @@ class Database:
             # the message of a malformed DSN repeats parts of it
             raise unreadable(self.name, fault_of(self.dsn)) from None
         try:
-            _require_own_session(self.name, role, connection)
+            standby = _in_own_session(self.name, role, connection)
+            if standby and (self.primary_only or role not in READING):
+                raise IsStandby(self.name)
             if self.check is not None:
                 self.check(connection)
             connection.autocommit = autocommit
@@ -210,19 +228,20 @@ def in_words(error: psycopg.Error) -> str:
     return f"the database refused ({label})"
 
 
-def _require_own_session(name: str, role: DatabaseRole, connection: psycopg.Connection) -> None:
+def _in_own_session(name: str, role: DatabaseRole, connection: psycopg.Connection) -> bool:
     """That the session is ours alone, with what we asked for at its start: a pooler gives each transaction another.
 
-    Raises Refused, and DatabaseUnavailable when the connection is lost meanwhile.
+    Whether it is one with a standby. Raises Refused, and DatabaseUnavailable when the connection is lost meanwhile.
     """
     try:
         with psycopg.Cursor(connection) as cursor:
-            row = cursor.execute("select pg_backend_pid(), current_setting('role')").fetchone()
+            row = cursor.execute("select pg_backend_pid(), current_setting('role'), pg_is_in_recovery()").fetchone()
     except psycopg.Error as error:
         raise DatabaseUnavailable(f"cannot reach {name}: {in_words(error)}") from None
-    pid, taken = row or (0, "")
+    pid, taken, standby = row or (0, "", False)
     if pid != connection.info.backend_pid or (role is not DatabaseRole.LOGIN and taken != role.value):
         raise Refused(f"{name}: {_POOLED}")
+    return bool(standby)
 
 
 def _options(role: DatabaseRole) -> str:

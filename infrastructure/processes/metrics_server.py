@@ -62,7 +62,7 @@ def measuring(session: Session, projections: Iterable[Projection], port: int | N
     latencies = Latencies(each.name for each in wanted)
     runner = RunnerMetrics(registry, [each.name for each in wanted], latencies)
     names = [(each.event_type, each.action) for each in catalogue()]
-    ledger = LedgerCollector(session.database, readings(wanted, names), latencies=latencies)
+    ledger = LedgerCollector(session.reading, readings(wanted, names), latencies=latencies)
     registry.register(ledger)
     expose_not_loaded(registry, not_loaded())
     files = {"state": settings.home}

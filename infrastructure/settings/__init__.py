@@ -117,6 +117,9 @@ class Settings(SourceSettings):
     database_url: SecretStr | None = Field(
         default=None, description="the DSN of a PostgreSQL to use in place of the embedded one"
     )
+    read_url: SecretStr | None = Field(
+        default=None, description="the DSN of a standby of it, for the commands that only read, and for metrics"
+    )
     services_as_owner: bool = Field(
         default=False,
         description="whether services may log in to that PostgreSQL as a superuser, or as the owner of the ledger",

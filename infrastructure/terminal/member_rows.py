@@ -29,7 +29,7 @@ def print_history(
     session: Session, projection: MemberProjection[Any], user_id: str, moment: AsOf, *, as_json: bool
 ) -> None:
     """Every event of the member, and what the projection makes of it where that is not just folding it."""
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
         left_out = read_exceptions(connection, projection.key).left_out
