@@ -15,7 +15,8 @@ One row a member. Where a member has several rows, or a state is more than its r
 
 import sys
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType, UnionType
@@ -36,9 +37,11 @@ from typing import (
 from uuid import UUID
 
 from temple_ledger.domain.errors import ProjectionMisdeclared
+from temple_ledger.domain.event import Event
 from temple_ledger.projections.columns import register_fields
-from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.condition import Condition
+from temple_ledger.projections.member_projection import MemberProjection, line_of
+from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
 
 _TYPES: Final[Mapping[type, ColumnType]] = {
     str: ColumnType.TEXT,
@@ -53,20 +56,38 @@ _TYPES: Final[Mapping[type, ColumnType]] = {
 }
 
 
+_NARROWER: Final = {ColumnType.BIGINT: ColumnType.INTEGER}
+
+_VALUES: Final = (*_TYPES, NoneType, float, bytes, tuple, set)
+"""What stands as a default of a field, and never as a method of the class."""
+
+
 class MaxLength(int):
     """`Annotated[str, MaxLength(100)]`: a column of at most so many characters."""
+
+
+class Array:
+    """`Annotated[list[str], Array]`: an array of texts, where a plain list would be stored as jsonb."""
 
 
 @dataclass_transform(frozen_default=True)
 class _RowType(type):
     def __new__(
-        mcs, name: str, bases: tuple[type, ...], space: dict[str, Any], *, table: str | None = None
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        space: dict[str, Any],
+        *,
+        table: str | None = None,
+        indexes: Sequence[Sequence[str] | Index] = (),
+        checks: Sequence[Condition] = (),
     ) -> "_RowType":
         if not bases:
             return super().__new__(mcs, name, bases, space)
         if table is None:
             raise ProjectionMisdeclared(f'{name} needs a table: class {name}(Row, table="a_name")')
         fields = list(_annotations(space))
+        _refuse_no_fields(name, space, fields)
         defaults = [space[field] for field in fields if field in space]
         if [field for field in fields if field in space] != fields[len(fields) - len(defaults) :]:
             raise ProjectionMisdeclared(f"{name}: a field without a default stands behind one that has one")
@@ -77,6 +98,8 @@ class _RowType(type):
         rest = {key: value for key, value in space.items() if key not in fields}
         row = super().__new__(mcs, name, (*bases, made), {**rest, "__slots__": ()})
         row.table_name = table
+        row.table_indexes = tuple(each if isinstance(each, Index) else Index(*each) for each in indexes)
+        row.table_checks = tuple(checks)
         register_fields(row, table, fields)
         return row
 
@@ -84,6 +107,21 @@ class _RowType(type):
         super().__init__(name, bases, space)
 
     table_name: str
+    table_indexes: tuple[Index, ...]
+    table_checks: tuple[Condition, ...]
+
+
+_TAKEN: Final = frozenset({"replace", "table_name"})
+"""What a row has itself, beside its fields."""
+
+
+def _refuse_no_fields(name: str, space: Mapping[str, Any], fields: Sequence[str]) -> None:
+    taken = [field for field in fields if field in _TAKEN]
+    if taken:
+        raise ProjectionMisdeclared(f"{name}.{taken[0]}: every row has this already; choose another name")
+    for attribute, value in space.items():
+        if not attribute.startswith("_") and attribute not in fields and isinstance(value, _VALUES):
+            raise ProjectionMisdeclared(f"{name}.{attribute} has no annotation, such as {attribute}: int = 0")
 
 
 def _annotations(space: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -101,7 +139,8 @@ class Row(metaclass=_RowType):
     """A row of one member, frozen: a tuple with named fields. Every field needs a default: it is the first state.
 
     Fields are str, bool, int, Decimal, date, datetime, UUID, list or dict (both stored as jsonb), or one of these and
-    None. `Annotated[str, MaxLength(100)]` and `Annotated[int, ColumnType.INTEGER]` say more of the column.
+    None. `Annotated[str, MaxLength(100)]`, `Annotated[int, ColumnType.INTEGER]` and `Annotated[list[str], Array]` say
+    more of the column; `class Record(Row, table=…, indexes=…, checks=…)` of the table.
     """
 
     __slots__ = ()
@@ -123,34 +162,107 @@ R = TypeVar("R", bound=Row)
 
 def projection(name: str, *, version: int, state: type[R]) -> MemberProjection[R]:
     """A projection whose state is one row a member. Raises ProjectionMisdeclared."""
+    given: object = state
+    if not (isinstance(given, type) and issubclass(given, Row)):
+        raise ProjectionMisdeclared(
+            f'projection {name}: {state!r} is no class of rows: class State(Row, table="a_name")'
+        )
     table = table_of(state)
     make: Any = state
     try:
-        make()
+        first = make()
     except TypeError:
         raise ProjectionMisdeclared(
             f"projection {name}: every field of {state.__name__} needs a default, its value before the first event"
         ) from None
+    reason = table.refuses(first)
+    if reason is not None:
+        raise ProjectionMisdeclared(f"projection {name}: the defaults of {state.__name__} are no row: {reason}")
 
     def rows(row: Any) -> Rows:
-        return {table.name: (row,)}
+        if not isinstance(row, state):
+            raise ProjectionMisdeclared(
+                f"a rule of projection {name} returned a {type(row).__name__}, and not a row of {state.__name__}"
+            )
+        values: Any = row
+        return {table.name: (values,)}
 
     def back(rows: Rows) -> R:
         found = rows.get(table.name, ())
         row: R = make._make(found[0]) if found else make()
         return row
 
-    return MemberProjection(name, version=version, tables=(table,), initial=make, rows=rows, state=back)
+    return _OneRow(name, version=version, tables=(table,), initial=make, rows=rows, state=back)
+
+
+class _OneRow(MemberProjection[R]):
+    """In the short form it is known which class a rule gets and returns."""
+
+    def _register(self, models: Iterable[type[Event]], rule: Callable[..., R]) -> Callable[..., R]:
+        made: Any = self.initial
+        try:
+            hints = get_type_hints(rule)
+        except (NameError, AttributeError, TypeError):
+            hints = {}
+        code = getattr(rule, "__code__", None)
+        for which in (*(code.co_varnames[:1] if code is not None and code.co_argcount else ()), "return"):
+            hint = hints.get(which, made)
+            # a protocol may be one that cannot be asked
+            if isinstance(hint, type) and hint not in (Any, made) and not getattr(hint, "_is_protocol", False):
+                if issubclass(made, hint):
+                    continue
+                what = "returns" if which == "return" else "is annotated for"
+                raise ProjectionMisdeclared(
+                    f"projection {self.name}: the rule on line {line_of(rule)} {what} {hint.__name__}, "
+                    f"and the rows are {made.__name__}"
+                )
+        return super()._register(models, rule)
 
 
 def table_of(row: type[Row]) -> Table:
     """The table that a class of rows declares. Raises ProjectionMisdeclared for a field of another kind."""
     hints = get_type_hints(row, include_extras=True)
     fields: tuple[str, ...] = row._fields  # type: ignore[attr-defined]
-    return Table(row.table_name, tuple(_column(row, name, hints[name]) for name in fields))
+    defaults: dict[str, Any] = row._field_defaults  # type: ignore[attr-defined]
+    columns = tuple(replace(_column(row, name, hints[name]), default=defaults.get(name)) for name in fields)
+    return Table(row.table_name, columns, indexes=row.table_indexes, checks=row.table_checks)
 
 
 def _column(row: type[Row], name: str, hint: Any) -> Column:
+    hint, rules, null = _unwrapped(hint)
+    if Array in rules:
+        return replace(_element(row, name, hint, rules), array=True, null=null)
+    known = _TYPES.get(get_origin(hint) or hint)
+    if known is None:
+        raise ProjectionMisdeclared(
+            f"{row.__name__}.{name} is {hint}, which no column holds: "
+            f"{', '.join(each.__name__ for each in _TYPES)}, or one of these and None"
+        )
+    kind = next((rule for rule in rules if isinstance(rule, ColumnType)), known)
+    length = next((int(rule) for rule in rules if isinstance(rule, MaxLength)), None)
+    if kind not in (known, _NARROWER.get(known)) or (length is not None and kind is not ColumnType.TEXT):
+        wrong = kind if length is None else f"MaxLength({length})"
+        raise ProjectionMisdeclared(f"{row.__name__}.{name}: {wrong} does not go with {known} ({hint.__name__})")
+    return Column(name, kind, length=length, null=null)
+
+
+def _element(row: type[Row], name: str, hint: Any, rules: Sequence[Any]) -> Column:
+    """What an array holds, as a column."""
+    elements = get_args(hint) if get_origin(hint) is list else ()
+    if len(elements) != 1:
+        raise ProjectionMisdeclared(f"{row.__name__}.{name}: an Array is of a list of something, as in list[str]")
+    element = elements[0]
+    for rule in rules:
+        if rule is not Array:
+            element = Annotated[element, rule]
+    of = _column(row, name, element)
+    if of.null:
+        raise ProjectionMisdeclared(f"{row.__name__}.{name}: an array holds no nulls")
+    return of
+
+
+def _unwrapped(hint: Any) -> tuple[Any, list[Any], bool]:
+    """The class itself, what it is annotated with, and whether None may stand for it."""
     rules: list[Any] = []
     null = False
     while True:
@@ -161,16 +273,7 @@ def _column(row: type[Row], name: str, hint: Any) -> Column:
             others = [part for part in parts if part is not NoneType]
             null = null or len(others) < len(parts)
             if len(others) != 1:
-                break
+                return hint, rules, null
             hint = others[0]
         else:
-            break
-    known = _TYPES.get(get_origin(hint) or hint)
-    if known is None:
-        raise ProjectionMisdeclared(
-            f"{row.__name__}.{name} is {hint}, which no column holds: "
-            f"{', '.join(each.__name__ for each in _TYPES)}, or one of these and None"
-        )
-    kind = next((rule for rule in rules if isinstance(rule, ColumnType)), known)
-    length = next((int(rule) for rule in rules if isinstance(rule, MaxLength)), None)
-    return Column(name, kind, length=length, null=null)
+            return hint, rules, null
