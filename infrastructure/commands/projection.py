@@ -26,7 +26,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.placing import placed_as
-from temple_ledger.projections.registry import carried, named, reasons_not_loaded
+from temple_ledger.projections.registry import carried, catalogue, named, reasons_not_loaded
 
 POLL_SECONDS: Final = 0.05
 WAIT_SECONDS: Final = 60.0
@@ -54,7 +54,7 @@ def list_(session: Session, as_json: bool) -> None:
       temple projection list
     """
     with snapshot(session.database) as connection:
-        found = projection_statuses(connection, carried(), reasons_not_loaded())
+        found = projection_statuses(connection, carried(), reasons_not_loaded(), catalogue=catalogue())
     there = {each.name for each in found}
     rows: list[dict[str, Any]] = [each.data if as_json else _row(each) for each in found]
     rows += [
@@ -83,7 +83,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
     """
     with snapshot(session.database) as connection:
         projection = projection_named(connection, name)
-        status = projection_status(connection, carried(), str(projection.key))
+        status = projection_status(connection, carried(), str(projection.key), catalogue=catalogue())
     tables = [str(table.place) for table in placed_as(projection, active=status.active).tables]
     if as_json:
         print_fields({**status.data, "tables": tables}, as_json=True)
@@ -171,7 +171,15 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
     """
     named(name)
     wanted = None if position is None else Position(position)
-    reached = wait_for(session.database, carried(), name, wanted, timeout_seconds=timeout, idle=session.note)
+    reached = wait_for(
+        session.database,
+        carried(),
+        name,
+        wanted,
+        timeout_seconds=timeout,
+        catalogue=catalogue(),
+        idle=session.note,
+    )
     print_line(f"{name} is at position {reached}")
     return ExitCode.OK
 

@@ -29,7 +29,8 @@ select
         when not lease_is_over(lease)
          and exists (select from pg_stat_activity where pid = lease.backend_pid)
         then lease.description
-    end as leader
+    end as leader,
+    checkpoint.reads
 from projection_checkpoint as checkpoint
 left join projection_lease as lease using (projection, version, lane)
 cross join lateral (
