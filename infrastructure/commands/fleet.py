@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.commands.fleet_receive import receive
 from temple_ledger.infrastructure.commands.fleet_run import run
 from temple_ledger.infrastructure.database.connection import Database
@@ -106,7 +107,8 @@ def _status_data(asked: "Asked[Any]") -> dict[str, Any]:
     name, guild = asked.session.name, asked.session.ledger.guild
     if asked.answer is None:
         error = str(asked.error)
-        return {"ledger": name, "guild": guild, "state": "away", "error": error, "trouble": error}
+        state = "away" if isinstance(asked.error, DatabaseUnavailable) else "not read"
+        return {"ledger": name, "guild": guild, "state": state, "error": error, "trouble": error}
     data = asked.answer.data
     first = data["troubles"][0] if data["troubles"] else None
     trouble = None if first is None else f"{first['what']}: {first['next']}"

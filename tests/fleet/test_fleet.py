@@ -103,7 +103,7 @@ def test_every_ledger_has_a_line_in_the_status(write: Write, server: Server, fle
     assert {name: each["state"] for name, each in found.items()} == {
         "oracle": "trouble",
         "away": "away",
-        "tavern": "away",
+        "tavern": "not read",
     }
     assert found["oracle"]["trouble"] == "no runner is at work: temple up"
     assert "is the ledger of guild 42, and the file says 7" in found["tavern"]["error"]
