@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.rebuilt_tables import put_in_place, remove_from_shadows
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.read_models.feed.changes import is_followed
 from temple_ledger.infrastructure.read_models.feed.outbox import count_passed_by_replay
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
@@ -117,7 +118,9 @@ def apply_members(
             connection.execute(statement(name), {**projection.key.parameters, "user_ids": only})
         connection.execute(statement("rebuild_failure_put"), projection.key.parameters)
         passed += _count_log(connection, upto, after=position)
-        transaction.reset(projection, members_touched(connection, checkpoint.position, upto), upto)
+        if is_followed(connection, projection.key):
+            # of a whole log, asked for a quarter of a second
+            transaction.reset(projection, members_touched(connection, checkpoint.position, upto), upto)
         count_passed_by_replay(connection, projection, Fold(projection, catalogue).names, checkpoint.position, upto)
         _finish(connection, projection, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)
@@ -242,5 +245,7 @@ def _reached(
 
 
 def _count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:
+    if upto <= after:
+        return 0
     row = connection.execute(statement("log_count"), {"after": after, "upto": upto}).fetchone()
     return int(row[0]) if row is not None else 0
