@@ -13,7 +13,6 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.rebuilt_tables import put_in_place, remove_from_shadows
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.feed.changes import is_followed
 from temple_ledger.infrastructure.read_models.feed.outbox import count_passed_by_replay
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_members, members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
@@ -36,10 +35,12 @@ from temple_ledger.infrastructure.read_models.shortened_log import (
     void_what_is_lost,
 )
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.fingerprint import reads_of
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.standing import reads_otherwise
 from temple_ledger.projections.tally import Tally
 
 FEW_MEMBERS: Final = 10
@@ -112,17 +113,21 @@ def apply_members(
         number = shown.changed + unseen
         limit.require(number, shown.stored_members)
         only = None if shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
+        anew: set[str] = set()
+        if transaction.is_followed(projection.key):
+            anew.update(members_touched(connection, checkpoint.position, upto))
+            if reads_otherwise(projection, checkpoint, catalogue) is not None:
+                # the fold's meaning changed: what consumers have was true of the meaning before
+                anew.update(changed_members(connection, projection))
         for table in projection.tables:
             put_in_place(connection, projection, table, only)
         for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
             connection.execute(statement(name), {**projection.key.parameters, "user_ids": only})
         connection.execute(statement("rebuild_failure_put"), projection.key.parameters)
         passed += _count_log(connection, upto, after=position)
-        if is_followed(connection, projection.key):
-            # of a whole log, asked for a quarter of a second
-            transaction.reset(projection, members_touched(connection, checkpoint.position, upto), upto)
+        transaction.reset(projection, sorted(anew), upto)
         count_passed_by_replay(connection, projection, Fold(projection, catalogue).names, checkpoint.position, upto)
-        _finish(connection, projection, checkpoint, upto, passed, 0, number, by, reason)
+        _finish(connection, projection, catalogue, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)
 
 
@@ -151,7 +156,9 @@ def apply_counts(
         put_in_place(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), tally.key.parameters)
         passed += _count_log(connection, upto, after=position)
-        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, by, reason)
+        _finish(
+            connection, tally, catalogue, checkpoint, upto, passed, before + newer.counted, shown.changes, by, reason
+        )
     return AppliedRebuild(upto, 0)
 
 
@@ -194,6 +201,7 @@ def _count_changed(
 def _finish(
     connection: Connection,
     projection: Projection,
+    catalogue: Catalogue,
     before: Checkpoint,
     position: Position,
     passed: int,
@@ -206,7 +214,7 @@ def _finish(
         # position and passed stay those of the time before: below the head, appends may be undecided
         connection.execute(statement("checkpoint_raise_epoch"), before.key.parameters)
     else:
-        _move_checkpoint(connection, projection, before, position, passed, counted)
+        _move_checkpoint(connection, projection, catalogue, before, position, passed, counted)
     details = {
         "before": {"position": before.position, "version": before.version, "passed": before.passed},
         "after": {"position": position, "version": projection.version, "passed": passed},
@@ -216,7 +224,13 @@ def _finish(
 
 
 def _move_checkpoint(
-    connection: Connection, projection: Projection, before: Checkpoint, position: Position, passed: int, counted: int
+    connection: Connection,
+    projection: Projection,
+    catalogue: Catalogue,
+    before: Checkpoint,
+    position: Position,
+    passed: int,
+    counted: int,
 ) -> None:
     state = before.state if before.state is ProjectionState.PAUSED else ProjectionState.RUNNING
     connection.execute(
@@ -227,6 +241,7 @@ def _move_checkpoint(
             "passed": passed,
             "counted": counted,
             "state": state.value,
+            "reads": reads_of(projection, catalogue),
         },
     )
     close_journal(connection, projection.key, position)
