@@ -11,6 +11,7 @@ from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.ingestion.webhooks.endpoint import HOOKS
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok, warn
+from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient, PatreonRefuses, new_session
 from temple_ledger.infrastructure.sources.patreon.factory import asks
 from temple_ledger.infrastructure.sources.patreon.factory import client as make_client
@@ -29,18 +30,19 @@ TRIGGERS: Final = tuple(
 
 
 async def check_setup(
-    database: Callable[[], Database], settings: PatreonSettings, url: str | None, *, waiting: Callable[[str], None]
+    database: Callable[[], Database], settings: Settings, url: str | None, *, waiting: Callable[[str], None]
 ) -> AsyncIterator[Check]:
     """*url*: where the receiver is reached from outside; None: that is not checked. *database* has the tokens, and is
     asked for once there is one. *waiting* is called with a sentence when Patreon is asked again.
 
     Raises PlatformUnavailable, DatabaseUnavailable.
     """
-    for check in _secrets(settings.patreon_secrets):
+    own = settings.of(PatreonSettings)
+    for check in _secrets(own.patreon_secrets):
         yield check
-    for campaign in settings.patreon_secrets or (ONLY,):
+    for campaign in own.patreon_secrets or (ONLY,):
         yield await _address(url, f"{HOOKS}/{SOURCE}/{campaign}")
-    if not asks(settings):
+    if not asks(own):
         yield fail(
             "token",
             "TEMPLE_PATREON_TOKEN is not set: there are no snapshots, and doubts wait for the next webhook",
@@ -49,7 +51,7 @@ async def check_setup(
         return
     stored = database()
     async with make_client(stored, settings, waiting=waiting) as client:
-        async for check in _asked(stored, client, settings):
+        async for check in _asked(stored, client, own):
             yield check
 
 
