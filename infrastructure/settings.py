@@ -8,7 +8,6 @@ temple.toml is that of the current directory, and below it the machine's, /etc/t
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from tomllib import TOMLDecodeError
@@ -34,6 +33,7 @@ from pydantic_settings import (
 
 from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.domain.near_kinds import within_one_edit
+from temple_ledger.domain.near_names import nearest_name
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
 
@@ -42,8 +42,6 @@ MACHINE_FILE: Final = Path("/etc/temple-ledger") / FILE
 PREFIX: Final = "TEMPLE_"
 NO_SETTINGS: Final = frozenset({"debug", "complete"})
 """Variables of ours that are read before there are settings."""
-NEAR: Final = 0.8
-"""How alike a name and that of a setting are before it is taken to be misspelt."""
 OUR_OWN: Final = "Value error, "
 """What pydantic puts before a sentence of ours."""
 NAMES_MACHINE_FILE: Final = f"{PREFIX}CONFIG_FILE"
@@ -186,6 +184,10 @@ class Settings(SourceSettings):
     )
     web_database_url: SecretStr | None = Field(default=None, description="the DSN of the console's login, which reads")
     web_sign_in_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for signing in")
+    web_proxies: str | None = Field(default=None, description="the addresses of the console's proxies, by commas")
+    web_proxy_secret: Token | None = Field(default=None, description="by which a proxy is believed whom it signed in")
+    web_proxy_operate: str | None = Field(default=None, description="whom of these may operate, by commas")
+    web_proxy_bodies: str | None = Field(default=None, description="whom of these may see deliveries as they came")
     inbox_keep_days: int = Field(default=90, ge=1, description="after so many days, translated deliveries are deleted")
 
     archive: str | None = Field(
@@ -314,31 +316,12 @@ def _setting_meant(variable: str, known: Sequence[str]) -> str | None:
     """
     if variable.startswith(PREFIX):
         name = variable.removeprefix(PREFIX).lower()
-        return None if name in NO_SETTINGS else _nearest(name, known)
+        return None if name in NO_SETTINGS else nearest_name(name, known)
     prefix, _, rest = variable.partition("_")
     if within_one_edit(f"{prefix}_", PREFIX) and rest.lower() in known:
         return rest.lower()
     joined = variable.replace("_", "")
     return next((each for each in known if _variable_of(each).replace("_", "") == joined), None)
-
-
-def _nearest(name: str, known: Sequence[str]) -> str | None:
-    """One letter off, or a word shortened (`db_url`), or alike in most letters."""
-    for each in known:
-        if within_one_edit(name, each) or _is_short_for(name, each):
-            return each
-    return next(iter(get_close_matches(name, known, n=1, cutoff=NEAR)), None)
-
-
-def _is_short_for(name: str, setting: str) -> bool:
-    words, whole = name.split("_"), setting.split("_")
-    return len(words) == len(whole) and all(map(_abbreviates, words, whole))
-
-
-def _abbreviates(short: str, word: str) -> bool:
-    """Whether it is the word, or some of its letters in order, the first among them."""
-    letters = iter(word)
-    return bool(short) and short[0] == word[:1] and all(letter in letters for letter in short)
 
 
 def setting_names(models: Iterable[type[SourceSettings]]) -> Iterator[str]:

@@ -119,11 +119,12 @@ def save_link(session: Session, made: str, file: Path | None = None) -> Path:
 
 def open_door(session: Session, port: int | None) -> socket.socket:
     """Raises CannotListen, and Refused for an address that is not this machine's own."""
-    host = session.settings.web_host
-    if not _is_loopback(host):
+    settings, host = session.settings, session.settings.web_host
+    if not _is_loopback(host) and (settings.web_url is None or settings.web_proxies is None):
         raise Refused(
             f"the console does not listen on {host}, but on addresses of this machine alone, such as 127.0.0.1; "
-            "for others, put a proxy with TLS in front of it, and set TEMPLE_WEB_URL"
+            "for others, put a proxy with TLS in front of it, and set TEMPLE_WEB_URL; where the proxy is on another "
+            "machine, set TEMPLE_WEB_PROXIES to its address as well: nobody else is answered then"
         )
     return listening(host, session.settings.web_port if port is None else port)
 

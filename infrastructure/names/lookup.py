@@ -1,7 +1,6 @@
 """The names of people, as commands and the console ask for them: soon, or not at all."""
 
 import json
-import socket
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from temple_ledger.infrastructure.names.name import Names, PersonKind, PersonName, best_first
 from temple_ledger.infrastructure.names.nicknames import FILE, Nicknames, NicknamesUnreadable
-from temple_ledger.infrastructure.names.server import SOCKET, reachable
+from temple_ledger.infrastructure.names.server import SOCKET, exchanged
 
 DEADLINE_SECONDS: Final = 0.05
 """A name never holds up an answer for longer; then the id stands for it."""
@@ -94,7 +93,8 @@ class NameLookup:
             # the directory may be closed to this account
             if not self._socket.exists():
                 return None
-            answered = json.loads(self._exchanged(f"{json.dumps(request)}\n".encode(), time.monotonic() + seconds))
+            sent = f"{json.dumps(request)}\n".encode()
+            answered = json.loads(exchanged(self._socket, sent, time.monotonic() + seconds))
             names = {
                 str(user_id): PersonName(str(name), PersonKind(kind), handle)
                 for user_id, (name, kind, handle) in answered["names"].items()
@@ -102,26 +102,3 @@ class NameLookup:
             return FoundNames(names, bool(answered["searched"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-    def _exchanged(self, request: bytes, deadline: float) -> bytes:
-        """Raises OSError, TimeoutError among it."""
-        with reachable(self._socket) as address, socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_left(deadline))
-            connection.connect(address)
-            connection.sendall(request)
-            received = bytearray()
-            while not received.endswith(b"\n"):
-                connection.settimeout(_left(deadline))
-                part = connection.recv(1 << 16)
-                if not part:
-                    break
-                received += part
-            return bytes(received)
-
-
-def _left(deadline: float) -> float:
-    """Raises TimeoutError."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left

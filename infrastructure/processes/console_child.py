@@ -19,7 +19,7 @@ from temple_ledger.infrastructure.terminal.session import Session
 READY_SECONDS: Final = 20.0
 END_SECONDS: Final = 15.0
 AGAIN_SECONDS: Final = 5.0
-OWN_SECRETS: Final = frozenset({"web_database_url", "web_sign_in_database_url"})
+OWN_SECRETS: Final = frozenset({"web_database_url", "web_sign_in_database_url", "web_proxy_secret"})
 
 log = structlog.get_logger("temple.web")
 
@@ -105,12 +105,14 @@ class _Child:
 
 def environment_of_console(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """Without any secret but its own: no token of a bot, no DSN of a login that may write."""
-    models: list[type[SourceSettings]] = [Settings, *installed_sources().models()]
+    sources = installed_sources()
+    models: list[type[SourceSettings]] = [Settings, *sources.models()]
+    own = OWN_SECRETS | {name for each in sources.sources for name in each.console_secrets}
     secrets = {
         f"{PREFIX}{name}".upper()
         for model in models
         for name, field in model.model_fields.items()
-        if is_secret(field.annotation) and name not in OWN_SECRETS
+        if is_secret(field.annotation) and name not in own
     }
     return {
         **{name: value for name, value in environment.items() if name.upper() not in secrets},

@@ -11,7 +11,7 @@ A package offers one by an entry point of the group `temple_ledger.sources`, who
 `temple receive`, `up`, `status`, the metrics and the command line go through all sources that are installed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.read_models.feed.sink import Sink
     from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
+    from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
     from temple_ledger.infrastructure.terminal.session import Session
 
 
@@ -124,6 +125,16 @@ class Source:
 
     def page(self, connection: "psycopg.Connection[Any]", settings: "Settings") -> "SourcePage | None":
         """Its page in the console, at `/NAME`; None: it has none. Asked as one who may read the ledger and no more."""
+        return None
+
+    console_secrets: Collection[str] = ()
+    """Settings that are secret and that its sign-in needs: the console is given no other one."""
+
+    def sign_in(self, settings: "Settings") -> "AccountSignIn | None":
+        """How its people sign in to the console; None where the settings do not ask for it.
+
+        Raises SettingsInvalid where they ask for half of it.
+        """
         return None
 
     def personal_data(self) -> PersonalData:

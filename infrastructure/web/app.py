@@ -2,7 +2,8 @@
 
 import asyncio
 import html
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qs, quote
 
@@ -20,9 +21,13 @@ from temple_ledger.domain.errors import (
     AmbiguousName,
     DatabaseUnavailable,
     LedgerError,
+    PlatformRefuses,
+    PlatformUnavailable,
+    Refused,
     SchemaMismatch,
     UnknownName,
 )
+from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.sources.source import Source
 from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, Form
 from temple_ledger.infrastructure.web.console import SECTIONS, Console, Page, Redirect
@@ -31,16 +36,21 @@ from temple_ledger.infrastructure.web.listing import as_csv, as_json
 from temple_ledger.infrastructure.web.live import Live, TooManyStreams
 from temple_ledger.infrastructure.web.rights import Right, in_words
 from temple_ledger.infrastructure.web.routes import PAGES, PageRoute
-from temple_ledger.infrastructure.web.security import Guard, Place, forget_cookie, host_of, is_ours, set_cookie, within
+from temple_ledger.infrastructure.web.security import Guard, forget_cookie, is_ours
+from temple_ledger.infrastructure.web.sessions import Sessions
 from temple_ledger.infrastructure.web.sign_in import WebSession, account_of
+from temple_ledger.infrastructure.web.signing_in import SigningIn
 
 LONGEST_FORM: Final = 64 * 1024
 STATUS_OF: Final = (
     (BadQuestion, 400),
     (AmbiguousName, 400),
     (UnknownName, 404),
+    (Refused, 409),
+    (PlatformRefuses, 403),
     (SchemaMismatch, 503),
     (DatabaseUnavailable, 503),
+    (PlatformUnavailable, 503),
 )
 LIVE_BLOCK: Final = "live"
 
@@ -48,25 +58,42 @@ log = structlog.get_logger("temple.web")
 
 Answer = Callable[[Request], Response]
 AsyncAnswer = Callable[[Request], Awaitable[Response]]
-FormAnswer = Callable[[Request, WebSession], Response]
+SentAnswer = Callable[[Request, Mapping[str, str]], Response]
+FormAnswer = Callable[[Request, WebSession, Mapping[str, str]], Response]
 
 
 class ConsoleApp:
     """What answers; `app` is the ASGI application around it."""
 
-    def __init__(self, console: Console, place: Place, live: Live) -> None:
+    def __init__(
+        self, console: Console, sessions: Sessions, live: Live, ways: Mapping[str, AccountSignIn] = MappingProxyType({})
+    ) -> None:
+        """*ways*: how people sign in with an account of a source, by its name."""
         self._console = console
-        self._place = place
+        self._sessions = sessions
+        self._place = place = sessions.place
         self._live = live
+        signing_in = SigningIn(sessions, ways, lambda request, page: self._html(request, page, None))
         self.app: ASGIApp = Starlette(
             routes=[
                 Route("/static/{version}/{name}", self._static),
                 Route("/live", self._stream),
                 Route("/healthz", self._healthz),
-                Route("/sign-in", self._safe(self._sign_in), methods=["GET"]),
-                Route("/sign-in/{secret}", self._safe(self._link), methods=["GET"]),
-                Route("/sign-in/{secret}", self._safe(self._use_link), methods=["POST"]),
-                Route("/sign-out", self._form(self._sign_out), methods=["POST"]),
+                Route("/sign-in", self._safe(signing_in.begin), methods=["GET"]),
+                Route(
+                    "/sign-in/with/proxy",
+                    self._door(signing_in.use_proxy),
+                    methods=["POST"],
+                ),
+                Route("/sign-in/with/{way}", self._safe(signing_in.returned), methods=["GET"]),
+                Route("/sign-in/with/{way}", self._door(signing_in.use_account), methods=["POST"]),
+                Route("/sign-in/{secret}", self._safe(signing_in.link), methods=["GET"]),
+                Route(
+                    "/sign-in/{secret}",
+                    self._door(signing_in.use_link),
+                    methods=["POST"],
+                ),
+                Route("/sign-out", self._form(self._sign_out, anew=False), methods=["POST"]),
                 Route("/admin/sessions/{number:int}/revoke", self._form(self._revoke), methods=["POST"]),
                 *(Route(each.path, self._safe(self._page(each)), methods=["GET"]) for each in PAGES),
             ],
@@ -89,25 +116,30 @@ class ConsoleApp:
 
         return answer
 
-    def _form(self, work: FormAnswer) -> AsyncAnswer:
-        """A form of ours, sent by somebody who is signed in; everything else is refused. *work* runs in a thread."""
+    def _door(self, work: SentAnswer) -> AsyncAnswer:
+        """A form of ours, sent by anybody; every other one is refused. *work* runs in a thread."""
 
         async def answer(request: Request) -> Response:
             if not is_ours(request, self._place):
                 return _foreign()
             sent = await _sent(request)
-
-            def signed_in(request: Request) -> Response:
-                session = self._session(request)
-                if session is None:
-                    return self._nobody(request)
-                if not session.made_form_token(sent.get("token", "")):
-                    return self._error(request, 403, "This form is too old: open its page again.", session)
-                return work(request, session)
-
-            return await asyncio.to_thread(self._safe(signed_in), request)
+            return await asyncio.to_thread(self._safe(lambda request: work(request, sent)), request)
 
         return answer
+
+    def _form(self, work: FormAnswer, *, anew: bool = True) -> AsyncAnswer:
+        """A form of ours, sent by somebody who is signed in; every other one is refused. *anew*: with the rights that
+        they have at this moment."""
+
+        def signed_in(request: Request, sent: Mapping[str, str]) -> Response:
+            session = self._sessions.of(request, anew=anew)
+            if session is None:
+                return self._nobody(request)
+            if not session.made_form_token(sent.get("token", "")):
+                return self._error(request, 403, "This form is too old: open its page again.", session)
+            return work(request, session, sent)
+
+        return self._door(signed_in)
 
     def _page(self, route: PageRoute) -> Answer:
         def answer(request: Request) -> Response:
@@ -169,7 +201,7 @@ class ConsoleApp:
 
     def _session(self, request: Request) -> WebSession | None:
         """Raises DatabaseUnavailable."""
-        return self._console.sign_in.session(request.cookies.get(self._place.cookie(host_of(request)), ""))
+        return self._sessions.of(request)
 
     def _nobody(self, request: Request) -> Response:
         wanted = quote(data_url(request), safe="/")
@@ -188,35 +220,13 @@ class ConsoleApp:
             return self._html(request, page, session, block=LIVE_BLOCK)
         return self._html(request, page, session)
 
-    def _sign_in(self, request: Request) -> Response:
-        data = {"state": "closed", "secret": "", "next": within(request.query_params.get("next", "/"))}
-        return self._html(request, Page("sign_in.html", "Sign in", "", data, live=False), None)
-
-    def _link(self, request: Request) -> Response:
-        """Shows a button: a look at a link, by whatever previews links, does not use it up."""
-        secret = request.path_params["secret"]
-        state = "open" if self._console.sign_in.link_is_good(secret) else "used"
-        data = {"state": state, "secret": secret, "next": within(request.query_params.get("next", "/"))}
-        return self._html(request, Page("sign_in.html", "Sign in", "", data, live=False), None)
-
-    def _use_link(self, request: Request) -> Response:
-        if not is_ours(request, self._place):
-            return _foreign()
-        secret = self._console.sign_in.use_link(request.path_params["secret"])
-        if secret is None:
-            data = {"state": "used", "secret": "", "next": "/"}
-            return self._html(request, Page("sign_in.html", "Sign in", "", data, live=False, status=410), None)
-        response = RedirectResponse(within(request.query_params.get("next", "/")), 303)
-        set_cookie(response, request, self._place, secret)
-        return response
-
-    def _sign_out(self, request: Request, session: WebSession) -> Response:
+    def _sign_out(self, request: Request, session: WebSession, _: Mapping[str, str]) -> Response:
         self._console.sign_in.end(session)
         response = RedirectResponse("/sign-in", 303)
         forget_cookie(response, request, self._place)
         return response
 
-    def _revoke(self, request: Request, session: WebSession) -> Response:
+    def _revoke(self, request: Request, session: WebSession, _: Mapping[str, str]) -> Response:
         number = request.path_params["number"]
         if number != session.id and Right.OPERATE not in session.rights:
             return self._error(request, 403, "You may end your own session only.", session)
@@ -227,16 +237,8 @@ class ConsoleApp:
         session = await asyncio.to_thread(self._session, request)
         if session is None:
             return Response(status_code=401)
-        secret, sign_in = session.secret, self._console.sign_in
-
-        def holds() -> bool:
-            try:
-                return sign_in.session(secret) is not None
-            except LedgerError:
-                return True  # the database is away for a while
-
         try:
-            events = await self._live.stream(session.id, holds)
+            events = await self._live.stream(session.id, lambda: self._sessions.holds(request))
         except TooManyStreams:
             return Response(status_code=503, headers={"Retry-After": "30"})
         return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
@@ -274,7 +276,8 @@ _TITLES: Final = {
     403: "You may not do that",
     404: "Nothing here",
     405: "Not that way",
-    503: "The ledger does not answer",
+    409: "That was not done",
+    503: "There is no answer",
 }
 
 

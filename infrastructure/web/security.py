@@ -1,6 +1,7 @@
 """What holds for every answer: which host was asked for, what a page may load, and where a form came from."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -29,10 +30,17 @@ SESSION_SECONDS: Final = 7 * 86_400
 
 @dataclass(frozen=True)
 class Place:
-    """Where the console is: on *port* of this machine, and for others at *url*, behind a proxy; None: for nobody."""
+    """Where the console is: on *port* of this machine, and for others at *url*, behind a proxy; None: for nobody.
+
+    `proxies` are addresses of other machines that it answers; no other machine gets an answer.
+    """
 
     port: int
     url: str | None = None
+    proxies: frozenset[str] = frozenset()
+
+    def serves(self, peer: str) -> bool:
+        return peer in self.proxies or is_loopback(peer)
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -49,9 +57,14 @@ class Place:
         """Whether the browser speaks TLS, to the proxy."""
         return self.url is not None and host == urlsplit(self.url).netloc.lower()
 
-    def cookie(self, host: str) -> str:
+    def cookie(self, host: str, purpose: str = "") -> str:
         """Its name. Browsers hand the cookies of a host to all its ports, so that of loopback says which."""
-        return "__Host-temple" if self.is_secure(host) else f"temple_console_{self.port}"
+        return ("__Host-temple" if self.is_secure(host) else f"temple_console_{self.port}") + purpose
+
+    def origin(self, host: str) -> str:
+        """Of the pages that a browser asks for at *host*."""
+        [found] = self.origins(host)
+        return found
 
 
 class Guard:
@@ -73,11 +86,25 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        if host_of(Request(scope)) not in self._place.hosts:
-            refused = PlainTextResponse("This console is not called so.\n", status_code=421)
+        refused = self._refused(Request(scope))
+        if refused is not None:
             await refused(scope, receive, with_headers)
             return
         await self._app(scope, receive, with_headers)
+
+    def _refused(self, request: Request) -> Response | None:
+        if host_of(request) not in self._place.hosts:
+            return PlainTextResponse("This console is not called so.\n", status_code=421)
+        if request.client is None or not self._place.serves(request.client.host):
+            return PlainTextResponse("This console answers its proxy alone.\n", status_code=403)
+        return None
+
+
+def is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def host_of(request: Request) -> str:
@@ -89,12 +116,20 @@ def is_ours(request: Request, place: Place) -> bool:
     return request.headers.get("origin", "").lower() in place.origins(host_of(request))
 
 
-def set_cookie(response: Response, request: Request, place: Place, secret: str) -> None:
+def set_cookie(
+    response: Response,
+    request: Request,
+    place: Place,
+    secret: str,
+    *,
+    purpose: str = "",
+    seconds: int = SESSION_SECONDS,
+) -> None:
     host = host_of(request)
     response.set_cookie(
-        place.cookie(host),
+        place.cookie(host, purpose),
         secret,
-        max_age=SESSION_SECONDS,
+        max_age=seconds,
         path="/",
         httponly=True,
         secure=place.is_secure(host),
@@ -102,9 +137,9 @@ def set_cookie(response: Response, request: Request, place: Place, secret: str) 
     )
 
 
-def forget_cookie(response: Response, request: Request, place: Place) -> None:
-    host = host_of(request)
-    response.delete_cookie(place.cookie(host), path="/", httponly=True, secure=place.is_secure(host), samesite="lax")
+def forget_cookie(response: Response, request: Request, place: Place, *, purpose: str = "") -> None:
+    name, secure = place.cookie(host_of(request), purpose), place.is_secure(host_of(request))
+    response.delete_cookie(name, path="/", httponly=True, secure=secure, samesite="lax")
 
 
 def within(path: str) -> str:

@@ -1,5 +1,6 @@
 """The console at work: its connections, its server, and everything that ends with them."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
@@ -18,12 +19,16 @@ from temple_ledger.infrastructure.database.pool import Pool
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.processes.sources import actors, installed_sources
 from temple_ledger.infrastructure.settings import list_settings
+from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.web.account_rights import RightsBook
 from temple_ledger.infrastructure.web.app import ConsoleApp
 from temple_ledger.infrastructure.web.console import Console
 from temple_ledger.infrastructure.web.figures import Figures, read_head
 from temple_ledger.infrastructure.web.live import Live
+from temple_ledger.infrastructure.web.proxy import trusted_proxy
 from temple_ledger.infrastructure.web.security import Place
+from temple_ledger.infrastructure.web.sessions import Sessions
 from temple_ledger.infrastructure.web.sign_in import SignIn
 
 APPLICATION: Final = "temple web"
@@ -31,9 +36,13 @@ MOST_SIGNING_IN: Final = 4
 
 
 @contextmanager
-def serving(session: Session, door: Any, reader: Database, signer: Database) -> Iterator[Server]:
-    """On a socket of `listening`, while the block lasts. Raises Refused where a login may do more than it has to, and
-    DatabaseUnavailable."""
+def serving(
+    session: Session, door: Any, reader: Database, signer: Database, *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Server]:
+    """On a socket of `listening`, while the block lasts. *clock*: when rights are asked for anew.
+
+    Raises Refused where a login may do more than it has to, SettingsInvalid and DatabaseUnavailable.
+    """
     with ExitStack() as stack:
         stack.callback(door.close)
         pool = Pool(reader, application=APPLICATION, read_only=True)
@@ -43,7 +52,9 @@ def serving(session: Session, door: Any, reader: Database, signer: Database) -> 
         _require_least(pool, ROLE_OF[READER])
         _require_least(signing, ROLE_OF[SIGN_IN])
         console, live = _made(session, pool, signing)
-        app = ConsoleApp(console, Place(door.getsockname()[1], session.settings.web_url), live)
+        proxy, ways = trusted_proxy(session.settings), _ways(session)
+        place = Place(door.getsockname()[1], session.settings.web_url, proxy.addresses)
+        app = ConsoleApp(console, Sessions(console.sign_in, place, RightsBook(ways, clock=clock), proxy), live, ways)
         with pool.connection() as connection:
             console.figures.current(connection)
         with Server(app.app, door) as server:
@@ -95,6 +106,12 @@ def _made(session: Session, pool: Pool, signing: Pool) -> tuple[Console, Live]:
         list_settings=lambda: list_settings(session.settings, installed.models(), session.flags),
     )
     return console, Live(_head_of(pool, figures))
+
+
+def _ways(session: Session) -> dict[str, AccountSignIn]:
+    """How people sign in with an account of a source. Raises SettingsInvalid."""
+    found = ((each.name, each.sign_in(session.settings)) for each in installed_sources().sources)
+    return {name: way for name, way in found if way is not None}
 
 
 def _head_of(pool: Pool, figures: Figures) -> Callable[[], str]:

@@ -24,12 +24,16 @@ OURS: Final = ("", "local", "proxy")
 
 @dataclass(frozen=True)
 class WebSession:
-    """Somebody who is signed in. `secret` is what their browser sends back, `digest` all that is stored of it."""
+    """Somebody who is signed in. `secret` is what their browser sends back, `digest` all that is stored of it.
+
+    `how` they signed in: link, proxy, or the name of a source.
+    """
 
     id: int
     person: str
     rights: frozenset[Right]
     secret: str
+    how: str = "link"
 
     @property
     def digest(self) -> bytes:
@@ -86,7 +90,13 @@ class SignIn:
                 return None
             connection.execute(statement("web_expired_forget"))
             person, rights = row
-            return self._begun(connection, person, rights)
+            return self._begun(connection, person, rights, "link")
+
+    def begin(self, person: str, rights: Collection[Right], how: str) -> str:
+        """The secret of a new session of somebody whom a platform or a proxy has signed in."""
+        with self._pool.connection() as connection, connection.transaction():
+            connection.execute(statement("web_expired_forget"))
+            return self._begun(connection, person, sorted(rights), how)
 
     def session(self, secret: str) -> WebSession | None:
         """None where there is none, or none any more."""
@@ -96,8 +106,13 @@ class SignIn:
             row = connection.execute(statement("web_session_read"), {"digest": digest_of(secret)}).fetchone()
         if row is None:
             return None
-        number, person, rights = row
-        return WebSession(number, person, frozenset(Right(each) for each in rights if each in list(Right)), secret)
+        number, person, rights, how = row
+        return WebSession(number, person, frozenset(Right(each) for each in rights if each in list(Right)), secret, how)
+
+    def set_rights(self, session: WebSession, rights: Collection[Right]) -> None:
+        """Which the database asks for as well, before it shows a body."""
+        with self._pool.connection() as connection:
+            connection.execute(statement("web_session_rights"), {"id": session.id, "rights": sorted(rights)})
 
     def end(self, session: WebSession) -> None:
         self._revoke(None, session.digest)
@@ -112,13 +127,13 @@ class SignIn:
             row = connection.execute(statement("web_delivery_body"), asked).fetchone()
         return None if row is None or row[0] is None else bytes(row[0])
 
-    def _begun(self, connection: psycopg.Connection[Any], person: str, rights: Collection[str]) -> str:
+    def _begun(self, connection: psycopg.Connection[Any], person: str, rights: Collection[str], how: str) -> str:
         secret = secrets.token_urlsafe(RANDOM_BYTES)
         begun = {
             "digest": digest_of(secret),
             "person": person,
             "rights": list(rights),
-            "how": "link",
+            "how": how,
             "idle_seconds": IDLE_SECONDS,
             "seconds": SESSION_SECONDS,
         }

@@ -1,5 +1,6 @@
 """Names that Discord sends: in the listener's memory, and nowhere else but the raw bodies of the inbox."""
 
+from functools import partial
 from pathlib import Path
 
 import structlog.testing
@@ -7,6 +8,7 @@ import structlog.testing
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.names.lookup import NameLookup
 from temple_ledger.infrastructure.names.name import PersonKind
+from temple_ledger.infrastructure.names.roles import answer_roles, roles_of
 from temple_ledger.infrastructure.names.server import serving_names
 from tests.discord.conftest import Running, running
 from tests.discord.test_listening import now, people
@@ -37,9 +39,11 @@ def test_frames_snapshots_and_questions_bring_names_and_no_table_has_them(
     with (
         structlog.testing.capture_logs() as logs,
         running(database, fake) as listening,
-        serving_names(tmp_path, listening.listener.names),
+        serving_names(tmp_path, listening.listener.names, partial(answer_roles, listening.listener.roles.of)),
     ):
         listening.until_caught_up()
+        assert roles_of(tmp_path, ada) == [guild.id, *sorted(guild.members[ada].roles)]
+        assert roles_of(tmp_path, gone) is None
         assert name_of(lookup, listening, ada) == ("Adalbert of the snapshot", PersonKind.MEMBER)
         now(guild)
         fake.dispatch(*guild.rename(bob, NICK))

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from aiohttp import WSMsgType, web
 
 from tests.fakes.discord_guild import Dispatch, TrueGuild, user_object
+from tests.fakes.discord_oauth import FakeOAuth
 
 API = "/api/v10"
 MEMBERS = "/guilds/{guild}/members"
@@ -31,7 +32,8 @@ class Session:
 class FakeDiscord:
     """`refuse_with`: the close code that an IDENTIFY is answered with. `limits`: how many requests for members are
     answered with 429 first. `forbidden`: paths of REST that are answered with 403; `held`: those that are answered
-    when they are taken out. `requests`: what was asked. `accounts`: who is known and not in the guild, by id."""
+    when they are taken out. `is_away`: all of REST is answered with 503. `requests`: what was asked. `accounts`: who is
+    known and not in the guild, by id."""
 
     def __init__(self, guild: TrueGuild, *, page: int = 1_000) -> None:
         self.guild = guild
@@ -41,6 +43,7 @@ class FakeDiscord:
         self.forbidden: set[str] = set()
         self.held: set[str] = set()
         self.deaf = False
+        self.is_away = False
         self.requests: list[str] = []
         self.received: list[dict[str, Any]] = []
         self.close_codes: list[int | None] = []
@@ -48,6 +51,7 @@ class FakeDiscord:
         self.application_flags = 1 << 14
         self.other_guilds: list[str] = []
         self.accounts: dict[str, dict[str, Any]] = {}
+        self.oauth = FakeOAuth()
         self.sessions: dict[str, Session] = {}
         self._current: Session | None = None
         self._socket: web.WebSocketResponse | None = None
@@ -121,6 +125,9 @@ class FakeDiscord:
         ):
             app.router.add_get(API + path, self._asked(path, answer))
         app.router.add_get("/gateway/", self._gateway)
+        app.router.add_get(f"{API}/oauth2/authorize", self._away(self.oauth.authorize))
+        app.router.add_post(f"{API}/oauth2/token", self._away(self.oauth.token))
+        app.router.add_post(f"{API}/oauth2/token/revoke", self._away(self.oauth.revoke))
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -134,6 +141,11 @@ class FakeDiscord:
             self.requests.append(request.path_qs.removeprefix(API))
             while path in self.held:  # noqa: ASYNC110 -- taken out by another thread
                 await asyncio.sleep(0.01)
+            account = self.oauth.account_of(request)
+            if path == "/users/@me" and account is not None:
+                return _json(user_object(account))
+            if self.is_away:
+                return _json({"message": "Service Unavailable"}, status=503)
             if request.headers.get("Authorization") != "Bot a-token":
                 return _json({"message": "401: Unauthorized", "code": 0}, status=401)
             if path.startswith("/guilds/") and not self.guild.bot_is_in:
@@ -147,6 +159,18 @@ class FakeDiscord:
             if answered is None:
                 return _json({"message": "Unknown", "code": 10007}, status=404)
             return _json(answered)
+
+        return handle
+
+    def _away(self, answer: Callable[[web.Request], Any]) -> Callable[[web.Request], Coroutine[Any, Any, Any]]:
+        """Of what is not asked by the bot."""
+
+        async def handle(request: web.Request) -> Any:
+            self.requests.append(request.path.removeprefix(API))
+            if self.is_away:
+                return web.Response(status=503)
+            answered = answer(request)
+            return await answered if asyncio.iscoroutine(answered) else answered
 
         return handle
 

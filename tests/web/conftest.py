@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -153,13 +154,15 @@ Started = Callable[..., ConsoleAtWork]
 
 
 @contextmanager
-def console_on(database: Database, home: Path) -> Iterator[ConsoleAtWork]:
+def console_on(
+    database: Database, home: Path, *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[ConsoleAtWork]:
     """A console in this process, while the block lasts."""
     make_console_logins(database)
     bots = {user_id: actor.name for user_id, actor in actors().items()}
     session = Session({"home": home, "database_url": database.dsn}, load_settings, lambda: bots)
     reader, signer = as_login(database, READER), as_login(database, SIGN_IN)
-    with serving(session, listening("127.0.0.1", 0), reader, signer) as server:
+    with serving(session, listening("127.0.0.1", 0), reader, signer, clock=clock) as server:
         yield ConsoleAtWork(server.port, reader, signer)
 
 
@@ -177,10 +180,10 @@ def start(consoles: ExitStack, database: Database, tmp_path: Path, monkeypatch: 
     home.mkdir()
     (home / FILE).write_text(NAMES, encoding="utf-8")
 
-    def started(**environment: str) -> ConsoleAtWork:
+    def started(clock: Callable[[], float] = time.monotonic, **environment: str) -> ConsoleAtWork:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        return consoles.enter_context(console_on(database, home))
+        return consoles.enter_context(console_on(database, home, clock=clock))
 
     return started
 

@@ -56,6 +56,21 @@ def test_it_listens_for_this_machine_alone(temple: Typed, logins: dict[str, str]
     assert ended.code == 5
     assert f"the console does not listen on {host}" in ended.stderr
     assert "TEMPLE_WEB_URL" in ended.stderr
+    named = temple("web", TEMPLE_WEB_HOST=host, TEMPLE_WEB_URL="https://console.example.org", **logins)
+    assert named.code == 5
+    assert "TEMPLE_WEB_PROXIES" in named.stderr
+
+
+def test_half_a_way_to_sign_in_is_a_setting_that_cannot_be(temple: Typed, logins: dict[str, str]) -> None:
+    for half, missing in (
+        ({"TEMPLE_DISCORD_CLIENT_ID": "1"}, "TEMPLE_DISCORD_CLIENT_SECRET"),
+        ({"TEMPLE_DISCORD_CONSOLE_OPERATE": "1,2"}, "TEMPLE_DISCORD_CLIENT_ID"),
+        ({"TEMPLE_WEB_PROXY_SECRET": "x"}, "TEMPLE_WEB_PROXIES"),
+    ):
+        ended = temple("web", "--port", "0", **half, **logins)
+        assert ended.code == 2
+        assert missing in ended.stderr
+    assert temple("web", TEMPLE_DISCORD_CONSOLE_READ="@helpers", **logins).code == 2
 
 
 @pytest.mark.parametrize("url", ["http://console.example.org", "https://console.example.org/path", "console"])
@@ -100,10 +115,14 @@ def test_the_console_beside_everything_gets_no_secret_but_its_own() -> None:
         "TEMPLE_WEB_DATABASE_URL": "e",
         "TEMPLE_WEB_SIGN_IN_DATABASE_URL": "f",
         "TEMPLE_TIER_ROLES": "g",
+        "TEMPLE_DISCORD_CLIENT_SECRET": "h",
+        "TEMPLE_PATREON_CLIENT_SECRET": "i",
+        "TEMPLE_WEB_PROXY_SECRET": "j",
     }
     found = environment_of_console(load_settings({}), given)
     assert {name for name, value in found.items() if len(value) == 1} == {
         *("TEMPLE_WEB_DATABASE_URL", "TEMPLE_WEB_SIGN_IN_DATABASE_URL", "TEMPLE_TIER_ROLES"),
+        *("TEMPLE_DISCORD_CLIENT_SECRET", "TEMPLE_WEB_PROXY_SECRET"),
     }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -65,6 +66,7 @@ def listen(session: Session) -> int:
     another guild, the login is its owner, or the database does not fit this version.
     """
     from temple_ledger.infrastructure.names.book import NameBook
+    from temple_ledger.infrastructure.names.roles import answer_roles
     from temple_ledger.infrastructure.names.server import serving_names
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.one_listener import the_only_listener
@@ -88,7 +90,7 @@ def listen(session: Session) -> int:
             the_only_listener(session.database, end),
             announce_running(session.settings.home, "discord listen"),
             pointed_at(settings.discord_api_url, settings.discord_gateway_url),
-            serving_names(session.settings.home, names),
+            serving_names(session.settings.home, names, partial(answer_roles, listener.roles.of)),
         ):
             notify_service_manager("READY=1")
             listened = listener.run()

@@ -39,6 +39,7 @@ from temple_ledger.infrastructure.sources.discord.guild_state import (
     store_guild_state,
     store_refusal,
 )
+from temple_ledger.infrastructure.sources.discord.member_roles import MemberRoles
 from temple_ledger.infrastructure.sources.discord.names import SeeingRest, fetch_names, see_frame
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
@@ -77,8 +78,10 @@ class Listener:
         caught_up: Callable[[CaughtUp], None] = lambda _: None,
         clock: Callable[[], datetime] = now,
         names: NameBook | None = None,
+        roles: MemberRoles | None = None,
     ) -> None:
         self.names = NameBook() if names is None else names
+        self.roles = MemberRoles() if roles is None else roles
         self._database = database
         self._token = token
         self._guild = guild
@@ -184,7 +187,8 @@ class Listener:
             asyncio.create_task(stop.wait()),
         ]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            with self.roles.answered_by(rest, guild):
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:

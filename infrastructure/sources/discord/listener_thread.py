@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -10,12 +11,14 @@ import structlog
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.ingestion.inbox.failure import describe_failure
 from temple_ledger.infrastructure.names.book import NameBook
+from temple_ledger.infrastructure.names.roles import answer_roles
 from temple_ledger.infrastructure.names.server import serving_names
 from temple_ledger.infrastructure.sources.discord.listener import (
     FIRST_RETRY_SECONDS,
     LONGEST_RETRY_SECONDS,
     Listener,
 )
+from temple_ledger.infrastructure.sources.discord.member_roles import MemberRoles
 from temple_ledger.infrastructure.sources.discord.one_listener import the_only_listener
 from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
@@ -38,7 +41,7 @@ def listening(session: Session) -> Iterator[None]:
     thread = threading.Thread(target=running.run, name="listen to discord", daemon=True)
     with (
         the_only_listener(session.database, running.give_up),
-        serving_names(session.settings.home, running.names),
+        serving_names(session.settings.home, running.names, partial(answer_roles, running.roles.of)),
     ):
         thread.start()
         try:
@@ -51,6 +54,7 @@ def listening(session: Session) -> Iterator[None]:
 class _Listening:
     def __init__(self, session: Session) -> None:
         self.names = NameBook()
+        self.roles = MemberRoles()
         self._session = session
         self._settings = session.settings.of(DiscordSettings)
         self._stopped = threading.Event()
@@ -89,6 +93,7 @@ class _Listening:
                 guild=self._settings.discord_guild,
                 say=self._session.note,
                 names=self.names,
+                roles=self.roles,
             )
             return self._listener
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from temple_ledger.infrastructure.read_models.feed.sink import Sink
     from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
+    from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
     from temple_ledger.infrastructure.terminal.session import Session
 
 
@@ -26,6 +27,7 @@ class DiscordSource(Source):
         "Listen to the gateway, read the audit log back, compare with a snapshot.",
     )
     runs_as = "temple discord listen"
+    console_secrets = ("discord_client_secret",)
 
     def settings(self) -> "type[SourceSettings]":
         from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
@@ -56,6 +58,12 @@ class DiscordSource(Source):
         from temple_ledger.infrastructure.sources.discord.metrics import discord_sessions
 
         return {"discord": discord_sessions}
+
+    def sign_in(self, settings: "Settings") -> "AccountSignIn | None":
+        from temple_ledger.infrastructure.sources.discord.console_sign_in import console_sign_in
+        from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
+
+        return console_sign_in(settings.of(DiscordSettings), settings.home)
 
     def personal_data(self) -> PersonalData:
         columns = {"discord_member": ["user_id"], "discord_attribution": ["user_id"], "discord_change": ["user_id"]}

@@ -1,6 +1,6 @@
 -- Seen at most once a minute, so that reading a page seldom writes.
 with found as (
-    select session.id, session.person, session.rights, session.last_seen_at
+    select session.id, session.person, session.rights, session.how, session.last_seen_at
     from web_session as session
     where session.digest = %(digest)s
       and web_session_holds(session)
@@ -11,4 +11,4 @@ with found as (
     where web_session.id = found.id
       and found.last_seen_at < clock_timestamp() - interval '1 minute'
 )
-select id, person, rights from found
+select id, person, rights, how from found

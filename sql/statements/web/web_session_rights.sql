@@ -1,0 +1,3 @@
+update web_session
+set rights = %(rights)s
+where id = %(id)s
