@@ -1,7 +1,7 @@
 """Files of ours in the state directory that may name a person: lines of imports that were refused.
 
-Everything else there has no ids of persons in it, but for what belongs to somebody else: the database, which has its own
-way, and the file of nicknames, which the operator writes.
+Nothing else there has ids of persons in it, but the database, which has its own way, and the file of nicknames, which
+the operator writes.
 """
 
 import json

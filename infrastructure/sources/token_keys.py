@@ -31,10 +31,11 @@ class TokenKeys:
         self.digest = _digest(keys[0])
         """Of the key that encrypts; it says which one it was, and not what it is."""
 
-    def encrypt(self, token: str) -> str:
-        return _fernet(self._by_digest[self.digest]).encrypt(token.encode()).decode()
+    def encrypt(self, kind: str, token: str) -> str:
+        """*kind* says what it is, so that one token does not pass for another."""
+        return _fernet(self._by_digest[self.digest]).encrypt(f"{kind} {token}".encode()).decode()
 
-    def decrypt(self, stored: str, digest: bytes) -> str:
+    def decrypt(self, kind: str, stored: str, digest: bytes) -> str:
         """Raises Refused where none of the keys did it, or where what is stored was changed."""
         from cryptography.fernet import InvalidToken
 
@@ -45,9 +46,12 @@ class TokenKeys:
                 "and a comma), or give a new pair of tokens"
             )
         try:
-            return _fernet(key).decrypt(stored.encode()).decode()
+            found, _, token = _fernet(key).decrypt(stored.encode()).decode().partition(" ")
         except InvalidToken:
-            raise Refused("the stored tokens were changed by somebody; give a new pair of tokens") from None
+            found = token = ""
+        if found != kind:
+            raise Refused("the stored tokens were changed by somebody; give a new pair of tokens")
+        return token
 
 
 def token_keys(settings: Settings) -> TokenKeys | None:

@@ -229,7 +229,7 @@ def stored(database: Database) -> tuple[str, str] | None:
     if row is None:
         return None
     access_token, refresh_token, digest = row
-    return KEYS.decrypt(access_token, digest), KEYS.decrypt(refresh_token, digest)
+    return KEYS.decrypt("access", access_token, digest), KEYS.decrypt("refresh", refresh_token, digest)
 
 
 def test_the_given_token_is_used_while_it_is_young(database: Database, patreon: FakePatreon, clock: Clock) -> None:

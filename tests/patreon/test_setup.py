@@ -63,7 +63,14 @@ def test_with_everything_in_place_nothing_fails_and_the_address_and_triggers_are
 
 
 def test_a_token_that_is_refreshed_is_no_warning(setup: Typed) -> None:
-    assert outcomes(setup("--json", **REFRESHING))["token"] == "ok"
+    key = {"TEMPLE_TOKEN_KEY": "bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4="}
+    assert outcomes(setup("--json", **REFRESHING, **key))["token"] == "ok"
+
+
+def test_a_pair_without_a_key_to_store_it_with_is_found(setup: Typed) -> None:
+    ended = setup("--json", **REFRESHING)
+    assert outcomes(ended)["token"] == "fail"
+    assert "set TEMPLE_TOKEN_KEY" in found(ended, "token")
 
 
 def test_the_address_is_asked_where_it_is_said_to_be(setup: Typed, listening: Receiver) -> None:

@@ -64,10 +64,11 @@ def test_another_key_is_refused_and_nothing_is_lost(database: Database) -> None:
     assert token(database, OLD) == "the-access-token"
 
 
-def test_tokens_that_somebody_changed_are_refused(database: Database) -> None:
+@pytest.mark.parametrize("change", ["refresh_token", "reverse(access_token)", "'the-token-of-somebody'"])
+def test_tokens_that_somebody_changed_are_refused(database: Database, change: str) -> None:
     token(database, NEW)
     with database.connect(DatabaseRole.TOKENS) as connection:
-        connection.execute("update patreon_token set access_token = refresh_token || 'x'")
+        connection.execute(f"update patreon_token set access_token = {change}".encode())
     with pytest.raises(Refused, match="were changed"):
         token(database, NEW)
 
@@ -92,7 +93,7 @@ def test_up_makes_a_key_of_this_account_alone_and_does_not_replace_it(settings: 
     assert [each.name for each in settings().home.iterdir()] == [FILE]
     found = token_keys(settings())
     assert found is not None
-    assert found.decrypt(found.encrypt("a"), found.digest) == "a"
+    assert found.decrypt("access", found.encrypt("access", "a"), found.digest) == "a"
 
 
 def test_the_setting_goes_before_the_file(settings: Callable[..., Settings]) -> None:

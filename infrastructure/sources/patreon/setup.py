@@ -50,7 +50,13 @@ async def check_setup(
         )
         return
     stored = database()
-    async with make_client(stored, settings, waiting=waiting) as client:
+    try:
+        made = make_client(stored, settings, waiting=waiting)
+    except Refused as error:
+        what, _, advice = str(error).partition(": ")
+        yield fail("token", what, advice)
+        return
+    async with made as client:
         async for check in _asked(stored, client, own):
             yield check
 

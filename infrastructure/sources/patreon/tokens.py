@@ -250,8 +250,8 @@ def encrypt_older(connection: psycopg.Connection[Any], keys: TokenKeys) -> None:
 
 def _encrypted(keys: TokenKeys, access: str, refresh: str) -> dict[str, Any]:
     return {
-        "access_token": keys.encrypt(access),
-        "refresh_token": keys.encrypt(refresh),
+        "access_token": keys.encrypt("access", access),
+        "refresh_token": keys.encrypt("refresh", refresh),
         "key_digest": keys.digest,
     }
 
@@ -259,4 +259,4 @@ def _encrypted(keys: TokenKeys, access: str, refresh: str) -> dict[str, Any]:
 def _in_clear(keys: TokenKeys, digest: bytes | None, access: str, refresh: str) -> tuple[str, str]:
     if digest is None:
         return access, refresh
-    return keys.decrypt(access, digest), keys.decrypt(refresh, digest)
+    return keys.decrypt("access", access, digest), keys.decrypt("refresh", refresh, digest)
