@@ -63,6 +63,7 @@ def run_(session: Session, until_empty: bool) -> int:
     sinks = configured_sinks(session.settings)
     if not sinks:
         raise Refused("no sink is configured, so there is nowhere to deliver to; set sinks in temple.toml")
+    session.reach()
     deliverer = Deliverer(database, sinks, keep_days=session.settings.effects_keep_days)
     with stopped_by_signals() as stop, announce_running(session.settings.home, "effects run"):
         if not until_empty:
@@ -124,7 +125,7 @@ def list_(
       temple effects list
       temple effects list --state waiting --sink moderators
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         effects = effect_statuses(connection)
         sinks = sink_statuses(connection)
         found = entries(connection, states=state or ATTENTION, sink=sink, projection=projection, limit=limit)

@@ -26,7 +26,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.placing import placed_as
-from temple_ledger.projections.registry import carried, named, reasons_not_loaded
+from temple_ledger.projections.registry import carried, catalogue, named, reasons_not_loaded
 
 POLL_SECONDS: Final = 0.05
 WAIT_SECONDS: Final = 60.0
@@ -53,8 +53,8 @@ def list_(session: Session, as_json: bool) -> None:
     Example:
       temple projection list
     """
-    with snapshot(session.database) as connection:
-        found = projection_statuses(connection, carried(), reasons_not_loaded())
+    with snapshot(session.reading) as connection:
+        found = projection_statuses(connection, carried(), reasons_not_loaded(), catalogue=catalogue())
     there = {each.name for each in found}
     rows: list[dict[str, Any]] = [each.data if as_json else _row(each) for each in found]
     rows += [
@@ -81,9 +81,9 @@ def show(session: Session, name: str, as_json: bool) -> None:
     Example:
       temple projection show members
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         projection = projection_named(connection, name)
-        status = projection_status(connection, carried(), str(projection.key))
+        status = projection_status(connection, carried(), str(projection.key), catalogue=catalogue())
     tables = [str(table.place) for table in placed_as(projection, active=status.active).tables]
     if as_json:
         print_fields({**status.data, "tables": tables}, as_json=True)
@@ -163,6 +163,8 @@ def resume(session: Session, name: str, reason: str | None, park: bool) -> None:
 def wait(session: Session, name: str, position: int | None, timeout: float) -> int:
     """Wait until the projection has folded a position, by a runner that runs elsewhere.
 
+    With TEMPLE_READ_URL, until the standby has it too: what is read after that is read there.
+
     \b
     Example:
       temple events import history.jsonl && temple projection wait members && temple member list
@@ -171,7 +173,16 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
     """
     named(name)
     wanted = None if position is None else Position(position)
-    reached = wait_for(session.database, carried(), name, wanted, timeout_seconds=timeout, idle=session.note)
+    reached = wait_for(
+        session.database,
+        carried(),
+        name,
+        wanted,
+        timeout_seconds=timeout,
+        catalogue=catalogue(),
+        idle=session.note,
+        reading=session.standby,
+    )
     print_line(f"{name} is at position {reached}")
     return ExitCode.OK
 

@@ -56,7 +56,7 @@ def rows(
       temple projection rows members 500000000000000001 --as-of 2026-03-01
     """
     moment = AsOf(as_of, known_at)
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         projection = _of_members(connection, name)
         require_member(connection, user_id)
         if moment.is_now:
@@ -92,7 +92,7 @@ def history(
     Example:
       temple projection history members 500000000000000001
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         projection = _of_members(connection, name)
     print_history(session, projection, user_id, AsOf(as_of, known_at), as_json=as_json)
 
@@ -116,7 +116,7 @@ def explain(
       temple projection explain members 500000000000000001
     """
     moment = AsOf(as_of, known_at)
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         projection = _of_members(connection, name)
         require_member(connection, user_id)
         directory = read_directory(connection)
@@ -147,7 +147,7 @@ def _of_members(connection: Connection, name: str) -> MemberProjection[Any]:
 
 
 def _stored(session: Session, connection: Connection, projection: MemberProjection[Any], user_id: str) -> Rows:
-    status = projection_status(connection, carried(), str(projection.key))
+    status = projection_status(connection, carried(), str(projection.key), catalogue=catalogue())
     if status.next_command:
         session.note(f"{status.label} stands still ({status.state}); run: {status.next_command}")
     if not status.active:

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import click
 from prometheus_client import CollectorRegistry
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import DatabaseRole
+from temple_ledger.infrastructure.database.connection import DatabaseRole, IsStandby
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.service_logins import RECEIVE
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
 from temple_ledger.infrastructure.processes.webhook_receiver import receiving, required_endpoints
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.ports import RECEIVER_METRICS, listening_for
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
@@ -90,7 +91,9 @@ def _measured(session: Session, port: int | None) -> Iterator[CollectorRegistry 
         return
     registry = new_registry()
     token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else None
-    with exposed(registry, settings.metrics_host, port, token=token):
+    with ExitStack() as stack:
+        with listening_for(RECEIVER_METRICS, flag="--metrics-port"):
+            stack.enter_context(exposed(registry, settings.metrics_host, port, token=token))
         session.note(f"metrics at http://{settings.metrics_host}:{port}/metrics")
         yield registry
 
@@ -101,6 +104,8 @@ def _check(session: Session) -> None:
     try:
         with database.connect(DatabaseRole.APPEND, application="temple receive") as connection:
             require_current(connection)
+    except IsStandby:
+        raise
     except DatabaseUnavailable as error:
         if session.embedded is not None:
             raise

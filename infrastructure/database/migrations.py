@@ -11,7 +11,7 @@ import psycopg
 
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
 from temple_ledger.infrastructure.database import adoption, canon
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, IsStandby
 from temple_ledger.infrastructure.database.roles import (
     FIRST,
     OWNER,
@@ -172,9 +172,11 @@ def _require_suitable_database(connection: psycopg.Connection) -> None:
     """Raises Refused."""
     row = connection.execute(
         "select current_setting('server_version_num')::integer, current_setting('server_encoding'), "
-        "current_database(), quote_ident(session_user)"
+        "current_database(), quote_ident(session_user), pg_is_in_recovery()"
     ).fetchone()
-    version, encoding, name, login = row or (0, "", "", "")
+    version, encoding, name, login, standby = row or (0, "", "", "", False)
+    if standby:
+        raise IsStandby(f"the database {name}")
     if version < OLDEST_SERVER:
         raise Refused(f"PostgreSQL {version // 10_000} is too old for the ledger; use 15 or newer")
     if encoding != "UTF8":

@@ -111,6 +111,27 @@ def test_doctor_has_the_sql_for_a_login_that_lacks_its_roles(temple: Typed, migr
     assert temple("status", TEMPLE_DATABASE_URL=dsn).code == 0
 
 
+@pytest.mark.parametrize("command", [["status"], ["db", "status"], ["member", "list"], ["run", "--until-caught-up"]])
+def test_a_login_without_rights_ends_with_5_and_the_sql_to_type(
+    temple: Typed, migrated: Cluster, command: list[str]
+) -> None:
+    migrated.execute("drop role if exists stranger", "create role stranger login")
+    ended = temple(*command, TEMPLE_DATABASE_URL=migrated.dsn("stranger", "temple"))
+    assert ended.code == 5
+    assert re.search(r'run: grant temple_(read|project) to "stranger";$', ended.stderr), ended.stderr
+
+
+def test_a_statement_that_a_role_may_not_run_ends_with_5(temple: Typed, migrated: Cluster) -> None:
+    dsn = migrated.dsn("temple_operator", "temple")
+    migrated.execute("revoke select on projection_checkpoint from temple_read", database="temple")
+    try:
+        ended = temple("status", TEMPLE_DATABASE_URL=dsn)
+    finally:
+        migrated.execute("grant select on projection_checkpoint to temple_read", database="temple")
+    assert ended.code == 5
+    assert "permission denied for table projection_checkpoint" in ended.stderr
+
+
 def test_a_grant_that_was_taken_from_a_role_is_shown_with_the_sql(temple: Typed, migrated: Cluster) -> None:
     owner = Database(migrated.dsn("temple_migrate", "temple"))
     with owner.connect(DatabaseRole.OWNER) as connection:

@@ -8,7 +8,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 300
 LONGER: dict[str, str] = {
-    "infrastructure/settings.py": "every setting of the core, each with what it does",
     "infrastructure/read_models/runner/runner.py": "one loop over one connection, with what it leads",
 }
 """Modules that may be longer, each with the reason."""

@@ -23,7 +23,8 @@ def check_server(connection: Connection) -> Iterator[Check]:
         yield check_release(_setting(connection, "server_version").partition(" ")[0], datetime.now(UTC).date())
     yield _durability(connection)
     yield _checksums(connection)
-    yield _encoding(connection)
+    yield check_encoding(connection)
+    yield check_writes(connection)
     yield _clock(connection)
     yield _prepared(connection)
 
@@ -75,11 +76,22 @@ def _checksums(connection: Connection) -> Check:
     return warn("data checksums", "off", "stop the server and run pg_checksums --enable: a rotten page goes unnoticed")
 
 
-def _encoding(connection: Connection) -> Check:
+def check_encoding(connection: Connection) -> Check:
     encoding = _setting(connection, "server_encoding")
     if encoding == "UTF8":
         return ok("encoding", encoding)
     return fail("encoding", encoding, "use a database in UTF8: names in other scripts cannot be kept")
+
+
+def check_writes(connection: Connection) -> Check:
+    row = connection.execute(statement("doctor_writes")).fetchone()
+    standby, read_only, source = row or (False, "off", "")
+    if standby:
+        return fail("writes", "the server takes none: it is a standby", "connect to the primary, or promote this one")
+    if read_only == "on":
+        what = f"new sessions take none: default_transaction_read_only is on (set by: {source})"
+        return fail("writes", what, "switch it off where it is set, or connect to the primary")
+    return ok("writes", "the server takes them")
 
 
 def _clock(connection: Connection) -> Check:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import count_rows
@@ -44,9 +45,14 @@ class ErasurePreview:
 
 
 def preview_erasure(
-    database: Database, user_id: str, projections: Sequence[Projection], personal: PersonalTables
+    database: Database,
+    user_id: str,
+    projections: Sequence[Projection],
+    personal: PersonalTables,
+    *,
+    catalogue: Catalogue,
 ) -> ErasurePreview:
-    """Changes nothing. Raises Refused for what is no person, and UnknownName where there is nothing of the id."""
+    """Changes nothing. Raises Refused for what is no person, and UnknownMember where there is nothing of the id."""
     require_person(user_id)
     with as_owner(database) as connection:
         words, resumed = ids_of_person(connection, [user_id], personal)
@@ -58,9 +64,9 @@ def preview_erasure(
         deliveries, untranslated = row if row is not None else (0, 0)
         rows = count_rows(connection, personal.columns, words)
         checkpoints = read_checkpoints(connection)
-        not_folded = untouched_projections(projections, checkpoints)
+        not_folded = untouched_projections(projections, checkpoints, catalogue)
         not_reached = [name for (name,) in connection.execute(statement("erasure_foreign_tables"))]
     preview = ErasurePreview(words, own, others, deliveries, rows, untranslated, resumed, not_folded, not_reached)
     if preview.empty:
-        raise UnknownName("member", user_id)
+        raise UnknownMember(user_id)
     return preview

@@ -16,6 +16,7 @@ from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connecting import opened_unless
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes, reason_of
 from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.patience import Patience
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
@@ -41,14 +42,8 @@ from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace, WidePace
-from temple_ledger.projections.processor import (
-    CAUGHT_UP,
-    Processor,
-    Projection,
-    TooWide,
-    may_fold,
-    processor_of,
-)
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, TooWide, processor_of
+from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 QUICK_POLL_SECONDS: Final = 0.01
@@ -131,7 +126,8 @@ class Runner:
         return self._others
 
     def run(self, *, until_caught_up: bool = False) -> None:
-        """Raises UnsafeLog or SchemaMismatch before the first step; DatabaseUnavailable when it never answered.
+        """Raises UnsafeLog or SchemaMismatch before the first step; DatabaseUnavailable when it never answered, and
+        with *until_caught_up* also when it did not for as long as patience lasts.
 
         With *until_caught_up*, returns once every projection has folded what was in the log when we began; one that
         is paused, failed or in need of a replay is not waited for.
@@ -144,20 +140,26 @@ class Runner:
                         self._target = self._head()
                 # what is remembered of members is no garbage: looking for some was a third of a runner's time
                 with rare_collections():
-                    self._loop()
+                    self._loop(Patience(has_end=until_caught_up))
             finally:
                 self._long_folds.end()
                 self._close()
 
-    def _loop(self) -> None:
+    def _loop(self, patience: Patience) -> None:
         failures, quick_until = 0, 0.0
         while not self._stopping:
             try:
                 worked = self._round()
                 failures = 0
+                patience.restore()
                 self._watcher.beat()
-            except (psycopg.Error, DatabaseUnavailable) as error:
+            except (psycopg.Error, DatabaseUnavailable, OSError) as error:
+                if isinstance(error, OSError) and not passes(error):
+                    raise
                 failures += 1
+                if patience.is_lost():
+                    with database_errors("not caught up"):
+                        raise
                 self._recover(error, failures)
                 continue
             if worked:
@@ -179,8 +181,10 @@ class Runner:
             self._look_ahead()
         worked = False
         for group in self._groups([led for led in running if led.position < self._settled]):
-            if not self._stopping:
-                worked |= self._step(group)
+            # a lease may have been lost since: during the step of the group before
+            still = [led for led in group if self._led.get(led.key) is led]
+            if still and not self._stopping:
+                worked |= self._step(still)
                 self._renew_leases()
         if not any(self._is_far_behind(led) for led in running):
             self._wide.close()
@@ -338,7 +342,9 @@ class Runner:
         processor = processor_of(self._projections[key], opener, catalogue=self._catalogue, watch=self._fold_watch)
         checkpoint = read_checkpoints(self._session())[key]
         paces = self._paces.setdefault(key, (BatchPace(), WidePace()))
-        led = _Leading(processor, checkpoint.position, *paces, may_fold(processor.projection, checkpoint))
+        led = _Leading(
+            processor, checkpoint.position, *paces, may_fold(processor.projection, checkpoint, self._catalogue)
+        )
         if led.idle_reason is None:
             # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
             # position that somebody set by hand proves nothing, so the journal has to agree
@@ -363,7 +369,7 @@ class Runner:
         for key, checkpoint in read_checkpoints(self._session()).items():
             led = self._led.get(key)
             if led is not None:
-                led.idle_reason = may_fold(led.processor.projection, checkpoint)
+                led.idle_reason = may_fold(led.processor.projection, checkpoint, self._catalogue)
                 if checkpoint.position < led.position and checkpoint.position < self._settled:
                     led.position = checkpoint.position
 
@@ -379,7 +385,7 @@ class Runner:
                 continue
             led = self._led.get(key)
             position = max(led.position, checkpoints[key].position) if led else checkpoints[key].position
-            if position < target and may_fold(projection, checkpoints[key]) is None:
+            if position < target and may_fold(projection, checkpoints[key], self._catalogue) is None:
                 return False
         return True
 

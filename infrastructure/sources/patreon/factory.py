@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.settings import Settings
-from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
+from temple_ledger.infrastructure.sources.patreon.client import GivenToken, PatreonClient
 from temple_ledger.infrastructure.sources.patreon.recheck import RecheckWorker
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
@@ -35,6 +35,16 @@ def client(
     own = settings.of(PatreonSettings)
     tokens = Tokens(database, _given(own), url=own.patreon_api_url, keys=token_keys(settings))
     return PatreonClient(tokens, url=own.patreon_api_url, waiting=waiting)
+
+
+def client_without_ledger(
+    settings: PatreonSettings, *, waiting: Callable[[str], None] = lambda sentence: None
+) -> PatreonClient | None:
+    """None where the settings have a token to refresh alone: what that gives has to be stored."""
+    access = _given(settings).access
+    if access is None:
+        return None
+    return PatreonClient(GivenToken(access), url=settings.patreon_api_url, waiting=waiting)
 
 
 @contextmanager

@@ -27,9 +27,11 @@ select
     (select count(*) from skipped_position as skipped where skipped.projection = checkpoint.projection) as skipped,
     case
         when not lease_is_over(lease)
-         and exists (select from pg_stat_activity where pid = lease.backend_pid)
+         -- a standby has no connection of a runner: there the time alone decides
+         and (pg_is_in_recovery() or exists (select from pg_stat_activity where pid = lease.backend_pid))
         then lease.description
-    end as leader
+    end as leader,
+    checkpoint.reads
 from projection_checkpoint as checkpoint
 left join projection_lease as lease using (projection, version, lane)
 cross join lateral (
