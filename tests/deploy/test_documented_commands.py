@@ -48,6 +48,7 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple up --demo.*": "goes on until it is ended: tests/cli/test_up.py",
     r"temple test.*": "that is what runs",
     r"temple bench.*": "takes minutes: ./temple bench --quick by hand",
+    r"temple extra .*": "installs packages: tests/test_bootstrap.py",
     r"temple ARGS": "no command, but the form of all",
     r"temple reconcile --pushgateway .*": "tells a Pushgateway: tests/cli/test_reconcile.py",
     r"temple inbox translate forum": "about an adapter that the page shows how to write: tests/examples",
