@@ -69,8 +69,8 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple db (start|stop)": "about the embedded server, not the one of the tests: tests/cli/test_db.py",
 }
 
-TYPED_ELSEWHERE: Final = ("docs/first-projection.md",)
-"""Pages about something that is not installed here: tests/examples/test_first_projection.py."""
+TYPED_ELSEWHERE: Final = ("docs/first-projection.md", "docs/without-accounts.md")
+"""Pages about something that is not here: tests/examples/test_first_projection.py, test_without_accounts.py."""
 
 STANDS_FOR: Final[Mapping[str, str]] = {
     "ID": MEMBER,
