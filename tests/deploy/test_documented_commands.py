@@ -49,6 +49,7 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple test.*": "that is what runs",
     r"temple bench.*": "takes minutes: ./temple bench --quick by hand",
     r"temple extra .*": "installs packages: tests/test_bootstrap.py",
+    r"temple chaos.*": "storms a ledger of its own for minutes: tests/chaos",
     r"temple ARGS": "no command, but the form of all",
     r"temple reconcile --pushgateway .*": "tells a Pushgateway: tests/cli/test_reconcile.py",
     r"temple inbox translate forum": "about an adapter that the page shows how to write: tests/examples",
