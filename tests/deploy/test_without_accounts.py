@@ -30,7 +30,7 @@ def typist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Typist]:
 
 def test_everything_can_be_tried_without_an_account(typist: Typist, tmp_path: Path) -> None:
     receiver = f"http://127.0.0.1:{typist.environment['TEMPLE_RECEIVE_PORT']}"
-    fakes = typist.starts(sys.executable, "-m", "tests.fakes", "temple.toml", "--every", "0.2", "--receiver", receiver)
+    fakes = typist.starts(sys.executable, "-m", "tests.fakes", "temple.toml", "--every", "0.5", "--receiver", receiver)
     assert fakes.stdout is not None
     for shown in [shown for shown in shown_in(PAGE) if not shown.inline]:
         if shown.text == FAKES:
@@ -39,7 +39,7 @@ def test_everything_can_be_tried_without_an_account(typist: Typist, tmp_path: Pa
             typist.ups_until_ready()
             typist.waits_for("temple inbox list --source patreon", "translated")
             # those who were there before are read some seconds later
-            typist.waits_for("temple member list --role Novice --json", '"user_id"')
+            typist.waits_for("temple member find Dina --json", '"status": "active"')
         else:
             code, said = typist.types(shown.text)
             assert code == shown.code, f"{shown}\nended with {code}\n{said}"
