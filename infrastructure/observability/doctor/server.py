@@ -58,7 +58,8 @@ def check_encoding(connection: Connection) -> Check:
     encoding = _setting(connection, "server_encoding")
     if encoding == "UTF8":
         return ok("encoding", encoding)
-    return fail("encoding", encoding, "use a database in UTF8: names in other scripts cannot be kept")
+    make = "create database NAME encoding 'UTF8' template template0;"
+    return fail("encoding", encoding, f"it cannot store every name; make a database in UTF8: {make}")
 
 
 def check_writes(connection: Connection) -> Check:
