@@ -76,9 +76,9 @@ TYPED_ELSEWHERE: Final = ("docs/first-projection.md", "docs/without-accounts.md"
 STANDS_FOR: Final[Mapping[str, str]] = {
     "ID": MEMBER,
     "ROLE": "Chronicler",
-    "T": "2024-06-01",
-    "A": "2024-01-01",
-    "B": "2024-06-01",
+    "T": "2026-06-01",
+    "A": "2026-01-01",
+    "B": "2026-06-01",
     "DIR": "written",
     "URL": "https://ledger.our-community.org",
     "FILE": "history.jsonl",
