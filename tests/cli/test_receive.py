@@ -46,7 +46,7 @@ def test_it_takes_deliveries_in_until_it_is_told_to_end(spawn: Spawn, database: 
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert "ended; what was taken in is kept" in said
+    assert "ended; what was taken in is stored" in said
     assert ONE not in said
     # the same body under the same trigger: whichever campaign it came for, it is the same delivery
     assert rows(database, "origin, repeats") == [("main", 1)]
