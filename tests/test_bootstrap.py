@@ -13,8 +13,9 @@ import pytest
 HERE = Path(__file__).resolve().parents[1]
 EXTRAS = ("archive", "ray")
 TOOLS = ("cat", "cksum", "grep", "readlink", "rm", "sh")
+TERM = r"[a-z_]+ [!=<>]=? '[\w.]+'"
 ENTRY = re.compile(
-    r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9a-z.]+)(?: ; [a-z_]+ [!=<>]=? '[\w.]+'(?: or [a-z_]+ == '\w+')?)?"
+    rf"(?P<name>[a-z0-9-]+)==(?P<version>[0-9a-z.]+)(?: ; {TERM}(?: (?:or|and) {TERM})?)?"
     r"(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
     r"(?:    #.*\n)*"
 )
