@@ -48,8 +48,8 @@ def receive(session: Session, ledgers: tuple[str, ...], file: Path | None, host:
     it, or no ledger has a secret.
     """
     sessions = sessions_of(session, fleet_of(session, file), ledgers)
-    for each in sessions:
-        each.serves_as(RECEIVE)
+    for ledger_session in sessions:
+        ledger_session.serves_as(RECEIVE)
     settings = session.settings
     session.is_service()
     with (

@@ -44,8 +44,8 @@ def run(session: Session, ledgers: tuple[str, ...], file: Path | None, metrics_p
     Exit codes: 0 stopped; 1 metrics cannot be listened on; 2 the file cannot be read; 5 others may read it.
     """
     sessions = sessions_of(session, fleet_of(session, file), ledgers)
-    for each in sessions:
-        each.serves_as(RUN)
+    for ledger_session in sessions:
+        ledger_session.serves_as(RUN)
     print_not_loaded(session)
     session.is_service()
     metrics = metrics_of(sessions)
