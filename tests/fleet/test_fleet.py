@@ -105,7 +105,7 @@ def test_every_ledger_has_a_line_in_the_status(write: Write, server: Server, fle
         "away": "away",
         "tavern": "not read",
     }
-    assert found["oracle"]["trouble"] == "no runner is at work: temple up"
+    assert found["oracle"]["trouble"] == "no runner is at work: temple fleet run"
     assert "is the ledger of guild 42, and the file says 7" in found["tavern"]["error"]
     assert fleet("status", "nobody").code == 1
 

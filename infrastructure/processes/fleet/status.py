@@ -1,5 +1,6 @@
 """How each ledger of a fleet is, in a line."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from temple_ledger.infrastructure.processes.sources import installed_sources
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.health import Trouble
 from temple_ledger.infrastructure.queries.overview import LedgerStatus, read_overview, troubles
+from temple_ledger.infrastructure.sources.source import Source
 
 
 @dataclass(frozen=True)
@@ -56,4 +58,8 @@ def ledger_line(session: LedgerSession) -> LedgerLine:
         bounded(connection)
         # members are not counted: that costs more with more of them
         found = read_overview(connection, lambda _: health_of_sources(connection, known), lambda _: {})
-    return LedgerLine(found, list(troubles(found, {each.name: each.runs_as for each in known.sources})))
+    return LedgerLine(found, list(_troubles(found, known.sources)))
+
+
+def _troubles(found: LedgerStatus, sources: Sequence[Source]) -> Iterator[Trouble]:
+    return troubles(found, {each.name: each.runs_as for each in sources}, start="temple fleet run")
