@@ -1,7 +1,7 @@
 """The listener: the gateway, the writer, translating and catching up, in one process until it is stopped."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.names.book import NameBook
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.backfill import now
 from temple_ledger.infrastructure.sources.discord.catch_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
@@ -39,10 +40,14 @@ from temple_ledger.infrastructure.sources.discord.guild_state import (
     store_guild_state,
     store_refusal,
 )
+from temple_ledger.infrastructure.sources.discord.interactions import Interactions
 from temple_ledger.infrastructure.sources.discord.member_roles import MemberRoles
-from temple_ledger.infrastructure.sources.discord.names import SeeingRest, fetch_names, see_frame
+from temple_ledger.infrastructure.sources.discord.names import SeeingRest, fetch_names, see_frame, see_users
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
+from temple_ledger.infrastructure.sources.discord.slash_answers import SlashAnswers
+from temple_ledger.infrastructure.sources.discord.slash_command import SlashQuestion
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
+from temple_ledger.infrastructure.sources.discord.weekly import WeeklyMessage
 
 FIRST_RETRY_SECONDS: Final = 30.0
 LONGEST_RETRY_SECONDS: Final = 900.0
@@ -79,9 +84,16 @@ class Listener:
         clock: Callable[[], datetime] = now,
         names: NameBook | None = None,
         roles: MemberRoles | None = None,
+        slash: SlashAnswers | None = None,
+        askers: Collection[str] = (),
+        weekly: WeeklyMessage | None = None,
     ) -> None:
+        """*slash* answers questions of those who have one of the roles *askers*; without them nobody may ask."""
         self.names = NameBook() if names is None else names
         self.roles = MemberRoles() if roles is None else roles
+        self._slash = slash
+        self._weekly = weekly
+        self._askers = frozenset(askers)
         self._database = database
         self._token = token
         self._guild = guild
@@ -179,12 +191,15 @@ class Listener:
         rest = DiscordRest(client)
         guild = self._guild = await guild_of(self._database, self._guild, rest)
         self._say(f"listening to guild {guild}")
+        interactions = self._interactions(rest, guild)
+        client.interact = interactions.receive
         tasks = [
             asyncio.create_task(connect(client)),
             asyncio.create_task(self._catch_up(SeeingRest(rest, self.names), guild, gate, writer, notifier, begun)),
             asyncio.create_task(fetch_names(rest, guild, self.names)),
             asyncio.create_task(self._watch(gate)),
             asyncio.create_task(stop.wait()),
+            *([] if self._weekly is None else [asyncio.create_task(self._weekly.run(rest))]),
         ]
         try:
             with self.roles.answered_by(rest, guild):
@@ -193,7 +208,14 @@ class Listener:
                 task.result()
         finally:
             # before the client is closed: only so does Discord see that the session is over
-            await _ended(tasks)
+            await _ended([*tasks, *interactions.end()])
+
+    def _interactions(self, rest: DiscordRest, guild: str) -> Interactions:
+        def answer(question: SlashQuestion) -> str:
+            with snapshot(self._database) as connection:
+                return "" if self._slash is None else self._slash.answer(connection, question)
+
+        return Interactions(rest, guild, self._askers, answer, see=partial(see_users, self.names))
 
     async def _catch_up(
         self,
