@@ -31,6 +31,7 @@ from temple_ledger.infrastructure.processes.webhook_receiver import configured_e
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import parked_events, projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.sources.token_keys import make_token_key
 from temple_ledger.infrastructure.terminal.after_migrating import ask_for_grants, ask_for_replays
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
@@ -41,7 +42,7 @@ from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import carried
+from temple_ledger.projections.registry import carried, catalogue
 
 DEMO_MEMBERS: Final = 500
 LOOK_AGAIN_SECONDS: Final = 0.5
@@ -104,6 +105,7 @@ def command(
             print_line(f"metrics     {measured.url}")
         if not stop.asked:
             _migrate(session, stop, Patience(has_end=exit_when_ready))
+            make_token_key(session.settings)
         if exit_when_ready or stop.asked:
             ready = _made_ready(session, community, stop, measured)
             if ready:
@@ -310,7 +312,7 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
     if stop.asked:
         return
     with snapshot(session.database) as connection:
-        statuses = projection_statuses(connection, carried())
+        statuses = projection_statuses(connection, carried(), catalogue=catalogue())
         parked = parked_events(connection, [each.name for each in statuses])
         people = sum(number for _, number in connection.execute(statement("status_members")))
         roles = connection.execute(statement("up_roles")).fetchall()
