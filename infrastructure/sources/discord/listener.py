@@ -1,7 +1,7 @@
 """The listener: the gateway, the writer, translating and catching up, in one process until it is stopped."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,13 +46,13 @@ from temple_ledger.infrastructure.sources.discord.names import SeeingRest, fetch
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
 from temple_ledger.infrastructure.sources.discord.slash_answers import SlashAnswers
 from temple_ledger.infrastructure.sources.discord.slash_command import SlashQuestion
+from temple_ledger.infrastructure.sources.discord.tasks import ended, unless
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
 from temple_ledger.infrastructure.sources.discord.weekly import WeeklyMessage
 
 FIRST_RETRY_SECONDS: Final = 30.0
 LONGEST_RETRY_SECONDS: Final = 900.0
 WATCH_SECONDS: Final = 0.25
-CANCEL_SECONDS: Final = 0.5
 BY: Final = "temple discord listen"
 
 log = structlog.get_logger("temple.discord")
@@ -208,7 +208,7 @@ class Listener:
                 task.result()
         finally:
             # before the client is closed: only so does Discord see that the session is over
-            await _ended([*tasks, *interactions.end()])
+            await ended([*tasks, *interactions.end()])
 
     def _interactions(self, rest: DiscordRest, guild: str) -> Interactions:
         def answer(question: SlashQuestion) -> str:
@@ -235,7 +235,7 @@ class Listener:
                 begun.clear()
                 closings = self._closings
                 try:
-                    done = await _unless(
+                    done = await unless(
                         begun,
                         catch_up(
                             self._database,
@@ -328,37 +328,6 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
     if ours != guild:
         raise OtherGuild(ours, guild)
     return guild
-
-
-async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """What *work* returns or raises; None, and *work* has ended, if *event* is set before."""
-    working, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
-    try:
-        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        await _ended([working, waiting])
-        if not working.cancelled():
-            working.exception()  # or else asyncio logs it, though the next try will
-
-
-async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancels until they have: Python 3.11's `wait_for`, which discord.py connects with, can swallow a cancellation.
-
-    Whoever is cancelled meanwhile waits all the same.
-    """
-    pending: set[asyncio.Task[Any]] = set(tasks)
-    cancelled = False
-    while pending:
-        for task in pending:
-            task.cancel()
-        try:
-            await asyncio.wait(pending, timeout=CANCEL_SECONDS)
-        except asyncio.CancelledError:
-            cancelled = True
-        pending = {task for task in pending if not task.done()}
-    if cancelled:
-        raise asyncio.CancelledError
 
 
 def _as_ours(error: Exception) -> Any:
