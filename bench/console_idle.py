@@ -26,7 +26,7 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.infrastructure.web.rights import EVERY
 from temple_ledger.infrastructure.web.sign_in import make_link
 from temple_ledger.projections.testing.histories import at, joined
-from tests.monitoring.test_exposing import free_port
+from tests.ports import free_port
 from tests.web.conftest import Visitor
 
 OF_A_SESSION: Final = 5

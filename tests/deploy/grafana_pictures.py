@@ -25,7 +25,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from temple_ledger.deploy.grafana.boards import BOARDS
 from tests.cli.conftest import ROOT
-from tests.monitoring.test_exposing import free_port
+from tests.ports import free_port
 
 HOME: Final = "/usr/share/grafana"
 START_SECONDS: Final = 60
