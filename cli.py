@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
@@ -17,6 +16,7 @@ from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.terminal.errors import ending_of
 from temple_ledger.infrastructure.terminal.lazy import AddedVerbs, LazyGroup, Verb
 from temple_ledger.infrastructure.terminal.printing import print_line, print_note
+from temple_ledger.infrastructure.terminal.repeating import repeated_on_standby
 
 if TYPE_CHECKING:
     from temple_ledger.infrastructure.settings import Settings
@@ -93,8 +93,7 @@ class Temple(LazyGroup):
 
     def _run(self, args: list[str]) -> object:
         try:
-            with self.make_context("temple", args) as ctx:
-                return self.invoke(ctx)
+            return repeated_on_standby(lambda: self.make_context("temple", list(args)), self.invoke)
         except click.exceptions.Exit as end:
             return end.exit_code
 
@@ -117,7 +116,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     epilog="Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 a check "
     "found a problem, 4 database or service unreachable, 5 refused, 130 interrupted, 141 output pipe closed.",
 )
-@click.option("--home", type=click.Path(path_type=Path), metavar="DIR", help="The state directory. [env: TEMPLE_HOME]")
+@click.option("--home", type=click.Path(), metavar="DIR", help="The state directory. [env: TEMPLE_HOME]")
 @click.option("--database-url", metavar="DSN", help="Use this PostgreSQL. [env: TEMPLE_DATABASE_URL]")
 @click.option("--log-level", type=click.Choice(LEVELS), help="What to log on stderr. [env: TEMPLE_LOG_LEVEL]")
 @click.option(
@@ -129,7 +128,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     help="Show the version.",
 )
 @click.pass_context
-def temple(ctx: click.Context, home: Path | None, database_url: str | None, log_level: str | None) -> None:
+def temple(ctx: click.Context, home: str | None, database_url: str | None, log_level: str | None) -> None:
     """Temple Ledger: who holds which role, who held it then, who granted it, and why the tables say so.
 
     \b

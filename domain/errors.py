@@ -11,16 +11,19 @@ LedgerError
 ├── ArchiveUnavailable       the place of an archive does not answer, or is of a kind that is not installed
 ├── ExtraMissing             packages that only some commands need are not installed
 ├── UnknownName              a projection, member, role or position that is not there
+│   └── UnknownMember        nobody of that id; where it is a name, the message says how to find the id
 ├── AmbiguousName            a name that several roles have
 ├── SettingsInvalid          a setting that cannot be what it is, or a file of settings that cannot be read
 ├── UnreadableDelivery       what a source sent is not what it documents
 ├── NotFoldedInTime          a projection has not folded a position when the time to wait was over
 ├── DatabaseUnavailable      no connection, or lost while we worked
+│   └── GrantMissing         it answered that the role may not: whoever waits may be granted it meanwhile
 ├── PlatformUnavailable      Discord or Patreon did not answer, or not as documented
 ├── PlatformRefuses          Discord or Patreon answered no: first somebody has to change something there
 ├── CannotListen             an address that is not this machine's, or a port that is taken
 ├── StillRunning             a process of ours that did not end when it was asked to
 ├── SchemaMismatch           the database and this code do not fit together
+│   └── RoleNotGranted       the login may not act as the role that this needs
 ├── UnsafeLog                a condition of the gap proof does not hold: reading would lose events
 ├── LogChanged               the log is not what was sealed: nothing is computed from it unasked
 ├── Refused                  asked for, understood, and not done, to protect what is there
@@ -32,9 +35,15 @@ LedgerError
 └── ProjectionMisdeclared    a projection that cannot work as its author declared it
 """
 
+import re
 from collections.abc import Mapping
+from errno import EADDRINUSE
+from shlex import quote
+from typing import Final, Self
 
 from temple_ledger.domain.position import Position
+
+_IS_ID: Final = re.compile(r"(patreon:)?[0-9]+")
 
 
 class LedgerError(Exception):
@@ -91,12 +100,20 @@ class ExtraMissing(LedgerError):
 class UnknownName(LedgerError):
     """`near` holds names that may have been meant, best first."""
 
-    def __init__(self, kind: str, name: str, near: tuple[str, ...] = ()) -> None:
+    def __init__(self, kind: str, name: str, near: tuple[str, ...] = (), *, advice: str = "") -> None:
         hint = f"; did you mean {', '.join(near)}?" if near else ""
-        super().__init__(f"no {kind} {name!r}{hint}")
+        super().__init__(f"no {kind} {name!r}{hint}{advice}")
         self.kind = kind
         self.name = name
         self.near = near
+
+
+class UnknownMember(UnknownName):
+    """Members are named by their ids; people type what somebody is called."""
+
+    def __init__(self, user_id: str, near: tuple[str, ...] = (), *, kind: str = "member") -> None:
+        find = f"; members go by their id, which is found by: temple member find {quote(user_id)}"
+        super().__init__(kind, user_id, near, advice="" if near or _IS_ID.fullmatch(user_id) else find)
 
 
 class AmbiguousName(LedgerError):
@@ -120,6 +137,10 @@ class DatabaseUnavailable(LedgerError):
     pass
 
 
+class GrantMissing(DatabaseUnavailable):
+    pass
+
+
 class PlatformUnavailable(LedgerError):
     pass
 
@@ -129,7 +150,16 @@ class PlatformRefuses(LedgerError):
 
 
 class CannotListen(LedgerError):
-    pass
+    """`is_taken`: another process listens there."""
+
+    def __init__(self, sentence: str, *, is_taken: bool) -> None:
+        super().__init__(sentence)
+        self.is_taken = is_taken
+
+    @classmethod
+    def on(cls, host: str, port: int, error: OSError) -> Self:
+        reason = (error.strerror or str(error)).lower()
+        return cls(f"cannot listen on {host} port {port}: {reason}", is_taken=error.errno == EADDRINUSE)
 
 
 class StillRunning(LedgerError):
@@ -137,6 +167,10 @@ class StillRunning(LedgerError):
 
 
 class SchemaMismatch(LedgerError):
+    pass
+
+
+class RoleNotGranted(SchemaMismatch):
     pass
 
 

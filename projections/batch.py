@@ -186,7 +186,7 @@ def fold_batch(
     watch.clear()
     certain = _certainly_stored(tables, [difference for _, _, difference, _ in extended])
     for user_id, done, difference, stepped in extended:
-        if not (certain or _is_stored(difference)):
+        if not (certain or _is_stored(difference)) or _repeats(difference, done.rows):
             from_the_log.append(user_id)
             continue
         _put(batch, user_id, done, difference)
@@ -272,6 +272,14 @@ def _certainly_stored(tables: Sequence[Table], differences: Sequence[MemberDiffe
 def _is_stored(difference: MemberDifference) -> bool:
     """False when a row could not be stored: which event is to blame is decided by position."""
     return all(table.refuses_together(written) is None for table, written, _ in difference)
+
+
+def _repeats(difference: MemberDifference, rows: Rows) -> bool:
+    """Whether a row that is written has in a unique index what another row of the member has."""
+    return any(
+        table.unique and written and table.repeated_in(rows.get(table.name, ())) is not None
+        for table, written, _ in difference
+    )
 
 
 def _put(batch: MemberBatch[State], user_id: str, done: Folded[State], difference: MemberDifference) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.fold import Fold, Unfoldable
 from temple_ledger.projections.member_projection import State
@@ -42,9 +43,14 @@ def steps(fold: Fold[State], events: Iterable[Recorded]) -> Iterator[ExplainedSt
 
 
 def causes(fold: Fold[State], events: Iterable[Recorded]) -> list[Cause]:
-    """For each value of each row that the member has in the end: the event that made it so, oldest first."""
+    """For each value of each row that the member has in the end: the event that made it so.
+
+    By table, the row that is oldest first, by column: in one order, however often it is asked.
+    """
     since: dict[tuple[str, Row, str], tuple[Any, Recorded]] = {}
+    order: dict[Position, int] = {}
     for effect in steps(fold, events):
+        order[effect.event.position] = len(order)
         now: dict[tuple[str, Row, str], tuple[Any, Recorded]] = {}
         for table in fold.projection.tables:
             for row in effect.rows.get(table.name, ()):
@@ -54,9 +60,14 @@ def causes(fold: Fold[State], events: Iterable[Recorded]) -> list[Cause]:
                     before = since.get(place)
                     now[place] = before if before is not None and before[0] == value else (value, effect.event)
         since = now
-    keys = {table.name: table.key for table in fold.projection.tables}
+    oldest: dict[tuple[str, Row], int] = {}
+    for (name, key, _), (_, event) in since.items():
+        when = order[event.position]
+        oldest[name, key] = min(when, oldest.get((name, key), when))
     return [
-        Cause(table, dict(zip(keys[table], key, strict=True)), column, value, event)
-        for (table, key, column), (value, event) in since.items()
-        if column not in keys[table]
+        Cause(table.name, dict(zip(table.key, key, strict=True)), column, *since[table.name, key, column])
+        for table in fold.projection.tables
+        for _, key in sorted((when, key) for (name, key), when in oldest.items() if name == table.name)
+        for column in table.column_names
+        if column not in table.key
     ]

@@ -37,9 +37,9 @@ STATUS: Final = Table(
     columns=(
         Column("discord_joined_at", ColumnType.TIMESTAMPTZ, null=True),
         Column("patreon_tier", ColumnType.TEXT, length=50, null=True),
-        Column("total_roles_count", ColumnType.INTEGER, null=True),
+        Column("total_roles_count", ColumnType.INTEGER, null=True, default=0),
         Column("last_activity", ColumnType.TIMESTAMPTZ, null=True),
-        Column("status", ColumnType.TEXT, length=20, null=True),
+        Column("status", ColumnType.TEXT, length=20, null=True, default="active"),
     ),
     stamp="last_sync",
 )

@@ -251,9 +251,9 @@ def _key(rollup: str, part: object, source: Table) -> Key:
         Expression.DAY: (ColumnType.TIMESTAMPTZ, ColumnType.DATE),
         Expression.LOWER: (ColumnType.TEXT,),
     }.get(of.expression, tuple(each for each in ColumnType if each is not ColumnType.JSONB))
-    if column.type not in wanted:
+    if column.array or column.type not in wanted:
         raise ProjectionMisdeclared(
-            f"rollup {rollup}: {column.name} is {column.type.value}, and the key wants {' or '.join(wanted)}"
+            f"rollup {rollup}: {column.name} is {_kind(column)}, and the key wants {' or '.join(wanted)}"
         )
     if of.expression is Expression.OTHERWISE and (refused := column.refuses(of.otherwise)) is not None:
         raise ProjectionMisdeclared(f"rollup {rollup}: {of.otherwise!r} for {column.name} {refused}")
@@ -269,11 +269,15 @@ def _value(rollup: str, name: str, aggregate: Aggregate, source: Table) -> Value
         Measure.SUM: _SUMMED,
         Measure.DISTINCT: tuple(each for each in ColumnType if each is not ColumnType.JSONB),
     }.get(aggregate.measure, _ORDERED)
-    if column.type not in wanted:
+    if column.array or column.type not in wanted:
         raise ProjectionMisdeclared(
-            f"rollup {rollup}: {column.name} is {column.type.value}, of which there is no {aggregate.measure.value}"
+            f"rollup {rollup}: {column.name} is {_kind(column)}, of which there is no {aggregate.measure.value}"
         )
     return Value(name, aggregate.measure, column.name)
+
+
+def _kind(column: Column) -> str:
+    return f"an array of {column.type.value}" if column.array else column.type.value
 
 
 def _column(rollup: str, name: str, source: Table) -> Column:

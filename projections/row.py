@@ -15,7 +15,8 @@ One row a member. Where a member has several rows, or a state is more than its r
 
 import sys
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType, UnionType
@@ -37,8 +38,9 @@ from uuid import UUID
 
 from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.projections.columns import register_fields
+from temple_ledger.projections.condition import Condition
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
 
 _TYPES: Final[Mapping[type, ColumnType]] = {
     str: ColumnType.TEXT,
@@ -57,10 +59,21 @@ class MaxLength(int):
     """`Annotated[str, MaxLength(100)]`: a column of at most so many characters."""
 
 
+class Array:
+    """`Annotated[list[str], Array]`: an array of texts, where a plain list would be stored as jsonb."""
+
+
 @dataclass_transform(frozen_default=True)
 class _RowType(type):
     def __new__(
-        mcs, name: str, bases: tuple[type, ...], space: dict[str, Any], *, table: str | None = None
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        space: dict[str, Any],
+        *,
+        table: str | None = None,
+        indexes: Sequence[Sequence[str] | Index] = (),
+        checks: Sequence[Condition] = (),
     ) -> "_RowType":
         if not bases:
             return super().__new__(mcs, name, bases, space)
@@ -77,6 +90,8 @@ class _RowType(type):
         rest = {key: value for key, value in space.items() if key not in fields}
         row = super().__new__(mcs, name, (*bases, made), {**rest, "__slots__": ()})
         row.table_name = table
+        row.table_indexes = tuple(each if isinstance(each, Index) else Index(*each) for each in indexes)
+        row.table_checks = tuple(checks)
         register_fields(row, table, fields)
         return row
 
@@ -84,6 +99,8 @@ class _RowType(type):
         super().__init__(name, bases, space)
 
     table_name: str
+    table_indexes: tuple[Index, ...]
+    table_checks: tuple[Condition, ...]
 
 
 def _annotations(space: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -101,7 +118,8 @@ class Row(metaclass=_RowType):
     """A row of one member, frozen: a tuple with named fields. Every field needs a default: it is the first state.
 
     Fields are str, bool, int, Decimal, date, datetime, UUID, list or dict (both stored as jsonb), or one of these and
-    None. `Annotated[str, MaxLength(100)]` and `Annotated[int, ColumnType.INTEGER]` say more of the column.
+    None. `Annotated[str, MaxLength(100)]`, `Annotated[int, ColumnType.INTEGER]` and `Annotated[list[str], Array]` say
+    more of the column; `class Record(Row, table=…, indexes=…, checks=…)` of the table.
     """
 
     __slots__ = ()
@@ -147,10 +165,43 @@ def table_of(row: type[Row]) -> Table:
     """The table that a class of rows declares. Raises ProjectionMisdeclared for a field of another kind."""
     hints = get_type_hints(row, include_extras=True)
     fields: tuple[str, ...] = row._fields  # type: ignore[attr-defined]
-    return Table(row.table_name, tuple(_column(row, name, hints[name]) for name in fields))
+    defaults: dict[str, Any] = row._field_defaults  # type: ignore[attr-defined]
+    columns = tuple(replace(_column(row, name, hints[name]), default=defaults.get(name)) for name in fields)
+    return Table(row.table_name, columns, indexes=row.table_indexes, checks=row.table_checks)
 
 
 def _column(row: type[Row], name: str, hint: Any) -> Column:
+    hint, rules, null = _unwrapped(hint)
+    if Array in rules:
+        return replace(_element(row, name, hint, rules), array=True, null=null)
+    known = _TYPES.get(get_origin(hint) or hint)
+    if known is None:
+        raise ProjectionMisdeclared(
+            f"{row.__name__}.{name} is {hint}, which no column holds: "
+            f"{', '.join(each.__name__ for each in _TYPES)}, or one of these and None"
+        )
+    kind = next((rule for rule in rules if isinstance(rule, ColumnType)), known)
+    length = next((int(rule) for rule in rules if isinstance(rule, MaxLength)), None)
+    return Column(name, kind, length=length, null=null)
+
+
+def _element(row: type[Row], name: str, hint: Any, rules: Sequence[Any]) -> Column:
+    """What an array holds, as a column."""
+    elements = get_args(hint) if get_origin(hint) is list else ()
+    if len(elements) != 1:
+        raise ProjectionMisdeclared(f"{row.__name__}.{name}: an Array is of a list of something, as in list[str]")
+    element = elements[0]
+    for rule in rules:
+        if rule is not Array:
+            element = Annotated[element, rule]
+    of = _column(row, name, element)
+    if of.null:
+        raise ProjectionMisdeclared(f"{row.__name__}.{name}: an array holds no nulls")
+    return of
+
+
+def _unwrapped(hint: Any) -> tuple[Any, list[Any], bool]:
+    """The class itself, what it is annotated with, and whether None may stand for it."""
     rules: list[Any] = []
     null = False
     while True:
@@ -161,16 +212,7 @@ def _column(row: type[Row], name: str, hint: Any) -> Column:
             others = [part for part in parts if part is not NoneType]
             null = null or len(others) < len(parts)
             if len(others) != 1:
-                break
+                return hint, rules, null
             hint = others[0]
         else:
-            break
-    known = _TYPES.get(get_origin(hint) or hint)
-    if known is None:
-        raise ProjectionMisdeclared(
-            f"{row.__name__}.{name} is {hint}, which no column holds: "
-            f"{', '.join(each.__name__ for each in _TYPES)}, or one of these and None"
-        )
-    kind = next((rule for rule in rules if isinstance(rule, ColumnType)), known)
-    length = next((int(rule) for rule in rules if isinstance(rule, MaxLength)), None)
-    return Column(name, kind, length=length, null=null)
+            return hint, rules, null

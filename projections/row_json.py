@@ -51,4 +51,9 @@ def _converted(by_type: Mapping[ColumnType, Callable[[Any], Any]], table: Table,
 
 @cache
 def _converters(table: Table, to: bool) -> tuple[Callable[[Any], Any] | None, ...]:
-    return tuple((_TO if to else _FROM).get(column.type) for column in table.columns)
+    by_type = _TO if to else _FROM
+    return tuple(_of_array(by_type.get(each.type)) if each.array else by_type.get(each.type) for each in table.columns)
+
+
+def _of_array(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    return None if convert is None else lambda values: [convert(value) for value in values]

@@ -1,8 +1,8 @@
 """How an author declares the tables of a projection; `temple db migrate` makes them."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from temple_ledger.domain.errors import InvalidEvent, ProjectionMisdeclared
 from temple_ledger.domain.log_entry import metadata_text
+from temple_ledger.projections.condition import IS_NOT_NULL, IS_NULL, ORDERING, Condition
 
 Row = tuple[Any, ...]
 """The values of a table's declared columns, in their order, without `user_id` and without the stamp."""
@@ -48,17 +49,44 @@ _BITS: Final = {ColumnType.INTEGER: 31, ColumnType.BIGINT: 63}
 
 @dataclass(frozen=True)
 class Column:
-    """`length` is in characters, for text alone: the column is a varchar then."""
+    """`length` is in characters, for text alone: the column is a varchar then. An `array` holds lists of the type.
+
+    `default` is for whoever inserts a row by hand: the rows of a fold have a value for each column.
+    """
 
     name: str
     type: ColumnType
     length: int | None = None
     null: bool = False
+    array: bool = False
+    default: Any = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.array and self.type is ColumnType.JSONB:
+            raise ProjectionMisdeclared(f"column {self.name}: jsonb holds lists by itself; take array=True away")
+        reason = None if self.default is None else self.refuses(self.default)
+        if reason is not None:
+            raise ProjectionMisdeclared(f"column {self.name}: its default {reason}")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its values are compared and ordered alike in Python and PostgreSQL: jsonb and arrays are not."""
+        return self.type is not ColumnType.JSONB and not self.array
 
     def refuses(self, value: Any) -> str | None:
         """Why PostgreSQL would refuse *value* here; None if it would not."""
         if value is None:
             return None if self.null else "may not be null"
+        if not self.array:
+            return self._refuses_one(value)
+        if not isinstance(value, list):
+            return f"is a {type(value).__name__}, not a list"
+        if None in value:
+            return "is a list with a null in it"
+        reasons = (reason for each in value if (reason := self._refuses_one(each)) is not None)
+        return next((f"is a list in which one {reason}" for reason in reasons), None)
+
+    def _refuses_one(self, value: Any) -> str | None:
         if self.type is ColumnType.TEXT:
             if not isinstance(value, str):
                 return f"is a {type(value).__name__}, not a text"
@@ -84,20 +112,38 @@ class Column:
         return "is not a date alone" if self.type is ColumnType.DATE and isinstance(value, datetime) else None
 
 
+@dataclass(frozen=True, init=False)
+class Index:
+    """`Index("role", "held_from")`. One with a condition has the rows for which it holds, and no others.
+
+    A `unique` one begins with `user_id`: of a member no two rows may be the same in its columns, nulls excepted. Rows
+    of two members are folded apart, so nothing can hold for both.
+    """
+
+    columns: tuple[str, ...]
+    unique: bool = False
+    where: Condition | None = None
+
+    def __init__(self, *columns: str, unique: bool = False, where: Condition | None = None) -> None:
+        for name, value in (("columns", columns), ("unique", unique), ("where", where)):
+            object.__setattr__(self, name, value)
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of a member projection, or of a tally.
 
     A member projection's table begins with `user_id`, before the declared columns; its primary key is `user_id` and
     the columns of `key`. `stamp` names a column with the time when a row was last written or confirmed: the framework
-    sets it, and it is no part of equality.
+    sets it, and it is no part of equality. `checks` hold for every row: one that breaks a check parks its member.
     """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     stamp: str | None = None
-    indexes: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[tuple[str, ...] | Index, ...] = ()
+    checks: tuple[Condition, ...] = ()
     place: str | None = None
     """Its name in the database, and `shadow` that of the one beside it in which a replay collects rows: given by
     `placing`, never by an author."""
@@ -106,20 +152,61 @@ class Table:
     def __post_init__(self) -> None:
         for name in (self.name, *self.column_names, *(() if self.stamp is None else (self.stamp,))):
             check_name("table or column", name)
-        unknown = {*self.key, *(name for index in self.indexes for name in index)} - {
-            *self.column_names,
-            "user_id",
-        }
-        unordered = [
-            column.name for column in self.columns if column.type is ColumnType.JSONB and column.name in self.key
-        ]
+        named = {*self.key, *(name for index in self.every_index for name in index.columns)}
+        unknown = named - {*self.column_names, "user_id"}
+        unordered = [column for column in self.columns if not column.is_plain and column.name in self.key]
         if unordered:
-            raise ProjectionMisdeclared(f"table {self.name}: {unordered[0]} is jsonb and cannot be part of the key")
+            kind = "an array" if unordered[0].array else "jsonb"
+            raise ProjectionMisdeclared(
+                f"table {self.name}: {unordered[0].name} is {kind} and cannot be part of the key"
+            )
         nullable = [column.name for column in self.columns if column.null and column.name in self.key]
         if nullable:
             raise ProjectionMisdeclared(f"table {self.name}: {nullable[0]} is part of the key and may not be null")
         if unknown:
             raise ProjectionMisdeclared(f"table {self.name} has no column {min(unknown)!r} for its key or index")
+        for condition in (*self.checks, *(index.where for index in self.every_index if index.where is not None)):
+            self._require_decidable(condition)
+        for index in self.unique:
+            self._require_of_a_member(index)
+
+    def _require_decidable(self, condition: Condition) -> None:
+        """Raises ProjectionMisdeclared for what Python and PostgreSQL might decide otherwise, or not at all."""
+        by_name = {column.name: column for column in self.columns}
+        column, other = by_name.get(condition.name), by_name.get(condition.column or condition.name)
+        if column is None or other is None:
+            lacks = condition.name if column is None else condition.column
+            raise ProjectionMisdeclared(f"table {self.name}: {condition} names {lacks!r}, which is none of its columns")
+        if not column.is_plain and condition.operator not in (IS_NULL, IS_NOT_NULL):
+            raise ProjectionMisdeclared(
+                f"table {self.name}: {condition} compares jsonb or an array, which have no order"
+            )
+        if column.type is not other.type or column.array is not other.array:
+            raise ProjectionMisdeclared(f"table {self.name}: {condition} compares columns of two types")
+        if column.type is ColumnType.BOOLEAN and condition.operator in ORDERING:
+            raise ProjectionMisdeclared(f"table {self.name}: {condition} orders true and false")
+        unbounded = Column(column.name, column.type)
+        for value in condition.values:
+            if (reason := unbounded.refuses(value)) is not None:
+                raise ProjectionMisdeclared(f"table {self.name}: a value of {condition} {reason}")
+
+    def _require_of_a_member(self, index: Index) -> None:
+        if index.columns[:1] != ("user_id",):
+            raise ProjectionMisdeclared(
+                f"table {self.name}: a unique index on ({', '.join(index.columns)}) would hold across members, and the "
+                "rows of each member are folded from their own events alone: nobody could say whose row is refused. "
+                "Begin it with user_id; what two members have in common is found by a rollup, count_of() by that column"
+            )
+        if any(not column.is_plain for column in self.columns if column.name in index.columns):
+            raise ProjectionMisdeclared(f"table {self.name}: a unique index has neither jsonb nor arrays in it")
+
+    @cached_property
+    def every_index(self) -> tuple[Index, ...]:
+        return tuple(index if isinstance(index, Index) else Index(*index) for index in self.indexes)
+
+    @cached_property
+    def unique(self) -> tuple[Index, ...]:
+        return tuple(index for index in self.every_index if index.unique)
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -127,7 +214,7 @@ class Table:
 
     @cached_property
     def has_hashable_rows(self) -> bool:
-        return all(column.type is not ColumnType.JSONB for column in self.columns)
+        return all(column.is_plain for column in self.columns)
 
     @cached_property
     def key_positions(self) -> tuple[int, ...]:
@@ -149,6 +236,14 @@ class Table:
         for fits, value in zip(self._fits, row, strict=True):
             if not fits(value):
                 return self._reason(row)
+        return self.broken_by(row) if self.checks else None
+
+    def broken_by(self, row: Row) -> str | None:
+        """Which check does not hold for a row whose values all fit."""
+        values = dict(zip(self.column_names, row, strict=True))
+        for check in self.checks:
+            if check.of(values) is False:
+                return f"{self.name}: the check {check} does not hold"
         return None
 
     def refuses_together(self, rows: Sequence[Row]) -> str | None:
@@ -163,6 +258,18 @@ class Table:
                     return reason
         if len(rows) > 1 and self.has_key_twice(rows):
             return f"{self.name} has two rows with one key"
+        return self.repeated_in(rows) if self.unique else None
+
+    def repeated_in(self, rows: Iterable[Row]) -> str | None:
+        """Of all rows of one member: which unique index two of them share a value of."""
+        named = [dict(zip(self.column_names, row, strict=True)) for row in rows]
+        for index in self.unique:
+            columns = [name for name in index.columns if name != "user_id"]
+            there = [row for row in named if index.where is None or index.where.of(row)]
+            values = [tuple(row[name] for name in columns) for row in there]
+            certain = [each for each in values if None not in each]
+            if len({*certain}) < len(certain):
+                return f"{self.name} has two rows of the member with one {', '.join(columns) or 'user_id'}"
         return None
 
     def has_key_twice(self, rows: Sequence[Row]) -> bool:
@@ -177,7 +284,7 @@ class Table:
         except ValueError:
             # one of them has more columns, or fewer
             return False
-        return True
+        return not self.checks or all(self.broken_by(row) is None for row in rows)
 
     def _reason(self, row: Row) -> str | None:
         for column, value in zip(self.columns, row, strict=True):
@@ -223,6 +330,8 @@ def _certainly_fits(column: Column) -> Callable[[Any], bool]:
     def other(value: Any) -> bool:
         return column.refuses(value) is None
 
+    if column.array:
+        return other
     if column.type in _BITS:
         return number
     return {ColumnType.TEXT: text, ColumnType.TIMESTAMPTZ: time}.get(column.type, other)
@@ -242,7 +351,7 @@ def _certainly_fit_together(column: Column) -> Callable[[Sequence[Any]], bool]:
     def others(values: Sequence[Any]) -> bool:
         return all(map(fits, values))
 
-    return texts if column.type is ColumnType.TEXT else others
+    return texts if column.type is ColumnType.TEXT and not column.array else others
 
 
 def _most_characters(column: Column) -> int:

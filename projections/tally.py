@@ -58,6 +58,11 @@ class Tally:
             raise ProjectionMisdeclared(
                 f"tally {name}: the key must be all columns of {table.name} but the last, and the last a bigint"
             )
+        if table.unique or any(number.name in (check.name, check.column) for check in table.checks):
+            raise ProjectionMisdeclared(
+                f"tally {name}: its key is its only unique index, and no check can be about {number.name}, which grows "
+                "by events that nobody looks at together"
+            )
         self.name = name
         self.version = version
         self.table = table

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ SETTINGS: Final = ("listen_addresses=", "fsync=off", "max_connections=60", f"por
 @dataclass(frozen=True)
 class Cluster:
     sockets: Path
+    programs: Path
 
     def dsn(self, login: str = "super", database: str = "postgres") -> str:
         return f"postgresql://{quote(login)}@/{quote(database)}?host={quote(str(self.sockets))}&port={PORT}"
@@ -65,21 +66,52 @@ def cluster(major: int) -> Iterator[Cluster]:
     """Gone when the block ends."""
     account, found = our_account(), programs(major)
     assert found is not None
-    home = Path(tempfile.mkdtemp(prefix="temple-cluster-", dir=in_memory()))
-    account.own(home)
+    home = _home()
     if found == (installed_wheel().programs(major) if major in FOLDERS else None):
         found = within_reach(installed_wheel(), major, account, home / "programs")
-    data = home / "data"
-    settings = " ".join(f"-c {each}" for each in (*SETTINGS, f"unix_socket_directories={home}"))
+    made: list[str | Path] = [
+        found / "initdb",
+        "-U",
+        "super",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--auth=trust",
+        "--no-sync",
+    ]
+    with _started(home, found, made, SETTINGS) as running:
+        yield running
+
+
+@contextmanager
+def standby_of(primary: Cluster, *settings: str) -> Iterator[Cluster]:
+    """A standby that streams from *primary*, with these settings besides; gone when the block ends."""
+    copied: list[str | Path] = [
+        *(primary.programs / "pg_basebackup", "-h", primary.sockets, "-p", str(PORT), "-U", "super"),
+        *("--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream", "--no-sync"),
+    ]
+    with _started(_home(), primary.programs, copied, (*SETTINGS, *settings)) as running:
+        yield running
+
+
+def _home() -> Path:
+    home = Path(tempfile.mkdtemp(prefix="temple-cluster-", dir=in_memory()))
+    our_account().own(home)
+    return home
+
+
+@contextmanager
+def _started(home: Path, found: Path, make: list[str | Path], settings: Sequence[str]) -> Iterator[Cluster]:
+    account, data = our_account(), home / "data"
+    options = " ".join(f"-c {each}" for each in (*settings, f"unix_socket_directories={home}"))
     steps: tuple[list[str | Path], ...] = (
-        [found / "initdb", "-D", data, "-U", "super", "--encoding=UTF8", "--locale=C", "--auth=trust", "--no-sync"],
-        [found / "pg_ctl", "start", "-w", "-D", data, "-l", home / "log", "-o", settings],
+        [*make, "-D", data],
+        [found / "pg_ctl", "start", "-w", "-D", data, "-l", home / "log", "-o", options],
     )
     try:
         for step in steps:
             done = account.run(step, seconds=60)
             assert done.returncode == 0, done.stdout + done.stderr
-        yield Cluster(home)
+        yield Cluster(home, found)
     finally:
         account.run([found / "pg_ctl", "stop", "-m", "immediate", "-D", data], seconds=60)
         shutil.rmtree(home)

@@ -4,6 +4,7 @@ import os
 import sys
 
 import pytest
+from hypothesis import settings
 
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.copies import Copies
@@ -23,6 +24,9 @@ class _OneImportName:
 sys.meta_path.insert(0, _OneImportName())
 # the ledger of the machine that the tests run on is none of theirs
 os.environ["TEMPLE_CONFIG_FILE"] = ""
+# no test asserts seconds; and where a change is judged, it is by what everybody tries
+settings.register_profile("suite", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("suite")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

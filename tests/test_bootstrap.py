@@ -102,8 +102,8 @@ def test_it_can_be_called_through_a_link(checkout: Path, tools: Path, tmp_path: 
     assert call(link, "status", tools=tools, folder=tmp_path).stdout == f"temple|{tmp_path}|status|"
 
 
-@pytest.mark.parametrize(("word", "module"), [("test", "pytest"), ("bench", "bench")])
-def test_tests_and_benchmarks_run_in_the_checkout(
+@pytest.mark.parametrize(("word", "module"), [("test", "pytest"), ("bench", "bench"), ("chaos", "tests.chaos")])
+def test_tests_benchmarks_and_chaos_run_in_the_checkout(
     word: str, module: str, checkout: Path, tools: Path, tmp_path: Path
 ) -> None:
     answer = call(checkout / "temple", word, "-k", "a b", tools=tools, folder=tmp_path)

@@ -221,13 +221,30 @@ def test_the_dsn_reaches_the_database_as_superuser(shared: EmbeddedServer) -> No
         ("listen_addresses", ""),
         ("unix_socket_permissions", "0700"),
         ("max_connections", "100"),
-        ("max_prepared_transactions", "8"),
+        ("max_prepared_transactions", "0"),
         ("track_functions", "pl"),
         ("log_parameter_max_length_on_error", "0"),
     ],
 )
 def test_the_server_is_set_up_for_a_ledger(shared: EmbeddedServer, setting: str, expected: str) -> None:
     assert value(shared, f"select current_setting('{setting}')") == expected
+
+
+def test_a_transaction_that_was_prepared_under_older_settings_stops_no_start(tmp_path: Path) -> None:
+    before = EmbeddedServer(tmp_path / "home", durable=False)
+    try:
+        with psycopg.connect(before.start()) as connection:
+            connection.execute("create table somebodys (id integer)")
+            connection.execute("prepare transaction 'left behind'")
+        before.stop()
+        now = EmbeddedServer(tmp_path / "home")
+        with psycopg.connect(now.start(), autocommit=True) as connection:
+            connection.execute("rollback prepared 'left behind'")
+        now.stop()
+        now.start()
+        assert value(now, "select current_setting('max_prepared_transactions')") == "0"
+    finally:
+        before.stop("immediate")
 
 
 def test_every_database_sorts_by_bytes(shared: EmbeddedServer) -> None:

@@ -9,9 +9,11 @@ import click
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.commands.db_dump import dump, restore
+from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.dsn import psql_environment
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.database.standby import standby_delay
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
 from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
@@ -59,35 +61,54 @@ def migrate(session: Session) -> None:
 @as_json
 @click.pass_obj
 def status(session: Session, as_json: bool) -> None:
-    """Where the database is, whether it runs, and how far it is migrated. Starts and makes nothing."""
+    """Where the database is, whether it runs, and how far it is migrated. Starts and makes nothing.
+
+    Its kind is embedded, in the state directory, or external, a server of your own; then set_by is what names it: a
+    flag, TEMPLE_DATABASE_URL or a file. Its state is "not made yet", stopped or running; an external one that does
+    not answer is an error.
+
+    \b
+    Exit codes: 0 whatever it has to say; 4 an external database does not answer; 5 its login may not read it.
+    """
     print_fields(database_status(session), as_json=as_json)
 
 
-def database_status(session: Session) -> dict[str, Any]:
-    """What can be said of the database without starting or making one."""
+def database_status(session: Session, *, reading: bool = False) -> dict[str, Any]:
+    """What can be said of the database without starting or making one; *reading*: of the one that queries ask."""
+    if reading and session.settings.read_url is not None:
+        where = {"kind": "TEMPLE_READ_URL", "where": shown(session.running_reading.dsn)}
+        return {**where, **_answered(session.running_reading)}
     server = session.embedded
-    where: dict[str, Any]
     if server is None:
-        where = {"kind": "TEMPLE_DATABASE_URL", "where": shown(session.running_database().dsn)}
+        where = {
+            "kind": "external",
+            "where": shown(session.running_database().dsn),
+            "set_by": session.database_url_from,
+        }
     else:
         where = {"kind": "embedded", "where": str(server.data_dir)}
         if not server.data_dir.exists():
             return {**where, "state": "not made yet"}
         if not server.running():
             return {**where, "state": "stopped"}
-    with session.running_database().look(application="temple status") as connection:
+    return {**where, **_answered(session.running_database())}
+
+
+def _answered(database: Database) -> dict[str, Any]:
+    with database.look(application="temple status") as connection:
         version = connection.info.parameter_status("server_version")
         row = connection.execute(statement("database_size")).fetchone()
         size = row[0] if row else 0
         done = applied(connection)
         waiting = list(pending(connection))
+        delay = standby_delay(connection)
     return {
-        **where,
-        "state": "running",
+        "state": "running" if delay is None else f"a standby, {delay.sentence}",
         "version": version,
         "size_bytes": size,
         "migrations": len(done),
         "migrations_waiting": waiting,
+        **({} if delay is None else {"standby": delay._asdict()}),
     }
 
 
@@ -120,7 +141,7 @@ def shell(session: Session, arguments: tuple[str, ...]) -> None:
     \b
     Example: temple db shell -- -c 'select count(*) from temple_member_status'
     """
-    variables, rest = psql_environment(session.database.dsn)
+    variables, rest = psql_environment(session.database.dsn, name=session.database.name)
     # the wheel's psql was built elsewhere, and looks for terminals only where they lay there
     variables |= {"TERMINFO_DIRS": TERMINFO_DIRS}
     if session.embedded is not None:

@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 import psycopg
 
-from temple_ledger.domain.errors import LedgerError
-from temple_ledger.infrastructure.database.connection import Database, in_words
+from temple_ledger.domain.errors import LedgerError, RoleNotGranted
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, in_words
+from temple_ledger.infrastructure.embedded_postgres.account import name_of
 from temple_ledger.infrastructure.observability.doctor import log, machine, server
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
 from temple_ledger.infrastructure.observability.doctor.projections import check_projections
+from temple_ledger.infrastructure.observability.doctor.standby import check_standby
 from temple_ledger.infrastructure.observability.doctor.verifying import check_verifying
 from temple_ledger.infrastructure.processes.source_health import health_of_sources
 from temple_ledger.infrastructure.processes.sources import installed_sources
@@ -29,6 +31,7 @@ from temple_ledger.infrastructure.terminal.dsn import HIDDEN, shown
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.infrastructure.terminal.standby import STANDBY
 
 
 @click.command("doctor")
@@ -70,13 +73,17 @@ def _findings(session: Session) -> Iterator[Check]:
     if server_ is not None and not server_.data_dir.exists():
         yield fail("database", f"there is none in {settings.home} yet", "run: temple up, or set TEMPLE_DATABASE_URL")
         return
+    if server_ is not None:
+        yield machine.check_account(name_of(server_.data_dir.stat().st_uid))
     try:
         database = session.running_database()
     except LedgerError as error:
-        what, _, advice = str(error).rpartition("; ")
-        yield fail("database", what or advice, advice if what else "see what it says, and try: temple db start")
+        yield _failed("database", str(error), "mend that, then try: temple db start")
         return
     yield from _of_database(database)
+    if settings.read_url is not None:
+        standby = Database(settings.read_url.get_secret_value(), STANDBY)
+        yield from _guarded("read replica", check_standby(database, standby))
 
 
 def _of_database(database: Database) -> Iterator[Check]:
@@ -84,9 +91,14 @@ def _of_database(database: Database) -> Iterator[Check]:
     yield found
     if found.outcome is CheckOutcome.FAIL:
         return
-    with database.look(application="temple doctor") as connection:
+    with database.connect(DatabaseRole.LOGIN, application="temple doctor") as connection:
         yield from server.check_server(connection)
-        migrated = log.check_migrations(connection)
+    try:
+        with database.look(application="temple doctor") as connection:
+            migrated = log.check_migrations(connection)
+    except RoleNotGranted as error:
+        yield _failed("login", str(error), "run the SQL, then this again")
+        return
     yield migrated
     if migrated.outcome is not CheckOutcome.FAIL:
         yield from _guarded("log", log.check_log(database))
@@ -100,9 +112,15 @@ def _guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:
     try:
         yield from checks
     except LedgerError as error:
-        yield fail(check, f"could not be checked: {error}", "see what it says")
+        yield _failed(check, f"could not be checked: {error}", "mend that, then run this again")
     except psycopg.Error as error:
-        yield fail(check, f"could not be checked: {in_words(error)}", "see what it says")
+        yield _failed(check, f"could not be checked: {in_words(error)}", "mend that, then run this again")
+
+
+def _failed(check: str, sentence: str, otherwise: str) -> Check:
+    """The last part of a sentence says what to do, if it has one; *otherwise* does."""
+    what, _, advice = sentence.rpartition("; ")
+    return fail(check, what or advice, advice if what else otherwise)
 
 
 def _check_sources() -> Check:
@@ -138,4 +156,4 @@ def _secret_files() -> list[Path]:
 
 def _is_revealing(name: str, value: object) -> bool:
     """A DSN without a password is no secret."""
-    return name != "database_url" or HIDDEN in shown(str(value))
+    return name not in ("database_url", "read_url") or HIDDEN in shown(str(value))

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.database.service_logins import EFFECTS
 from temple_ledger.infrastructure.processes.sinks import configured_sinks
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.effects import EffectStatus, SinkStatus, effect_statuses, sink_statuses
@@ -55,12 +56,14 @@ def run_(session: Session, until_empty: bool) -> int:
       temple effects run --until-empty
     \b
     Exit codes: 0 stopped, or nothing is left that is due; 1 messages wait for another try; 4 no database;
-    5 no sink is configured; 130 stopped before it was empty.
+    5 no sink is configured, or the login is the owner of the ledger; 130 stopped before it was empty.
     """
+    session.serves_as(EFFECTS)
     database = session.database
     sinks = configured_sinks(session.settings)
     if not sinks:
         raise Refused("no sink is configured, so there is nowhere to deliver to; set sinks in temple.toml")
+    session.reach()
     deliverer = Deliverer(database, sinks, keep_days=session.settings.effects_keep_days)
     with stopped_by_signals() as stop, announce_running(session.settings.home, "effects run"):
         if not until_empty:
@@ -122,7 +125,7 @@ def list_(
       temple effects list
       temple effects list --state waiting --sink moderators
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         effects = effect_statuses(connection)
         sinks = sink_statuses(connection)
         found = entries(connection, states=state or ATTENTION, sink=sink, projection=projection, limit=limit)

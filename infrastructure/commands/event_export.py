@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.log.export import EVERY_POSITION, Selection, e
 from temple_ledger.infrastructure.log.output_file import replaced
 from temple_ledger.infrastructure.observability.escaping import printable_json
 from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.printing import OutputStream
 from temple_ledger.infrastructure.terminal.progress import bar
@@ -75,10 +76,10 @@ def export(
     last = EVERY_POSITION if upto is None else Position(upto)
     selection = Selection(Position(after), last, user_id, event_type, since, until, retracted)
     started = time.perf_counter()
-    with (
-        session.database.connect(DatabaseRole.READ, application="temple export") as connection,
-        _written(output) as write,
-    ):
+    with session.reading.connect(DatabaseRole.READ, application="temple export") as connection, ExitStack() as stack:
+        if user_id is not None:
+            require_member(connection, user_id)
+        write = stack.enter_context(_written(output))
         row = connection.execute(statement("log_head")).fetchone()
         few = any(each is not None for each in (user_id, event_type, since, until))
         total = None if few or row is None else max(0, min(row[0], last) - after)

@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.queries.attribution import (
 from temple_ledger.infrastructure.queries.causes import causes_of
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.events import LAST, EventFilter, following, newest, shown
+from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.queries.sentence import Narrator
 from temple_ledger.infrastructure.read_models.operations import parked
@@ -91,13 +92,15 @@ def list_(session: Session, /, after: int | None, limit: int, as_json: bool, **p
       temple events list --target Oracle --since 2026-03-01 --until 2026-03-31
       temple events list --after 4000 --json
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory, retracted = read_directory(connection), retracted_positions(connection)
         picked = picked_of(directory, **picks)
         if after is None:
             found = newest(connection, picked, limit=limit)
         else:
             found = following(connection, picked, after=Position(after), limit=limit)
+        if not found and picked.user_id is not None:
+            require_member(connection, picked.user_id)
         attributed = attributed_positions(connection, found)
     if found or as_json:
         print_events(found, directory, attributed, retracted, as_json=as_json)
@@ -118,7 +121,7 @@ def show(session: Session, which: Position | UUID, as_json: bool) -> None:
     Example:
       temple events show 4711
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory = read_directory(connection)
         found = shown(connection, which)
         failures = parked(connection, position=found.event.position)
@@ -178,10 +181,14 @@ def tail(session: Session, /, follow: bool, lines: int, as_json: bool, **picks: 
       temple events tail -f --type discord_role_change
       temple events tail -n 100 --json | jq .user_id
     """
-    with session.database.connect(DatabaseRole.READ, application="temple tail") as connection:
+    # what is decided is seen on the primary alone
+    database = session.database if follow else session.reading
+    with database.connect(DatabaseRole.READ, application="temple tail") as connection:
         directory, retracted = read_directory(connection), retracted_positions(connection)
         picked = picked_of(directory, **picks)
         if not follow:
+            if picked.user_id is not None:
+                require_member(connection, picked.user_id)
             for event in newest(connection, picked, limit=lines):
                 _print(connection, event, directory, retracted, as_json)
             return

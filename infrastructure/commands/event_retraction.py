@@ -149,7 +149,7 @@ def imports(session: Session, limit: int, as_json: bool) -> None:
     Example:
       temple events imports
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = read_imports(connection, limit=limit)
     if as_json:
         print_json([each._asdict() for each in found])

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
-from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.errors import UnknownMember, UnknownName
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.operating.failures import FoldedAgain, retry_parked, skip_parked
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.events import shown
+from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
 from temple_ledger.infrastructure.terminal.applying import required_reason
@@ -49,7 +51,7 @@ def list_(session: Session, member: str | None, projection: str | None, as_json:
     Example:
       temple failures list --projection members
     """
-    found = _parked(session, projection, member=member)
+    found = _parked(session.reading, projection, member=member)
     if as_json:
         print_json([asdict(failure) for failure in found])
         return
@@ -84,8 +86,8 @@ def show(session: Session, position: int, projection: str | None, as_json: bool)
     Example:
       temple failures show 4711
     """
-    found = _at(session, projection, position)
-    with snapshot(session.database) as connection:
+    found = _at(session.reading, projection, position)
+    with snapshot(session.reading) as connection:
         directory = read_directory(connection)
         event = shown(connection, Position(position)).event
     if as_json:
@@ -128,7 +130,7 @@ def retry_(session: Session, members: tuple[str, ...], everybody: bool, projecti
     """
     if bool(members) == everybody:
         raise click.UsageError("name the members to fold again, or give --all")
-    found = _of_members(_parked(session, projection), members)
+    found = _of_members(_parked(session.database, projection), members)
     outcomes = retry_parked(session.database, found, by=session.operator)
     if as_json:
         print_json([_outcome(outcome) for outcome in outcomes])
@@ -158,7 +160,7 @@ def skip_(session: Session, position: int, reason: str, projection: str | None) 
     Exit codes: 0 the member is folded; 1 another event of the member fails, which stays parked.
     """
     failed = False
-    found = _at(session, projection, position)
+    found = _at(session.database, projection, position)
     for outcome in skip_parked(session.database, found, by=session.operator, reason=reason):
         print_line(f"position {position} is left out of {outcome.projection.name} from now on")
         _print_outcome(outcome)
@@ -166,21 +168,24 @@ def skip_(session: Session, position: int, reason: str, projection: str | None) 
     return ExitCode.FAILED if failed else ExitCode.OK
 
 
-def _parked(session: Session, projection: str | None, *, member: str | None = None) -> Sequence[Parked]:
+def _parked(database: Database, projection: str | None, *, member: str | None = None) -> Sequence[Parked]:
     name, at, version = (projection or "").partition("@")
     if projection is not None:
         named(projection)
-    with snapshot(session.database) as connection:
-        return parked(connection, projection=name or None, version=int(version) if at else None, user_id=member)
+    with snapshot(database) as connection:
+        found = parked(connection, projection=name or None, version=int(version) if at else None, user_id=member)
+        if member is not None and not found:
+            require_member(connection, member)
+        return found
 
 
 def _label(failure: Parked) -> str:
     return failure.projection if failure.active else f"{failure.projection}@{failure.version}"
 
 
-def _at(session: Session, projection: str | None, position: int) -> Sequence[Parked]:
+def _at(database: Database, projection: str | None, position: int) -> Sequence[Parked]:
     """Raises UnknownName, with the positions that are parked."""
-    every = _parked(session, projection)
+    every = _parked(database, projection)
     found = [failure for failure in every if failure.position == position]
     if not found:
         near = sorted({failure.position for failure in every}, key=lambda each: abs(each - position))[:3]
@@ -189,11 +194,11 @@ def _at(session: Session, projection: str | None, position: int) -> Sequence[Par
 
 
 def _of_members(failures: Sequence[Parked], members: Sequence[str]) -> Sequence[Parked]:
-    """All without *members*. Raises UnknownName for one who is not parked."""
+    """All without *members*. Raises UnknownMember for one who is not parked."""
     known = {failure.user_id for failure in failures}
     for member in members:
         if member not in known:
-            raise UnknownName("parked member", member, tuple(sorted(known)[:3]))
+            raise UnknownMember(member, tuple(sorted(known)[:3]), kind="parked member")
     return [failure for failure in failures if not members or failure.user_id in members]
 
 

@@ -35,7 +35,7 @@ def list_(session: Session, as_json: bool) -> None:
     Example:
       temple feed list
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = consumers(connection)
     if as_json:
         print_json([asdict(each) for each in found])

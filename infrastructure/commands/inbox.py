@@ -74,7 +74,7 @@ def list_(
       temple inbox list --source patreon --kind members:pledge:delete --since 2026-03-01
     """
     chosen = Chosen(source, kind, None if state is None else DeliveryState(state), since)
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = listing.deliveries(connection, chosen, limit=limit)
     if found or as_json:
         print_rows([_row(each) for each in found], COLUMNS, as_json=as_json)
@@ -99,7 +99,7 @@ def show(session: Session, number: int, body: bool, raw: bool, as_json: bool) ->
     if raw:
         _print_raw(_body(session, number))
         return
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = listing.delivery(connection, number)
     content = _body(session, number) if body else None
     data = {**found._asdict(), "state": found.state.value}
@@ -239,7 +239,7 @@ def sources(session: Session, as_json: bool) -> None:
     Example:
       temple inbox sources --json
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = read_sources(connection)
     if found or as_json:
         print_rows([each._asdict() for each in found], SOURCES, as_json=as_json)

@@ -69,7 +69,7 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
       temple member show 500000000000000001 --as-of 2026-03-01
     """
     moment = AsOf(as_of, known_at)
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
         if moment.is_now:
@@ -122,7 +122,7 @@ def explain(session: Session, user_id: str, as_of: datetime | None, known_at: da
       temple member explain 500000000000000001 --as-of 2026-03-01
     """
     moment = AsOf(as_of, known_at)
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
         then = member_then(connection, user_id, moment, catalogue())
@@ -154,7 +154,7 @@ def list_(session: Session, status: str | None, role: str | None, after: str, li
     Example:
       temple member list --role Oracle --status inactive
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         role = None if role is None else require_role(connection, read_directory(connection), role)
         found = list_members(connection, status=status, role=role, after=after, limit=limit + 1)
         print_waiting(session, connection, members.name)
@@ -187,7 +187,7 @@ def find(session: Session, name: str, limit: int, as_json: bool) -> None:
       temple member find ada
     """
     found = session.names.search(name, limit=limit)
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         stored = stored_members(connection, list(found))
     rows = [
         {

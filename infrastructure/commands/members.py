@@ -86,7 +86,7 @@ def command(
     count = 0
     with _written(session, output, is_parquet) as write:
         if chosen is None:
-            with snapshot(session.database) as connection:
+            with snapshot(session.reading) as connection:
                 count = _write_all(write, everybody_then(connection, moment, catalogue()))
         else:
             from temple_ledger.infrastructure.queries.everybody_by_buckets import everybody_by_buckets
@@ -108,7 +108,7 @@ def _write_all(write: Write, pages: Iterable[list[MemberOverview]]) -> int:
 def _written(session: Session, output: Path, is_parquet: bool) -> Iterator[Write]:
     """A file is replaced when the new one is whole."""
     # a ledger that is not there is no reason to begin a file
-    session.reach()
+    _ = session.reading
     if output == STDOUT:
         lines = OutputStream()
         lines.write(_csv([COLUMNS]))

@@ -28,7 +28,7 @@ def list_(session: Session, projection: str | None, limit: int, as_json: bool) -
     Example:
       temple operations list --projection members
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = operations(connection, projection=projection, limit=limit)
     print_rows([_row(entry) for entry in found], COLUMNS, as_json=as_json)
 
@@ -44,7 +44,7 @@ def show(session: Session, number: int, as_json: bool) -> None:
     Example:
       temple operations show 12 --json
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         entry = operation(connection, number)
     print_fields({**_row(entry), "details": entry.details}, as_json=as_json)
 

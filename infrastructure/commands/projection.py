@@ -53,7 +53,7 @@ def list_(session: Session, as_json: bool) -> None:
     Example:
       temple projection list
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = projection_statuses(connection, carried(), reasons_not_loaded())
     there = {each.name for each in found}
     rows: list[dict[str, Any]] = [each.data if as_json else _row(each) for each in found]
@@ -81,7 +81,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
     Example:
       temple projection show members
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         projection = projection_named(connection, name)
         status = projection_status(connection, carried(), str(projection.key))
     tables = [str(table.place) for table in placed_as(projection, active=status.active).tables]
@@ -163,6 +163,8 @@ def resume(session: Session, name: str, reason: str | None, park: bool) -> None:
 def wait(session: Session, name: str, position: int | None, timeout: float) -> int:
     """Wait until the projection has folded a position, by a runner that runs elsewhere.
 
+    With TEMPLE_READ_URL, until the standby has it too: what is read after that is read there.
+
     \b
     Example:
       temple events import history.jsonl && temple projection wait members && temple member list
@@ -171,7 +173,15 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
     """
     named(name)
     wanted = None if position is None else Position(position)
-    reached = wait_for(session.database, carried(), name, wanted, timeout_seconds=timeout, idle=session.note)
+    reached = wait_for(
+        session.database,
+        carried(),
+        name,
+        wanted,
+        timeout_seconds=timeout,
+        idle=session.note,
+        reading=session.standby,
+    )
     print_line(f"{name} is at position {reached}")
     return ExitCode.OK
 

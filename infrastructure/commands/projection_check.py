@@ -58,7 +58,7 @@ def check(session: Session, place: str, user_id: str | None, as_json: bool) -> i
 
 
 def _one_member(session: Session, projection: MemberProjection[object], user_id: str, *, as_json: bool) -> int:
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         require_member(connection, user_id)
         trial = try_member(connection, projection, catalogue(), user_id)
     if as_json:
@@ -107,7 +107,7 @@ def _value(value: object) -> str:
 
 
 def _everybody(session: Session, projection: Projection, *, as_json: bool) -> int:
-    with snapshot(session.database) as connection, bar(session.progress, "folding", None, "members") as done:
+    with snapshot(session.reading) as connection, bar(session.progress, "folding", None, "members") as done:
         if isinstance(projection, Tally):
             trial = try_tally(connection, projection, catalogue())
         else:

@@ -56,7 +56,7 @@ def rows(
       temple projection rows members 500000000000000001 --as-of 2026-03-01
     """
     moment = AsOf(as_of, known_at)
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         projection = _of_members(connection, name)
         require_member(connection, user_id)
         if moment.is_now:
@@ -92,7 +92,7 @@ def history(
     Example:
       temple projection history members 500000000000000001
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         projection = _of_members(connection, name)
     print_history(session, projection, user_id, AsOf(as_of, known_at), as_json=as_json)
 
@@ -116,7 +116,7 @@ def explain(
       temple projection explain members 500000000000000001
     """
     moment = AsOf(as_of, known_at)
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         projection = _of_members(connection, name)
         require_member(connection, user_id)
         directory = read_directory(connection)

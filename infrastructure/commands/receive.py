@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import click
 from prometheus_client import CollectorRegistry
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import DatabaseRole
+from temple_ledger.infrastructure.database.connection import DatabaseRole, IsStandby
 from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.service_logins import RECEIVE
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
 from temple_ledger.infrastructure.processes.webhook_receiver import receiving, required_endpoints
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.ports import RECEIVER_METRICS, listening_for
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
@@ -54,9 +56,10 @@ def command(session: Session, host: str | None, port: int | None, metrics_port: 
       temple receive --host 0.0.0.0 --port 8443
     \b
     Exit codes: 0 stopped; 1 it cannot listen there, or ended by itself; 4 no database; 5 there is no secret,
-    or the database does not fit this version.
+    the database does not fit this version, or the login is its owner.
     """
     doors = required_endpoints(session)
+    session.serves_as(RECEIVE)
     with stopped_by_signals() as stop:
         _check(session)
         session.is_service()
@@ -88,7 +91,9 @@ def _measured(session: Session, port: int | None) -> Iterator[CollectorRegistry 
         return
     registry = new_registry()
     token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else None
-    with exposed(registry, settings.metrics_host, port, token=token):
+    with ExitStack() as stack:
+        with listening_for(RECEIVER_METRICS, flag="--metrics-port"):
+            stack.enter_context(exposed(registry, settings.metrics_host, port, token=token))
         session.note(f"metrics at http://{settings.metrics_host}:{port}/metrics")
         yield registry
 
@@ -99,6 +104,8 @@ def _check(session: Session) -> None:
     try:
         with database.connect(DatabaseRole.APPEND, application="temple receive") as connection:
             require_current(connection)
+    except IsStandby:
+        raise
     except DatabaseUnavailable as error:
         if session.embedded is not None:
             raise

@@ -53,7 +53,7 @@ def list_(session: Session, as_json: bool) -> None:
     Example:
       temple role list --json
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory = read_directory(connection)
         counts = holder_counts(connection)
         print_waiting(session, connection, members.name)
@@ -86,7 +86,7 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
       temple role members Oracle --as-of 2026-03-01
     """
     moment = AsOf(as_of, known_at)
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
         if moment.is_now:
@@ -122,7 +122,7 @@ def history(
     Example:
       temple role history Oracle --limit 20
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
         moment = AsOf(as_of, known_at)
@@ -176,7 +176,7 @@ def diff(
     first, second = between
     if first > second:
         raise click.UsageError("--between takes the earlier time first")
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory = read_directory(connection)
         role = require_role(connection, directory, role)
         earlier, later = before(first, known_at), AsOf(second, known_at)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from temple_ledger.infrastructure.database.service_logins import RUN
 from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring, metrics_port
 from temple_ledger.infrastructure.processes.watched import run_watched
@@ -50,13 +51,14 @@ def command(
       temple run --until-caught-up && temple verify
     \b
     Exit codes: 0 stopped, or caught up; 1 a projection stands still, or cannot be loaded;
-    4 no database; 5 the database does not fit this version, or reading it would not be safe;
+    4 no database; 5 the database does not fit this version, reading it would not be safe, or the login is its owner;
     130 stopped before it had caught up.
     """
     wanted = [each for name in dict.fromkeys(projections) for each in versions_named(name)] or list(carried())
     if watched is not None:
         run_watched(session, wanted, watched, until_caught_up=until_caught_up)
         return ExitCode.OK
+    session.serves_as(RUN)
     missing = bool(print_not_loaded(session)) and not projections
     if until_caught_up and metrics_port is None:
         metrics_port = OFF

@@ -53,7 +53,7 @@ def status(session: Session, as_json: bool) -> int:
     \b
     Exit codes: 0 all is well; 3 the latest proof found something.
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = seal_status(connection)
     if as_json:
         print_json(asdict(found))
@@ -90,7 +90,7 @@ def head(session: Session, as_json: bool) -> None:
     \b
     Exit codes: 0 printed; 5 nothing is sealed yet.
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = read_head(connection)
     if found is None:
         raise Refused("nothing is sealed yet, so there is no head; run: temple seal run")
@@ -113,7 +113,7 @@ def export(session: Session, output: Path) -> None:
     Example:
       temple seal export -o chain.jsonl
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         if str(output) == DASH:
             for line in _lines(connection):
                 print_line(line)

@@ -6,6 +6,7 @@ import click
 
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.service_logins import SEAL
 from temple_ledger.infrastructure.processes.sealing import head_file, seal
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.seals.status import seal_status
@@ -34,9 +35,10 @@ def run(session: Session, until_sealed: bool) -> int:
       temple seal run
       temple seal run --until-sealed
     \b
-    Exit codes: 0 ended by a signal, or all is sealed; 4 no database; 5 the login may not act as temple_seal, or
-    the database does not fit this version; 130 interrupted before all was sealed.
+    Exit codes: 0 ended by a signal, or all is sealed; 4 no database; 5 the login may not act as temple_seal or is
+    the owner, or the database does not fit this version; 130 interrupted before all was sealed.
     """
+    session.serves_as(SEAL)
     with session.database.connect(DatabaseRole.SEAL, application="temple seal") as connection:
         require_current(connection)
     if not until_sealed:

@@ -1,6 +1,6 @@
 """`temple status`: how the ledger is, on one screen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
@@ -11,7 +11,9 @@ import click
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.words import plural, span
 from temple_ledger.infrastructure.commands.db import database_status
+from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth
+from temple_ledger.infrastructure.observability.doctor.server import check_encoding, check_writes
 from temple_ledger.infrastructure.processes.source_health import health_of_sources
 from temple_ledger.infrastructure.processes.sources import installed_sources
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
@@ -73,19 +75,33 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
 
 
 def _look(session: Session) -> Screen:
-    ledger_database = session.running_database()
-    database = database_status(session)
+    ledger_database = session.running_reading
+    database = database_status(session, reading=True)
     running = _running(session.settings.home)
+    of_server = list(_of_server(ledger_database, is_replica=session.settings.read_url is not None))
     waiting = database["migrations_waiting"]
     if waiting:
         behind = Trouble(f"{plural(len(waiting), 'migration')} to apply", "temple db migrate")
-        return Screen(database, None, running, [behind])
+        return Screen(database, None, running, [*of_server, behind])
     known = installed_sources()
     with snapshot(ledger_database) as connection:
         ledger = read_overview(connection, lambda _: health_of_sources(connection, known))
-    return Screen(
-        database, ledger, running, list(troubles(ledger, {each.name: each.runs_as for each in known.sources}))
-    )
+    of_ledger = troubles(ledger, {each.name: each.runs_as for each in known.sources})
+    return Screen(database, ledger, running, [*_standby_troubles(database), *of_server, *of_ledger])
+
+
+def _of_server(database: Database, *, is_replica: bool) -> Iterator[Trouble]:
+    """What makes every change fail, or some names: of the checks of the doctor, those that cost next to nothing. Of a
+    replica nobody expects that it takes changes."""
+    with database.look(application="temple status") as connection:
+        for check in (check_encoding(connection), *(() if is_replica else (check_writes(connection),))):
+            if check.advice is not None:
+                yield Trouble(f"{check.check}: {check.found}", check.advice)
+
+
+def _standby_troubles(database: dict[str, Any]) -> Iterator[Trouble]:
+    if not database.get("standby", {"connected": True})["connected"]:
+        yield Trouble("the standby receives nothing from its primary: what is shown here is old", "temple doctor")
 
 
 def _running(home: Path) -> list[str]:
@@ -178,7 +194,8 @@ def _database(database: dict[str, Any]) -> str:
     if "version" not in database:
         return f"{database['state']}: {database['where']}"
     server = f"PostgreSQL {database['version']}, {_size(database['size_bytes'])}"
-    return f"{server}, {database['kind']}: {database['where']}"
+    standby = f"{database['state']}; " if "standby" in database else ""
+    return f"{server}, {standby}{database['kind']}: {database['where']}"
 
 
 def _seals(seals: SealStatus) -> str:

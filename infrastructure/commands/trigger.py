@@ -90,7 +90,7 @@ def status(session: Session, as_json: bool) -> int:
     Exit codes: 0 all is well; 3 nobody or more than one maintains the rows, or its functions are of
     another version.
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = trigger_mode.trigger_status(connection)
     kept_by = "trigger" if found.on else "runner"
     if as_json:

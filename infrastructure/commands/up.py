@@ -18,6 +18,7 @@ from temple_ledger.domain.errors import CannotListen, LedgerError
 from temple_ledger.infrastructure.commands.demo import SEED, sized
 from temple_ledger.infrastructure.database.connection import DatabaseRole, in_words, passes
 from temple_ledger.infrastructure.database.leaving import stays
+from temple_ledger.infrastructure.database.patience import Patience
 from temple_ledger.infrastructure.database.schema import Changed, bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.demo import Community
@@ -101,7 +102,7 @@ def command(
         if measured is not None:
             print_line(f"metrics     {measured.url}")
         if not stop.asked:
-            _migrate(session, stop)
+            _migrate(session, stop, Patience(has_end=exit_when_ready))
         if exit_when_ready or stop.asked:
             ready = _made_ready(session, community, stop, measured)
             if ready:
@@ -189,8 +190,8 @@ def _database(session: Session) -> Iterator[None]:
     """The embedded server is stopped in the end, if this command started it and nobody else is there."""
     server = session.embedded
     if server is None:
-        print_line(f"database    the one of {session.database_url_from}")
         session.reach()
+        print_line(f"database    the one of {session.database_url_from}")
         yield
         return
     there, ran = server.data_dir.exists(), server.running()
@@ -239,8 +240,8 @@ def _clients(session: Session) -> int:
         return int(row[0]) if row else 0
 
 
-def _migrate(session: Session, stop: Stop) -> None:
-    changed = _patiently(session, stop, lambda: bring_up_to_date(session.database))
+def _migrate(session: Session, stop: Stop, patience: Patience) -> None:
+    changed = _patiently(session, stop, patience, lambda: bring_up_to_date(session.database))
     if changed is None:
         return
     done = [
@@ -252,7 +253,7 @@ def _migrate(session: Session, stop: Stop) -> None:
     ask_for_grants(session, changed.grants)
 
 
-def _patiently(session: Session, stop: Stop, work: Callable[[], Changed]) -> Changed | None:
+def _patiently(session: Session, stop: Stop, patience: Patience, work: Callable[[], Changed]) -> Changed | None:
     """Errors of the database that pass are waited for, as in everything that follows; None when asked to stop."""
     asked, noted = Event(), ""
     stop.calls(asked.set)
@@ -260,7 +261,7 @@ def _patiently(session: Session, stop: Stop, work: Callable[[], Changed]) -> Cha
         try:
             return work()
         except psycopg.Error as error:
-            if not passes(error):
+            if not passes(error) or patience.is_lost():
                 raise
             if in_words(error) != noted:
                 noted = in_words(error)

@@ -139,7 +139,7 @@ def list_(session: Session, projection: str | None, limit: int, as_json: bool) -
       temple verify list --projection members
     """
     keys = [each.key for each in (installed().values() if projection is None else [named(projection)])]
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = stored_verifications(connection, projection, limit=limit)
         covered = rounds(connection, keys)
     if as_json:
@@ -164,7 +164,7 @@ def show(session: Session, number: int, as_json: bool) -> None:
     Example:
       temple verify show 12 --json
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         found = stored_verification(connection, number)
         directory = read_directory(connection)
     listed = found.listed or []

@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.log.output_file import PRIVATE, replaced
 from temple_ledger.infrastructure.operating.process import carry_out, start_process
 from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.ports import CONSOLE, listening_for
 from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
@@ -152,21 +153,23 @@ def save_link(session: Session, made: str, file: Path | None = None) -> Path:
 
 def open_door(session: Session, port: int | None) -> socket.socket:
     """Raises CannotListen, and Refused for an address that is not this machine's own."""
-    settings, host = session.settings, session.settings.web_host
-    if not _is_loopback(host) and (settings.web_url is None or settings.web_proxies is None):
-        raise Refused(
-            f"the console does not listen on {host}, but on addresses of this machine alone, such as 127.0.0.1; "
-            "for others, put a proxy with TLS in front of it, and set TEMPLE_WEB_URL; where the proxy is on another "
-            "machine, set TEMPLE_WEB_PROXIES to its address as well: nobody else is answered then"
-        )
-    return listening(host, session.settings.web_port if port is None else port)
+    settings = session.settings
+    host, port = settings.web_host, settings.web_port if port is None else port
+    with listening_for(CONSOLE):
+        if not _is_loopback(host, port) and (settings.web_url is None or settings.web_proxies is None):
+            raise Refused(
+                f"the console does not listen on {host}, but on addresses of this machine alone, such as 127.0.0.1; "
+                "for others, put a proxy with TLS in front of it, and set TEMPLE_WEB_URL; where the proxy is on "
+                "another machine, set TEMPLE_WEB_PROXIES to its address as well: nobody else is answered then"
+            )
+        return listening(host, port)
 
 
-def _is_loopback(host: str) -> bool:
+def _is_loopback(host: str, port: int) -> bool:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise CannotListen(f"cannot listen on {host}: {error.strerror}") from None
+        raise CannotListen.on(host, port, error) from None
     return all(ipaddress.ip_address(each[4][0]).is_loopback for each in found)
 
 

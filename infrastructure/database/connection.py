@@ -1,7 +1,7 @@
 """Connections: every process takes the role with the least it needs."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
+from temple_ledger.domain.errors import DatabaseUnavailable, GrantMissing, Refused, RoleNotGranted, SchemaMismatch
+from temple_ledger.infrastructure.database.dsn import fault_of, unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +33,22 @@ class DatabaseRole(StrEnum):
 
 FORMER: Final = {
     DatabaseRole.TRANSLATE: DatabaseRole.APPEND,
-    DatabaseRole.TOKENS: DatabaseRole.APPEND,
     DatabaseRole.SEAL: DatabaseRole.PROJECT,
 }
 """What a login that was granted its roles before these were there goes on as; it is logged, with the grant."""
+
+READING: Final = frozenset({DatabaseRole.LOGIN, DatabaseRole.READ})
+"""Those that may be taken on a standby; whoever writes as LOGIN asks for the primary."""
+TO_THE_PRIMARY: Final = (
+    "set TEMPLE_DATABASE_URL to the primary, and TEMPLE_READ_URL to the standby for the commands that only read"
+)
+
+
+class IsStandby(DatabaseUnavailable):
+    """Where somebody wants to write, or has to see who writes."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is a standby, which takes no writes; {TO_THE_PRIMARY}")
 
 
 CONNECT_SECONDS: Final = 10
@@ -65,7 +78,8 @@ _POOLED: Final = (
     "ledger needs; connect to PostgreSQL itself, usually on port 5432"
 )
 _IN_WORDS: Final = {
-    "25006": "it takes no writes now: a standby, or default_transaction_read_only is on; connect to the primary",
+    "25006": "the database takes no writes now: a standby, or default_transaction_read_only is on; connect to the "
+    "primary",
     "26000": _POOLED,
     "3F000": "the schema public is missing; run as its owner: create schema public authorization pg_database_owner",
     "42P05": _POOLED,
@@ -76,18 +90,23 @@ _IN_WORDS: Final = {
 class Database:
     """Where the ledger is. `name` is how it is called in messages: never the DSN, which may hold a password.
 
-    `cursors` is the class of the cursors that connections make; None for the driver's own.
+    `cursors` is the class of the cursors that connections make; None for the driver's own. `check` looks at each new
+    connection before anybody uses it, and may raise. With `primary_only` a standby is refused for those who read, too:
+    what they read, they need to see as it is.
     """
 
     dsn: str
     name: str = "the database"
     cursors: type[psycopg.Cursor[Any]] | None = None
+    check: Callable[[psycopg.Connection], None] | None = None
+    connect_seconds: int = CONNECT_SECONDS
+    primary_only: bool = False
 
     def connect(
         self, role: DatabaseRole, *, application: str = "temple", autocommit: bool = True
     ) -> psycopg.Connection:
-        """Raises DatabaseUnavailable; SchemaMismatch when the role is not there yet, or not granted; Refused behind a
-        pooler.
+        """Raises DatabaseUnavailable, also for a role that writes on a standby; SchemaMismatch when the role is not
+        there yet, or not granted; Refused behind a pooler.
         """
         try:
             return self._connected(role, application, autocommit)
@@ -102,9 +121,11 @@ class Database:
             return connection
 
     def look(self, *, application: str) -> psycopg.Connection:
-        """As temple_read, or as the login itself where that role is not there yet, or not granted."""
+        """As temple_read, or as the login itself where that role is not there yet. Raises RoleNotGranted."""
         try:
             return self.connect(DatabaseRole.READ, application=application)
+        except RoleNotGranted:
+            raise
         except SchemaMismatch:
             return self.connect(DatabaseRole.LOGIN, application=application)
 
@@ -124,18 +145,20 @@ class Database:
                 autocommit=True,
                 options=self._options_of(role),
                 application_name=application,
-                connect_timeout=CONNECT_SECONDS,
+                connect_timeout=self.connect_seconds,
                 cursor_factory=self.cursors,
             )
         except psycopg.OperationalError as error:
             raise _cannot_connect(self.name, role, error) from None
-        except psycopg.ProgrammingError:
+        except (psycopg.ProgrammingError, UnicodeEncodeError):
             # the message of a malformed DSN repeats parts of it
-            raise DatabaseUnavailable(
-                f"the DSN of {self.name} cannot be read; write postgresql://user@host:port/name"
-            ) from None
+            raise unreadable(self.name, fault_of(self.dsn)) from None
         try:
-            _require_own_session(self.name, role, connection)
+            standby = _in_own_session(self.name, role, connection)
+            if standby and (self.primary_only or role not in READING):
+                raise IsStandby(self.name)
+            if self.check is not None:
+                self.check(connection)
             connection.autocommit = autocommit
         except BaseException:
             connection.close()
@@ -160,6 +183,11 @@ def passes(error: BaseException) -> bool:
     return state in _PASSING or state[:2] in _PASSING_CLASSES
 
 
+def passes_on(connection: psycopg.Connection[Any], error: psycopg.Error) -> bool:
+    """The same on this very connection: a session that began as read-only stays so."""
+    return passes(error) and not connection.closed and not isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+
+
 @contextmanager
 def database_errors(what: str) -> Iterator[None]:
     """Turns the driver's errors into one sentence: "WHAT: …". Never with the row in it: constraints repeat rows."""
@@ -171,6 +199,8 @@ def database_errors(what: str) -> Iterator[None]:
         raise SchemaMismatch(
             f"{what}: a table has other columns than this version declares; for what to do, run: temple db migrate"
         ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise GrantMissing(f"{what}: {in_words(error)}") from error
     except psycopg.Error as error:
         raise DatabaseUnavailable(f"{what}: {in_words(error)}") from error
 
@@ -199,19 +229,20 @@ def in_words(error: psycopg.Error) -> str:
     return f"the database refused ({label})"
 
 
-def _require_own_session(name: str, role: DatabaseRole, connection: psycopg.Connection) -> None:
+def _in_own_session(name: str, role: DatabaseRole, connection: psycopg.Connection) -> bool:
     """That the session is ours alone, with what we asked for at its start: a pooler gives each transaction another.
 
-    Raises Refused, and DatabaseUnavailable when the connection is lost meanwhile.
+    Whether it is one with a standby. Raises Refused, and DatabaseUnavailable when the connection is lost meanwhile.
     """
     try:
         with psycopg.Cursor(connection) as cursor:
-            row = cursor.execute("select pg_backend_pid(), current_setting('role')").fetchone()
+            row = cursor.execute("select pg_backend_pid(), current_setting('role'), pg_is_in_recovery()").fetchone()
     except psycopg.Error as error:
         raise DatabaseUnavailable(f"cannot reach {name}: {in_words(error)}") from None
-    pid, taken = row or (0, "")
+    pid, taken, standby = row or (0, "", False)
     if pid != connection.info.backend_pid or (role is not DatabaseRole.LOGIN and taken != role.value):
         raise Refused(f"{name}: {_POOLED}")
+    return bool(standby)
 
 
 def _options(role: DatabaseRole) -> str:
@@ -234,7 +265,7 @@ def _cannot_connect(name: str, role: DatabaseRole, error: psycopg.OperationalErr
         return SchemaMismatch(f"{name} has no tables of ours yet; run: temple db migrate")
     if f'permission denied to set role "{role.value}"' in text:
         login = error.pgconn.user.decode() if error.pgconn is not None else "LOGIN"
-        return SchemaMismatch(
+        return RoleNotGranted(
             f"{name}: the login {login} may not act as {role.value}; as a superuser, or as who created that role, run: "
             f"{grant_sql([role.value], login)}"
         )

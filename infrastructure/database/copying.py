@@ -4,14 +4,14 @@ The driver formats a value at a time, which was a seventh of a rebuild. Here a c
 looked through for what needs escaping at once: hardly any does.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 from pydantic_core import to_json
 
+from temple_ledger.infrastructure.database.array_text import TEXT_OF, array_text
 from temple_ledger.projections.tables import Column, ColumnType
 
 NULL: Final = "\\N"
@@ -38,17 +38,20 @@ def as_text(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
 def _texts(column: Column, values: Sequence[Any]) -> Iterable[str]:
     if column.null and None in values:
         there = [value for value in values if value is not None]
-        texts = iter(_texts_of(column.type, there))
+        texts = iter(_texts_of(column, there))
         return [NULL if value is None else next(texts) for value in values]
-    return _texts_of(column.type, values)
+    return _texts_of(column, values)
 
 
-def _texts_of(kind: ColumnType, values: Sequence[Any]) -> Iterable[str]:
+def _texts_of(column: Column, values: Sequence[Any]) -> Iterable[str]:
+    kind = column.type
+    if column.array:
+        return _escaped([array_text(kind, value) for value in values])
     if kind is ColumnType.TEXT:
         return _escaped(values)
     if kind is ColumnType.JSONB:
         return _escaped([to_json(value).decode() for value in values])
-    return map(_TEXT_OF.get(kind, str), values)
+    return map(TEXT_OF.get(kind, str), values)
 
 
 def _escaped(values: Sequence[str]) -> Sequence[str]:
@@ -56,14 +59,3 @@ def _escaped(values: Sequence[str]) -> Sequence[str]:
     if not any(character in together for character in "\\\t\n\r"):
         return values
     return [value.translate(_ESCAPES) for value in values]
-
-
-def _boolean(value: bool) -> str:
-    return "t" if value else "f"
-
-
-_TEXT_OF: Final[Mapping[ColumnType, Callable[[Any], str]]] = {
-    ColumnType.BOOLEAN: _boolean,
-    ColumnType.TIMESTAMPTZ: datetime.isoformat,
-    ColumnType.DATE: date.isoformat,
-}

@@ -1,7 +1,7 @@
 """The tables that projections declare: made, and compared with what the database has.
 
-What changes no row is done by a migration: an index, a column that may be null, or may be null no more. Other columns
-or another key are another table: a higher version has it beside the one that readers see.
+What changes no row is done by a migration: an index, a check, a default, a column that may be null, or may be null no
+more. Other columns or another key are another table: a higher version has it beside the one that readers see.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,9 @@ import psycopg
 from psycopg import sql
 
 from temple_ledger.domain.errors import SchemaMismatch
-from temple_ledger.infrastructure.database.declared_indexes import keep_indexes
+from temple_ledger.infrastructure.database.declared_indexes import difference_of_indexes, keep_indexes
+from temple_ledger.infrastructure.database.declared_rules import difference_of_checks, keep_checks, keep_defaults
+from temple_ledger.infrastructure.database.literals import default_literal
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.tables import columns_of, place_of
 from temple_ledger.projections.processor import Projection
@@ -43,7 +45,9 @@ def make_tables(connection: Connection, projection: Projection, declared: Sequen
         else:
             _require_same(connection, projection, table, there)
             _set_nulls(connection, projection, table, there)
-        keep_indexes(connection, table, place_of(table))
+            keep_defaults(connection, table)
+        keep_checks(connection, table, projection.key)
+        keep_indexes(connection, table, place_of(table), projection.key)
         _grant(connection, table)
     return made
 
@@ -57,6 +61,12 @@ def require_tables(connection: Connection, projection: Projection) -> None:
                 f"table {table.name} of projection {projection.name} is missing; run: temple db migrate"
             )
         _require_same(connection, projection, table, there)
+        rules = difference_of_checks(connection, table) or difference_of_indexes(connection, table, place_of(table))
+        if rules is not None:
+            raise SchemaMismatch(
+                f"table {table.name} of projection {projection.name} is there otherwise than it is declared ({rules}); "
+                "run: temple db migrate"
+            )
 
 
 def is_other(connection: Connection, projection: Projection, table: Table) -> bool:
@@ -122,8 +132,8 @@ def _set_nulls(connection: Connection, projection: Projection, table: Table, the
 
 def _create(projection: Projection, table: Table) -> sql.Composed:
     lines: list[sql.Composable] = [
-        sql.SQL("{} {}{}").format(
-            sql.Identifier(column.name), _type(column), sql.SQL("" if column.null else " not null")
+        sql.SQL("{} {}{}{}").format(
+            sql.Identifier(column.name), _type(column), sql.SQL("" if column.null else " not null"), _default(column)
         )
         for column in columns_of(projection, table)
     ]
@@ -144,19 +154,24 @@ def _grant(connection: Connection, table: Table) -> None:
     connection.execute(sql.SQL("grant select on {} to temple_read, temple_append").format(name))
 
 
+def _default(column: Column) -> sql.Composable:
+    return sql.SQL("") if column.default is None else sql.SQL(" default {}").format(default_literal(column))
+
+
 def _type(column: Column) -> sql.SQL:
-    if column.type is not ColumnType.TEXT:
-        return sql.SQL(column.type.value)
-    if column.length is None:
-        return sql.SQL('text collate "C"')
-    return sql.SQL(f'varchar({int(column.length)}) collate "C"')
+    collation = ' collate "C"' if column.type is ColumnType.TEXT else ""
+    return sql.SQL(f"{_bare_type(column)}{collation}")
+
+
+def _bare_type(column: Column) -> str:
+    length = "" if column.length is None or column.type is not ColumnType.TEXT else f"({int(column.length)})"
+    return f"{'varchar' if length else column.type.value}{length}{'[]' if column.array else ''}"
 
 
 def _type_name(column: Column) -> str:
     """As the catalogue of PostgreSQL spells it."""
-    if column.type is ColumnType.TEXT:
-        return "text" if column.length is None else f"character varying({column.length})"
-    return "timestamp with time zone" if column.type is ColumnType.TIMESTAMPTZ else column.type.value
+    spelled = _bare_type(column).replace("varchar", "character varying")
+    return spelled.replace("timestamptz", "timestamp with time zone")
 
 
 def _columns(connection: Connection, table: Table) -> dict[str, _There]:

@@ -158,7 +158,7 @@ def _head(database: Database, above: Position) -> Position:
 
 
 def _run(database: Database, name: str, command: Sequence[str | Path], *, output: int | None = None) -> None:
-    variables, rest = psql_environment(database.dsn)
+    variables, rest = psql_environment(database.dsn, name=database.name)
     program, *arguments = command
     where = f"--dbname={make_conninfo(rest, dbname=name)}"
     done = _program((program, where, *arguments), {**os.environ, **variables, "PGAPPNAME": "temple dump"}, output)

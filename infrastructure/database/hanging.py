@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from temple_ledger.infrastructure.database.declared_indexes import DECLARED
+from temple_ledger.infrastructure.database.declared_indexes import is_declared
 from temple_ledger.infrastructure.database.handover import (
     Hanging,
     Pair,
@@ -108,7 +108,7 @@ def _is_our_role(grantee: str | None) -> bool:
 
 def _is_ours(index: str, comment: str | None) -> bool:
     """An index that belongs to the version: declared, or of a rollup."""
-    return comment == DECLARED or index.startswith("rollup_")
+    return is_declared(comment) or index.startswith("rollup_")
 
 
 def _grants(connection: Connection, pair: Pair, version: int, hanging: Hanging) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -11,15 +11,22 @@ import psycopg
 
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
 from temple_ledger.infrastructure.database import adoption, canon
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.database.roles import FIRST, OWNER, grant_lacking_roles, grant_schema, require_roles
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, IsStandby
+from temple_ledger.infrastructure.database.roles import (
+    FIRST,
+    OWNER,
+    grant_lacking_roles,
+    grant_schema,
+    public_keeps_temporary_tables,
+    require_roles,
+)
 from temple_ledger.infrastructure.database.statements import statement
 
 _LOCK: Final = 0x7E3A_1ED6
 """Key of the advisory lock that migrations take; it guards against haste, not against wrong rows."""
 
-AS_LOGIN: Final = frozenset({1, 17})
-"""Migrations that create roles, which temple_owner may not."""
+AS_LOGIN: Final = frozenset({1, 17, 31})
+"""Migrations that create roles or change the rights of the database itself, which temple_owner may not."""
 
 OLDEST_SERVER: Final = 150_000
 
@@ -165,9 +172,11 @@ def _require_suitable_database(connection: psycopg.Connection) -> None:
     """Raises Refused."""
     row = connection.execute(
         "select current_setting('server_version_num')::integer, current_setting('server_encoding'), "
-        "current_database(), quote_ident(session_user)"
+        "current_database(), quote_ident(session_user), pg_is_in_recovery()"
     ).fetchone()
-    version, encoding, name, login = row or (0, "", "", "")
+    version, encoding, name, login, standby = row or (0, "", "", "", False)
+    if standby:
+        raise IsStandby(f"the database {name}")
     if version < OLDEST_SERVER:
         raise Refused(f"PostgreSQL {version // 10_000} is too old for the ledger; use 15 or newer")
     if encoding != "UTF8":
@@ -195,7 +204,8 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
         require_roles(connection)
     else:
         connection.execute("set local role temple_owner")
-    connection.execute(migration.text)
+    with public_keeps_temporary_tables(connection) if migration.number == 1 else nullcontext():
+        connection.execute(migration.text)
     if migration.number in AS_LOGIN:
         connection.execute("set local role none")
         grant_lacking_roles(connection)

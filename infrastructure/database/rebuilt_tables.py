@@ -67,8 +67,13 @@ def put_in_place(connection: Connection, projection: Projection, table: Table, u
         "of_live": _of_these("live", user_ids),
         "of_rebuilt": _of_these("rebuilt", user_ids),
     }
-    statements = [sql.SQL(_REMOVE).format(**parts)]
-    if values:
+    removed = [parts["same"]]
+    if table.unique and values:
+        # rows may exchange what an index holds: whatever is other goes before anything comes
+        was, becomes = _listed(values, "live"), _listed(values, "rebuilt")
+        removed.append(sql.SQL("({}) is not distinct from ({})").format(was, becomes))
+    statements = [sql.SQL(_REMOVE).format(**{**parts, "same": sql.SQL(" and ").join(removed)})]
+    if values and not table.unique:
         settings = [sql.SQL("{0} = rebuilt.{0}").format(sql.Identifier(name)) for name in values]
         if table.stamp is not None:
             settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))

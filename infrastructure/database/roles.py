@@ -1,7 +1,7 @@
 """Which of our roles a login may take, and the SQL that gives it those it lacks."""
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
@@ -83,6 +83,15 @@ def grant_schema(connection: Connection) -> None:
             "the schema public does not belong to who owns this database; in it, as a superuser, run: "
             "alter schema public owner to pg_database_owner;"
         )
+
+
+@contextmanager
+def public_keeps_temporary_tables(connection: Connection) -> Iterator[None]:
+    """0001 takes from everybody the right to make temporary tables: ours to say in a database of ours alone."""
+    had = connection.execute(statement("public_makes_temporary_tables")).fetchone()
+    yield
+    if had == (True,):
+        connection.execute(statement("public_temporary_tables"))
 
 
 def create_roles(connection: Connection, names: Sequence[str]) -> Sequence[str]:

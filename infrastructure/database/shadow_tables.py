@@ -21,7 +21,7 @@ Connection = psycopg.Connection[Any]
 @cache
 def shadow_of(table: Table) -> Table:
     """The table with the same columns in which a rebuild collects rows."""
-    return replace(table, place=table.shadow, stamp=None, indexes=())
+    return replace(table, place=table.shadow, stamp=None, indexes=(), checks=())
 
 
 def make_shadow_tables(connection: Connection, projection: Projection) -> None:

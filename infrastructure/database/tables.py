@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from temple_ledger.infrastructure.database.array_text import array_text
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Column, ColumnType, Row, Table
 from temple_ledger.projections.tally import Tally
@@ -67,12 +68,13 @@ def _upsert_statement(table: Table) -> sql.Composed:
     if table.stamp is not None:
         settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
     update = sql.SQL("do update set {}").format(sql.SQL(", ").join(settings)) if settings else sql.SQL("do nothing")
-    return sql.SQL("insert into {} ({}) select * from unnest({}) on conflict ({}) {}").format(
+    return sql.SQL("insert into {} ({names}) select {} from unnest({}) as given ({names}) on conflict ({}) {}").format(
         place_of(table),
-        _names(column.name for column in columns),
+        sql.SQL(", ").join(map(_given, columns)),
         _arrays(columns),
         _names(("user_id", *table.key)),
         update,
+        names=_names(column.name for column in columns),
     )
 
 
@@ -101,6 +103,17 @@ def _add_statement(table: Table) -> sql.Composed:
         key=_names(table.key),
         number=sql.Identifier(number),
     )
+
+
+def write(connection: psycopg.Connection[Any], table: Table, written: Sequence[Row], gone: Sequence[Row]) -> None:
+    """Rows to write, keys to delete; both begin with the user_id.
+
+    Where an index is unique, rows may exchange what it holds: they are all gone before the first one is there again.
+    """
+    if table.unique:
+        gone = [*gone, *((row[0], *table.key_of(row[1:])) for row in written)]
+    delete(connection, table, gone)
+    upsert(connection, table, written)
 
 
 def upsert(connection: psycopg.Connection[Any], table: Table, rows: Sequence[Row]) -> None:
@@ -143,18 +156,28 @@ def _execute_columns(
     columns: Sequence[Column] | None,
     rows: Sequence[Row],
 ) -> None:
-    """*columns* None: none of the values is jsonb, as no key is."""
+    """*columns* None: none of the values is jsonb or an array, as no key is."""
     if not rows:
         return
     values = [list(column) for column in zip(*rows, strict=True)]
     for place, column in enumerate(columns or ()):
-        if column.type is ColumnType.JSONB:
+        if column.array:
+            kind = column.type
+            values[place] = [None if value is None else array_text(kind, value) for value in values[place]]
+        elif column.type is ColumnType.JSONB:
             values[place] = [None if value is None else Jsonb(value) for value in values[place]]
     connection.execute(statement, values)
 
 
 def _arrays(columns: Iterable[Column]) -> sql.Composable:
-    return sql.SQL(", ").join(sql.SQL("%b::{}[]").format(sql.SQL(column.type.value)) for column in columns)
+    """An array of arrays would be unnested to the last value: each of them is a text on the way."""
+    types = (ColumnType.TEXT if column.array else column.type for column in columns)
+    return sql.SQL(", ").join(sql.SQL("%b::{}[]").format(sql.SQL(kind.value)) for kind in types)
+
+
+def _given(column: Column) -> sql.Composable:
+    name = sql.Identifier(column.name)
+    return sql.SQL("{}::{}[]").format(name, sql.SQL(column.type.value)) if column.array else name
 
 
 def _names(names: Iterable[str]) -> sql.Composed:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 _DESCRIPTOR: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _STREAMS: Final = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -30,12 +30,17 @@ PRIVATE: Final = 0o600
 class OutputFile:
     """Writes at once, in UTF-8. Meant for large pieces: each `write` is a call of the system."""
 
-    def __init__(self, descriptor: int, name: Path) -> None:
+    written_through: ClassVar[int] = 0
+    """How many pieces this process has written into what cannot be replaced, nor written a second time."""
+
+    def __init__(self, descriptor: int, name: Path, *, is_through: bool = False) -> None:
         self._descriptor = descriptor
         self._name = name
+        self._is_through = is_through
 
     def write(self, text: str | bytes) -> None:
         """All of it. Raises OSError."""
+        OutputFile.written_through += self._is_through
         rest = memoryview(text.encode() if isinstance(text, str) else text)
         try:
             while rest:
@@ -128,12 +133,12 @@ def through(path: Path, *, append: bool = False, mode: int | None = None) -> Out
     none. Raises OSError."""
     descriptor = _descriptor_of(path)
     if descriptor is not None:
-        return OutputFile(os.dup(descriptor), path)
+        return OutputFile(os.dup(descriptor), path, is_through=True)
     flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY | (os.O_APPEND if append else os.O_TRUNC)
     if not path.exists():
         # of a name that is there, the kernel may refuse O_CREAT: fs.protected_fifos
         flags |= os.O_CREAT
-    return OutputFile(os.open(path, flags, _BY_UMASK if mode is None else mode), path)
+    return OutputFile(os.open(path, flags, _BY_UMASK if mode is None else mode), path, is_through=True)
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from psycopg.rows import TupleRow
 from temple_ledger.domain.position import START, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.safety import require_primary
 
 PAGE: Final = 20_000
 PAGE_BYTES: Final = 32_000_000
@@ -101,6 +102,7 @@ class GapReader:
         self._settled = START
         self._head = START
         self._proof: _Proof | None = None
+        self._shows_writers = False
         self._gap: tuple[Position, float] | None = None
 
     def look(self, after: Position) -> Look:
@@ -170,6 +172,10 @@ class GapReader:
         return Position(self._number("log_head"))
 
     def _writers(self) -> tuple[Blocker, ...]:
+        """Raises UnsafeLog on a standby, which shows none of them."""
+        if not self._shows_writers:
+            require_primary(self._connection)
+            self._shows_writers = True
         return tuple(starmap(Blocker, self._connection.execute(statement("log_writers"))))
 
     def _number(self, name: str, **values: int) -> int:

@@ -7,9 +7,20 @@ import psycopg
 from psycopg.rows import dict_row
 
 from temple_ledger.domain.errors import UnsafeLog
+from temple_ledger.infrastructure.database.standby import is_standby
 from temple_ledger.infrastructure.database.statements import statement
 
 OLDEST_SERVER: Final = 150000
+STANDBY: Final = (
+    "this server is a standby: it does not show who is writing, so a reader here would pass over events that "
+    "are still to be committed; connect to the primary"
+)
+
+
+def require_primary(connection: psycopg.Connection[Any]) -> None:
+    """Raises UnsafeLog."""
+    if is_standby(connection):
+        raise UnsafeLog(STANDBY)
 
 
 def require_safe_log(connection: psycopg.Connection[Any]) -> None:
@@ -29,10 +40,7 @@ def violations(found: Mapping[str, Any]) -> Iterator[str]:
             "reader would take it for ended; upgrade the server"
         )
     if found["standby"]:
-        yield (
-            "this server is a standby: it does not show who is writing, so a reader here would pass over events that "
-            "are still to be committed; connect to the primary"
-        )
+        yield STANDBY
     if not found["generated_always"]:
         yield (
             "webhook_audit_log.id is not `generated always as identity`: whoever appends could choose a position that "

@@ -60,7 +60,7 @@ class Children:
             while child.thread.is_alive():
                 child.thread.join(LOOK_SECONDS)
         if any(child.code == ExitCode.UNREACHABLE for child in self._children):
-            raise DatabaseUnavailable("a process of the runner found no database")
+            raise DatabaseUnavailable("a process of the runner had no database that takes writes; its reason is above")
 
 
 class _Child:

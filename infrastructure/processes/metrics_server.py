@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.observability.metrics.registry import new_regi
 from temple_ledger.infrastructure.observability.metrics.runner import RunnerMetrics
 from temple_ledger.infrastructure.observability.metrics.statement_durations import timed_cursors
 from temple_ledger.infrastructure.processes.readings import readings
+from temple_ledger.infrastructure.terminal.ports import RUNNER_METRICS, listening_for
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import catalogue, not_loaded
@@ -61,7 +62,7 @@ def measuring(session: Session, projections: Iterable[Projection], port: int | N
     latencies = Latencies(each.name for each in wanted)
     runner = RunnerMetrics(registry, [each.name for each in wanted], latencies)
     names = [(each.event_type, each.action) for each in catalogue()]
-    ledger = LedgerCollector(session.database, readings(wanted, names), latencies=latencies)
+    ledger = LedgerCollector(session.reading, readings(wanted, names), latencies=latencies)
     registry.register(ledger)
     expose_not_loaded(registry, not_loaded())
     files = {"state": settings.home}
@@ -69,11 +70,12 @@ def measuring(session: Session, projections: Iterable[Projection], port: int | N
     token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else None
     with ExitStack() as stack:
         try:
-            stack.enter_context(exposed(registry, settings.metrics_host, port, token=token))
+            with listening_for(RUNNER_METRICS, flag="--metrics-port"):
+                stack.enter_context(exposed(registry, settings.metrics_host, port, token=token))
         except CannotListen as error:
             if asked_for:
                 raise
-            session.note(f"{error}; give another one with --metrics-port")
+            session.note(f"no metrics: {error}")
             yield None
             return
         stack.callback(ledger.close)

@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.observability.metrics.projections import Proje
 from temple_ledger.infrastructure.observability.metrics.rebuilds import rebuilds
 from temple_ledger.infrastructure.observability.metrics.roles import RoleCounts
 from temple_ledger.infrastructure.observability.metrics.seals import seals
+from temple_ledger.infrastructure.observability.metrics.standby import standby
 from temple_ledger.infrastructure.observability.metrics.storage import Storage
 from temple_ledger.infrastructure.observability.metrics.trigger import trigger_durations
 from temple_ledger.infrastructure.observability.metrics.verifying import Verifications
@@ -31,6 +32,7 @@ def readings(
     """*event_names* are the types and actions that get a series of their own; all others are counted as `other`."""
     known = list(projections)
     return (
+        ("standby", standby),
         ("projections", Projections(reasons_not_loaded())),
         ("event totals", EventTotals(event_names)),
         ("verifying", Verifications(known)),

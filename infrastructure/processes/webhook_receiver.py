@@ -30,6 +30,7 @@ from temple_ledger.infrastructure.processes.sources import (
     workers,
 )
 from temple_ledger.infrastructure.settings import PREFIX
+from temple_ledger.infrastructure.terminal.ports import RECEIVER, listening_for
 from temple_ledger.infrastructure.terminal.session import Session
 
 END_SECONDS: Final = 10.0
@@ -53,7 +54,10 @@ def receiving(
     Counts its answers in *registry*. *own_processes*: see `translated`. Raises CannotListen.
     """
     settings, database = session.settings, session.database
-    door = listening(settings.receive_host if host is None else host, settings.receive_port if port is None else port)
+    with listening_for(RECEIVER):
+        door = listening(
+            settings.receive_host if host is None else host, settings.receive_port if port is None else port
+        )
     with ExitStack() as stack:
         stack.callback(door.close)
         notifier = stack.enter_context(Notifier(database, statement_name="inbox_notify"))

@@ -8,7 +8,7 @@ from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
@@ -122,10 +122,10 @@ def member_history(
 
 
 def require_member(connection: Connection, user_id: str) -> None:
-    """Raises UnknownName, with near ids, for a member without a row and without an event."""
+    """Raises UnknownMember, with near ids, for a member without a row and without an event."""
     row = connection.execute(statement("read_member_known"), {"user_id": user_id}).fetchone()
     if row is None or not row[0]:
-        raise UnknownName("member", user_id, _near(connection, user_id))
+        raise UnknownMember(user_id, _near(connection, user_id))
 
 
 def waiting_events(connection: Connection, user_id: str, key: ProjectionKey = members.key) -> int:

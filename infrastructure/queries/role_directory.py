@@ -71,4 +71,5 @@ def require_role(connection: Connection, directory: RoleDirectory, text: str) ->
     row = connection.execute(statement("read_role_known"), {"role": text}).fetchone()
     if row is not None and row[0]:
         return text
-    raise UnknownName("role", text, directory.near(text))
+    near = directory.near(text)
+    raise UnknownName("role", text, near, advice="" if near else "; to see which there are: temple role list")

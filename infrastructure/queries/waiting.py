@@ -28,14 +28,19 @@ def wait_for(
     *,
     timeout_seconds: float,
     idle: Callable[[str], None] = lambda sentence: None,
+    reading: Database | None = None,
 ) -> Position:
     """The position that the projection has reached, at or above *position* (by default the log's head as it is now).
 
+    *reading* is a standby, whose checkpoint counts then: what was appended to *database* can be read there.
     What it has folded up to there is on the disk when this returns. *idle* is given one sentence whenever the
     projection stands still for another reason than before. Raises NotFoldedInTime, UnknownName, DatabaseUnavailable.
     """
     deadline = time.monotonic() + timeout_seconds
-    with database.connect(DatabaseRole.READ, application=APPLICATION) as connection:
+    with (reading or database).connect(DatabaseRole.READ, application=APPLICATION) as connection:
+        if reading is not None and position is None:
+            with database.connect(DatabaseRole.READ, application=APPLICATION) as primary:
+                position = _head(primary)
         return wait_on(connection, database, projections, name, position, timeout_seconds, deadline, idle)
 
 

@@ -18,7 +18,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused, SchemaMismatch, UnknownName
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.canon import is_installed
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes_on
 from temple_ledger.infrastructure.database.rollups import merge_rollups
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
@@ -199,7 +199,7 @@ def _while_nobody_appends(connection: Connection, deadline: float, switch: Switc
                 connection.execute(statement("trigger_stop_appends"))
                 return switch(connection, before)
         except psycopg.Error as error:
-            if not passes(error) or connection.closed:
+            if not passes_on(connection, error):
                 raise
             if time.monotonic() + pause > deadline:
                 raise Refused(

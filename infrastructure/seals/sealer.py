@@ -21,6 +21,7 @@ import structlog
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.patience import Patience
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
@@ -89,15 +90,22 @@ class Sealer:
         self._session.close()
 
     def run(self, stop: threading.Event, *, until_sealed: bool = False) -> None:
-        """Until *stop* is set, also while the database is away; or until all that is there by now is sealed."""
+        """Until *stop* is set, also while the database is away; or until all that is there by now is sealed.
+
+        Raises DatabaseUnavailable where it was to end, and the database was away for as long as patience lasts.
+        """
         failures, noted = 0, ""
+        patience = Patience(has_end=until_sealed)
         target: Position | None = None
         while not stop.is_set():
             try:
                 sealed = self.step(stop, everything=until_sealed)
                 failures = 0
+                patience.restore()
             except DatabaseUnavailable as error:
                 failures += 1
+                if patience.is_lost():
+                    raise
                 log.warning("not sealing", reason=str(error), attempt=failures)
                 stop.wait(min(LONGEST_BACKOFF_SECONDS, 0.1 * 2**failures))
                 continue

@@ -13,6 +13,6 @@ def shown(dsn: str) -> str:
     """As libpq writes it, `host=… dbname=…`, with stars for what is secret."""
     try:
         parts = conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, UnicodeEncodeError):
         return f"{HIDDEN} (no DSN that can be read)"
     return make_conninfo("", **{name: HIDDEN if name in _SECRET else value for name, value in parts.items()})

@@ -4,6 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -20,6 +21,9 @@ from temple_ledger.infrastructure.terminal.printing import (
     print_note,
     print_text,
 )
+
+if TYPE_CHECKING:
+    import psycopg
 
 DEBUG = "TEMPLE_DEBUG"
 """Set to 1 in the environment, it shows the traceback of what should not have happened."""
@@ -79,11 +83,10 @@ def _unforeseen(error: Exception) -> int:
     if "psycopg" in sys.modules:
         import psycopg
 
-        from temple_ledger.infrastructure.database.connection import in_words, passes
+        from temple_ledger.infrastructure.database.connection import in_words
 
         if isinstance(error, psycopg.Error):
-            answers = not passes(error)
-            return _fail(in_words(error), ExitCode.FAILED if answers else ExitCode.UNREACHABLE, error)
+            return _fail(in_words(error), _code_of(error), error)
     if isinstance(error, OSError):
         if error is output_error():
             return _unwritten(error, "standard output")
@@ -92,6 +95,16 @@ def _unforeseen(error: Exception) -> int:
         return _unwritten(error, str(error.filename))
     what = f"{type(error).__name__}: {scrubbed(str(error))}".rstrip(": ")
     return _fail(f"this should not happen: {what}; {DEBUG}=1 shows where, please report it", ExitCode.FAILED, error)
+
+
+def _code_of(error: "psycopg.Error") -> ExitCode:
+    import psycopg
+
+    from temple_ledger.infrastructure.database.connection import passes
+
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return ExitCode.REFUSED
+    return ExitCode.UNREACHABLE if passes(error) else ExitCode.FAILED
 
 
 def _fail(sentence: str, code: ExitCode, error: Exception) -> ExitCode:

@@ -5,6 +5,7 @@ from enum import IntEnum
 from temple_ledger.domain.errors import (
     ArchiveUnavailable,
     DatabaseUnavailable,
+    GrantMissing,
     LedgerError,
     LogChanged,
     PlatformUnavailable,
@@ -28,6 +29,8 @@ class ExitCode(IntEnum):
 
 def exit_code_of(error: LedgerError) -> ExitCode:
     match error:
+        case GrantMissing():
+            return ExitCode.REFUSED
         case ArchiveUnavailable() | DatabaseUnavailable() | PlatformUnavailable():
             return ExitCode.UNREACHABLE
         case LogChanged():

@@ -29,7 +29,7 @@ def print_history(
     session: Session, projection: MemberProjection[Any], user_id: str, moment: AsOf, *, as_json: bool
 ) -> None:
     """Every event of the member, and what the projection makes of it where that is not just folding it."""
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         require_member(connection, user_id)
         directory = read_directory(connection)
         left_out = read_exceptions(connection, projection.key).left_out
@@ -92,8 +92,11 @@ def by_moment(moment: AsOf) -> str:
 
 
 def rows_data(tables: Sequence[Table], rows: Rows) -> Mapping[str, Any]:
-    """By table, each row by its columns."""
-    return {table.name: [named(table, row) for row in rows.get(table.name, ())] for table in tables}
+    """By table, each row by its columns, in the order of the key."""
+    return {
+        table.name: [named(table, row) for row in sorted(rows.get(table.name, ()), key=table.key_of)]
+        for table in tables
+    }
 
 
 def cause_data(cause: Cause) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class _Output:
     """What became of stdout: `error` is the first thing that went wrong with it."""
 
     error: OSError | None = None
+    pieces = 0
     notes_are_logs = False
 
 
@@ -95,6 +96,11 @@ def notes_go_to_the_log() -> None:
     _OUTPUT.notes_are_logs = True
     if not is_terminal(sys.stderr):
         threading.excepthook = _log_thread
+
+
+def pieces_written() -> int:
+    """How much went to stdout so far: what a command has printed cannot be taken back."""
+    return _OUTPUT.pieces
 
 
 def nobody_reads() -> bool:
@@ -181,6 +187,7 @@ def _write(text: str | bytes, *, err: bool) -> None:
         return
     if _OUTPUT.error is not None:
         return
+    _OUTPUT.pieces += 1
     try:
         click.echo(text, nl=False)
     except OSError as error:

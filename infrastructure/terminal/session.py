@@ -5,16 +5,18 @@ import json
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, TypeVar
 
 import click
 from rich.console import Console
 
-from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.domain.instant import format_instant, in_utc
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database, IsStandby
+from temple_ledger.infrastructure.database.service_logins import ServiceLogin, require_least_login
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.names.lookup import NameLookup
 from temple_ledger.infrastructure.names.name import PersonKind, PersonName
@@ -29,6 +31,7 @@ from temple_ledger.infrastructure.terminal.printing import (
     print_note,
     terminal_width,
 )
+from temple_ledger.infrastructure.terminal.standby import Admission, reading_database
 
 PEOPLE: Final = frozenset({"user_id", "member", "granted_by", "by", "ended_by"})
 """Columns of tables that have the ids of people."""
@@ -65,11 +68,35 @@ class Session:
 
     @cached_property
     def database(self) -> Database:
-        """Starts the embedded server where there is need, and makes none. Raises DatabaseUnavailable."""
-        server = self.existing_server()
-        if server is None:
-            return self._given_database()
-        return Database(server.start(), self._embedded_name())
+        """Starts the embedded server where there is need, and makes none. Raises DatabaseUnavailable.
+
+        A connection to a standby is refused: those who only read ask `reading`.
+        """
+        return replace(self._any_database(), primary_only=True)
+
+    @cached_property
+    def reading(self) -> Database:
+        """For those who only read: the standby of TEMPLE_READ_URL, or the database itself where none is set.
+
+        Raises DatabaseUnavailable. A standby notes on stderr how far it is behind.
+        """
+        return self._for_reading(self._any_database)
+
+    @property
+    def reads_standby(self) -> bool:
+        """Whether a connection has found so."""
+        read = [self.__dict__[name] for name in ("reading", "running_reading") if name in self.__dict__]
+        return any(isinstance(each.check, Admission) and each.check.is_standby for each in read)
+
+    @property
+    def standby(self) -> Database | None:
+        """The same, but None where no standby is set."""
+        return None if self.settings.read_url is None else self.reading
+
+    @cached_property
+    def running_reading(self) -> Database:
+        """The same, neither made nor started. Raises DatabaseUnavailable."""
+        return self._for_reading(self.running_database)
 
     def running_database(self) -> Database:
         """Neither made nor started. Raises DatabaseUnavailable."""
@@ -112,8 +139,20 @@ class Session:
         return self.settings.operator or _account()
 
     def reach(self) -> None:
-        """Starts the embedded server where there is need. Raises DatabaseUnavailable."""
-        _ = self.database
+        """Starts the embedded server where there is need. Raises DatabaseUnavailable, IsStandby for one of others.
+
+        A database of others that is away may come back, which is not waited for here.
+        """
+        database = self.database
+        if self.embedded is not None:
+            return
+        try:
+            database.look(application="temple").close()
+        except IsStandby:
+            raise
+        except LedgerError:
+            # whoever works with it says what is wrong
+            return
 
     def _given_database(self) -> Database:
         url = self.settings.database_url
@@ -124,6 +163,14 @@ class Session:
         """The flag, the variable or the file that names the database, as somebody would type it."""
         origin = origin_of(Settings, "database_url", self.flags)
         return origin.removeprefix("flag ").removeprefix("environment, ").removeprefix("secret file ")
+
+    def _any_database(self) -> Database:
+        server = self.existing_server()
+        return self._given_database() if server is None else Database(server.start(), self._embedded_name())
+
+    def _for_reading(self, primary: Callable[[], Database]) -> Database:
+        url = self.settings.read_url
+        return reading_database(None if url is None else url.get_secret_value(), primary, self.note)
 
     def _embedded_name(self) -> str:
         return f"the embedded database in {self.settings.home}"
@@ -137,6 +184,11 @@ class Session:
     def note(self, text: str) -> None:
         """To stderr: what is going on."""
         print_note(text)
+
+    def serves_as(self, service: ServiceLogin) -> None:
+        """From now on no connection is made as a superuser or as the owner, unless the settings allow it."""
+        if self.embedded is None and not self.settings.services_as_owner:
+            self.database = replace(self.database, check=partial(require_least_login, service=service))
 
     def is_service(self) -> None:
         """From now on notes go where the log goes, in its form."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import html
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -27,6 +28,7 @@ from temple_ledger.domain.errors import (
     SchemaMismatch,
     UnknownName,
 )
+from temple_ledger.infrastructure.database.connection import passes
 from temple_ledger.infrastructure.operating.action import Asking
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.sources.source import Source
@@ -57,6 +59,7 @@ STATUS_OF: Final = (
     (PlatformUnavailable, 503),
 )
 LIVE_BLOCK: Final = "live"
+PAUSES: Final = (0.05, 0.2, 0.5)
 
 log = structlog.get_logger("temple.web")
 
@@ -157,11 +160,22 @@ class ConsoleApp:
                 return self._error(request, 403, "You may not see this page.", session)
             try:
                 asked = _asked(request, session)
-                return self._shown(request, asked, route.page(self._console, asked))
+                return self._shown(request, asked, self._read(route, asked))
             except LedgerError as error:
                 return self._sentence(request, error, session)
 
         return answer
+
+    def _read(self, route: PageRoute, asked: Asked) -> Page | Redirect:
+        """Again, some times, where a standby cancelled it: pages only read. Raises DatabaseUnavailable."""
+        for pause in PAUSES:
+            try:
+                return route.page(self._console, asked)
+            except DatabaseUnavailable as error:
+                if error.__cause__ is None or not passes(error.__cause__):
+                    raise
+            time.sleep(pause)
+        return route.page(self._console, asked)
 
     def _shown(self, request: Request, asked: Asked, shown: Page | Redirect) -> Response:
         if isinstance(shown, Redirect):
@@ -199,6 +213,7 @@ class ConsoleApp:
             "may_operate": session is not None and Right.OPERATE in session.rights,
             "form_token": "" if session is None else session.form_token,
             "live": page.live,
+            "standby": self._console.standby.sentence,
             "url": url or data_url(request),
             "nameless": bool({each for each in page.people if each and each not in names}),
         }

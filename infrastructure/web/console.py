@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from temple_ledger.infrastructure.database.pool import Connection, Pool
+from temple_ledger.infrastructure.database.standby import standby_delay
 from temple_ledger.infrastructure.names.lookup import NameLookup
 from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.processes.sources import Installed
@@ -16,6 +17,17 @@ from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.figures import Figures
 from temple_ledger.infrastructure.web.listing import Listing
 from temple_ledger.infrastructure.web.sign_in import SignIn
+
+
+@dataclass
+class Standby:
+    """What pages say where they are read on a standby: how far behind it was the last time that somebody read."""
+
+    sentence: str | None = None
+
+    def look(self, connection: Connection) -> None:
+        delay = standby_delay(connection)
+        self.sentence = None if delay is None else f"Read from a standby, {delay.sentence}."
 
 
 @dataclass(frozen=True)
@@ -30,11 +42,13 @@ class Console:
     list_settings: Callable[[], Iterator[Setting]]
     actions: Actions | None = None
     """None where it carries out none."""
+    standby: Standby = field(default_factory=Standby)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One state of the database for a whole page. Raises DatabaseUnavailable."""
         with self.pool.connection() as connection:
+            self.standby.look(connection)
             yield connection
 
     def narrator(self, connection: Connection) -> tuple[RoleDirectory, Narrator]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from temple_ledger.domain.errors import Refused
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.console_logins import (
     ACTIONS,
     READER,
@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.database.console_logins import (
     require_only,
 )
 from temple_ledger.infrastructure.database.pool import Pool
+from temple_ledger.infrastructure.database.standby import Replica
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.processes.sources import actors, installed_sources
@@ -59,6 +60,8 @@ def serving(
         stack.callback(signing.close)
         _require_least(pool, ROLES_OF[READER])
         _require_least(signing, ROLES_OF[SIGN_IN])
+        with pool.connection() as connection:
+            Replica(signer, reader.name, DatabaseRole.LOGIN, "TEMPLE_WEB_DATABASE_URL").admit(connection)
         console, live = _made(session, pool, signing, actions)
         proxy, ways = trusted_proxy(session.settings), _ways(session)
         place = Place(door.getsockname()[1], session.settings.web_url, proxy.addresses)

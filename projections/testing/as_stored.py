@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from temple_ledger.projections.tables import ColumnType, Row, Rows, Table
+from temple_ledger.projections.tables import Column, ColumnType, Row, Rows, Table
 
 
 def as_stored(tables: Iterable[Table], rows: Rows) -> Rows:
@@ -17,9 +17,13 @@ def as_stored(tables: Iterable[Table], rows: Rows) -> Rows:
 
 def _row(table: Table, row: Row) -> Row:
     return tuple(
-        None if value is None else _PLAIN.get(column.type, _as_it_is)(value)
-        for column, value in zip(table.columns, row, strict=True)
+        None if value is None else _stored(column, value) for column, value in zip(table.columns, row, strict=True)
     )
+
+
+def _stored(column: Column, value: Any) -> Any:
+    plain = _PLAIN.get(column.type, _as_it_is)
+    return [plain(each) for each in value] if column.array else plain(value)
 
 
 def _text(value: str) -> str:

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from temple_ledger.projections.activity import activity
     from temple_ledger.projections.author import entry_of_event
     from temple_ledger.projections.change import Beginning, Change, Complete, Reset
+    from temple_ledger.projections.condition import Condition
     from temple_ledger.projections.effect import Message
     from temple_ledger.projections.member_projection import MemberProjection
     from temple_ledger.projections.members import members, role_headcount
@@ -86,8 +87,8 @@ if TYPE_CHECKING:
         sum_of,
         value_or,
     )
-    from temple_ledger.projections.row import MaxLength, Row, projection
-    from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+    from temple_ledger.projections.row import Array, MaxLength, Row, projection
+    from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
     from temple_ledger.projections.tally import Increments, Tally
     from temple_ledger.projections.testing.histories import (
         at,
@@ -172,6 +173,7 @@ _HOMES: Final = {
     "projections.activity": ("activity",),
     "projections.author": ("entry_of_event",),
     "projections.change": ("Beginning", "Change", "Complete", "Reset"),
+    "projections.condition": ("Condition",),
     "projections.effect": ("Message",),
     "projections.member_projection": ("MemberProjection",),
     "projections.members": ("members", "role_headcount"),
@@ -187,8 +189,8 @@ _HOMES: Final = {
         "value_or",
     ),
     "projections.role_periods": ("role_periods",),
-    "projections.row": ("MaxLength", "Row", "projection"),
-    "projections.tables": ("Column", "ColumnType", "Rows", "Table"),
+    "projections.row": ("Array", "MaxLength", "Row", "projection"),
+    "projections.tables": ("Column", "ColumnType", "Index", "Rows", "Table"),
     "projections.tally": ("Increments", "Tally"),
     "projections.testing.histories": (
         "at",
@@ -213,6 +215,7 @@ _MODULES: Final = {name: f"{__name__}.{module}" for module, names in _HOMES.item
 __all__ = [
     "Actor",
     "Appended",
+    "Array",
     "AsyncFeed",
     "AsyncLedger",
     "Beginning",
@@ -222,6 +225,7 @@ __all__ = [
     "Column",
     "ColumnType",
     "Complete",
+    "Condition",
     "Database",
     "DatabaseRole",
     "DatabaseUnavailable",
@@ -236,6 +240,7 @@ __all__ = [
     "Health",
     "InboxDelivery",
     "Increments",
+    "Index",
     "InvalidEvent",
     "Ledger",
     "LedgerError",

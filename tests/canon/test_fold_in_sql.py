@@ -15,8 +15,9 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.members import members
 from tests.canon.drawn import EVENTS, example, insert
 from tests.canon.folds import by_python, by_sql, drift, slowly, stored
+from tests.thorough import examples
 
-SETTINGS = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_all_folds_give_the_same_rows_at_any_position(database: Database) -> None:
@@ -47,7 +48,7 @@ def test_all_folds_give_the_same_rows_at_any_position(database: Database) -> Non
 def test_skipped_positions_are_left_out(database: Database) -> None:
     with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.OWNER) as owner:
 
-        @settings(SETTINGS, max_examples=40)
+        @settings(SETTINGS, max_examples=examples(20))
         @given(EVENTS, st.sets(st.integers(0, 39), max_size=6))
         def holds(drawn: list[Any], some: set[int]) -> None:
             history = example(drawn)

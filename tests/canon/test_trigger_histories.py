@@ -18,6 +18,7 @@ from temple_ledger.projections.members import members
 from temple_ledger.projections.testing.histories import ended, joined, left, marked_inactive, pledged, role_added
 from tests.canon.drawn import EVENTS, Row, copy, example, insert
 from tests.canon.folds import by_python, drift, slowly, snapshot_by_sql, stored
+from tests.thorough import examples
 
 
 def role_oracle(user_id: str) -> RoleAdded:
@@ -37,7 +38,7 @@ def test_rows_are_the_fold_after_every_append(database: Database) -> None:
     enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.READ) as read:
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(EVENTS, STEPS)
         def holds(drawn: list[Any], steps: list[tuple[str, int]]) -> None:
             history = example(drawn)
@@ -101,7 +102,7 @@ def test_trigger_and_runner_take_turns_and_the_rows_are_the_fold(database: Datab
     on, off = partial(enable, by="ada", catalogue=CATALOGUE), partial(disable, by="ada")
     with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.READ) as read:
 
-        @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(EVENTS, st.integers(0, 40), st.integers(0, 40), st.booleans())
         def holds(drawn: list[Any], one: int, other: int, caught_up: bool) -> None:
             history = example(drawn)

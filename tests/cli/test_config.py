@@ -112,7 +112,7 @@ def test_every_verb_reads_the_file_of_the_machine_below_that_of_the_directory(
     machine = tmp_path / "etc" / "temple.toml"
     machine.parent.mkdir()
     machine.write_text(f'database_url = "{database.dsn}"\nlog_level = "error"\n')
-    monkeypatch.setattr("temple_ledger.infrastructure.settings.MACHINE_FILE", machine)
+    monkeypatch.setattr("temple_ledger.infrastructure.settings.files.MACHINE_FILE", machine)
     here: dict[str, str | None] = {"TEMPLE_CONFIG_FILE": None, "TEMPLE_DATABASE_URL": None}
     assert origin(temple, "log_level", **here) == ("error", str(machine))
     assert origin(temple, "config_file", **here) == (str(machine), "default")

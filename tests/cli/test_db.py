@@ -78,7 +78,7 @@ def test_shell_is_psql_with_our_arguments_and_its_exit_code(spawn: Spawn) -> Non
 
 def test_a_password_stays_out_of_the_command_line_of_psql() -> None:
     dsn = "postgresql://ada:hunter2@db.example:6432/temple?sslmode=require&keepalives_idle=5"
-    variables, rest = psql_environment(dsn)
+    variables, rest = psql_environment(dsn, name="it")
     assert variables == {
         "PGUSER": "ada",
         "PGPASSWORD": "hunter2",

@@ -9,7 +9,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.observability.doctor.finding import CheckOutcome
-from temple_ledger.infrastructure.observability.doctor.machine import check_secrets, check_state_dir
+from temple_ledger.infrastructure.observability.doctor.machine import check_account, check_secrets, check_state_dir
 from tests.cli.conftest import Typed
 
 
@@ -198,3 +198,22 @@ def test_a_file_of_settings_is_private_only_where_it_has_a_secret(temple: Typed,
     for secret in ('database_url = "postgresql://ada:hunter2@h/temple"', 'patreon_secrets = "0123456789abcdef"'):
         machine.write_text(secret)
         assert str(machine) in secret_files()
+
+
+def test_a_prepared_transaction_that_holds_readers_up_is_named(temple: Typed, database: Database) -> None:
+    with database.connect(DatabaseRole.LOGIN, autocommit=False) as connection:
+        connection.execute("create table somebodys (id integer)")
+        connection.execute("prepare transaction 'left behind'")
+        try:
+            found = checks(temple, 3)["prepared transactions"]
+        finally:
+            connection.autocommit = True
+            connection.execute("rollback prepared 'left behind'")
+    assert "left behind" in found["found"]
+    assert "rollback prepared 'left behind'" in found["advice"]
+
+
+@pytest.mark.parametrize(("account", "outcome"), [("nobody", "warn"), ("postgres", "warn"), ("temple-ledger", "ok")])
+def test_an_account_that_the_embedded_server_shares_is_named(account: str, outcome: str) -> None:
+    found = check_account(account)
+    assert (found.outcome, account in found.found) == (CheckOutcome(outcome), True)

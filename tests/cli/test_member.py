@@ -198,3 +198,48 @@ def test_list_takes_a_status_and_a_role_by_name(temple: Typed, ledger: LedgerSce
 def test_a_table_fits_a_terminal_of_100_columns(temple: Typed, ledger: LedgerScenario) -> None:
     for arguments in (("show", ADA), ("history", ADA), ("explain", ADA), ("list",)):
         assert max(map(len, temple("member", *arguments).stdout.splitlines())) <= 100, arguments
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("member", "show", "Odile"),
+        ("member", "history", "Odile"),
+        ("member", "explain", "Odile"),
+        ("member", "erase", "Odile", "--reason", "asked for it"),
+        ("projection", "rows", "members", "Odile"),
+        ("projection", "history", "members", "Odile"),
+        ("projection", "explain", "members", "Odile"),
+        ("projection", "check", "temple_ledger.projections.members:members", "--member", "Odile"),
+        ("events", "list", "--member", "Odile"),
+        ("events", "tail", "--member", "Odile"),
+        ("events", "export", "--member", "Odile"),
+        ("failures", "list", "Odile"),
+        ("failures", "retry", "Odile"),
+    ],
+    ids=" ".join,
+)
+def test_a_name_where_an_id_belongs_leads_to_the_id(
+    temple: Typed, ledger: LedgerScenario, command: tuple[str, ...]
+) -> None:
+    ended = temple(*command)
+    assert ended.code == 1
+    assert "member 'Odile'" in ended.stderr
+    assert ended.stderr.endswith("found by: temple member find Odile\n")
+    assert ended.stdout == ""
+
+
+def test_what_looks_like_an_id_is_not_looked_for_by_name(temple: Typed, ledger: LedgerScenario) -> None:
+    assert "member find" not in temple("member", "show", "patreon:7").stderr
+
+
+def test_explain_has_one_order_the_oldest_grant_first(temple: Typed, ledger: LedgerScenario) -> None:
+    roles = [f"{400000000000000100 + number}" for number in range(12)]
+    # recorded in another order than granted
+    ledger.given(*(role_added(ADA, role, at(50 - number)) for number, role in enumerate(roles)))
+    ledger.catch_up()
+    explained = temple("member", "explain", ADA, "--json").data
+    held = [each["key"]["role"] for each in explained if each["column"] == "granted_at"]
+    assert held == [ORACLE, *reversed(roles)]
+    stored = temple("projection", "rows", "members", ADA, "--json").data["discord_user_current_roles"]
+    assert [each["role"] for each in stored] == sorted([ORACLE, *roles])

@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import ROOT
 from tests.queries.builders import altered, role_created, unfoldable
+from tests.thorough import THOROUGH
 
 ADA = "500000000000000001"
 ROLE = "400000000000000001"
@@ -57,7 +58,7 @@ def ledger(database: Database) -> LedgerScenario:
     return found
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80, 100])
+@pytest.mark.parametrize("columns", [40, 60, 80, 100] if THOROUGH else [40, 80])
 def test_no_page_is_wider_than_the_terminal_or_cuts_an_id_or_a_time(
     ledger: LedgerScenario, environment: dict[str, str], tmp_path: Path, columns: int
 ) -> None:
@@ -105,7 +106,7 @@ def pieces(terminal: int) -> Iterator[bytes]:
         yield piece
 
 
-@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+@pytest.mark.parametrize("columns", [60, 80, 100, 200] if THOROUGH else [60, 200])
 def test_help_is_folded_but_for_its_examples_and_steers_no_terminal(
     environment: dict[str, str], tmp_path: Path, columns: int
 ) -> None:

@@ -99,7 +99,7 @@ def test_a_port_that_is_taken_is_one_sentence(temple: Typed) -> None:
         port = str(taken.getsockname()[1])
         ended = temple("receive", "--port", port, "--metrics-port", "0", TEMPLE_PATREON_SECRETS=ONE)
     assert ended.code == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert f"cannot listen on 127.0.0.1 port {port}" in ended.stderr
 
 
 def test_a_database_without_our_tables_is_told_at_once(temple: Typed, database: Database) -> None:

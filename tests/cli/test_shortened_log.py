@@ -19,6 +19,7 @@ from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.members import members
 from temple_ledger.projections.testing.histories import at, joined, left, role_added
 from tests.cli.conftest import Typed
+from tests.thorough import THOROUGH
 
 LAST = 40
 Mend = Callable[[LedgerScenario], None]
@@ -69,7 +70,7 @@ def replayed(ledger: LedgerScenario) -> None:
 
 
 @pytest.mark.parametrize("sequence", [True, False], ids=["sequence too", "log alone"])
-@pytest.mark.parametrize("after", [0, 7, 20, 37, 39])
+@pytest.mark.parametrize("after", [0, 7, 20, 37, 39] if THOROUGH else [0, 20, 39])
 @pytest.mark.parametrize("mend", [repaired, replayed])
 def test_it_is_set_back_and_the_next_event_is_folded(
     ledger: LedgerScenario, mend: Mend, after: int, sequence: bool

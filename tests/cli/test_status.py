@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from tests.cli.conftest import Typed
@@ -24,7 +25,7 @@ def folded(temple: Typed, tmp_path: Path) -> Typed:
 
 def owner(database: Database, statement: str) -> None:
     with database.connect(DatabaseRole.LOGIN) as connection:
-        connection.execute(statement)
+        connection.execute(statement.encode())
 
 
 def number(database: Database, question: str) -> int:
@@ -120,6 +121,28 @@ def test_migrations_to_apply_are_a_trouble_and_not_an_error(temple: Typed, datab
     ended = temple("status")
     assert ended.code == 0
     assert "1 migration to apply\n    temple db migrate\n" in ended.stdout
+
+
+def test_a_database_that_takes_no_writes_is_a_trouble(folded: Typed, database: Database) -> None:
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        name = connection.info.dbname
+    owner(database, f'alter database "{name}" set default_transaction_read_only = on')
+    troubles = [each["what"] for each in folded("status", "--json").data["troubles"]]
+    assert troubles[0] == "writes: new sessions take none: default_transaction_read_only is on (set by: database)"
+    found = [each for each in folded("doctor", "--json").data if each["outcome"] == "fail"]
+    assert "writes" in [each["check"] for each in found]
+    assert not any("see what it says" in each["advice"] for each in found)
+
+
+def test_a_database_that_cannot_store_every_name_is_a_trouble(temple: Typed, database: Database) -> None:
+    owner(database, "create database latin encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'")
+    dsn = make_conninfo(database.dsn, dbname="latin")
+    try:
+        trouble = temple("status", "--json", TEMPLE_DATABASE_URL=dsn).data["troubles"][0]
+    finally:
+        owner(database, "drop database latin")
+    assert trouble["what"] == "encoding: LATIN1"
+    assert "UTF8" in trouble["next"]
 
 
 def test_what_the_latest_verify_found_is_a_trouble_until_one_finds_nothing(folded: Typed, database: Database) -> None:

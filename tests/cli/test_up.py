@@ -265,7 +265,7 @@ def test_a_server_that_takes_no_writes_for_a_while_is_waited_for(spawn: Spawn, d
         name = connection.info.dbname
         connection.execute(f'alter database "{name}" set default_transaction_read_only = on'.encode())
         up = spawn("up", "--exit-when-ready")
-        assert "it takes no writes now" in until(up.stderr, "cannot migrate yet: ")[-1]
+        assert "the database takes no writes now" in until(up.stderr, "cannot migrate yet: ")[-1]
         connection.execute("set default_transaction_read_only = off")
         connection.execute(f'alter database "{name}" reset default_transaction_read_only'.encode())
         said, logged = up.communicate(timeout=60)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.copying import copy_rows
 from temple_ledger.projections.tables import Column, ColumnType
+from tests.thorough import examples
 
 COLUMNS = (
     Column("word", ColumnType.TEXT),
@@ -38,7 +39,7 @@ ROWS = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROWS, max_size=30))
 def test_rows_come_back_as_they_were_copied(database: Database, rows: list[tuple[object, ...]]) -> None:
     with database.connect(DatabaseRole.LOGIN) as connection, connection.transaction(force_rollback=True):

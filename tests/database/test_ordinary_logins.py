@@ -131,6 +131,45 @@ def test_a_login_of_the_release_before_goes_on_as_what_it_has(
     assert 'grant temple_translate to "login two";' in caplog.text
 
 
+def rights_of_public(machine: Cluster, database: str) -> set[str]:
+    """On the database itself."""
+    with psycopg.connect(machine.dsn()) as admin:
+        found = admin.execute(
+            "select acl.privilege_type from pg_database"
+            " cross join lateral aclexplode(coalesce(datacl, acldefault('d', datdba))) as acl"
+            " where datname = %s and acl.grantee = 0",
+            (database,),
+        )
+        return {right for (right,) in found}
+
+
+def taken(machine: Cluster, rights: str) -> str:
+    """The DSN of a new database from whose PUBLIC these rights were taken."""
+    dsn = machine.own_database("login one", "of one")
+    if rights:
+        machine.execute(f'revoke {rights} on database "of one" from public')
+    return dsn
+
+
+@pytest.mark.parametrize("rights", ["", "temporary", "all"])
+def test_what_everybody_may_in_somebodys_database_stays_as_it_was(machine: Cluster, rights: str) -> None:
+    dsn = taken(machine, rights)
+    before = rights_of_public(machine, "of one")
+    bring_up_to_date(Database(dsn))
+    assert rights_of_public(machine, "of one") == before
+    assert list(migrate(Database(dsn))) == []
+
+
+@pytest.mark.parametrize(("rights", "left"), [("", {"CONNECT", "TEMPORARY"}), ("all", set())])
+def test_what_a_former_release_took_from_everybody_is_given_back(machine: Cluster, rights: str, left: set[str]) -> None:
+    """As it was before: 0001 alone took temporary tables from everybody."""
+    dsn = taken(machine, rights)
+    migrate(Database(dsn), [each for each in packaged() if each.number <= 30])
+    machine.execute('revoke temporary on database "of one" from public', login="login one", database="of one")
+    bring_up_to_date(Database(dsn))
+    assert rights_of_public(machine, "of one") == left
+
+
 def test_a_database_that_is_not_in_utf8_is_refused(machine: Cluster) -> None:
     machine.execute("create database \"of one\" encoding 'LATIN1' locale 'C' template template0")
     machine.execute('create role "login one" login createrole')

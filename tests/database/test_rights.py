@@ -37,7 +37,6 @@ select
     has_function_privilege('public', procedure.oid, 'execute')
 from pg_proc as procedure
 where pronamespace = 'public'::regnamespace
-  and proowner = 'temple_owner'::regrole
 order by proname
 """
 LETTERS: Final = {"SELECT": "r", "INSERT": "i", "UPDATE": "u", "DELETE": "d", "TRUNCATE": "t"}
@@ -61,7 +60,7 @@ erasure: append r, project r, read r
 feed_change: append r, deliver r, project dir, read r
 feed_consumer: append r, deliver dru, project ru, read r
 feed_operation: project OTHER USAGE
-inbox: append diru, operate ru, project r, read r
+inbox: append iru, operate ru, project r, read r, translate d
 inbox_source: append iru, project r, read r
 ledger_canon: append r, project r, read r
 ledger_guild: append diru, project r, read r
@@ -79,7 +78,7 @@ patreon_link: append diru, project r, read r
 patreon_member: append diru, project r, read r
 patreon_person: append diru, project r, read r
 patreon_tier: append diru, project r, read r
-patreon_token: append iru, tokens iru
+patreon_token: tokens iru
 patreon_token_state: append r, project r, read r, tokens r
 patreon_webhook: append diru, project r, read r
 process_lease: read r, translate diru
@@ -178,6 +177,9 @@ def test_only_our_roles_have_rights(database: Database) -> None:
         ("ledger_operation", "u", set()),
         ("ledger_operation", "d", set()),
         ("web_session", "u", {"web"}),
+        ("patreon_token", "r", {"tokens"}),
+        ("patreon_token", "u", {"tokens"}),
+        ("inbox", "d", {"translate"}),
     ],
 )
 def test_what_nobody_else_may_do(database: Database, table: str, right: str, by: set[str]) -> None:

@@ -43,6 +43,7 @@ REFUSED = [
     *((role, INSERT, PRIVILEGE) for role in (DatabaseRole.PROJECT, DatabaseRole.READ)),
     (DatabaseRole.APPEND, INSERT_ID, PRIVILEGE),
     (DatabaseRole.APPEND, INSERT_TIME, PRIVILEGE),
+    (DatabaseRole.APPEND, "delete from inbox", PRIVILEGE),
     (DatabaseRole.APPEND, "delete from discord_user_current_roles", PRIVILEGE),
     (DatabaseRole.APPEND, "update projection_checkpoint set position = 0", PRIVILEGE),
     (DatabaseRole.READ, "delete from temple_member_status", PRIVILEGE),
@@ -84,6 +85,34 @@ def test_what_a_role_may_not_do_is_refused(
 def test_what_a_role_needs_it_may_do(database: Database, role: DatabaseRole, statement: str) -> None:
     with database.connect(role) as connection:
         connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("role", [DatabaseRole.OWNER, DatabaseRole.LOGIN])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update ledger_operation set reason = 'forged'",
+        "delete from ledger_operation",
+        "truncate ledger_operation",
+        "insert into ledger_operation (kind, performed_by, login) values ('repair', 'ada', 'somebody else')",
+        "insert into ledger_operation (kind, performed_by, login) values ('repair', 'ada', null)",
+    ],
+)
+def test_nobody_changes_the_journal_or_says_who_logged_in(
+    database: Database, role: DatabaseRole, statement: str
+) -> None:
+    with database.connect(DatabaseRole.PROJECT) as connection:
+        connection.execute("insert into ledger_operation (kind, performed_by) values ('repair', 'ada')")
+    with database.connect(role) as connection, pytest.raises(APPEND_ONLY):
+        connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("statement", ["update ledger_operation set reason = 'x'", "delete from ledger_operation"])
+def test_switching_triggers_off_does_not_open_the_journal(database: Database, statement: str) -> None:
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        connection.execute("set session_replication_role = replica")
+        with pytest.raises(APPEND_ONLY):
+            connection.execute(statement.encode())
 
 
 @pytest.mark.parametrize("role", [DatabaseRole.PROJECT, DatabaseRole.OWNER])

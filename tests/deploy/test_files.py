@@ -93,13 +93,27 @@ def test_each_timer_starts_a_unit_once_a_day_and_after_a_day_that_was_missed(tim
     assert re.findall(r"(2026-01-0\d) 04:10:00 UTC", done.stdout)[-3:] == ["2026-01-01", "2026-01-02", "2026-01-03"]
 
 
+def secret_of(named: str | dict[str, str]) -> str:
+    return named if isinstance(named, str) else named["source"]
+
+
+def test_no_service_of_compose_logs_in_as_the_owner() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yml").read_text())
+    owners = {
+        name
+        for name, service in compose["services"].items()
+        if "migrate_database_url" in map(secret_of, service.get("secrets", ()))
+    }
+    assert owners == {"migrate"}
+
+
 def test_compose_names_files_secrets_and_volumes_that_there_are() -> None:
     compose = yaml.safe_load((DEPLOY / "compose" / "compose.yml").read_text())
     assert {"postgres", "run", "receive", "prometheus", "pushgateway", "alertmanager", "grafana"} <= set(
         compose["services"]
     )
     for name, service in compose["services"].items():
-        assert set(service.get("secrets", ())) <= set(compose["secrets"]), name
+        assert {secret_of(each) for each in service.get("secrets", ())} <= set(compose["secrets"]), name
         assert set(service.get("depends_on", ())) <= set(compose["services"]), name
         for mounted in service.get("volumes", ()):
             source = mounted.split(":")[0]

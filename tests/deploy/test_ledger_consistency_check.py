@@ -51,7 +51,7 @@ def ledger(database: Database) -> LedgerScenario:
 
 @pytest.fixture
 def check(server: EmbeddedServer, ledger: LedgerScenario, tmp_path: Path) -> Iterator[Check]:
-    variables, rest = psql_environment(ledger.database.dsn)
+    variables, rest = psql_environment(ledger.database.dsn, name=ledger.database.name)
     wheel = str(server.client_binary("psql").parent)
     environment = {**variables, "PATH": f"{wheel}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     if rest:

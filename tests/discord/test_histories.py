@@ -1,10 +1,7 @@
 """For any history, with loss, repeats, disorder and new sessions: after a snapshot the ledger is the true state, every
 change that left a trace is there once, and none that never was.
-
-TEMPLE_DISCORD_EXAMPLES in the environment asks for more examples than a usual run has.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,8 +18,9 @@ from temple_ledger.infrastructure.ingestion.inbox.translator import Translation
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
 from tests.discord.world import World, counted, emptied, new_guild
 from tests.fakes.discord_guild import Dispatch, TrueGuild
+from tests.thorough import examples
 
-EXAMPLES: Final = int(os.environ.get("TEMPLE_DISCORD_EXAMPLES", "40"))
+EXAMPLES: Final = examples(20)
 ROLES: Final = ("plain", "doubtful", "managed", "doomed")
 STEPS: Final = (
     *("give", "take", "give", "take", "swap") * 2,

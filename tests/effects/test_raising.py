@@ -23,6 +23,7 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.processor import processor_of
 from tests.effects.builders import Record, outbox, sent, warned, warnings, young
+from tests.thorough import examples
 
 FOLD: Fold[Record] = Fold(warnings, CATALOGUE.with_models(warnings.steps))
 
@@ -61,7 +62,7 @@ def test_each_event_raises_what_the_equation_says_whatever_the_batches_were(data
     example = 0
     with database.connect(DatabaseRole.PROJECT) as project, database.connect(DatabaseRole.READ) as read:
 
-        @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(EVENTS, st.lists(st.integers(1, 6), min_size=1), st.booleans())
         def holds(drawn: list[tuple[str, int, int]], batches: list[int], restarts: bool) -> None:
             nonlocal example

@@ -37,6 +37,7 @@ from tests.effects.builders import Record, warned, warnings
 from tests.effects.test_raising import expected
 from tests.erasure.builders import PERSON
 from tests.killed import run_killed
+from tests.thorough import examples
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 
@@ -146,7 +147,9 @@ def test_the_changes_are_those_of_the_equation_whatever_the_batches_were(
     read(ledger)
     with database.connect(DatabaseRole.PROJECT) as project:
 
-        @settings(max_examples=25, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.too_slow])
+        @settings(
+            max_examples=examples(15), deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.too_slow]
+        )
         @given(EVENTS, st.lists(st.integers(1, 6), min_size=1), st.integers(0, 10**6))
         def holds(drawn: list[tuple[str, int, int]], batches: list[int], name: int) -> None:
             positions = scenario.given(*[warned(f"{who}{name}", hour, points) for who, hour, points in drawn])

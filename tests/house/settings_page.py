@@ -26,7 +26,8 @@ A setting comes from the first of these that has it:
 
 In `temple.toml` a setting has the name of the first column: `metrics_port = 9464`. A name that does not exist is
 refused, and so is a value that does not fit; the message says where it came from. A variable or a secret file that is
-nearly named like a setting (`TEMPLE_HOEM`, `temple_home`, `TEMPL_HOME`) is refused as well. `temple config show`
+nearly named like a setting (`TEMPLE_HOEM`, `temple_home`, `TEMPL_HOME`) is refused as well; in
+`$CREDENTIALS_DIRECTORY`, also a file without the prefix (`database_url`). `temple config show`
 prints what each setting is now, and where it comes from; secrets are not shown. Settings marked *secret* belong in
 secret files or the environment: `temple doctor` warns of a file with a secret that others can read. Where the secret
 files of a production machine lie: [deploying](runbooks/deploying.md).

@@ -14,6 +14,7 @@ CODES = {
     "SettingsInvalid": ExitCode.USAGE,
     "ArchiveUnavailable": ExitCode.UNREACHABLE,
     "DatabaseUnavailable": ExitCode.UNREACHABLE,
+    "GrantMissing": ExitCode.REFUSED,
     "PlatformUnavailable": ExitCode.UNREACHABLE,
     "SchemaMismatch": ExitCode.REFUSED,
     "UnsafeLog": ExitCode.REFUSED,

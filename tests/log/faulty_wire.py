@@ -40,6 +40,11 @@ class FaultyWire:
         """Once: the next request that has these bytes reaches the server, and its answer nobody."""
         self._lose_answer_to = part
 
+    @property
+    def lost_it(self) -> bool:
+        """Whether that has happened."""
+        return self._lose_answer_to is None
+
     def cut(self) -> None:
         """From now on nobody gets through."""
         self._down.set()
@@ -69,7 +74,13 @@ class FaultyWire:
                 thread.start()
 
     def _carry(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as server, selectors.DefaultSelector() as selector:
+        # whoever is at an end of it may be gone at any moment
+        with (
+            suppress(OSError),
+            client,
+            socket.socket(socket.AF_UNIX) as server,
+            selectors.DefaultSelector() as selector,
+        ):
             if self._down.is_set():
                 return
             server.connect(self._server)

@@ -9,7 +9,8 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 
 ROOT = Path(__file__).parents[2]
-MOST_MEGABYTES = 300
+PAYLOADS = 200
+MOST_MEGABYTES = 250
 LARGE = """
     insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, target, metadata, source)
     select gen_random_uuid(), '2026-02-01'::timestamptz + number * interval '1 s', 'discord_role_change',
@@ -30,9 +31,9 @@ CHECKED = "temple_ledger.projections.members:members"
 
 @pytest.fixture
 def large(database: Database) -> Database:
-    """350 payloads of 1 MB: half of them one member's, the other half a member's each."""
+    """Payloads of 1 MB: half of them one member's, the other half a member's each."""
     with database.connect(DatabaseRole.APPEND) as connection:
-        connection.execute(LARGE, (350,))
+        connection.execute(LARGE, (PAYLOADS,))
     return database
 
 

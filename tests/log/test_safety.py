@@ -144,7 +144,7 @@ def test_a_standby_is_refused() -> None:
         os.chown(signal, owner.st_uid, owner.st_gid)
         server.start()
         with (
-            Database(server.dsn()).connect(DatabaseRole.PROJECT) as connection,
+            Database(server.dsn()).connect(DatabaseRole.READ) as connection,
             pytest.raises(UnsafeLog, match="connect to the primary"),
         ):
             require_safe_log(connection)

@@ -142,7 +142,7 @@ def test_a_port_that_was_asked_for_has_to_be_free(temple: Typed, registry: Colle
     with exposed(registry, "127.0.0.1", 0) as port:
         ended = temple("run", "--metrics-port", str(port))
     assert ended.code == 1
-    assert f"port {port} cannot be listened on" in ended.stderr
+    assert f"cannot listen on 127.0.0.1 port {port}" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -222,7 +222,7 @@ def refreshes(patreon: FakePatreon) -> int:
 
 
 def stored(database: Database) -> tuple[str, str] | None:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TOKENS) as connection:
         return connection.execute("select access_token, refresh_token from patreon_token").fetchone()
 
 

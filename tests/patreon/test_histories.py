@@ -1,11 +1,9 @@
 """Any true history, told as Patreon tells it: with loss, twins, repeats, reordering, stale retries and kills.
 
-The ledger ends equal to the truth once a snapshot has run, and tells no change that never was. More examples:
-TEMPLE_PATREON_EXAMPLES=1000.
+The ledger ends equal to the truth once a snapshot has run, and tells no change that never was.
 """
 
 import itertools
-import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,8 +23,9 @@ from tests.patreon.asking import Source
 from tests.patreon.emptying import empty
 from tests.patreon.feed import Feed
 from tests.patreon.truth import NOTHING, TIERS, Held, Patron, Truth
+from tests.thorough import THOROUGH, examples
 
-EXAMPLES = int(os.environ.get("TEMPLE_PATREON_EXAMPLES", "10"))
+EXAMPLES = examples(7)
 PATRONS = 2
 SHARED = "900000000000000000"
 
@@ -44,7 +43,7 @@ STORY = st.lists(STEP, min_size=8, max_size=24)
 BOUNDED = settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize=EXAMPLES == 10,
+    derandomize=not THOROUGH,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -16,19 +16,24 @@ def test_everybody_reads_what_is_known_and_how_the_token_is(database: Database, 
 
 
 @pytest.mark.parametrize("role", [DatabaseRole.PROJECT, DatabaseRole.READ])
+@pytest.mark.parametrize("table", TABLES)
+def test_only_who_appends_writes(database: Database, role: DatabaseRole, table: str) -> None:
+    with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(f"delete from {table}".encode())
+
+
 @pytest.mark.parametrize(
-    "statement",
-    [
-        *(f"delete from {table}" for table in TABLES),
-        "select access_token from patreon_token",
-        "update patreon_token set access_token = 'mine'",
-    ],
+    "role", [DatabaseRole.APPEND, DatabaseRole.TRANSLATE, DatabaseRole.PROJECT, DatabaseRole.READ, DatabaseRole.SEAL]
 )
-def test_only_who_appends_writes_and_sees_tokens(database: Database, role: DatabaseRole, statement: str) -> None:
+@pytest.mark.parametrize(
+    "statement", ["select access_token from patreon_token", "update patreon_token set access_token = 'mine'"]
+)
+def test_only_who_asks_patreon_sees_tokens(database: Database, role: DatabaseRole, statement: str) -> None:
     with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.encode())
 
 
-def test_no_role_forgets_a_token(database: Database) -> None:
-    with database.connect(DatabaseRole.APPEND) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+@pytest.mark.parametrize("role", [DatabaseRole.APPEND, DatabaseRole.TOKENS])
+def test_no_role_forgets_a_token(database: Database, role: DatabaseRole) -> None:
+    with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("delete from patreon_token")

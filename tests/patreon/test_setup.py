@@ -130,3 +130,30 @@ def test_patreon_that_cannot_be_reached_is_no_missing_step(setup: Typed, monkeyp
     ended = setup(TEMPLE_PATREON_API_URL="http://127.0.0.1:9")
     assert ended.code == 4
     assert "Patreon gave no answer" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("database_url", "reason"),
+    [("", "there is no ledger here"), ("postgresql:///temple?host=/nowhere", "cannot reach the database")],
+)
+def test_before_there_is_a_ledger_it_checks_what_needs_none(setup: Typed, database_url: str, reason: str) -> None:
+    ended = setup("--json", TEMPLE_DATABASE_URL=database_url)
+    assert ended.code == 0, ended.stderr
+    assert outcomes(ended) == {
+        "secret": "ok",
+        "address": "warn",
+        "ledger": "warn",
+        "token": "warn",
+        "campaigns": "ok",
+        "members": "ok",
+        "webhooks": "ok",
+    }
+    assert reason in found(ended, "ledger")
+
+
+def test_before_there_is_a_ledger_a_token_is_not_refreshed(setup: Typed, patreon: FakePatreon) -> None:
+    """What Patreon answers to a refresh would be lost, and with it the pair."""
+    ended = setup("--json", TEMPLE_DATABASE_URL="", TEMPLE_PATREON_TOKEN=None, **REFRESHING)
+    assert (outcomes(ended)["token"], "campaigns" in outcomes(ended)) == ("warn", False)
+    assert "has to be stored in a ledger" in found(ended, "token")
+    assert setup("--json", **REFRESHING).code == 0

@@ -82,15 +82,15 @@ def test_fields_are_columns() -> None:
     assert table_of(Record) == Table(
         "example_praise",
         (
-            Column("praises", ColumnType.BIGINT),
-            Column("points", ColumnType.INTEGER),
+            Column("praises", ColumnType.BIGINT, default=0),
+            Column("points", ColumnType.INTEGER, default=0),
             Column("last_by", ColumnType.TEXT, length=20, null=True),
-            Column("share", ColumnType.NUMERIC),
+            Column("share", ColumnType.NUMERIC, default=Decimal(0)),
             Column("first_on", ColumnType.DATE, null=True),
             Column("last_at", ColumnType.TIMESTAMPTZ, null=True),
-            Column("loud", ColumnType.BOOLEAN),
+            Column("loud", ColumnType.BOOLEAN, default=False),
             Column("last_id", ColumnType.UUID, null=True),
-            Column("tags", ColumnType.JSONB),
+            Column("tags", ColumnType.JSONB, default={}),
             Column("latest", ColumnType.JSONB, null=True),
         ),
     )

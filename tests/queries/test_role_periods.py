@@ -37,6 +37,7 @@ from temple_ledger.projections.testing.histories import at, joined, left, role_a
 from tests.canon.drawn import Row, insert
 from tests.queries.builders import altered, unfoldable
 from tests.queries.slow_periods import slow_periods
+from tests.thorough import examples
 
 ROLES = ("Oracle", "Seeker")
 BOTH: Sequence[Projection] = (members, role_periods)
@@ -154,7 +155,9 @@ class Play:
 def test_the_periods_are_their_definition_and_questions_have_the_answers_of_the_fold(database: Database) -> None:
     with database.connect(DatabaseRole.OWNER) as connection:
 
-        @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=UNSHRUNK)
+        @settings(
+            max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=UNSHRUNK
+        )
         @given(EVENTS, STEPS)
         def holds(drawn: list[Any], steps: list[tuple[str, int, int]]) -> None:
             example = next(_examples)

@@ -23,6 +23,7 @@ from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import processor_of
 from tests.canon.drawn import EVENTS, Row, example, insert
 from tests.canon.folds import Connection, by_python, by_sql, drift, slowly, stored
+from tests.thorough import examples
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 """A smaller example takes minutes to find, since each one is played on a database."""
@@ -92,7 +93,9 @@ def test_rows_are_the_fold_without_what_is_retracted(database: Database) -> None
         database.connect(DatabaseRole.PROJECT) as project,
     ):
 
-        @settings(max_examples=30, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.too_slow])
+        @settings(
+            max_examples=examples(15), deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.too_slow]
+        )
         @given(EVENTS, STEPS)
         def holds(drawn: list[Any], steps: list[tuple[str, int, int]]) -> None:
             history = example(drawn)
@@ -125,7 +128,9 @@ def test_in_trigger_mode_too(database: Database) -> None:
     enable(database, catalogue=CATALOGUE, by="ada")
     with database.connect(DatabaseRole.APPEND) as append, database.connect(DatabaseRole.READ) as read:
 
-        @settings(max_examples=25, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.too_slow])
+        @settings(
+            max_examples=examples(12), deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.too_slow]
+        )
         @given(EVENTS, STEPS)
         def holds(drawn: list[Any], steps: list[tuple[str, int, int]]) -> None:
             history = example(drawn)

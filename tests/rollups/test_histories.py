@@ -29,6 +29,7 @@ from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.rollup import Rollup, count_of, declare, distinct_of, max_of, sum_of, value_or
 from tests.canon.drawn import EVENTS, Row, example, insert
 from tests.canon.folds import Connection
+from tests.thorough import examples
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 """A smaller example takes minutes to find, since each one is played on a database."""
@@ -163,7 +164,9 @@ def test_rollups_are_the_group_by_of_their_source_after_every_step(database: Dat
         rollups = stored_rollups(read, "members", 1)
         assert [rollup.name for rollup in rollups] == ["members_by_tier", "role_headcount"]
 
-        @settings(max_examples=25, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.too_slow])
+        @settings(
+            max_examples=examples(12), deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.too_slow]
+        )
         @given(EVENTS, STEPS)
         def holds(drawn: list[Any], steps: list[tuple[str, int, int]]) -> None:
             play = Play(database, example(drawn).rows)

@@ -23,6 +23,7 @@ from temple_ledger.projections.drift import Drift
 from temple_ledger.projections.members import ROLES, STATUS, members
 from temple_ledger.projections.processor import Projection, processor_of
 from tests.slow_fold import ROLE_TABLE, STATUS_TABLE, slow_fold
+from tests.thorough import examples
 
 KINDS = st.sampled_from(
     [
@@ -81,7 +82,7 @@ def _entry(number: int, example: int, drawn: Any) -> LogEntry:
 
 
 def test_rows_are_the_fold_of_any_history_in_any_batches(database: Database) -> None:
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(EVENT, min_size=1, max_size=30), STEPS)
     def holds(drawn: list[Any], steps: list[tuple[str, int]]) -> None:
         example = next(_examples)

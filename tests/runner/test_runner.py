@@ -32,6 +32,7 @@ from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Step
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.killed import Moment, run_killed
+from tests.thorough import points
 
 
 def catch_up(database: Database) -> None:
@@ -276,7 +277,7 @@ def test_a_log_that_can_not_be_read_safely_is_refused(ledger: LedgerScenario) ->
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_at_any_exchange_rows_and_checkpoint_agree(ledger: LedgerScenario, moment: Moment) -> None:
-    for exchange in range(1, 400):
+    for exchange in points(400, moment=moment, apart=3):
         history(ledger, exchange)
         killed = run_killed(lambda: catch_up(ledger.database), at=exchange, moment=moment)
         ledger.then_verified()

@@ -9,9 +9,10 @@ import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
-from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.runner.runner import LOCK_MILLISECONDS, Runner
 from temple_ledger.infrastructure.read_models.runner.together import (
     SLOW_SECONDS,
     Alone,
@@ -46,6 +47,7 @@ def folding(
     """Steps of both, one after the other, by the same processors; *opened* gets an entry for each transaction."""
     second = WideConnections(lambda: database.connect(DatabaseRole.READ))
     with database.connect(DatabaseRole.PROJECT) as connection:
+        set_for_session(connection, "lock_timeout", f"{LOCK_MILLISECONDS}ms")  # as a runner does
         open_transaction = transactions(connection, wide=second)
         processors = [processor_of(each, open_transaction, catalogue=CATALOGUE) for each in (members, activity)]
 

@@ -37,6 +37,7 @@ from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 from tests.killed import Moment, run_killed
 from tests.runner.poisoned import POISON, poisoned
 from tests.runner.test_histories import EVENT, _entry
+from tests.thorough import examples, points
 
 EVERYTHING = 1_000_000
 WIDTHS = st.lists(st.integers(1, 12), min_size=1, max_size=4)
@@ -112,7 +113,7 @@ _examples = count(1)
 
 
 def test_rows_are_the_fold_of_any_history_in_steps_of_any_width(ledger: LedgerScenario) -> None:
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         st.lists(EVENT, min_size=1, max_size=30), st.lists(st.integers(1, 12), min_size=1, max_size=4), st.booleans()
     )
@@ -278,7 +279,7 @@ def test_either_connection_may_be_lost_at_any_member(ledger: LedgerScenario, end
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_at_any_exchange_rows_and_checkpoint_agree(ledger: LedgerScenario, moment: Moment) -> None:
-    for exchange in range(1, 200):
+    for exchange in points(200, moment=moment, apart=3):
         history(ledger, exchange)
         killed = run_killed(lambda: void(fold_wide(ledger.database, limit=10)), at=exchange, moment=moment)
         ledger.then_verified()

@@ -30,6 +30,7 @@ from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.ending import raised_by
 from tests.interrupted import interrupted_at
 from tests.killed import Moment, run_killed
+from tests.thorough import points
 from tests.verification.builders import since_last
 
 
@@ -273,7 +274,7 @@ def test_a_repair_killed_anywhere_is_done_or_not_done(ledger: LedgerScenario, mo
             by="ada",
         )
 
-    for exchange in range(1, 1_000, 17):
+    for exchange in points(1_000, moment=moment, apart=23):
         alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id = 'm03'")
         killed = run_killed(work, at=exchange, moment=moment)
         verified = verify(ledger.database, members, catalogue=CATALOGUE)
@@ -292,7 +293,7 @@ def test_a_reconciliation_killed_anywhere_leaves_it_to_the_next_one(ledger: Ledg
         reconcile(ledger.database, BUILT_IN, budget_seconds=60, catalogue=CATALOGUE, by="ada")
 
     ritual()
-    for exchange in range(1, 1_000, 13):
+    for exchange in points(1_000, moment=moment, apart=29):
         alter(ledger, "update temple_member_status set patreon_tier = 'Gold' where user_id in ('m03', 'm21')")
         alter(ledger, "update webhook_activity_hourly set events = events + 5 where event_type = 'discord_join'")
         killed = run_killed(ritual, at=exchange, moment=moment)

@@ -13,8 +13,9 @@ from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.versions.switch import switch
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.condition import Condition
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
 from temple_ledger.projections.testing.histories import at, role_added
 from tests.versions.conftest import Rows as Answer
 from tests.versions.conftest import all_agree
@@ -98,6 +99,75 @@ def test_null_no_more_is_done_where_no_row_has_one(before: Database, query: Quer
     query("update grants set last = 'x'", DatabaseRole.PROJECT)
     bring_up_to_date(before, [declared(table)])
     assert all_agree(before, declared(table))
+
+
+POSITIVE = Condition("times", ">", 0)
+RULES = {
+    "a check": replace(BEFORE, checks=(POSITIVE,)),
+    "another check": replace(BEFORE, checks=(Condition("times", "<", 100), Condition("last", "is null"))),
+    "a unique index": replace(BEFORE, indexes=(("times",), Index("user_id", "times", unique=True))),
+    "a unique index of some rows": replace(
+        BEFORE, indexes=(Index("user_id", "times", unique=True, where=POSITIVE), ("times",))
+    ),
+}
+"""What the fold looks at."""
+CONSTRAINTS = """
+    select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'grants'::regclass and contype = 'c'
+    union all
+    select indexdef from pg_indexes where tablename = 'grants' and indexname not in ('grants_pkey', 'grants_times_idx')
+    order by 1
+"""
+
+
+@pytest.mark.parametrize("change", RULES)
+def test_a_rule_about_rows_is_noticed_and_made_and_taken_away(before: Database, query: Query, change: str) -> None:
+    with_rule = declared(RULES[change])
+    with pytest.raises(SchemaMismatch, match=r"otherwise than it is declared \(.*is missing\); run: temple db migrate"):
+        all_agree(before, with_rule)
+    for _ in range(2):
+        bring_up_to_date(before, [with_rule])
+        assert len(query(CONSTRAINTS)) == (len(RULES[change].checks) or 1)
+    assert all_agree(before, with_rule)
+    with pytest.raises(SchemaMismatch, match=r"is declared no more\); run: temple db migrate"):
+        all_agree(before, declared(BEFORE))
+    bring_up_to_date(before, [declared(BEFORE)])
+    assert query(CONSTRAINTS) == []
+    assert all_agree(before, declared(BEFORE))
+
+
+def test_a_rule_that_the_rows_break_needs_another_version(before: Database, query: Query) -> None:
+    query("update grants set times = 0 where user_id = 'ada'", DatabaseRole.PROJECT)
+    for table in (RULES["a check"], replace(BEFORE, columns=(TIMES, replace(LAST, null=False)))):
+        with pytest.raises(SchemaMismatch, match="raise the version of projection grants to 2 and run: temple db mig"):
+            bring_up_to_date(before, [declared(table)])
+    assert query(CONSTRAINTS) == []
+
+
+def test_a_constraint_that_somebody_made_stays(before: Database, query: Query) -> None:
+    query("alter table grants add constraint by_hand check (times < 7)", DatabaseRole.OWNER)
+    query("create unique index by_hand_too on grants (last)", DatabaseRole.OWNER)
+    for table in (RULES["a check"], RULES["a unique index"], BEFORE):
+        bring_up_to_date(before, [declared(table)])
+    assert len(query(CONSTRAINTS)) == 2
+
+
+@pytest.mark.parametrize("value", [0, -3, 2**31 - 1])
+def test_a_default_is_made_changed_and_taken_away(before: Database, query: Query, value: int) -> None:
+    stored = "select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'grants'::regclass"
+    for _ in range(2):
+        bring_up_to_date(before, [declared(replace(BEFORE, columns=(replace(TIMES, default=value), LAST)))])
+        query("insert into grants (user_id) values ('eve')", DatabaseRole.PROJECT)
+        assert query("select times from grants where user_id = 'eve'") == [(value,)]
+        query("delete from grants where user_id = 'eve'", DatabaseRole.PROJECT)
+    bring_up_to_date(before, [declared(BEFORE)])
+    assert query(stored) == []
+
+
+def test_an_index_on_a_column_whose_name_is_a_word_of_sql_is_made_once(database: Database, query: Query) -> None:
+    table = Table("grants", (TIMES, Column("order", ColumnType.TEXT)), indexes=(("order",),))
+    for _ in range(3):
+        bring_up_to_date(database, [declared(table)])
+    assert query("select count(*) from pg_indexes where tablename = 'grants'") == [(2,)]
 
 
 OTHERWISE = {

@@ -80,7 +80,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as error:
-        raise CannotListen(f"cannot listen on {host}: {error.strerror}") from None
+        raise CannotListen.on(host, port, error) from None
     # with the protocol asyncio sees that it is TCP, and does not hold the end of an answer back until a packet is
     # acknowledged: 40 ms of each request on a connection that stays open
     bound = ListeningSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -91,5 +91,5 @@ def listening(host: str, port: int) -> socket.socket:
         bound.hold_back()
     except OSError as error:
         bound.close()
-        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        raise CannotListen.on(host, port, error) from None
     return bound

@@ -7,7 +7,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, SchemaMismatch
-from temple_ledger.infrastructure.database.connection import FORMER, Database, DatabaseRole, grant_sql
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, grant_sql
 from temple_ledger.infrastructure.database.migrations import applied, pending
 from temple_ledger.infrastructure.database.roles import ROLES, lacking_roles
 from temple_ledger.infrastructure.database.session_settings import set_for_session
@@ -39,7 +39,7 @@ def check_migrations(connection: psycopg.Connection[Any]) -> Check:
 
 
 def check_log(database: Database) -> Iterator[Check]:
-    with database.look(application="temple doctor") as connection:
+    with database.connect(DatabaseRole.LOGIN, application="temple doctor") as connection:
         lacking = lacking_roles(connection)
         yield _login(connection, lacking)
     yield _refusals(database, [role for role in DatabaseRole if role.value not in ("", *lacking)])
@@ -62,12 +62,9 @@ def _erasures(database: Database) -> Check:
 def _login(connection: psycopg.Connection[Any], lacking: Sequence[str]) -> Check:
     login = connection.info.user
     may = [role for role in ROLES if role not in lacking]
-    if DatabaseRole.READ.value in lacking:
-        what = f"{login} may not act as temple_read, which every command needs"
-        return fail("login", what, f"as a superuser run: {grant_sql(['temple_read'], login)}")
     if DatabaseRole.TRANSLATE.value in lacking and DatabaseRole.APPEND.value in may:
-        new = [role.value for role in FORMER if role.value in lacking]
-        what = f"{login} has temple_append from the time before {' and '.join(new)}, and works as that where it may not"
+        new = [role.value for role in (DatabaseRole.TRANSLATE, DatabaseRole.TOKENS) if role.value in lacking]
+        what = f"{login} has temple_append from the time before {' and '.join(new)}, and works as that where it can"
         return warn("login", what, f"if it does more than append, as a superuser run: {grant_sql(new, login)}")
     return ok("login", f"{login} may act as {', '.join(may)}")
 
@@ -85,13 +82,14 @@ def _refusals(database: Database, roles: Sequence[DatabaseRole]) -> Check:
                     done.append(f"{role.value} may {what}")
                 except (psycopg.errors.InsufficientPrivilege, psycopg.errors.RestrictViolation):
                     continue
-                except psycopg.errors.LockNotAvailable:
+                except (psycopg.errors.LockNotAvailable, psycopg.errors.ReadOnlySqlTransaction):
                     untried.append(f"{what} as {role.value}")
     check = "append-only"
     if done:
         return fail(check, f"the log can be changed: {', '.join(done)}", "restore rights and trigger of 0002_log.sql")
     if untried:
-        return warn(check, f"the log was too busy to try {', '.join(untried)}", "run this again at a quiet moment")
+        what = f"not tried, since the log was busy or takes no writes: {', '.join(untried)}"
+        return warn(check, what, "run this again at a quiet moment, where writes are taken")
     return ok(check, f"update, delete and truncate are refused to {', '.join(role.value for role in roles)}")
 
 

@@ -11,10 +11,12 @@ from typing import Final
 
 import psycopg
 
+from temple_ledger.infrastructure.embedded_postgres.account import FOR_ROOT
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
 OLDEST_PYTHON: Final = (3, 11)
 LIBRARIES: Final = ("click", "eventsourcing", "psycopg", "pydantic", "rich", "structlog")
+SHARED_ACCOUNTS: Final = FOR_ROOT[1:]
 LITTLE_SPACE: Final = 2_000_000_000
 NO_SPACE: Final = 200_000_000
 
@@ -60,6 +62,18 @@ def check_state_dir(home: Path) -> Check:
     if mode & (stat.S_IRWXO | stat.S_IRGRP | stat.S_IWGRP):
         return fail("state directory", f"{home} is open to others ({mode:04o})", f"run: chmod go-rwx {home}")
     return ok("state directory", f"{home}, {mode:04o}")
+
+
+def check_account(name: str) -> Check:
+    """Whom the embedded server runs as: whatever else runs as that account can read and change its files."""
+    if name in SHARED_ACCOUNTS:
+        return warn(
+            "database account",
+            f"the embedded server runs as {name}, as other programs of this machine do: they can change its files",
+            f"make an account of its own (useradd --system {FOR_ROOT[0]}) before a new ledger is made, and restore "
+            "a dump there",
+        )
+    return ok("database account", f"the embedded server runs as {name}")
 
 
 def check_space(folders: Iterable[Path]) -> Iterator[Check]:

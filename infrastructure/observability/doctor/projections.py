@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from temple_ledger.domain.errors import SchemaMismatch
 from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.declared_tables import require_tables
 from temple_ledger.infrastructure.database.rollups import is_maintained, stored_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
@@ -11,6 +13,8 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.effects import effect_statuses, sink_statuses
 from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, ProjectionStatus, projection_statuses
 from temple_ledger.infrastructure.queries.versions import in_ledger
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried, not_loaded, reasons_not_loaded
 from temple_ledger.projections.tally import Tally
@@ -46,6 +50,7 @@ def check_projections(database: Database) -> Iterator[Check]:
             yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")
         else:
             yield ok(check, said)
+    yield from _check_declarations(database, [each for each in known if each.key in statuses])
     yield from _check_rollups(database)
     yield from check_effects(database, known)
     for status in statuses.values():
@@ -62,6 +67,17 @@ def _not_kept(status: ProjectionStatus) -> Check:
     if status.active:
         return warn(check, said, f"run: temple projection switch {status.name} --to {status.code_version}")
     return warn(check, said, f"run: temple projection drop {status.key}")
+
+
+def _check_declarations(database: Database, projections: Iterable[Projection]) -> Iterator[Check]:
+    """Whether the tables are as this code declares them."""
+    with snapshot(database) as connection:
+        checkpoints = read_checkpoints(connection)
+        for projection in projections:
+            try:
+                require_tables(connection, placed(projection, checkpoints[projection.key]))
+            except SchemaMismatch as error:
+                yield fail(f"tables of {projection.key}", str(error), "run: temple db migrate")
 
 
 def _check_rollups(database: Database) -> Iterator[Check]:

@@ -20,8 +20,10 @@ def check_server(connection: Connection) -> Iterator[Check]:
     yield _version(connection)
     yield _durability(connection)
     yield _checksums(connection)
-    yield _encoding(connection)
+    yield check_encoding(connection)
+    yield check_writes(connection)
     yield _clock(connection)
+    yield _prepared(connection)
 
 
 def _version(connection: Connection) -> Check:
@@ -52,11 +54,22 @@ def _checksums(connection: Connection) -> Check:
     return warn("data checksums", "off", "stop the server and run pg_checksums --enable: a rotten page goes unnoticed")
 
 
-def _encoding(connection: Connection) -> Check:
+def check_encoding(connection: Connection) -> Check:
     encoding = _setting(connection, "server_encoding")
     if encoding == "UTF8":
         return ok("encoding", encoding)
     return fail("encoding", encoding, "use a database in UTF8: names in other scripts cannot be kept")
+
+
+def check_writes(connection: Connection) -> Check:
+    row = connection.execute(statement("doctor_writes")).fetchone()
+    standby, read_only, source = row or (False, "off", "")
+    if standby:
+        return fail("writes", "the server takes none: it is a standby", "connect to the primary, or promote this one")
+    if read_only == "on":
+        what = f"new sessions take none: default_transaction_read_only is on (set by: {source})"
+        return fail("writes", what, "switch it off where it is set, or connect to the primary")
+    return ok("writes", "the server takes them")
 
 
 def _clock(connection: Connection) -> Check:
@@ -71,6 +84,20 @@ def _clock(connection: Connection) -> Check:
     if ahead > CLOCK_FAIL_SECONDS:
         return fail("clock", said, advice)
     return warn("clock", said, advice) if ahead > CLOCK_WARN_SECONDS else ok("clock", said)
+
+
+def _prepared(connection: Connection) -> Check:
+    """Where somebody prepared a transaction and went away, every reader waits at its first position."""
+    check = "prepared transactions"
+    held = connection.execute(statement("status_prepared")).fetchall()
+    if held:
+        gids = ", ".join(f"{gid} ({age:,.0f} s)" for gid, age in held)
+        what = f"open, and readers may wait for them: {gids}"
+        return fail(check, what, f"ask whose they are; then: rollback prepared '{held[0][0]}'")
+    slots = _setting(connection, "max_prepared_transactions")
+    if slots == "0":
+        return ok(check, "none can be made")
+    return ok(check, f"none is open; max_prepared_transactions is {slots}, and the ledger needs none")
 
 
 def _setting(connection: Connection, name: str) -> str:

@@ -44,7 +44,7 @@ def exposed(registry: CollectorRegistry, host: str, port: int, *, token: str | N
     try:
         server = _Server((host, port), _Quiet)
     except OSError as error:
-        raise CannotListen(f"no metrics: {host} port {port} cannot be listened on ({error.strerror})") from None
+        raise CannotListen.on(host, port, error) from None
     server.set_app(app(registry, token))
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()

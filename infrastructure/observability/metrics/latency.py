@@ -7,7 +7,7 @@ them at once and by its own clock. Of a large batch some positions stand for all
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from threading import Lock
 from typing import Any, Final
@@ -33,6 +33,8 @@ class _Batch:
     version: int
     last: Position
     events: int
+    again: bool = False
+    """It was asked about before, and was not to be seen yet: on a standby."""
 
     def positions(self, most: int) -> list[int]:
         """Some of its positions, its last one among them; one that was never used is no harm."""
@@ -74,6 +76,9 @@ class Latencies:
             },
         ):
             found.setdefault(number, []).append(seconds)
+        for number, batch in enumerate(batches):
+            if number not in found and not batch.again:
+                self._noted.append(replace(batch, again=True))
         by_number = {number: batch for number, batch, _ in asked}
         for number, seconds_of_some in found.items():
             self.observe(by_number[number].projection, seconds_of_some, events=by_number[number].events)

@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from prometheus_client.core import Metric
 from psycopg.rows import dict_row
 
+from temple_ledger.infrastructure.database.standby import is_standby
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, gauge
 
 
 def rebuilds(connection: Connection) -> Iterator[Metric]:
+    if is_standby(connection):
+        # the notes about a replay are unlogged tables, which are read on the primary alone
+        return
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(statement("rebuild_going")).fetchall()
     began = gauge("ledger_rebuild_started_timestamp_seconds", "When the rebuild began that is not done", "projection")

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import psycopg
 
-from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.domain.errors import Refused, UnknownMember
 from temple_ledger.infrastructure.database.statements import statement
 
 Connection = psycopg.Connection[Any]
@@ -50,7 +50,7 @@ def require_person_of_ledger(connection: Connection, words: Sequence[str], own: 
     """Of ids without an event of their own (*own*): they have to look like a person's, and be no role's.
 
     Anything else that stands in the log may be a role, a number or a word of somebody's note, and an erasure cannot be
-    undone. Raises Refused, and UnknownName.
+    undone. Raises Refused, and UnknownMember.
     """
     if own:
         return
@@ -58,7 +58,7 @@ def require_person_of_ledger(connection: Connection, words: Sequence[str], own: 
     if is_role:
         raise Refused(f"{words[0]} is a role, and no person: events about roles have it as their target")
     if not any(_PERSONS_ID.fullmatch(each) for each in words):
-        raise UnknownName("member", words[0])
+        raise UnknownMember(words[0])
 
 
 def ids_of_person(connection: Connection, ids: Sequence[str], personal: PersonalTables) -> tuple[list[str], bool]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from temple_ledger.domain.errors import UnknownName
+from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.erasure.person import (
@@ -44,7 +44,7 @@ class ErasurePreview:
 def preview_erasure(
     database: Database, user_id: str, projections: Sequence[Projection], personal: PersonalTables
 ) -> ErasurePreview:
-    """Changes nothing. Raises Refused for what is no person, and UnknownName where there is nothing of the id."""
+    """Changes nothing. Raises Refused for what is no person, and UnknownMember where there is nothing of the id."""
     require_person(user_id)
     with as_owner(database) as connection:
         words, resumed = ids_of_person(connection, [user_id], personal)
@@ -59,5 +59,5 @@ def preview_erasure(
         not_reached = [name for (name,) in connection.execute(statement("erasure_foreign_tables"))]
     preview = ErasurePreview(words, own, others, deliveries, untranslated, resumed, not_folded, not_reached)
     if preview.empty:
-        raise UnknownName("member", user_id)
+        raise UnknownMember(user_id)
     return preview

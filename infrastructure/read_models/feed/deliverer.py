@@ -14,7 +14,8 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes, reason_of
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, in_words, passes, reason_of
+from temple_ledger.infrastructure.database.patience import Patience
 from temple_ledger.infrastructure.log.durable import wait_until_durable
 from temple_ledger.infrastructure.read_models.feed.outbox import (
     any_waiting,
@@ -52,7 +53,7 @@ class Deliverer:
     def run(self, *, until_empty: bool = False) -> int:
         """How many messages were delivered. With *until_empty*, ends once a sink has nothing due, or takes nothing.
 
-        Raises DatabaseUnavailable where the database refuses.
+        Raises DatabaseUnavailable where the database refuses, and with *until_empty* where it is away for long.
         """
         threads = [
             threading.Thread(target=worker.run, args=(until_empty,), name=f"sink {worker.name}", daemon=True)
@@ -100,15 +101,20 @@ class _SinkWorker:
         return time.monotonic() - self._asked_to_end_at > END_SECONDS
 
     def run(self, until_empty: bool) -> None:
+        patience = Patience(has_end=until_empty)
         while not self.stopping.is_set():
             try:
                 with self._database.connect(DatabaseRole.DELIVER, application="temple effects") as connection:
-                    self._deliver(connection, until_empty)
+                    self._deliver(connection, patience, until_empty)
                     release_sinks(connection, self._holder)
                     return
             except (psycopg.Error, DatabaseUnavailable) as error:
                 if isinstance(error, psycopg.Error) and not passes(error):
                     self.failed = DatabaseUnavailable(f"sink {self.name}: the database refused: {reason_of(error)}")
+                    return
+                if patience.is_lost():
+                    reason = in_words(error) if isinstance(error, psycopg.Error) else str(error)
+                    self.failed = DatabaseUnavailable(f"sink {self.name}: {reason}")
                     return
                 log.warning("database error, trying again", sink=self.name, reason=reason_of(error))
                 self.stopping.wait(RECOVER_SECONDS)
@@ -116,13 +122,14 @@ class _SinkWorker:
                 self.failed = error
                 return
 
-    def _deliver(self, connection: psycopg.Connection[Any], until_empty: bool) -> None:
+    def _deliver(self, connection: psycopg.Connection[Any], patience: Patience, until_empty: bool) -> None:
         while not self.stopping.is_set():
             if not hold_sink(connection, self.name, self._holder, HOLD_SECONDS):
                 if until_empty and not any_waiting(connection, self.name):
                     return
                 self.stopping.wait(HOLD_AGAIN_SECONDS)
                 continue
+            patience.restore()
             pause = self._round(connection)
             if until_empty and (pause is None or self._failing):
                 return

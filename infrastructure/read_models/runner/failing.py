@@ -9,6 +9,8 @@ def reason_of_failure(error: Exception) -> str:
     """Never the driver's own message, which may repeat the row."""
     if isinstance(error, psycopg.errors.UndefinedColumn):
         return "its table has other columns than its code declares; for what to do, run: temple db migrate"
+    if isinstance(error, psycopg.errors.CheckViolation | psycopg.errors.UniqueViolation):
+        return "its table has a check or a unique index that its code does not declare; run: temple db migrate"
     if isinstance(error, psycopg.Error):
         return f"the database refused its rows (SQLSTATE {error.sqlstate})"
     return str(error) if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"

@@ -16,6 +16,7 @@ from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connecting import opened_unless
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes, reason_of
 from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.patience import Patience
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
@@ -131,7 +132,8 @@ class Runner:
         return self._others
 
     def run(self, *, until_caught_up: bool = False) -> None:
-        """Raises UnsafeLog or SchemaMismatch before the first step; DatabaseUnavailable when it never answered.
+        """Raises UnsafeLog or SchemaMismatch before the first step; DatabaseUnavailable when it never answered, and
+        with *until_caught_up* also when it did not for as long as patience lasts.
 
         With *until_caught_up*, returns once every projection has folded what was in the log when we began; one that
         is paused, failed or in need of a replay is not waited for.
@@ -144,20 +146,24 @@ class Runner:
                         self._target = self._head()
                 # what is remembered of members is no garbage: looking for some was a third of a runner's time
                 with rare_collections():
-                    self._loop()
+                    self._loop(Patience(has_end=until_caught_up))
             finally:
                 self._long_folds.end()
                 self._close()
 
-    def _loop(self) -> None:
+    def _loop(self, patience: Patience) -> None:
         failures, quick_until = 0, 0.0
         while not self._stopping:
             try:
                 worked = self._round()
                 failures = 0
+                patience.restore()
                 self._watcher.beat()
             except (psycopg.Error, DatabaseUnavailable) as error:
                 failures += 1
+                if patience.is_lost():
+                    with database_errors("not caught up"):
+                        raise
                 self._recover(error, failures)
                 continue
             if worked:

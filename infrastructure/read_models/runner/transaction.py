@@ -158,8 +158,8 @@ class PostgresTransaction:
 
     def _write(self, declared: Sequence[Table], changes: Changes) -> None:
         for table in declared:
-            tables.delete(self.connection, table, changes.deletes.get(table.name, ()))
-            tables.upsert(self.connection, table, changes.upserts.get(table.name, ()))
+            written, gone = changes.upserts.get(table.name, ()), changes.deletes.get(table.name, ())
+            tables.write(self.connection, table, written, gone)
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
         self._behind(lambda: self._move_frontiers(key, frontiers))

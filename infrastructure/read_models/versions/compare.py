@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.read_models.versions.stored import Connection,
 from temple_ledger.projections.drift import Drift, member_drift, tally_drift
 from temple_ledger.projections.placing import own_name
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.tables import ColumnType, Row, Table
+from temple_ledger.projections.tables import Row, Table
 from temple_ledger.projections.tally import Tally
 
 ROWS_AT_A_TIME: Final = 5_000
@@ -121,7 +121,7 @@ def _common(
         shared = tuple(column for column in table.columns if types.get(column.name) is not None)
         key = _shared_key(connection, projection, table, shared, places[0])
         if key is None:
-            key = tuple(column.name for column in shared if column.type is not ColumnType.JSONB)
+            key = tuple(column.name for column in shared if column.is_plain)
             notes.append(f"table {table.name} has another key: its rows are compared as a whole")
         bare = replace(
             table,
@@ -129,6 +129,7 @@ def _common(
             key=key,
             stamp=None,
             indexes=(),
+            checks=(),
         )
         if not isinstance(projection, Tally) or len(shared) == len(table.columns):
             common.append(_Common(replace(bare, place=places[0]), replace(bare, place=places[1])))

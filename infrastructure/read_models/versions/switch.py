@@ -17,7 +17,7 @@ from psycopg import sql
 from temple_ledger.domain.errors import LedgerError, Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database import canon, handover
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes_on
 from temple_ledger.infrastructure.database.handover import Hanging, Pair
 from temple_ledger.infrastructure.database.hanging import hanging_on
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
@@ -127,7 +127,7 @@ def switch(
                     f"({error.diag.message_primary})"
                 ) from error
             except psycopg.Error as error:
-                if not passes(error) or connection.closed:
+                if not passes_on(connection, error):
                     raise
                 why = error
             if time.monotonic() + pause > deadline:

@@ -13,6 +13,7 @@ import click
 from temple_ledger.domain.errors import AlreadyRunning, Refused
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
+from temple_ledger.infrastructure.database.service_logins import ServiceLogin
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
@@ -29,6 +30,7 @@ from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
 
+SERVICE: Final = ServiceLogin("temple_discord_service", ("temple_append", "temple_translate", "temple_read"))
 MOST_DAYS: Final = 45
 
 Result = TypeVar("Result")
@@ -61,7 +63,7 @@ def listen(session: Session) -> int:
     \b
     Exit codes: 0 stopped; 1 Discord says no (token, intent, not in the guild), or frames were lost;
     4 no database, or Discord not reached; 5 another process listens for this ledger, the ledger is about
-    another guild, or the database does not fit this version.
+    another guild, the login is its owner, or the database does not fit this version.
     """
     from temple_ledger.infrastructure.names.book import NameBook
     from temple_ledger.infrastructure.names.roles import answer_roles
@@ -72,6 +74,7 @@ def listen(session: Session) -> int:
 
     names = NameBook()
     token, settings = _token(session), session.settings.of(DiscordSettings)
+    session.serves_as(SERVICE)
     with stopped_by_signals() as stop:
         _check(session)
         session.is_service()

@@ -55,6 +55,19 @@ class Access(Protocol):
         ...
 
 
+class GivenToken:
+    """The token of the settings, and never another: where there is no ledger to store one in."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def token(self) -> str:
+        return self._token
+
+    async def instead_of(self, refused: str) -> str | None:
+        return None
+
+
 class Answer(NamedTuple):
     status: int
     body: bytes

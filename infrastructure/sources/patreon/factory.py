@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pydantic import SecretStr
 
 from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
+from temple_ledger.infrastructure.sources.patreon.client import GivenToken, PatreonClient
 from temple_ledger.infrastructure.sources.patreon.recheck import RecheckWorker
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
@@ -32,6 +32,16 @@ def client(
     """To be made within an event loop. *waiting*: see the client. Raises Refused without a token."""
     tokens = Tokens(database, _given(settings), url=settings.patreon_api_url)
     return PatreonClient(tokens, url=settings.patreon_api_url, waiting=waiting)
+
+
+def client_without_ledger(
+    settings: PatreonSettings, *, waiting: Callable[[str], None] = lambda sentence: None
+) -> PatreonClient | None:
+    """None where the settings have a token to refresh alone: what that gives has to be stored."""
+    access = _given(settings).access
+    if access is None:
+        return None
+    return PatreonClient(GivenToken(access), url=settings.patreon_api_url, waiting=waiting)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def mismatches(session: Session, role: str | None, as_json: bool) -> int:
     \b
     Exit codes: 0 none; 3 there are mismatches; 5 no role is known for any tier.
     """
-    with snapshot(session.database) as connection:
+    with snapshot(session.reading) as connection:
         directory = read_directory(connection)
         only = None if role is None else require_role(connection, directory, role)
         roles = tier_roles(connection, directory, session.settings.of(PatreonSettings).tier_roles)

@@ -7,17 +7,18 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from temple_ledger.domain.errors import Refused
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.ingestion.webhooks.endpoint import HOOKS
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok, warn
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient, PatreonRefuses, new_session
-from temple_ledger.infrastructure.sources.patreon.factory import asks
+from temple_ledger.infrastructure.sources.patreon.factory import asks, client_without_ledger
 from temple_ledger.infrastructure.sources.patreon.factory import client as make_client
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.sources.patreon.webhook import SOURCE
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import ONLY, CampaignSecret, living
-from temple_ledger.infrastructure.sources.patreon.webhooks import Webhook, read_webhooks
+from temple_ledger.infrastructure.sources.patreon.webhooks import Webhook, ask_webhooks, read_webhooks
 
 CLIENTS: Final = "https://www.patreon.com/portal/registration/register-clients"
 WEBHOOKS: Final = "My Webhooks of Patreon's portal"
@@ -32,7 +33,8 @@ async def check_setup(
     database: Callable[[], Database], settings: PatreonSettings, url: str | None, *, waiting: Callable[[str], None]
 ) -> AsyncIterator[Check]:
     """*url*: where the receiver is reached from outside; None: that is not checked. *database* has the tokens, and is
-    asked for once there is one. *waiting* is called with a sentence when Patreon is asked again.
+    asked for once there is one; without it, the token of the settings is checked. *waiting* is called with a sentence
+    when Patreon is asked again.
 
     Raises PlatformUnavailable, DatabaseUnavailable.
     """
@@ -47,10 +49,33 @@ async def check_setup(
             f"in {CLIENTS}, your client: set TEMPLE_PATREON_TOKEN to the Creator's Access Token",
         )
         return
-    stored = database()
-    async with make_client(stored, settings, waiting=waiting) as client:
+    stored, reason = _ledger(database)
+    if reason is not None:
+        yield warn("ledger", f"{reason}; what it would store is not checked", "begin one, and repeat this")
+    made = client_without_ledger(settings, waiting=waiting)
+    if stored is not None:
+        made = make_client(stored, settings, waiting=waiting)
+    if made is None:
+        yield warn(
+            "token",
+            "not checked: there is only one to refresh, and what Patreon answers has to be stored in a ledger",
+            "begin a ledger, and repeat this",
+        )
+        return
+    async with made as client:
         async for check in _asked(stored, client, settings):
             yield check
+
+
+def _ledger(database: Callable[[], Database]) -> tuple[Database | None, str | None]:
+    """The one that there is, or why it cannot be used."""
+    try:
+        found = database()
+        with found.connect(DatabaseRole.TRANSLATE, application="temple patreon setup") as connection:
+            require_current(connection)
+    except (DatabaseUnavailable, SchemaMismatch) as error:
+        return None, str(error)
+    return found, None
 
 
 def _secrets(campaigns: Mapping[str, Sequence[CampaignSecret]]) -> list[Check]:
@@ -98,7 +123,7 @@ async def _head(address: str) -> str:
         return type(error).__name__
 
 
-async def _asked(database: Database, client: PatreonClient, settings: PatreonSettings) -> AsyncIterator[Check]:
+async def _asked(database: Database | None, client: PatreonClient, settings: PatreonSettings) -> AsyncIterator[Check]:
     """Ends at the first step without which the later ones cannot be checked."""
     try:
         await client.identity()
@@ -145,10 +170,10 @@ def _token(settings: PatreonSettings) -> Check:
     )
 
 
-async def _webhooks(database: Database, client: PatreonClient) -> list[Check]:
+async def _webhooks(database: Database | None, client: PatreonClient) -> list[Check]:
     """Patreon shows only those that were made over its API by this client."""
     try:
-        found = await read_webhooks(database, client)
+        found = await ask_webhooks(client) if database is None else await read_webhooks(database, client)
     except PatreonRefuses as error:
         return [warn("webhooks", str(error), f"look in {WEBHOOKS} that yours is not paused")]
     if not found:

@@ -21,7 +21,8 @@ def setup(session: Session, url: str | None, as_json: bool) -> int:
     """Check what Patreon needs, step by step, and print the address and the triggers to give it.
 
     Looks at the secrets of the webhooks, asks the receiver for its address where --url says it is, and Patreon about
-    the token, the campaigns, their members and the webhooks. docs/tutorial.md goes through the steps.
+    the token, the campaigns, their members and the webhooks. Before there is a ledger, it checks what can be checked
+    without one. docs/tutorial.md goes through the steps.
 
     \b
     Examples:

@@ -31,9 +31,14 @@ class Webhook(NamedTuple):
         return self.paused or self.failures > 0
 
 
+async def ask_webhooks(client: PatreonClient) -> list[Webhook]:
+    """Raises PlatformUnavailable."""
+    return _webhooks(await client.webhooks(), datetime.now(UTC))
+
+
 async def read_webhooks(database: Database, client: PatreonClient) -> list[Webhook]:
     """Asked of Patreon, and stored for the metrics. Raises PlatformUnavailable, DatabaseUnavailable."""
-    found = _webhooks(await client.webhooks(), datetime.now(UTC))
+    found = await ask_webhooks(client)
     with (
         database_errors("keeping the state of webhooks"),
         database.connect(DatabaseRole.TRANSLATE, application="temple patreon webhooks") as connection,

@@ -1,7 +1,9 @@
--- What 0001 says of the database itself, which no dump of its contents has.
+-- What the migrations say of the database itself, which no dump of its contents has.
 do $$
 begin
-    execute format('revoke temporary on database %I from public', current_database());
+    if starts_with(current_setting('cluster_name'), 'temple-ledger-') then
+        execute format('revoke temporary on database %I from public', current_database());
+    end if;
     execute format('grant temporary on database %I to temple_append, temple_owner', current_database());
 end
 $$

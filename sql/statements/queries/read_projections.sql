@@ -27,7 +27,8 @@ select
     (select count(*) from skipped_position as skipped where skipped.projection = checkpoint.projection) as skipped,
     case
         when not lease_is_over(lease)
-         and exists (select from pg_stat_activity where pid = lease.backend_pid)
+         -- a standby has no connection of a runner: there the time alone decides
+         and (pg_is_in_recovery() or exists (select from pg_stat_activity where pid = lease.backend_pid))
         then lease.description
     end as leader
 from projection_checkpoint as checkpoint

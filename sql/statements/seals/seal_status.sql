@@ -7,7 +7,8 @@ select
     (select max(sealed_at) from log_seal where kind = 'range') as sealed_at,
     case
         when sealer.expires_at > clock_timestamp()
-         and exists (select from pg_stat_activity where pid = sealer.backend_pid)
+         -- a standby has no connection of a sealer: there the time alone decides
+         and (pg_is_in_recovery() or exists (select from pg_stat_activity where pid = sealer.backend_pid))
         then sealer.description
     end as sealer,
     proof.proven_position,

@@ -6,16 +6,14 @@ temple.toml is that of the current directory, and below it the machine's, /etc/t
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from tomllib import TOMLDecodeError
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     Field,
     PrivateAttr,
     SecretStr,
@@ -26,26 +24,33 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
-    SecretsSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
+    SettingsError,
 )
 
 from temple_ledger.domain.errors import SettingsInvalid
-from temple_ledger.domain.near_kinds import within_one_edit
 from temple_ledger.domain.near_names import nearest_name
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
-
-FILE: Final = "temple.toml"
-MACHINE_FILE: Final = Path("/etc/temple-ledger") / FILE
-PREFIX: Final = "TEMPLE_"
-NO_SETTINGS: Final = frozenset({"debug", "complete"})
-"""Variables of ours that are read before there are settings."""
-OUR_OWN: Final = "Value error, "
-"""What pydantic puts before a sentence of ours."""
-NAMES_MACHINE_FILE: Final = f"{PREFIX}CONFIG_FILE"
-"""Names another file in the place of the machine's; empty, there is none."""
+from temple_ledger.infrastructure.settings.faults import describe_fault, place_in
+from temple_ledger.infrastructure.settings.faults import is_secret as is_secret
+from temple_ledger.infrastructure.settings.files import (
+    FILE,
+    NAMES_MACHINE_FILE,
+    OwnOfToml,
+    absolute,
+    credentials,
+    machine_file,
+    secret_folders,
+    secret_source,
+    toml_places,
+    values_of,
+)
+from temple_ledger.infrastructure.settings.files import MACHINE_FILE as MACHINE_FILE
+from temple_ledger.infrastructure.settings.files import secret_file as secret_file
+from temple_ledger.infrastructure.settings.files import toml_files as toml_files
+from temple_ledger.infrastructure.settings.spelling import PREFIX as PREFIX
+from temple_ledger.infrastructure.settings.spelling import setting_meant, variable_of
 
 
 def _in_one_word(secret: SecretStr) -> SecretStr:
@@ -88,8 +93,8 @@ class SourceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        files = (_OwnOfToml(settings_cls, file) for file in _toml_files())
-        return (init_settings, env_settings, _secret_files(settings_cls), *files)
+        files = (OwnOfToml(settings_cls, file) for file in toml_places())
+        return (init_settings, env_settings, secret_source(settings_cls), *files)
 
 
 Model = TypeVar("Model", bound=SourceSettings)
@@ -111,6 +116,13 @@ class Settings(SourceSettings):
     )
     database_url: SecretStr | None = Field(
         default=None, description="the DSN of a PostgreSQL to use in place of the embedded one"
+    )
+    read_url: SecretStr | None = Field(
+        default=None, description="the DSN of a standby of it, for the commands that only read, and for metrics"
+    )
+    services_as_owner: bool = Field(
+        default=False,
+        description="whether services may log in to that PostgreSQL as a superuser, or as the owner of the ledger",
     )
     log_level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None, description="what to log on stderr; by default info, and warning on a terminal"
@@ -169,9 +181,7 @@ class Settings(SourceSettings):
     )
     web_host: str = Field(default="127.0.0.1", description="the address of this machine where the console listens")
     web_port: int = Field(default=8420, ge=0, le=65_535, description="the port of the console; 0 takes a free one")
-    web_url: str | None = Field(
-        default=None, pattern=r"^https://[^/?#@ ]+$", description="where others see the console"
-    )
+    web_url: str | None = Field(default=None, description="where others see the console")
     web_database_url: SecretStr | None = Field(default=None, description="the DSN of the console's login, which reads")
     web_sign_in_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for signing in")
     web_actions_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for actions")
@@ -190,6 +200,20 @@ class Settings(SourceSettings):
         allow_inf_nan=False,
         description="how long a file of the archive that was merged into another one stays for whoever is reading it",
     )
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _named(cls, home: object) -> object:
+        if isinstance(home, str) and not home.strip():
+            raise ValueError("it is empty; leave it out for the default")
+        return home
+
+    @field_validator("web_url")
+    @classmethod
+    def _https(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https://[^/?#@ ]+", url):
+            raise ValueError(f"it is {url!r}, and has to be https:// and a name, without anything behind it")
+        return url
 
     @field_validator("home")
     @classmethod
@@ -212,30 +236,6 @@ class Settings(SourceSettings):
             self._of_sources[model] = _load(model, {})
         found: Model = self._of_sources[model]
         return found
-
-
-def machine_file() -> Path | None:
-    given = os.environ.get(NAMES_MACHINE_FILE)
-    return MACHINE_FILE if given is None else Path(given) if given.strip() else None
-
-
-class _Toml(TomlConfigSettingsSource):
-    """All that one file has. Raises SettingsInvalid."""
-
-    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        try:
-            return super()._read_file(file_path)
-        except TOMLDecodeError as error:
-            raise SettingsInvalid(f"{_absolute(file_path)} is not TOML: {error}") from None
-        except UnicodeDecodeError:
-            raise SettingsInvalid(f"{_absolute(file_path)} is not UTF-8") from None
-
-
-class _OwnOfToml(_Toml):
-    """What one file has of one model; `check_settings` sees to what belongs to none."""
-
-    def __call__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__call__().items() if name in self.settings_cls.model_fields}
 
 
 @dataclass(frozen=True)
@@ -264,12 +264,12 @@ def check_settings(
     *other_prefixes* begin names that somebody may have: a source that could not be loaded. Raises SettingsInvalid.
     """
     known = [name for name in setting_names(models) if name != "config_file"]
-    for file in _toml_files():
-        for name in _Toml(Settings, file)():
+    for file in toml_places():
+        for name in values_of(file):
             if name not in known and not name.startswith(tuple(other_prefixes)):
-                near = _setting_meant(_variable_of(name), known) or _setting_meant(name.upper(), known)
+                near = setting_meant(variable_of(name), known) or setting_meant(name.upper(), known)
                 meant = "" if near is None else f"; did you mean {near}"
-                raise SettingsInvalid(f"{_absolute(file)} has a setting {name!r}{meant}; there are {', '.join(known)}")
+                raise SettingsInvalid(f"{absolute(file)} has a setting {name!r}{meant}; there are {', '.join(known)}")
     for model in models:
         settings.of(model)
 
@@ -281,38 +281,34 @@ def require_well_spelt(models: Iterable[type[SourceSettings]]) -> None:
     """
     known = list(setting_names(models))
     for variable, value in os.environ.items():
-        if value and variable not in map(_variable_of, known):
-            _refuse_misspelt(variable, known, f"environment variable {variable}")
-    for folder in _secret_folders():
+        if value and variable not in map(variable_of, known):
+            _refuse_misspelt(setting_meant(variable.upper(), known), f"environment variable {variable}")
+        elif not _is_text(value):
+            raise SettingsInvalid(f"environment variable {variable} is not UTF-8")
+    for folder in secret_folders():
         for file in sorted(folder.iterdir()):
             # of a secret file, any case will do
-            if file.name.upper() not in map(_variable_of, known):
-                _refuse_misspelt(file.name, known, f"secret file {file}")
+            name = file.name.upper()
+            if name not in map(variable_of, known):
+                meant = setting_meant(name, known)
+                if meant is None and folder == credentials():
+                    # whatever lies there was given to us
+                    meant = nearest_name(name.lower().replace("-", "_"), known)
+                _refuse_misspelt(meant, f"secret file {file}")
 
 
-def _refuse_misspelt(name: str, known: Sequence[str], place: str) -> None:
-    near = _setting_meant(name.upper(), known)
-    if near is not None:
-        raise SettingsInvalid(f"{place} is no setting; did you mean {_variable_of(near)}? Rename it, or remove it")
+def _refuse_misspelt(meant: str | None, place: str) -> None:
+    if meant is not None:
+        raise SettingsInvalid(f"{place} is no setting; did you mean {variable_of(meant)}? Rename it, or remove it")
 
 
-def _variable_of(setting: str) -> str:
-    return f"{PREFIX}{setting}".upper()
-
-
-def _setting_meant(variable: str, known: Sequence[str]) -> str | None:
-    """The setting that a variable in capitals most likely means; None for a variable of somebody else's.
-
-    With our prefix, a name like that of a setting; with a prefix one letter off, the very name of one.
-    """
-    if variable.startswith(PREFIX):
-        name = variable.removeprefix(PREFIX).lower()
-        return None if name in NO_SETTINGS else nearest_name(name, known)
-    prefix, _, rest = variable.partition("_")
-    if within_one_edit(f"{prefix}_", PREFIX) and rest.lower() in known:
-        return rest.lower()
-    joined = variable.replace("_", "")
-    return next((each for each in known if _variable_of(each).replace("_", "") == joined), None)
+def _is_text(value: str) -> bool:
+    """Bytes that are no UTF-8 stand in it as halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def setting_names(models: Iterable[type[SourceSettings]]) -> Iterator[str]:
@@ -335,38 +331,22 @@ def _load(model: type[Model], given: Mapping[str, Any]) -> Model:
     try:
         return model(**given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        place = origin_of(model, str(first["loc"][0]), given) if first["loc"] else f"{FILE}, or a secret file"
-        raise SettingsInvalid(f"setting {name} ({place}): {first['msg'].removeprefix(OUR_OWN)}") from None
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        place, fault = origin_of(model, name, given), describe_fault(model.model_fields[name], first)
+        raise SettingsInvalid(f"setting {place_in(first['loc'])} ({place}): {fault}") from None
+    except SettingsError as error:
+        raise SettingsInvalid(_undecodable(model, given, error)) from None
     except OSError as error:
         raise SettingsInvalid(f"{error.filename or FILE} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SettingsInvalid("a secret file is not UTF-8") from None
 
 
-def secret_file(name: str) -> Path | None:
-    """The file that would give this setting."""
-    wanted = f"{PREFIX}{name}".lower()
-    for folder in reversed(_secret_folders()):
-        for file in sorted(folder.iterdir()):
-            if file.name.lower() == wanted and file.is_file():
-                return file
-    return None
-
-
-def toml_files() -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Each temple.toml in use, and all that it has. Raises SettingsInvalid."""
-    for file in _toml_files():
-        if file.exists():
-            yield file.absolute(), _Toml(Settings, file)()
-
-
-def is_secret(annotation: object) -> bool:
-    """Whether a value of that type is one, or has one in it."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return any(is_secret(field.annotation) for field in annotation.model_fields.values())
-    return annotation is SecretStr or any(map(is_secret, get_args(annotation)))
+def _undecodable(model: type[SourceSettings], given: Mapping[str, Any], error: SettingsError) -> str:
+    """pydantic names the field, and quotes its value where it is no JSON."""
+    name = next(each for each in model.model_fields if f'field "{each}"' in str(error))
+    return f"setting {name} ({origin_of(model, name, given)}): it has to be JSON; or write a table in {FILE}"
 
 
 def origin_of(model: type[SourceSettings], name: str, flags: Mapping[str, Any]) -> str:
@@ -377,35 +357,7 @@ def origin_of(model: type[SourceSettings], name: str, flags: Mapping[str, Any]) 
     file = secret_file(name)
     if file is not None:
         return f"secret file {file}"
-    for each in _toml_files():
-        if name in _OwnOfToml(model, each)():
-            return _absolute(each)
+    for each in toml_places():
+        if name in OwnOfToml(model, each)():
+            return absolute(each)
     return "default"
-
-
-def _toml_files() -> list[Path]:
-    """The stronger first. Either may be missing, but one that TEMPLE_CONFIG_FILE names may not.
-
-    Raises SettingsInvalid.
-    """
-    machine = machine_file()
-    if machine is None:
-        return [Path(FILE)]
-    if NAMES_MACHINE_FILE in os.environ and not machine.is_file():
-        raise SettingsInvalid(f"{NAMES_MACHINE_FILE} names {machine}, and there is no such file")
-    return [Path(FILE), machine]
-
-
-def _absolute(file: Path | Traversable) -> str:
-    return str(file.absolute() if isinstance(file, Path) else file)
-
-
-def _secret_files(settings_cls: type[BaseSettings]) -> SecretsSettingsSource:
-    return SecretsSettingsSource(settings_cls, secrets_dir=[str(folder) for folder in _secret_folders()] or None)
-
-
-def _secret_folders() -> list[Path]:
-    """Those that there are; what the last one says counts."""
-    given = os.environ.get("CREDENTIALS_DIRECTORY")
-    folders = [Path("/run/secrets"), *((Path(given),) if given else ())]
-    return [folder for folder in folders if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)]

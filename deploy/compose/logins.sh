@@ -1,0 +1,17 @@
+#!/bin/sh
+# Makes the logins of the services, and gives those of compose.yml the passwords of its secrets; again after each start.
+set -eu
+PGPASSWORD=$(cat /run/secrets/postgres_password)
+export PGPASSWORD
+there=$(psql --no-psqlrc -qtAc "select count(*) from pg_roles where rolname = 'temple_run_service'")
+[ "$there" = 1 ] || psql --no-psqlrc -q --set=ON_ERROR_STOP=1 --single-transaction --file=/logins.sql
+for service in run receive; do
+    # on stdin, where no list of processes shows it, and past the server's log
+    psql --no-psqlrc -q --set=ON_ERROR_STOP=1 <<SQL
+set log_statement to 'none';
+set log_min_duration_statement to -1;
+set log_min_error_statement to 'panic';
+\\set password \`cat /run/secrets/${service}_password\`
+alter role temple_${service}_service password :'password';
+SQL
+done

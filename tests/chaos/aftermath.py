@@ -1,0 +1,200 @@
+"""When the faults are over: everything is put back, the ledger catches up, and then it is asked."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+import psycopg
+
+from temple_ledger.infrastructure.read_models.runner.lease import LEASE_SECONDS
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from tests.chaos.checks import came_back, lost_deliveries, lost_events, wrong_rows
+from tests.chaos.fault_commands import APPLY
+from tests.chaos.fault_machine import bring_up
+from tests.chaos.processes import pause
+from tests.chaos.senders import PEOPLE
+from tests.chaos.site import MIGRATE, OPERATOR
+from tests.chaos.storm import Storm
+
+RUN: Final = "temple_run_service"
+CAUGHT_UP_SECONDS: Final = 120.0
+COMMAND_SECONDS: Final = 300.0
+SHOWN: Final = 20
+TIMES: Final = 3
+PIECE: Final = 1_000
+OWN_ENDS: Final = frozenset({0, 4})
+"""A service may end because the database is not there; whoever started it starts it again."""
+
+
+@dataclass
+class Found:
+    """`lost` was acknowledged and is not there; `wrong` is there and should not be so."""
+
+    lost: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    events: int = 0
+    deliveries: int = 0
+    acknowledged: int = 0
+    planted: int = 0
+    backlog: int = 0
+    caught_up_seconds: float | None = None
+    undisturbed_seconds: float | None = None
+
+
+def calm(storm: Storm) -> None:
+    """No fault is left behind."""
+    site = storm.site
+    site.server.step_clock(0)
+    site.wire.mend()
+    bring_up(storm)
+    with site.admin() as admin:
+        for (gid,) in admin.execute("select gid from pg_prepared_xacts").fetchall():
+            admin.execute(f"rollback prepared '{gid}'".encode())
+    code, printed = _done(storm, "trigger", "disable", login=MIGRATE)
+    if code not in (ExitCode.OK, ExitCode.REFUSED):
+        storm.odd.append(f"temple trigger disable ended with {code}: {printed[-1_000:]}")
+
+
+def aftermath(storm: Storm, found: Found, *, long_form: bool) -> None:
+    """The services are at work until the ledger has caught up, and gone afterwards.
+
+    In the *long form* a backlog as large is folded a second time, by a runner that nobody disturbs.
+    """
+    found.backlog = _behind(storm)
+    started = time.monotonic()
+    if _caught_up(storm):
+        found.caught_up_seconds = time.monotonic() - started
+    else:
+        found.wrong.append(f"not caught up within {CAUGHT_UP_SECONDS:.0f} s: {_standing(storm)}")
+    found.wrong += _other_than_in_the_guild(storm)
+    storm.services.close()
+    if long_form:
+        found.wrong += _slower_than_undisturbed(storm, found)
+    with storm.site.admin() as admin:
+        _ask(admin, storm, found)
+        found.wrong += _first(wrong_rows(admin, storm.record.planted))
+    _put_right(storm, found)
+    with storm.site.admin() as admin:
+        found.wrong += _first(wrong_rows(admin))
+    found.wrong += [*storm.odd, *_unexplained(storm)]
+
+
+def _ask(admin: psycopg.Connection[Any], storm: Storm, found: Found) -> None:
+    record = storm.record
+    found.lost += _first(lost_events(admin, record))
+    found.lost += _first(lost_deliveries(admin, record))
+    found.wrong += _first(came_back(admin, record))
+    found.events, found.deliveries = admin.execute(
+        "select (select count(*) from webhook_audit_log), (select count(*) from inbox)"
+    ).fetchall()[0]
+    found.acknowledged, found.planted = len(record.events) + len(record.deliveries), len(record.planted)
+
+
+def _slower_than_undisturbed(storm: Storm, found: Found) -> Iterator[str]:
+    left = max(found.backlog, 1)
+    while left > 0:
+        storm.operator.append_some(min(left, PIECE))
+        left -= PIECE
+    started = time.monotonic()
+    yield from _failed(storm, "run", "--until-caught-up", login=RUN)
+    found.undisturbed_seconds = time.monotonic() - started
+    allowed = TIMES * found.undisturbed_seconds + LEASE_SECONDS
+    if found.caught_up_seconds is not None and found.caught_up_seconds > allowed:
+        yield (
+            f"caught up in {found.caught_up_seconds:.1f} s, which is more than {TIMES} times the "
+            f"{found.undisturbed_seconds:.1f} s that it takes undisturbed, and a lease"
+        )
+
+
+def _other_than_in_the_guild(storm: Storm) -> Iterator[str]:
+    """Frames that nobody stored are made good by a snapshot: then everybody has the roles that they have."""
+    yield from _failed(storm, "discord", "snapshot", "--apply", "--yes", "--confirm")
+    if not _caught_up(storm):
+        yield f"not caught up with the snapshot: {_standing(storm)}"
+    truth = {who: sorted(member.roles) for who, member in storm.guild.fake.guild.members.items() if member.roles}
+    with storm.site.admin() as admin:
+        stored = admin.execute(
+            "select user_id, array_agg(role order by role) from discord_user_current_roles"
+            " where user_id = any(%s) group by user_id",
+            (list(PEOPLE),),
+        )
+        held: dict[str, list[str]] = dict(stored.fetchall())
+    for who in PEOPLE:
+        if truth.get(who) != held.get(who) and who not in storm.record.planted:
+            yield f"{who} has the roles {held.get(who)}, and in the guild {truth.get(who)}"
+
+
+def _put_right(storm: Storm, found: Found) -> None:
+    """What was planted, and nothing else; then nothing is left to find."""
+    if not storm.record.planted:
+        found.wrong += _failed(storm, "verify", "--full")
+    found.wrong += _failed(storm, "failures", "retry", "--all")
+    found.wrong += _failed(storm, "seal", "run", "--until-sealed")
+    found.wrong += _failed(storm, "seal", "verify")
+    found.wrong += _failed(storm, "repair", *APPLY)
+    found.wrong += _failed(storm, "verify", "--full")
+
+
+def _failed(storm: Storm, *arguments: str, login: str = OPERATOR) -> Iterator[str]:
+    code, printed = _done(storm, *arguments, login=login)
+    if code != 0:
+        yield f"temple {' '.join(arguments)} ended with {code}: {printed[-1_000:]}"
+
+
+def _done(storm: Storm, *arguments: str, login: str = OPERATOR) -> tuple[int | None, str]:
+    child = storm.site.temple(*arguments, login=login, packages=True)
+    code = child.wait(COMMAND_SECONDS)
+    if code is None:
+        child.kill()
+    printed = child.output.read_text(errors="replace")
+    return code, printed
+
+
+def _behind(storm: Storm) -> int:
+    with storm.site.admin() as admin:
+        row = admin.execute(
+            "select count(*) from webhook_audit_log where id > (select min(position) from projection_checkpoint)"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+
+def _caught_up(storm: Storm) -> bool:
+    over = time.monotonic() + CAUGHT_UP_SECONDS
+    while time.monotonic() < over:
+        with storm.site.admin() as admin:
+            row = admin.execute(
+                "select not exists (select from projection_checkpoint where state <> 'running'"
+                " or position < (select coalesce(max(id), 0) from webhook_audit_log))"
+                " and not exists (select from inbox where state = 'waiting')"
+            ).fetchone()
+            if row and row[0]:
+                return True
+        pause(0.1)
+    return False
+
+
+def _standing(storm: Storm) -> str:
+    with storm.site.admin() as admin:
+        head = admin.execute("select max(id) from webhook_audit_log").fetchone()
+        states = admin.execute("select projection, version, state, position from projection_checkpoint").fetchall()
+        waiting = admin.execute("select source, count(*) from inbox where state = 'waiting' group by 1").fetchall()
+    return f"head {head}, checkpoints {states}, waiting {waiting}"
+
+
+def _unexplained(storm: Storm) -> Iterator[str]:
+    for (name, code), times in sorted(storm.services.ends.items()):
+        if code not in OWN_ENDS:
+            yield f"{name} ended by itself with {code}, {times} times"
+    for output in sorted((storm.site.folder / "output").glob("*.txt")):
+        text = output.read_text(errors="replace")
+        if "Traceback (most recent call last)" in text:
+            yield f"{output.name} has a traceback: {text[text.index('Traceback') :][-1_500:]}"
+
+
+def _first(sentences: Iterator[str]) -> list[str]:
+    """Of many, so many that they can be read."""
+    shown = list(islice(sentences, SHOWN))
+    more = sum(1 for _ in sentences)
+    return [*shown, f"… and {more} more like the last"] if more else shown

@@ -1,0 +1,125 @@
+"""The PostgreSQL of a storm: durable, with a clock that can be stepped and a disk that can be full."""
+
+import os
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import quote
+
+from temple_ledger.infrastructure.embedded_postgres.account import our_account
+from temple_ledger.infrastructure.embedded_postgres.programs import DEFAULT_MAJOR, installed_wheel, within_reach
+
+SUPERUSER: Final = "storm"
+PORT: Final = 5432
+CONNECTIONS: Final = 60
+SETTINGS: Final = (
+    "listen_addresses=",
+    f"port={PORT}",
+    f"max_connections={CONNECTIONS}",
+    "max_prepared_transactions=8",
+    "shared_buffers=64MB",
+    "max_wal_size=128MB",
+    "min_wal_size=32MB",
+    "deadlock_timeout=200ms",
+    "log_min_messages=warning",
+    "timezone=UTC",
+    "jit=off",
+)
+ROOM: Final = 4 * 1024**3
+"""A bound, and nothing that is taken."""
+FAKETIME: Final = ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib")
+
+
+class ChaosServer:
+    """`no_disk` and `no_clock`: why the disk cannot be full here, why the clock cannot be stepped; None if they can."""
+
+    def __init__(self, folder: Path) -> None:
+        self._account = our_account()
+        self._folder = folder
+        self._mount = folder / "disk"
+        self._clock = folder / "clock"
+        self._mount.mkdir()
+        self.no_disk = self._mounted()
+        library = _faketime()
+        self.no_clock = None if library else "libfaketime is not installed (Debian: faketime)"
+        self._environment = [] if library is None else self._faking(library)
+        self._programs = within_reach(installed_wheel(), DEFAULT_MAJOR, self._account, folder / "programs")
+        for place in (folder, self._mount):
+            self._account.own(place)
+        self._data = self._mount / "data"
+        self._run(
+            *(self._programs / "initdb", "-D", self._data, "-U", SUPERUSER, "--encoding=UTF8", "--locale=C"),
+            *("--auth=trust", "--no-sync", "--wal-segsize=4", "--data-checksums"),
+        )
+
+    def dsn(self, login: str = SUPERUSER, database: str = "postgres") -> str:
+        return f"postgresql://{login}@/{database}?host={quote(str(self._folder))}&port={PORT}"
+
+    def start(self) -> None:
+        settings = " ".join(f"-c {each}" for each in (*SETTINGS, f"unix_socket_directories={self._folder}"))
+        log = self._folder / "server.log"
+        start = (self._programs / "pg_ctl", "start", "-w", "-s", "-D", self._data, "-l", log, "-o", settings)
+        self._run(*self._environment, *start)
+
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        stop = (self._programs / "pg_ctl", "stop", "-w", "-s", "-m", mode, "-D", self._data)
+        self._account.run(stop, seconds=60)
+
+    def running(self) -> bool:
+        return self._account.run((self._programs / "pg_ctl", "status", "-D", self._data), seconds=30).returncode == 0
+
+    def remove(self) -> None:
+        self.stop("immediate")
+        if self.no_disk is None:
+            subprocess.run(["umount", "--lazy", self._mount], check=False)
+
+    def step_clock(self, seconds: int) -> None:
+        """From now on the server's clock is so far from the machine's."""
+        new = self._clock.with_suffix(".new")
+        new.write_text(f"{seconds:+d}\n")
+        new.chmod(0o644)
+        new.replace(self._clock)
+
+    def fill_disk(self) -> None:
+        """To the last page."""
+        usage = shutil.disk_usage(self._mount)
+        self._resized(usage.used)
+
+    def empty_disk(self) -> None:
+        self._resized(ROOM)
+
+    def _mounted(self) -> str | None:
+        if os.geteuid() != 0 or shutil.which("mount") is None:
+            return "only root can give a file system a size"
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(self._mount)]
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+        return None if done.returncode == 0 else f"no file system of its own can be mounted: {done.stderr.strip()}"
+
+    def _resized(self, size: int) -> None:
+        remount = ["mount", "-o", f"remount,size={size}", str(self._mount)]
+        subprocess.run(remount, capture_output=True, check=True)
+
+    def _faking(self, library: Path) -> list[str | Path]:
+        self.step_clock(0)
+        faking = {
+            "LD_PRELOAD": library,
+            "FAKETIME_TIMESTAMP_FILE": self._clock,
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_DISABLE_SHM": "1",
+        }
+        return ["/usr/bin/env", *(f"{name}={value}" for name, value in faking.items())]
+
+    def _run(self, *command: str | Path) -> None:
+        done = self._account.run(command, seconds=90)
+        if done.returncode != 0:
+            raise RuntimeError(f"{Path(command[0]).name}: {(done.stderr or done.stdout).strip()}")
+
+
+def _faketime() -> Path | None:
+    for place in FAKETIME:
+        with suppress(OSError, StopIteration):
+            return next(Path(place).rglob("libfaketime.so.1"))
+    return None
