@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from temple_ledger.domain.errors import ProjectionMisdeclared
+from temple_ledger.domain.errors import InvalidEvent, ProjectionMisdeclared
 from temple_ledger.domain.log_entry import metadata_text
 from temple_ledger.projections.change import Change
 from temple_ledger.projections.tables import check_name
@@ -62,6 +62,15 @@ class Effect:
         check_name("sink", message.sink)
         if message.type is not None and not 0 < len(message.type) <= LONGEST_TYPE:
             raise ProjectionMisdeclared(f"effect {self.name}: a type has 1 to {LONGEST_TYPE} characters")
-        if not isinstance(message.data, Mapping):
-            raise ProjectionMisdeclared(f"effect {self.name}: the data of a message is a JSON object")
+        return data_text(message, f"effect {self.name}: ")
+
+
+def data_text(message: Message, of: str = "") -> str:
+    """The data of a message as the JSON text that is sent. Raises ProjectionMisdeclared, which begins with *of*."""
+    if not isinstance(message.data, Mapping):
+        raise ProjectionMisdeclared(f"{of}the data of a message is a JSON object")
+    try:
         return metadata_text(dict(message.data))
+    except InvalidEvent as error:
+        reason = error.reason.removeprefix("metadata ")
+        raise ProjectionMisdeclared(f"{of}the data of a message {reason}") from None

@@ -12,12 +12,12 @@ from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, cast
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType
-from temple_ledger.domain.errors import InvalidEvent, LedgerError, NewerVersion
+from temple_ledger.domain.errors import InvalidEvent, LedgerError, NewerVersion, ProjectionMisdeclared
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.frames import frames_as_text
-from temple_ledger.projections.member_projection import Evolve, MemberProjection, State
+from temple_ledger.projections.member_projection import Evolve, MemberProjection, State, line_of
 from temple_ledger.projections.tables import Rows
 
 
@@ -119,9 +119,12 @@ class Fold(Generic[State]):
         """One known event. Raises Unfoldable, whatever the reason."""
         decode, step = self._steps[recorded.event_type, recorded.action]
         try:
-            return step(self.projection.initial() if state is None else state, decode(recorded))
-        except Exception as error:  # an author's code: whatever it raises parks the member
+            after = step(self.projection.initial() if state is None else state, decode(recorded))
+            if after is None:
+                raise _returned_none(step)
+        except (Exception, SystemExit) as error:  # an author's code: whatever it raises parks the member
             raise _unfoldable(recorded, error) from error
+        return after
 
     def in_order(self, state: State | None, events: Iterable[Recorded]) -> State | None:
         """Known events that are ordered by (timestamp, position) and none of them late. Raises Unfoldable.
@@ -134,7 +137,9 @@ class Fold(Generic[State]):
             for recorded in events:
                 decode, step = steps[recorded[2], recorded[4]]
                 state = step(initial() if state is None else state, decode(recorded))
-        except Exception as error:  # an author's code: whatever it raises parks the member
+                if state is None:
+                    raise _returned_none(step)
+        except (Exception, SystemExit) as error:  # an author's code: whatever it raises parks the member
             if recorded is None:
                 raise
             raise _unfoldable(recorded, error) from error
@@ -165,7 +170,7 @@ class Fold(Generic[State]):
         try:
             state = self.in_order(state, ordered)
             return Folded(state, _place(ordered[-1]), self.projection.rows(state))
-        except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
+        except (Exception, SystemExit):  # noqa: BLE001 - an author's code: whatever it raises is decided by position
             return None
 
     def whole_in_pages(
@@ -255,8 +260,8 @@ class Fold(Generic[State]):
                 reason = table.refuses_together(rows.get(table.name, ()))
                 if reason is not None:
                     return {}, reason, None
-        except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the member
-            return {}, f"{type(error).__name__}: {error}", frames_as_text(error)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: whatever it raises parks the member
+            return {}, _why(error), frames_as_text(error)
         return rows, None, None
 
 
@@ -293,8 +298,18 @@ def _without_time(position: Position) -> Unfoldable:
     return Unfoldable(position, "timestamp is outside the years 1 to 9999")
 
 
-def _unfoldable(recorded: Recorded, error: Exception) -> Unfoldable:
-    reason = error.reason if isinstance(error, InvalidEvent) else f"{type(error).__name__}: {error}"
+def _returned_none(rule: Evolve[Any]) -> ProjectionMisdeclared:
+    return ProjectionMisdeclared(f"the rule on line {line_of(rule)} returned None, and no state: is a return missing?")
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, InvalidEvent):
+        return error.reason
+    return str(error) if isinstance(error, ProjectionMisdeclared) else f"{type(error).__name__}: {error}"
+
+
+def _unfoldable(recorded: Recorded, error: BaseException) -> Unfoldable:
+    reason = _why(error)
     raised: BaseException | None = error.__cause__ if isinstance(error, InvalidEvent) else error
     frames = None if raised is None else frames_as_text(raised)
     kind = FailureKind.VERSION if isinstance(error, NewerVersion) else FailureKind.EVENT

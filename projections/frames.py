@@ -5,6 +5,8 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from temple_ledger.domain.errors import LedgerError
+
 _OURS: Final = "temple_ledger."
 _PASSED_OVER: Final = (_OURS, "pydantic.", "pydantic_core.")
 MOST_FRAMES: Final = 5
@@ -23,12 +25,13 @@ def author_frames(error: BaseException) -> tuple[Frame, ...]:
     """The last frames of the code that raised, the innermost last; ours and pydantic's are left out.
 
     Of an error within our own rules all frames are ours: then the innermost one. Empty for an error that was never
-    raised.
+    raised, and for a refusal of ours that no code of theirs led to.
     """
     origin = origin_of(error)
     walked = list(traceback.walk_tb(origin.__traceback__))
     theirs = [each for each in walked if not f"{each[0].f_globals.get('__name__', '')}.".startswith(_PASSED_OVER)]
-    chosen = theirs[-MOST_FRAMES:] or walked[-1:]
+    ours = walked[-1:] if not isinstance(origin, LedgerError) else []
+    chosen = theirs[-MOST_FRAMES:] or ours
     return tuple(Frame(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in chosen)
 
 

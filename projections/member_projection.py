@@ -1,7 +1,8 @@
 """A projection: a pure fold of one member's events into rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from inspect import CO_VARARGS, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import UnionType
 from typing import Any, ClassVar, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints, overload
 
@@ -45,8 +46,18 @@ class MemberProjection(Generic[State]):
         state: Callable[[Rows], State],
     ) -> None:
         check_name("projection", name)
-        if version < 1 or not tables:
-            raise ProjectionMisdeclared(f"projection {name} needs a version of at least 1 and a table")
+        check_version(f"projection {name}", version)
+        given_tables: object = tables
+        if not (isinstance(given_tables, tuple) and given_tables and isinstance(given_tables[0], Table)):
+            raise ProjectionMisdeclared(f"projection {name} needs a tuple of tables, (A_TABLE,)")
+        for what, given in (("initial", initial), ("rows", rows), ("state", state)):
+            if not callable(given):
+                raise ProjectionMisdeclared(f"projection {name}: {what} is no function, but {given!r}")
+        named_user = [table.name for table in tables if "user_id" in table.column_names]
+        if named_user:
+            raise ProjectionMisdeclared(
+                f"{named_user[0]}.user_id: every table of a projection has this column already; choose another name"
+            )
         self._table_names: Final = frozenset(table.name for table in tables)
         if len(self._table_names) < len(tables):
             raise ProjectionMisdeclared(f"projection {name} declares a table twice")
@@ -100,6 +111,11 @@ class MemberProjection(Generic[State]):
         """
 
         def register(function: EffectOf[State]) -> EffectOf[State]:
+            _require_plain(function, f"projection {self.name}: the effect", may_yield=True)
+            if _parameters(function) == 0:
+                raise ProjectionMisdeclared(
+                    f"projection {self.name}: the effect on line {line_of(function)} has no parameter for the change"
+                )
             effect = Effect(function.__name__ if name is None else name, function, max_age)
             if effect.name in self.effects:
                 raise ProjectionMisdeclared(f"projection {self.name} has two effects named {effect.name}")
@@ -162,6 +178,7 @@ class MemberProjection(Generic[State]):
         return register
 
     def _register(self, models: Iterable[type[Event]], rule: Callable[..., State]) -> Callable[..., State]:
+        _require_plain(rule, f"projection {self.name}: the rule", may_yield=False)
         for model in models:
             if model in (Event, UnknownEvent) or CATALOGUE.is_base(model):
                 raise ProjectionMisdeclared(f"projection {self.name}: {CATALOGUE.why_unknown(model)}")
@@ -178,6 +195,10 @@ class MemberProjection(Generic[State]):
         if state is None:
             return {}
         rows = self.rows_of(state)
+        if type(rows) is not dict and not isinstance(rows, Mapping):
+            raise ProjectionMisdeclared(
+                f"the function `rows` of projection {self.name} returned a {type(rows).__name__}, not rows by table"
+            )
         if not rows.keys() <= self._table_names:
             raise ProjectionMisdeclared(
                 f"projection {self.name} has rows for {min(rows.keys() - self._table_names)!r}, a table that it does "
@@ -199,7 +220,14 @@ def _annotated(rule: Callable[..., Any], projection: str, *, required: bool) -> 
         hints = get_type_hints(rule)
         parameter = list(rule.__code__.co_varnames[: rule.__code__.co_argcount])[1]
         annotation = hints[parameter]
-    except (NameError, AttributeError, TypeError, KeyError, IndexError):
+    except NameError as error:
+        if required:
+            raise ProjectionMisdeclared(
+                f"projection {projection}: an annotation of the rule on line {line_of(rule)} cannot be resolved "
+                f"({error}): define it, or import it, where the module runs, and not under TYPE_CHECKING"
+            ) from None
+        return ()
+    except (AttributeError, TypeError, KeyError, IndexError):
         if required:
             raise ProjectionMisdeclared(
                 f"projection {projection}: the rule on line {line_of(rule)} does not say which event it is about: "
@@ -213,6 +241,26 @@ def _annotated(rule: Callable[..., Any], projection: str, *, required: bool) -> 
             "which is no event"
         )
     return parts
+
+
+def _require_plain(function: Callable[..., Any], what: str, *, may_yield: bool) -> None:
+    """Raises ProjectionMisdeclared for a function that returns something to be awaited, or to be gone through."""
+    asynchronous = iscoroutinefunction(function) or isasyncgenfunction(function)
+    if asynchronous or (isgeneratorfunction(function) and not may_yield):
+        how = "is async" if asynchronous else "yields"
+        raise ProjectionMisdeclared(f"{what} on line {line_of(function)} {how}; it has to return, as a plain function")
+
+
+def _parameters(function: Callable[..., Any]) -> int | None:
+    """How many arguments by position it may be given; None where that cannot be seen, or where it is any number."""
+    code = getattr(function, "__code__", None)
+    return None if code is None or code.co_flags & CO_VARARGS else code.co_argcount
+
+
+def check_version(of: str, version: object) -> None:
+    """Raises ProjectionMisdeclared for what is no version."""
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ProjectionMisdeclared(f"{of} needs a version of at least 1, and has {version!r}")
 
 
 def line_of(rule: Callable[..., Any]) -> str:

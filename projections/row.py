@@ -15,7 +15,7 @@ One row a member. Where a member has several rows, or a state is more than its r
 
 import sys
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -37,9 +37,10 @@ from typing import (
 from uuid import UUID
 
 from temple_ledger.domain.errors import ProjectionMisdeclared
+from temple_ledger.domain.event import Event
 from temple_ledger.projections.columns import register_fields
 from temple_ledger.projections.condition import Condition
-from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.member_projection import MemberProjection, line_of
 from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
 
 _TYPES: Final[Mapping[type, ColumnType]] = {
@@ -53,6 +54,12 @@ _TYPES: Final[Mapping[type, ColumnType]] = {
     list: ColumnType.JSONB,
     dict: ColumnType.JSONB,
 }
+
+
+_NARROWER: Final = {ColumnType.BIGINT: ColumnType.INTEGER}
+
+_VALUES: Final = (*_TYPES, NoneType, float, bytes, tuple, set)
+"""What stands as a default of a field, and never as a method of the class."""
 
 
 class MaxLength(int):
@@ -80,6 +87,7 @@ class _RowType(type):
         if table is None:
             raise ProjectionMisdeclared(f'{name} needs a table: class {name}(Row, table="a_name")')
         fields = list(_annotations(space))
+        _refuse_no_fields(name, space, fields)
         defaults = [space[field] for field in fields if field in space]
         if [field for field in fields if field in space] != fields[len(fields) - len(defaults) :]:
             raise ProjectionMisdeclared(f"{name}: a field without a default stands behind one that has one")
@@ -101,6 +109,19 @@ class _RowType(type):
     table_name: str
     table_indexes: tuple[Index, ...]
     table_checks: tuple[Condition, ...]
+
+
+_TAKEN: Final = frozenset({"replace", "table_name"})
+"""What a row has itself, beside its fields."""
+
+
+def _refuse_no_fields(name: str, space: Mapping[str, Any], fields: Sequence[str]) -> None:
+    taken = [field for field in fields if field in _TAKEN]
+    if taken:
+        raise ProjectionMisdeclared(f"{name}.{taken[0]}: every row has this already; choose another name")
+    for attribute, value in space.items():
+        if not attribute.startswith("_") and attribute not in fields and isinstance(value, _VALUES):
+            raise ProjectionMisdeclared(f"{name}.{attribute} has no annotation, such as {attribute}: int = 0")
 
 
 def _annotations(space: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,24 +162,61 @@ R = TypeVar("R", bound=Row)
 
 def projection(name: str, *, version: int, state: type[R]) -> MemberProjection[R]:
     """A projection whose state is one row a member. Raises ProjectionMisdeclared."""
+    given: object = state
+    if not (isinstance(given, type) and issubclass(given, Row)):
+        raise ProjectionMisdeclared(
+            f'projection {name}: {state!r} is no class of rows: class State(Row, table="a_name")'
+        )
     table = table_of(state)
     make: Any = state
     try:
-        make()
+        first = make()
     except TypeError:
         raise ProjectionMisdeclared(
             f"projection {name}: every field of {state.__name__} needs a default, its value before the first event"
         ) from None
+    reason = table.refuses(first)
+    if reason is not None:
+        raise ProjectionMisdeclared(f"projection {name}: the defaults of {state.__name__} are no row: {reason}")
 
     def rows(row: Any) -> Rows:
-        return {table.name: (row,)}
+        if not isinstance(row, state):
+            raise ProjectionMisdeclared(
+                f"a rule of projection {name} returned a {type(row).__name__}, and not a row of {state.__name__}"
+            )
+        values: Any = row
+        return {table.name: (values,)}
 
     def back(rows: Rows) -> R:
         found = rows.get(table.name, ())
         row: R = make._make(found[0]) if found else make()
         return row
 
-    return MemberProjection(name, version=version, tables=(table,), initial=make, rows=rows, state=back)
+    return _OneRow(name, version=version, tables=(table,), initial=make, rows=rows, state=back)
+
+
+class _OneRow(MemberProjection[R]):
+    """In the short form it is known which class a rule gets and returns."""
+
+    def _register(self, models: Iterable[type[Event]], rule: Callable[..., R]) -> Callable[..., R]:
+        made: Any = self.initial
+        try:
+            hints = get_type_hints(rule)
+        except (NameError, AttributeError, TypeError):
+            hints = {}
+        code = getattr(rule, "__code__", None)
+        for which in (*(code.co_varnames[:1] if code is not None and code.co_argcount else ()), "return"):
+            hint = hints.get(which, made)
+            # a protocol may be one that cannot be asked
+            if isinstance(hint, type) and hint not in (Any, made) and not getattr(hint, "_is_protocol", False):
+                if issubclass(made, hint):
+                    continue
+                what = "returns" if which == "return" else "is annotated for"
+                raise ProjectionMisdeclared(
+                    f"projection {self.name}: the rule on line {line_of(rule)} {what} {hint.__name__}, "
+                    f"and the rows are {made.__name__}"
+                )
+        return super()._register(models, rule)
 
 
 def table_of(row: type[Row]) -> Table:
@@ -182,6 +240,9 @@ def _column(row: type[Row], name: str, hint: Any) -> Column:
         )
     kind = next((rule for rule in rules if isinstance(rule, ColumnType)), known)
     length = next((int(rule) for rule in rules if isinstance(rule, MaxLength)), None)
+    if kind not in (known, _NARROWER.get(known)) or (length is not None and kind is not ColumnType.TEXT):
+        wrong = kind if length is None else f"MaxLength({length})"
+        raise ProjectionMisdeclared(f"{row.__name__}.{name}: {wrong} does not go with {known} ({hint.__name__})")
     return Column(name, kind, length=length, null=null)
 
 

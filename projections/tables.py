@@ -24,6 +24,8 @@ Rows = Mapping[str, Sequence[Row]]
 """A member's rows by table name; a table without rows may be left out."""
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_OF_EVERY_TABLE: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+"""Columns that PostgreSQL gives every table itself."""
 
 
 class ColumnType(StrEnum):
@@ -62,6 +64,10 @@ class Column:
     default: Any = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.type, ColumnType):
+            raise ProjectionMisdeclared(f"column {self.name}: {self.type!r} is no ColumnType, such as ColumnType.TEXT")
+        if self.length is not None and (self.type is not ColumnType.TEXT or self.length < 1):
+            raise ProjectionMisdeclared(f"column {self.name}: a length is at least 1, and of a text alone")
         if self.array and self.type is ColumnType.JSONB:
             raise ProjectionMisdeclared(f"column {self.name}: jsonb holds lists by itself; take array=True away")
         reason = None if self.default is None else self.refuses(self.default)
@@ -150,8 +156,7 @@ class Table:
     shadow: str | None = None
 
     def __post_init__(self) -> None:
-        for name in (self.name, *self.column_names, *(() if self.stamp is None else (self.stamp,))):
-            check_name("table or column", name)
+        self._require_names()
         named = {*self.key, *(name for index in self.every_index for name in index.columns)}
         unknown = named - {*self.column_names, "user_id"}
         unordered = [column for column in self.columns if not column.is_plain and column.name in self.key]
@@ -207,6 +212,22 @@ class Table:
     @cached_property
     def unique(self) -> tuple[Index, ...]:
         return tuple(index for index in self.every_index if index.unique)
+
+    def _require_names(self) -> None:
+        given = {"columns": self.columns, "key": self.key, "indexes": self.indexes, "checks": self.checks}
+        for what, value in given.items():
+            if not isinstance(value, tuple):
+                raise ProjectionMisdeclared(f"table {self.name}: {what} is a tuple; one alone needs a comma, (x,)")
+        for name in (self.name, *self.column_names, *(() if self.stamp is None else (self.stamp,))):
+            check_name("table or column", name)
+        if self.name.startswith("pg_"):
+            raise ProjectionMisdeclared(f"table {self.name}: names that begin with pg_ are PostgreSQL's own")
+        twice = [name for name in self.column_names if self.column_names.count(name) > 1]
+        if twice:
+            raise ProjectionMisdeclared(f"table {self.name} has two columns {twice[0]!r}")
+        taken = sorted(_OF_EVERY_TABLE.intersection(self.column_names))
+        if taken:
+            raise ProjectionMisdeclared(f"{self.name}.{taken[0]}: PostgreSQL gives every table this column itself")
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -358,9 +379,9 @@ def _most_characters(column: Column) -> int:
     return column.length if column.length is not None else 1 << 28
 
 
-def check_name(what: str, name: str) -> None:
+def check_name(what: str, name: object) -> None:
     """Names go into SQL: small letters, digits and underscores, at most 63."""
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ProjectionMisdeclared(
-            f"{what} {name!r} is no name for a table: small letters, digits and underscores, at most 63"
+            f"{what} {name!r} is no name: small letters, digits and underscores, at most 63, a digit not first"
         )

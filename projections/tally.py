@@ -8,6 +8,7 @@ from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.member_projection import check_version
 from temple_ledger.projections.tables import ColumnType, Table, check_name
 
 Key = tuple[Any, ...]
@@ -51,8 +52,7 @@ class Tally:
 
     def __init__(self, name: str, *, version: int, table: Table, count: Any, reads: Any = "row") -> None:
         check_name("projection", name)
-        if version < 1:
-            raise ProjectionMisdeclared(f"projection {name} needs a version of at least 1")
+        check_version(f"projection {name}", version)
         *key, number = table.columns
         if table.key != tuple(column.name for column in key) or number.type is not ColumnType.BIGINT:
             raise ProjectionMisdeclared(

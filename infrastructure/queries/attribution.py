@@ -6,6 +6,7 @@ with the same time, the actor, and the id of the first one in `metadata.attribut
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import starmap
 from typing import NamedTuple
 from uuid import UUID
 
@@ -40,15 +41,26 @@ def merge_attributions(
 
     What was recorded after *known_at* names nobody. A pair of which one is *left_out*, say as skipped, stays apart.
     """
-    positions = [event.position for event in events]
-    found = connection.execute(statement("read_attributions"), {"positions": positions, "known_at": known_at})
-    pairs = [(Position(row[0]), Recorded(*row[1:])) for row in found]
+    pairs = _pairs(connection, events, known_at)
     pairs = [(first, later) for first, later in pairs if not {first, later.position} & set(left_out)]
     attributions = dict(pairs)
     repeats = {later.position for _, later in pairs}
     return [
         AttributedEvent(event, attributions.get(event.position)) for event in events if event.position not in repeats
     ]
+
+
+def whole_facts(connection: Connection, events: Sequence[Recorded]) -> list[AttributedEvent]:
+    """Each of *events* as the fact that it is, or that it adds the actor to; each fact once, in their order.
+
+    For events that are picked by their actor: of a pair, only the later one names somebody.
+    """
+    attributions = dict(_pairs(connection, events, None))
+    firsts = {later.position: first for first, later in attributions.items()}
+    rows = connection.execute(statement("read_events_at"), {"positions": list(attributions)}, binary=True)
+    by_position = {event.position: event for event in (*starmap(Recorded, rows), *events)}
+    places = dict.fromkeys(firsts.get(event.position, event.position) for event in events)
+    return [AttributedEvent(by_position[place], attributions.get(place)) for place in places]
 
 
 def attributed_positions(connection: Connection, events: Sequence[Recorded]) -> Mapping[Position, Position]:
@@ -66,6 +78,15 @@ def actor_of(event: Recorded) -> str | None:
     metadata = _metadata(event)
     by = metadata.get("granted_by") or metadata.get("by")
     return by if isinstance(by, str) else None
+
+
+def _pairs(
+    connection: Connection, events: Sequence[Recorded], known_at: datetime | None
+) -> list[tuple[Position, Recorded]]:
+    """The position of a fact and the later event that names its actor, where one of *events* is either."""
+    positions = [event.position for event in events]
+    found = connection.execute(statement("read_attributions"), {"positions": positions, "known_at": known_at})
+    return [(Position(row[0]), Recorded(*row[1:])) for row in found]
 
 
 def _attributes(event: Recorded) -> UUID | None:

@@ -13,8 +13,10 @@ from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.member import HeldRole, MemberThen, members_then
 from temple_ledger.infrastructure.queries.role_periods import (
+    PeriodOf,
     StoredPeriods,
     is_settled,
+    page_of_periods_at,
     periods_at,
     stored_periods,
 )
@@ -26,6 +28,14 @@ Progress = Callable[[int, int], None]
 class Holder(NamedTuple):
     user_id: str
     held: HeldRole
+
+
+class HoldersPage(NamedTuple):
+    """`total` is how many there are in all."""
+
+    found: Sequence[Holder]
+    total: int
+    has_more: bool
 
 
 def holders(connection: Connection, role: str) -> Sequence[Holder]:
@@ -43,24 +53,67 @@ def holders_then(
     connection: Connection, role: str, moment: AsOf, catalogue: Catalogue, progress: Progress = lambda done, total: None
 ) -> Sequence[Holder]:
     """By when the role was granted."""
-    found: list[Holder] = []
     stored = usable_periods(connection, moment)
-    others = None if stored.why_not is not None else set(stored.others)
-    if others is not None:
-        for user_id, period in periods_at(connection, role, moment.as_of, others):
-            if is_settled(period, moment):
-                found.append(Holder(user_id, HeldRole(role, period.granted_at, period.granted_by)))
-            else:
-                others.add(user_id)
-    for then in fold_candidates(connection, role, moment, catalogue, others, progress):
-        held = None if then.member is None else then.member.role(role)
-        if held is not None:
-            found.append(Holder(then.user_id, held))
+    if stored.why_not is not None:
+        found = fold_holders(connection, role, moment, catalogue, None, progress)
+    else:
+        periods = periods_at(connection, role, moment.as_of, stored.others)
+        found = held_in(connection, role, periods, moment, catalogue, progress)
+        found += fold_holders(connection, role, moment, catalogue, stored.others, progress)
     return sorted(found, key=lambda holder: (holder.held.granted_at, holder.user_id))
 
 
-def usable_periods(connection: Connection, moment: AsOf) -> StoredPeriods:
-    if moment.known_at is not None:
+def page_of_holders_then(
+    connection: Connection, role: str, moment: AsOf, catalogue: Catalogue, *, after: str = "", limit: int
+) -> HoldersPage:
+    """The first *limit* of `holders_then` above *after*, by the bytes of their ids."""
+    stored = usable_periods(connection, moment)
+    if stored.why_not is not None:
+        found = fold_holders(connection, role, moment, catalogue, None)
+        total = len(found)
+    else:
+        others = fold_holders(connection, role, moment, catalogue, stored.others)
+        periods, total = page_of_periods_at(connection, role, moment.as_of, stored.others, after=after, limit=limit + 1)
+        found = [*held_in(connection, role, periods, moment, catalogue), *others]
+        total += len(others)
+    rest = sorted((each for each in found if each.user_id > after), key=lambda each: each.user_id.encode())
+    return HoldersPage(rest[:limit], total, has_more=len(rest) > limit)
+
+
+def held_in(
+    connection: Connection,
+    role: str,
+    periods: Sequence[PeriodOf],
+    moment: AsOf,
+    catalogue: Catalogue,
+    progress: Progress = lambda done, total: None,
+) -> list[Holder]:
+    """Who holds the role in these periods at *moment*, within each of them."""
+    settled = [each for each in periods if is_settled(each.period, moment)]
+    found = [Holder(each.user_id, HeldRole(role, each.period.granted_at, each.period.granted_by)) for each in settled]
+    moved = {each.user_id for each in periods} - {each.user_id for each in settled}
+    return found + fold_holders(connection, role, moment, catalogue, moved, progress)
+
+
+def fold_holders(
+    connection: Connection,
+    role: str,
+    moment: AsOf,
+    catalogue: Catalogue,
+    user_ids: Collection[str] | None,
+    progress: Progress = lambda done, total: None,
+) -> list[Holder]:
+    """Those of *user_ids* who held the role, of everybody where it is None, from the log."""
+    found = []
+    for then in fold_candidates(connection, role, moment, catalogue, user_ids, progress):
+        held = None if then.member is None else then.member.role(role)
+        if held is not None:
+            found.append(Holder(then.user_id, held))
+    return found
+
+
+def usable_periods(connection: Connection, *moments: AsOf) -> StoredPeriods:
+    if any(moment.known_at is not None for moment in moments):
         return StoredPeriods(frozenset(), "what was known then is folded")
     return stored_periods(connection)
 

@@ -1,8 +1,9 @@
 """The periods of a role as they are stored, and whose are not what the log says by now."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf
@@ -15,6 +16,8 @@ from temple_ledger.projections.role_periods import RolePeriod, role_periods
 
 MOST_BEHIND: Final = 5_000
 """Events above the checkpoint: their members are folded one by one; with more of them everybody is."""
+
+NO_END: Final = "infinity"
 
 BOTH: Final[Sequence[Projection]] = (role_periods, members)
 """The answers are those of `members`: where it leaves an event out that the periods have, the log decides."""
@@ -30,6 +33,14 @@ class StoredPeriods(NamedTuple):
 class PeriodOf(NamedTuple):
     user_id: str
     period: RolePeriod
+
+
+@dataclass
+class ChangedPeriods:
+    """Those in which a role is held at one of two times and not at the other; *total* is how many there are."""
+
+    total: int = 0
+    periods: list[PeriodOf] = field(default_factory=list)
 
 
 def stored_periods(connection: Connection) -> StoredPeriods:
@@ -51,6 +62,39 @@ def stored_periods(connection: Connection) -> StoredPeriods:
 def periods_at(connection: Connection, role: str, as_of: datetime | None, others: Collection[str]) -> list[PeriodOf]:
     """Those in which the role was held then, as the table says."""
     return _periods(connection, role, as_of, others, None, held=True)
+
+
+def page_of_periods_at(
+    connection: Connection, role: str, as_of: datetime | None, others: Collection[str], *, after: str, limit: int
+) -> tuple[list[PeriodOf], int]:
+    """The first *limit* of `periods_at` above *after*, by id, and how many there are in all."""
+    asked = {"role": role, "as_of": as_of or NO_END, "others": list(others), "after": after, "limit": limit}
+    rows = [
+        PeriodOf(user_id, RolePeriod(*row)) for user_id, *row in _planned(connection, "read_role_holders_then", asked)
+    ]
+    ((total,),) = _planned(connection, "read_role_held_count", asked)
+    return rows, total
+
+
+def changed_periods(
+    connection: Connection,
+    role: str,
+    earlier: datetime | None,
+    later: datetime | None,
+    others: Collection[str],
+    newest: int | None,
+) -> tuple[ChangedPeriods, ChangedPeriods]:
+    """Gained and lost, of everybody but *others*; *later* is not before *earlier*.
+
+    Of each the *newest* so many by when they were granted, and those that are not settled.
+    """
+    asked = {"role": role, "earlier": earlier or NO_END, "later": later or NO_END, "others": list(others)}
+    gained, lost = ChangedPeriods(), ChangedPeriods()
+    for is_gained, total, user_id, *row in _planned(connection, "read_role_difference", {**asked, "newest": newest}):
+        found = gained if is_gained else lost
+        found.total = total
+        found.periods.append(PeriodOf(user_id, RolePeriod(*row)))
+    return gained, lost
 
 
 def periods_until(
@@ -85,5 +129,9 @@ def _periods(
     held: bool,
 ) -> list[PeriodOf]:
     asked = {"role": role, "as_of": as_of, "others": list(others), "user_ids": user_ids, "held": held}
-    found = connection.execute(statement("read_role_periods"), asked, binary=True)
-    return [PeriodOf(user_id, RolePeriod(*row)) for user_id, *row in found]
+    return [PeriodOf(user_id, RolePeriod(*row)) for user_id, *row in _planned(connection, "read_role_periods", asked)]
+
+
+def _planned(connection: Connection, name: str, asked: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    # a plan made for these values: a general one compares each row with each of the others
+    return connection.execute(statement(name), asked, prepare=False, binary=True).fetchall()

@@ -170,7 +170,9 @@ class LedgerScenario:
         )
         for each in found:
             if each.error is not None and each.sink is None:
-                raise AssertionError(f"{effect} raised at position {each.position}: {each.error}\n{each.frames}")
+                raise AssertionError(
+                    f"{effect} raised at position {each.position}: {each.error}\n{each.frames or ''}".rstrip()
+                )
         require_messages(effect, expected, [(each.sink, each.type, each.data) for each in found])
 
     def then_nothing_changed(self, projection: MemberProjection[Any], user_id: str) -> None:

@@ -6,7 +6,9 @@ from difflib import get_close_matches
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
-from temple_ledger.projections.effect import Message
+from pydantic_core import from_json
+
+from temple_ledger.projections.effect import Message, data_text
 from temple_ledger.projections.failure import FoldFailure
 from temple_ledger.projections.tables import Row, Rows, Table
 
@@ -46,8 +48,8 @@ def require_same(tables: Iterable[Table], expected: Rows, found: Rows, why: str)
 
 
 def require_messages(effect: str, expected: Iterable[Message], found: Iterable[tuple[Any, Any, Any]]) -> None:
-    """In their order. Raises AssertionError with both sides."""
-    due = [(each.sink, each.type or effect, dict(each.data)) for each in expected]
+    """In their order, the data as JSON has it. Raises AssertionError with both sides."""
+    due = [(each.sink, each.type or effect, from_json(data_text(each))) for each in expected]
     sent = list(found)
     if due != sent:
         lines = [*(f"{EXPECTED} {each}" for each in due if each not in sent)]

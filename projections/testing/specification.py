@@ -88,13 +88,17 @@ class Specification(Generic[State]):
         """What the effect sends for the last `when`, or for everything without one, in the order of the positions."""
         projection = self._fold.projection
         if effect not in projection.effects:
-            raise AssertionError(f"{projection.name} has no effect {effect!r}; it has {', '.join(projection.effects)}")
+            raise AssertionError(
+                f"{projection.name} has no effect {effect!r}; it has {', '.join(projection.effects) or 'none'}"
+            )
         found: list[tuple[Any, Any, Any]] = []
         after = self._given.before_when or 0
         for each in changes_of_log(self._fold, self.log, after):
             for sent in raised(projection.effects[effect], each):
                 if sent.error is not None:
-                    raise AssertionError(f"{effect} raised at position {sent.position}: {sent.error}\n{sent.frames}")
+                    raise AssertionError(
+                        f"{effect} raised at position {sent.position}: {sent.error}\n{sent.frames or ''}".rstrip()
+                    )
                 found.append((sent.sink, sent.type, None if sent.data is None else from_json(sent.data)))
         require_messages(effect, expected, found)
 

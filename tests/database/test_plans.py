@@ -8,6 +8,7 @@ and has rows.
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -18,6 +19,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.tables import read_statement
 from temple_ledger.infrastructure.database.whole_tables import join_whole_tables
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.queries.events import EventFilter
 from temple_ledger.infrastructure.testing.copies import Copies
 from temple_ledger.projections.members import members
 from temple_ledger.projections.placing import placed_as
@@ -150,6 +152,12 @@ def test_what_a_step_reads_of_its_members_is_looked_up_one_by_one(
     """A plan for any list compares each row with each of a thousand names."""
     plan = explained(misjudged, LOOKED_UP[name], {"projection": "members", "version": 1, "user_ids": USERS})
     assert rows_looked_at(plan) <= 12 * KEYS, json.dumps(plan, indent=1)
+
+
+def test_what_somebody_did_is_not_looked_for_among_what_others_did(misjudged: psycopg.Connection[Any]) -> None:
+    picked = EventFilter(by="a moderator", since=datetime(2026, 1, 1, tzinfo=UTC)).parameters()
+    plan = explained(misjudged, statement("read_events_newest"), {**picked, "upto": 2**60, "limit": 50})
+    assert rows_looked_at(plan) == 0, json.dumps(plan, indent=1)
 
 
 SNAPSHOT: Final = """

@@ -13,12 +13,8 @@ class Word(str):
     __slots__ = ()
 
 
-COLUMNS = st.builds(
-    Column,
-    name=st.just("it"),
-    type=st.sampled_from(ColumnType),
-    length=st.none() | st.integers(0, 5),
-    null=st.booleans(),
+COLUMNS = st.builds(Column, name=st.just("it"), type=st.sampled_from(ColumnType), null=st.booleans()) | st.builds(
+    Column, name=st.just("it"), type=st.just(ColumnType.TEXT), length=st.integers(1, 5), null=st.booleans()
 )
 VALUES = st.one_of(
     st.none(),

@@ -19,7 +19,7 @@ from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.role import holders_then
+from temple_ledger.infrastructure.queries.role import Holder, holders_then, page_of_holders_then
 from temple_ledger.infrastructure.queries.role_difference import role_difference
 from temple_ledger.infrastructure.queries.role_history import RoleStep, role_history
 from temple_ledger.infrastructure.queries.role_periods import MOST_BEHIND, stored_periods
@@ -196,8 +196,26 @@ def _answers(connection: psycopg.Connection[Any], hour: int) -> list[Any]:
             holders_then(connection, role, moment, CATALOGUE),
             role_history(connection, role, moment, CATALOGUE).steps,
             role_difference(connection, role, earlier, moment, CATALOGUE),
+            role_difference(connection, role, earlier, moment, CATALOGUE, newest=2),
+            _in_pages(connection, role, moment),
         )
     ]
+
+
+def _in_pages(connection: psycopg.Connection[Any], role: str, moment: AsOf) -> list[Holder]:
+    """All of them, by id; each page says how many there are."""
+    every = sorted(holders_then(connection, role, moment, CATALOGUE), key=lambda each: each.user_id)
+    found: list[Holder] = []
+    more = True
+    while more:
+        after = found[-1].user_id if found else ""
+        page = page_of_holders_then(connection, role, moment, CATALOGUE, after=after, limit=3)
+        assert page.total == len(every)
+        assert len(page.found) == 3 or not page.has_more
+        found += page.found
+        more = page.has_more
+    assert found == every
+    return found
 
 
 def _stored(connection: psycopg.Connection[Any], user_id: str) -> list[tuple[Any, ...]]:

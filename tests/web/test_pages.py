@@ -9,7 +9,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
-from tests.queries.builders import altered, append
+from tests.queries.builders import altered, append, append_twice
 from tests.web.conftest import ADA, BOB, EVE, GONE, ORACLE, PATREON, SEER, Started, Visitor
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -128,10 +128,20 @@ def test_events_are_picked_by_person_role_actor_kind_and_time(visitor: Visitor) 
         f"{EVE} gave Seer to {GONE}",
         f"{EVE} gave Seer to {BOB} “won the <b>raffle</b>”",
     ]
-    assert found(f"by={EVE}") == []  # a month back, and that is longer ago
+    assert found(f"by={EVE}") == []  # a week back, and that is longer ago
+    assert len(found(f"by={EVE}&to=2026-01-02")) == 2, "a week up to then"
     assert found("kind=left&from=2026-01-01&to=2026-01-01") == [f"{GONE} left"]
     assert found("kind=left&from=2026-01-02") == []
     assert found(f"member={ADA}&kind=payments")[0] == f"{ADA} now pays for Gold"
+
+
+def test_what_somebody_did_includes_what_was_attributed_to_them_later(visitor: Visitor, ledger: LedgerScenario) -> None:
+    first, _ = append_twice(ledger, role_added(ADA, SEER, at(20)), by=EVE)
+    removed, _ = append_twice(ledger, role_removed(ADA, SEER, at(21)), by=EVE)
+    assert [each["id"] for each in visitor.get(f"/events?by={EVE}&from=2026-01-01&format=json").data][:2] == [
+        removed,
+        first,
+    ]
 
 
 @pytest.mark.parametrize(

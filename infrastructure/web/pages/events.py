@@ -9,7 +9,7 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf
-from temple_ledger.infrastructure.queries.attribution import AttributedEvent
+from temple_ledger.infrastructure.queries.attribution import AttributedEvent, whole_facts
 from temple_ledger.infrastructure.queries.events import LAST, EventFilter, newest, shown
 from temple_ledger.infrastructure.queries.member import member_then
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, require_role
@@ -34,10 +34,8 @@ KINDS: Final[Mapping[str, tuple[str, str | None, str | None]]] = {
     "directory": ("roles made, renamed, deleted", "discord_role", None),
 }
 """Words, event type, action; by what stands in the address."""
-ACTED: Final = ("discord_role_change", "discord_leave", "discord_role")
-"""Types of events that somebody does."""
 ACTED_DAYS: Final = 7
-"""How far back is looked for what somebody did, where no time is given: the log has no index of actors."""
+"""How far back is looked for what somebody did, where no time is given: a bot may have done most of what there is."""
 
 
 def events(console: Console, asked: Asked) -> Page:
@@ -47,7 +45,8 @@ def events(console: Console, asked: Asked) -> Page:
         upto = asked.number("before")
         limit = asked.rows
         rows = newest(connection, picked, upto=LAST if upto is None else Position(upto - 1), limit=limit + 1)[::-1]
-        found = happenings(connection, console, narrator, rows[:limit])
+        shown_rows = rows[:limit] if picked.by is None else whole_facts(connection, rows[:limit])
+        found = happenings(connection, console, narrator, shown_rows)
         roles = sorted(
             ((each.role, directory.label(each.role)) for each in directory), key=lambda each: each[1].casefold()
         )
@@ -77,8 +76,7 @@ def _picked(connection: Connection, asked: Asked, directory: RoleDirectory) -> E
     _, event_type, action = KINDS[kind] if kind is not None else (None, asked.text("type"), None)
     types = None
     if by is not None:
-        types = ACTED if event_type is None else None
-        since = since or datetime.now(UTC) - timedelta(days=ACTED_DAYS)
+        since = since or (until or datetime.now(UTC)) - timedelta(days=ACTED_DAYS)
     elif event_type is None and (since is not None or until is not None):
         # the index on times begins with the type
         types = tuple(each for (each,) in connection.execute(statement("read_event_types")))

@@ -8,10 +8,10 @@ from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf, before
 from temple_ledger.infrastructure.queries.member import HeldRole
-from temple_ledger.infrastructure.queries.role import Holder, holders_then
+from temple_ledger.infrastructure.queries.role import Holder, page_of_holders_then
 from temple_ledger.infrastructure.queries.role_difference import RoleDifference, role_difference
 from temple_ledger.infrastructure.queries.role_directory import require_role
-from temple_ledger.infrastructure.web.asked import Asked, BadQuestion
+from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, Form
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.listing import Listing
 from temple_ledger.projections.registry import catalogue
@@ -19,6 +19,8 @@ from temple_ledger.projections.registry import catalogue
 ROLES: Final = ("role", "name", "members", "deleted")
 HOLDERS: Final = ("user_id", "granted_at", "granted_by")
 DIFFERENCE: Final = ("change", "user_id", "granted_at", "granted_by", "ended_at", "ended_by", "ending", "position")
+MOST_SHOWN: Final = 100
+"""Of those who gained a role, and of those who lost it; the lists as CSV and JSON have all of them."""
 SPANS: Final = (("a day", 1), ("a week", 7), ("a month", 30), ("a quarter", 91))
 
 
@@ -77,9 +79,8 @@ def _holders(
     """A page of them by id, whether there are more, and how many in all."""
     after, limit = asked.text("after") or "", asked.rows
     if not moment.is_now:
-        every = holders_then(connection, role, moment, catalogue())
-        rest = sorted((each for each in every if each.user_id > after), key=lambda each: each.user_id.encode())
-        return rest[:limit], len(rest) > limit, len(every)
+        page = page_of_holders_then(connection, role, moment, catalogue(), after=after, limit=limit)
+        return page.found, page.has_more, page.total
     wanted = {"role": role, "after": after, "limit": limit + 1}
     rows = connection.execute(statement("web_role_holders"), wanted).fetchall()
     found = [Holder(user_id, HeldRole(role, at, by)) for user_id, at, by in rows]
@@ -95,7 +96,8 @@ def difference(console: Console, asked: Asked) -> Page:
     with console.reading() as connection:
         directory, _ = console.narrator(connection)
         wanted = require_role(connection, directory, asked.parameters["role"])
-        found = role_difference(connection, wanted, before(first), AsOf(second), catalogue())
+        shown = MOST_SHOWN if asked.form is Form.HTML else None
+        found = role_difference(connection, wanted, before(first), AsOf(second), catalogue(), newest=shown)
     data: dict[str, Any] = {
         "role": wanted,
         "label": directory.label(wanted),

@@ -17,11 +17,7 @@ where log.id <= %(upto)s
   and (%(action)s::text is null or log.action = %(action)s)
   and (%(source)s::text is null or log.source = %(source)s)
   and (%(targets)s::text[] is null or log.target = any(%(targets)s))
-  and (
-      %(by)s::text is null
-      or log.metadata ->> 'granted_by' = %(by)s
-      or log.metadata ->> 'by' = %(by)s
-  )
+  and (%(by)s::text is null or event_actor(log.metadata) = %(by)s)
   and (%(since)s::timestamptz is null or log.timestamp >= %(since)s)
   and (%(until)s::timestamptz is null or log.timestamp <= %(until)s)
 order by log.id desc
