@@ -42,14 +42,8 @@ from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace, WidePace
-from temple_ledger.projections.processor import (
-    CAUGHT_UP,
-    Processor,
-    Projection,
-    TooWide,
-    may_fold,
-    processor_of,
-)
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, TooWide, processor_of
+from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 QUICK_POLL_SECONDS: Final = 0.01
@@ -344,7 +338,9 @@ class Runner:
         processor = processor_of(self._projections[key], opener, catalogue=self._catalogue, watch=self._fold_watch)
         checkpoint = read_checkpoints(self._session())[key]
         paces = self._paces.setdefault(key, (BatchPace(), WidePace()))
-        led = _Leading(processor, checkpoint.position, *paces, may_fold(processor.projection, checkpoint))
+        led = _Leading(
+            processor, checkpoint.position, *paces, may_fold(processor.projection, checkpoint, self._catalogue)
+        )
         if led.idle_reason is None:
             # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
             # position that somebody set by hand proves nothing, so the journal has to agree
@@ -369,7 +365,7 @@ class Runner:
         for key, checkpoint in read_checkpoints(self._session()).items():
             led = self._led.get(key)
             if led is not None:
-                led.idle_reason = may_fold(led.processor.projection, checkpoint)
+                led.idle_reason = may_fold(led.processor.projection, checkpoint, self._catalogue)
                 if checkpoint.position < led.position and checkpoint.position < self._settled:
                     led.position = checkpoint.position
 
@@ -385,7 +381,7 @@ class Runner:
                 continue
             led = self._led.get(key)
             position = max(led.position, checkpoints[key].position) if led else checkpoints[key].position
-            if position < target and may_fold(projection, checkpoints[key]) is None:
+            if position < target and may_fold(projection, checkpoints[key], self._catalogue) is None:
                 return False
         return True
 
