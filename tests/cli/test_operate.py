@@ -1,6 +1,8 @@
 """`temple operate`: what was asked for in the console, carried out by whoever owns the tables."""
 
-from collections.abc import Mapping
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -10,9 +12,12 @@ from temple_ledger.infrastructure.operating.action import Asking
 from temple_ledger.infrastructure.operating.owner_requests import ask_owner
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined
-from tests.cli.conftest import Typed, environment, home, temple
+from tests.cli.conftest import Typed, environment, home, spawn, temple
+from tests.cli.test_up import until
 
-__all__ = ["environment", "home", "temple"]
+__all__ = ["environment", "home", "spawn", "temple"]
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
 
 ADA = "500000000000000001"
 
@@ -96,3 +101,15 @@ def test_a_request_by_a_login_that_may_not_ask_is_not_carried_out(
         with database.connect(DatabaseRole.LOGIN) as connection:
             connection.execute("drop owned by runs")
             connection.execute("drop role runs")
+
+
+def test_watching_carries_out_what_can_be_done_and_refuses_the_rest(
+    spawn: Spawn, ledger: LedgerScenario, database: Database
+) -> None:
+    switched, erased = asked(database, "switch", projection="members", to="7"), asked(database, "erase", member=ADA)
+    process = spawn("operate", "watch")
+    until(process.stdout, f"request {erased} is carried out")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    answers = [each for each in journal(database) if each[2] is not None]
+    assert [(each[0], each[2]) for each in answers] == [("request refused", switched), ("request carried out", erased)]

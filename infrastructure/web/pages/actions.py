@@ -18,7 +18,7 @@ from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.read_models.versions.stored import stored_versions
 from temple_ledger.infrastructure.web.asked import Asked, BadQuestion
 from temple_ledger.infrastructure.web.console import Console, Page
-from temple_ledger.projections.registry import carried
+from temple_ledger.projections.registry import carried, catalogue
 
 MOST_LISTED: Final = 50
 RETRIED: Final = (DeliveryState.FAILED, DeliveryState.UNPARSEABLE, DeliveryState.SET_ASIDE)
@@ -83,7 +83,7 @@ def _status(connection: Connection, asked: Asked) -> ProjectionStatus:
     label = asked.text("projection")
     if label is None:
         raise BadQuestion("projection is missing")
-    return projection_status(connection, carried(), label)
+    return projection_status(connection, carried(), label, catalogue=catalogue())
 
 
 def _pause(connection: Connection, asked: Asked) -> ActionForm:
