@@ -19,7 +19,7 @@ from tests.chaos.site import MIGRATE, OPERATOR
 from tests.chaos.storm import Storm
 
 RUN: Final = "temple_run_service"
-CAUGHT_UP_SECONDS: Final = 90.0
+CAUGHT_UP_SECONDS: Final = 240.0
 COMMAND_SECONDS: Final = 300.0
 SHOWN: Final = 20
 SAY_SECONDS: Final = 10.0

@@ -19,7 +19,7 @@ from tests.chaos.acknowledged import Acknowledged
 from tests.chaos.processes import pause
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
-MEMBERS: Final = tuple(str(7_000_000_000_000_000_00 + number) for number in range(60))
+MEMBERS: Final = tuple(str(7_000_000_000_000_000_00 + number) for number in range(200))
 ROLES: Final = tuple(str(4_000_000_000_000_000_00 + number) for number in range(12))
 KINDS: Final = (
     ("discord_join", "joined"),
@@ -31,7 +31,7 @@ KINDS: Final = (
     ("member_inactivity", "marked"),
     ("discord_message_pin", "pinned"),
 )
-LATE: Final = 0.05
+LATE: Final = 0.02
 PATIENCE_SECONDS: Final = 5.0
 
 Connection = psycopg.Connection[Any]

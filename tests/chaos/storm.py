@@ -26,10 +26,10 @@ APPEND_PACE: Final = 0.06
 SEND_PACE: Final = 0.15
 ENDING_SECONDS: Final = 20.0
 FAULT_PACE: Final[Mapping[str, float]] = {
-    "runners": 0.3,
-    "commands": 0.3,
-    "sessions": 0.1,
-    "wire": 0.1,
+    "runners": 0.1,
+    "commands": 0.1,
+    "sessions": 0.03,
+    "wire": 0.02,
     "machine": 0.5,
 }
 """Seconds between two faults of a lane, on average."""
