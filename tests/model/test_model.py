@@ -18,7 +18,7 @@ from tests.model.ledger_machine import PROJECTIONS, LedgerMachine
 from tests.thorough import THOROUGH, examples
 from tests.versions.standing import first, second
 
-HISTORIES = 10
+HISTORIES = 8
 """The same ones in each run; far more, and others, when the tests are thorough."""
 STEPS = 30
 TEMPLATE = "model_template"
