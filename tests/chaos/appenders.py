@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from psycopg import Transaction
 
 from temple_ledger.domain.errors import EventConflict, LedgerError
 from temple_ledger.domain.log_entry import LogEntry
@@ -117,10 +118,13 @@ class Appender:
     def partly_rolled_back(self) -> None:
         stays, goes = self.entries(2), self.entries(3)
         connection = self.connection()
-        with connection.transaction():
+        with connection.transaction() as whole:
             outcomes = append_within(connection, stays)
             with connection.transaction(force_rollback=True):
                 append_within(connection, goes)
+        if whole.status is not Transaction.Status.COMMITTED:
+            # the driver passes over a connection that was lost while it rolled back to the savepoint
+            raise psycopg.OperationalError("the connection was lost")
         self._promised(stays, outcomes)
         self.record.add_rolled_back(each.event_id for each in goes)
 
