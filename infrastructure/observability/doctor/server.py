@@ -36,16 +36,16 @@ def _version(connection: Connection) -> Check:
 def _durability(connection: Connection) -> Check:
     names = ("fsync", "full_page_writes", "synchronous_commit")
     settings = {name: _setting(connection, name) for name in names}
-    said = ", ".join(f"{name} {value}" for name, value in settings.items())
+    found = ", ".join(f"{name} {value}" for name, value in settings.items())
     if settings["fsync"] == "off" or settings["full_page_writes"] == "off":
-        return fail("durability", said, "turn both on: a crash of the machine may lose or corrupt the log")
+        return fail("durability", found, "turn both on: a crash of the machine may lose or corrupt the log")
     if settings["synchronous_commit"] == "off":
         return warn(
             "durability",
-            said,
-            "turn synchronous_commit on: a crash may lose events whose sender was told 'kept'",
+            found,
+            "turn synchronous_commit on: a crash may lose events whose sender was answered that they are stored",
         )
-    return ok("durability", said)
+    return ok("durability", found)
 
 
 def _checksums(connection: Connection) -> Check:
@@ -58,7 +58,8 @@ def check_encoding(connection: Connection) -> Check:
     encoding = _setting(connection, "server_encoding")
     if encoding == "UTF8":
         return ok("encoding", encoding)
-    return fail("encoding", encoding, "use a database in UTF8: names in other scripts cannot be kept")
+    make = "create database NAME encoding 'UTF8' template template0;"
+    return fail("encoding", encoding, f"it cannot store every name; make a database in UTF8: {make}")
 
 
 def check_writes(connection: Connection) -> Check:
@@ -76,14 +77,14 @@ def _clock(connection: Connection) -> Check:
     before = datetime.now(UTC)
     row = connection.execute(statement("doctor_clock")).fetchone()
     after = datetime.now(UTC)
-    told: datetime = row[0] if row else after
+    server_now: datetime = row[0] if row else after
     # the server answered at some moment between the two; what lies outside is difference
-    ahead = max((told - after).total_seconds(), (before - told).total_seconds(), 0.0)
-    said = f"{ahead:.1f} s between server and this machine"
+    ahead = max((server_now - after).total_seconds(), (before - server_now).total_seconds(), 0.0)
+    found = f"{ahead:.1f} s between server and this machine"
     advice = "set both by NTP: recorded_at and leases go by the server's clock, timestamps by their sources'"
     if ahead > CLOCK_FAIL_SECONDS:
-        return fail("clock", said, advice)
-    return warn("clock", said, advice) if ahead > CLOCK_WARN_SECONDS else ok("clock", said)
+        return fail("clock", found, advice)
+    return warn("clock", found, advice) if ahead > CLOCK_WARN_SECONDS else ok("clock", found)
 
 
 def _prepared(connection: Connection) -> Check:
