@@ -1,12 +1,13 @@
 """The server: its version, and the settings that committed events rely on."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import psycopg
 
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.embedded_postgres.release_dates import RELEASED, rounds_since
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 
 OLDEST: Final = 150_000
@@ -18,6 +19,8 @@ Connection = psycopg.Connection[Any]
 
 def check_server(connection: Connection) -> Iterator[Check]:
     yield _version(connection)
+    if _setting(connection, "cluster_name").startswith("temple-ledger-"):
+        yield check_release(_setting(connection, "server_version").partition(" ")[0], datetime.now(UTC).date())
     yield _durability(connection)
     yield _checksums(connection)
     yield check_encoding(connection)
@@ -31,6 +34,25 @@ def _version(connection: Connection) -> Check:
     if connection.info.server_version < OLDEST:
         return fail("server version", found, "upgrade to PostgreSQL 15 or newer")
     return ok("server version", found)
+
+
+def check_release(version: str, today: date) -> Check:
+    """Of the embedded server, whose binaries nobody else's updates reach."""
+    check = "server release"
+    released = RELEASED.get(version)
+    if released is None:
+        return warn(check, f"{version}, and nobody knows here when it came out", "install a newer Temple Ledger")
+    missed = rounds_since(released, today)
+    age = f"{version} of {released}, {(today - released).days:,} days old"
+    if not missed:
+        return ok(check, f"{age}; no round of fixes came since")
+    rounds = "a round of fixes came since" if len(missed) == 1 else f"{len(missed)} rounds of fixes came since"
+    return warn(
+        check,
+        f"{age}; {rounds}, the last on {missed[-1]}",
+        "install a newer Temple Ledger when there is one; only accounts of this machine reach the embedded server, so "
+        "for more, use a PostgreSQL that the system keeps up to date",
+    )
 
 
 def _durability(connection: Connection) -> Check:
