@@ -57,6 +57,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
         "effects": _verb("effects", "Messages that follow from changes: deliver, list, retry, skip."),
         "feed": _verb("feed", "Who reads the changes of a projection, and how far each is."),
+        "operate": _verb("operate", "What was asked for in the console: erasures, versions, the trigger."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
     SOURCES: {
