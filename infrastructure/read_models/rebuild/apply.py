@@ -113,10 +113,12 @@ def apply_members(
         number = shown.changed + unseen
         limit.require(number, shown.stored_members)
         only = None if shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
-        anew = set(members_touched(connection, checkpoint.position, upto))
-        if transaction.is_followed(projection.key) and reads_otherwise(projection, checkpoint, catalogue) is not None:
-            # the fold's meaning changed: what consumers have was true of the meaning before
-            anew |= set(changed_members(connection, projection))
+        anew: set[str] = set()
+        if transaction.is_followed(projection.key):
+            anew.update(members_touched(connection, checkpoint.position, upto))
+            if reads_otherwise(projection, checkpoint, catalogue) is not None:
+                # the fold's meaning changed: what consumers have was true of the meaning before
+                anew.update(changed_members(connection, projection))
         for table in projection.tables:
             put_in_place(connection, projection, table, only)
         for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
@@ -258,5 +260,7 @@ def _reached(
 
 
 def _count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:
+    if upto <= after:
+        return 0
     row = connection.execute(statement("log_count"), {"after": after, "upto": upto}).fetchone()
     return int(row[0]) if row is not None else 0

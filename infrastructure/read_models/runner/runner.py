@@ -153,7 +153,9 @@ class Runner:
                 failures = 0
                 patience.restore()
                 self._watcher.beat()
-            except (psycopg.Error, DatabaseUnavailable) as error:
+            except (psycopg.Error, DatabaseUnavailable, OSError) as error:
+                if isinstance(error, OSError) and not passes(error):
+                    raise
                 failures += 1
                 if patience.is_lost():
                     with database_errors("not caught up"):
@@ -179,8 +181,10 @@ class Runner:
             self._look_ahead()
         worked = False
         for group in self._groups([led for led in running if led.position < self._settled]):
-            if not self._stopping:
-                worked |= self._step(group)
+            # a lease may have been lost since: during the step of the group before
+            still = [led for led in group if self._led.get(led.key) is led]
+            if still and not self._stopping:
+                worked |= self._step(still)
                 self._renew_leases()
         if not any(self._is_far_behind(led) for led in running):
             self._wide.close()
