@@ -32,11 +32,12 @@ class _Overdue(BaseException):
 
 
 class _Call(NamedTuple):
-    """A call of an author's code: by whom, from where in there, about which event."""
+    """A call of an author's code: by whom, from where in there, about which event; and the frame of that code."""
 
     caller: FrameType
     instruction: int
     event: Recorded | None
+    called: FrameType
 
 
 def ends_endless_folds(command: Callable[P, R]) -> Callable[P, R]:
@@ -79,8 +80,8 @@ class _Watch:
         call = _call_of_author(frame)
         if call is None or self._call is None or not _is_same(call, self._call):
             self._call, self._since = call, time.monotonic()
-        elif frame is not None and time.monotonic() - self._since >= self._seconds:
-            self.found = _described(frame, call)
+        elif time.monotonic() - self._since >= self._seconds:
+            self.found = _described(call)
             self._call = None
             raise _Overdue
 
@@ -91,13 +92,17 @@ def _is_same(one: _Call, other: _Call) -> bool:
 
 
 def _call_of_author(frame: FrameType | None) -> _Call | None:
-    """None where no author's code is at work."""
-    inner = frame
-    while frame is not None and not _module(frame).startswith(OURS):
-        frame = frame.f_back
-    if frame is None or frame is inner or not _module(frame).startswith(FOLDING):
+    """The outermost one: an author's code may call ours again. None where none is at work."""
+    found: tuple[FrameType, FrameType] | None = None
+    inner: FrameType | None = None
+    while frame is not None:
+        if inner is not None and not _module(inner).startswith(OURS) and _module(frame).startswith(FOLDING):
+            found = frame, inner
+        inner, frame = frame, frame.f_back
+    if found is None:
         return None
-    return _Call(frame, frame.f_lasti, _event_of(frame))
+    caller, called = found
+    return _Call(caller, caller.f_lasti, _event_of(caller), called)
 
 
 def _event_of(frame: FrameType) -> Recorded | None:
@@ -105,7 +110,7 @@ def _event_of(frame: FrameType) -> Recorded | None:
     return found if isinstance(found, Recorded) else None
 
 
-def _described(frame: FrameType, call: _Call) -> str:
+def _described(call: _Call) -> str:
     """The member, the event if it is about one, and where in the author's code it is."""
     event, who = call.event, ""
     outer: FrameType | None = call.caller
@@ -116,8 +121,8 @@ def _described(frame: FrameType, call: _Call) -> str:
         outer = outer.f_back
     about = f"member {who}" if who else "a member"
     at = "" if event is None else f", event at position {event.position}"
-    code = frame.f_code
-    return f"{about}{at}: in {code.co_filename}, line {frame.f_lineno}, {code.co_qualname}"
+    code = call.called.f_code
+    return f"{about}{at}: in {code.co_filename}, line {call.called.f_lineno}, {code.co_qualname}"
 
 
 def _module(frame: FrameType) -> str:
