@@ -105,7 +105,7 @@ def test_a_consumer_that_counts_what_comes_again_is_found() -> None:
     def adding(ledger: Any, points: dict[str, int]) -> None:
         with ledger.changes("example_warnings", consumer="shop") as feed:
             for item in feed:
-                if isinstance(item, Reset):
+                if isinstance(item, Reset) and item.after is not None:
                     points[item.user_id] = item.after.points
                 if isinstance(item, Change):
                     before = 0 if item.before is None else item.before.points

@@ -106,6 +106,7 @@ def _drawn(dice: random.Random, place: int) -> tuple[str, int, DomainEvent]:
 
 def _let_them_follow(database: Database, begun: Mapping[str, Child]) -> None:
     deadline, pause = time.monotonic() + PATIENCE_SECONDS, Event()
+    behind: list[int] = []
     while time.monotonic() < deadline:
         for each in begun.values():
             each.look_after()

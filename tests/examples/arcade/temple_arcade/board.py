@@ -21,8 +21,9 @@ def follow(ledger: Ledger, best: dict[str, int], **how: Any) -> None:
                 case Reset(user_id=player, after=None):
                     best.pop(player, None)
                 case Reset(user_id=player, after=standing) | Change(user_id=player, after=standing):
-                    # of either version
-                    best[player] = standing.best
+                    # of either version; a player without rows has no standing
+                    if standing is not None:
+                        best[player] = standing.best
 
 
 def main() -> None:
