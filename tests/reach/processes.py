@@ -91,7 +91,9 @@ class Child:
         pid = os.fork()
         if pid == 0:
             try:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                for stream in (1, 2):
+                    os.dup2(nowhere, stream)
                 self._work()
             finally:
                 os._exit(0)
