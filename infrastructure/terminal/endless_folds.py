@@ -27,10 +27,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _Overdue(BaseException):
-    """Not an Exception: what an author's code raises parks a member, and this must not."""
-
-
 class _Call(NamedTuple):
     """A call of an author's code: by whom, from where in there, about which event; and the frame of that code."""
 
@@ -62,7 +58,9 @@ def endless_folds_end(seconds: float = FOLD_SECONDS, look_seconds: float = LOOK_
     signal.setitimer(signal.ITIMER_REAL, look_seconds, look_seconds)
     try:
         yield
-    except _Overdue:
+    except KeyboardInterrupt:
+        if not watch.found:
+            raise
         raise EndlessFold(watch.found, seconds) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -83,7 +81,8 @@ class _Watch:
         elif time.monotonic() - self._since >= self._seconds:
             self.found = _described(call)
             self._call = None
-            raise _Overdue
+            # no Exception: what an author's code raises parks a member, and this must not
+            raise KeyboardInterrupt
 
 
 def _is_same(one: _Call, other: _Call) -> bool:
