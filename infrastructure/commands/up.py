@@ -243,7 +243,7 @@ def _migrate(session: Session, stop: Stop, patience: Patience) -> None:
         return
     done = [
         *([plural(len(changed.migrations), "migration") + " applied"] if changed.migrations else ()),
-        *([f"made {listed(changed.tables)}"] if changed.tables else ()),
+        *([f"made {listed(changed.made)}"] if changed.made else ()),
     ]
     print_line(f"migrations  {'; '.join(done) or 'up to date'}")
     ask_for_replays(session, changed.unfilled)
