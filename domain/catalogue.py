@@ -7,7 +7,7 @@ higher version and an upcaster from each older one; rows are never edited.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, wraps
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -217,6 +217,7 @@ def _without_version(newest: int) -> str:
 def _on_shapes(model: type[Event], function: Callable[[Payload], Payload]) -> Upcaster:
     target = model.target_field
 
+    @wraps(function)
     def upcast(shape: Shape) -> Shape:
         old = dict(shape.metadata)
         if target is None:

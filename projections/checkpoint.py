@@ -41,6 +41,8 @@ class Checkpoint:
     parks_freely: bool = False
     active: bool = True
     """Its tables have the declared names: it is the version that readers see."""
+    reads: str | None = None
+    """The event types that its rows were made of (`fingerprint`); None until a process has stepped it."""
 
     @property
     def key(self) -> ProjectionKey:

@@ -82,6 +82,7 @@ class Fold(Generic[State]):
     def __init__(self, projection: MemberProjection[State], catalogue: Catalogue) -> None:
         """Raises EventMisdeclared for a rule about an event that has no name, ProjectionMisdeclared for its rows."""
         self.projection = projection
+        self.catalogue = catalogue
         types = [catalogue.type_of(model) for model in projection.steps]
         self._steps = {
             name: (_decode_of(projection, known), projection.steps[known.model])

@@ -22,14 +22,16 @@ from temple_ledger.projections.batch import (
     known_of,
 )
 from temple_ledger.projections.brake import Brake
-from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.difference import EMPTY
 from temple_ledger.projections.effects import EffectFollower, InstalledEffect, follower_of
 from temple_ledger.projections.feed import FeedFollower
+from temple_ledger.projections.fingerprint import reads_of
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.projecting import ByMember, OpenTransaction, ProjectingTransaction, Wanted
+from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
@@ -50,7 +52,6 @@ class Step:
 
 MOST_COUNTED: Final = 20_000
 CAUGHT_UP: Final = "caught up"
-NEEDS_REPLAY: Final = ProjectionState.NEEDS_REPLAY.value
 
 
 class TooWide(LedgerError):
@@ -75,6 +76,9 @@ class Processor(Protocol):
 
     @property
     def projection(self) -> Projection: ...
+
+    @property
+    def catalogue(self) -> Catalogue: ...
 
     @property
     def wanted(self) -> Wanted:
@@ -110,19 +114,14 @@ def processor_of(
     return MemberProcessor(projection, transaction, catalogue, members_kept, watch)
 
 
-def may_fold(projection: Projection, checkpoint: Checkpoint) -> str | None:
-    """Why this code may not go on with this checkpoint; None when it may."""
-    if checkpoint.state is not ProjectionState.RUNNING:
-        return checkpoint.state.value
-    return None
-
-
 class _Stepping(ABC):
     """Steps of one projection alone."""
 
     projection: Projection
+    catalogue: Catalogue
 
     def __init__(self, transaction: OpenTransaction, watch: FoldWatch) -> None:
+        self.reads = reads_of(self.projection, self.catalogue)
         self._transaction = transaction
         self.watch = watch
         self.brake = Brake(self.projection.name)
@@ -143,7 +142,7 @@ class _Stepping(ABC):
     def step(self, *, upto: Position, limit: int) -> Step:
         with self._transaction() as transaction:
             checkpoint = transaction.lock_checkpoint(self.projection.key)
-            reason = may_fold(self.projection, checkpoint)
+            reason = may_fold(self.projection, checkpoint, self.catalogue)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
             events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
@@ -157,7 +156,7 @@ class _Stepping(ABC):
     def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
         with self._transaction() as transaction:
             checkpoint = transaction.lock_checkpoint(self.projection.key)
-            reason = may_fold(self.projection, checkpoint)
+            reason = may_fold(self.projection, checkpoint, self.catalogue)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
             passed, position = transaction.passed(after=checkpoint.position, upto=upto, limit=limit)
@@ -200,6 +199,7 @@ class MemberProcessor(_Stepping, Generic[State]):
         watch: FoldWatch,
     ) -> None:
         self.projection: MemberProjection[State] = projection
+        self.catalogue = catalogue
         self.fold = Fold(projection, catalogue)
         self._members_kept = members_kept
         self.members: dict[str, KnownMember[State]] = {}
@@ -297,7 +297,7 @@ class _MemberShare(Generic[State]):
         if self._feed is not None:
             transaction.store_changes(projection.key, self._feed.changes)
             transaction.reset(projection, sorted(self._feed.missed), to)
-        transaction.advance(self._checkpoint, to=to, passed=passed)
+        transaction.advance(self._checkpoint, to=to, passed=passed, reads=self._processor.reads)
         self._position, self._events = to, passed
 
     def committed(self) -> Step:
@@ -378,7 +378,9 @@ class _TallyShare:
         tally, total = placed(self._processor.projection, self._checkpoint), self._total
         self._transaction.add(tally.table, total.increments)
         self._transaction.park(tally.key, total.failures)
-        self._transaction.advance(self._checkpoint, to=to, passed=passed, counted=total.counted)
+        self._transaction.advance(
+            self._checkpoint, to=to, passed=passed, counted=total.counted, reads=self._processor.reads
+        )
         self._position, self._events = to, passed
 
     def committed(self) -> Step:

@@ -113,8 +113,13 @@ class ProjectingTransaction(SealedLog, Protocol):
     def reset(self, projection: MemberProjection[Any], user_ids: Sequence[str], at: Position) -> None:
         """Notes for the consumers of the feed, where there are any, that these members are as they are stored now."""
 
-    def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
-        """Raises StaleCheckpoint when position or epoch are not those of *before*."""
+    def advance(
+        self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0, reads: str | None = None
+    ) -> None:
+        """*reads* is stored where the checkpoint has none yet.
+
+        Raises StaleCheckpoint when position or epoch are not those of *before*.
+        """
 
 
 OpenTransaction = Callable[[], AbstractContextManager[ProjectingTransaction]]

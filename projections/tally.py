@@ -87,6 +87,10 @@ class Tally:
         return counted
 
     @property
+    def reads_every_event(self) -> bool:
+        return self._decodes and not self.events
+
+    @property
     def key(self) -> ProjectionKey:
         return ProjectionKey(self.name, self.version)
 

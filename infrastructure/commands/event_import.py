@@ -243,6 +243,6 @@ def _data(done: _Done) -> dict[str, object]:
 
 def _print_what_is_next(session: Session) -> None:
     with snapshot(session.database) as connection:
-        statuses = projection_statuses(connection, carried())
+        statuses = projection_statuses(connection, carried(), catalogue=catalogue())
     if any(status.lag_events and status.leader is None for status in statuses):
         session.note("no runner folds them yet: temple run --until-caught-up")

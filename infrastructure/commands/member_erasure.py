@@ -116,7 +116,7 @@ def _previews(
         if any(user_id in each.ids for each in found):
             continue
         try:
-            found.append(preview_erasure(session.database, user_id, carried(), personal))
+            found.append(preview_erasure(session.database, user_id, carried(), personal, catalogue=catalogue()))
         except UnknownName:
             if again is None:
                 raise

@@ -27,7 +27,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.placing import placed_as
-from temple_ledger.projections.registry import carried, named, reasons_not_loaded
+from temple_ledger.projections.registry import carried, catalogue, named, reasons_not_loaded
 
 POLL_SECONDS: Final = 0.05
 WAIT_SECONDS: Final = 60.0
@@ -55,7 +55,7 @@ def list_(session: Session, as_json: bool) -> None:
       temple projection list
     """
     with snapshot(session.reading) as connection:
-        found = projection_statuses(connection, carried(), reasons_not_loaded())
+        found = projection_statuses(connection, carried(), reasons_not_loaded(), catalogue=catalogue())
     there = {each.name for each in found}
     rows: list[dict[str, Any]] = [each.data if as_json else _row(each) for each in found]
     rows += [
@@ -86,7 +86,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
     """
     with snapshot(session.reading) as connection:
         projection = projection_named(connection, name)
-        status = projection_status(connection, carried(), str(projection.key))
+        status = projection_status(connection, carried(), str(projection.key), catalogue=catalogue())
     tables = [str(table.place) for table in placed_as(projection, active=status.active).tables]
     if as_json:
         print_fields({**status.data, "tables": tables}, as_json=True)
@@ -182,6 +182,7 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
         name,
         wanted,
         timeout_seconds=timeout,
+        catalogue=catalogue(),
         idle=session.note,
         reading=session.standby,
     )

@@ -147,7 +147,7 @@ def _of_members(connection: Connection, name: str) -> MemberProjection[Any]:
 
 
 def _stored(session: Session, connection: Connection, projection: MemberProjection[Any], user_id: str) -> Rows:
-    status = projection_status(connection, carried(), str(projection.key))
+    status = projection_status(connection, carried(), str(projection.key), catalogue=catalogue())
     if status.next_command:
         session.note(f"{status.label} stands still ({status.state}); run: {status.next_command}")
     if not status.active:

@@ -246,7 +246,7 @@ def _print_found(replay: _Replay, *, to_stderr: bool) -> None:
 
 def _note_parked(session: Session, projection: Projection) -> None:
     with snapshot(session.database) as connection:
-        parked = projection_status(connection, carried(), str(projection.key)).parked
+        parked = projection_status(connection, carried(), str(projection.key), catalogue=catalogue()).parked
     if parked:
         session.note(f"{projection.name}: {plural(parked, 'event')} cannot be folded; see: temple failures list")
 

@@ -20,7 +20,7 @@ from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import carried, versions_named
+from temple_ledger.projections.registry import carried, catalogue, versions_named
 
 
 @click.command("run")
@@ -86,7 +86,9 @@ def command(
 def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> int:
     keys = {each.key for each in wanted}
     with snapshot(session.database) as connection:
-        statuses = [each for each in projection_statuses(connection, carried()) if each.key in keys]
+        statuses = [
+            each for each in projection_statuses(connection, carried(), catalogue=catalogue()) if each.key in keys
+        ]
         parked = parked_events(connection, [each.name for each in statuses])
     done = [each for each in statuses if each.state == RUNNING]
     if done:

@@ -40,7 +40,7 @@ from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import carried
+from temple_ledger.projections.registry import carried, catalogue
 
 DEMO_MEMBERS: Final = 500
 LOOK_AGAIN_SECONDS: Final = 0.5
@@ -306,7 +306,7 @@ def _catch_up(session: Session, stop: Stop, measured: Measured | None) -> None:
     if stop.asked:
         return
     with snapshot(session.database) as connection:
-        statuses = projection_statuses(connection, carried())
+        statuses = projection_statuses(connection, carried(), catalogue=catalogue())
         parked = parked_events(connection, [each.name for each in statuses])
         people = sum(number for _, number in connection.execute(statement("status_members")))
         roles = connection.execute(statement("up_roles")).fetchall()

@@ -1,5 +1,6 @@
 """Connections: every process takes the role with the least it needs."""
 
+import errno
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -71,6 +72,8 @@ LOCK_TIMEOUT_MS: Final = {
 # be tried again.
 _PASSING: Final = frozenset({"25006", "25P03", "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "58030"})
 _PASSING_CLASSES: Final = ("08", "53")
+_SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
+"""The machine has no descriptor, no memory or no room left: nobody's fault, and over one day."""
 
 _POOLED: Final = (
     "there is a pooler in between (such as pgbouncer), which does not preserve the role and the session that the "
@@ -171,6 +174,8 @@ class Database:
 
 def passes(error: BaseException) -> bool:
     """Whether the same transaction, tried again as a whole, may well succeed."""
+    if isinstance(error, OSError):
+        return error.errno in _SHORTAGES
     if not isinstance(error, psycopg.Error):
         return False
     state = error.sqlstate

@@ -2,7 +2,7 @@
 
 import heapq
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,6 +25,7 @@ from temple_ledger.projections.change import Beginning, Change, Complete, Reset
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.row_json import rows_from_json
 from temple_ledger.projections.tables import check_name
 
@@ -81,11 +82,17 @@ class Feed:
         *,
         start: Literal["rows", "now"],
         follow: bool,
+        versions: Sequence[MemberProjection[Any]] = (),
     ) -> None:
-        """Raises ProjectionMisdeclared for a consumer's name that is none."""
+        """*projection* is what readers see now; *versions* has those to which a switch may give the names meanwhile.
+
+        Raises ProjectionMisdeclared for a consumer's name that is none.
+        """
         check_name("consumer", consumer)
         self._database = database
         self._projection = projection
+        self._catalogue = catalogue
+        self._versions = {each.version: each for each in versions}
         self._fold: Fold[Any] = Fold(projection, catalogue)
         self._name = consumer
         self._start = start
@@ -189,10 +196,7 @@ class Feed:
             raise UnknownName("projection in this ledger", self._projection.name)
         version, state, checkpoint, of_version, position, operation, user_id, its_state = row
         if version != self._projection.version:
-            raise Refused(
-                f"readers see version {version} of {self._projection.name}, and this process has version "
-                f"{self._projection.version}; install the same one"
-            )
+            self._follow_version(version)
         if of_version is None:
             return NEW
         if of_version != version:
@@ -202,6 +206,17 @@ class Feed:
         if its_state == "beginning":
             return UNFINISHED
         return _Consumer(version, Place(position, operation, user_id), its_state, checkpoint, state)
+
+    def _follow_version(self, version: int) -> None:
+        """The one that readers see now. Raises Refused where this process does not have its code."""
+        found = self._versions.get(version)
+        if found is None:
+            raise Refused(
+                f"readers see version {version} of {self._projection.name}, and this process has version "
+                f"{self._projection.version}; install the same one"
+            )
+        self._projection = placed_as(found, active=True)
+        self._fold = Fold(self._projection, self._catalogue)
 
     def _begin(self, reason: str) -> Iterator[tuple[FeedItem, Place]]:
         values = {"projection": self._projection.name, "consumer": self._name}

@@ -115,7 +115,14 @@ class Ledger:
             return waiter.run(
                 "waiting",
                 lambda connection: wait_on(
-                    connection, self.database, self._projections, projection, position, timeout_seconds, deadline
+                    connection,
+                    self.database,
+                    self._projections,
+                    projection,
+                    position,
+                    timeout_seconds,
+                    deadline,
+                    self._catalogue,
                 ),
             )
 
@@ -168,7 +175,7 @@ class Ledger:
         versions = self._member_projections(projection)
         with self._readers.lent() as reader:
             found = reader.run("reading", lambda connection: _seen_by_readers(connection, versions))
-        return Feed(self.database, found, self._catalogue, consumer, start=start, follow=follow)
+        return Feed(self.database, found, self._catalogue, consumer, start=start, follow=follow, versions=versions)
 
     def forget_consumer(self, projection: str, consumer: str) -> bool:
         """Whether there was such a consumer; nothing is stored for it any more."""

@@ -29,8 +29,9 @@ from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.key import ProjectionKey
-from temple_ledger.projections.processor import Projection, Step, may_fold
+from temple_ledger.projections.processor import Projection, Step
 from temple_ledger.projections.registry import catalogue, not_loaded
+from temple_ledger.projections.standing import may_fold
 
 log = structlog.get_logger("temple.runner")
 
@@ -176,7 +177,7 @@ def _progress(session: Session, projections: list[Projection]) -> Iterator[Bar]:
     due = sum(
         max(0, head - checkpoints[each.key].position)
         for each in projections
-        if each.key in checkpoints and may_fold(each, checkpoints[each.key]) is None
+        if each.key in checkpoints and may_fold(each, checkpoints[each.key], catalogue()) is None
     )
     with bar(session.progress, "folding", due, "events") as shown:
         yield shown

@@ -24,7 +24,7 @@ from temple_ledger.infrastructure.queries.projection_status import (
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.infrastructure.seals.status import SealStatus, seal_status
 from temple_ledger.projections.key import ProjectionKey
-from temple_ledger.projections.registry import carried, not_loaded, reasons_not_loaded
+from temple_ledger.projections.registry import carried, catalogue, not_loaded, reasons_not_loaded
 
 STATUSES: Final = ("active", "inactive", "departed")
 PATRONS: Final = "patrons"
@@ -64,7 +64,7 @@ def read_overview(
     count: Callable[[Connection], Mapping[str, int]] = count_members,
 ) -> LedgerStatus:
     """*health* is asked for that of the sources, *count* for that of members."""
-    projections = projection_statuses(connection, carried(), reasons_not_loaded())
+    projections = projection_statuses(connection, carried(), reasons_not_loaded(), catalogue=catalogue())
     last = connection.execute(statement("status_log")).fetchone()
     head, recorded_at, age = last if last is not None else (0, None, None)
     members = dict(count(connection))

@@ -8,12 +8,15 @@ from typing import Any, Final
 
 from psycopg.rows import TupleRow
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.projections.fingerprint import reads_of, what_differs
 from temple_ledger.projections.key import ProjectionKey
-from temple_ledger.projections.processor import NEEDS_REPLAY, Projection
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.standing import NEEDS_REPLAY
 
 NOT_INSTALLED: Final = "not installed"
 NOT_LOADED: Final = "not loaded"
@@ -93,17 +96,23 @@ class ProjectionStatus:
 
 
 def projection_statuses(
-    connection: Connection, carried: Iterable[Projection], not_loaded: Mapping[str, str] = MappingProxyType({})
+    connection: Connection,
+    carried: Iterable[Projection],
+    not_loaded: Mapping[str, str] = MappingProxyType({}),
+    *,
+    catalogue: Catalogue,
 ) -> list[ProjectionStatus]:
     """Of every version that has a checkpoint: those of installed projections first, in their order.
 
     *not_loaded* has those that this process cannot load, with the reason.
     """
     versions: dict[str, list[int]] = {}
+    reads: dict[tuple[str, int], str] = {}
     for each in carried:
         versions.setdefault(each.name, []).append(each.version)
+        reads[each.key] = reads_of(each, catalogue)
     found = [
-        _status(versions.get(row[0], ()), row, not_loaded.get(row[0]))
+        _status(versions.get(row[0], ()), row, not_loaded.get(row[0]), reads.get((row[0], row[1])))
         for row in connection.execute(statement("read_projections"), {"counted_lag": COUNTED_LAG})
         if TRACKING not in row[0]
     ]
@@ -117,23 +126,29 @@ def parked_events(connection: Connection, projections: Iterable[str]) -> int:
     return 0 if row is None else int(row[0])
 
 
-def projection_status(connection: Connection, carried: Iterable[Projection], name: str) -> ProjectionStatus:
+def projection_status(
+    connection: Connection, carried: Iterable[Projection], name: str, *, catalogue: Catalogue
+) -> ProjectionStatus:
     """Of NAME the version that readers see, or of NAME@VERSION. Raises UnknownName for one without a checkpoint."""
-    for status in projection_statuses(connection, carried):
+    for status in projection_statuses(connection, carried, catalogue=catalogue):
         if name in (status.label, str(status.key)):
             return status
     raise UnknownName("checkpoint of a projection", name)
 
 
-def _status(carried: Sequence[int], row: TupleRow, why_not_loaded: str | None) -> ProjectionStatus:
+def _status(
+    carried: Sequence[int], row: TupleRow, why_not_loaded: str | None, reads_now: str | None
+) -> ProjectionStatus:
     (
         name, version, active, position, passed, counted, state, reason, updated_at,
-        lag_events, lag_seconds, parked, skipped, leader,
+        lag_events, lag_seconds, parked, skipped, leader, reads,
     ) = row  # fmt: skip
     if not carried:
         state, reason = (NOT_INSTALLED, reason) if why_not_loaded is None else (NOT_LOADED, why_not_loaded)
     elif version not in carried and leader is None and state != NEEDS_REPLAY:
         state, reason = NOT_INSTALLED, f"this installation has version {', '.join(map(str, sorted(carried)))}"
+    elif reads is not None and reads_now is not None and (differs := what_differs(reads, reads_now)) is not None:
+        state, reason = NEEDS_REPLAY, f"its rows were made of other events: {differs}"
     return ProjectionStatus(
         name=name,
         state=state,

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.members import members
-from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
+from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.role_periods import RolePeriod, role_periods
+from temple_ledger.projections.standing import NEEDS_REPLAY, may_fold
 
 MOST_BEHIND: Final = 5_000
 """Events above the checkpoint: their members are folded one by one; with more of them everybody is."""
@@ -112,7 +114,7 @@ def is_settled(period: RolePeriod, moment: AsOf) -> bool:
 def _why_not(projection: Projection, checkpoint: Checkpoint | None) -> str | None:
     if checkpoint is None:
         return f"{projection.name} has no table yet; run: temple db migrate"
-    if may_fold(projection, checkpoint) == NEEDS_REPLAY or checkpoint.version != projection.version:
+    if may_fold(projection, checkpoint, CATALOGUE) == NEEDS_REPLAY or checkpoint.version != projection.version:
         return f"{projection.name} needs a replay; run: temple replay {projection.name} --apply"
     if checkpoint.state is ProjectionState.REBUILDING:
         return f"{projection.name} is being rebuilt"

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import NotFoldedInTime, UnknownName
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -27,6 +28,7 @@ def wait_for(
     position: Position | None = None,
     *,
     timeout_seconds: float,
+    catalogue: Catalogue,
     idle: Callable[[str], None] = lambda sentence: None,
     reading: Database | None = None,
 ) -> Position:
@@ -41,7 +43,7 @@ def wait_for(
         if reading is not None and position is None:
             with database.connect(DatabaseRole.READ, application=APPLICATION) as primary:
                 position = _head(primary)
-        return wait_on(connection, database, projections, name, position, timeout_seconds, deadline, idle)
+        return wait_on(connection, database, projections, name, position, timeout_seconds, deadline, catalogue, idle)
 
 
 def wait_on(
@@ -52,6 +54,7 @@ def wait_on(
     position: Position | None,
     timeout_seconds: float,
     deadline: float,
+    catalogue: Catalogue,
     idle: Callable[[str], None] = lambda sentence: None,
 ) -> Position:
     """As `wait_for`, on an autocommit connection that is there; *deadline*, by the monotonic clock, is when
@@ -66,7 +69,7 @@ def wait_on(
             if checkpoint.position >= wanted:
                 wait_until_durable(connection)
                 return checkpoint.position
-            status = projection_status(connection, projections, name)
+            status = projection_status(connection, projections, name, catalogue=catalogue)
             found = f"{name} stands still ({status.state})" if status.stands_still else None
             if found is not None and found != reason:
                 idle(f"{found}; waiting all the same: {status.next_command}")

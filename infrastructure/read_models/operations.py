@@ -26,7 +26,8 @@ from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.placing import placed
-from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.standing import NEEDS_REPLAY, may_fold, why_not
 from temple_ledger.projections.tally import Tally
 
 
@@ -152,7 +153,7 @@ def retry(
 ) -> Sequence[Failure]:
     """Folds these members again (of a tally: counts these events again); returns what failed again."""
     with operation(database, projection.key) as (transaction, checkpoint):
-        _require_filled(projection, checkpoint)
+        _require_filled(projection, checkpoint, catalogue)
         again = _again(transaction, projection, checkpoint, failures, catalogue)
         if not checkpoint.parks_freely:
             _require_few(projection.name, failures, again)
@@ -189,7 +190,7 @@ def skip(
     returned.
     """
     with operation(database, projection.key, [each.key for each in others]) as (transaction, checkpoint):
-        _require_filled(projection, checkpoint)
+        _require_filled(projection, checkpoint, catalogue)
         skipped = transaction.connection.execute(
             statement("skip_record"),
             {
@@ -219,7 +220,7 @@ def _again_beside(
     """The same in the other versions of a projection."""
     for projection in others:
         checkpoint = transaction.lock_checkpoint(projection.key)
-        if may_fold(projection, checkpoint) == NEEDS_REPLAY or checkpoint.position < failure.position:
+        if may_fold(projection, checkpoint, catalogue) == NEEDS_REPLAY or checkpoint.position < failure.position:
             continue
         if isinstance(projection, Tally):
             yield from _uncount(transaction, placed(projection, checkpoint), failure.position, catalogue)
@@ -294,8 +295,7 @@ def _require_few(projection: str, tried: Sequence[Parked], again: Sequence[Failu
             raise Refused(f"nothing was changed: {sentence(projection, number, met, None, reason)}")
 
 
-def _require_filled(projection: Projection, checkpoint: Checkpoint) -> None:
-    if may_fold(projection, checkpoint) == NEEDS_REPLAY:
-        raise Refused(
-            f"the tables of {projection.key} are not filled yet; run: temple replay {checkpoint.label} --apply"
-        )
+def _require_filled(projection: Projection, checkpoint: Checkpoint, catalogue: Catalogue) -> None:
+    refusal = why_not(projection, checkpoint, catalogue)
+    if refusal is not None:
+        raise Refused(f"{projection.key}: {refusal}")

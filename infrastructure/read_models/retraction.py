@@ -33,7 +33,8 @@ from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
-from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.standing import NEEDS_REPLAY, may_fold
 from temple_ledger.projections.tally import Tally
 
 Connection = psycopg.Connection[Any]
@@ -83,10 +84,10 @@ def preview_retraction(
         after = before - chosen if reinstating else before | chosen
         impact = RetractionImpact(chosen)
         checkpoints = read_checkpoints(connection)
-        impact.untouched = untouched_projections(projections, checkpoints)
+        impact.untouched = untouched_projections(projections, checkpoints, catalogue)
         if not reinstating:
             impact.of_other_imports = _counted_again(connection, selection) - after
-        for projection in foldable_projections(projections, checkpoints):
+        for projection in foldable_projections(projections, checkpoints, catalogue):
             checkpoint = checkpoints[projection.key]
             upto = _reached(connection, checkpoint)
             if isinstance(projection, Tally):
@@ -211,20 +212,20 @@ def _reached(connection: Connection, checkpoint: Checkpoint) -> Position:
 
 
 def foldable_projections(
-    projections: Sequence[Projection], checkpoints: Mapping[ProjectionKey, Checkpoint]
+    projections: Sequence[Projection], checkpoints: Mapping[ProjectionKey, Checkpoint], catalogue: Catalogue
 ) -> list[Projection]:
     """Those that have rows by the rules of this code; the others leave the positions out when they are replayed."""
     return [
         placed(each, checkpoints[each.key])
         for each in projections
-        if each.key in checkpoints and may_fold(each, checkpoints[each.key]) != NEEDS_REPLAY
+        if each.key in checkpoints and may_fold(each, checkpoints[each.key], catalogue) != NEEDS_REPLAY
     ]
 
 
 def untouched_projections(
-    projections: Sequence[Projection], checkpoints: Mapping[ProjectionKey, Checkpoint]
+    projections: Sequence[Projection], checkpoints: Mapping[ProjectionKey, Checkpoint], catalogue: Catalogue
 ) -> list[str]:
-    foldable = {each.key for each in foldable_projections(projections, checkpoints)}
+    foldable = {each.key for each in foldable_projections(projections, checkpoints, catalogue)}
     # version 0: positions of the eventsourcing library's own projections, which has no way to fold a member again
     return sorted(
         each.label
@@ -268,9 +269,9 @@ def _fold_all(
 ) -> RetractionImpact:
     connection, impact = (
         transaction.connection,
-        RetractionImpact(chosen, untouched=untouched_projections(projections, checkpoints)),
+        RetractionImpact(chosen, untouched=untouched_projections(projections, checkpoints, catalogue)),
     )
-    for projection in foldable_projections(projections, checkpoints):
+    for projection in foldable_projections(projections, checkpoints, catalogue):
         checkpoint = checkpoints[projection.key]
         if isinstance(projection, Tally):
             impact.changes += _count(transaction, projection, chosen, checkpoint.position, sign, catalogue)

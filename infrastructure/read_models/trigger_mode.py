@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import Refused, SchemaMismatch, UnknownName
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.canon import is_installed
@@ -31,7 +31,8 @@ from temple_ledger.infrastructure.read_models.runner.transaction import transact
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.members import members
 from temple_ledger.projections.placing import placed_as
-from temple_ledger.projections.processor import CAUGHT_UP, NEEDS_REPLAY, may_fold, processor_of
+from temple_ledger.projections.processor import CAUGHT_UP, processor_of
+from temple_ledger.projections.standing import NEEDS_REPLAY, may_fold
 
 NAME: Final = members.name
 PATIENCE_SECONDS: Final = 30.0
@@ -258,6 +259,7 @@ def _place(connection: Connection, before: Checkpoint, state: ProjectionState, p
             "passed": passed,
             "counted": before.counted,
             "state": state.value,
+            "reads": None,
         },
     )
 
@@ -280,7 +282,7 @@ def _count(connection: Connection, after: Position, upto: Position) -> int:
 def _require_running(checkpoint: Checkpoint) -> None:
     if checkpoint.state is ProjectionState.TRIGGER:
         raise Refused(f"the trigger is on already, and maintains {NAME}")
-    standing = may_fold(members, checkpoint)
+    standing = may_fold(members, checkpoint, CATALOGUE)
     if standing is not None:
         todo = f"temple projection resume {NAME}"
         if standing == NEEDS_REPLAY:

@@ -55,7 +55,7 @@ def print_history(
 
 def print_waiting(session: Session, connection: Connection, projection: str, user_id: str | None = None) -> None:
     """Why the stored rows, of a member or of everybody, are not the whole story; nothing where they are."""
-    status = projection_status(connection, carried(), projection)
+    status = projection_status(connection, carried(), projection, catalogue=catalogue())
     if user_id is None:
         if status.parked:
             parked_members = plural(status.parked, "member is", "members are")

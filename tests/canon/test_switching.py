@@ -139,7 +139,7 @@ def test_with_the_trigger_on_nothing_lags_and_nothing_is_missing(database: Datab
     enable(database, catalogue=CATALOGUE, by="ada")
     ledger.given(joined("ada", at(1)), role_added("ada", "Oracle", at(2)))
     with database.connect(DatabaseRole.READ) as read:
-        found = projection_status(read, [members], "members")
+        found = projection_status(read, [members], "members", catalogue=CATALOGUE)
         triggers = read.execute(statement("doctor_other_triggers")).fetchall()
     assert (found.state, found.position, found.lag_events, found.next_command) == ("trigger", 2, 0, None)
     assert triggers == []

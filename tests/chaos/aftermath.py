@@ -10,7 +10,7 @@ import psycopg
 
 from temple_ledger.infrastructure.read_models.runner.lease import LEASE_SECONDS
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
-from tests.chaos.checks import came_back, lost_deliveries, lost_events, wrong_rows
+from tests.chaos.checks import came_back, failed_deliveries, lost_deliveries, lost_events, wrong_rows
 from tests.chaos.fault_commands import APPLY
 from tests.chaos.fault_machine import bring_up
 from tests.chaos.processes import pause
@@ -19,7 +19,7 @@ from tests.chaos.site import MIGRATE, OPERATOR
 from tests.chaos.storm import Storm
 
 RUN: Final = "temple_run_service"
-CAUGHT_UP_SECONDS: Final = 120.0
+CAUGHT_UP_SECONDS: Final = 90.0
 COMMAND_SECONDS: Final = 300.0
 SHOWN: Final = 20
 TIMES: Final = 3
@@ -85,6 +85,7 @@ def _ask(admin: psycopg.Connection[Any], storm: Storm, found: Found) -> None:
     record = storm.record
     found.lost += _first(lost_events(admin, record))
     found.lost += _first(lost_deliveries(admin, record))
+    found.lost += _first(failed_deliveries(admin))
     found.wrong += _first(came_back(admin, record))
     found.events, found.deliveries = admin.execute(
         "select (select count(*) from webhook_audit_log), (select count(*) from inbox)"

@@ -46,6 +46,14 @@ def lost_deliveries(connection: Connection, record: Acknowledged) -> Iterator[st
             yield f"the delivery {digest.hex()[:16]}… was answered with 200 and is {number} times in the inbox"
 
 
+def failed_deliveries(connection: Connection) -> Iterator[str]:
+    """None of those that are sent here is at fault: one that was given up has lost its events."""
+    for number, source, kind, state, note in connection.execute(
+        "select id, source, kind, state, note from inbox where state in ('failed', 'unparseable') order by id"
+    ):
+        yield f"delivery {number} of {source} ({kind}) is {state}: {note}"
+
+
 def wrong_rows(connection: Connection, planted: Collection[str] = ()) -> Iterator[str]:
     """Members whose rows are not what the oracle makes of the log, but for those whose rows were edited by hand."""
     wanted, found = _by_the_oracle(connection), _stored(connection)

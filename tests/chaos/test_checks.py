@@ -16,7 +16,7 @@ from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.chaos.acknowledged import Acknowledged
-from tests.chaos.checks import came_back, lost_deliveries, lost_events, wrong_rows
+from tests.chaos.checks import came_back, failed_deliveries, lost_deliveries, lost_events, wrong_rows
 from tests.queries.builders import altered
 
 Asked = Callable[[Callable[[psycopg.Connection], object]], list[str]]
@@ -91,6 +91,15 @@ def test_a_delivery_that_was_answered_with_200_and_is_not_there_is_lost(
         store(connection, [Delivery("patreon", "members:update", b"there", digest_of(b"", b"there"), WHEN)])
         (found,) = lost_deliveries(connection, record)
     assert found.startswith(f"the delivery {sha256(b'gone').hexdigest()[:16]}")
+
+
+def test_a_delivery_that_was_given_up_is_lost(database: Database) -> None:
+    with database.connect(DatabaseRole.APPEND) as connection:
+        store(connection, [Delivery("patreon", "members:update", b"there", digest_of(b"", b"there"), WHEN)])
+        assert list(failed_deliveries(connection)) == []
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        connection.execute("update inbox set state = 'failed', note = 'OSError'")
+        assert list(failed_deliveries(connection)) == ["delivery 1 of patreon (members:update) is failed: OSError"]
 
 
 def test_rows_that_the_oracle_has_otherwise_are_wrong_unless_they_were_edited_by_hand(database: Database) -> None:

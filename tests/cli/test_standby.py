@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from temple_ledger import cli
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, UnsafeLog
 from temple_ledger.domain.position import START
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
@@ -274,9 +275,11 @@ def test_what_a_standby_cannot_see_is_not_made_up(pair: Pair, primary: str, stan
         assert lease.acquire(connection, [members.key]) == {members.key: None}
     pair.until_replayed()
     with snapshot(Database(primary)) as connection:
-        assert projection_status(connection, [members], "members").leader is None  # its connection is gone
+        assert (
+            projection_status(connection, [members], "members", catalogue=CATALOGUE).leader is None
+        )  # its connection is gone
     with snapshot(Database(standby)) as connection:
-        assert projection_status(connection, [members], "members").leader == lease.description
+        assert projection_status(connection, [members], "members", catalogue=CATALOGUE).leader == lease.description
         assert list(rebuilds(connection)) == []
     with Database(standby).connect(DatabaseRole.READ) as connection, pytest.raises(UnsafeLog, match="standby"):
         GapReader(connection, page=1).look(START)

@@ -197,13 +197,13 @@ def test_only_the_owner_erases(database: Database, role: DatabaseRole) -> None:
 def test_what_is_no_person_is_refused(ledger: LedgerScenario, nobody: str) -> None:
     ledger.given(joined(PERSON))
     with pytest.raises(Refused):
-        preview_erasure(ledger.database, nobody, BUILT_IN, personal_tables())
+        preview_erasure(ledger.database, nobody, BUILT_IN, personal_tables(), catalogue=CATALOGUE)
 
 
 def test_of_whom_there_is_nothing_there_is_nothing_to_erase(ledger: LedgerScenario) -> None:
     ledger.given(joined(OTHER))
     with pytest.raises(UnknownName):
-        preview_erasure(ledger.database, PERSON, BUILT_IN, personal_tables())
+        preview_erasure(ledger.database, PERSON, BUILT_IN, personal_tables(), catalogue=CATALOGUE)
 
 
 def test_a_reason_that_names_the_person_is_refused_before_anything_is_changed(ledger: LedgerScenario) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
 from temple_ledger.infrastructure.ingestion.inbox.store import store
@@ -68,7 +69,7 @@ def test_what_waits_to_be_translated_brings_nobody_back(world: World) -> None:
     ada = world.guild.draw()
     world.guild.wait(5)
     world.line.send(world.guild.join(ada))
-    preview = preview_erasure(world.database, ada, BUILT_IN, personal_tables())
+    preview = preview_erasure(world.database, ada, BUILT_IN, personal_tables(), catalogue=CATALOGUE)
     assert (preview.own, preview.untranslated) == (0, preview.deliveries)
     assert preview.untranslated > 0
     erased(world.database, ada)
@@ -84,7 +85,7 @@ def test_a_patron_is_gone_under_every_id_that_patreon_has(feed: Feed, database: 
     feed.update(NOVICE, member="5c0e7a52-6f0e-4f4e-9f43-0a7a3c1d2e09", user="55501299", discord=OTHER_DISCORD)
     ledger = LedgerScenario(database)
     ledger.catch_up()
-    preview = preview_erasure(database, DISCORD, BUILT_IN, personal_tables())
+    preview = preview_erasure(database, DISCORD, BUILT_IN, personal_tables(), catalogue=CATALOGUE)
     assert set(preview.ids) == {DISCORD, IRIS, f"patreon:{IRIS}", MEMBER}
     assert DISCORD in guessed(database, [DISCORD, OTHER_DISCORD])
     others = [each for each in feed.told() if each.user_id == OTHER_DISCORD]
@@ -98,7 +99,7 @@ def test_a_patron_is_gone_under_every_id_that_patreon_has(feed: Feed, database: 
 
 def test_the_same_person_is_found_by_the_number_of_patreon(feed: Feed, database: Database) -> None:
     feed.update(NOVICE)
-    preview = preview_erasure(database, f"patreon:{IRIS}", BUILT_IN, personal_tables())
+    preview = preview_erasure(database, f"patreon:{IRIS}", BUILT_IN, personal_tables(), catalogue=CATALOGUE)
     assert set(preview.ids) == {DISCORD, IRIS, f"patreon:{IRIS}", MEMBER}
 
 

@@ -1,5 +1,7 @@
 """Translating deliveries into events."""
 
+import errno
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -138,6 +140,25 @@ def test_a_delivery_is_not_blamed_for_what_would_fail_for_all(bells: Database) -
     with pytest.raises(Exception, match="tables are missing"):
         step(bells)
     assert rows(bells, "state") == ["waiting"]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC])
+def test_a_delivery_is_not_blamed_for_what_the_machine_has_not_left(bells: Database, number: int) -> None:
+    kept(bells, delivery("ada"))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        step(bells, Short(number=number))
+    assert rows(bells, "state") == ["waiting"]
+    assert step(bells).events == 1
+
+
+@dataclass
+class Short(Bells):
+    """On a machine that has none left, of whatever that error means."""
+
+    number: int = errno.EMFILE
+
+    def translate(self, connection: psycopg.Connection[Any], delivery: InboxDelivery) -> Translation:
+        raise OSError(self.number, os.strerror(self.number))
 
 
 @dataclass

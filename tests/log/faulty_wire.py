@@ -30,6 +30,7 @@ class FaultyWire:
         self._listener.listen()
         self._listener.settimeout(LISTENING_SECONDS)
         self._lose_answer_to: bytes | None = None
+        self._cuts = 0
         self._down = threading.Event()
         self._swallows = threading.Event()
         self._closed = threading.Event()
@@ -46,7 +47,8 @@ class FaultyWire:
         return self._lose_answer_to is None
 
     def cut(self) -> None:
-        """From now on nobody gets through."""
+        """From now on nobody gets through, and whoever was connected is no more."""
+        self._cuts += 1
         self._down.set()
 
     def swallow(self) -> None:
@@ -81,12 +83,13 @@ class FaultyWire:
             socket.socket(socket.AF_UNIX) as server,
             selectors.DefaultSelector() as selector,
         ):
+            cuts = self._cuts
             if self._down.is_set():
                 return
             server.connect(self._server)
             selector.register(client, selectors.EVENT_READ, server)
             selector.register(server, selectors.EVENT_READ, client)
-            while not (self._closed.is_set() or self._down.is_set()):
+            while not self._closed.is_set() and cuts == self._cuts:
                 for key, _ in selector.select(LISTENING_SECONDS):
                     source = key.fileobj
                     assert isinstance(source, socket.socket)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
@@ -29,7 +30,7 @@ INSTALLED: tuple[Projection, ...] = (members, activity)
 
 def status_of(database: Database, name: str, installed: Sequence[Projection] = INSTALLED) -> ProjectionStatus:
     with snapshot(database) as connection:
-        return projection_status(connection, installed, name)
+        return projection_status(connection, installed, name, catalogue=CATALOGUE)
 
 
 def test_what_is_not_folded_yet_is_the_lag(ledger: LedgerScenario) -> None:
@@ -78,7 +79,7 @@ def test_a_paused_projection_says_why_and_how_it_goes_on(database: Database) -> 
 
 def test_a_projection_of_another_installation_is_shown_as_not_installed(database: Database) -> None:
     with snapshot(database) as connection:
-        found = projection_statuses(connection, [members])
+        found = projection_statuses(connection, [members], catalogue=CATALOGUE)
     assert [(each.name, each.state) for each in found] == [
         ("members", "running"),
         ("activity", "not installed"),
@@ -98,7 +99,7 @@ def test_the_librarys_tracking_is_no_projection_of_ours(database: Database) -> N
     with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute("insert into projection_checkpoint (projection, version) values ('tracking:a:b', 0)")
     with snapshot(database) as connection:
-        found = [each.name for each in projection_statuses(connection, INSTALLED)]
+        found = [each.name for each in projection_statuses(connection, INSTALLED, catalogue=CATALOGUE)]
     assert found == ["members", "activity", "role_periods"]
 
 

@@ -1,5 +1,6 @@
 """The runner: leads, folds, gives way; killed at any point, rows and checkpoint agree."""
 
+import errno
 import os
 import signal
 import threading
@@ -7,16 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import DatabaseUnavailable, UnsafeLog
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import PAGE
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models import operations
+from temple_ledger.infrastructure.read_models.runner import runner as runner_of_projections
 from temple_ledger.infrastructure.read_models.runner.fold_again import fold_again
 from temple_ledger.infrastructure.read_models.runner.lease import Lease, somebody_leads
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
@@ -33,6 +38,7 @@ from temple_ledger.projections.processor import Step
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.killed import Moment, run_killed
 from tests.thorough import points
+from tests.versions.standing import first
 
 
 def catch_up(database: Database) -> None:
@@ -335,3 +341,60 @@ def test_the_journal_of_batches_keeps_one_row_a_minute_after_an_hour(ledger: Led
             "select last_position, events from projection_batch order by last_position"
         ).fetchall()
     assert rows == [(59, 590), (119, 600), (179, 600), (180, 10)]
+
+
+class _Taken(NullWatcher):
+    """When the projections of our own have been stepped, somebody else has the lease of the one that comes next."""
+
+    stop: Callable[[], None]
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rounds = 0
+
+    def stepped(self, key: ProjectionKey, step: Step, seconds: float) -> None:
+        with self._database.connect(DatabaseRole.LOGIN) as connection:
+            connection.execute(
+                "update projection_lease set holder = gen_random_uuid(), description = 'somebody'"
+                " where projection = 'standing'"
+            )
+
+    def beat(self) -> None:
+        self._rounds += 1
+        if self._rounds > 1:
+            self.stop()
+
+
+def test_a_lease_that_is_lost_during_the_step_of_another_projection_ends_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_of_projections, "RENEW_SECONDS", 0.0)
+    bring_up_to_date(database, [*BUILT_IN, first])
+    LedgerScenario(database, projections=[*BUILT_IN, first], migrated=True).given(role_added("ada", "Oracle", at(1)))
+    with Wakeup(database) as wakeup:
+        taken = _Taken(database)
+        runner = Runner(database, [*BUILT_IN, first], wakeup, catalogue=CATALOGUE, watcher=taken)
+        taken.stop = runner.stop
+        runner.run()
+    assert (position(database), position(database, "standing")) == (1, 0)
+
+
+class _Short(psycopg.Cursor[Any]):
+    """So many times, the machine has no descriptor left when a checkpoint is to be locked."""
+
+    left = 0
+
+    def execute(self, query: Any, *arguments: Any, **named: Any) -> "_Short":
+        if _Short.left and query in (statement("checkpoint_lock"), statement("checkpoint_lock_free")):
+            _Short.left -= 1
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        super().execute(query, *arguments, **named)
+        return self
+
+
+def test_a_machine_that_has_no_descriptor_left_for_a_moment_stops_no_projection(database: Database) -> None:
+    LedgerScenario(database).given(role_added("ada", "Oracle", at(1)))
+    _Short.left = 2
+    catch_up(Database(database.dsn, cursors=_Short))
+    assert _Short.left == 0
+    assert position(database) == 1

@@ -31,7 +31,9 @@ def test_its_tables_are_made_beside_and_wait_for_a_replay(ledger: LedgerScenario
     unverified = verify(ledger.database, second, catalogue=CATALOGUE).unverified
     assert unverified == "its tables are not filled yet; run: temple replay standing@2 --apply"
     with snapshot(ledger.database) as connection:
-        found = {each.label: each.state for each in projection_statuses(connection, [first, second])}
+        found = {
+            each.label: each.state for each in projection_statuses(connection, [first, second], catalogue=CATALOGUE)
+        }
     assert (found["standing"], found["standing@2"]) == ("running", "needs replay")
 
 
@@ -62,7 +64,10 @@ def test_a_version_that_nobody_carries_stands_at_its_position_and_status_says_so
     run(beside.database, second)
     assert query("select grants from standing where user_id = 'ada'") == [(2,)]
     with snapshot(beside.database) as connection:
-        found = {each.label: (each.state, each.reason) for each in projection_statuses(connection, [second])}
+        found = {
+            each.label: (each.state, each.reason)
+            for each in projection_statuses(connection, [second], catalogue=CATALOGUE)
+        }
     assert found["standing"] == ("not installed", "this installation has version 2")
     assert found["standing@2"] == ("running", None)
 

@@ -14,7 +14,7 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, passes
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.translate_batch import Stepped as Stepped
@@ -105,7 +105,9 @@ class TranslationWorker:
                     continue
                 stepped = self.step()
                 failures = 0
-            except DatabaseUnavailable as error:
+            except (DatabaseUnavailable, OSError) as error:
+                if isinstance(error, OSError) and not passes(error):
+                    raise
                 failures += 1
                 log.warning("not translating", source=self._translator.source, reason=str(error), attempt=failures)
                 stop.wait(min(MOST_BACKOFF_SECONDS, 0.1 * 2 ** min(failures, 10)))

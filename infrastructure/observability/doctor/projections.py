@@ -16,7 +16,7 @@ from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import carried, not_loaded, reasons_not_loaded
+from temple_ledger.projections.registry import carried, catalogue, not_loaded, reasons_not_loaded
 from temple_ledger.projections.tally import Tally
 
 
@@ -24,7 +24,10 @@ def check_projections(database: Database) -> Iterator[Check]:
     for failed in not_loaded():
         yield fail(f"package of {failed.name}", str(failed), "repair or remove it, then restart what runs")
     with snapshot(database) as connection:
-        statuses = {each.key: each for each in projection_statuses(connection, carried(), reasons_not_loaded())}
+        statuses = {
+            each.key: each
+            for each in projection_statuses(connection, carried(), reasons_not_loaded(), catalogue=catalogue())
+        }
         known = in_ledger(connection, carried())
         row = connection.execute(statement("log_head")).fetchone()
     head = row[0] if row is not None else 0

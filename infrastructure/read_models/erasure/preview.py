@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
@@ -42,7 +43,12 @@ class ErasurePreview:
 
 
 def preview_erasure(
-    database: Database, user_id: str, projections: Sequence[Projection], personal: PersonalTables
+    database: Database,
+    user_id: str,
+    projections: Sequence[Projection],
+    personal: PersonalTables,
+    *,
+    catalogue: Catalogue,
 ) -> ErasurePreview:
     """Changes nothing. Raises Refused for what is no person, and UnknownMember where there is nothing of the id."""
     require_person(user_id)
@@ -55,7 +61,7 @@ def preview_erasure(
         row = connection.execute(statement("erasure_inbox_count"), {"words": words}).fetchone()
         deliveries, untranslated = row if row is not None else (0, 0)
         checkpoints = read_checkpoints(connection)
-        not_folded = untouched_projections(projections, checkpoints)
+        not_folded = untouched_projections(projections, checkpoints, catalogue)
         not_reached = [name for (name,) in connection.execute(statement("erasure_foreign_tables"))]
     preview = ErasurePreview(words, own, others, deliveries, untranslated, resumed, not_folded, not_reached)
     if preview.empty:

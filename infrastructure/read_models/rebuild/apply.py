@@ -35,10 +35,12 @@ from temple_ledger.infrastructure.read_models.shortened_log import (
     void_what_is_lost,
 )
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.fingerprint import reads_of
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.standing import reads_otherwise
 from temple_ledger.projections.tally import Tally
 
 FEW_MEMBERS: Final = 10
@@ -111,15 +113,21 @@ def apply_members(
         number = shown.changed + unseen
         limit.require(number, shown.stored_members)
         only = None if shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
+        anew: set[str] = set()
+        if transaction.is_followed(projection.key):
+            anew.update(members_touched(connection, checkpoint.position, upto))
+            if reads_otherwise(projection, checkpoint, catalogue) is not None:
+                # the fold's meaning changed: what consumers have was true of the meaning before
+                anew.update(changed_members(connection, projection))
         for table in projection.tables:
             put_in_place(connection, projection, table, only)
         for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
             connection.execute(statement(name), {**projection.key.parameters, "user_ids": only})
         connection.execute(statement("rebuild_failure_put"), projection.key.parameters)
         passed += _count_log(connection, upto, after=position)
-        transaction.reset(projection, members_touched(connection, checkpoint.position, upto), upto)
+        transaction.reset(projection, sorted(anew), upto)
         count_passed_by_replay(connection, projection, Fold(projection, catalogue).names, checkpoint.position, upto)
-        _finish(connection, projection, checkpoint, upto, passed, 0, number, by, reason)
+        _finish(connection, projection, catalogue, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)
 
 
@@ -148,7 +156,9 @@ def apply_counts(
         put_in_place(connection, tally, tally.table, None)
         connection.execute(statement("rebuild_failure_put"), tally.key.parameters)
         passed += _count_log(connection, upto, after=position)
-        _finish(connection, tally, checkpoint, upto, passed, before + newer.counted, shown.changes, by, reason)
+        _finish(
+            connection, tally, catalogue, checkpoint, upto, passed, before + newer.counted, shown.changes, by, reason
+        )
     return AppliedRebuild(upto, 0)
 
 
@@ -191,6 +201,7 @@ def _count_changed(
 def _finish(
     connection: Connection,
     projection: Projection,
+    catalogue: Catalogue,
     before: Checkpoint,
     position: Position,
     passed: int,
@@ -203,7 +214,7 @@ def _finish(
         # position and passed stay those of the time before: below the head, appends may be undecided
         connection.execute(statement("checkpoint_raise_epoch"), before.key.parameters)
     else:
-        _move_checkpoint(connection, projection, before, position, passed, counted)
+        _move_checkpoint(connection, projection, catalogue, before, position, passed, counted)
     details = {
         "before": {"position": before.position, "version": before.version, "passed": before.passed},
         "after": {"position": position, "version": projection.version, "passed": passed},
@@ -213,7 +224,13 @@ def _finish(
 
 
 def _move_checkpoint(
-    connection: Connection, projection: Projection, before: Checkpoint, position: Position, passed: int, counted: int
+    connection: Connection,
+    projection: Projection,
+    catalogue: Catalogue,
+    before: Checkpoint,
+    position: Position,
+    passed: int,
+    counted: int,
 ) -> None:
     state = before.state if before.state is ProjectionState.PAUSED else ProjectionState.RUNNING
     connection.execute(
@@ -224,6 +241,7 @@ def _move_checkpoint(
             "passed": passed,
             "counted": counted,
             "state": state.value,
+            "reads": reads_of(projection, catalogue),
         },
     )
     close_journal(connection, projection.key, position)
@@ -242,5 +260,7 @@ def _reached(
 
 
 def _count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:
+    if upto <= after:
+        return 0
     row = connection.execute(statement("log_count"), {"after": after, "upto": upto}).fetchone()
     return int(row[0]) if row is not None else 0

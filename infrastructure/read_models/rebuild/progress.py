@@ -71,14 +71,15 @@ class RunningRebuild:
     ranges_done: int
 
 
-def claim(connection: Connection, projection: Projection, cut: Cut = Cut.MEMBERS) -> Claim:
-    """Claims the rebuild of this projection for as long as *connection* lives. One that was cut otherwise begins anew.
+def claim(connection: Connection, projection: Projection, reads: str, cut: Cut = Cut.MEMBERS) -> Claim:
+    """Claims the rebuild of this projection for as long as *connection* lives. One that was cut
+    otherwise, or read events that were declared otherwise, begins anew.
 
     Raises Refused when somebody else is at it, or the log stays undecided.
     """
     # one that has just ended goes in a moment; whether somebody has come meanwhile is asked again, under the lock
     stays(lambda: _goes_on(connection, projection))
-    return _claim(connection, projection, cut)
+    return _claim(connection, projection, reads, cut)
 
 
 def _goes_on(connection: Connection, projection: Projection) -> bool:
@@ -86,21 +87,21 @@ def _goes_on(connection: Connection, projection: Projection) -> bool:
     return row is not None and bool(row[-1])
 
 
-def _claim(connection: Connection, projection: Projection, cut: Cut) -> Claim:
+def _claim(connection: Connection, projection: Projection, reads: str, cut: Cut) -> Claim:
     head = settled_head(connection)
     with connection.transaction():
         connection.execute(statement("rebuild_lock"))
         row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()
         left_out = _left_out(connection, projection)
         if row is not None:
-            version, position, exceptions, before, started_at, alive = row
+            version, position, exceptions, before, read, started_at, alive = row
             if alive:
                 raise Refused(
                     f"a replay of {projection.name} is going on since {started_at:%Y-%m-%d %H:%M:%S} UTC; "
                     f"wait for it, or end it and run: temple replay --abort {projection.name}"
                 )
             # one beyond the log was begun before that was restored to an earlier point
-            same = version == projection.version and exceptions == left_out and before == cut
+            same = (version, exceptions, before, read) == (projection.version, left_out, cut, reads)
             if same and position <= head:
                 connection.execute(statement("rebuild_take_over"), projection.key.parameters)
                 return Claim(Position(position), True)
@@ -114,6 +115,7 @@ def _claim(connection: Connection, projection: Projection, cut: Cut) -> Claim:
                 "position": head,
                 "exceptions": left_out,
                 "cut": cut.value,
+                "reads": reads,
             },
         )
         return Claim(head, False)

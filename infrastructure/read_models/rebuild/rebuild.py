@@ -45,9 +45,11 @@ from temple_ledger.infrastructure.read_models.runner.transaction import missing_
 from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.fingerprint import reads_of
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.placing import placed
-from temple_ledger.projections.processor import Projection, may_fold
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
@@ -102,7 +104,7 @@ class Rebuild:
             there = self._checkpoint(self._connection)
             self._projection = placed(projection, there)
             require_both_tables(self._connection, self._projection)
-            claimed = notes.claim(self._connection, self._projection, cut)
+            claimed = notes.claim(self._connection, self._projection, reads_of(projection, catalogue), cut)
         except BaseException:
             self._connection.close()
             raise
@@ -233,7 +235,9 @@ class Rebuild:
         before: Position | None = None
         while time.monotonic() < deadline:
             checkpoint = self._checkpoint(self._connection)
-            behind = checkpoint.position < self.position and may_fold(self._projection, checkpoint) is None
+            behind = (
+                checkpoint.position < self.position and may_fold(self._projection, checkpoint, self._catalogue) is None
+            )
             if not behind or checkpoint.position == before or not somebody_leads(self._connection, checkpoint.key):
                 return
             before = checkpoint.position

@@ -29,7 +29,7 @@ from temple_ledger.projections.effects import EffectFollower
 from temple_ledger.projections.fold import Fold, Folded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
-from temple_ledger.projections.processor import may_fold
+from temple_ledger.projections.standing import may_fold
 
 AGAIN_SECONDS: Final = 1.0
 END_SECONDS: Final = 5.0
@@ -105,7 +105,7 @@ class LongFolds:
         """Whether nobody is left."""
         with self._database.connect(DatabaseRole.PROJECT, application="temple long folds") as connection:
             found = connection.execute(statement("failure_long"), projection.key.parameters).fetchall()
-            if may_fold(projection, read_checkpoints(connection)[projection.key]) is not None:
+            if may_fold(projection, read_checkpoints(connection)[projection.key], self._catalogue) is not None:
                 # paused, failed or of another version: it begins again when somebody leads it again
                 return True
             done = [self._fold(connection, projection, user_id) for (user_id,) in found]
@@ -158,7 +158,7 @@ def finish_long(
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(projection.key)
-        if may_fold(projection, checkpoint) is not None or checkpoint.position < upto:
+        if may_fold(projection, checkpoint, fold.catalogue) is not None or checkpoint.position < upto:
             return False
         if transaction.exceptions(projection.key).left_out != left_out:
             return False

@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.processor import may_fold
+from temple_ledger.projections.standing import may_fold
 
 
 def fold_known_versions(
@@ -32,7 +32,7 @@ def fold_known_versions(
         with connection.transaction():
             transaction = PostgresTransaction(connection, holder)
             checkpoint = transaction.lock_checkpoint(projection.key)
-            if may_fold(projection, checkpoint) is not None:
+            if may_fold(projection, checkpoint, catalogue) is not None:
                 return []
             changed = transaction.changed(page, checkpoint.position)
             holding = [user_id for user_id in page if user_id not in changed]

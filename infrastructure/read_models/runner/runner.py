@@ -42,14 +42,8 @@ from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace, WidePace
-from temple_ledger.projections.processor import (
-    CAUGHT_UP,
-    Processor,
-    Projection,
-    TooWide,
-    may_fold,
-    processor_of,
-)
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, TooWide, processor_of
+from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 QUICK_POLL_SECONDS: Final = 0.01
@@ -159,7 +153,9 @@ class Runner:
                 failures = 0
                 patience.restore()
                 self._watcher.beat()
-            except (psycopg.Error, DatabaseUnavailable) as error:
+            except (psycopg.Error, DatabaseUnavailable, OSError) as error:
+                if isinstance(error, OSError) and not passes(error):
+                    raise
                 failures += 1
                 if patience.is_lost():
                     with database_errors("not caught up"):
@@ -185,8 +181,10 @@ class Runner:
             self._look_ahead()
         worked = False
         for group in self._groups([led for led in running if led.position < self._settled]):
-            if not self._stopping:
-                worked |= self._step(group)
+            # a lease may have been lost since: during the step of the group before
+            still = [led for led in group if self._led.get(led.key) is led]
+            if still and not self._stopping:
+                worked |= self._step(still)
                 self._renew_leases()
         if not any(self._is_far_behind(led) for led in running):
             self._wide.close()
@@ -344,7 +342,9 @@ class Runner:
         processor = processor_of(self._projections[key], opener, catalogue=self._catalogue, watch=self._fold_watch)
         checkpoint = read_checkpoints(self._session())[key]
         paces = self._paces.setdefault(key, (BatchPace(), WidePace()))
-        led = _Leading(processor, checkpoint.position, *paces, may_fold(processor.projection, checkpoint))
+        led = _Leading(
+            processor, checkpoint.position, *paces, may_fold(processor.projection, checkpoint, self._catalogue)
+        )
         if led.idle_reason is None:
             # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
             # position that somebody set by hand proves nothing, so the journal has to agree
@@ -369,7 +369,7 @@ class Runner:
         for key, checkpoint in read_checkpoints(self._session()).items():
             led = self._led.get(key)
             if led is not None:
-                led.idle_reason = may_fold(led.processor.projection, checkpoint)
+                led.idle_reason = may_fold(led.processor.projection, checkpoint, self._catalogue)
                 if checkpoint.position < led.position and checkpoint.position < self._settled:
                     led.position = checkpoint.position
 
@@ -385,7 +385,7 @@ class Runner:
                 continue
             led = self._led.get(key)
             position = max(led.position, checkpoints[key].position) if led else checkpoints[key].position
-            if position < target and may_fold(projection, checkpoints[key]) is None:
+            if position < target and may_fold(projection, checkpoints[key], self._catalogue) is None:
                 return False
         return True
 

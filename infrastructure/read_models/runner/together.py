@@ -18,8 +18,9 @@ from temple_ledger.infrastructure.database.connection import passes
 from temple_ledger.projections.batch import by_member
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.key import ProjectionKey
-from temple_ledger.projections.processor import CAUGHT_UP, Processor, Share, Step, TooWide, may_fold
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Share, Step, TooWide
 from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction
+from temple_ledger.projections.standing import may_fold
 
 SLOW_SECONDS: Final = 0.5
 """A projection whose part takes longer holds up the others."""
@@ -148,7 +149,7 @@ def _ready(
         checkpoint = free.get(key)
         if checkpoint is None:
             outcomes[key] = Outcome(None, Alone.HELD)
-        elif (reason := may_fold(processor.projection, checkpoint)) is not None:
+        elif (reason := may_fold(processor.projection, checkpoint, processor.catalogue)) is not None:
             outcomes[key] = Outcome(Step(checkpoint.position, idle=reason))
         else:
             ready.append((processor, checkpoint))

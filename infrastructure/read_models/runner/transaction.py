@@ -233,7 +233,9 @@ class PostgresTransaction:
     def send(self, key: ProjectionKey, follower: EffectFollower) -> None:
         send(self.connection, key, follower)
 
-    def advance(self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0) -> None:
+    def advance(
+        self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0, reads: str | None = None
+    ) -> None:
         row = self.connection.execute(
             statement("checkpoint_advance"),
             {
@@ -243,6 +245,7 @@ class PostgresTransaction:
                 "to": to,
                 "passed": passed,
                 "counted": counted,
+                "reads": reads,
             },
         ).fetchone()
         if row != (1,):

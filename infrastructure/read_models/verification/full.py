@@ -27,7 +27,8 @@ from temple_ledger.projections.drift import member_drift, tally_drift
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
-from temple_ledger.projections.processor import NEEDS_REPLAY, Projection, may_fold
+from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.standing import why_not
 from temple_ledger.projections.tally import Key, Tally
 
 Progress = Callable[[int], None]
@@ -66,10 +67,10 @@ def verify_everybody(
     progress: Progress = lambda done: None,
     elsewhere: Elsewhere | None = None,
 ) -> Verified:
-    checkpoint = checkpoint_of(snapshot.tables, projection)
+    checkpoint = checkpoint_of(snapshot.tables, projection, catalogue)
     projection = placed(projection, checkpoint)
     verified = Verified(*projection.key, checkpoint.position, passed=checkpoint.passed)
-    verified.unverified = why_not(projection, checkpoint)
+    verified.unverified = why_not(projection, checkpoint, catalogue)
     if verified.unverified is not None:
         return verified
     counted = snapshot.tables.execute(statement("log_count"), {"after": 0, "upto": checkpoint.position}).fetchone()
@@ -95,12 +96,12 @@ def verify_everybody(
     return verified
 
 
-def checkpoint_of(connection: Connection, projection: Projection) -> Checkpoint:
+def checkpoint_of(connection: Connection, projection: Projection, catalogue: Catalogue) -> Checkpoint:
     """Raises UnknownName, and SchemaMismatch where rows of this version cannot be in tables with these columns."""
     checkpoint = read_checkpoints(connection).get(projection.key)
     if checkpoint is None:
         raise missing_checkpoint(connection, projection.key)
-    if why_not(projection, checkpoint) is None:
+    if why_not(projection, checkpoint, catalogue) is None:
         require_tables(connection, placed(projection, checkpoint))
     return checkpoint
 
@@ -109,13 +110,6 @@ def ahead_of_log(connection: Connection, checkpoint: Checkpoint) -> bool:
     """Whether somebody set the checkpoint beyond the log: what will come there would not be folded."""
     head = connection.execute(statement("log_head")).fetchone()
     return head is not None and checkpoint.position > head[0]
-
-
-def why_not(projection: Projection, checkpoint: Checkpoint) -> str | None:
-    """Why rows cannot be compared with what this code folds; None when they can."""
-    if may_fold(projection, checkpoint) != NEEDS_REPLAY:
-        return None
-    return f"its tables are not filled yet; run: temple replay {checkpoint.label} --apply"
 
 
 def verify_counts(

@@ -30,7 +30,6 @@ from temple_ledger.infrastructure.read_models.shortened_log import (
     shorten_journal,
     void_what_is_lost,
 )
-from temple_ledger.infrastructure.read_models.verification.full import why_not
 from temple_ledger.infrastructure.read_models.verification.proven_log import require_sealed
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -39,6 +38,7 @@ from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.standing import why_not
 from temple_ledger.projections.tally import Tally
 
 MOST_MEMBERS: Final = 1_000
@@ -93,7 +93,7 @@ def repair(
     repaired = Repaired(projection.name)
     raise_sequence(database)
     with operation(database, projection.key) as (transaction, checkpoint):
-        refusal = why_not(projection, checkpoint)
+        refusal = why_not(projection, checkpoint, catalogue)
         if refusal is not None:
             raise Refused(f"{projection.name}: {refusal}")
         projection = placed(projection, checkpoint)

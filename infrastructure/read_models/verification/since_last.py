@@ -25,7 +25,6 @@ from temple_ledger.infrastructure.read_models.verification.full import (
     checkpoint_of,
     verify_counts,
     verify_rollups,
-    why_not,
 )
 from temple_ledger.infrastructure.read_models.verification.result import Kind, Verified
 from temple_ledger.projections.drift import member_drift
@@ -34,6 +33,7 @@ from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.standing import why_not
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 
@@ -78,11 +78,11 @@ def verify_since_last(
     Reads only; within a transaction that sees one state of the database.
     """
     deadline = clock() + budget_seconds
-    checkpoint = checkpoint_of(connection, projection)
+    checkpoint = checkpoint_of(connection, projection, catalogue)
     projection = placed(projection, checkpoint)
     last = read_round(connection, projection.key)
     verified = Verified(*projection.key, checkpoint.position, Kind.SINCE_LAST, passed=checkpoint.passed)
-    verified.unverified = why_not(projection, checkpoint)
+    verified.unverified = why_not(projection, checkpoint, catalogue)
     if verified.unverified is not None:
         return SinceLast(verified, last, False)
     exceptions = read_exceptions(connection, projection.key)

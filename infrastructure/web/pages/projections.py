@@ -10,7 +10,7 @@ from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.figures import read_head
 from temple_ledger.infrastructure.web.listing import Listing
-from temple_ledger.projections.registry import carried, reasons_not_loaded
+from temple_ledger.projections.registry import carried, catalogue, reasons_not_loaded
 
 LAST_VERIFIED: Final = 3
 LAST_OPERATIONS: Final = 8
@@ -21,7 +21,7 @@ PARKED: Final = ("projection", "position", "user_id", "kind", "error", "parked_a
 
 def projections(console: Console, asked: Asked) -> Page:
     with console.reading() as connection:
-        statuses = projection_statuses(connection, carried(), reasons_not_loaded())
+        statuses = projection_statuses(connection, carried(), reasons_not_loaded(), catalogue=catalogue())
         head, _ = read_head(connection)
         verified = {
             each.key: stored_verifications(connection, *each.key, limit=LAST_VERIFIED)[::-1] for each in statuses
@@ -46,7 +46,7 @@ def projections(console: Console, asked: Asked) -> Page:
 def projection(console: Console, asked: Asked) -> Page:
     name = asked.parameters["name"]
     with console.reading() as connection:
-        status = projection_status(connection, carried(), name)
+        status = projection_status(connection, carried(), name, catalogue=catalogue())
         head, _ = read_head(connection)
         verified = stored_verifications(connection, *status.key, limit=10)
         failures = parked(connection, projection=name, version=status.version)

@@ -30,7 +30,8 @@ select
          -- a standby has no connection of a runner: there the time alone decides
          and (pg_is_in_recovery() or exists (select from pg_stat_activity where pid = lease.backend_pid))
         then lease.description
-    end as leader
+    end as leader,
+    checkpoint.reads
 from projection_checkpoint as checkpoint
 left join projection_lease as lease using (projection, version, lane)
 cross join lateral (

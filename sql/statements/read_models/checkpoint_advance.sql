@@ -13,6 +13,7 @@ moved as (
     set position = %(to)s,
         passed = passed + %(passed)s,
         counted = counted + %(counted)s,
+        reads = coalesce(reads, %(reads)s),
         updated_at = clock_timestamp()
     where projection = %(projection)s
       and version = %(version)s

@@ -9,6 +9,7 @@ select
     state,
     reason,
     parks_freely,
-    active
+    active,
+    reads
 from projection_checkpoint
 order by projection, version

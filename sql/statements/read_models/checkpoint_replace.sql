@@ -5,6 +5,7 @@ set position = %(position)s,
     counted = %(counted)s,
     state = %(state)s,
     reason = null,
+    reads = coalesce(%(reads)s, reads),
     epoch = epoch + 1,
     updated_at = clock_timestamp()
 where projection = %(projection)s

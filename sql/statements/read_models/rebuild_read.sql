@@ -3,6 +3,7 @@ select
     position,
     exceptions,
     cut,
+    reads,
     started_at,
     exists (
         -- after a restart of the server its number may be somebody else's
