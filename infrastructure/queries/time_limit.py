@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
@@ -11,24 +12,30 @@ LIMIT_SECONDS: Final = 5.0
 """What a runner gives the events of one member."""
 
 
-class TookTooLong(BaseException):
-    """No Exception: a rule that catches everything, and a fold that parks for whatever is raised, would go on."""
+@dataclass
+class Limit:
+    is_over: bool = False
 
 
 @contextmanager
-def limited(seconds: float = LIMIT_SECONDS) -> Iterator[None]:
-    """Raises TookTooLong in the code of the block after that time; only in the first thread, which gets signals."""
+def limited(seconds: float = LIMIT_SECONDS) -> Iterator[Limit]:
+    """After that time, raises KeyboardInterrupt in the code of the block; only in the first thread, which gets signals.
+
+    No Exception: a rule that catches everything, and a fold that parks for whatever is raised, would go on.
+    """
+    limit = Limit()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield limit
         return
-    before = signal.signal(signal.SIGALRM, _raise)
+
+    def end(_: int, __: FrameType | None) -> None:
+        limit.is_over = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield
+        yield limit
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _raise(_: int, __: FrameType | None) -> None:
-    raise TookTooLong

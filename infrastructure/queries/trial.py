@@ -15,7 +15,7 @@ from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.log.reader import events as log_events
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.rows_then import LAST
-from temple_ledger.infrastructure.queries.time_limit import LIMIT_SECONDS, TookTooLong, limited
+from temple_ledger.infrastructure.queries.time_limit import LIMIT_SECONDS, Limit, limited
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long, histories
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
@@ -79,10 +79,13 @@ def try_member(
         fault, rows = _try_long(connection, fold, user_id)
         return MemberTrial([], fault, rows)
     fault = _fault_of(fold, user_id, known, every_way=True)
+    limit = Limit()
     try:
-        with limited():
+        with limited() as limit:
             parked_at = fold.whole_of_known(known).parked_at
-    except TookTooLong:
+    except KeyboardInterrupt:
+        if not limit.is_over:
+            raise
         return MemberTrial([], fault)
     folded = [each for each in known if parked_at is None or each.position < parked_at]
     done: list[tuple[Recorded, Rows]] = []
@@ -140,10 +143,13 @@ def try_tally(connection: Connection, tally: Tally, catalogue: Catalogue) -> Tri
     while page := log_events(connection, after=after, upto=LAST, limit=EVENTS_AT_A_TIME):
         for recorded in without(left_out, page):
             trial.events += 1
+            limit = Limit()
             try:
-                with limited():
+                with limited() as limit:
                     failure = failure_of_tally(tally, recorded, catalogue)
-            except TookTooLong as error:
+            except KeyboardInterrupt as error:
+                if not limit.is_over:
+                    raise
                 trial.found(_ended(f"the event at position {recorded.position} would be left out:", 1, error))
                 continue
             trial.found(None if failure is None else "\n".join(failure.lines()))
@@ -152,10 +158,13 @@ def try_tally(connection: Connection, tally: Tally, catalogue: Catalogue) -> Tri
 
 
 def _fault_of(fold: Fold[Any], user_id: str, known: Sequence[Recorded], *, every_way: bool) -> str | None:
+    limit = Limit()
     try:
-        with limited():
+        with limited() as limit:
             whole = fold.whole_of_known(known)
-    except TookTooLong as error:
+    except KeyboardInterrupt as error:
+        if not limit.is_over:
+            raise
         return _ended(f"{user_id} would be parked:", len(known), error)
     if whole.parked_at is not None:
         return "\n".join([f"{user_id} would be parked:", *failure_of(fold, known, whole).lines()])
