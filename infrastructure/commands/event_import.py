@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.log.import_lines import Imported, import_lines
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.output_file import require_writable
 from temple_ledger.infrastructure.log.parser import ParserEnded
+from temple_ledger.infrastructure.processes.personal_files import REJECTS
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.imports import RetractedPart, reasons_of_retraction
 from temple_ledger.infrastructure.queries.projection_status import projection_statuses
@@ -194,7 +195,7 @@ def _rejects_path(session: Session, name: str, given: Path | None, number: int) 
     if given is not None:
         return given if number == 1 else given.with_name(f"{given.name}.{number}")
     file = f"{Path(title_of(name)).stem}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
-    folder = session.settings.home / "rejects"
+    folder = session.settings.home / REJECTS
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:

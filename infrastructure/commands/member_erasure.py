@@ -9,6 +9,7 @@ import psycopg
 
 from temple_ledger.domain.errors import LedgerError, Refused, UnknownName
 from temple_ledger.infrastructure.commands.archive import erase_in, place_of
+from temple_ledger.infrastructure.processes.personal_files import REJECTS, erase_from_files
 from temple_ledger.infrastructure.processes.personal_tables import personal_tables
 from temple_ledger.infrastructure.read_models.erasure.erase import Erased, erase
 from temple_ledger.infrastructure.read_models.erasure.person import PersonalTables
@@ -82,6 +83,7 @@ def erase_(
             if not as_json:
                 _print_erased(done[-1])
         _note_nicknames(session, found)
+        _erase_from_files(session, found)
         _erase_from_archive(session)
     elif found and not as_json:
         session.note("nothing was changed; add --apply --reason TEXT to do it")
@@ -154,6 +156,18 @@ def _note_nicknames(session: Session, found: Sequence[ErasurePreview]) -> None:
         session.note(f"{file} still has a name for them: remove the lines of these ids there")
 
 
+def _erase_from_files(session: Session, found: Sequence[ErasurePreview]) -> None:
+    try:
+        emptied = erase_from_files(session.settings.home, [user_id for each in found for user_id in each.ids])
+    except OSError as error:
+        raise Refused(
+            f"erased in the ledger, and not in {error.filename}, which cannot be written ({error.strerror}): remove "
+            "it, or run this again as its owner"
+        ) from None
+    if emptied:
+        session.note(f"{plural(emptied, 'refused line')} of imports emptied in {session.settings.home / REJECTS}")
+
+
 def _erase_from_archive(session: Session) -> None:
     """Where the settings name one. What fails here is raised: the ledger is done, and the sentence says the rest."""
     if session.settings.archive is None:
@@ -182,6 +196,8 @@ def _sentences(preview: ErasurePreview) -> list[str]:
         f"{plural(preview.others, 'event')} of others in which they stand, as the actor for example",
         f"{plural(preview.deliveries, 'delivery', 'deliveries')} in which they stand, to be emptied",
     ]
+    if preview.rows:
+        sentences.append(f"{plural(preview.rows, 'row')} about them in tables of the sources, to be deleted")
     if preview.untranslated:
         sentences.append(f"{preview.untranslated:,} of these were not translated yet, and never will be")
     if preview.not_folded:
@@ -206,6 +222,7 @@ def _data(preview: ErasurePreview, done: Erased | None) -> Mapping[str, Any]:
         "events": preview.own,
         "events_that_name_them": preview.others,
         "deliveries": preview.deliveries,
+        "rows": preview.rows,
         "untranslated_deliveries": preview.untranslated,
         "resumed": preview.resumed,
         "not_folded_here": list(preview.not_folded),

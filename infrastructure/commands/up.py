@@ -30,6 +30,7 @@ from temple_ledger.infrastructure.processes.webhook_receiver import configured_e
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.projection_status import parked_events, projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
+from temple_ledger.infrastructure.sources.token_keys import make_token_key
 from temple_ledger.infrastructure.terminal.after_migrating import ask_for_grants, ask_for_replays
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
@@ -101,6 +102,7 @@ def command(
             print_line(f"metrics     {measured.url}")
         if not stop.asked:
             _migrate(session, stop, Patience(has_end=exit_when_ready))
+            make_token_key(session.settings)
         if exit_when_ready or stop.asked:
             ready = _made_ready(session, community, stop, measured)
             if ready:

@@ -1,6 +1,6 @@
 """What is asked of the tables that projections declare, composed for each of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -38,6 +38,20 @@ def count_members(connection: psycopg.Connection[Any], tables: Iterable[Table]) 
     """How many members any of them has."""
     every = sql.SQL(" union ").join(sql.SQL("select user_id from {}").format(place_of(table)) for table in tables)
     return _number(connection, sql.SQL("select count(*) from ({}) as member").format(every))
+
+
+def count_rows(connection: psycopg.Connection[Any], columns: Mapping[str, Sequence[str]], values: Sequence[str]) -> int:
+    """How many rows of these tables have one of *values* in one of the columns named with it."""
+    total = 0
+    for table, names in columns.items():
+        if connection.execute("select to_regclass(quote_ident(%s)) is null", (table,)).fetchone() == (True,):
+            # of a source that has not made it yet
+            continue
+        named = sql.SQL(" or ").join(sql.SQL("{}::text = any(%s)").format(sql.Identifier(name)) for name in names)
+        query = sql.SQL("select count(*) from {} where {}").format(sql.Identifier(table), named)
+        row = connection.execute(query, [list(values)] * len(names)).fetchone()
+        total += int(row[0]) if row is not None else 0
+    return total
 
 
 def stored_counts(connection: psycopg.Connection[Any], table: Table) -> dict[Key, int]:

@@ -151,6 +151,12 @@ class Settings(SourceSettings):
         default=10, ge=0, description="a reconciliation that finds fewer differences than this repairs them by itself"
     )
 
+    token_key: Token | None = Field(
+        default=None,
+        description="the key that tokens are stored encrypted with, 32 bytes in base64, and older ones after a comma; "
+        "by default the file token-key in home, which temple up makes",
+    )
+
     sinks: dict[str, SinkSettings] = Field(
         default={}, description="where messages of effects go, by name: a table of temple.toml, or JSON"
     )

@@ -131,7 +131,7 @@ def test_what_still_comes_again_is_not_pruned_yet(temple: Typed, some: Database)
 @pytest.mark.parametrize("state", ["waiting", "failed"])
 def test_not_even_by_hand_is_an_untranslated_delivery_deleted(some: Database, state: str) -> None:
     with (
-        some.connect(DatabaseRole.APPEND) as connection,
+        some.connect(DatabaseRole.TRANSLATE) as connection,
         pytest.raises(Exception, match="was not translated: it is kept"),
     ):
         connection.execute("delete from inbox where state = %s", [state])

@@ -197,3 +197,32 @@ def test_a_file_of_nicknames_that_still_names_the_person_is_named(
     assert ended.code == 0
     assert ("nicknames.csv still has a name for them" in ended.stderr) is names_it
     assert "Ada" in (home / "nicknames.csv").read_text()
+
+
+def test_refused_lines_of_imports_lose_the_person(temple: Typed, home: Path, tmp_path: Path) -> None:
+    lines = [{"user_id": PERSON, "name": "Ada"}, {"user_id": OTHER}, {"user_id": f"1{PERSON}"}, {"actor": PERSON}]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    temple("events", "import", str(tmp_path / "history.jsonl"))
+    (file,) = (home / "rejects").iterdir()
+    before = file.read_text()
+    ended = temple("member", "erase", PERSON, *REASON, "--apply")
+    assert ended.code == 0, ended.stderr
+    assert f"2 refused lines of imports emptied in {file.parent}" in ended.stderr
+    kept = [json.loads(each) for each in file.read_text().splitlines()]
+    assert [each["text"] != "" for each in kept] == [False, True, True, False]
+    assert ("Ada" in file.read_text(), len(file.read_text())) == (False, len(before))
+    assert temple("member", "erase", OTHER, *REASON, "--apply").code == 0
+
+
+def test_who_stands_only_in_the_tables_of_a_source_is_found_and_erased(
+    temple: Typed, database: Database, tmp_path: Path
+) -> None:
+    """As after a restore to a point before the first event about them."""
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
+        connection.execute("insert into discord_member (user_id, present) values (%s, true)", (MODERATOR,))
+    file = tmp_path / "erased.txt"
+    file.write_text(f"{MODERATOR}\n")
+    ended = temple("member", "erase", "--again", str(file), *REASON, "--apply")
+    assert ended.code == 0, ended.stderr
+    assert "1 row about them in tables of the sources" in ended.stdout
+    assert found_in(database, MODERATOR) == set()

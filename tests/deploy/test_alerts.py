@@ -90,7 +90,7 @@ def test_each_alert_has_a_severity_numbers_and_a_runbook(rule: dict[str, Any]) -
 
 def _token_refused(measured: Measured) -> None:
     """What is told of a token is told where there is one."""
-    with measured.database.connect(DatabaseRole.APPEND) as connection:
+    with measured.database.connect(DatabaseRole.TOKENS) as connection:
         connection.execute(TOKEN)
 
 

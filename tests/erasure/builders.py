@@ -102,7 +102,7 @@ def _traces(user_id: str, events: Sequence[tuple[Any, ...]], keys: Sequence[str]
                 "metadata": _with_actor(metadata, user_id),
                 "source": source,
             }
-            if entry_of(columns, CATALOGUE).event_id == event_id:
+            if user_id in str(columns) and entry_of(columns, CATALOGUE).event_id == event_id:
                 yield str(event_id)
 
 

@@ -14,6 +14,7 @@ from temple_ledger.infrastructure.sources.patreon.client import MOST_ATTEMPTS, P
 from temple_ledger.infrastructure.sources.patreon.paging import Page, Read, read_members
 from temple_ledger.infrastructure.sources.patreon.rate_limit import RateLimit
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
+from temple_ledger.infrastructure.sources.token_keys import TokenKeys
 from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.patreon.bodies import ACOLYTE, DISCORD, MEMBER, member_document
 
@@ -202,11 +203,12 @@ def test_requests_keep_to_the_limits(clock: Clock) -> None:
 
 # tokens
 
+KEYS = TokenKeys([b"new" * 10 + b"32", b"old" * 10 + b"32"])
 PAIR = Given("first", "refresh-0", "client", "its secret")
 
 
 def access(database: Database, patreon: FakePatreon, clock: Clock, given: Given = PAIR) -> Callable[[], Tokens]:
-    return lambda: Tokens(database, given, url=patreon.url, clock=clock.now)
+    return lambda: Tokens(database, given, url=patreon.url, keys=KEYS, clock=clock.now)
 
 
 def identity_with(patreon: FakePatreon, clock: Clock, made: Callable[[], Tokens]) -> None:
@@ -223,7 +225,11 @@ def refreshes(patreon: FakePatreon) -> int:
 
 def stored(database: Database) -> tuple[str, str] | None:
     with database.connect(DatabaseRole.TOKENS) as connection:
-        return connection.execute("select access_token, refresh_token from patreon_token").fetchone()
+        row = connection.execute("select access_token, refresh_token, key_digest from patreon_token").fetchone()
+    if row is None:
+        return None
+    access_token, refresh_token, digest = row
+    return KEYS.decrypt("access", access_token, digest), KEYS.decrypt("refresh", refresh_token, digest)
 
 
 def test_the_given_token_is_used_while_it_is_young(database: Database, patreon: FakePatreon, clock: Clock) -> None:
@@ -296,7 +302,7 @@ def test_another_pair_in_the_settings_begins_anew(database: Database, patreon: F
 def test_patreon_away_while_refreshing_leaves_the_token_that_lives(
     database: Database, patreon: FakePatreon, clock: Clock
 ) -> None:
-    made = Tokens(database, PAIR, url="http://127.0.0.1:1", clock=clock.now)
+    made = Tokens(database, PAIR, url="http://127.0.0.1:1", keys=KEYS, clock=clock.now)
     asyncio.run(made.token())
     clock.slept.append(timedelta(days=2).total_seconds())
     assert asyncio.run(made.token()) == "first"
@@ -304,4 +310,4 @@ def test_patreon_away_while_refreshing_leaves_the_token_that_lives(
 
 def test_without_a_token_nothing_is_read(database: Database) -> None:
     with pytest.raises(Refused, match="TEMPLE_PATREON_TOKEN"):
-        Tokens(database, Given(None), url="http://127.0.0.1:1")
+        Tokens(database, Given(None), url="http://127.0.0.1:1", keys=KEYS)

@@ -30,7 +30,7 @@ def test_stale_deliveries_are_counted(feed: Feed) -> None:
 
 
 def test_a_refused_refresh_is_told_without_the_token(feed: Feed) -> None:
-    with feed.database.connect(DatabaseRole.APPEND) as connection:
+    with feed.database.connect(DatabaseRole.TOKENS) as connection:
         connection.execute(
             "insert into patreon_token "
             "values ('creator', 'access', 'refresh', '', now(), now(), to_timestamp(60), now())"

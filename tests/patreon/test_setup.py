@@ -10,6 +10,7 @@ from tests.cli.conftest import Ended, Typed, environment, home, temple  # noqa: 
 from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.webhooks.builders import SECRET, Receiver, receiver
 
+KEY = {"TEMPLE_TOKEN_KEY": "bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4="}
 REFRESHING = {
     "TEMPLE_PATREON_REFRESH_TOKEN": "refresh-0",
     "TEMPLE_PATREON_CLIENT_ID": "id",
@@ -63,7 +64,13 @@ def test_with_everything_in_place_nothing_fails_and_the_address_and_triggers_are
 
 
 def test_a_token_that_is_refreshed_is_no_warning(setup: Typed) -> None:
-    assert outcomes(setup("--json", **REFRESHING))["token"] == "ok"
+    assert outcomes(setup("--json", **REFRESHING, **KEY))["token"] == "ok"
+
+
+def test_a_pair_without_a_key_to_store_it_with_is_found(setup: Typed) -> None:
+    ended = setup("--json", **REFRESHING)
+    assert outcomes(ended)["token"] == "fail"
+    assert "set TEMPLE_TOKEN_KEY" in found(ended, "token")
 
 
 def test_the_address_is_asked_where_it_is_said_to_be(setup: Typed, listening: Receiver) -> None:
@@ -156,4 +163,4 @@ def test_before_there_is_a_ledger_a_token_is_not_refreshed(setup: Typed, patreon
     ended = setup("--json", TEMPLE_DATABASE_URL="", TEMPLE_PATREON_TOKEN=None, **REFRESHING)
     assert (outcomes(ended)["token"], "campaigns" in outcomes(ended)) == ("warn", False)
     assert "has to be stored in a ledger" in found(ended, "token")
-    assert setup("--json", **REFRESHING).code == 0
+    assert setup("--json", **REFRESHING, **KEY).code == 0

@@ -149,10 +149,8 @@ def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, A
 
 
 def _asked(session: Session, question: Callable[[PatreonClient], Awaitable[Result]]) -> Result:
-    settings = session.settings.of(PatreonSettings)
-
     async def ask() -> Result:
-        async with make_client(session.database, settings, waiting=session.note) as client:
+        async with make_client(session.database, session.settings, waiting=session.note) as client:
             return await question(client)
 
     return asyncio.run(ask())

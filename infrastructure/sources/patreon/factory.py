@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from pydantic import SecretStr
 
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.sources.patreon.client import GivenToken, PatreonClient
 from temple_ledger.infrastructure.sources.patreon.recheck import RecheckWorker
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
 from temple_ledger.infrastructure.sources.patreon.translator import PatreonTranslator
+from temple_ledger.infrastructure.sources.token_keys import token_keys
 
 
 def translator(settings: PatreonSettings) -> PatreonTranslator | None:
@@ -27,11 +29,12 @@ def asks(settings: PatreonSettings) -> bool:
 
 
 def client(
-    database: Database, settings: PatreonSettings, *, waiting: Callable[[str], None] = lambda sentence: None
+    database: Database, settings: Settings, *, waiting: Callable[[str], None] = lambda sentence: None
 ) -> PatreonClient:
-    """To be made within an event loop. *waiting*: see the client. Raises Refused without a token."""
-    tokens = Tokens(database, _given(settings), url=settings.patreon_api_url)
-    return PatreonClient(tokens, url=settings.patreon_api_url, waiting=waiting)
+    """To be made within an event loop. *waiting*: see the client. Raises Refused without a token, or without a key."""
+    own = settings.of(PatreonSettings)
+    tokens = Tokens(database, _given(own), url=own.patreon_api_url, keys=token_keys(settings))
+    return PatreonClient(tokens, url=own.patreon_api_url, waiting=waiting)
 
 
 def client_without_ledger(
@@ -45,8 +48,10 @@ def client_without_ledger(
 
 
 @contextmanager
-def rechecking(database: Database, settings: PatreonSettings) -> Iterator[None]:
-    """In a thread, while the block lasts; to be used where there is a token."""
+def rechecking(database: Database, settings: Settings) -> Iterator[None]:
+    """In a thread, while the block lasts; to be used where there is a token. Raises Refused without a key."""
+    # within the thread nobody would see it
+    client(database, settings)
     with RecheckWorker(database, lambda: client(database, settings)):
         yield
 

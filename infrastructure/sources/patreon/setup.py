@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.ingestion.webhooks.endpoint import HOOKS
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok, warn
+from temple_ledger.infrastructure.settings import Settings
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient, PatreonRefuses, new_session
 from temple_ledger.infrastructure.sources.patreon.factory import asks, client_without_ledger
 from temple_ledger.infrastructure.sources.patreon.factory import client as make_client
@@ -30,7 +31,7 @@ TRIGGERS: Final = tuple(
 
 
 async def check_setup(
-    database: Callable[[], Database], settings: PatreonSettings, url: str | None, *, waiting: Callable[[str], None]
+    database: Callable[[], Database], settings: Settings, url: str | None, *, waiting: Callable[[str], None]
 ) -> AsyncIterator[Check]:
     """*url*: where the receiver is reached from outside; None: that is not checked. *database* has the tokens, and is
     asked for once there is one; without it, the token of the settings is checked. *waiting* is called with a sentence
@@ -38,11 +39,12 @@ async def check_setup(
 
     Raises PlatformUnavailable, DatabaseUnavailable.
     """
-    for check in _secrets(settings.patreon_secrets):
+    own = settings.of(PatreonSettings)
+    for check in _secrets(own.patreon_secrets):
         yield check
-    for campaign in settings.patreon_secrets or (ONLY,):
+    for campaign in own.patreon_secrets or (ONLY,):
         yield await _address(url, f"{HOOKS}/{SOURCE}/{campaign}")
-    if not asks(settings):
+    if not asks(own):
         yield fail(
             "token",
             "TEMPLE_PATREON_TOKEN is not set: there are no snapshots, and doubts wait for the next webhook",
@@ -52,9 +54,14 @@ async def check_setup(
     stored, reason = _ledger(database)
     if reason is not None:
         yield warn("ledger", f"{reason}; what it would store is not checked", "begin one, and repeat this")
-    made = client_without_ledger(settings, waiting=waiting)
+    made = client_without_ledger(own, waiting=waiting)
     if stored is not None:
-        made = make_client(stored, settings, waiting=waiting)
+        try:
+            made = make_client(stored, settings, waiting=waiting)
+        except Refused as error:
+            what, _, advice = str(error).partition(": ")
+            yield fail("token", what, advice)
+            return
     if made is None:
         yield warn(
             "token",
@@ -63,7 +70,7 @@ async def check_setup(
         )
         return
     async with made as client:
-        async for check in _asked(stored, client, settings):
+        async for check in _asked(stored, client, own):
             yield check
 
 

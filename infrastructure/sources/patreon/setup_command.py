@@ -6,7 +6,6 @@ from dataclasses import asdict
 import click
 
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome
-from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.sources.patreon.setup import check_setup
 from temple_ledger.infrastructure.terminal.checks import print_check
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -42,7 +41,7 @@ def setup(session: Session, url: str | None, as_json: bool) -> int:
 
 
 async def _checked(session: Session, url: str | None, *, quiet: bool) -> list[Check]:
-    found, settings = [], session.settings.of(PatreonSettings)
+    found, settings = [], session.settings
     async for check in check_setup(lambda: session.database, settings, url, waiting=session.note):
         found.append(check)
         if not quiet:

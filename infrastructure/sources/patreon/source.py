@@ -62,9 +62,8 @@ class PatreonSource(Source):
         from temple_ledger.infrastructure.sources.patreon.factory import asks, rechecking
         from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 
-        settings = session.settings.of(PatreonSettings)
-        if asks(settings):
-            yield Worker("asking Patreon again", partial(rechecking, session.database, settings))
+        if asks(session.settings.of(PatreonSettings)):
+            yield Worker("asking Patreon again", partial(rechecking, session.database, session.settings))
 
     def health(self, connection: "psycopg.Connection[Any]") -> Health:
         from temple_ledger.infrastructure.sources.patreon.health import as_data, patreon_health

@@ -3,7 +3,7 @@
 A refresh token works once: the answer holds the next pair, and makes the old one void. So one process refreshes at a
 time, ahead of the end, and a pair is committed before anybody uses it. What is left is a crash between Patreon's
 answer and the commit; then, and when a refresh is refused, the token of the settings is tried, and a person has to
-give a new pair. Tokens are in no message and in no log line.
+give a new pair. Tokens are in no message and in no log line, and encrypted in the database.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from temple_ledger.infrastructure.database.session_settings import set_for_sessi
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.sources.patreon.client import limited, new_session
 from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody, read_json
+from temple_ledger.infrastructure.sources.token_keys import HOW_TO_MAKE_ONE, TokenKeys
 
 TOKEN: Final = "/api/oauth2/token"  # noqa: S105 -- an address
 NAME: Final = "creator"
@@ -31,6 +32,11 @@ ASSUMED_LIFE: Final = timedelta(days=30)
 REFRESH_AT_SHARE: Final = 0.5
 """Of a token's life: a month of it leaves two weeks to notice that refreshing fails."""
 MOST_LIFE: Final = timedelta(days=365)
+
+NO_KEY: Final = (
+    "Patreon's tokens are stored encrypted, and there is no key: set TEMPLE_TOKEN_KEY, or a secret file of that name; "
+    f"{HOW_TO_MAKE_ONE}"
+)
 
 log = structlog.get_logger("temple.patreon")
 
@@ -66,7 +72,7 @@ class RefreshRefused(PlatformUnavailable):
 
 
 class Tokens:
-    """One for each event loop. Raises Refused where the settings give no token."""
+    """One for each event loop. Raises Refused where the settings give no token, or a pair and no key to store it."""
 
     def __init__(
         self,
@@ -74,12 +80,16 @@ class Tokens:
         given: Given,
         *,
         url: str,
+        keys: TokenKeys | None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if not given.access and not given.refreshes:
             raise Refused("there is no token to read from Patreon with; set TEMPLE_PATREON_TOKEN, or a secret file")
+        if given.refreshes and keys is None:
+            raise Refused(NO_KEY)
         self._database = database
         self._given = given
+        self._keys = keys
         self._url = url.rstrip("/") + TOKEN
         self._clock = clock
         self._turn = asyncio.Lock()
@@ -120,15 +130,16 @@ class Tokens:
     def _stored(self) -> Pair:
         """The pair in use; the settings' own when they give another one than that which the chain began with."""
         with self._connected() as connection:
+            with connection.transaction():
+                encrypt_older(connection, self._required_keys)
             connection.execute(statement("patreon_token_begin"), self._beginning(), prepare=True)
-            return _pair(connection.execute(statement("patreon_token_read"), {"name": NAME}))
+            return self._pair(connection.execute(statement("patreon_token_read"), {"name": NAME}))
 
     def _beginning(self) -> dict[str, Any]:
         now = self._clock()
         return {
             "name": NAME,
-            "access_token": self._given.access or "",
-            "refresh_token": self._given.refresh,
+            **_encrypted(self._required_keys, self._given.access or "", self._given.refresh or ""),
             "given": self._given.digest,
             "refreshed_at": now,
             "refresh_at": now + FIRST_REFRESH,
@@ -160,7 +171,7 @@ class Tokens:
         set_for_session(connection, "idle_in_transaction_session_timeout", "90s")
         set_for_session(connection, "lock_timeout", "60s")
         connection.autocommit = False
-        return _pair(connection.execute(statement("patreon_token_hold"), {"name": NAME}))
+        return self._pair(connection.execute(statement("patreon_token_hold"), {"name": NAME}))
 
     def _store(self, connection: psycopg.Connection[Any], answer: dict[str, Any]) -> Pair:
         """Committed, and only then given to anybody."""
@@ -168,17 +179,30 @@ class Tokens:
         life = min(timedelta(seconds=answer["expires_in"]), MOST_LIFE)
         values = {
             "name": NAME,
-            "access_token": answer["access_token"],
-            "refresh_token": answer["refresh_token"],
+            **_encrypted(self._required_keys, answer["access_token"], answer["refresh_token"]),
             "refreshed_at": now,
             "refresh_at": now + life * REFRESH_AT_SHARE,
             "expires_at": now + life,
         }
         connection.execute(statement("patreon_token_keep"), values)
-        pair = _pair(connection.execute(statement("patreon_token_read"), {"name": NAME}))
+        pair = self._pair(connection.execute(statement("patreon_token_read"), {"name": NAME}))
         connection.commit()
         log.info("the token of Patreon was refreshed", until=pair.expires_at.isoformat())
         return pair
+
+    def _pair(self, cursor: psycopg.Cursor[Any]) -> Pair:
+        row = cursor.fetchone()
+        if row is None:
+            raise PlatformUnavailable("the token of Patreon is not in its table any more; try again")
+        access, refresh, *others, digest = row
+        return Pair(*_in_clear(self._required_keys, digest, access, refresh), *others)
+
+    @property
+    def _required_keys(self) -> TokenKeys:
+        """There are some, where a pair is stored."""
+        if self._keys is None:
+            raise Refused(NO_KEY)
+        return self._keys
 
     async def _exchange(self, refresh: str) -> dict[str, Any]:
         form = {
@@ -216,8 +240,23 @@ def _tokens_of(body: bytes) -> dict[str, Any]:
     return {**answer, "expires_in": seconds if isinstance(seconds, int) and seconds > 0 else days}
 
 
-def _pair(cursor: psycopg.Cursor[Any]) -> Pair:
-    row = cursor.fetchone()
-    if row is None:
-        raise PlatformUnavailable("the token of Patreon is not in its table any more; try again")
-    return Pair(*row)
+def encrypt_older(connection: psycopg.Connection[Any], keys: TokenKeys) -> None:
+    """What is in clear, or encrypted with an older key; whoever refreshes it meanwhile is waited for."""
+    rows = connection.execute(statement("patreon_token_older"), {"key_digest": keys.digest}).fetchall()
+    for name, access, refresh, digest in rows:
+        values = {"name": name, **_encrypted(keys, *_in_clear(keys, digest, access, refresh))}
+        connection.execute(statement("patreon_token_encrypt"), values)
+
+
+def _encrypted(keys: TokenKeys, access: str, refresh: str) -> dict[str, Any]:
+    return {
+        "access_token": keys.encrypt("access", access),
+        "refresh_token": keys.encrypt("refresh", refresh),
+        "key_digest": keys.digest,
+    }
+
+
+def _in_clear(keys: TokenKeys, digest: bytes | None, access: str, refresh: str) -> tuple[str, str]:
+    if digest is None:
+        return access, refresh
+    return keys.decrypt("access", access, digest), keys.decrypt("refresh", refresh, digest)

@@ -1,3 +1,3 @@
-select access_token, refresh_token, given, refresh_at, expires_at, refused_at
+select access_token, refresh_token, given, refresh_at, expires_at, refused_at, key_digest
 from patreon_token
 where name = %(name)s
