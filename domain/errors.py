@@ -93,8 +93,8 @@ class ArchiveUnavailable(LedgerError):
 
 
 class ExtraMissing(LedgerError):
-    def __init__(self, extra: str) -> None:
-        super().__init__(f"this needs packages that are not installed here; run: pip install 'temple-ledger[{extra}]'")
+    def __init__(self, command: str) -> None:
+        super().__init__(f"this needs packages that are not installed here; run: {command}")
 
 
 class UnknownName(LedgerError):

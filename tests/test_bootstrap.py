@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parents[1]
+EXTRAS = ("archive", "ray")
 TOOLS = ("cat", "cksum", "grep", "readlink", "rm", "sh")
+TERM = r"[a-z_]+ [!=<>]=? '[\w.]+'"
 ENTRY = re.compile(
-    r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9a-z.]+)(?: ; [a-z_]+ [!=<>]=? '[\w.]+'(?: or [a-z_]+ == '\w+')?)?"
+    rf"(?P<name>[a-z0-9-]+)==(?P<version>[0-9a-z.]+)(?: ; {TERM}(?: (?:or|and) {TERM})?)?"
     r"(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
     r"(?:    #.*\n)*"
 )
@@ -36,7 +38,7 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout whose environment ./temple takes for current; its commands print how they were called."""
     root = tmp_path / "a checkout"
     (root / "requirements").mkdir(parents=True)
-    for name in ("temple", "pyproject.toml", "requirements/run.txt", "requirements/dev.txt"):
+    for name in ("temple", "pyproject.toml", *(f"requirements/{kind}.txt" for kind in ("run", "dev", *EXTRAS))):
         shutil.copy(HERE / name, root / name)
     commands = root / ".venv" / "bin"
     commands.mkdir(parents=True)
@@ -82,6 +84,8 @@ def call(script: Path, *arguments: str, tools: Path, folder: Path) -> subprocess
 def test_requirements_hold_names_versions_and_hashes_only() -> None:
     run, dev = pins("run"), pins("dev")
     assert run.items() <= dev.items()
+    for extra in EXTRAS:
+        assert pins(extra).items() <= dev.items()
 
 
 def test_every_dependency_is_pinned() -> None:
@@ -89,6 +93,9 @@ def test_every_dependency_is_pinned() -> None:
     build = names(project["build-system"]["requires"])
     assert names(project["project"]["dependencies"]) | build <= pins("run").keys()
     assert names(project["dependency-groups"]["dev"]) <= pins("dev").keys()
+    assert set(project["project"]["optional-dependencies"]) == set(EXTRAS)
+    for extra in EXTRAS:
+        assert names(project["project"]["optional-dependencies"][extra]) <= pins(extra).keys()
 
 
 def test_a_current_environment_is_used_as_it_is(checkout: Path, tools: Path, tmp_path: Path) -> None:
@@ -108,6 +115,27 @@ def test_tests_benchmarks_and_chaos_run_in_the_checkout(
 ) -> None:
     answer = call(checkout / "temple", word, "-k", "a b", tools=tools, folder=tmp_path)
     assert answer.stdout == f"python|{checkout}|-m|{module}|-k|a b|"
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_is_installed_with_its_hashes_beside_the_rest(
+    extra: str, checkout: Path, tools: Path, tmp_path: Path
+) -> None:
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\ncase $* in *" -c "*) echo usable here ;; *) echo "$@" >>"$0.log" ;; esac\n')
+    put_python(tools, that="pass")
+    answer = call(checkout / "temple", "extra", extra, tools=tools, folder=tmp_path)
+    assert (answer.returncode, answer.stdout) == (0, ""), answer.stderr
+    assert answer.stderr.endswith(f"temple: {extra} is installed\n")
+    installs = [line for line in python.with_name("python.log").read_text().splitlines() if "install" in line]
+    assert len(installs) == 1
+    assert f"--require-hashes --only-binary :all: -r {checkout}/requirements/{extra}.txt" in installs[0]
+
+
+def test_an_extra_that_there_is_not_is_refused(checkout: Path, tools: Path, tmp_path: Path) -> None:
+    answer = call(checkout / "temple", "extra", "everything", tools=tools, folder=tmp_path)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "which one? ./temple extra archive, or ./temple extra ray" in answer.stderr
 
 
 def test_a_changed_pyproject_makes_the_environment_out_of_date(checkout: Path, tools: Path) -> None:

@@ -174,7 +174,7 @@ def restore(session: Session, archive: str | None, above: int, as_json: bool) ->
         return ExitCode.OK
     print_line(f"{plural(restored.events, 'event')} restored, up to position {restored.upto:,}")
     print_line(f"the next event gets a position above {restored.next_above:,}")
-    print_line("next: temple replay --apply, then temple verify --full")
+    print_line(f"next: {session.command('replay --apply')}, then {session.command('verify --full')}")
     return ExitCode.OK
 
 

@@ -68,7 +68,7 @@ def status(session: Session, as_json: bool) -> None:
     not answer is an error.
 
     \b
-    Exit codes: 0 whatever it has to say; 4 an external database does not answer; 5 its login may not read it.
+    Exit codes: 0 whatever it shows; 4 an external database does not answer; 5 its login may not read it.
     """
     print_fields(database_status(session), as_json=as_json)
 

@@ -88,7 +88,7 @@ def restore(session: Session, file: Path, rehearse: bool, above: int) -> int:
         return _rehearse(session, file)
     database = _target(session, file)
     _restore(session, database, file, Position(above))
-    print_line("next: temple verify --full")
+    print_line(f"next, in the restored ledger: {session.command('verify --full')}")
     return ExitCode.OK
 
 

@@ -70,14 +70,14 @@ def command(session: Session, host: str | None, port: int | None, metrics_port: 
         ):
             for door in doors:
                 print_line(f"listening on {server.url}{door.path}")
-            session.note(f"keeping what comes in {session.database.name}; Ctrl-C ends it")
+            session.note(f"storing deliveries in {session.database.name}; Ctrl-C ends it")
             notify_service_manager("READY=1")
             alive = _wait(stop, server)
             notify_service_manager("STOPPING=1")
     if not alive:
         session.note("the server ended by itself")
         return ExitCode.FAILED
-    session.note("ended; what was taken in is kept")
+    session.note("ended; what was taken in is stored")
     return ExitCode.OK
 
 
@@ -99,7 +99,7 @@ def _measured(session: Session, port: int | None) -> Iterator[CollectorRegistry 
 
 
 def _check(session: Session) -> None:
-    """A database that does not fit is told now; one that is away may come back, and until then all are sent away."""
+    """A database that does not fit is refused now; one that is away may come back, and until then all are sent away."""
     database = session.database
     try:
         with database.connect(DatabaseRole.APPEND, application="temple receive") as connection:

@@ -29,7 +29,7 @@ from temple_ledger.projections.key import ProjectionKey
 
 @dataclass(frozen=True)
 class Screen:
-    """All that there is to say at one moment; `ledger` is None where there is none, or none that can be read."""
+    """What is shown of one moment; `ledger` is None where there is none, or none that can be read."""
 
     database: dict[str, Any]
     ledger: LedgerStatus | None
@@ -55,7 +55,8 @@ def command(session: Session, watch: bool, every: float, as_json: bool) -> None:
       temple status
       temple status --watch --every 5
     \b
-    Exit codes: 0 whatever it has to say; 4 no database, or a stopped one; 5 the database is newer than this.
+    Exit codes: 0 whatever it shows; 4 no database, or a stopped one; 5 the database is newer than this, or
+    the login may not read it.
     For an exit code that says whether all is well: temple doctor.
     """
     show = _print_json if as_json else _print
@@ -87,7 +88,9 @@ def _look(session: Session) -> Screen:
     known = installed_sources()
     with snapshot(ledger_database) as connection:
         ledger = read_overview(connection, lambda _: health_of_sources(connection, known))
-    of_ledger = troubles(ledger, {each.name: each.runs_as for each in known.sources})
+    # on a server of somebody's own, up would have to log in as the owner
+    start = "temple up" if session.embedded is not None else "temple run"
+    of_ledger = troubles(ledger, {each.name: each.runs_as for each in known.sources}, start=start)
     return Screen(database, ledger, running, [*_standby_troubles(database), *of_server, *of_ledger])
 
 

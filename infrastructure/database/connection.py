@@ -269,15 +269,20 @@ def _cannot_connect(name: str, role: DatabaseRole, error: psycopg.OperationalErr
         return SchemaMismatch(f"{name} has no tables of ours yet; run: temple db migrate")
     if f'permission denied to set role "{role.value}"' in text:
         login = error.pgconn.user.decode() if error.pgconn is not None else "LOGIN"
-        return RoleNotGranted(
-            f"{name}: the login {login} may not act as {role.value}; as a superuser, or as who created that role, run: "
-            f"{grant_sql([role.value], login)}"
-        )
+        return RoleNotGranted(f"{name}: {not_granted([role.value], login)}")
     if "unsupported startup parameter" in text:
         return Refused(f"{name}: {_POOLED}")
     # the first line says what failed; what follows asks questions, or lists the other addresses
     first = text.strip().partition("\n")[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
     return DatabaseUnavailable(f"cannot reach {name}: {first or 'no reason given'}")
+
+
+def not_granted(roles: Sequence[str], login: str) -> str:
+    """With the SQL to type. Of the owner's role, which is for no service and no operator, first what else to do."""
+    what = f"the login {login} may not act as {', '.join(roles)}"
+    if DatabaseRole.OWNER.value in roles:
+        what += "; use the login that migrates, whose it is"
+    return f"{what}; as a superuser, or as who created that role, run: {grant_sql(roles, login)}"
 
 
 def grant_sql(roles: Sequence[str], login: str) -> str:

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from temple_ledger.domain.errors import Refused
-from temple_ledger.infrastructure.database.connection import grant_sql
+from temple_ledger.infrastructure.database.connection import grant_sql, not_granted
 from temple_ledger.infrastructure.database.statements import statement
 
 OWNER: Final = "temple_owner"
@@ -48,9 +48,7 @@ def grant_lacking_roles(connection: Connection, *, needed: Collection[str] = (OW
     except psycopg.errors.InsufficientPrivilege:
         wanted = [name for name in lacking if name in needed]
         if wanted:
-            raise Refused(
-                f"the login {login} may not act as {', '.join(wanted)}; as a superuser run: {grant_sql(wanted, login)}"
-            ) from None
+            raise Refused(not_granted(wanted, login)) from None
 
 
 def require_roles(connection: Connection) -> None:

@@ -88,8 +88,9 @@ def read_overview(
     )
 
 
-def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str]) -> Iterator[Trouble]:
-    """What needs a person, the gravest first; *runs_as*: what to start to have a source translated."""
+def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) -> Iterator[Trouble]:
+    """What needs a person, the gravest first; *runs_as*: what to start to have a source translated, *start*: to have
+    everything folded."""
     for failed in not_loaded():
         yield Trouble(str(failed), NOT_LOADED_ADVICE)
     if ledger.seals.findings:
@@ -112,7 +113,7 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str]) -> Iterator[Troub
     if not led:
         behind = max((each.lag_events for each in ledger.projections), default=0)
         waiting = f"; {plural(behind, 'event')} to fold" if behind else ""
-        yield Trouble(f"no runner is at work{waiting}", "temple up" if not behind else "temple run --until-caught-up")
+        yield Trouble(f"no runner is at work{waiting}", start if not behind else "temple run --until-caught-up")
     for each in ledger.projections if led else ():
         if each.activity == IDLE and each.lag_events and each.code_version is not None:
             what = f"{each.label} is folded by nobody ({each.lag} behind): what runs may have begun before it was there"

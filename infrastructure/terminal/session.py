@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from temple_ledger.domain.instant import format_instant, in_utc
 from temple_ledger.infrastructure.database.connection import Database, IsStandby
 from temple_ledger.infrastructure.database.service_logins import ServiceLogin, require_least_login
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
+from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 from temple_ledger.infrastructure.names.lookup import NameLookup
 from temple_ledger.infrastructure.names.name import PersonKind, PersonName
 from temple_ledger.infrastructure.observability.escaping import printable
@@ -180,6 +182,13 @@ class Session:
         """How people are called, where a listener or a file of nicknames has it."""
         bots = {user_id: PersonName(name, PersonKind.BOT) for user_id, name in self._bots().items()}
         return NameLookup(self.settings.home, self.settings.nicknames, bots=bots, note=self.note)
+
+    def command(self, words: str) -> str:
+        """As somebody types it to reach this ledger, also where a variable of this call is not set."""
+        usual = default_state_dir({name: value for name, value in os.environ.items() if name != "TEMPLE_HOME"})
+        if self.embedded is None or self.settings.home == usual:
+            return f"temple {words}"
+        return f"temple --home {shlex.quote(str(self.settings.home))} {words}"
 
     def note(self, text: str) -> None:
         """To stderr: what is going on."""

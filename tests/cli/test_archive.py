@@ -7,12 +7,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from temple_ledger.infrastructure.archive import extra
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.copies import Copies
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import joined, role_added
-from tests.cli.conftest import Typed
+from tests.cli.conftest import ROOT, Typed
 from tests.erasure.builders import OTHER, PERSON
 from tests.queries.builders import altered
 
@@ -105,7 +106,17 @@ def test_without_the_extra_a_sentence_names_it(temple: Typed, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, package, None)
     ended = temple("archive", "write", *HERE)
     assert (ended.code, ended.stdout) == (1, "")
-    assert "pip install 'temple-ledger[archive]'" in ended.stderr
+    assert ended.stderr.endswith(f"run: {ROOT}/temple extra archive\n")
+
+
+def test_outside_a_checkout_it_is_the_pip_of_this_environment(
+    temple: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    installed = f"{tmp_path}/site-packages/temple_ledger/infrastructure/archive/extra.py"
+    monkeypatch.setattr(extra, "__file__", installed)
+    ended = temple("archive", "write", *HERE)
+    assert ended.stderr.endswith(f"run: {sys.executable} -m pip install 'temple-ledger[archive]'\n")
 
 
 def test_member_erase_takes_the_person_out_of_the_archive_that_is_set(temple: Typed, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`temple doctor` finds what is wrong, says what to do, and ends with 3 when a check failed."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.observability.doctor.finding import CheckOutcome
 from temple_ledger.infrastructure.observability.doctor.machine import check_account, check_secrets, check_state_dir
+from temple_ledger.infrastructure.observability.doctor.server import check_release
 from tests.cli.conftest import Typed
 
 
@@ -217,3 +219,22 @@ def test_a_prepared_transaction_that_holds_readers_up_is_named(temple: Typed, da
 def test_an_account_that_the_embedded_server_shares_is_named(account: str, outcome: str) -> None:
     found = check_account(account)
     assert (found.outcome, account in found.found) == (CheckOutcome(outcome), True)
+
+
+@pytest.mark.parametrize(
+    ("today", "outcome", "says"),
+    [
+        (date(2026, 5, 14), "ok", "0 days old; no round of fixes came since"),
+        (date(2026, 8, 12), "ok", "90 days old; no round"),
+        (date(2026, 8, 13), "warn", "a round of fixes came since, the last on 2026-08-13"),
+        (date(2026, 11, 28), "warn", "198 days old; 2 rounds of fixes came since, the last on 2026-11-12"),
+        (date(2027, 2, 11), "warn", "3 rounds of fixes came since, the last on 2027-02-11"),
+    ],
+)
+def test_the_age_of_the_embedded_release_is_named(today: date, outcome: str, says: str) -> None:
+    found = check_release("16.14", today)
+    assert (found.outcome, says in found.found) == (CheckOutcome(outcome), True), found
+
+
+def test_the_release_of_the_embedded_server_is_checked(temple: Typed, durable: Database) -> None:
+    assert "days old" in checks(temple, 0)["server release"]["found"]

@@ -1,6 +1,7 @@
 """A dump holds the whole ledger, is restored elsewhere and verified there, and never over a ledger that is in use."""
 
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -98,8 +99,13 @@ def test_a_rehearsal_finds_what_is_wrong_in_a_dump(temple: Typed, ledger: Ledger
 
 def test_without_a_database_an_embedded_one_is_made_of_the_dump(temple: Typed, dumped: Path, new_home: Path) -> None:
     environment = {"TEMPLE_HOME": str(new_home / "state"), "TEMPLE_DATABASE_URL": None}
-    assert temple("db", "restore", str(dumped), **environment).code == 0
-    assert temple("verify", "--full", **environment).code == 0
+    restored = temple("db", "restore", str(dumped), **environment)
+    assert restored.code == 0
+    # as it is typed without the variable, which would ask another ledger
+    (following,) = [line for line in restored.stdout.splitlines() if line.startswith("next, in the restored ledger: ")]
+    typed = shlex.split(following.partition(": ")[2])
+    assert typed == ["temple", "--home", str(new_home / "state"), "verify", "--full"]
+    assert temple(*typed[1:], TEMPLE_DATABASE_URL=None).code == 0
     assert temple("db", "restore", str(dumped), **environment).code == 5
     assert temple("db", "stop", **environment).code == 0
     (new_home / "state" / "postgres").exists()

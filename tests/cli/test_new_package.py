@@ -73,7 +73,7 @@ def test_what_nobody_folds_while_others_are_folded_is_named(ledger: LedgerScenar
         replace(each, leader="a runner of before") if each.name != "loans" else replace(each, state="running")
         for each in overview.projections
     ]
-    found = [each.what for each in troubles(replace(overview, projections=led), {})]
+    found = [each.what for each in troubles(replace(overview, projections=led), {}, start="temple up")]
     assert [each for each in found if "loans is folded by nobody (2 events" in each]
 
 

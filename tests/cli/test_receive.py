@@ -13,6 +13,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.webhooks.server import listening
 from tests.cli.conftest import Typed
+from tests.ports import free_port
 from tests.webhooks.builders import VECTOR, rows, signed
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -27,11 +28,6 @@ def post(url: str, secret: str = ONE) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
-
-
-def free_port() -> int:
-    with listening("127.0.0.1", 0) as free:
-        return int(free.getsockname()[1])
 
 
 def test_it_takes_deliveries_in_until_it_is_told_to_end(spawn: Spawn, database: Database) -> None:
@@ -50,7 +46,7 @@ def test_it_takes_deliveries_in_until_it_is_told_to_end(spawn: Spawn, database: 
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert "ended; what was taken in is kept" in said
+    assert "ended; what was taken in is stored" in said
     assert ONE not in said
     # the same body under the same trigger: whichever campaign it came for, it is the same delivery
     assert rows(database, "origin, repeats") == [("main", 1)]

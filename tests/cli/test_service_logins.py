@@ -121,6 +121,14 @@ def test_a_login_without_rights_ends_with_5_and_the_sql_to_type(
     assert re.search(r'run: grant temple_(read|project) to "stranger";$', ended.stderr), ended.stderr
 
 
+def test_an_operator_who_wants_what_the_owner_does_is_sent_to_the_login_that_migrates(
+    temple: Typed, migrated: Cluster
+) -> None:
+    ended = temple("db", "dump", "x.dump", TEMPLE_DATABASE_URL=migrated.dsn("temple_operator", "temple"))
+    assert ended.code == 5
+    assert "may not act as temple_owner; use the login that migrates" in ended.stderr
+
+
 def test_a_statement_that_a_role_may_not_run_ends_with_5(temple: Typed, migrated: Cluster) -> None:
     dsn = migrated.dsn("temple_operator", "temple")
     migrated.execute("revoke select on projection_checkpoint from temple_read", database="temple")

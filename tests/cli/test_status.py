@@ -91,7 +91,7 @@ TROUBLES = {
         "1 event could not be folded and parked",
         "temple failures list",
     ),
-    "nobody runs": ("select 1", "no runner is at work", "temple up"),
+    "nobody runs": ("select 1", "no runner is at work", "temple run"),
 }
 
 

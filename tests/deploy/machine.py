@@ -21,6 +21,8 @@ FOLDER: Final = Path("/mnt")
 
 NEEDED: Final = ("unshare", "nsenter", "setpriv", "runuser", "useradd", "systemd-analyze", "psql")
 SETTINGS: Final = "listen_addresses=127.0.0.1", "fsync=off", "unix_socket_directories=/run/postgresql"
+MOST_SECONDS: Final = 600
+"""For one line: far more than it needs on a machine that does nothing else."""
 HBA: Final = "local all all peer\nhost all all 127.0.0.1/32 scram-sha-256\n"
 """As Debian has it."""
 
@@ -48,7 +50,7 @@ class Machine:
             env={**self.environment, **more},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=MOST_SECONDS,
             check=False,
         )
         return Typing(done.returncode, done.stdout, done.stderr)
@@ -125,7 +127,7 @@ def _serving(made: Machine) -> Iterator[None]:
     made.must(f"install -d -o postgres -m 0700 {data} && install -d -o postgres -m 0755 /run/postgresql")
     made.must(f"{as_postgres} {programs}/initdb -D {data} --encoding=UTF8 --locale=C.UTF-8 --no-sync")
     made.must(f"cat > {data}/pg_hba.conf", HBA)
-    made.must(f"{as_postgres} {programs}/pg_ctl start -w -D {data} -l {data}/log -o '{settings}'")
+    made.must(f"{as_postgres} {programs}/pg_ctl start -w -t {MOST_SECONDS} -D {data} -l {data}/log -o '{settings}'")
     try:
         yield
     finally:

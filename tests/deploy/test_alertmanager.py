@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Queue
 
 from tests.deploy.documented import ROOT
-from tests.monitoring.test_exposing import free_port
+from tests.ports import free_port
 from tests.tools import needs
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"

@@ -36,7 +36,7 @@ from temple_ledger.infrastructure.testing.copies import Copies
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import role_added
 from tests.cli.conftest import ROOT
-from tests.monitoring.test_exposing import free_port
+from tests.ports import free_port
 from tests.tools import require
 
 FOLDER = ROOT / "deploy" / "grafana" / "dashboards"

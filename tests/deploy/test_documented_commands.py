@@ -48,6 +48,8 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple up --demo.*": "goes on until it is ended: tests/cli/test_up.py",
     r"temple test.*": "that is what runs",
     r"temple bench.*": "takes minutes: ./temple bench --quick by hand",
+    r"temple extra .*": "installs packages: tests/test_bootstrap.py",
+    r"temple chaos.*": "storms a ledger of its own for minutes: tests/chaos",
     r"temple ARGS": "no command, but the form of all",
     r"temple reconcile --pushgateway .*": "tells a Pushgateway: tests/cli/test_reconcile.py",
     r"temple inbox translate forum": "about an adapter that the page shows how to write: tests/examples",
@@ -68,15 +70,15 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple db (start|stop)": "about the embedded server, not the one of the tests: tests/cli/test_db.py",
 }
 
-TYPED_ELSEWHERE: Final = ("docs/first-projection.md",)
-"""Pages about something that is not installed here: tests/examples/test_first_projection.py."""
+TYPED_ELSEWHERE: Final = ("docs/first-projection.md", "docs/without-accounts.md")
+"""Pages about something that is not here: tests/examples/test_first_projection.py, test_without_accounts.py."""
 
 STANDS_FOR: Final[Mapping[str, str]] = {
     "ID": MEMBER,
     "ROLE": "Chronicler",
-    "T": "2024-06-01",
-    "A": "2024-01-01",
-    "B": "2024-06-01",
+    "T": "2026-06-01",
+    "A": "2026-01-01",
+    "B": "2026-06-01",
     "DIR": "written",
     "URL": "https://ledger.our-community.org",
     "FILE": "history.jsonl",

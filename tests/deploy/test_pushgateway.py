@@ -13,8 +13,8 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import Typed, environment, home, temple
 from tests.monitoring.scraping import Scrape
-from tests.monitoring.test_exposing import free_port
 from tests.monitoring.test_metrics import ledger
+from tests.ports import free_port
 from tests.queries.builders import altered
 from tests.tools import needs
 

@@ -21,7 +21,6 @@ import pytest
 from click.testing import CliRunner
 
 from temple_ledger import cli
-from tests.cli.test_receive import free_port
 from tests.deploy.documented import ROOT, Shown, shown_in
 from tests.discord.test_listening import people
 from tests.discord.world import new_guild
@@ -29,6 +28,7 @@ from tests.fakes.discord_guild import TrueGuild
 from tests.fakes.fake_discord import FakeDiscord
 from tests.fakes.patreon import FakePatreon, fake_patreon
 from tests.patreon.bodies import ACOLYTE, member_document
+from tests.ports import free_port
 
 PAGE: Final = ROOT / "docs" / "tutorial.md"
 TOML: Final = re.compile(r"```toml\n(.*?)```", re.DOTALL)
@@ -44,25 +44,22 @@ MOST_SECONDS: Final = 60.0
 
 
 @dataclass
-class Reader:
-    """Who types the page, in a folder of their own. `ups`: what was started and goes on."""
+class Typist:
+    """Who types a page, in a folder of their own. `ups`: what was started and goes on."""
 
-    folder: Path
-    guild: TrueGuild
-    discord: FakeDiscord
-    patreon: FakePatreon
     environment: dict[str, str]
     ups: list["subprocess.Popen[str]"] = field(default_factory=list)
 
-    def writes_settings(self) -> None:
-        """Every block of the page, and where the fakes are."""
-        text = "".join(TOML.findall(PAGE.read_text()))
-        for shown, value in STANDS_FOR.items():
-            assert shown in text
-            text = text.replace(shown, value)
-        text += f'discord_api_url = "{self.discord.api_url}"\ndiscord_gateway_url = "{self.discord.gateway_url}"\n'
-        text += f'patreon_api_url = "{self.patreon.url}"\nmetrics_port = 0\nreceive_port = {free_port()}\n'
-        (self.folder / "temple.toml").write_text(text)
+    def starts(self, *command: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.ups.append(process)
+        return process
 
     def types(self, text: str) -> tuple[int, str]:
         if not text.startswith("temple ") or "db shell" in text:
@@ -76,14 +73,7 @@ class Reader:
         return ended.exit_code, ended.output
 
     def ups_until_ready(self) -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "temple_ledger.cli", "up"],
-            env={**os.environ, **self.environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.ups.append(process)
+        process = self.starts(sys.executable, "-m", "temple_ledger.cli", "up")
         assert process.stdout is not None
         said: list[str] = []
         for line in process.stdout:
@@ -105,6 +95,32 @@ class Reader:
             assert process.wait(MOST_SECONDS) == 0
         self.ups.clear()
 
+    def ends_all(self) -> None:
+        for process in self.ups:
+            process.kill()
+            process.wait()
+        self.types("temple db stop")
+
+
+@dataclass
+class Reader(Typist):
+    """Of the tutorial."""
+
+    folder: Path = field(kw_only=True)
+    guild: TrueGuild = field(kw_only=True)
+    discord: FakeDiscord = field(kw_only=True)
+    patreon: FakePatreon = field(kw_only=True)
+
+    def writes_settings(self) -> None:
+        """Every block of the page, and where the fakes are."""
+        text = "".join(TOML.findall(PAGE.read_text()))
+        for shown, value in STANDS_FOR.items():
+            assert shown in text
+            text = text.replace(shown, value)
+        text += f'discord_api_url = "{self.discord.api_url}"\ndiscord_gateway_url = "{self.discord.gateway_url}"\n'
+        text += f'patreon_api_url = "{self.patreon.url}"\nmetrics_port = 0\nreceive_port = {free_port()}\n'
+        (self.folder / "temple.toml").write_text(text)
+
 
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
@@ -116,14 +132,11 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     environment = {"TEMPLE_HOME": str(tmp_path / "home"), "TEMPLE_CONFIG_FILE": "", "PYTHONPATH": str(ROOT)}
     with FakeDiscord(guild) as discord, fake_patreon() as patreon:
         patreon.put(member_document(ACOLYTE))
-        made = Reader(tmp_path, guild, discord, patreon, environment)
+        made = Reader(environment, folder=tmp_path, guild=guild, discord=discord, patreon=patreon)
         try:
             yield made
         finally:
-            for process in made.ups:
-                process.kill()
-                process.wait()
-            made.types("temple db stop")
+            made.ends_all()
 
 
 def test_the_tutorial_leads_from_nothing_to_a_ledger_of_both_platforms(reader: Reader) -> None:

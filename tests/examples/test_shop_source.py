@@ -24,10 +24,10 @@ from temple_ledger.infrastructure.observability.metrics.ledger import LedgerColl
 from temple_ledger.infrastructure.processes.readings import readings
 from temple_ledger.infrastructure.processes.sources import RESERVED
 from tests.cli.conftest import ROOT, Typed, environment, home, spawn, temple  # noqa: F401 -- fixtures
-from tests.cli.test_receive import free_port
 from tests.cli.test_up import until
 from tests.examples.installing import SHOP, install_entry_point, install_wheel
 from tests.monitoring.scraping import Scrape, scrape
+from tests.ports import free_port
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 SECRET = "a-secret-of-the-shop"

@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.observability.metrics.exposing import exposed,
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.scraping import Scrape
+from tests.ports import free_port
 from tests.runner.test_runner import wait_until
 
 
@@ -27,12 +28,6 @@ def get(port: int, path: str = "/metrics", *, method: str = "GET", **headers: st
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.projections.testing.histories import at
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
-from tests.monitoring.test_exposing import free_port, get
+from tests.monitoring.test_exposing import get
+from tests.ports import free_port
 from tests.queries.builders import altered, unfoldable
 
 Spawn = Callable[..., "subprocess.Popen[str]"]

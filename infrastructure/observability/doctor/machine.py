@@ -37,14 +37,14 @@ def check_libraries() -> Check:
             missing.append(name)
     if missing:
         return fail("libraries", f"{', '.join(missing)} not installed", "install Temple Ledger again")
-    said = f"{', '.join(found)}, libpq {psycopg.pq.version() // 10_000}"
+    versions = f"{', '.join(found)}, libpq {psycopg.pq.version() // 10_000}"
     if psycopg.pq.__impl__ == "python":
         return warn(
             "libraries",
-            f"{said}, without psycopg's C part",
+            f"{versions}, without psycopg's C part",
             "install psycopg[binary]: reading is much slower",
         )
-    return ok("libraries", said)
+    return ok("libraries", versions)
 
 
 def check_state_dir(home: Path) -> Check:
@@ -86,26 +86,26 @@ def check_space(folders: Iterable[Path]) -> Iterator[Check]:
             continue
         seen.add(device)
         free = shutil.disk_usage(there).free
-        said = f"{free / 1e9:,.1f} GB free at {there}"
+        room = f"{free / 1e9:,.1f} GB free at {there}"
         if free < NO_SPACE:
-            yield fail("disk space", said, "make room: PostgreSQL stops when it cannot write")
+            yield fail("disk space", room, "make room: PostgreSQL stops when it cannot write")
         elif free < LITTLE_SPACE:
-            yield warn("disk space", said, "make room, or watch it")
+            yield warn("disk space", room, "make room, or watch it")
         else:
-            yield ok("disk space", said)
+            yield ok("disk space", room)
 
 
 def check_secrets(files: Iterable[Path]) -> Check:
     """Files that hold a secret are for their owner, or a group of theirs."""
-    kept = list(files)
-    opened = [f"{file} ({stat.S_IMODE(file.stat().st_mode):04o})" for file in kept if _is_open(file)]
+    every = list(files)
+    opened = [f"{file} ({stat.S_IMODE(file.stat().st_mode):04o})" for file in every if _is_open(file)]
     if opened:
         return warn(
             "secret files",
             f"everybody on this machine can read {', '.join(opened)}",
             "run: chmod o-rwx on them",
         )
-    return ok("secret files", ", ".join(map(str, kept)) or "there are none")
+    return ok("secret files", ", ".join(map(str, every)) or "there are none")
 
 
 def _is_open(file: Path) -> bool:

@@ -9,7 +9,7 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, in_words
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.store import store
@@ -95,21 +95,36 @@ class FrameWriter(threading.Thread):
     def _store(self, round_: Sequence[Delivery], *, begins: bool) -> None:
         if begins:
             self._before_begin()
+        stored = self._stored(round_)
+        self.count += stored
+        self.lost += len(round_) - stored
+        if not stored:
+            return
+        self._store_round(stored)
+        if begins:
+            self._begun()
+
+    def _stored(self, round_: Sequence[Delivery]) -> int:
+        """How many of them. One that the database refuses for what is in it goes, and holds up no other."""
         attempt = 0
         while True:
             try:
                 self._patient.run("keeping frames", lambda connection: _store_round(connection, round_))
-                break
+                return len(round_)
             except DatabaseUnavailable as error:
+                if isinstance(error.__cause__, psycopg.DataError):
+                    return self._stored_apart(round_, error.__cause__)
                 attempt += 1
                 log.warning("frames wait in memory", waiting=len(self._frames), reason=str(error), attempt=attempt)
                 if self._give_up_at is not None and time.monotonic() > self._give_up_at:
-                    self.lost += len(round_)
-                    return
-        self.count += len(round_)
-        self._store_round(len(round_))
-        if begins:
-            self._begun()
+                    return 0
+
+    def _stored_apart(self, round_: Sequence[Delivery], error: psycopg.DataError) -> int:
+        if len(round_) == 1:
+            log.error("a frame cannot be stored", kind=round_[0].kind, reason=in_words(error))
+            return 0
+        half = len(round_) // 2
+        return self._stored(round_[:half]) + self._stored(round_[half:])
 
     def _end_sessions(self) -> None:
         try:

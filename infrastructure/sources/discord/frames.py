@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
+from uuid import uuid4
 
 from pydantic_core import from_json
 
@@ -33,6 +34,10 @@ WANTED: Final = frozenset(
 """The dispatches that are stored."""
 
 
+END_OF_SEQUENCES: Final = 1 << 63
+LONGEST_SESSION: Final = 100
+
+
 class UnreadableFrame(UnreadableDelivery):
     """A frame that is not what Discord documents. The message names the field, never its value."""
 
@@ -52,9 +57,17 @@ def frame_of(text: str | bytes) -> Frame | None:
     if not isinstance(value, dict) or value.get("op") != 0:
         return None
     kind, sequence, data = value.get("t"), value.get("s"), value.get("d")
-    if not isinstance(kind, str) or not isinstance(sequence, int):
+    if not isinstance(kind, str) or type(sequence) is not int or not 0 <= sequence < END_OF_SEQUENCES:
         raise UnreadableFrame("a dispatch without t or s")
     return Frame(kind, sequence, data if isinstance(data, dict) else {})
+
+
+def session_of(ready: Frame) -> str:
+    """The session that begins; of our own making where it has no name, so that its frames are stored all the same."""
+    name = ready.data.get("session_id")
+    if not isinstance(name, str) or not name:
+        return f"unnamed {uuid4()}"
+    return "".join(each if each.isprintable() else "?" for each in name)[:LONGEST_SESSION]
 
 
 def delivery_of(frame: Frame, text: str | bytes, session: str, received_at: datetime) -> Delivery:

@@ -14,7 +14,14 @@ import structlog
 
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses
-from temple_ledger.infrastructure.sources.discord.frames import WANTED, Frame, UnreadableFrame, delivery_of, frame_of
+from temple_ledger.infrastructure.sources.discord.frames import (
+    WANTED,
+    Frame,
+    UnreadableFrame,
+    delivery_of,
+    frame_of,
+    session_of,
+)
 from temple_ledger.infrastructure.sources.discord.voice import hide_voice_notices
 
 log = structlog.get_logger("temple.discord")
@@ -75,7 +82,7 @@ class GatewayClient(discord.Client):
             return
         self._see(frame)
         if frame.kind == "READY":
-            self.session_id = str(frame.data.get("session_id") or "")[:100]
+            self.session_id = session_of(frame)
         if self.session_id:
             self._receive(delivery_of(frame, text, self.session_id, self._clock()))
 
