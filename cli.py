@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.terminal.printing import print_line, print_not
 from temple_ledger.infrastructure.terminal.repeating import repeated_on_standby
 
 if TYPE_CHECKING:
+    from temple_ledger.infrastructure.queries.from_sources import FromSources
     from temple_ledger.infrastructure.settings import Settings
 
 SOURCES: Final = "Sources"
@@ -57,6 +58,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "failures": _verb("failures", "Members that could not be folded: show, retry, skip."),
         "effects": _verb("effects", "Messages that follow from changes: deliver, list, retry, skip."),
         "feed": _verb("feed", "Who reads the changes of a projection, and how far each is."),
+        "operate": _verb("operate", "What was asked for in the console: erasures, versions, the trigger."),
         "operations": _verb("operations", "The journal: who repaired, replayed or paused what, and why."),
     },
     SOURCES: {
@@ -138,13 +140,21 @@ def temple(ctx: click.Context, home: str | None, database_url: str | None, log_l
 
     if os.environ.get("NO_COLOR"):
         ctx.color = False
-    ctx.obj = Session({"home": home, "database_url": database_url, "log_level": log_level}, _settings, _bots)
+    ctx.obj = Session(
+        {"home": home, "database_url": database_url, "log_level": log_level}, _settings, _bots, _from_sources
+    )
 
 
 def _bots() -> Mapping[str, str]:
     from temple_ledger.infrastructure.processes.sources import actors
 
     return {user_id: actor.name for user_id, actor in actors().items()}
+
+
+def _from_sources(settings: "Settings") -> "FromSources":
+    from temple_ledger.infrastructure.processes.sources import from_sources
+
+    return from_sources(settings)
 
 
 def _settings(flags: Mapping[str, Any]) -> "Settings":

@@ -68,13 +68,60 @@ where not exists (select from inbox where state in ('failed', 'unparseable'))
 order by 1 desc nulls last
 limit 100
 """
+MEMBER = """
+select
+    id as "no.",
+    timestamp as "at",
+    user_id as "member",
+    event_type || ' ' || action as "what",
+    target,
+    event_actor(metadata) as "by",
+    source
+from webhook_audit_log
+where $__timeFilter(timestamp)
+  and (${member:sqlstring} = '' or user_id = ${member:sqlstring})
+  and (${role:sqlstring} = '' or target = ${role:sqlstring})
+order by id desc
+limit 100
+"""
+HOLDERS = """
+select
+    held.user_id as "member",
+    coalesce(named.name, held.role) as "role",
+    held.granted_at as "since",
+    held.granted_by as "by"
+from discord_user_current_roles as held
+left join discord_role_directory as named using (role)
+where (${role:sqlstring} = '' or held.role = ${role:sqlstring})
+  and (${member:sqlstring} = '' or held.user_id = ${member:sqlstring})
+order by held.granted_at desc, held.user_id
+limit 100
+"""
 LATENCY = "histogram_quantile({}, sum by (le) (rate(webhook_processing_duration_seconds_bucket[$__rate_interval])))"
 
 AUDIT = Board(
     uid="temple-audit",
     title="Audit Trail Analysis",
-    says="What happened, how fast it was taken in, and what was not.",
+    says="What happened, how fast it was taken in, and what was not. A member and a role can be chosen above.",
+    since="now-30d",
+    picks=True,
     panels=[
+        Panel(
+            "What happened",
+            "table",
+            "The newest hundred events of the time, the member and the role that are chosen.",
+            [SQL(MEMBER.strip())],
+            empty="nothing happened in this time",
+            links={"no.": "/events/VALUE", "member": "/members/VALUE", "by": "/members/VALUE"},
+        ),
+        Panel(
+            "Who holds a role",
+            "table",
+            "Now, of the role and the member that are chosen, the newest hundred.",
+            [SQL(HOLDERS.strip())],
+            empty="nobody holds it",
+            links={"member": "/members/VALUE", "by": "/members/VALUE"},
+        ),
         Panel(
             "Event volume by type",
             "lines",
@@ -107,6 +154,7 @@ AUDIT = Board(
             "table",
             "Members with most events in the time that is chosen, of the last 100,000 positions of the log.",
             [SQL(USERS.strip())],
+            links={"member": "/members/VALUE"},
             empty="nothing happened in this time",
         ),
         Panel(
@@ -142,6 +190,7 @@ AUDIT = Board(
             "table",
             "What could not be folded and still is not; all that comes later for these members waits.",
             [SQL(PARKED.strip())],
+            links={"member": "/members/VALUE", "projection": "/projections/VALUE"},
             runbook="ParkedMemberTooOld",
         ),
         Panel(

@@ -1,6 +1,6 @@
 """A dashboard in few words, and how Grafana wants it said."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,9 +17,13 @@ from grafana_foundation_sdk.models import prometheus as prometheus_models
 PROMETHEUS: Final = common.DataSourceRef("prometheus", "${prometheus}")
 POSTGRES: Final = common.DataSourceRef("grafana-postgresql-datasource", "${postgres}")
 RUNBOOKS: Final = "https://ledger.example.org/runbooks"
+CONSOLE: Final = "https://console.example.org"
+ROLES: Final = "select role as __value, coalesce(name, role) as __text from discord_role_directory order by 2"
+MEASURED: Final = -1e12
+"""Smaller than whatever is measured: what never was stays below, and is grey."""
 COLUMNS: Final = 24
 Thresholds = Sequence[tuple[float, str]]
-"""From which value on which colour; below the first one green."""
+"""From which value on which colour; below the first one green. Of a stat without a value: grey."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,11 @@ class SQL:
 
 @dataclass(frozen=True)
 class Panel:
-    """`kind` is stat, bars, pie, lines or table. `empty` is shown where there is nothing to show."""
+    """`kind` is stat, bars, pie, lines or table. `empty` is shown where there is nothing to show.
+
+    Of a table: `units` and `links` by column (a path of the console, in which Grafana puts the value for VALUE), and
+    `hidden` columns.
+    """
 
     title: str
     kind: str
@@ -52,6 +60,9 @@ class Panel:
     height: int = 8
     empty: str = "none"
     last: str | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    hidden: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,9 @@ class Board:
     says: str
     panels: Sequence[Panel]
     others: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    since: str = "now-24h"
+    picks: bool = False
+    """Whether a member and a role can be chosen."""
 
 
 class _SqlQuery(variants.Dataquery):
@@ -90,12 +104,14 @@ class _SqlBuilder(cog.Builder[variants.Dataquery]):
 
 def text_of(board: Board) -> str:
     built = dashboard.Dashboard(board.title).uid(board.uid).description(board.says).tags(["temple-ledger"])
-    built = built.refresh("30s").time("now-24h", "now").timezone("browser").readonly()
-    for variable in _variables():
+    built = built.refresh("30s").time(board.since, "now").timezone("browser").readonly()
+    for variable in (*_variables(), *(_picks() if board.picks else ())):
         built = built.with_variable(variable)
     for title, uid in board.others:
         link = dashboard.DashboardLink(title).type(models.DashboardLinkType.LINK).url(f"/d/{uid}")
         built = built.link(link.keep_time(True).include_vars(True))
+    console = dashboard.DashboardLink("Console").type(models.DashboardLinkType.LINK).url("${console}")
+    built = built.link(console.target_blank(True))
     x = y = 0
     row_height = 0
     for number, panel in enumerate(board.panels, 1):
@@ -114,6 +130,21 @@ def _variables() -> list[cog.Builder[models.VariableModel]]:
         dashboard.DatasourceVariable("prometheus").label("Prometheus").type("prometheus").current(metrics),
         dashboard.DatasourceVariable("postgres").label("PostgreSQL").type(str(POSTGRES.type_val)).current(rows),
         dashboard.ConstantVariable("runbooks").label("Runbooks").value(RUNBOOKS),
+        dashboard.ConstantVariable("console").label("Console").value(CONSOLE),
+    ]
+
+
+def _picks() -> list[cog.Builder[models.VariableModel]]:
+    every = models.VariableOption(selected=True, text="All", value="$__all")
+    nobody = models.VariableOption(selected=True, text="", value="")
+    role = dashboard.QueryVariable("role").label("Role").datasource(POSTGRES).query(ROLES)
+    role = role.refresh(models.VariableRefresh.ON_DASHBOARD_LOAD).sort(
+        models.VariableSort.ALPHABETICAL_CASE_INSENSITIVE_ASC
+    )
+    # an empty text stands for all: the questions have that case
+    return [
+        dashboard.TextBoxVariable("member").label("Member (id)").default_value("").current(nobody),
+        role.include_all(True).all_value("''").current(every),
     ]
 
 
@@ -127,12 +158,35 @@ def _panel(panel: Panel):  # type: ignore[no-untyped-def] # the SDK's panels sha
     if panel.runbook is not None:
         link = dashboard.DashboardLink("What to do").type(models.DashboardLinkType.LINK)
         built = built.links([link.url(f"${{runbooks}}/{panel.runbook}.md").target_blank(True)])
-    if panel.thresholds:
-        steps = [models.Threshold(None, "green"), *(models.Threshold(*each) for each in panel.thresholds)]
+    if panel.thresholds or panel.kind == "stat":
+        steps = [*_first_steps(panel), *(models.Threshold(*each) for each in panel.thresholds)]
         built = built.thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
+    if panel.thresholds and panel.kind == "lines":
+        drawn = common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+        built = built.thresholds_style(drawn)
+    if panel.hidden:
+        excluded = {"excludeByName": dict.fromkeys(panel.hidden, True)}
+        built = built.with_transformation(models.DataTransformerConfig("organize", options=excluded))
+    for column in sorted({*panel.units, *panel.links}):
+        built = built.override_by_name(column, list(_properties(panel, column)))
     for number, target in enumerate(panel.targets):
-        built = built.with_target(_target(target, chr(ord("A") + number)))
+        built = built.with_target(_target(target, chr(ord("A") + number), in_table=panel.kind == "table"))
     return built
+
+
+def _first_steps(panel: Panel) -> list[models.Threshold]:
+    if panel.kind == "stat":
+        return [models.Threshold(None, "#8e8e8e"), models.Threshold(MEASURED, "green")]
+    return [models.Threshold(None, "green")]
+
+
+def _properties(panel: Panel, column: str) -> Iterator[models.DynamicConfigValue]:
+    if column in panel.units:
+        yield models.DynamicConfigValue("unit", panel.units[column])
+    if column in panel.links:
+        path = panel.links[column].replace("VALUE", "${__value.text:percentencode}")
+        link = {"title": "Open in the console", "url": f"${{console}}{path}", "targetBlank": True}
+        yield models.DynamicConfigValue("links", [link])
 
 
 def _kinds(panel: Panel):  # type: ignore[no-untyped-def]
@@ -142,7 +196,9 @@ def _kinds(panel: Panel):  # type: ignore[no-untyped-def]
     if panel.kind == "bars":
         return bargauge.Panel().reduce_options(last).orientation(common.VizOrientation.HORIZONTAL)
     if panel.kind == "pie":
-        return piechart.Panel().reduce_options(last).pie_type(piechart_models.PieChartType.PIE)
+        slices = piechart.PieChartLegendOptions().show_legend(True).display_mode(common.LegendDisplayMode.TABLE)
+        slices = slices.placement(common.LegendPlacement.RIGHT).values([piechart_models.PieChartLegendValues.VALUE])
+        return piechart.Panel().reduce_options(last).pie_type(piechart_models.PieChartType.PIE).legend(slices)
     if panel.kind == "table":
         return table.Panel()
     legend = common_builders.VizLegendOptions().show_legend(True).display_mode(common.LegendDisplayMode.TABLE)
@@ -150,9 +206,11 @@ def _kinds(panel: Panel):  # type: ignore[no-untyped-def]
     return timeseries.Panel().legend(legend).fill_opacity(10).span_nulls(True).axis_soft_min(0)
 
 
-def _target(target: PromQL | SQL, ref: str) -> cog.Builder[variants.Dataquery]:
+def _target(target: PromQL | SQL, ref: str, *, in_table: bool) -> cog.Builder[variants.Dataquery]:
     if isinstance(target, SQL):
         return _SqlBuilder(target, ref)
     query = prometheus.Dataquery().expr(target.expr).legend_format(target.legend or "__auto").ref_id(ref)
     query = query.editor_mode(prometheus_models.QueryEditorMode.CODE).datasource(PROMETHEUS)
-    return query.instant() if target.instant else query.range()
+    if in_table:
+        query = query.format(prometheus_models.PromQueryFormat.TABLE)
+    return query.instant() if target.instant or in_table else query.range()

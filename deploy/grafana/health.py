@@ -15,6 +15,10 @@ from verification
 order by projection, id desc
 """
 
+ROLE_COUNTS = "max by (role) (discord_user_role_count)"
+SCRAPED = "0 * max(ledger_runner_heartbeat_timestamp_seconds)"
+"""0 where a runner is scraped, and nothing where none is."""
+
 HEALTH = Board(
     uid="temple-health",
     title="Temple Health Overview",
@@ -24,11 +28,12 @@ HEALTH = Board(
             "Consistency",
             "stat",
             "Differences between the log and the tables that the latest verify found.",
-            [PromQL("sum(max by (projection) (ledger_consistency_check_failures)) or vector(0)", "differences")],
+            [PromQL("sum(max by (projection) (ledger_consistency_check_failures))", "differences")],
             thresholds=[(1, "orange"), (10, "red")],
             runbook="ConsistencyDrift",
             width=4,
             height=4,
+            empty="never verified",
         ),
         Panel(
             "Not folded yet",
@@ -65,13 +70,7 @@ HEALTH = Board(
             "Verified",
             "stat",
             "How long ago the least recently verified projection was.",
-            [
-                PromQL(
-                    "max(time() - max by (projection) (ledger_verified_timestamp_seconds)) or "
-                    "time() - min(ledger_runner_heartbeat_timestamp_seconds)",
-                    "ago",
-                )
-            ],
+            [PromQL("max(time() - max by (projection) (ledger_verified_timestamp_seconds))", "ago")],
             unit="s",
             thresholds=[(2_700, "orange"), (86_400, "red")],
             runbook="VerifyOverdue",
@@ -82,16 +81,18 @@ HEALTH = Board(
         Panel(
             "Alerts",
             "stat",
-            "How many are firing, the dead man's switch apart.",
+            "How many are firing, the dead man's switch apart: without it no rules are evaluated.",
             [
                 PromQL(
-                    'count(ALERTS{alertstate="firing",alertname!="DeadMansSwitch"}) or vector(0)',
+                    'count(ALERTS{alertstate="firing",alertname!="DeadMansSwitch"}) '
+                    'or 0 * count(ALERTS{alertname="DeadMansSwitch"})',
                     "firing",
                 )
             ],
             thresholds=[(1, "red")],
             width=4,
             height=4,
+            empty="no rules",
         ),
         Panel(
             "Members by status",
@@ -106,8 +107,11 @@ HEALTH = Board(
         Panel(
             "Role distribution",
             "pie",
-            "How many members hold each role.",
-            [PromQL("max by (role) (discord_user_role_count)", "{{role}}", instant=True)],
+            "How many members hold each role: the nine largest, and the others together.",
+            [
+                PromQL(f"topk(9, {ROLE_COUNTS})", "{{role}}", instant=True),
+                PromQL(f"sum({ROLE_COUNTS}) - sum(topk(9, {ROLE_COUNTS})) > 0", "all others", instant=True),
+            ],
             width=8,
             empty="nobody holds a role",
         ),
@@ -152,6 +156,9 @@ HEALTH = Board(
             "Whatever is not running stands still until somebody does something about it.",
             [PromQL("max by (projection, state) (ledger_projection_state) == 1", instant=True)],
             runbook="ProjectionStandsStill",
+            empty="no runner is scraped",
+            links={"projection": "/projections/VALUE"},
+            hidden=("Time", "Value"),
         ),
         Panel(
             "Deliveries that wait",
@@ -160,7 +167,7 @@ HEALTH = Board(
             [
                 PromQL("max by (source) (ledger_inbox_depth)", "{{source}} waits"),
                 PromQL("max by (source) (ledger_inbox_trouble)", "{{source}} failed"),
-                PromQL("sum(ledger_inbox_depth) or vector(0)", "all"),
+                PromQL(f"sum(ledger_inbox_depth) or {SCRAPED}", "all"),
             ],
             thresholds=[(100, "orange")],
             runbook="InboxBacklog",
@@ -170,14 +177,17 @@ HEALTH = Board(
             "table",
             "Open sessions of Discord's gateway, and webhooks that Patreon has paused; 0 where there are none.",
             [
-                PromQL("max(ledger_discord_sessions_open) or vector(0)", "Discord: open sessions", instant=True),
                 PromQL(
-                    "sum(max by (webhook) (ledger_patreon_webhook_paused)) or vector(0)",
-                    "Patreon: paused webhooks",
+                    f"label_replace(max(ledger_discord_sessions_open) or {SCRAPED}, "
+                    '"way", "Discord: open sessions", "", "") or '
+                    f"label_replace(sum(max by (webhook) (ledger_patreon_webhook_paused)) or {SCRAPED}, "
+                    '"way", "Patreon: paused webhooks", "", "")',
                     instant=True,
                 ),
             ],
             runbook="SourceSilent",
+            empty="no runner is scraped",
+            hidden=("Time",),
         ),
     ],
 )

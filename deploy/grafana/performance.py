@@ -59,14 +59,14 @@ PERFORMANCE = Board(
                 ),
                 PromQL(
                     "histogram_quantile(0.95, sum by (le, source) "
-                    "(rate(ledger_receiver_response_duration_seconds_bucket[$__rate_interval]))) "
-                    "or absent(ledger_receiver_response_duration_seconds_count) * 0",
-                    "{{source}}, 95 % (nothing: no receiver is scraped)",
+                    "(rate(ledger_receiver_response_duration_seconds_bucket[$__rate_interval])))",
+                    "{{source}}, 95 %",
                 ),
             ],
             unit="s",
             thresholds=[(1, "orange"), (5, "red")],
             runbook="ReceiverErrors",
+            empty="no receiver is scraped",
         ),
         Panel(
             "Webhook responses",
@@ -74,13 +74,13 @@ PERFORMANCE = Board(
             "Answers a second, by code.",
             [
                 PromQL(
-                    "sum by (source, code) (rate(ledger_receiver_responses_total[$__rate_interval])) "
-                    "or absent(ledger_receiver_responses_total) * 0",
-                    "{{source}} {{code}} (nothing: no receiver is scraped)",
+                    "sum by (source, code) (rate(ledger_receiver_responses_total[$__rate_interval]))",
+                    "{{source}} {{code}}",
                 )
             ],
             unit="ops",
             runbook="ReceiverErrors",
+            empty="no receiver is scraped",
         ),
         Panel(
             "Trigger execution duration",
@@ -91,9 +91,8 @@ PERFORMANCE = Board(
                 PromQL(
                     "(sum(rate(ledger_trigger_duration_seconds_total[$__rate_interval])) "
                     "/ sum(rate(ledger_trigger_calls_total[$__rate_interval]) > 0)) "
-                    "or sum(ledger_trigger_duration_seconds_total) / sum(ledger_trigger_calls_total) "
-                    "or vector(0)",
-                    "trigger, a call (0: not in use)",
+                    "or sum(ledger_trigger_duration_seconds_total) / sum(ledger_trigger_calls_total)",
+                    "trigger, a call",
                 ),
                 PromQL(
                     "histogram_quantile(0.95, sum by (le, projection) "
@@ -127,6 +126,7 @@ PERFORMANCE = Board(
             "The largest tables by now.",
             [SQL(SIZES.strip())],
             unit="short",
+            units={"bytes": "bytes", "bytes of indexes": "bytes"},
         ),
         Panel(
             "Growth of tables",
@@ -161,10 +161,11 @@ PERFORMANCE = Board(
         Panel(
             "Rebuilds",
             "lines",
-            "How much of a replay is done; 1 where none goes on.",
-            [PromQL("max by (projection) (ledger_rebuild_ranges_ratio) or vector(1)", "{{projection}}")],
+            "How much of a replay is done.",
+            [PromQL("max by (projection) (ledger_rebuild_ranges_ratio)", "{{projection}}")],
             unit="percentunit",
             runbook="RebuildStuck",
+            empty="no replay goes on",
         ),
         Panel(
             "Room on disk",

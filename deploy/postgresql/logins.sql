@@ -20,5 +20,9 @@ grant temple_read to temple_console;
 create role temple_console_sign_in login;
 grant temple_web to temple_console_sign_in;
 
+-- only for temple web --allow-actions
+create role temple_console_actions login;
+grant temple_operate, temple_project, temple_read to temple_console_actions;
+
 create role temple_effects_service login;
 grant temple_deliver, temple_read to temple_effects_service;

@@ -1,10 +1,11 @@
 """`temple demo`: the history of a community that never was."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from temple_ledger.infrastructure.demo import Community, write_history
+from temple_ledger.infrastructure.demo import DEFAULT_END, Community, write_history
 from temple_ledger.infrastructure.log.output_file import replaced
 from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.printing import OutputStream, print_note
@@ -12,10 +13,10 @@ from temple_ledger.infrastructure.terminal.printing import OutputStream, print_n
 SEED = 1
 
 
-def sized(members: int | None, events: int | None, seed: int) -> Community:
+def sized(members: int | None, events: int | None, seed: int, end: datetime = DEFAULT_END) -> Community:
     """Raises BadParameter for sizes that make no community."""
     try:
-        return Community.sized(seed=seed, members=members, events=events)
+        return Community.sized(seed=seed, members=members, events=events, end=end)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--members and --events") from None
 
@@ -24,12 +25,16 @@ def sized(members: int | None, events: int | None, seed: int) -> Community:
 @click.option("--members", type=click.IntRange(min=1), help="Discord accounts; by default a twentieth of the events.")
 @click.option("--events", type=click.IntRange(min=1), help="Lines, duplicates included; by default 20 for each member.")
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Another seed, another community.")
+@click.option(
+    "--end", type=click.DateTime(["%Y-%m-%d"]), default=f"{DEFAULT_END:%Y-%m-%d}", show_default=True,
+    help="The history is that of the two years before this day, in UTC.",
+)  # fmt: skip
 @click.option("--malformed", type=click.IntRange(min=0), default=0, help="So many lines more that no import takes.")
 @click.option(
     "-o", "--output", type=FileToWrite(stdout=True), default="-",
     help="Write to this file, not to stdout.",
 )  # fmt: skip
-def command(members: int | None, events: int | None, seed: int, malformed: int, output: Path) -> None:
+def command(members: int | None, events: int | None, seed: int, end: datetime, malformed: int, output: Path) -> None:
     """Write the history of a community as JSON lines: always the same one for the same numbers.
 
     Joins and leaves, roles given and taken, Patreon memberships over two years; some lines
@@ -40,7 +45,7 @@ def command(members: int | None, events: int | None, seed: int, malformed: int, 
       temple demo --events 200000 --malformed 20 -o demo.jsonl
       temple events import demo.jsonl
     """
-    community = sized(members, events, seed)
+    community = sized(members, events, seed, end.replace(tzinfo=UTC))
     if str(output) == "-":
         write_history(community, OutputStream(), malformed=malformed)
         return

@@ -9,21 +9,19 @@ import click
 from temple_ledger.domain.errors import UnknownMember, UnknownName
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.operating.failures import FoldedAgain, retry_parked, skip_parked
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.events import shown
 from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.role_directory import read_directory
-from temple_ledger.infrastructure.queries.versions import in_ledger
-from temple_ledger.infrastructure.read_models.operations import Parked, parked, retry, skip
+from temple_ledger.infrastructure.read_models.operations import Parked, parked
 from temple_ledger.infrastructure.terminal.applying import required_reason
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
-from temple_ledger.projections.batch import Failure
-from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.registry import catalogue, named, versions_named
+from temple_ledger.projections.registry import named
 from temple_ledger.projections.tally import Tally
 
 projection_option = click.option("--projection", metavar="NAME", help="Only what this projection parked.")
@@ -133,19 +131,15 @@ def retry_(session: Session, members: tuple[str, ...], everybody: bool, projecti
     if bool(members) == everybody:
         raise click.UsageError("name the members to fold again, or give --all")
     found = _of_members(_parked(session.database, projection), members)
-    outcomes = []
-    for name in dict.fromkeys(f"{failure.projection}@{failure.version}" for failure in found):
-        ours = [failure for failure in found if f"{failure.projection}@{failure.version}" == name]
-        again = retry(session.database, named(name), ours, by=session.operator, catalogue=catalogue())
-        outcomes.append((named(name), ours, again))
+    outcomes = retry_parked(session.database, found, by=session.operator)
     if as_json:
-        print_json([_outcome(*outcome) for outcome in outcomes])
+        print_json([_outcome(outcome) for outcome in outcomes])
     elif not outcomes:
         print_line("nothing is parked")
     else:
         for outcome in outcomes:
-            _print_outcome(*outcome)
-    return ExitCode.FAILED if any(again for _, _, again in outcomes) else ExitCode.OK
+            _print_outcome(outcome)
+    return ExitCode.FAILED if any(outcome.again for outcome in outcomes) else ExitCode.OK
 
 
 @command.command("skip")
@@ -167,23 +161,10 @@ def skip_(session: Session, position: int, reason: str, projection: str | None) 
     """
     failed = False
     found = _at(session.database, projection, position)
-    # a skip holds for all versions of a projection
-    for failure in {each.projection: each for each in reversed(found)}.values():
-        skipping = named(f"{failure.projection}@{failure.version}")
-        with snapshot(session.database) as connection:
-            versions = in_ledger(connection, versions_named(failure.projection))
-        again = skip(
-            session.database,
-            skipping,
-            failure,
-            by=session.operator,
-            reason=reason,
-            catalogue=catalogue(),
-            others=[each for each in versions if each is not skipping],
-        )
-        print_line(f"position {position} is left out of {failure.projection} from now on")
-        _print_outcome(skipping, [failure], again)
-        failed |= bool(again)
+    for outcome in skip_parked(session.database, found, by=session.operator, reason=reason):
+        print_line(f"position {position} is left out of {outcome.projection.name} from now on")
+        _print_outcome(outcome)
+        failed |= bool(outcome.again)
     return ExitCode.FAILED if failed else ExitCode.OK
 
 
@@ -221,20 +202,19 @@ def _of_members(failures: Sequence[Parked], members: Sequence[str]) -> Sequence[
     return [failure for failure in failures if not members or failure.user_id in members]
 
 
-def _print_outcome(projection: Projection, failures: Sequence[Parked], again: Sequence[Failure]) -> None:
-    if isinstance(projection, Tally):
-        done = plural(len({each.position for each in failures} - {each.position for each in again}), "event")
-        print_line(f"{projection.name}: {done} counted")
+def _print_outcome(outcome: FoldedAgain) -> None:
+    name = outcome.projection.name
+    if isinstance(outcome.projection, Tally):
+        print_line(f"{name}: {plural(outcome.freed, 'event')} counted")
     else:
-        done = plural(len({each.user_id for each in failures} - {each.user_id for each in again}), "member")
-        print_line(f"{projection.name}: {done} folded again and parked no more")
-    for failure in again:
+        print_line(f"{name}: {plural(outcome.freed, 'member')} folded again and parked no more")
+    for failure in outcome.again:
         print_line(f"  {failure.user_id} stays parked, at position {failure.position}: {failure.error}")
 
 
-def _outcome(projection: Projection, failures: Sequence[Parked], again: Sequence[Failure]) -> dict[str, Any]:
+def _outcome(outcome: FoldedAgain) -> dict[str, Any]:
     return {
-        "projection": projection.name,
-        "retried": [asdict(failure) for failure in failures],
-        "failed_again": [failure._asdict() for failure in again],
+        "projection": outcome.projection.name,
+        "retried": [asdict(failure) for failure in outcome.failures],
+        "failed_again": [failure._asdict() for failure in outcome.again],
     }

@@ -9,7 +9,6 @@ import click
 
 from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.infrastructure.database.connection import DatabaseRole, database_errors
-from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox import administration as listing
 from temple_ledger.infrastructure.ingestion.inbox.administration import Chosen, Listed
 from temple_ledger.infrastructure.ingestion.inbox.delivery import DeliveryState
@@ -18,6 +17,11 @@ from temple_ledger.infrastructure.ingestion.inbox.retention import prunable
 from temple_ledger.infrastructure.ingestion.inbox.retention import prune as prune_inbox
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.log.notifier import Notifier
+from temple_ledger.infrastructure.operating.deliveries import (
+    ignore_deliveries,
+    retry_deliveries,
+    retry_every_delivery,
+)
 from temple_ledger.infrastructure.processes.sources import translators
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.terminal.applying import required_reason
@@ -139,15 +143,11 @@ def retry(
         raise click.UsageError("name the deliveries, or give --all")
     if numbers and (source or kind):
         raise click.UsageError("--source and --kind are about --all")
-    with (
-        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
-        database_errors("retrying deliveries"),
-    ):
-        if numbers:
-            done = listing.retry(connection, list(dict.fromkeys(numbers)), state=DeliveryState(state))
-        else:
-            done = listing.retry_all(connection, state=DeliveryState(state), source=source, kind=kind)
-        connection.execute(statement("inbox_notify"))
+    by, wanted = session.operator, DeliveryState(state)
+    if numbers:
+        done = retry_deliveries(session.database, numbers, by=by, state=wanted)
+    else:
+        done = retry_every_delivery(session.database, by=by, state=wanted, source=source, kind=kind)
     print_line(f"{plural(done, 'delivery', 'deliveries')} waiting again")
 
 
@@ -164,12 +164,7 @@ def ignore(session: Session, numbers: tuple[int, ...], reason: str) -> None:
     Example:
       temple inbox ignore 4711 --reason "garbage of an old test"
     """
-    with (
-        session.database.connect(DatabaseRole.TRANSLATE, application="temple inbox") as connection,
-        database_errors("setting deliveries aside"),
-    ):
-        named = list(dict.fromkeys(numbers))
-        done = listing.set_aside(connection, named, by=session.operator, reason=reason)
+    done = ignore_deliveries(session.database, numbers, by=session.operator, reason=reason)
     print_line(f"{plural(done, 'delivery', 'deliveries')} set aside")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from temple_ledger.infrastructure.observability.deploy_files import PLACEHOLDER, export
+from temple_ledger.infrastructure.observability.deploy_files import CONSOLE_PLACEHOLDER, PLACEHOLDER, export
 from temple_ledger.infrastructure.terminal.file_arguments import Folder
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
@@ -24,7 +24,8 @@ def command() -> None:
 @click.pass_obj
 def export_command(session: Session, directory: Path, url: str | None, overwrite: bool, as_json: bool) -> None:
     """Write all of it into a directory: Prometheus rules with their tests, Alertmanager, Grafana's dashboards and
-    provisioning, systemd units, a compose file, the proxy, the cron line, the runbooks.
+    provisioning, systemd units, a compose file, the proxy, the cron line, the runbooks. Links to the console lead to
+    TEMPLE_WEB_URL, where that is set.
 
     \b
     Example:
@@ -34,10 +35,13 @@ def export_command(session: Session, directory: Path, url: str | None, overwrite
     """
     if url is not None and not url.startswith(("https://", "http://")):
         raise click.BadParameter("begins with https:// or http://", param_hint="--url")
-    written = export(directory, url=url, overwrite=overwrite)
+    console = session.settings.web_url
+    written = export(directory, url=url, console=console, overwrite=overwrite)
     if as_json:
         print_json([str(path) for path in written])
         return
     print_line(f"{plural(len(written), 'file')} written to {directory}")
     if url is None:
         session.note(f"links to runbooks lead to {PLACEHOLDER}; --url puts your own address there")
+    if console is None:
+        session.note(f"links to the console lead to {CONSOLE_PLACEHOLDER}; TEMPLE_WEB_URL puts your own address there")

@@ -6,8 +6,9 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from threading import Event
 from typing import Final
 
@@ -52,6 +53,7 @@ LOOK_AGAIN_SECONDS: Final = 0.5
 @click.option("--members", type=click.IntRange(min=1), help=f"Of the demo community.  [default: {DEMO_MEMBERS}]")
 @click.option("--events", type=click.IntRange(min=1), help="Of its history.  [default: 20 for each member]")
 @click.option("--seed", type=int, help=f"Another seed, another community.  [default: {SEED}]")
+@click.option("--allow-actions", is_flag=True, help="Of the console: see temple web --help.")
 @click.option("--exit-when-ready", is_flag=True, help="End once everything is folded, and follow no further.")
 @metrics_port
 @click.pass_obj
@@ -61,6 +63,7 @@ def command(
     members: int | None,
     events: int | None,
     seed: int | None,
+    allow_actions: bool,
     exit_when_ready: bool,
     metrics_port: int | None,
 ) -> int:
@@ -85,7 +88,9 @@ def command(
         raise click.UsageError("--members, --events and --seed are about --demo")
     if members is None and events is None:
         members = DEMO_MEMBERS
-    community = sized(members, events, SEED if seed is None else seed) if demo else None
+    # of the two years before today, so that the last weeks of a demo are not empty
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    community = sized(members, events, SEED if seed is None else seed, today) if demo else None
     if exit_when_ready and metrics_port is None:
         metrics_port = OFF
     if not exit_when_ready:
@@ -109,7 +114,7 @@ def command(
                 _suggest(session)
                 print_line("ready: everything is folded")
             return ExitCode.OK if ready else ExitCode.INTERRUPTED
-        with _console(session, community):
+        with _console(session, community, ["--allow-actions"] if allow_actions else []):
             if not _made_ready(session, community, stop, measured):
                 return ExitCode.INTERRUPTED
             _suggest(session)
@@ -130,7 +135,7 @@ def _follow(session: Session, wanted: Iterable[Projection], stop: Stop, measured
 
 
 @contextmanager
-def _console(session: Session, community: Community | None) -> Iterator[None]:
+def _console(session: Session, community: Community | None, flags: Sequence[str]) -> Iterator[None]:
     """In a process of its own; where it cannot be, the reason is printed, and everything else goes on."""
     from temple_ledger.infrastructure.commands.web import console_url, open_door, save_link, sign_in_link
     from temple_ledger.infrastructure.processes.console_child import console_beside
@@ -144,7 +149,8 @@ def _console(session: Session, community: Community | None) -> Iterator[None]:
         yield
         return
     url = console_url(session, door.getsockname()[1])
-    with console_beside(session, door, {} if community is None else _tiers_of(community)) as is_ready:
+    tiers = {} if community is None else _tiers_of(community)
+    with console_beside(session, door, tiers, flags) as is_ready:
         if not is_ready():
             print_line("console     not started; its reason is above, or in the log")
         elif is_terminal(sys.stdout):
@@ -286,7 +292,8 @@ def _import_demo(session: Session, community: Community, stop: Stop) -> bool:
         f"{seconds:.1f} s: {plural(imported.added, 'event')}, {plural(imported.duplicates, 'duplicate')}"
     )
     if stop.asked:
-        same = f"--members {community.members} --events {community.events} --seed {community.seed}"
+        size = f"--members {community.members} --events {community.events}"
+        same = f"{size} --seed {community.seed} --end {community.end:%Y-%m-%d}"
         print_line(f"            the rest comes with: temple demo {same} | temple events import -")
     return True
 

@@ -13,8 +13,11 @@ import click
 
 from temple_ledger.domain.errors import CannotListen, Refused
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
+from temple_ledger.infrastructure.database.console_logins import ACTIONS, ROLES_OF, require_only
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
 from temple_ledger.infrastructure.log.output_file import PRIVATE, replaced
+from temple_ledger.infrastructure.operating.process import carry_out, start_process
+from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.ports import CONSOLE, listening_for
 from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
@@ -23,7 +26,7 @@ from temple_ledger.infrastructure.terminal.service_manager import Watchdog, noti
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 from temple_ledger.infrastructure.terminal.subcommands import WithVerbs
-from temple_ledger.infrastructure.web.serving import console_databases, serving
+from temple_ledger.infrastructure.web.serving import actions_database, console_databases, serving
 from temple_ledger.infrastructure.web.sign_in import LINK_SECONDS, make_link
 
 POLL_SECONDS: Final = 0.2
@@ -34,10 +37,14 @@ LINK_FILE: Final = "console-link"
 @click.option(
     "--port", type=click.IntRange(0, 65_535), help="0 takes a free one.  [default: 8420; env: TEMPLE_WEB_PORT]"
 )
+@click.option(
+    "--allow-actions", is_flag=True, help="Let whoever has the right pause, resume, retry, repair and replay."
+)
 @click.option("--socket", "descriptor", type=int, hidden=True, help="A socket that listens already.")
 @click.pass_obj
-def command(session: Session, port: int | None, descriptor: int | None) -> int:
-    """The console: pages about the ledger, in a browser on this machine. It reads, and changes nothing.
+def command(session: Session, port: int | None, allow_actions: bool, descriptor: int | None) -> int:
+    """The console: pages about the ledger, in a browser on this machine. It reads, and changes nothing, unless you
+    allow actions: a second process carries them out, with a login of its own.
 
     It logs in to the database as two logins of its own, which may do no more than that; of the embedded database it
     makes them. It listens on this machine only: for others, put a proxy with TLS in front, and set TEMPLE_WEB_URL.
@@ -47,16 +54,21 @@ def command(session: Session, port: int | None, descriptor: int | None) -> int:
     Examples:
       temple web
       temple web --port 0
+      temple web --allow-actions
     \b
     Exit codes: 0 stopped; 1 it cannot listen there, or ended by itself; 4 no database; 5 a login is missing,
     or may do more than it has to.
     """
     reader, signer = console_databases(session)
+    actions = _actions(session) if allow_actions else None
     with stopped_by_signals() as stop, _door(session, port, descriptor) as door:
         session.is_service()
         if descriptor is not None:
             _ends_with_its_starter(stop)
-        with announce_running(session.settings.home, "web"), serving(session, door, reader, signer) as server:
+        with (
+            announce_running(session.settings.home, "web"),
+            serving(session, door, reader, signer, actions=actions) as server,
+        ):
             if descriptor is None:
                 _announce(session, server, signer)
             else:
@@ -64,9 +76,30 @@ def command(session: Session, port: int | None, descriptor: int | None) -> int:
             notify_service_manager("READY=1")
             alive = _wait(stop, server)
             notify_service_manager("STOPPING=1")
+    if actions is not None:
+        actions.close()
     if not alive:
         session.note("the server of the console ended by itself")
     return ExitCode.OK if alive else ExitCode.FAILED
+
+
+def _actions(session: Session) -> Actions:
+    """Raises Refused where the login for actions is missing or may do more than it has to, and DatabaseUnavailable."""
+    database = actions_database(session)
+    with database_errors("looking at the login for actions"), database.connect(DatabaseRole.LOGIN) as connection:
+        require_only(connection, ROLES_OF[ACTIONS])
+    return Actions(lambda: start_process(session.settings, database))
+
+
+@command.verb
+@click.command("actions", hidden=True)
+@click.option("--socket", "descriptor", type=int, required=True)
+@click.pass_obj
+def actions(session: Session, descriptor: int) -> None:
+    """What `temple web --allow-actions` starts beside itself: carries out what comes over the socket."""
+    with socket.socket(fileno=descriptor) as connection:
+        session.is_service()
+        carry_out(connection, session.database, session.settings)
 
 
 @command.verb

@@ -29,6 +29,7 @@ class DatabaseRole(StrEnum):
     DELIVER = "temple_deliver"
     READ = "temple_read"
     SEAL = "temple_seal"
+    OPERATE = "temple_operate"
 
 
 FORMER: Final = {

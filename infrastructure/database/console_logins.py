@@ -1,8 +1,9 @@
-"""The logins of the console: each is a member of one role, and of nothing else.
+"""The logins of the console: each is a member of the roles that it needs, and of nothing else.
 
 A wider login that took a role by SET ROLE would have its rights back after one injected RESET ROLE.
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import psycopg
@@ -14,7 +15,12 @@ from temple_ledger.infrastructure.database.statements import statement
 
 READER: Final = "temple_console"
 SIGN_IN: Final = "temple_console_sign_in"
-ROLE_OF: Final = {READER: "temple_read", SIGN_IN: "temple_web"}
+ACTIONS: Final = "temple_console_actions"
+ROLES_OF: Final = {
+    READER: ("temple_read",),
+    SIGN_IN: ("temple_web",),
+    ACTIONS: ("temple_operate", "temple_project", "temple_read"),
+}
 
 Connection = psycopg.Connection[Any]
 
@@ -30,17 +36,17 @@ def as_login(database: Database, login: str) -> Database:
     return Database(make_conninfo(database.dsn, user=login), database.name)
 
 
-def require_only(connection: Connection, role: str) -> None:
-    """Raises Refused where the login may do more than *role* may, or is no member of it."""
+def require_only(connection: Connection, roles: Collection[str]) -> None:
+    """Raises Refused where the login may do more than *roles* may, or is no member of one of them."""
     row = connection.execute(statement("console_login_rights")).fetchone()
-    login, superior, roles = row if row is not None else ("", False, [])
-    if superior or sorted(roles) != [role]:
+    login, superior, found = row if row is not None else ("", False, [])
+    if superior or sorted(found) != sorted(roles):
         may = (
             "is a superuser, or may make roles or databases"
             if superior
-            else f"is a member of {', '.join(roles) or 'nothing'}"
+            else f"is a member of {', '.join(found) or 'nothing'}"
         )
         raise Refused(
-            f"the console does not start: its login {login} {may}; it has to be a member of {role} and of nothing else "
-            "(docs/console.md has the SQL)"
+            f"the console does not start: its login {login} {may}; it has to be a member of {', '.join(roles)} and of "
+            "nothing else (docs/console.md has the SQL)"
         )

@@ -83,6 +83,6 @@ class Notifier:
                 # losing a hint in a crash loses nothing: it need not wait for the disk
                 set_for_session(self._connection, "synchronous_commit", "off")
             self._connection.execute(statement(self._statement))
-        except (psycopg.Error, LedgerError):
+        except (psycopg.Error, LedgerError, OSError):
             return False
         return True

@@ -117,7 +117,7 @@ class Wakeup:
         self._open_at = time.monotonic() + REOPEN_SECONDS
         try:
             self._connection = opened_unless(self._is_woken, self._listening)
-        except (psycopg.Error, LedgerError):
+        except (psycopg.Error, LedgerError, OSError):
             return False
         if self._connection is None:
             return False

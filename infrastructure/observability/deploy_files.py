@@ -12,6 +12,9 @@ from temple_ledger.infrastructure.log.output_file import replaced
 PLACEHOLDER: Final = "https://ledger.example.org"
 """In every link to a runbook; the name in it is that of the proxy's server."""
 
+CONSOLE_PLACEHOLDER: Final = "https://console.example.org"
+"""In every link to the console; the same holds for the name."""
+
 LEFT_OUT: Final = ("__pycache__", ".py", ".pyc")
 EXECUTABLE: Final = ".sh"
 
@@ -27,9 +30,17 @@ def packed(folder: Traversable | None = None, path: str = "") -> Iterator[tuple[
             yield f"{path}{entry.name}", entry.read_bytes()
 
 
-def export(directory: Path, *, url: str | None = None, overwrite: bool = False) -> Sequence[Path]:
-    """The files that were written. Raises Refused when one is there with another content, before any is written."""
-    wanted = {directory / path: _addressed(content, url) for path, content in packed()}
+def export(
+    directory: Path, *, url: str | None = None, console: str | None = None, overwrite: bool = False
+) -> Sequence[Path]:
+    """The files that were written, with these addresses of the runbooks and of the console.
+
+    Raises Refused when one is there with another content, before any is written.
+    """
+    wanted = {
+        directory / path: _addressed(_addressed(content, PLACEHOLDER, url), CONSOLE_PLACEHOLDER, console)
+        for path, content in packed()
+    }
     for path in wanted:
         if path.exists() and not path.is_file():
             raise Refused(f"{path} is there and is no regular file; nothing was written")
@@ -44,9 +55,9 @@ def export(directory: Path, *, url: str | None = None, overwrite: bool = False) 
     return list(wanted)
 
 
-def _addressed(content: bytes, url: str | None) -> bytes:
+def _addressed(content: bytes, placeholder: str, url: str | None) -> bytes:
     if url is None:
         return content
     host = url.partition("://")[2].partition("/")[0]
-    address = content.replace(PLACEHOLDER.encode(), url.rstrip("/").encode())
-    return address.replace(PLACEHOLDER.removeprefix("https://").encode(), host.encode())
+    address = content.replace(placeholder.encode(), url.rstrip("/").encode())
+    return address.replace(placeholder.removeprefix("https://").encode(), host.encode())

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
@@ -19,18 +19,20 @@ from temple_ledger.infrastructure.terminal.session import Session
 READY_SECONDS: Final = 20.0
 END_SECONDS: Final = 15.0
 AGAIN_SECONDS: Final = 5.0
-OWN_SECRETS: Final = frozenset({"web_database_url", "web_sign_in_database_url", "web_proxy_secret"})
+OWN_SECRETS: Final = frozenset(
+    {"web_database_url", "web_sign_in_database_url", "web_proxy_secret", "web_actions_database_url"}
+)
 
 log = structlog.get_logger("temple.web")
 
 
 @contextmanager
 def console_beside(
-    session: Session, door: socket.socket, more: Mapping[str, str] = MappingProxyType({})
+    session: Session, door: socket.socket, more: Mapping[str, str] = MappingProxyType({}), flags: Sequence[str] = ()
 ) -> Iterator[Callable[[], bool]]:
     """While the block lasts, on a socket that listens; started again where it ends by itself. Yields whether it is
-    ready, after waiting for that. *more* are variables of its environment."""
-    child = _Child(session, door, more)
+    ready, after waiting for that. *more* are variables of its environment, *flags* of its command."""
+    child = _Child(session, door, more, flags)
     child.begin()
     try:
         yield child.is_ready
@@ -39,8 +41,9 @@ def console_beside(
 
 
 class _Child:
-    def __init__(self, session: Session, door: socket.socket, more: Mapping[str, str]) -> None:
+    def __init__(self, session: Session, door: socket.socket, more: Mapping[str, str], flags: Sequence[str]) -> None:
         self._more = more
+        self._flags = flags
         self._session = session
         self._door = door
         self._stopping = threading.Event()
@@ -85,7 +88,7 @@ class _Child:
     def _started(self) -> "subprocess.Popen[str]":
         number = self._door.fileno()
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "temple_ledger.cli", "web", "--socket", str(number)],
+            [sys.executable, "-P", "-m", "temple_ledger.cli", "web", "--socket", str(number), *self._flags],
             env={**environment_of_console(self._session.settings, os.environ), **self._more},
             # it ends when this is closed: whatever becomes of us, no console is left behind
             stdin=subprocess.PIPE,

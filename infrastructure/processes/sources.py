@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.observability.redaction import scrubbed
@@ -14,8 +14,11 @@ from temple_ledger.infrastructure.sources.source import PersonalData, Source, Wo
 
 if TYPE_CHECKING:
     # what commands need; the names of sources are known without
+    import psycopg
+
     from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
+    from temple_ledger.infrastructure.queries.from_sources import FromSources
     from temple_ledger.infrastructure.queries.sentence import Actor
     from temple_ledger.infrastructure.settings import Settings, SourceSettings
     from temple_ledger.infrastructure.terminal.session import Session
@@ -52,7 +55,20 @@ RESERVED: Final = frozenset(
             "log",
         ),
         *("member", "members", "monitoring", "operations", "parked", "patrons_without_discord", "projection"),
-        *("projections", "receive", "reconcile", "repair", "replay", "role", "run", "running", "seal", "seals"),
+        *(
+            "actions",
+            "operate",
+            "projections",
+            "receive",
+            "reconcile",
+            "repair",
+            "replay",
+            "role",
+            "run",
+            "running",
+            "seal",
+            "seals",
+        ),
         *("sources", "status", "trigger", "troubles", "up", "verified", "verify", "web"),
         *("admin", "healthz", "live", "roles", "sign_in", "sign_out", "static"),
     }
@@ -170,6 +186,19 @@ def actors() -> "Mapping[str, Actor]":
         with suppress(Exception):
             found |= source.actors()
     return found
+
+
+def from_sources(settings: "Settings") -> "FromSources":
+    """What they contribute to answers; in the place of a page that cannot be made stands the reason."""
+    from temple_ledger.infrastructure.queries.from_sources import FromSources
+    from temple_ledger.infrastructure.queries.source_page import SourcePage
+
+    def pages(connection: "psycopg.Connection[Any]") -> Sequence[SourcePage]:
+        found = _parts("its page", lambda source: [source.page(connection, settings)], lambda _, __: None)
+        made = [page for page in found.made if page is not None]
+        return made + [SourcePage(name.capitalize(), [], notes=[str(error)]) for name, error in found.failed.items()]
+
+    return FromSources(actors(), pages)
 
 
 def reason_of(error: BaseException) -> str:

@@ -150,6 +150,7 @@ def retry(
     *,
     by: str,
     catalogue: Catalogue,
+    reason: str | None = None,
 ) -> Sequence[Failure]:
     """Folds these members again (of a tally: counts these events again); returns what failed again."""
     with operation(database, projection.key) as (transaction, checkpoint):
@@ -161,7 +162,7 @@ def retry(
             "members": [each.user_id for each in failures],
             "failed_again": [each.position for each in again],
         }
-        record(transaction.connection, "retry", projection.name, by=by, reason=None, details=details)
+        record(transaction.connection, "retry", projection.name, by=by, reason=reason, details=details)
     return again
 
 

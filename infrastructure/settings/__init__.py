@@ -190,6 +190,7 @@ class Settings(SourceSettings):
     web_url: str | None = Field(default=None, description="where others see the console")
     web_database_url: SecretStr | None = Field(default=None, description="the DSN of the console's login, which reads")
     web_sign_in_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for signing in")
+    web_actions_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for actions")
     web_proxies: str | None = Field(default=None, description="the addresses of the console's proxies, by commas")
     web_proxy_secret: Token | None = Field(default=None, description="by which a proxy is believed whom it signed in")
     web_proxy_operate: str | None = Field(default=None, description="whom of these may operate, by commas")

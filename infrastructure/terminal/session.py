@@ -23,6 +23,7 @@ from temple_ledger.infrastructure.embedded_postgres.state_dir import default_sta
 from temple_ledger.infrastructure.names.lookup import NameLookup
 from temple_ledger.infrastructure.names.name import PersonKind, PersonName
 from temple_ledger.infrastructure.observability.escaping import printable
+from temple_ledger.infrastructure.queries.from_sources import FromSources
 from temple_ledger.infrastructure.settings import Settings, origin_of
 from temple_ledger.infrastructure.terminal.layout import column_of, place, row_lines
 from temple_ledger.infrastructure.terminal.printing import (
@@ -51,17 +52,23 @@ class Session:
         flags: Mapping[str, Any],
         load: Callable[[Mapping[str, Any]], Settings],
         bots: Callable[[], Mapping[str, str]] = dict,
+        sources: Callable[[Settings], FromSources] = lambda _: FromSources(),
     ) -> None:
-        """*bots*: names of those by which sources act, by id."""
+        """*bots*: names of those by which sources act, by id. *sources*: what they contribute to answers."""
         self.flags = flags
         self._load = load
         self._bots = bots
+        self._sources = sources
         self.progress = Console(stderr=True, highlight=False)
 
     @cached_property
     def settings(self) -> Settings:
         """Raises SettingsInvalid."""
         return self._load(self.flags)
+
+    @cached_property
+    def from_sources(self) -> FromSources:
+        return self._sources(self.settings)
 
     @cached_property
     def embedded(self) -> EmbeddedServer | None:

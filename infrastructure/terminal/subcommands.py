@@ -29,4 +29,6 @@ class WithVerbs(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_options(ctx, formatter)
         with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.get_short_help_str(60)) for name, verb in self.verbs.items()])
+            formatter.write_dl(
+                [(name, verb.get_short_help_str(60)) for name, verb in self.verbs.items() if not verb.hidden]
+            )

@@ -29,6 +29,7 @@ from temple_ledger.domain.errors import (
     UnknownName,
 )
 from temple_ledger.infrastructure.database.connection import passes
+from temple_ledger.infrastructure.operating.action import Asking
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.sources.source import Source
 from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, Form
@@ -36,6 +37,7 @@ from temple_ledger.infrastructure.web.console import SECTIONS, Console, Page, Re
 from temple_ledger.infrastructure.web.html import STATIC, render, static_file, static_url
 from temple_ledger.infrastructure.web.listing import as_csv, as_json
 from temple_ledger.infrastructure.web.live import Live, TooManyStreams
+from temple_ledger.infrastructure.web.pages.actions import require_actions
 from temple_ledger.infrastructure.web.rights import Right, in_words
 from temple_ledger.infrastructure.web.routes import PAGES, PageRoute
 from temple_ledger.infrastructure.web.security import Guard, forget_cookie, is_ours
@@ -44,6 +46,8 @@ from temple_ledger.infrastructure.web.sign_in import WebSession, account_of
 from temple_ledger.infrastructure.web.signing_in import SigningIn
 
 LONGEST_FORM: Final = 64 * 1024
+LONGEST_NUMBER: Final = 12
+FORM: Final = "application/x-www-form-urlencoded"
 STATUS_OF: Final = (
     (BadQuestion, 400),
     (AmbiguousName, 400),
@@ -98,6 +102,7 @@ class ConsoleApp:
                 ),
                 Route("/sign-out", self._form(self._sign_out, anew=False), methods=["POST"]),
                 Route("/admin/sessions/{number:int}/revoke", self._form(self._revoke), methods=["POST"]),
+                Route("/actions/{name}", self._form(self._act), methods=["POST"]),
                 *(Route(each.path, self._safe(self._page(each)), methods=["GET"]) for each in PAGES),
             ],
             middleware=[Middleware(Guard, place=place), Middleware(GZipMiddleware, minimum_size=1_000)],
@@ -125,6 +130,8 @@ class ConsoleApp:
         async def answer(request: Request) -> Response:
             if not is_ours(request, self._place):
                 return _foreign()
+            if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+                return Response(f"A form is sent as {FORM}.\n", 415, media_type="text/plain")
             sent = await _sent(request)
             return await asyncio.to_thread(self._safe(lambda request: work(request, sent)), request)
 
@@ -202,6 +209,7 @@ class ConsoleApp:
             "session": session,
             "session_name": "" if session is None else session.person.partition(":")[2],
             "rights": "" if session is None else in_words(session.rights),
+            "may_act": session is not None and Right.OPERATE in session.rights and self._console.actions is not None,
             "may_operate": session is not None and Right.OPERATE in session.rights,
             "form_token": "" if session is None else session.form_token,
             "live": page.live,
@@ -212,6 +220,8 @@ class ConsoleApp:
         text = render(page.template, data, names=names, block=block)
         response = Response(text, page.status, media_type="text/html; charset=utf-8")
         response.headers["Vary"] = "HX-Request, HX-Target, Cookie"
+        if page.refresh_seconds is not None:
+            response.headers["Refresh"] = str(page.refresh_seconds)
         return response
 
     def _session(self, request: Request) -> WebSession | None:
@@ -247,6 +257,17 @@ class ConsoleApp:
             return self._error(request, 403, "You may end your own session only.", session)
         self._console.sign_in.revoke(number)
         return RedirectResponse("/admin#sessions", 303)
+
+    def _act(self, request: Request, session: WebSession, sent: Mapping[str, str]) -> Response:
+        """What the form names, and nothing else: the process that carries it out checks the rest."""
+        if Right.OPERATE not in session.rights:
+            return self._error(request, 403, "You may not do that.", session)
+        typed = sent.get("number", "").strip()
+        number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < LONGEST_NUMBER else None
+        arguments = {name: value for name, value in sent.items() if name not in ("token", "reason", "number")}
+        asking = Asking(request.path_params["name"], arguments, session.person, sent.get("reason", ""), number)
+        job = require_actions(self._console).begin(asking)
+        return RedirectResponse(f"/actions/jobs/{job['id']}", 303)
 
     async def _stream(self, request: Request) -> Response:
         session = await asyncio.to_thread(self._session, request)

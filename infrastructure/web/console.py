@@ -8,6 +8,7 @@ from typing import Any, Final
 from temple_ledger.infrastructure.database.pool import Connection, Pool
 from temple_ledger.infrastructure.database.standby import standby_delay
 from temple_ledger.infrastructure.names.lookup import NameLookup
+from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.processes.sources import Installed
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.queries.sentence import Actor, Narrator
@@ -39,6 +40,8 @@ class Console:
     actors: Mapping[str, Actor]
     settings: Settings
     list_settings: Callable[[], Iterator[Setting]]
+    actions: Actions | None = None
+    """None where it carries out none."""
     standby: Standby = field(default_factory=Standby)
 
     @contextmanager
@@ -68,6 +71,8 @@ class Page:
     listing: Listing | None = None
     live: bool = True
     status: int = 200
+    refresh_seconds: int | None = None
+    """It looks again after so long, also without a script."""
 
 
 @dataclass(frozen=True)

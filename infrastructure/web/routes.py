@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from temple_ledger.infrastructure.web.console import PageFunction
 from temple_ledger.infrastructure.web.pages import (
+    actions,
     administration,
     events,
     inbox,
@@ -44,6 +45,8 @@ PAGES: Final[Sequence[PageRoute]] = (
     PageRoute("/operations", operations.journal),
     PageRoute("/operations/{number}", operations.entry),
     PageRoute("/admin", administration.administration),
+    PageRoute("/actions/jobs/{job}", actions.job, Right.OPERATE),
+    PageRoute("/actions/{name}", actions.action, Right.OPERATE),
     # of sources, such as /patreon: whatever is none of the above
     PageRoute("/{source}", source.source),
 )

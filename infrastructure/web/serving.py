@@ -1,15 +1,16 @@
 """The console at work: its connections, its server, and everything that ends with them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.console_logins import (
+    ACTIONS,
     READER,
-    ROLE_OF,
+    ROLES_OF,
     SIGN_IN,
     as_login,
     make_console_logins,
@@ -18,6 +19,7 @@ from temple_ledger.infrastructure.database.console_logins import (
 from temple_ledger.infrastructure.database.pool import Pool
 from temple_ledger.infrastructure.database.standby import Replica
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
+from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.processes.sources import actors, installed_sources
 from temple_ledger.infrastructure.settings import list_settings
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
@@ -38,7 +40,13 @@ MOST_SIGNING_IN: Final = 4
 
 @contextmanager
 def serving(
-    session: Session, door: Any, reader: Database, signer: Database, *, clock: Callable[[], float] = time.monotonic
+    session: Session,
+    door: Any,
+    reader: Database,
+    signer: Database,
+    *,
+    actions: Actions | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Server]:
     """On a socket of `listening`, while the block lasts. *clock*: when rights are asked for anew.
 
@@ -50,11 +58,11 @@ def serving(
         stack.callback(pool.close)
         signing = Pool(signer, application=f"{APPLICATION} sign-in", read_only=False, most=MOST_SIGNING_IN)
         stack.callback(signing.close)
-        _require_least(pool, ROLE_OF[READER])
-        _require_least(signing, ROLE_OF[SIGN_IN])
+        _require_least(pool, ROLES_OF[READER])
+        _require_least(signing, ROLES_OF[SIGN_IN])
         with pool.connection() as connection:
             Replica(signer, reader.name, DatabaseRole.LOGIN, "TEMPLE_WEB_DATABASE_URL").admit(connection)
-        console, live = _made(session, pool, signing)
+        console, live = _made(session, pool, signing, actions)
         proxy, ways = trusted_proxy(session.settings), _ways(session)
         place = Place(door.getsockname()[1], session.settings.web_url, proxy.addresses)
         app = ConsoleApp(console, Sessions(console.sign_in, place, RightsBook(ways, clock=clock), proxy), live, ways)
@@ -90,12 +98,25 @@ def console_databases(session: Session) -> tuple[Database, Database]:
     return as_login(database, READER), as_login(database, SIGN_IN)
 
 
-def _require_least(pool: Pool, role: str) -> None:
+def actions_database(session: Session) -> Database:
+    """For the process that carries out actions. Raises Refused, with what is missing, and DatabaseUnavailable."""
+    given = session.settings.web_actions_database_url
+    if given is not None:
+        return Database(given.get_secret_value(), "the database of TEMPLE_WEB_ACTIONS_DATABASE_URL")
+    if session.embedded is None:
+        raise Refused(
+            "actions have a login of their own: set TEMPLE_WEB_ACTIONS_DATABASE_URL (docs/console.md has the SQL)"
+        )
+    make_console_logins(session.database)
+    return as_login(session.database, ACTIONS)
+
+
+def _require_least(pool: Pool, roles: Collection[str]) -> None:
     with pool.connection() as connection:
-        require_only(connection, role)
+        require_only(connection, roles)
 
 
-def _made(session: Session, pool: Pool, signing: Pool) -> tuple[Console, Live]:
+def _made(session: Session, pool: Pool, signing: Pool, actions: Actions | None) -> tuple[Console, Live]:
     figures = Figures(pool)
     installed = installed_sources()
     console = Console(
@@ -107,6 +128,7 @@ def _made(session: Session, pool: Pool, signing: Pool) -> tuple[Console, Live]:
         actors=actors(),
         settings=session.settings,
         list_settings=lambda: list_settings(session.settings, installed.models(), session.flags),
+        actions=actions,
     )
     return console, Live(_head_of(pool, figures))
 

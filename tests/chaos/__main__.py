@@ -1,6 +1,7 @@
 """`./temple chaos`: faults against a ledger at work, and whether anything was lost."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -44,6 +45,8 @@ def main(seconds: float, seed: int, kinds: tuple[str, ...], keep: Path | None, a
     """
     _require_nobodys()
     signal.signal(signal.SIGTERM, _end)
+    # connections are lost all the time
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         report = run(seed, seconds, frozenset(kinds or KINDS), keep=keep, say=lambda text: click.echo(text, err=True))
     except KeyboardInterrupt:

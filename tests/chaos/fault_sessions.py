@@ -11,7 +11,7 @@ from temple_ledger.infrastructure.log.append import Appended, append_within
 from tests.chaos.processes import pause
 from tests.chaos.storm import Storm
 
-HELD_SECONDS: Final = (0.2, 1.2)
+HELD_SECONDS: Final = (0.05, 0.6)
 DRIFTS: Final = (
     "update discord_user_current_roles set granted_by = 'somebody' where ctid = ({}) returning user_id",
     "delete from discord_user_current_roles where ctid = ({}) returning user_id",

@@ -21,14 +21,14 @@ LANES: Final[Mapping[str, Mapping[str, int]]] = {
         "version switch killed": 1,
     },
     "sessions": {
-        "backend terminated": 8,
+        "backend terminated": 16,
         "gap held": 4,
         "prepared transaction": 4,
         "drift planted": 1,
     },
     "wire": {
-        "commit answer of an append lost": 12,
-        "commit answer of a service lost": 6,
+        "commit answer of an append lost": 40,
+        "commit answer of a service lost": 20,
         "black hole": 1,
     },
     "machine": {

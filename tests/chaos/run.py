@@ -32,7 +32,7 @@ def run(seed: int, seconds: float, kinds: frozenset[str], *, keep: Path | None, 
             "TEMPLE_DISCORD_API_URL": fake.api_url,
             "TEMPLE_DISCORD_GATEWAY_URL": fake.gateway_url,
         }
-        storm, found = storm_on(site, fake, seed), Found()
+        storm, found = storm_on(site, fake, seed, say), Found()
         reasons = {kind: reason for kind, reason in impossible(site.server).items() if kind in kinds}
         started = time.monotonic()
         try:

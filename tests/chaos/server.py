@@ -29,6 +29,7 @@ SETTINGS: Final = (
 )
 ROOM: Final = 4 * 1024**3
 """A bound, and nothing that is taken."""
+ATTEMPTS: Final = 50
 FAKETIME: Final = ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib")
 
 
@@ -83,9 +84,11 @@ class ChaosServer:
         new.replace(self._clock)
 
     def fill_disk(self) -> None:
-        """To the last page."""
-        usage = shutil.disk_usage(self._mount)
-        self._resized(usage.used)
+        """To the last page; what is written meanwhile makes it larger than it may be, so it is tried again."""
+        for _ in range(ATTEMPTS):
+            with suppress(subprocess.CalledProcessError):
+                return self._resized(shutil.disk_usage(self._mount).used)
+        raise OSError("the disk grows faster than it can be filled")
 
     def empty_disk(self) -> None:
         self._resized(ROOM)

@@ -109,7 +109,6 @@ class Site:
             "TEMPLE_RECEIVE_PORT": str(self.port),
             "TEMPLE_PATREON_SECRETS": SECRET,
             "TEMPLE_OPERATOR": "storm",
-            "TEMPLE_DEBUG": "1",
             "TEMPLE_RECONCILE_EVERY_SECONDS": "0",
             "TEMPLE_SEAL_EVERY_SECONDS": "1",
         }

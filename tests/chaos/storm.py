@@ -26,10 +26,10 @@ APPEND_PACE: Final = 0.06
 SEND_PACE: Final = 0.15
 ENDING_SECONDS: Final = 20.0
 FAULT_PACE: Final[Mapping[str, float]] = {
-    "runners": 0.3,
-    "commands": 0.3,
-    "sessions": 0.1,
-    "wire": 0.1,
+    "runners": 0.1,
+    "commands": 0.1,
+    "sessions": 0.03,
+    "wire": 0.02,
     "machine": 0.5,
 }
 """Seconds between two faults of a lane, on average."""
@@ -55,6 +55,7 @@ class Storm:
     operator: Appender
     """Appends for the faults that need an event of their own."""
     guild: Guild
+    say: Callable[[str], None]
     seen: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
     odd: list[str] = field(default_factory=list)
@@ -65,7 +66,7 @@ Fault = Callable[[Storm, random.Random], bool]
 """Injects one, waits for its effect, and puts right what it broke; whether the effect was seen."""
 
 
-def storm_on(site: Site, fake: FakeDiscord, seed: int) -> Storm:
+def storm_on(site: Site, fake: FakeDiscord, seed: int, say: Callable[[str], None]) -> Storm:
     record, persons = Acknowledged(), Persons()
     database = site.database()
     return Storm(
@@ -78,6 +79,7 @@ def storm_on(site: Site, fake: FakeDiscord, seed: int) -> Storm:
         Sender(site.port, record, f"{seed}/probe"),
         Appender(database, record, persons, f"{seed}/operate"),
         Guild(fake, f"{seed}/guild"),
+        say,
     )
 
 

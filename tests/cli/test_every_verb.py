@@ -119,7 +119,8 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
 ELSEWHERE: Final = frozenset(
     {
         *(("up",), ("receive",), ("discord", "listen"), ("effects", "run"), ("web",)),  # services: they do not end
-        ("web", "link"),  # it has logins of its own
+        *(("web", "link"), ("web", "actions")),  # they have logins of their own
+        *(("operate", verb) for verb in ("list", "run", "refuse", "watch")),  # of requests that a console entered
         *(("db", "shell"), ("db", "start"), ("db", "stop")),  # psql, and a server that is not ours
         *(("db", "dump"), ("db", "restore")),  # programs of PostgreSQL
         *(("discord", "setup"), ("patreon", "setup")),

@@ -32,6 +32,8 @@ GIVEN: Final = {
     "inbox ignore": ["1", "--reason", "x"],
     "inbox set-aside": ["1", "--reason", "x"],
     "member erase": ["ada"],
+    "operate refuse": ["1", "--reason", "x"],
+    "operate run": ["1"],
     "projection check": ["temple_ledger.projections.members:members"],
     "projection drop": ["members@1"],
     "projection explain": ["members", "1"],

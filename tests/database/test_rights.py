@@ -60,12 +60,12 @@ erasure: append r, project r, read r
 feed_change: append r, deliver r, project dir, read r
 feed_consumer: append r, deliver dru, project ru, read r
 feed_operation: project OTHER USAGE
-inbox: append iru, project r, read r, translate d
+inbox: append iru, operate ru, project r, read r, translate d
 inbox_source: append iru, project r, read r
 ledger_canon: append r, project r, read r
 ledger_guild: append diru, project r, read r
 ledger_migration: append r, deliver r, operate r, project r, read r, seal r, tokens r, translate r, web r
-ledger_operation: append r, project ir, read r, seal ir
+ledger_operation: append r, operate ir, project ir, read r, seal ir, translate ir
 log_import: append iru, project ru, read r
 log_import_range: append ir, project r, read r
 log_retraction: append r, project ir, read r, seal r

@@ -38,7 +38,10 @@ USAGE: Final = 2
 
 NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple (up|run|receive|discord listen|run PROJECTION)": "goes on until it is ended: tests/cli, tests/webhooks",
-    r"temple web": "goes on until it is ended: tests/web/test_command.py",
+    r"temple up --allow-actions": "goes on until it is ended: tests/web/test_actions.py",
+    r"temple operate (run|refuse) .*": "about a request of a console: tests/cli/test_operate.py",
+    r"temple operate watch": "goes on until it is ended: tests/cli/test_operate.py",
+    r"temple web( --allow-actions)?": "goes on until it is ended: tests/web/test_command.py",
     r"temple web link": "needs the logins of the console: tests/web/test_command.py",
     r"temple effects run": "goes on until it is ended: tests/effects",
     r"temple effects (skip|retry) .*": "about a message that is in no outbox here: tests/effects",

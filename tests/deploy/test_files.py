@@ -21,7 +21,8 @@ TIMERS = sorted((DEPLOY / "systemd").glob("*.timer"))
 
 
 def test_all_of_it_is_written_out_with_ones_own_address(temple: Typed, tmp_path: Path) -> None:
-    ended = temple("monitoring", "export", str(tmp_path / "out"), "--url", "https://l.our.org/")
+    console = {"TEMPLE_WEB_URL": "https://console.our.org"}
+    ended = temple("monitoring", "export", str(tmp_path / "out"), "--url", "https://l.our.org/", **console)
     assert ended.code == 0
     written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert written == {path for path, _ in packed()}
@@ -34,6 +35,8 @@ def test_all_of_it_is_written_out_with_ones_own_address(temple: Typed, tmp_path:
     assert {f"runbooks/{file.name}" for file in (ROOT / "docs" / "runbooks").glob("*.md")} <= written
     texts = {path: (tmp_path / "out" / path).read_text() for path in written}
     assert [path for path, text in texts.items() if "ledger.example.org" in text] == []
+    assert [path for path, text in texts.items() if "console.example.org" in text and "docs" not in path] == []
+    assert "https://console.our.org" in texts["grafana/dashboards/temple-audit.json"]
     assert "https://l.our.org/runbooks/ConsistencyDrift.md" in texts["prometheus/temple-ledger.rules.yml"]
     assert "server_name l.our.org;" in texts["nginx/temple-ledger.conf"]
     assert (tmp_path / "out" / "ledger-consistency-check.sh").stat().st_mode & 0o111

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.sources.discord.frame_buffer import FrameBuffe
 from temple_ledger.infrastructure.sources.discord.gateway import GatewayClient
 from temple_ledger.infrastructure.sources.discord.listener import Listened, Listener
 from temple_ledger.infrastructure.sources.discord.rest import pointed_at
+from temple_ledger.infrastructure.sources.discord.slash_answers import SlashAnswers
 from tests.discord.world import new_guild
 from tests.fakes.discord_guild import TrueGuild
 from tests.fakes.fake_discord import FakeDiscord
@@ -69,6 +70,8 @@ def running(
     *,
     frames: FrameBuffer | None = None,
     clock: Callable[[], datetime] | None = None,
+    slash: SlashAnswers | None = None,
+    askers: Sequence[str] = (),
 ) -> Iterator[Running]:
     made: list[Running] = []
     listener = Listener(
@@ -80,6 +83,8 @@ def running(
         frames=frames,
         caught_up=lambda done: made[0].caught_up.append(done),
         clock=clock or (lambda: datetime.now(UTC)),
+        slash=slash,
+        askers=askers,
     )
     found = Running(listener, database)
     made.append(found)

@@ -41,6 +41,27 @@ def test_with_everything_in_place_each_step_is_ok_and_the_link_is_printed(setup:
     assert "temple up" in ended.stderr
 
 
+def test_commands_are_registered_where_that_is_asked_for(setup: Typed, fake: FakeDiscord) -> None:
+    assert setup().code == 0
+    assert fake.asking.commands == {}
+    ended = setup("--commands", "--json", TEMPLE_DISCORD_ASK_ROLES="1, 2")
+    assert (ended.code, outcomes(ended)["commands"], outcomes(ended)["askers"]) == (0, "ok", "ok")
+    assert [each["name"] for each in fake.asking.commands["ledger"]["options"]] == [
+        *("member", "role", "changes", "why", "mismatches")
+    ]
+
+
+def test_a_command_that_nobody_may_use_or_that_cannot_be_registered_is_a_step_that_fails(
+    setup: Typed, fake: FakeDiscord
+) -> None:
+    ended = setup("--commands", "--json")
+    assert (ended.code, outcomes(ended)["askers"]) == (3, "fail")
+    assert "TEMPLE_DISCORD_ASK_ROLES" in advice(ended, "askers")
+    fake.asking.may_register = False
+    ended = setup("--commands", "--json", TEMPLE_DISCORD_ASK_ROLES="1")
+    assert (ended.code, outcomes(ended)["commands"]) == (3, "fail")
+
+
 def test_without_a_token_it_says_where_one_comes_from(setup: Typed) -> None:
     ended = setup("--json", TEMPLE_DISCORD_TOKEN=None)
     assert (ended.code, outcomes(ended)) == (3, {"token": "fail"})

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import WSMsgType, web
 
+from tests.fakes.discord_asking import Asked, FakeAsking
 from tests.fakes.discord_guild import Dispatch, TrueGuild, user_object
 from tests.fakes.discord_oauth import FakeOAuth
 
@@ -52,6 +53,7 @@ class FakeDiscord:
         self.other_guilds: list[str] = []
         self.accounts: dict[str, dict[str, Any]] = {}
         self.oauth = FakeOAuth()
+        self.asking = FakeAsking(guild)
         self.sessions: dict[str, Session] = {}
         self._current: Session | None = None
         self._socket: web.WebSocketResponse | None = None
@@ -92,6 +94,12 @@ class FakeDiscord:
         """To the session that goes on; kept for a RESUME, and sent when somebody is connected."""
         self._call(self._dispatch(dispatches))
 
+    def ask(self, asker: str, roles: Iterable[str], kind: str, **options: str) -> Asked:
+        """Somebody uses /ledger."""
+        asked, dispatch = self.asking.ask(asker, roles, kind, **options)
+        self.dispatch(dispatch)
+        return asked
+
     def flood(self, dispatches: Iterable[Dispatch]) -> None:
         """As fast as the connection takes them."""
         self._call(self._dispatch(list(dispatches)), timeout=120)
@@ -128,6 +136,10 @@ class FakeDiscord:
         app.router.add_get(f"{API}/oauth2/authorize", self._away(self.oauth.authorize))
         app.router.add_post(f"{API}/oauth2/token", self._away(self.oauth.token))
         app.router.add_post(f"{API}/oauth2/token/revoke", self._away(self.oauth.revoke))
+        app.router.add_post(f"{API}/interactions/{{id}}/{{token}}/callback", self._away(self.asking.answered))
+        app.router.add_patch(f"{API}/webhooks/{{id}}/{{token}}/messages/@original", self._away(self.asking.edited))
+        app.router.add_post(f"{API}/applications/{{id}}/guilds/{{guild}}/commands", self._away(self.asking.registered))
+        app.router.add_post(f"{API}/channels/{{id}}/messages", self._away(self.asking.sent))
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)

@@ -1,5 +1,7 @@
 """Told when there may be more; and what is told to nobody is found by polling."""
 
+import errno
+import os
 import signal
 import threading
 import time
@@ -11,6 +13,7 @@ import psycopg
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -98,6 +101,36 @@ def test_a_notifier_without_a_database_fails_no_append(database: Database) -> No
             assert appender.append(joined("ada")).added
             assert appender.append(joined("grace")).added
     assert rows(database, "user_id") == ["ada", "grace"]
+
+
+class Short(psycopg.Cursor[Any]):
+    """Once, the machine has no descriptor left for a statement of that name."""
+
+    of = ""
+
+    def execute(self, query: Any, *arguments: Any, **named: Any) -> "Short":
+        if Short.of and query == statement(Short.of):
+            Short.of = ""
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        super().execute(query, *arguments, **named)
+        return self
+
+
+def test_a_notifier_outlives_a_machine_that_has_no_descriptor_left(database: Database, wakeup: Wakeup) -> None:
+    Short.of = "log_notify"
+    with Notifier(Database(database.dsn, cursors=Short), every_seconds=0.0) as notifier:
+        deadline = time.monotonic() + LONG
+        while not wakeup.wait(0.05):
+            assert time.monotonic() < deadline
+            notifier.notify()
+    assert Short.of == ""
+
+
+def test_a_listener_outlives_a_machine_that_has_no_descriptor_left(database: Database) -> None:
+    Short.of = "log_listen"
+    with Wakeup(Database(database.dsn, cursors=Short)) as wakeup:
+        assert wakeup.wait(LONG)
+    assert Short.of == ""
 
 
 def test_a_notifier_whose_connection_is_lost_opens_another(database: Database, wakeup: Wakeup) -> None:

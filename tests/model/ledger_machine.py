@@ -36,7 +36,7 @@ from tests.canon.folds import EVERYTHING, by_python, slowly, stored
 from tests.erasure.builders import erased
 from tests.killed import run_killed
 from tests.queries.builders import altered, unfoldable
-from tests.seals.builders import proof, seal
+from tests.seals.builders import proof
 from tests.versions.standing import first, second
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (*BUILT_IN, first, second)
@@ -116,17 +116,23 @@ class LedgerMachine(RuleBasedStateMachine):
             append_within(connection, [entry])
         self.refused.add(entry.event_id)
 
-    @rule(who=WHO, hour=st.integers(0, 30))
-    def append_what_cannot_be_folded(self, who: int, hour: int) -> None:
+    @rule(who=WHO, hour=st.integers(0, 30), later=DRAWN)
+    def append_what_cannot_be_folded(self, who: int, hour: int, later: tuple[Any, ...]) -> None:
+        """And then another event of that member, which has to wait."""
         unfoldable(self.database, PEOPLE[who], DAY_ONE + timedelta(hours=hour))
+        self.step_all()
+        self.append([(later[0], who, *later[2:])])
+        self.step_all()
 
     @precondition(lambda self: self.held is None and not self.trigger)
-    @rule(drawn=DRAWN)
-    def hold(self, drawn: tuple[Any, ...]) -> None:
-        """A transaction that stays open: nothing may pass its position."""
+    @rule(drawn=DRAWN, behind=DRAWN)
+    def hold(self, drawn: tuple[Any, ...], behind: tuple[Any, ...]) -> None:
+        """A transaction that stays open: nothing may pass its position, though others append behind it."""
         entry = self._entry(*drawn)
         connection = self.database.connect(DatabaseRole.APPEND, autocommit=False)
         self.held = (connection, [entry], self._added(append_within(connection, [entry])))
+        self.append([behind])
+        self.step_all()
 
     @precondition(lambda self: self.held is not None)
     @rule(stays=st.booleans())
@@ -195,11 +201,15 @@ class LedgerMachine(RuleBasedStateMachine):
         if failures := parked(self.reading, projection=members.name):
             retry(self.database, members, failures, by="ada", catalogue=CATALOGUE)
 
-    @rule()
-    def skip_a_failure(self) -> None:
+    @rule(late=st.integers(0, 30))
+    def skip_a_failure(self, late: int) -> None:
+        """And then fold that member again, because of an event that may be late."""
         if failures := parked(self.reading, projection=members.name):
             skip(self.database, members, failures[0], by="ada", reason="a model", catalogue=CATALOGUE)
             self.proven = False
+            if failures[0].user_id in PEOPLE:
+                self.append([(0, PEOPLE.index(failures[0].user_id), 0, late, "a")])
+                self.step_all()
 
     @precondition(lambda self: self.promised and self.held is None)
     @rule(place=st.integers(0, 100), back=st.booleans())
@@ -240,7 +250,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def seal(self) -> None:
-        seal(self.database)
+        with self.database.connect(DatabaseRole.SEAL) as connection:
+            while connection.execute("select from seal_range(%s, 3)", (self._settled(),)).rowcount:
+                pass
         self.proven = False
 
     # what holds
@@ -259,10 +271,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def positions_are_settled_and_all_events_up_to_them_were_passed(self) -> None:
-        settled = self._settled()
         positions = [position for (position,) in self.reading.execute("select id from webhook_audit_log").fetchall()]
         for key, checkpoint in self._checkpoints().items():
-            assert checkpoint.position <= settled, key
+            assert checkpoint.position <= (self.held[2][0].position - 1 if self.held else max(positions, default=0)), (
+                key
+            )
             if checkpoint.state is not ProjectionState.TRIGGER:
                 assert checkpoint.passed == sum(each <= checkpoint.position for each in positions), key
 
@@ -299,6 +312,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _restart(self) -> None:
         self.reader = GapReader(self.project)
+        self.settled = min(each.position for each in self._checkpoints().values())
         self.processors = [_processor(each, self.project) for each in PROJECTIONS]
 
     def _fold(self, processors: list[Processor], upto: Position) -> None:
@@ -307,11 +321,10 @@ class LedgerMachine(RuleBasedStateMachine):
                 pass
 
     def _settled(self) -> Position:
-        """As far as nobody holds it up."""
-        settled, reader = Position(0), GapReader(self.project)
-        while (look := reader.look(settled)).settled > settled:
-            settled = look.settled
-        return settled
+        """As far as nobody holds it up, beyond what was settled before."""
+        while (look := self.reader.look(self.settled)).settled > self.settled:
+            self.settled = look.settled
+        return self.settled
 
     def _checkpoints(self) -> dict[Any, Checkpoint]:
         return dict(read_checkpoints(self.reading))

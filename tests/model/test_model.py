@@ -1,6 +1,5 @@
 """Any sequence of steps: after each, the tables are the fold and the oracle's, positions agree, and the seals hold."""
 
-import os
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -16,11 +15,11 @@ from temple_ledger.infrastructure.database.whole_databases import create_databas
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from tests.model.ledger_machine import PROJECTIONS, LedgerMachine
+from tests.thorough import THOROUGH, examples
 from tests.versions.standing import first, second
 
-EXAMPLES = int(os.environ.get("LEDGER_TEST_MODEL", "10"))
-"""So many histories; more than the usual are drawn anew in each run."""
-USUAL = 10
+HISTORIES = 8
+"""The same ones in each run; far more, and others, when the tests are thorough."""
 STEPS = 30
 TEMPLATE = "model_template"
 
@@ -57,12 +56,12 @@ def test_what_holds_of_a_ledger_holds_after_any_steps(made: Callable[[], Databas
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples(HISTORIES),
             stateful_step_count=STEPS,
             deadline=None,
-            derandomize=EXAMPLES == USUAL,
+            derandomize=not THOROUGH,
             # a history takes a second, and shrinking one some minutes: that is for whoever looks for the cause
-            phases=[Phase.generate] if EXAMPLES == USUAL else list(Phase),
+            phases=list(Phase) if THOROUGH else [Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )

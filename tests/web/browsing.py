@@ -1,6 +1,7 @@
 """A real browser on a console whose ledger is a demo community: for the tests, and for the pictures of the docs."""
 
 import io
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,13 +47,15 @@ GRANT: Final = f"""
 
 @dataclass
 class Demo:
-    """`member` pays and has many roles; `role` many hold; `event` is the last grant by Patreon's bot."""
+    """`member` pays and has many roles; `role` many hold; `event` is the last grant by Patreon's bot; `preview` is of a
+    repair, of somebody whose row was changed and is right again."""
 
     console: ConsoleAtWork
     ledger: LedgerScenario
     member: str
     role: str
     event: int
+    preview: str
 
     def pages(self) -> dict[str, str]:
         """Every page there is, by a name for a file."""
@@ -76,6 +79,8 @@ class Demo:
             "operations": "/operations",
             "operation": "/operations/1",
             "admin": "/admin",
+            "action": f"/actions/ask-owner?what=erase&member={self.member}",
+            "preview": self.preview,
             "not-there": "/members/nobody",
         }
 
@@ -94,8 +99,23 @@ def demo_on(database: Database, home: Path, community: Community) -> Iterator[De
     member, role, event = (_one(database, query) for query in (BUSY, WANTED, GRANT))
     _name(database, home, community)
     _more(database)
-    with console_on(database, home) as console:
-        yield Demo(console, ledger, str(member), str(role), int(str(event)))
+    with console_on(database, home, allow_actions=True) as console:
+        yield Demo(console, ledger, str(member), str(role), int(str(event)), _preview(database, console, str(member)))
+
+
+def _preview(database: Database, console: ConsoleAtWork, member: str) -> str:
+    """Of a repair that somebody might do."""
+    visitor = console.signed_in()
+    token = re.search(r'name="token" value="(\w+)"', visitor.get("/").text)
+    with database.connect(DatabaseRole.PROJECT) as connection:
+        connection.execute(DRIFT, {"member": member, "tier": "Tin"})
+        fields = {"token": "" if token is None else token[1], "projection": "members"}
+        place = visitor.post("/actions/repair-preview", fields).headers["location"]
+        while "refresh" in visitor.get(place).headers:
+            continue
+        connection.execute(DRIFT, {"member": member, "tier": None})
+        connection.execute("delete from verification where drifts > 0")
+    return place
 
 
 def _one(database: Database, query: str) -> object:
@@ -114,6 +134,12 @@ def _name(database: Database, home: Path, community: Community) -> None:
     write_nicknames(home / FILE, names.items())
 
 
+DRIFT: Final = """
+    update temple_member_status set patreon_tier = coalesce(%(tier)s, (
+        select target from webhook_audit_log where user_id = %(member)s and event_type = 'patreon_membership'
+        order by timestamp desc, id desc limit 1
+    )) where user_id = %(member)s
+"""
 DELIVERY: Final = """
     insert into inbox (source, kind, received_at, digest, body, last_received_at, state, note)
     values ('patreon', 'members:update', now(), 'd', '{"data": {}}', now(), 'failed', 'the tier is missing')

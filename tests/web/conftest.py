@@ -3,10 +3,13 @@
 import http.client
 import json
 import re
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,11 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.database.console_logins import READER, SIGN_IN, as_login, make_console_logins
+from temple_ledger.infrastructure.database.console_logins import ACTIONS, READER, SIGN_IN, as_login, make_console_logins
 from temple_ledger.infrastructure.ingestion.webhooks.server import listening
 from temple_ledger.infrastructure.names.nicknames import FILE
+from temple_ledger.infrastructure.operating.process import carry_out
+from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.processes.sources import actors
 from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.infrastructure.terminal.session import Session
@@ -155,15 +160,26 @@ Started = Callable[..., ConsoleAtWork]
 
 @contextmanager
 def console_on(
-    database: Database, home: Path, *, clock: Callable[[], float] = time.monotonic
+    database: Database, home: Path, *, allow_actions: bool = False, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[ConsoleAtWork]:
-    """A console in this process, while the block lasts."""
+    """A console in this process, while the block lasts; whatever carries out actions, too."""
     make_console_logins(database)
     bots = {user_id: actor.name for user_id, actor in actors().items()}
     session = Session({"home": home, "database_url": database.dsn}, load_settings, lambda: bots)
     reader, signer = as_login(database, READER), as_login(database, SIGN_IN)
-    with serving(session, listening("127.0.0.1", 0), reader, signer, clock=clock) as server:
-        yield ConsoleAtWork(server.port, reader, signer)
+    actions = Actions(partial(_acting, session, as_login(database, ACTIONS))) if allow_actions else None
+    try:
+        with serving(session, listening("127.0.0.1", 0), reader, signer, actions=actions, clock=clock) as server:
+            yield ConsoleAtWork(server.port, reader, signer)
+    finally:
+        if actions is not None:
+            actions.close()
+
+
+def _acting(session: Session, database: Database) -> socket.socket:
+    ours, theirs = socket.socketpair()
+    threading.Thread(target=carry_out, args=(theirs, database, session.settings), daemon=True).start()
+    return ours
 
 
 @pytest.fixture
@@ -180,10 +196,12 @@ def start(consoles: ExitStack, database: Database, tmp_path: Path, monkeypatch: 
     home.mkdir()
     (home / FILE).write_text(NAMES, encoding="utf-8")
 
-    def started(clock: Callable[[], float] = time.monotonic, **environment: str) -> ConsoleAtWork:
+    def started(
+        clock: Callable[[], float] = time.monotonic, *, allow_actions: bool = False, **environment: str
+    ) -> ConsoleAtWork:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        return consoles.enter_context(console_on(database, home, clock=clock))
+        return consoles.enter_context(console_on(database, home, allow_actions=allow_actions, clock=clock))
 
     return started
 

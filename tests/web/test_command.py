@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.database.console_logins import READER, SIGN_IN, as_login, make_console_logins
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.console_logins import ACTIONS, READER, SIGN_IN, as_login, make_console_logins
 from temple_ledger.infrastructure.embedded_postgres.place import removed
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.processes.console_child import environment_of_console
@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.settings import load_settings
 from tests.cli.conftest import Typed, environment, home, spawn, temple
 from tests.cli.test_up import until
 from tests.web.conftest import Visitor
+from tests.web.test_sign_in import token_of
 
 __all__ = ["environment", "home", "spawn", "temple"]
 
@@ -34,6 +35,7 @@ def logins(database: Database) -> dict[str, str]:
     return {
         "TEMPLE_WEB_DATABASE_URL": as_login(database, READER).dsn,
         "TEMPLE_WEB_SIGN_IN_DATABASE_URL": as_login(database, SIGN_IN).dsn,
+        "TEMPLE_WEB_ACTIONS_DATABASE_URL": as_login(database, ACTIONS).dsn,
     }
 
 
@@ -126,6 +128,49 @@ def test_one_that_was_started_beside_others_ends_without_a_word(
         assert process.stderr is not None
         assert "Fatal Python error" not in process.stderr.read()
     door.close()
+
+
+def test_actions_are_carried_out_by_a_second_process_that_ends_with_the_first(
+    spawn: Spawn, logins: dict[str, str], temple: Typed, database: Database, home: Path
+) -> None:
+    process = spawn("web", "--port", "0", "--allow-actions", **logins)
+    [*_, line] = until(process.stdout, "console ")
+    port = urlsplit(line.split()[1]).port
+    assert port is not None
+    visitor = Visitor(port)
+    temple("web", "link", **logins)
+    assert visitor.post(urlsplit((home / "console-link").read_text().strip()).path).status == 303
+    fields = {"token": token_of(visitor.get("/")), "projection": "members", "reason": "to look"}
+    done = visitor.post("/actions/pause", fields)
+    while "refresh" in (page := visitor.follow(done)).headers:
+        continue
+    assert "members is paused" in page.words
+    assert actions_at_work(database) == 0
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    with database.connect(DatabaseRole.READ) as connection:
+        found = connection.execute("select kind, login, reason from ledger_operation").fetchall()
+    assert found == [("pause", "temple_console_actions", "to look")]
+
+
+def actions_at_work(database: Database) -> int:
+    """Connections of the login for actions that are in a transaction."""
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        row = connection.execute(
+            "select count(*) from pg_stat_activity where usename = 'temple_console_actions' and state <> 'idle'"
+            " and datname = current_database()"
+        ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def test_the_login_for_actions_is_needed_and_may_do_no_more(
+    temple: Typed, logins: dict[str, str], database: Database
+) -> None:
+    without = {name: value for name, value in logins.items() if "ACTIONS" not in name}
+    missing = temple("web", "--port", "0", "--allow-actions", **without)
+    assert (missing.code, "set TEMPLE_WEB_ACTIONS_DATABASE_URL" in missing.stderr) == (5, True)
+    wider = temple("web", "--allow-actions", **{**logins, "TEMPLE_WEB_ACTIONS_DATABASE_URL": database.dsn})
+    assert (wider.code, "its login temple is a superuser" in wider.stderr) == (5, True)
 
 
 def test_the_console_beside_everything_gets_no_secret_but_its_own() -> None:

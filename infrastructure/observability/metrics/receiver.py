@@ -10,6 +10,8 @@ from temple_ledger.infrastructure.observability.metrics.labels import Bounded
 
 SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 CODES: Final = ("200", "400", "401", "403", "404", "405", "413", "415", "429", "500", "503")
+ALERTED: Final = ("200", "401", "403", "500", "503")
+"""There from the start, at zero: of a series that begins with a burst, Prometheus sees no increase."""
 MOST_SOURCES: Final = 20
 UNKNOWN: Final = "unknown"
 """A request for a path that no source has: whoever asks must not make series."""
@@ -44,7 +46,7 @@ class ReceiverMetrics:
         )
         for source in sources:
             self._seconds.labels(source)
-            for code in ("200", "500", "503"):
+            for code in ALERTED:
                 self._responses.labels(source, code)
 
     def answered(self, source: str, code: int, seconds: float) -> None:

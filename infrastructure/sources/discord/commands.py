@@ -18,7 +18,7 @@ from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findin
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
-from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
+from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings, role_ids
 from temple_ledger.infrastructure.sources.discord.setup_command import setup
 from temple_ledger.infrastructure.terminal.applying import apply_options, asks, confirmed, require_apply
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
@@ -57,6 +57,9 @@ def listen(session: Session) -> int:
     back: then it says so and goes on. While the database is away, frames wait in memory. On Ctrl-C or SIGTERM it stores
     what waits, and ends.
 
+    Whoever has one of the roles of TEMPLE_DISCORD_ASK_ROLES may ask the ledger with /ledger, which temple discord setup
+    --commands registers; nobody else sees the answers.
+
     \b
     Examples:
       temple discord listen
@@ -68,6 +71,7 @@ def listen(session: Session) -> int:
     from temple_ledger.infrastructure.names.book import NameBook
     from temple_ledger.infrastructure.names.roles import answer_roles
     from temple_ledger.infrastructure.names.server import serving_names
+    from temple_ledger.infrastructure.sources.discord.asking import slash_answers, weekly_message
     from temple_ledger.infrastructure.sources.discord.listener import Listener
     from temple_ledger.infrastructure.sources.discord.one_listener import the_only_listener
     from temple_ledger.infrastructure.sources.discord.rest import pointed_at
@@ -78,7 +82,16 @@ def listen(session: Session) -> int:
     with stopped_by_signals() as stop:
         _check(session)
         session.is_service()
-        listener = Listener(session.database, token, guild=settings.discord_guild, say=session.note, names=names)
+        listener = Listener(
+            session.database,
+            token,
+            guild=settings.discord_guild,
+            say=session.note,
+            names=names,
+            slash=slash_answers(session, names),
+            askers=role_ids(settings.discord_ask_roles),
+            weekly=weekly_message(session),
+        )
         stop.calls(listener.stop)
         lost: list[str] = []
 

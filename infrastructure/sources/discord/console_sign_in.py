@@ -13,7 +13,7 @@ from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.names.roles import AskRoles
 from temple_ledger.infrastructure.names.roles import roles_of as roles_by_listener
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
-from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
+from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings, role_ids
 from temple_ledger.infrastructure.sources.discord.snowflake import is_snowflake
 from temple_ledger.infrastructure.version import version
 
@@ -125,9 +125,9 @@ async def _json(answer: aiohttp.ClientResponse, what: str) -> Mapping[str, Any]:
 def console_sign_in(settings: DiscordSettings, home: Path) -> DiscordSignIn | None:
     """Raises SettingsInvalid where half of it is set."""
     roles = {
-        "read": _ids(settings.discord_console_read),
-        "operate": _ids(settings.discord_console_operate),
-        "bodies": _ids(settings.discord_console_bodies),
+        "read": role_ids(settings.discord_console_read),
+        "operate": role_ids(settings.discord_console_operate),
+        "bodies": role_ids(settings.discord_console_bodies),
     }
     client_id, secret = settings.discord_client_id, settings.discord_client_secret
     if client_id is None and secret is None and not any(roles.values()):
@@ -142,7 +142,3 @@ def console_sign_in(settings: DiscordSettings, home: Path) -> DiscordSignIn | No
         return roles_by_listener(home, account)
 
     return DiscordSignIn(client_id, secret.get_secret_value(), roles, ask, settings.discord_api_url)
-
-
-def _ids(written: str | None) -> frozenset[str]:
-    return frozenset(each.strip() for each in (written or "").split(",") if each.strip())

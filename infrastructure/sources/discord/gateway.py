@@ -5,7 +5,7 @@ bursts, and what is not cached is dropped. So no event is dispatched at all; the
 reads it, in the loop that receives it, without a task in between.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -65,6 +65,8 @@ class GatewayClient(discord.Client):
         self._receive = receive
         self._see = see
         self._clock = clock
+        self.interact: Callable[[Mapping[str, Any]], None] = lambda _: None
+        """Given what somebody asks the bot; it is never stored, and may not wait either."""
         self.session_id: str | None = None
 
     def dispatch(self, event: str, /, *args: Any, **_: Any) -> None:
@@ -78,6 +80,8 @@ class GatewayClient(discord.Client):
         except UnreadableFrame as error:
             log.warning("a frame that is not what Discord documents", reason=str(error))
             return
+        if frame is not None and frame.kind == "INTERACTION_CREATE":
+            self.interact(frame.data)
         if frame is None or frame.kind not in WANTED:
             return
         self._see(frame)

@@ -1,7 +1,7 @@
 """The listener: the gateway, the writer, translating and catching up, in one process until it is stopped."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorker
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.names.book import NameBook
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.backfill import now
 from temple_ledger.infrastructure.sources.discord.catch_up import POLL_SECONDS, SETTLE_SECONDS, CaughtUp, catch_up
@@ -39,15 +40,19 @@ from temple_ledger.infrastructure.sources.discord.guild_state import (
     store_guild_state,
     store_refusal,
 )
+from temple_ledger.infrastructure.sources.discord.interactions import Interactions
 from temple_ledger.infrastructure.sources.discord.member_roles import MemberRoles
-from temple_ledger.infrastructure.sources.discord.names import SeeingRest, fetch_names, see_frame
+from temple_ledger.infrastructure.sources.discord.names import SeeingRest, fetch_names, see_frame, see_users
 from temple_ledger.infrastructure.sources.discord.rest import DiscordRest, Rest, sentences
+from temple_ledger.infrastructure.sources.discord.slash_answers import SlashAnswers
+from temple_ledger.infrastructure.sources.discord.slash_command import SlashQuestion
+from temple_ledger.infrastructure.sources.discord.tasks import ended, unless
 from temple_ledger.infrastructure.sources.discord.translator import DiscordTranslator
+from temple_ledger.infrastructure.sources.discord.weekly import WeeklyMessage
 
 FIRST_RETRY_SECONDS: Final = 30.0
 LONGEST_RETRY_SECONDS: Final = 900.0
 WATCH_SECONDS: Final = 0.25
-CANCEL_SECONDS: Final = 0.5
 BY: Final = "temple discord listen"
 
 log = structlog.get_logger("temple.discord")
@@ -79,9 +84,16 @@ class Listener:
         clock: Callable[[], datetime] = now,
         names: NameBook | None = None,
         roles: MemberRoles | None = None,
+        slash: SlashAnswers | None = None,
+        askers: Collection[str] = (),
+        weekly: WeeklyMessage | None = None,
     ) -> None:
+        """*slash* answers questions of those who have one of the roles *askers*; without them nobody may ask."""
         self.names = NameBook() if names is None else names
         self.roles = MemberRoles() if roles is None else roles
+        self._slash = slash
+        self._weekly = weekly
+        self._askers = frozenset(askers)
         self._database = database
         self._token = token
         self._guild = guild
@@ -179,12 +191,15 @@ class Listener:
         rest = DiscordRest(client)
         guild = self._guild = await guild_of(self._database, self._guild, rest)
         self._say(f"listening to guild {guild}")
+        interactions = self._interactions(rest, guild)
+        client.interact = interactions.receive
         tasks = [
             asyncio.create_task(connect(client)),
             asyncio.create_task(self._catch_up(SeeingRest(rest, self.names), guild, gate, writer, notifier, begun)),
             asyncio.create_task(fetch_names(rest, guild, self.names)),
             asyncio.create_task(self._watch(gate)),
             asyncio.create_task(stop.wait()),
+            *([] if self._weekly is None else [asyncio.create_task(self._weekly.run(rest))]),
         ]
         try:
             with self.roles.answered_by(rest, guild):
@@ -193,7 +208,14 @@ class Listener:
                 task.result()
         finally:
             # before the client is closed: only so does Discord see that the session is over
-            await _ended(tasks)
+            await ended([*tasks, *interactions.end()])
+
+    def _interactions(self, rest: DiscordRest, guild: str) -> Interactions:
+        def answer(question: SlashQuestion) -> str:
+            with snapshot(self._database) as connection:
+                return "" if self._slash is None else self._slash.answer(connection, question)
+
+        return Interactions(rest, guild, self._askers, answer, see=partial(see_users, self.names))
 
     async def _catch_up(
         self,
@@ -213,7 +235,7 @@ class Listener:
                 begun.clear()
                 closings = self._closings
                 try:
-                    done = await _unless(
+                    done = await unless(
                         begun,
                         catch_up(
                             self._database,
@@ -306,37 +328,6 @@ async def guild_of(database: Database, wanted: str | None, rest: Rest) -> str:
     if ours != guild:
         raise OtherGuild(ours, guild)
     return guild
-
-
-async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """What *work* returns or raises; None, and *work* has ended, if *event* is set before."""
-    working, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
-    try:
-        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        await _ended([working, waiting])
-        if not working.cancelled():
-            working.exception()  # or else asyncio logs it, though the next try will
-
-
-async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancels until they have: Python 3.11's `wait_for`, which discord.py connects with, can swallow a cancellation.
-
-    Whoever is cancelled meanwhile waits all the same.
-    """
-    pending: set[asyncio.Task[Any]] = set(tasks)
-    cancelled = False
-    while pending:
-        for task in pending:
-            task.cancel()
-        try:
-            await asyncio.wait(pending, timeout=CANCEL_SECONDS)
-        except asyncio.CancelledError:
-            cancelled = True
-        pending = {task for task in pending if not task.done()}
-    if cancelled:
-        raise asyncio.CancelledError
 
 
 def _as_ours(error: Exception) -> Any:

@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.ingestion.inbox.failure import describe_failur
 from temple_ledger.infrastructure.names.book import NameBook
 from temple_ledger.infrastructure.names.roles import answer_roles
 from temple_ledger.infrastructure.names.server import serving_names
+from temple_ledger.infrastructure.sources.discord.asking import slash_answers, weekly_message
 from temple_ledger.infrastructure.sources.discord.listener import (
     FIRST_RETRY_SECONDS,
     LONGEST_RETRY_SECONDS,
@@ -21,7 +22,7 @@ from temple_ledger.infrastructure.sources.discord.listener import (
 from temple_ledger.infrastructure.sources.discord.member_roles import MemberRoles
 from temple_ledger.infrastructure.sources.discord.one_listener import the_only_listener
 from temple_ledger.infrastructure.sources.discord.rest import pointed_at
-from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings
+from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings, role_ids
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
 
@@ -94,6 +95,9 @@ class _Listening:
                 say=self._session.note,
                 names=self.names,
                 roles=self.roles,
+                slash=slash_answers(self._session, self.names),
+                askers=role_ids(self._settings.discord_ask_roles),
+                weekly=weekly_message(self._session),
             )
             return self._listener
 

@@ -88,6 +88,18 @@ class NamesRest(Protocol):
         ...
 
 
+class InteractionsRest(Protocol):
+    """How interactions are answered. Raises DiscordUnavailable and DiscordRefuses."""
+
+    async def answer_interaction(self, interaction: str, token: str, answer: Mapping[str, Any]) -> None:
+        """Within three seconds of it, once."""
+        ...
+
+    async def edit_answer(self, application: str, token: str, message: Mapping[str, Any]) -> None:
+        """What a deferred answer becomes, within a quarter of an hour."""
+        ...
+
+
 class DiscordRest:
     """The raw answers: discord.py's own pages come in descending order, and make objects that are not needed."""
 
@@ -138,6 +150,24 @@ class DiscordRest:
         route = Route("GET", "/guilds/{guild_id}/members/search", guild_id=int(guild))
         wanted = {"query": text[:LONGEST_SEARCH], "limit": SEARCHED}
         return list(await self._asked("members by name", self._http.request(route, params=wanted)))
+
+    async def answer_interaction(self, interaction: str, token: str, answer: Mapping[str, Any]) -> None:
+        route = Route("POST", "/interactions/{id}/{webhook_token}/callback", id=interaction, webhook_token=token)
+        await self._asked("an answer", self._http.request(route, json=answer))
+
+    async def edit_answer(self, application: str, token: str, message: Mapping[str, Any]) -> None:
+        path = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
+        route = Route("PATCH", path, webhook_id=application, webhook_token=token)
+        await self._asked("an answer", self._http.request(route, json=message))
+
+    async def send(self, channel: str, body: Mapping[str, Any]) -> None:
+        route = Route("POST", "/channels/{channel_id}/messages", channel_id=int(channel))
+        await self._asked("a message to the channel", self._http.request(route, json=body))
+
+    async def register_command(self, application: str, guild: str, command: Mapping[str, Any]) -> None:
+        """In the place of one of the same name; others stay."""
+        route = Route("POST", "/applications/{id}/guilds/{guild_id}/commands", id=application, guild_id=int(guild))
+        await self._asked("the commands of the bot", self._http.request(route, json=command))
 
     async def is_in(self, guild: str) -> bool:
         # the first guild with a greater id than the one before it

@@ -24,6 +24,10 @@ Id = Annotated[str, AfterValidator(_id)]
 Ids = Annotated[str, AfterValidator(_ids)]
 
 
+def role_ids(written: str | None) -> frozenset[str]:
+    return frozenset(each.strip() for each in (written or "").split(",") if each.strip())
+
+
 class DiscordSettings(SourceSettings):
     discord_token: Token | None = Field(default=None, description="the token of the Discord bot")
     discord_guild: Id | None = Field(
@@ -43,4 +47,10 @@ class DiscordSettings(SourceSettings):
     )
     discord_console_bodies: Ids | None = Field(
         default=None, description="who may see deliveries as they came: ids of roles"
+    )
+    discord_weekly_channel: Id | None = Field(
+        default=None, description="the channel that gets a message about the ledger each Monday"
+    )
+    discord_ask_roles: Ids | None = Field(
+        default=None, description="who may ask the bot with /ledger: ids of roles, separated by commas"
     )

@@ -3,12 +3,14 @@
 Nothing here needs a database, and nothing is stored.
 """
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Collection
 from typing import Final
 
+from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.observability.doctor.finding import Check, CheckOutcome, fail, ok
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses
 from temple_ledger.infrastructure.sources.discord.rest import Application, DiscordRest, Waiting, logged_in
+from temple_ledger.infrastructure.sources.discord.slash_command import LEDGER, NAME
 
 PORTAL: Final = "https://discord.com/developers/applications"
 INVITE: Final = "https://discord.com/oauth2/authorize"
@@ -16,9 +18,12 @@ VIEW_AUDIT_LOG: Final = 1 << 7
 """Of Discord's permissions, the only one that the bot asks for."""
 
 
-async def check_setup(token: str | None, wanted: str | None, *, waiting: Waiting) -> AsyncIterator[Check]:
+async def check_setup(
+    token: str | None, wanted: str | None, *, askers: Collection[str] | None = None, waiting: Waiting
+) -> AsyncIterator[Check]:
     """Ends at the first step without which the later ones cannot be checked. *waiting*: see DiscordRest.
 
+    With *askers*, the roles that may use them, the commands of the bot are registered too.
     Raises DiscordUnavailable.
     """
     again = f"in {PORTAL}, your application, Bot: Reset Token shows a new one; set TEMPLE_DISCORD_TOKEN to it"
@@ -27,13 +32,15 @@ async def check_setup(token: str | None, wanted: str | None, *, waiting: Waiting
         return
     try:
         async with logged_in(token, waiting) as rest:
-            async for check in _of_application(rest, wanted):
+            async for check in _of_application(rest, wanted, askers):
                 yield check
     except DiscordRefuses as error:
         yield fail("token", str(error), again)
 
 
-async def _of_application(rest: DiscordRest, wanted: str | None) -> AsyncIterator[Check]:
+async def _of_application(
+    rest: DiscordRest, wanted: str | None, askers: Collection[str] | None
+) -> AsyncIterator[Check]:
     application = await rest.application()
     yield ok("token", f"Discord accepts it; the application is {application.id}")
     yield ok("invite", invite_link(application.id, wanted))
@@ -53,6 +60,14 @@ async def _of_application(rest: DiscordRest, wanted: str | None) -> AsyncIterato
             "the audit log can be read",
             "open the invite link again, or give a role of the bot the permission View Audit Log",
         )
+        if askers is not None:
+            yield await _tried(
+                "commands",
+                rest.register_command(application.id, guild, LEDGER),
+                f"/{NAME} is registered",
+                "open the invite link again: with it the bot may have commands in your server",
+            )
+            yield _askers(askers)
 
 
 def invite_link(application: str, guild: str | None) -> str:
@@ -91,6 +106,16 @@ async def _guild(rest: DiscordRest, wanted: str | None) -> tuple[str | None, Che
             "set TEMPLE_DISCORD_GUILD; with Developer Mode on, the menu of a server has Copy Server ID",
         )
     return guilds[0], ok("server", f"{guilds[0]}, the only one that the bot is in")
+
+
+def _askers(askers: Collection[str]) -> Check:
+    if askers:
+        return ok("askers", f"{plural(len(askers), 'role')} may use it (TEMPLE_DISCORD_ASK_ROLES)")
+    return fail(
+        "askers",
+        "nobody may use it yet",
+        "set TEMPLE_DISCORD_ASK_ROLES to the ids of the roles that may, and start the listener again",
+    )
 
 
 async def _tried(step: str, question: Awaitable[object], found: str, advice: str) -> Check:

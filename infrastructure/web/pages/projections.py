@@ -6,6 +6,7 @@ from temple_ledger.infrastructure.queries.operations import operations
 from temple_ledger.infrastructure.queries.projection_status import projection_status, projection_statuses
 from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.read_models.verification.stored_results import stored_verifications
+from temple_ledger.infrastructure.read_models.versions.stored import stored_versions
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.figures import read_head
@@ -51,9 +52,11 @@ def projection(console: Console, asked: Asked) -> Page:
         verified = stored_verifications(connection, *status.key, limit=10)
         failures = parked(connection, projection=name, version=status.version)
         done = operations(connection, projection=name, limit=LAST_OPERATIONS)
+        versions = [each.key.version for each in stored_versions(connection, status.name).versions if not each.active]
     known = next((each for each in carried() if each.key == status.key), None)
     data: dict[str, Any] = {
         "status": status,
+        "versions": versions,
         "head": head,
         "tables": [] if known is None else [table.name for table in known.tables],
         "verified": verified,

@@ -1,11 +1,16 @@
--- The two logins of the console, on a server that is ours alone; elsewhere whoever runs the server makes them. Each is a
--- member of one role, and of nothing else.
+-- The logins of the console, on a server that is ours alone; elsewhere whoever runs the server makes them. Each is a
+-- member of what it needs, and of nothing else.
 do $$
 declare
     pair record;
 begin
     for pair in
-        values ('temple_console', 'temple_read'), ('temple_console_sign_in', 'temple_web')
+        values
+            ('temple_console', 'temple_read'),
+            ('temple_console_sign_in', 'temple_web'),
+            ('temple_console_actions', 'temple_operate'),
+            ('temple_console_actions', 'temple_project'),
+            ('temple_console_actions', 'temple_read')
     loop
         begin
             if not exists (select from pg_roles where rolname = pair.column1) then

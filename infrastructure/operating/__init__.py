@@ -1,0 +1,1 @@
+"""What people have done to a ledger from elsewhere than a terminal: by name, with who and why."""

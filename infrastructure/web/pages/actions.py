@@ -1,0 +1,286 @@
+"""`/actions/NAME`: what would be done, to whom, and the form that has it done; `/actions/jobs/ID`: how it went."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.domain.words import plural
+from temple_ledger.infrastructure.database.pool import Connection
+from temple_ledger.infrastructure.ingestion.inbox.administration import Chosen, deliveries, delivery
+from temple_ledger.infrastructure.ingestion.inbox.delivery import DeliveryState
+from temple_ledger.infrastructure.operating.operator import name_of
+from temple_ledger.infrastructure.operating.owner_requests import shown_digest
+from temple_ledger.infrastructure.operating.wire import Actions
+from temple_ledger.infrastructure.queries.member import require_member
+from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_status
+from temple_ledger.infrastructure.read_models.operations import parked
+from temple_ledger.infrastructure.read_models.versions.stored import stored_versions
+from temple_ledger.infrastructure.web.asked import Asked, BadQuestion
+from temple_ledger.infrastructure.web.console import Console, Page
+from temple_ledger.projections.registry import carried, catalogue
+
+MOST_LISTED: Final = 50
+RETRIED: Final = (DeliveryState.FAILED, DeliveryState.UNPARSEABLE, DeliveryState.SET_ASIDE)
+IGNORED: Final = (DeliveryState.FAILED, DeliveryState.UNPARSEABLE)
+
+
+@dataclass(frozen=True)
+class ActionForm:
+    """`fields` go with it, and name exactly what the page lists. `number` of `unit`s is typed where it is more than
+    one; `asks_why` is False for what changes nothing."""
+
+    title: str
+    button: str
+    section: str
+    sentences: Sequence[str]
+    fields: Mapping[str, str]
+    people: Sequence[str] = ()
+    lines: Sequence[str] = ()
+    number: int = 0
+    unit: str = "people"
+    asks_why: bool = True
+
+
+Describe = Callable[[Connection, Asked], ActionForm]
+
+
+def require_actions(console: Console) -> Actions:
+    """Raises Refused."""
+    if console.actions is None:
+        raise Refused("this console carries out no actions: it was started without --allow-actions")
+    return console.actions
+
+
+def action(console: Console, asked: Asked) -> Page:
+    require_actions(console)
+    name = asked.parameters["name"]
+    if name not in FORMS:
+        raise UnknownName("action", name)
+    with console.reading() as connection:
+        form = FORMS[name](connection, asked)
+    data = {"form": form, "name": name}
+    return Page("action.html", form.title, form.section, data, set(form.people), live=False)
+
+
+def job(console: Console, asked: Asked) -> Page:
+    found = require_actions(console).job(asked.parameters["job"])
+    preview = found["preview"]
+    people = set() if preview is None else set(preview["people"])
+    data: dict[str, Any] = {
+        "job": found,
+        "preview": preview,
+        "title_of": TITLES.get(str(found["action"]), ""),
+        "title_of_preview": "" if preview is None else TITLES[preview["action"]],
+    }
+    page = Page("job.html", TITLES.get(str(found["action"]), "An action"), "projections", data, people, live=False)
+    page.refresh_seconds = 2 if found["state"] == "working" else None
+    return page
+
+
+def _status(connection: Connection, asked: Asked) -> ProjectionStatus:
+    """Of the projection that the address names. Raises UnknownName and BadQuestion."""
+    label = asked.text("projection")
+    if label is None:
+        raise BadQuestion("projection is missing")
+    return projection_status(connection, carried(), label, catalogue=catalogue())
+
+
+def _pause(connection: Connection, asked: Asked) -> ActionForm:
+    status = _status(connection, asked)
+    sentences = [
+        f"{status.label} folds nothing more until somebody resumes it, also after restarts.",
+        f"Its tables stay as they are at position {status.position:,}. Readers go on reading them.",
+        f"Now {plural(status.lag_events, 'event')} wait.",
+    ]
+    return ActionForm(f"Pause {status.label}", "Pause", "projections", sentences, {"projection": status.label})
+
+
+def _resume(connection: Connection, asked: Asked) -> ActionForm:
+    status = _status(connection, asked)
+    sentences = [
+        f"{status.label} goes on from position {status.position:,}; {plural(status.lag_events, 'event')} wait.",
+        *([f"It stands still, because {status.reason}"] if status.reason else []),
+    ]
+    return ActionForm(f"Resume {status.label}", "Resume", "projections", sentences, {"projection": status.label})
+
+
+def _retry(connection: Connection, asked: Asked) -> ActionForm:
+    member, name = asked.text("member"), asked.text("projection")
+    found = parked(connection, projection=name, user_id=member)[:MOST_LISTED]
+    if not found:
+        raise UnknownName("parked event of", member or name or "the ledger")
+    people = list(dict.fromkeys(each.user_id for each in found))
+    return ActionForm(
+        "Fold parked members again",
+        "Fold again",
+        "projections",
+        [
+            f"{plural(len(people), 'person', 'people')} would be folded again from the log, with all that waited.",
+            "Whoever fails again stays parked, with rows as before.",
+        ],
+        {"parked": ",".join(map(name_of, found))},
+        people,
+        [f"{each.projection}, no. {each.position:,}: {each.error}" for each in found],
+        len(people),
+    )
+
+
+def _skip(connection: Connection, asked: Asked) -> ActionForm:
+    position, name = asked.number("position"), asked.text("projection")
+    found = parked(connection, projection=name, position=position or 0)
+    if not found:
+        raise UnknownName("parked position", str(position))
+    projections = ", ".join(dict.fromkeys(each.projection for each in found))
+    return ActionForm(
+        f"Skip event {position}",
+        "Skip it for good",
+        "projections",
+        [
+            f"{projections} would leave this event out for good, and fold its member again without it.",
+            "The event stays in the log. Every later replay, verify and question about the past leaves it out too.",
+        ],
+        {"parked": ",".join(map(name_of, found))},
+        list(dict.fromkeys(each.user_id for each in found)),
+        [f"{each.event_type}/{each.action}: {each.error}" for each in found[:1]],
+    )
+
+
+def _retry_deliveries(connection: Connection, asked: Asked) -> ActionForm:
+    numbers, lines, state = _deliveries(connection, asked, RETRIED)
+    what = plural(len(numbers), "delivery", "deliveries")
+    return ActionForm(
+        f"Translate {what} again",
+        "Let them wait again",
+        "inbox",
+        [f"{what} would be translated again. What they gave before is not given again."],
+        {"deliveries": ",".join(map(str, numbers)), "state": state.value},
+        lines=lines,
+        number=len(numbers),
+        unit="deliveries",
+    )
+
+
+def _ignore_deliveries(connection: Connection, asked: Asked) -> ActionForm:
+    numbers, lines, _ = _deliveries(connection, asked, IGNORED)
+    what = plural(len(numbers), "delivery", "deliveries")
+    return ActionForm(
+        f"Ignore {what}",
+        "Ignore",
+        "inbox",
+        [f"{what} would no longer count as trouble, and nothing is made of them."],
+        {"deliveries": ",".join(map(str, numbers))},
+        lines=lines,
+        number=len(numbers),
+        unit="deliveries",
+    )
+
+
+def _deliveries(
+    connection: Connection, asked: Asked, states: Sequence[DeliveryState]
+) -> tuple[list[int], list[str], DeliveryState]:
+    """One, or the newest in a state; as `/inbox` lists them."""
+    number = asked.number("delivery")
+    if number is not None:
+        found = [delivery(connection, number)]
+    else:
+        state = asked.one_of("state", {each.value: each.value for each in states}) or states[0].value
+        chosen = Chosen(asked.text("source"), asked.text("kind"), DeliveryState(state))
+        found = list(deliveries(connection, chosen, limit=MOST_LISTED))
+    found = [each for each in found if each.state in states]
+    if not found:
+        raise UnknownName("delivery", "in that state" if number is None else str(number))
+    lines = [f"{each.id}, {each.source}, {each.kind}: {each.note or 'no note'}" for each in found]
+    return [each.id for each in found], lines, found[0].state
+
+
+def _preview_repair(connection: Connection, asked: Asked) -> ActionForm:
+    label = _status(connection, asked).label
+    sentences = [
+        f"Everybody in the tables of {label} is compared with the log. It may take minutes, and changes nothing.",
+        "What differs is shown, and who it concerns. Then you may have it put right.",
+    ]
+    fields = {"projection": label}
+    return ActionForm(f"Repair {label}", "Compare", "projections", sentences, fields, asks_why=False)
+
+
+def _preview_replay(connection: Connection, asked: Asked) -> ActionForm:
+    label = _status(connection, asked).label
+    sentences = [
+        f"The whole log is folded again beside the tables of {label}. It may take minutes, and changes nothing.",
+        "What differs is shown, and who it concerns. Then you may have it put in place.",
+    ]
+    fields = {"projection": label}
+    return ActionForm(f"Replay {label}", "Fold beside the tables", "projections", sentences, fields, asks_why=False)
+
+
+def _ask_owner(connection: Connection, asked: Asked) -> ActionForm:
+    what = asked.one_of("what", {each: each for each in OWNERS}) or "erase"
+    form = OWNERS[what](connection, asked)
+    sentences = [*form.sentences, "Nothing happens until whoever runs the ledger carries it out."]
+    fields = {**form.fields, "what": what, "shown": shown_digest(form.sentences)}
+    return ActionForm(form.title, "Ask for it", form.section, sentences, fields, form.people)
+
+
+def _erase(connection: Connection, asked: Asked) -> ActionForm:
+    member = asked.text("member") or ""
+    require_member(connection, member)
+    sentences = ["A pseudonym would take the place of every id of this person, for good. It cannot be undone."]
+    return ActionForm("Ask for an erasure", "", "members", sentences, {"member": member}, [member])
+
+
+def _switch(connection: Connection, asked: Asked) -> ActionForm:
+    status, to = _status(connection, asked), asked.number("to")
+    if to is None or not any(each.key.version == to for each in stored_versions(connection, status.name).versions):
+        raise UnknownName(f"version of {status.name}", str(to))
+    sentences = [f"Readers of {status.name} would see the rows of version {to} in the place of {status.version}."]
+    fields = {"projection": status.name, "to": str(to)}
+    return ActionForm("Ask for another version", "", "projections", sentences, fields)
+
+
+def _trigger_on(connection: Connection, asked: Asked) -> ActionForm:
+    sentences = ["The database would maintain the rows of members; whoever appends waits for whoever did so before."]
+    return ActionForm("Ask for the trigger", "", "projections", sentences, {})
+
+
+def _trigger_off(connection: Connection, asked: Asked) -> ActionForm:
+    return ActionForm(
+        "Ask for the runner",
+        "",
+        "projections",
+        ["A runner would maintain the rows of members, and not the trigger."],
+        {},
+    )
+
+
+OWNERS: Final[Mapping[str, Describe]] = {
+    "erase": _erase,
+    "switch": _switch,
+    "trigger-enable": _trigger_on,
+    "trigger-disable": _trigger_off,
+}
+FORMS: Final[Mapping[str, Describe]] = {
+    "pause": _pause,
+    "resume": _resume,
+    "retry": _retry,
+    "skip": _skip,
+    "inbox-retry": _retry_deliveries,
+    "inbox-ignore": _ignore_deliveries,
+    "repair-preview": _preview_repair,
+    "replay-preview": _preview_replay,
+    "ask-owner": _ask_owner,
+}
+TITLES: Final = {
+    "pause": "Pause",
+    "resume": "Resume",
+    "retry": "Fold parked members again",
+    "skip": "Skip an event",
+    "inbox-retry": "Translate deliveries again",
+    "inbox-ignore": "Ignore deliveries",
+    "repair-preview": "Compare with the log",
+    "repair": "Repair",
+    "replay-preview": "Fold beside the tables",
+    "replay": "Replay",
+    "ask-owner": "A request",
+}
+"""By action: what the page is called that shows how it went."""

@@ -1,0 +1,2 @@
+update discord_feed
+set week_sent_on = %(monday)s
