@@ -11,11 +11,9 @@ from typing import Any, Final, NamedTuple
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import START
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.log.reader import events as log_events
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.rows_then import LAST
-from temple_ledger.infrastructure.queries.time_limit import LIMIT_SECONDS, Limit, limited
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long, histories
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
@@ -79,14 +77,7 @@ def try_member(
         fault, rows = _try_long(connection, fold, user_id)
         return MemberTrial([], fault, rows)
     fault = _fault_of(fold, user_id, known, every_way=True)
-    limit = Limit()
-    try:
-        with limited() as limit:
-            parked_at = fold.whole_of_known(known).parked_at
-    except KeyboardInterrupt:
-        if not limit.is_over:
-            raise
-        return MemberTrial([], fault)
+    parked_at = fold.whole_of_known(known).parked_at
     folded = [each for each in known if parked_at is None or each.position < parked_at]
     done: list[tuple[Recorded, Rows]] = []
     try:
@@ -142,30 +133,15 @@ def try_tally(connection: Connection, tally: Tally, catalogue: Catalogue) -> Tri
     trial, after = Trial(), START
     while page := log_events(connection, after=after, upto=LAST, limit=EVENTS_AT_A_TIME):
         for recorded in without(left_out, page):
+            failure = failure_of_tally(tally, recorded, catalogue)
             trial.events += 1
-            limit = Limit()
-            try:
-                with limited() as limit:
-                    failure = failure_of_tally(tally, recorded, catalogue)
-            except KeyboardInterrupt as error:
-                if not limit.is_over:
-                    raise
-                trial.found(_ended(f"the event at position {recorded.position} would be left out:", 1, error))
-                continue
             trial.found(None if failure is None else "\n".join(failure.lines()))
         after = page[-1].position
     return trial
 
 
 def _fault_of(fold: Fold[Any], user_id: str, known: Sequence[Recorded], *, every_way: bool) -> str | None:
-    limit = Limit()
-    try:
-        with limited() as limit:
-            whole = fold.whole_of_known(known)
-    except KeyboardInterrupt as error:
-        if not limit.is_over:
-            raise
-        return _ended(f"{user_id} would be parked:", len(known), error)
+    whole = fold.whole_of_known(known)
     if whole.parked_at is not None:
         return "\n".join([f"{user_id} would be parked:", *failure_of(fold, known, whole).lines()])
     try:
@@ -176,12 +152,6 @@ def _fault_of(fold: Fold[Any], user_id: str, known: Sequence[Recorded], *, every
     except Exception as error:  # noqa: BLE001 - an author's code, called where a fold does not call it
         return _raised(f"{user_id} folds at once, and not in every way", error)
     return None
-
-
-def _ended(what: str, events: int, error: BaseException) -> str:
-    frames = [f"  {line}" for line in with_source(author_frames(error))]
-    why = f"the fold of {plural(events, 'event')} took longer than {LIMIT_SECONDS:.0f} s, and a runner would end it"
-    return "\n".join([what, why, *frames])
 
 
 def _raised(what: str, error: Exception) -> str:

@@ -6,7 +6,6 @@ from textwrap import dedent
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.queries.time_limit import limited
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import Typed
@@ -27,11 +26,6 @@ tried = projection("tried", version=1, state=Tried)
 def _(row: Tried, event: RoleAdded) -> Tried:
     if event.role == "poison":
         raise ValueError("not this one")
-    while event.role == "for ever":
-        try:
-            event.role.upper()
-        except Exception:
-            continue
     if event.role == "exit":
         raise SystemExit(9)
     if event.role == "loud":
@@ -173,19 +167,6 @@ def test_what_cannot_be_loaded_is_a_sentence(
     assert (ended.code, ended.stdout) == (code, "")
     assert why in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-def test_a_rule_that_does_not_return_is_ended_and_shown_where_it_was(
-    temple: Typed, ledger: LedgerScenario, author: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limited, "__defaults__", (0.2,))
-    ledger.given(role_added("ada", "for ever", at(5)))
-    for more in ((), ("--member", "ada")):
-        ended = temple("projection", "check", f"{author}:tried", *more)
-        assert ended.code == 3
-        assert "the fold of 3 events took longer than" in ended.stdout
-        assert f"{author}.py:" in ended.stdout
-    assert "2 members folded, 1 member at fault" in temple("projection", "check", f"{author}:tried").stdout
 
 
 def test_a_rule_that_exits_or_prints_neither_ends_the_check_nor_stands_in_its_result(
