@@ -67,6 +67,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     },
     "Administration": {
         "db": _verb("db", "The database: migrate, status, url, shell, dump, restore, start, stop."),
+        "fleet": _verb("fleet", "Many ledgers: migrate, status, verify, run, receive, doctor."),
         "archive": _verb("archive", "The log as Parquet files: write, verify, restore, list, erase."),
         "monitoring": _verb("monitoring", "Alerts, dashboards, units and runbooks: write them out."),
         "config": _verb("config", "Which settings there are, and where each comes from."),

@@ -15,6 +15,7 @@ LedgerError
 ├── AmbiguousName            a name that several roles have
 ├── SettingsInvalid          a setting that cannot be what it is, or a file of settings that cannot be read
 ├── UnreadableDelivery       what a source sent is not what it documents
+├── EndlessFold              an author's rule did not return, and was ended
 ├── NotFoldedInTime          a projection has not folded a position when the time to wait was over
 ├── DatabaseUnavailable      no connection, or lost while we worked
 │   └── GrantMissing         it answered that the role may not: whoever waits may be granted it meanwhile
@@ -212,6 +213,14 @@ class ProjectionMisdeclared(LedgerError):
 
 class EventMisdeclared(LedgerError):
     pass
+
+
+class EndlessFold(LedgerError):
+    """`what` names the member, the event and the place in the author's code."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"a rule did not return within {seconds:g} s and was ended, so nothing was changed: {what}")
+        self.what = what
 
 
 class NotFoldedInTime(LedgerError):

@@ -173,6 +173,32 @@ HEALTH = Board(
             runbook="InboxBacklog",
         ),
         Panel(
+            "Messages of effects",
+            "lines",
+            "In the outbox: not delivered yet; and those that were refused, or could not be made.",
+            [
+                PromQL("sum(max by (sink) (ledger_effects_waiting)) or vector(0)", "wait"),
+                PromQL("sum(max by (sink) (ledger_effects_trouble)) or vector(0)", "need somebody"),
+            ],
+            thresholds=[(100, "orange")],
+            runbook="EffectsStale",
+        ),
+        Panel(
+            "Consumers of the feed",
+            "lines",
+            "How long the first change waits that a consumer has not read.",
+            [
+                PromQL(
+                    "max(time() - min by (projection, consumer) (ledger_feed_oldest_timestamp_seconds)) or vector(0)",
+                    "the one that is furthest behind",
+                )
+            ],
+            unit="s",
+            thresholds=[(3_600, "orange")],
+            runbook="FeedConsumerStale",
+            empty="nobody is behind",
+        ),
+        Panel(
             "Ways in",
             "table",
             "Open sessions of Discord's gateway, and webhooks that Patreon has paused; 0 where there are none.",

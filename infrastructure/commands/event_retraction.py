@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.terminal.applying import (
     require_apply,
     require_reason,
 )
+from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
@@ -60,6 +61,7 @@ what = click.argument("what", nargs=-1, required=True, metavar="import:NUMBER|PO
 @apply_options
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def retract_(
     session: Session, what: Sequence[tuple[bool, int]], reason: str | None, apply: bool, yes: bool, as_json: bool
 ) -> int:
@@ -92,6 +94,7 @@ def retract_(
 @apply_options
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def reinstate_(
     session: Session, what: Sequence[tuple[bool, int]], reason: str | None, apply: bool, yes: bool, as_json: bool
 ) -> int:

@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
 from temple_ledger.infrastructure.terminal.applying import required_reason
+from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -118,6 +119,7 @@ def show(session: Session, position: int, projection: str | None, as_json: bool)
 @projection_option
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def retry_(session: Session, members: tuple[str, ...], everybody: bool, projection: str | None, as_json: bool) -> int:
     """Fold parked members again, from the log, with all the events that waited.
 
@@ -147,6 +149,7 @@ def retry_(session: Session, members: tuple[str, ...], everybody: bool, projecti
 @required_reason
 @projection_option
 @click.pass_obj
+@ends_endless_folds
 def skip_(session: Session, position: int, reason: str, projection: str | None) -> int:
     """Leave a parked event out for good, and fold its member again without it.
 

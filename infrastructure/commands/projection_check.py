@@ -9,6 +9,7 @@ import click
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.trial import MemberTrial, Trial, try_everybody, try_member, try_tally
+from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_name
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.member_rows import rows_data
@@ -32,6 +33,7 @@ SHOWN = 10
 @click.option("--member", "user_id", metavar="ID", help="Only this member: its rows after each event.")
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def check(session: Session, place: str, user_id: str | None, as_json: bool) -> int:
     """Fold a projection that need not be installed, and write nothing.
 

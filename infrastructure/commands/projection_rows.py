@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.queries.rows_then import rows_of_member_then
 from temple_ledger.infrastructure.queries.versions import projection_named
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
+from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.member_rows import (
     by_moment,
     cause_data,
@@ -44,6 +45,7 @@ member_argument = click.argument("user_id", metavar="MEMBER")
 @known_at_option
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def rows(
     session: Session, name: str, user_id: str, as_of: datetime | None, known_at: datetime | None, as_json: bool
 ) -> None:
@@ -83,6 +85,7 @@ def rows(
 @known_at_option
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def history(
     session: Session, name: str, user_id: str, as_of: datetime | None, known_at: datetime | None, as_json: bool
 ) -> None:
@@ -104,6 +107,7 @@ def history(
 @known_at_option
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def explain(
     session: Session, name: str, user_id: str, as_of: datetime | None, known_at: datetime | None, as_json: bool
 ) -> None:

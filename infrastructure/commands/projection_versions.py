@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.terminal.applying import (
     optional_reason,
     require_apply,
 )
+from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
@@ -45,6 +46,7 @@ name_argument = click.argument("name", metavar="NAME")
 @click.option("--to", type=click.IntRange(min=1), help="This version. Default: the highest that readers do not see.")
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def compare(session: Session, name: str, to: int | None, as_json: bool) -> int:
     """What readers would see otherwise after a switch, in people.
 

@@ -11,6 +11,7 @@ from temple_ledger.infrastructure.commands.verification_report import chosen, co
 from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport
+from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
@@ -43,6 +44,7 @@ DETAILS: Final = "consistency-issues.log"
 )
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def command(
     session: Session,
     projections: tuple[str, ...],

@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.terminal.applying import (
     require_apply,
     require_reason,
 )
+from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -67,6 +68,7 @@ class _Repair:
 )
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def command(
     session: Session,
     projections: tuple[str, ...],

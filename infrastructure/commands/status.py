@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.observability.doctor.server import check_encod
 from temple_ledger.infrastructure.processes.source_health import health_of_sources
 from temple_ledger.infrastructure.processes.sources import installed_sources
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.outgoing import Outgoing
 from temple_ledger.infrastructure.queries.overview import LedgerStatus, age_of, read_overview, troubles
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification
 from temple_ledger.infrastructure.seals.status import SealStatus
@@ -146,6 +147,8 @@ def _print_json(screen: Screen) -> None:
             "sources": [each._asdict() for each in ledger.sources],
             "verified": [asdict(each) for each in ledger.verified],
             "seals": asdict(ledger.seals),
+            "effects": asdict(ledger.outgoing.outbox),
+            "feeds": [asdict(each) for each in ledger.outgoing.readers],
         }
     print_json(data | {"troubles": [asdict(each) for each in screen.troubles]})
 
@@ -161,6 +164,8 @@ def _print(screen: Screen) -> None:
         print_line(f"parked    {parked}")
         print_line(f"verified  {'; '.join(map(_verified, ledger.verified)) or 'never'}")
         print_line(f"seals     {_seals(ledger.seals)}")
+        for line in _outgoing(ledger.outgoing):
+            print_line(f"to        {line}")
         for source in ledger.sources:
             print_line(f"from      {_source(source)}")
         for name, health in ledger.health.items():
@@ -229,3 +234,19 @@ def _size(size: int) -> str:
         if size >= length:
             return f"{size / length:,.1f} {unit}"
     return f"{size / 1e3:,.0f} kB"
+
+
+def _outgoing(found: Outgoing) -> Iterator[str]:
+    """Nothing where there is neither an effect nor a reader."""
+    outbox = found.outbox
+    if outbox.effects or outbox.waiting or outbox.failed:
+        waiting = f"{plural(outbox.waiting, 'message')} of effects wait" if outbox.waiting else "no message waits"
+        if outbox.oldest_seconds is not None:
+            waiting += f", the oldest for {span(outbox.oldest_seconds)}"
+        failed = f"; {outbox.failed:,} failed or parked" if outbox.failed else ""
+        yield f"{waiting}{failed}{'' if outbox.delivering else '; nobody delivers'}"
+    for reader in found.readers:
+        how = "has to begin anew" if reader.behind else "has read everything"
+        if not reader.behind and reader.waits_seconds is not None:
+            how = f"has not read what waits for {span(reader.waits_seconds)}"
+        yield f"{reader.consumer}, a consumer of {reader.projection}: {how}"

@@ -99,6 +99,9 @@ def status(session: Session, as_json: bool) -> int:
         fields: dict[str, object] = {"maintained by": kept_by, "state": found.state, "parked members": found.parked}
         if found.on:
             fields |= {"since position": str(found.since_position), "since": found.since, "events since": found.events}
+        if found.waiting is not None:
+            waits = f"version {found.waiting} waits for: temple projection switch members --to {found.waiting}"
+            fields["functions"] = f"of version {found.version}, which readers see; {waits}"
         print_fields(fields, as_json=False)
     if found.problem is not None:
         session.note(found.problem)

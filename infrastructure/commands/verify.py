@@ -26,6 +26,7 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
     stored_verifications,
 )
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts
+from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -53,6 +54,7 @@ COLUMNS: Final = ("id", "projection", "kind", FINISHED, "position", "members", "
 @click.option("--events", "with_events", is_flag=True, help="Show the events behind each difference.")
 @as_json
 @click.pass_obj
+@ends_endless_folds
 def command(
     session: Session,
     projections: tuple[str, ...],

@@ -222,6 +222,7 @@ class Feed:
         values = {"projection": self._projection.name, "consumer": self._name}
         version, position = self._move_connection().execute(statement("feed_register"), values).fetchall()[0]
         self._version, self._stored, self._state = version, Place(position, 0, ""), "beginning"
+        with_rows = self._start == "rows" or reason not in (NEW, UNFINISHED)
         with self._database.connect(DatabaseRole.READ, application="temple feed") as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
@@ -232,14 +233,16 @@ class Feed:
                 key = {**self._projection.key.parameters, "position": at}
                 row = connection.execute(statement("feed_last_operation"), key).fetchone()
                 place = Place(at, int(row[0]) if row is not None else 0, _LAST)
-                if self._start == "rows" or reason not in (NEW, UNFINISHED):
+                if with_rows:
                     wait_until_durable(self._read())
                     yield Beginning(self._projection.name, version, Position(at), reason), self._stored
                     for user_id, rows in self._snapshot(connection):
                         if self._closed.is_set():
                             return
                         yield self._reset(user_id, rows, at, None), self._stored
-                    yield Complete(self._projection.name, version, Position(at)), place
+        if with_rows:
+            # the snapshot is over: whoever takes their time now holds up no switch
+            yield Complete(self._projection.name, version, Position(at)), place
         if self._state == "beginning":
             self._move(self._move_connection(), place)
 

@@ -4,19 +4,23 @@ import os
 import select
 import selectors
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import RLock
 from types import TracebackType
 from typing import Any, Final, Self
 
 import psycopg
 from psycopg.pq.abc import PGconn
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
+from temple_ledger.infrastructure.database.abort import cut
 from temple_ledger.infrastructure.database.connecting import opened_unless
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 
 REOPEN_SECONDS: Final = 1.0
+LET_GO_SECONDS: Final = 5.0
 
 
 class Wakeup:
@@ -39,6 +43,8 @@ class Wakeup:
         self._application = application
         self._statement = listen
         self._connection: psycopg.Connection[Any] | None = None
+        self._using = RLock()
+        """Held by whoever is at work on the connection: a thread that waits, or one that it is lent to."""
         self._open_at = 0.0
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._woken, False)
@@ -80,6 +86,20 @@ class Wakeup:
             if time.monotonic() >= deadline:
                 return False
 
+    @contextmanager
+    def lend(self) -> Iterator[psycopg.Connection[Any]]:
+        """The connection, in autocommit, for questions of another thread meanwhile: so both need one together.
+
+        What is notified meanwhile ends the wait. Raises DatabaseUnavailable where it is not connected.
+        """
+        with self._using:
+            if self._connection is None:
+                raise DatabaseUnavailable("not connected")
+            try:
+                yield self._connection
+            finally:
+                self.wake()
+
     def close(self) -> None:
         waker, self._waker = self._waker, -1
         if waker < 0:
@@ -101,14 +121,19 @@ class Wakeup:
 
     def _notified(self, pgconn: PGconn) -> bool:
         """Whether a notification came; a connection that was lost may have lost one."""
+        if not self._using.acquire(blocking=False):
+            # lent: what comes now is taken by whoever asks
+            return True
         try:
             pgconn.consume_input()
+            notified = False
+            while pgconn.notifies() is not None:
+                notified = True
         except psycopg.Error:
             self._drop()
             return True
-        notified = False
-        while pgconn.notifies() is not None:
-            notified = True
+        finally:
+            self._using.release()
         return notified
 
     def _opened(self) -> bool:
@@ -139,8 +164,15 @@ class Wakeup:
     def _drop(self) -> None:
         if self._connection is None:
             return
-        connection, self._connection = self._connection, None
-        for key in list(self._selector.get_map().values()):
-            if key.fd != self._woken:
-                self._selector.unregister(key.fd)
-        connection.close()
+        if not self._using.acquire(timeout=LET_GO_SECONDS):
+            cut(self._connection)
+            self._using.acquire()
+        try:
+            connection, self._connection = self._connection, None
+            for key in list(self._selector.get_map().values()):
+                if key.fd != self._woken:
+                    self._selector.unregister(key.fd)
+            if connection is not None:
+                connection.close()
+        finally:
+            self._using.release()

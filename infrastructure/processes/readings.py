@@ -7,6 +7,7 @@ import structlog
 from prometheus_client.core import Metric
 
 from temple_ledger.infrastructure.observability.metrics.event_totals import EventTotals
+from temple_ledger.infrastructure.observability.metrics.feed import feed
 from temple_ledger.infrastructure.observability.metrics.inbox import Inbox
 from temple_ledger.infrastructure.observability.metrics.ledger import Connection, Reading
 from temple_ledger.infrastructure.observability.metrics.members import MembersByStatus
@@ -40,6 +41,7 @@ def readings(
         ("rebuilds", rebuilds),
         ("inbox", Inbox()),
         ("outbox", outbox),
+        ("feed", feed),
         *_of_sources(),
         ("trigger", trigger_durations),
         ("members", MembersByStatus()),

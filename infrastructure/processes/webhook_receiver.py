@@ -5,7 +5,8 @@ with receiving(session, required_endpoints(session)) as server: ...
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from socket import socket
 from typing import Any, Final
 
 import structlog
@@ -53,24 +54,39 @@ def receiving(
 
     Counts its answers in *registry*. *own_processes*: see `translated`. Raises CannotListen.
     """
-    settings, database = session.settings, session.database
-    with listening_for(RECEIVER):
-        door = listening(
-            settings.receive_host if host is None else host, settings.receive_port if port is None else port
-        )
+    settings = session.settings
     with ExitStack() as stack:
-        stack.callback(door.close)
-        notifier = stack.enter_context(Notifier(database, statement_name="inbox_notify"))
-        wakes = stack.enter_context(translated(session, own_processes=own_processes))
-        stack.enter_context(_pruned(session))
-        writer = InboxWriter(database, kept=lambda: _call([*wakes, notifier.notify]))
-        stack.callback(writer.close)
-        writer.start()
-        shared = Receiving(writer)
+        door = stack.enter_context(door_of(session, host, port))
+        shared = Receiving(stack.enter_context(stored(session, own_processes=own_processes)))
         if registry is not None:
             shared.answered = ReceiverMetrics(registry, tuple({each.source for each in doors})).answered
         app = receiver_app(doors, shared)
         yield stack.enter_context(Server(app, door, proxies=settings.receive_proxies))
+
+
+@contextmanager
+def door_of(session: Session, host: str | None, port: int | None) -> Iterator[socket]:
+    """Where a receiver listens. Raises CannotListen."""
+    settings = session.settings
+    with listening_for(RECEIVER):
+        door = listening(
+            settings.receive_host if host is None else host, settings.receive_port if port is None else port
+        )
+    with closing(door):
+        yield door
+
+
+@contextmanager
+def stored(session: Session, *, own_processes: bool) -> Iterator[InboxWriter]:
+    """The writer of a ledger's inbox at work while the block lasts, with all that follows from what it stores."""
+    with ExitStack() as stack:
+        notifier = stack.enter_context(Notifier(session.database, statement_name="inbox_notify"))
+        wakes = stack.enter_context(translated(session, own_processes=own_processes))
+        stack.enter_context(_pruned(session))
+        writer = InboxWriter(session.database, kept=lambda: _call([*wakes, notifier.notify]))
+        stack.callback(writer.close)
+        writer.start()
+        yield writer
 
 
 def configured_endpoints(session: Session) -> Sequence[Endpoint]:

@@ -1,6 +1,6 @@
 """A member's rows as one answer: as they are stored, or folded from the log as of a moment."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -9,9 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownMember
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.reader import events_at
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.attribution import AttributedEvent, merge_attributions
 from temple_ledger.infrastructure.queries.consistent_read import Connection
@@ -24,6 +26,8 @@ from temple_ledger.projections.members import ROLES, STATUS, members
 from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.tables import Rows
 
+WHOLE_AT_A_TIME: Final = 16
+"""Facts whose payloads are read together; each may have a megabyte of them, twice."""
 NEIGHBOURS: Final = 2_500
 """How many ids on each side are compared with a name that is not there."""
 
@@ -108,17 +112,41 @@ def member_then(connection: Connection, user_id: str, moment: AsOf, catalogue: C
 
 
 def member_history(
-    connection: Connection, user_id: str, moment: AsOf, *, left_out: Collection[Position] = frozenset()
+    connection: Connection,
+    user_id: str,
+    moment: AsOf,
+    *,
+    left_out: Collection[Position] = frozenset(),
+    payloads: bool = True,
 ) -> list[AttributedEvent]:
     """Every fact about the member once, by (timestamp, position), also those that no fold reads.
 
-    An event that is *left_out*, say as skipped, is shown beside the other one of its pair.
+    Without *payloads*, the events have of their metadata only what says who did it, so that there may be any number of
+    large ones; `whole_facts_of` has the rest. An event that is *left_out*, say as skipped, is shown beside the other
+    one of its pair.
     """
     found = connection.execute(
         statement("read_member_history"),
-        {"user_id": user_id, "as_of": moment.as_of, "known_at": moment.known_at},
+        {"user_id": user_id, "as_of": moment.as_of, "known_at": moment.known_at, "payloads": payloads},
     )
     return merge_attributions(connection, list(starmap(Recorded, found)), known_at=moment.known_at, left_out=left_out)
+
+
+def whole_facts_of(connection: Connection, facts: Sequence[AttributedEvent]) -> Iterator[AttributedEvent]:
+    """The same facts with all of their metadata, of which no more than a page's is held."""
+    for page in in_pages(facts, WHOLE_AT_A_TIME):
+        both = [each.position for fact in page for each in fact if each is not None]
+        found = {
+            event.position: event.metadata_text
+            for events in events_at(connection, PositionSet.of(both), len(both))
+            for event in events
+        }
+        for event, attribution in page:
+            yield AttributedEvent(_whole(event, found), None if attribution is None else _whole(attribution, found))
+
+
+def _whole(event: Recorded, found: Mapping[Position, str | None]) -> Recorded:
+    return event._replace(metadata_text=found.get(event.position, event.metadata_text))
 
 
 def require_member(connection: Connection, user_id: str) -> None:

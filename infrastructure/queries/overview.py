@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, so
 from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.health import Health, Trouble
+from temple_ledger.infrastructure.queries.outgoing import Outgoing, outgoing, outgoing_troubles
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, parked_events, projection_statuses
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.infrastructure.seals.status import SealStatus, seal_status
@@ -45,6 +46,7 @@ class LedgerStatus:
     health: Mapping[str, Health]
     verified: Sequence[StoredVerification]
     seals: SealStatus
+    outgoing: Outgoing
 
 
 def count_members(connection: Connection) -> dict[str, int]:
@@ -79,6 +81,7 @@ def read_overview(
         health=health(connection),
         verified=latest(connection, [each.key for each in projections]),
         seals=seal_status(connection),
+        outgoing=outgoing(connection),
     )
 
 
@@ -121,6 +124,7 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
         yield from _source_troubles(source, runs_as.get(source.source, "temple inbox sources"))
     for health in ledger.health.values():
         yield from health.troubles
+    yield from outgoing_troubles(ledger.outgoing)
     for gid, age in ledger.prepared:
         yield Trouble(
             f"prepared transaction {gid} has been open for {span(age)}; while it is, readers may wait",

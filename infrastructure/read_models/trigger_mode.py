@@ -73,6 +73,10 @@ class TriggerStatus:
     events: int | None
     parked: int
     current: bool
+    version: int
+    """Of `members`, which readers see, and whose functions the database has."""
+    waiting: int | None = None
+    """The version of this code, where that is another one: the functions come with the switch to it."""
 
     @property
     def on(self) -> bool:
@@ -85,7 +89,7 @@ class TriggerStatus:
             return "nobody maintains the rows: somebody dropped or disabled the trigger; run: temple trigger disable"
         if self.enabled and not self.on:
             return "the trigger is there, and a runner maintains the rows too; drop the trigger"
-        if not self.current:
+        if not self.current and self.waiting is None:
             return "the functions in the database are not those of this code; run: temple db migrate"
         return None
 
@@ -115,6 +119,7 @@ def enable(
         return Switched(head, folded)
 
     with _owner(database) as connection:
+        _require_version_of_readers(connection)
         if not is_installed(connection):
             raise SchemaMismatch("the SQL canon in the database is not that of this code; run: temple db migrate")
         _require_running(_checkpoint(connection, lock=False))
@@ -128,6 +133,7 @@ def disable(
     """A runner goes on from here. Raises Refused when the trigger is not on, or as enable does."""
     deadline = time.monotonic() + patience_seconds
     with _owner(database) as connection:
+        _require_version_of_readers(connection)
         there = _checkpoint(connection, lock=False)
         _require_trigger(there)
         # counted while appends go on, nearly to the end
@@ -178,7 +184,27 @@ def trigger_status(connection: Connection) -> TriggerStatus:
         raise UnknownName("checkpoint of a projection", NAME)
     state, enabled, since_position, since, events, parked = row
     position = None if since_position is None else Position(since_position)
-    return TriggerStatus(state, bool(enabled), position, since, events, parked, is_installed(connection))
+    version = _version_of_readers(connection)
+    waiting = None if version == members.version else members.version
+    return TriggerStatus(
+        state, bool(enabled), position, since, events, parked, is_installed(connection), version, waiting
+    )
+
+
+def _version_of_readers(connection: Connection) -> int:
+    versions = dict(connection.execute(statement("checkpoint_versions"), {"projection": NAME}).fetchall())
+    return next((version for version, active in versions.items() if active), members.version)
+
+
+def _require_version_of_readers(connection: Connection) -> None:
+    """The trigger folds by the functions of the version that readers see, and its position is that one's."""
+    version = _version_of_readers(connection)
+    if version != members.version:
+        raise Refused(
+            f"readers see version {version} of {NAME}, and this release has version {members.version}: do it with the "
+            f"release that has version {version}, or, where the trigger is off, run: temple projection switch {NAME} "
+            f"--to {members.version} --apply"
+        )
 
 
 def _owner(database: Database) -> Connection:

@@ -104,6 +104,7 @@ class Settings(SourceSettings):
     """Every setting of the core, with its default and what it does."""
 
     _of_sources: dict[type[SourceSettings], Any] = PrivateAttr(default_factory=dict)
+    _own: Mapping[str, object] | None = PrivateAttr(default=None)
 
     config_file: Path | None = Field(
         default_factory=lambda: machine_file(),
@@ -197,6 +198,10 @@ class Settings(SourceSettings):
     web_proxy_bodies: str | None = Field(default=None, description="whom of these may see deliveries as they came")
     inbox_keep_days: int = Field(default=90, ge=1, description="after so many days, translated deliveries are deleted")
 
+    fleet_file: Path | None = Field(
+        default=None, description="the file of ledgers that temple fleet looks after, for your account only"
+    )
+
     archive: str | None = Field(
         default=None, description="where the archive of the log is: a folder, or a URL such as s3://bucket/ledger"
     )
@@ -239,9 +244,23 @@ class Settings(SourceSettings):
     def of(self, model: type[Model]) -> Model:
         """The settings of a source, by its model. Raises SettingsInvalid."""
         if model not in self._of_sources:
-            self._of_sources[model] = _load(model, {})
+            self._of_sources[model] = _load(model, {} if self._own is None else _only(model, self._own))
         found: Model = self._of_sources[model]
         return found
+
+    def of_ledger(self, core: Mapping[str, object], own: Mapping[str, object]) -> "Settings":
+        """For one ledger of several in a process: with these settings of the core, as `load_settings` would make them,
+        and of the sources' settings only those in *own*: what the process has is of no ledger. Raises SettingsInvalid.
+        """
+        found = self.model_copy(update=dict(core))
+        found._of_sources, found._own = {}, own
+        return found
+
+
+def _only(model: type[SourceSettings], own: Mapping[str, object]) -> dict[str, object]:
+    """Every setting of the model is given, so that none is looked for elsewhere."""
+    fields = model.model_fields.items()
+    return {name: own.get(name, field.get_default(call_default_factory=True)) for name, field in fields}
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
-from temple_ledger.infrastructure.queries.member import member_history, require_member, waiting_events
+from temple_ledger.infrastructure.queries.member import member_history, require_member, waiting_events, whole_facts_of
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_status
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.queries.rows_then import RowsThen
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
 from temple_ledger.infrastructure.terminal.event_rows import attributed_data, event_data, event_row
-from temple_ledger.infrastructure.terminal.session import Session, print_json, print_rows
+from temple_ledger.infrastructure.terminal.session import Session, print_json_list, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.difference import named
 from temple_ledger.projections.explain import Cause
@@ -34,11 +34,12 @@ def print_history(
         directory = read_directory(connection)
         left_out = read_exceptions(connection, projection.key).left_out
         retracted = retracted_positions(connection)
-        facts = member_history(connection, user_id, moment, left_out=left_out)
+        facts = member_history(connection, user_id, moment, left_out=left_out, payloads=False)
         failures = parked(connection, projection=projection.name, version=projection.version, user_id=user_id)
-    if as_json:
-        print_json([{**attributed_data(fact), "retracted": fact.event.position in retracted} for fact in facts])
-        return
+        if as_json:
+            whole = whole_facts_of(connection, facts)
+            print_json_list({**attributed_data(each), "retracted": each.event.position in retracted} for each in whole)
+            return
     fold = Fold(projection, catalogue().with_models(projection.steps))
     rows = [
         {

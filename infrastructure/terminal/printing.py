@@ -70,6 +70,11 @@ def print_document(document: str) -> None:
     _write(f"{printable_json(document)}\n", err=False)
 
 
+def print_part(document: str) -> None:
+    """The same, of which more follows on the line."""
+    _write(printable_json(document), err=False)
+
+
 def print_bytes(content: bytes) -> None:
     """As they are: never to a terminal."""
     _write(content, err=False)

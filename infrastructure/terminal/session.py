@@ -5,7 +5,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -32,6 +32,7 @@ from temple_ledger.infrastructure.terminal.printing import (
     print_document,
     print_line,
     print_note,
+    print_part,
     terminal_width,
 )
 from temple_ledger.infrastructure.terminal.standby import Admission, reading_database
@@ -222,6 +223,14 @@ def _account() -> str:
 def print_json(data: object, **beside: object) -> None:
     """An object with `data`, and whatever stands *beside* it, in one line."""
     print_document(json.dumps({"data": data, **beside}, default=_plain, ensure_ascii=False))
+
+
+def print_json_list(items: Iterable[object]) -> None:
+    """The same of a list, as it comes: all of it may be more than memory holds."""
+    print_part('{"data": [')
+    for number, item in enumerate(items):
+        print_part(f"{', ' if number else ''}{json.dumps(item, default=_plain, ensure_ascii=False)}")
+    print_document("]}")
 
 
 def print_rows(

@@ -10,7 +10,7 @@ as a database gives them back and from the state that a runner remembers. Whatev
 says what was expected and what was found, or where in the rule's code it failed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic
 
 from pydantic_core import from_json
@@ -35,6 +35,7 @@ from temple_ledger.projections.testing.comparison import (
     require_rows,
     require_same,
 )
+from temple_ledger.projections.testing.consumers import Held, consumed
 from temple_ledger.projections.testing.every_way import require_one_result
 from temple_ledger.projections.testing.given_log import GivenLog
 
@@ -101,6 +102,20 @@ class Specification(Generic[State]):
                     )
                 found.append((sent.sink, sent.type, None if sent.data is None else from_json(sent.data)))
         require_messages(effect, expected, found)
+
+    def then_consumer(self, follow: Callable[[Any, Held], object], expected: Held, new: Callable[[], Held]) -> None:
+        """What a consumer of the feed holds in the end, however the changes came to it.
+
+        `follow(ledger, held)` is the consumer: it reads `ledger.changes(…)` to its end, and puts what it makes of them
+        into *held*, which *new* makes. It is begun before, between and after the events, and ended in the middle, so
+        that some changes come again.
+        """
+        for each in consumed(self._fold, self.log, follow, new):
+            if each.held != expected:
+                raise AssertionError(
+                    f"the consumer of {self._fold.projection.name}, begun {each.way}, - expected, + found:\n"
+                    f"- {expected!r}\n+ {each.held!r}"
+                )
 
     def then_nothing_changed(self, user_id: str) -> None:
         """The last `when` changed no row of the member."""

@@ -381,3 +381,23 @@ def test_members_switches_together_with_its_functions(database: Database, monkey
     with database.connect(DatabaseRole.PROJECT) as project:
         project.execute("call rebuild_derived_state_from_audit()")
     assert verify(database, newer, catalogue=CATALOGUE).ok
+
+
+def test_while_a_version_waits_for_its_switch_the_trigger_stays_as_it_is_and_status_says_why(
+    database: Database,
+) -> None:
+    """This code's version stands beside the one that readers see."""
+    LedgerScenario(database).catch_up()
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        connection.execute("update projection_checkpoint set version = 7 where projection = 'members'")
+        connection.execute(
+            "insert into projection_checkpoint (projection, version, active) values ('members', 1, false)"
+        )
+        connection.execute("update ledger_canon set checksum = 'of version 7'")
+    found = status(database)
+    assert (found.version, found.waiting, found.problem) == (7, 1, None)
+    refused = r"readers see version 7 of members, and this release has version 1"
+    with pytest.raises(Refused, match=refused):
+        enable(database, by="ada", catalogue=CATALOGUE)
+    with pytest.raises(Refused, match=refused):
+        disable(database, by="ada")

@@ -143,7 +143,9 @@ ANYWHERE: Final = frozenset(
         *(("doctor",), ("down",), ("config", "show"), ("demo",), ("monitoring", "export")),
         *(("db", "status"), ("db", "url"), ("db", "shell"), ("db", "start"), ("db", "stop")),
         *(("db", "dump"), ("db", "restore"), ("archive", "list")),
-        *(("web",), ("web", "link")),  # they have logins of their own: below
+        *(("web",), ("web", "link"), ("web", "actions")),  # they have logins of their own: below
+        *(("operate", verb) for verb in ("list", "run", "refuse", "watch")),  # of requests that a console entered
+        *(("fleet", each) for each in ("migrate", "status", "verify", "run", "receive", "doctor")),  # tests/fleet
         *(("discord", "setup"), ("discord", "listen"), ("discord", "backfill"), ("discord", "snapshot")),
         *(("patreon", "setup"), ("patreon", "snapshot"), ("patreon", "webhooks")),
     }

@@ -43,6 +43,8 @@ NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple operate watch": "goes on until it is ended: tests/cli/test_operate.py",
     r"temple web( --allow-actions)?": "goes on until it is ended: tests/web/test_command.py",
     r"temple web link": "needs the logins of the console: tests/web/test_command.py",
+    r"temple fleet (run|receive)": "goes on until it is ended: tests/fleet",
+    r"temple fleet .*": "about a file of ledgers that the page shows: tests/fleet",
     r"temple effects run": "goes on until it is ended: tests/effects",
     r"temple effects (skip|retry) .*": "about a message that is in no outbox here: tests/effects",
     r"temple feed forget PROJECTION CONSUMER": "about a program that reads the feed: tests/feed",

@@ -12,7 +12,6 @@ import pytest
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.embedded_postgres.scratch import in_memory, scratch_server
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.log.settled import settled_head
@@ -23,6 +22,7 @@ from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.processor import processor_of
+from tests.crashing import crashing_server
 from tests.effects.builders import outbox, warned, warnings
 from tests.effects.test_raising import expected
 from tests.killed import run_killed
@@ -32,14 +32,7 @@ ROUNDS = 14
 
 @pytest.fixture
 def crashing() -> Iterator[EmbeddedServer]:
-    """A server that writes its WAL by itself only once in ten seconds, so that a crash surely takes something."""
-    with scratch_server(in_memory()) as server:
-        with psycopg.connect(server.dsn(), autocommit=True) as admin:
-            admin.execute("create database crashing")
-            admin.execute("alter system set wal_writer_delay = '10s'")
-            # the tests' servers wait for no disk at all
-            admin.execute("alter system set synchronous_commit = on")
-            admin.execute("select pg_reload_conf()")
+    with crashing_server() as server:
         yield server
 
 

@@ -99,9 +99,12 @@ def test_it_is_filled_followed_replayed_and_verified_on_a_ledger_in_use(
     before = LedgerScenario(database)
     before.given(joined("ada"))
     before.catch_up()
-    assert "made table arcade_standing" in temple(run, "db", "migrate")
+    made = temple(run, "db", "migrate")
+    assert "made table arcade_standing" in made
+    assert "made table arcade_standing@2" in made
     assert temple(run, "projection", "show", "arcade_standing", "--json")["state"] == "needs replay"
-    temple(run, "replay", "arcade_standing", "--apply", "--reason", "new")
+    temple(run, "replay", "arcade_standing@1", "--apply", "--reason", "new")
+    temple(run, "replay", "arcade_standing@2", "--apply", "--reason", "beside")
     played = {"occurred_at": "2026-03-01T18:30:00Z", **EVERYTHING}
     assert json.loads(run("-m", "temple_arcade.board")) == {}
     file = results(
@@ -125,8 +128,34 @@ def test_it_is_filled_followed_replayed_and_verified_on_a_ledger_in_use(
     assert (ada["games"], ada["best"], ada["best_game"], ada["prizes"]) == (2, 8, "go", "25.00")
     champions = "select best_game, players, best, prizes from arcade_champions order by 1"
     assert temple(run, "db", "shell", "--", "-Atc", champions).split() == ["chess|1|9|12.50", "go|1|8|25.00"]
-    assert "nothing differs" in temple(run, "replay", "arcade_standing")
+    assert "nothing differs" in temple(run, "replay", "arcade_standing@1")
     assert all(each["ok"] for each in temple(run, "verify", "--full", "--json"))
+
+    # the second version, seen by readers, and back
+    assert "column arcade_standing.played is new" in temple(
+        run, "projection", "compare", "arcade_standing", "--to", "2"
+    )
+    temple(run, "projection", "switch", "arcade_standing", "--to", "2", "--apply")
+    (ada,) = temple(run, "projection", "rows", "arcade_standing", "ada", "--json")["arcade_standing"]
+    assert (ada["games"], ada["played"]) == (2, ["chess", "go"])
+    more = results(tmp_path, {"user_id": "bob", **played, "match": MATCH.replace("6", "8"), "score": 11, "game": "go"})
+    run("-m", "temple_arcade.adapter", more)
+    temple(run, "run", "--until-caught-up")
+    assert json.loads(run("-m", "temple_arcade.board")) == {"ada": 8, "bob": 11}
+    assert temple(run, "db", "shell", "--", "-Atc", champions).split() == ["go|2|11|50.00"]
+    temple(run, "projection", "switch", "arcade_standing", "--back", "--apply")
+    assert json.loads(run("-m", "temple_arcade.board")) == {"ada": 8, "bob": 11}
+    with psycopg.connect(database.dsn, autocommit=True) as listening:
+        listening.execute("listen records")
+        temple(run, "effects", "run", "--until-empty")
+        heard = [json.loads(each.payload)["data"] for each in listening.notifies(timeout=1)]
+    # one version raised it, though both have folded the event
+    assert [(each["player"], each["best"]) for each in heard] == [("bob", 11)]
+    assert all(each["ok"] for each in temple(run, "verify", "--full", "--json"))
+    temple(run, "projection", "drop", "arcade_standing@2", "--apply")
+    assert temple(run, "db", "shell", "--", "-Atc", "select count(*) from pg_class where relname ~ '@2'").split() == [
+        "0"
+    ]
 
 
 def test_it_knows_nothing_but_the_public_name() -> None:

@@ -4,10 +4,11 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from temple_ledger import Database, DatabaseRole, Ledger, LedgerScenario, Message, Specification, at
+from temple_ledger import Change, Database, DatabaseRole, Ledger, LedgerScenario, Message, Reset, Specification, at
 from tests.examples.points import MemberWarned, follow, points_by_moderator, warned_by_day, warnings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -84,3 +85,42 @@ def test_the_page_shows_this_code(page: str) -> None:
     blocks = re.findall(r"```python\n(.*?)\n```", (DOCS / page).read_text(), re.DOTALL)
     assert blocks
     assert [block for block in blocks if block.strip() not in code] == []
+
+
+HISTORY = [
+    warned("ada", 1, by="eve"),
+    warned("bob", 5, by="eve"),
+    warned("ada", 3, by="eve"),
+    warned("ada", 2, by="eve"),
+]
+
+
+def test_a_consumer_holds_the_same_however_the_changes_come() -> None:
+    spec = Specification(warnings)
+    spec.given(*HISTORY)
+    spec.then_consumer(lambda ledger, points: follow(ledger, points, follow=False), {"ada": 3, "bob": 1}, new=dict)
+
+
+def test_a_consumer_that_counts_what_comes_again_is_found() -> None:
+    def adding(ledger: Any, points: dict[str, int]) -> None:
+        with ledger.changes("example_warnings", consumer="shop") as feed:
+            for item in feed:
+                if isinstance(item, Reset) and item.after is not None:
+                    points[item.user_id] = item.after.points
+                if isinstance(item, Change):
+                    before = 0 if item.before is None else item.before.points
+                    points[item.user_id] = points.get(item.user_id, 0) + item.after.points - before
+
+    spec = Specification(warnings)
+    spec.given(*HISTORY)
+    with pytest.raises(
+        AssertionError, match=r"begun before everything; it ended after \d changes, of which \d came aga"
+    ):
+        spec.then_consumer(adding, {"ada": 3, "bob": 1}, new=dict)
+
+
+def test_a_consumer_of_something_else_is_named() -> None:
+    spec = Specification(warnings)
+    spec.given(*HISTORY)
+    with pytest.raises(AssertionError, match="shop reads the changes of members; this test is of example_warnings"):
+        spec.then_consumer(lambda ledger, _: ledger.changes("members", consumer="shop"), {}, new=dict)

@@ -9,7 +9,9 @@ import pytest
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.attribution import AttributedEvent
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.member import member_history, whole_facts_of
 from temple_ledger.infrastructure.queries.role import holders_then
 from temple_ledger.infrastructure.queries.role_history import role_history
 from temple_ledger.infrastructure.queries.rows_then import PagedEvents, rows_of_member_then, rows_then
@@ -93,6 +95,21 @@ def test_a_trial_folds_it_once_and_says_so(ledger: Database) -> None:
         (fault,) = try_everybody(connection, members, CATALOGUE).listed
         assert try_member(connection, members, CATALOGUE, "long").fault == fault
     assert f"the event at position {position} cannot be folded: target is missing" in fault
+
+
+def test_a_history_holds_of_the_payloads_what_says_who_did_it_and_gives_the_rest_one_by_one(ledger: Database) -> None:
+    with snapshot(ledger) as connection:
+        lean = member_history(connection, "long", AsOf(), payloads=False)
+        assert {each.actor for each in lean} == {"eve"}
+        assert max(len(each.event.metadata_text or "") for each in lean) < 100
+        whole = whole_facts_of(connection, lean)
+        assert [each.event.position for each in lean] == [_position_of_large(each) for each in whole]
+        assert list(whole_facts_of(connection, lean)) == member_history(connection, "long", AsOf())
+
+
+def _position_of_large(fact: AttributedEvent) -> int:
+    assert len(fact.event.metadata["why"]) == 1_000 * len(LONG)
+    return fact.event.position
 
 
 def _causes(found: Any) -> Any:

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
-from temple_ledger.infrastructure.embedded_postgres.scratch import in_memory, scratch_server
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.log.durable import wait_until_durable
 from temple_ledger.infrastructure.log.settled import settled_head
@@ -19,18 +17,12 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.testing.histories import at, role_added
+from tests.crashing import crashing_server
 
 
 @pytest.fixture
 def crashing() -> Iterator[EmbeddedServer]:
-    """A server that writes its WAL by itself only once in ten seconds, so that a crash surely takes something."""
-    with scratch_server(in_memory()) as server:
-        with psycopg.connect(server.dsn(), autocommit=True) as admin:
-            admin.execute("create database crashing")
-            admin.execute("alter system set wal_writer_delay = '10s'")
-            # the tests' servers wait for no disk at all
-            admin.execute("alter system set synchronous_commit = on")
-            admin.execute("select pg_reload_conf()")
+    with crashing_server() as server:
         yield server
 
 

@@ -4,6 +4,7 @@
 too often · 503 not stored, come again · 408 is only counted, of senders who are gone. No answer says more than that.
 """
 
+import asyncio
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -46,7 +47,7 @@ def _nobody(source: str, code: int, seconds: float) -> None:
 
 @dataclass
 class Receiving:
-    """What all doors share."""
+    """What all doors of a ledger share."""
 
     writer: InboxWriter
     most_bytes: int = MOST_BYTES
@@ -55,14 +56,25 @@ class Receiving:
     failures: FailureLimit = field(default_factory=FailureLimit)
 
 
+Door = tuple[Endpoint, Receiving]
+
+
 def receiver_app(doors: Sequence[Endpoint], receiving: Receiving) -> Starlette:
+    return shared_receiver_app([(door, receiving) for door in doors], [receiving])
+
+
+def shared_receiver_app(doors: Sequence[Door], ledgers: Sequence[Receiving]) -> Starlette:
+    """For several ledgers: a delivery belongs to the one whose door verifies it. Ready while one of them is."""
+    at: dict[str, list[Door]] = {}
+    for door in doors:
+        at.setdefault(door[0].path, []).append(door)
     app = Starlette(
         routes=[
-            *(Route(path, _Entrance(door, receiving)) for door in doors for path in (door.path, f"{door.path}/")),
+            *(Route(each, _Entrance(there)) for path, there in at.items() for each in (path, f"{path}/")),
             Route("/healthz", _healthz, methods=["GET"]),
-            Route("/readyz", _readyz(receiving.writer), methods=["GET"]),
+            Route("/readyz", _readyz([each.writer for each in ledgers]), methods=["GET"]),
         ],
-        exception_handlers=dict.fromkeys((404, 405), _elsewhere(receiving.answered)),
+        exception_handlers=dict.fromkeys((404, 405), _elsewhere(ledgers[0].answered)),
     )
     app.router.redirect_slashes = False
     return app
@@ -71,9 +83,10 @@ def receiver_app(doors: Sequence[Endpoint], receiving: Receiving) -> Starlette:
 class _Entrance:
     """An ASGI application, so that nothing reads the body before its size is known."""
 
-    def __init__(self, door: Endpoint, receiving: Receiving) -> None:
-        self._door = door
-        self._receiving = receiving
+    def __init__(self, doors: Sequence[Door]) -> None:
+        """Of one path: more than one where several ledgers take deliveries there."""
+        self._doors = doors
+        self._door, self._receiving = doors[0]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -93,7 +106,7 @@ class _Entrance:
         # from a proxy it may be any text
         address = scope["client"][0][:LONGEST_ADDRESS] if scope.get("client") else ""
         failures = self._receiving.failures
-        if not self._door.plausible(headers) and failures.exceeded(address):
+        if not any(door.plausible(headers) for door, _ in self._doors) and failures.exceeded(address):
             return _too_often()
         try:
             body = await read_body(headers, receive, self._receiving.most_bytes)
@@ -103,9 +116,14 @@ class _Entrance:
         except Gone:
             return Response(status_code=408, headers=_CLOSE)
         now = self._receiving.clock()
-        if not self._door.verified(headers, body, now):
+        # every door, whichever fits: how long it takes reveals nothing
+        fits = [each for each in self._doors if each[0].verified(headers, body, now)]
+        if not fits:
             return self._unverified(address)
-        return await self._kept(headers, body, now)
+        if len(fits) > 1:
+            log.error("delivery verified by the secrets of several ledgers, which must differ", path=self._door.path)
+            return _come_again()
+        return await _kept(*fits[0], headers, body, now)
 
     def _unverified(self, address: str) -> Response:
         if self._receiving.failures.failed(address):
@@ -113,21 +131,22 @@ class _Entrance:
         log.warning("delivery not verified", source=self._door.source, door=self._door.name, address=address)
         return Response(status_code=401)
 
-    async def _kept(self, headers: Headers, body: bytes, now: datetime) -> Response:
-        kind = self._door.kind(headers)
-        delivery = Delivery(
-            source=self._door.source,
-            kind=_readable(kind),
-            body=body,
-            digest=digest_of(kind, body),
-            received_at=now,
-            origin=self._door.name,
-        )
-        try:
-            await self._receiving.writer.store(delivery)
-        except NotStored:
-            return _come_again()
-        return Response(status_code=200)
+
+async def _kept(door: Endpoint, receiving: Receiving, headers: Headers, body: bytes, now: datetime) -> Response:
+    kind = door.kind(headers)
+    delivery = Delivery(
+        source=door.source,
+        kind=_readable(kind),
+        body=body,
+        digest=digest_of(kind, body),
+        received_at=now,
+        origin=door.name,
+    )
+    try:
+        await receiving.writer.store(delivery)
+    except NotStored:
+        return _come_again()
+    return Response(status_code=200)
 
 
 _ALLOW: Final = {"Allow": "POST, HEAD"}
@@ -147,12 +166,11 @@ async def _healthz(_: Request) -> Response:
     return Response("ok\n", media_type="text/plain")
 
 
-def _readyz(writer: InboxWriter) -> Callable[[Request], object]:
+def _readyz(writers: Sequence[InboxWriter]) -> Callable[[Request], object]:
     async def readyz(_: Request) -> Response:
-        """What comes in now would be kept."""
-        try:
-            await writer.ping()
-        except NotStored:
+        """What comes in now would be kept; of several ledgers, by one of them at least."""
+        answers = await asyncio.gather(*(each.ping() for each in writers), return_exceptions=True)
+        if all(isinstance(each, NotStored) for each in answers):
             return Response("no\n", status_code=503, media_type="text/plain")
         return Response("ok\n", media_type="text/plain")
 

@@ -7,6 +7,7 @@ is kept for a minute at least, and longer where it was dear.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from temple_ledger.infrastructure.observability.redaction import scrubbed
 
 Connection = psycopg.Connection[Any]
 Reading = Callable[[Connection], Iterable[Metric]]
+Lend = Callable[[], AbstractContextManager[Connection]]
 
 DEADLINE_SECONDS: Final = 4.0
 STATEMENT_MILLISECONDS: Final = 2_000
@@ -48,8 +50,11 @@ class LedgerCollector:
         *,
         latencies: Latencies | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
+        lend: Lend | None = None,
     ) -> None:
+        """*lend* gives the connection of somebody else in place of one of its own."""
         self._database = database
+        self._lend = lend or self._own
         self._readings = readings
         self._latencies = latencies
         self._deadline_seconds = deadline_seconds
@@ -87,10 +92,10 @@ class LedgerCollector:
 
     def _ask(self, asked: "_Asked") -> None:
         try:
-            connection = self._opened()
-            if self._latencies is not None:
-                self._latencies.ask(connection)
-            answered = [self._read(connection, name, reading, asked.found) for name, reading in self._readings]
+            with self._lend() as connection:
+                if self._latencies is not None:
+                    self._latencies.ask(connection)
+                answered = [self._read(connection, name, reading, asked.found) for name, reading in self._readings]
             asked.complete = all(answered)
         except (psycopg.Error, LedgerError) as error:
             log.warning("no metrics of the ledger", reason=type(error).__name__)
@@ -117,16 +122,22 @@ class LedgerCollector:
             return False
         return True
 
-    def _opened(self) -> Connection:
+    @contextmanager
+    def _own(self) -> Iterator[Connection]:
         if self._connection is None or self._connection.closed:
             self._connection = self._database.connect(DatabaseRole.READ, application="temple metrics")
-            set_for_session(self._connection, "statement_timeout", f"{STATEMENT_MILLISECONDS}ms")
-        return self._connection
+            bounded(self._connection)
+        yield self._connection
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def bounded(connection: Connection) -> None:
+    """No question on it takes long."""
+    set_for_session(connection, "statement_timeout", f"{STATEMENT_MILLISECONDS}ms")
 
 
 def gauge(name: str, says: str, *labels: str) -> GaugeMetricFamily:

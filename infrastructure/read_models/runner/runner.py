@@ -46,9 +46,7 @@ from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection
 from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
-QUICK_POLL_SECONDS: Final = 0.01
-IDLE_POLL_SECONDS: Final = 0.1
-QUICK_FOR_SECONDS: Final = 0.5
+BLOCKED_POLL_SECONDS: Final = 0.1
 REFRESH_SECONDS: Final = 1.0
 MERGE_SECONDS: Final = 600.0
 FEED_DAYS: Final = 7.0
@@ -57,6 +55,21 @@ REPORT_BLOCKED_SECONDS: Final = 5.0
 LOCK_MILLISECONDS: Final = 500
 
 log = structlog.get_logger("temple.runner")
+
+
+@dataclass(frozen=True)
+class Polling:
+    """How often the log is looked at where nobody announces more: every `quick_seconds` for `quick_for_seconds` after
+    some came, and every `idle_seconds` otherwise."""
+
+    quick_seconds: float = 0.01
+    quick_for_seconds: float = 0.5
+    idle_seconds: float = 0.1
+
+
+OFTEN: Final = Polling()
+SPARING: Final = Polling(quick_for_seconds=0.0, idle_seconds=1.0)
+"""For a process that carries many ledgers: it relies on being woken."""
 
 
 @dataclass(eq=False)
@@ -89,8 +102,13 @@ class Runner:
         catalogue: Catalogue,
         lease: Lease | None = None,
         fold_watch: FoldWatch = NOBODY_WATCHES,
+        polling: Polling = OFTEN,
+        wide: bool = True,
     ) -> None:
+        """Without *wide* no step reads on connections of its own, so that all steps have one."""
         self._database = database
+        self._polling = polling
+        self._may_be_wide = wide
         self._projections = {projection.key: projection for projection in projections}
         self._wake = wake
         self._watcher = watcher or NullWatcher()
@@ -163,12 +181,16 @@ class Runner:
                 self._recover(error, failures)
                 continue
             if worked:
-                quick_until = time.monotonic() + QUICK_FOR_SECONDS
+                quick_until = time.monotonic() + self._polling.quick_for_seconds
                 continue
             if self._target is not None and self._caught_up(self._target):
                 return
             quick = time.monotonic() < quick_until or self._target is not None
-            self._wake.wait(QUICK_POLL_SECONDS if quick else IDLE_POLL_SECONDS)
+            self._wake.wait(self._polling.quick_seconds if quick else self._idle_seconds())
+
+    def _idle_seconds(self) -> float:
+        blocked = self._look is not None and bool(self._look.blocked_by)
+        return min(self._polling.idle_seconds, BLOCKED_POLL_SECONDS) if blocked else self._polling.idle_seconds
 
     def _round(self) -> bool:
         """One look at the log where needed and one step of each projection; whether anything was folded."""
@@ -203,7 +225,7 @@ class Runner:
         yield from ([led] for led in behind if led not in together)
 
     def _is_far_behind(self, led: _Leading) -> bool:
-        return led.wide.is_worth_it(self._settled - led.position, led.pace)
+        return self._may_be_wide and led.wide.is_worth_it(self._settled - led.position, led.pace)
 
     def _folded(self, group: Sequence[_Leading]) -> Outcomes:
         """One step, wide or not."""

@@ -147,7 +147,7 @@ def _tried(
         if new.position < old.position and not behind:
             raise _Behind(old.position - new.position)
         starts = connection.execute(
-            statement("version_effects_start"), {**new.key.parameters, "position": new.position}
+            statement("version_effects_start"), {**new.key.parameters, "position": max(new.position, old.position)}
         ).fetchall()
         if starts and new.position > old.position:
             # events in between would raise no effect of either

@@ -19,7 +19,7 @@ def translator(settings: PatreonSettings) -> PatreonTranslator | None:
     """None where no setting of Patreon is given."""
     if not settings.patreon_secrets and not asks(settings):
         return None
-    return PatreonTranslator(asks=asks(settings))
+    return PatreonTranslator(asks=asks(settings), campaigns=settings.patreon_campaign_ids)
 
 
 def asks(settings: PatreonSettings) -> bool:

@@ -22,7 +22,9 @@ class PatreonSettings(SourceSettings):
     patreon_client_id: str | None = Field(default=None, description="of the client that the tokens belong to")
     patreon_client_secret: Token | None = Field(default=None, description="to refresh them")
     patreon_campaign_ids: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
-        default=(), description="the campaigns to read, separated by commas; by default all of the token"
+        default=(),
+        description="the campaigns to read, separated by commas; by default all of the token. What says it is of "
+        "another one is set aside",
     )
     patreon_api_url: str = Field(default="https://www.patreon.com", description="where Patreon is")
     tier_roles: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(tier_roles_of)] = Field(

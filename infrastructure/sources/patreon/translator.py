@@ -1,7 +1,7 @@
 """Patreon's deliveries, one after the other, into events: docs/patreon.md says by which rules."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,15 +33,17 @@ MOST_GIVEN_UP: Final = 200
 
 
 class PatreonTranslator:
-    """*asks*: somebody asks Patreon about what is doubted (recheck.py)."""
+    """*asks*: somebody asks Patreon about what is doubted (recheck.py). With *campaigns*, a body that says it is of
+    another one is set aside."""
 
     source: Final = SOURCE
 
-    def __init__(self, *, asks: bool) -> None:
+    def __init__(self, *, asks: bool, campaigns: Collection[str] = ()) -> None:
         self._asks = asks
+        self._campaigns = campaigns
 
     def translate(self, connection: Connection, delivery: InboxDelivery) -> Translation:
-        return _translate(connection, delivery, asks=self._asks)
+        return _translate(connection, delivery, asks=self._asks, campaigns=self._campaigns)
 
     def due(self, connection: Connection, now: datetime) -> Sequence[LogEntry]:
         """What was to be asked, and nobody answered in time."""
@@ -57,13 +59,18 @@ class PatreonTranslator:
         return entries
 
 
-def _translate(connection: Connection, delivery: InboxDelivery, *, asks: bool) -> Translation:
+def _translate(
+    connection: Connection, delivery: InboxDelivery, *, asks: bool, campaigns: Collection[str] = ()
+) -> Translation:
     try:
         described = _described(delivery)
     except UnreadableBody as error:
         return Translation((), Outcome.UNPARSEABLE, str(error))
     if isinstance(described, Aside):
         return Translation((), Outcome.SET_ASIDE, described.note)
+    campaign = described.membership.campaign_id
+    if campaigns and isinstance(campaign, str) and campaign not in campaigns:
+        return Translation((), Outcome.SET_ASIDE, f"it is of campaign {campaign}, which is not this ledger's")
     store.save_described_tiers(connection, described.tiers, delivery.received_at)
     observed = observe(connection, [Report(described.membership, _provenance(delivery, asks=asks))])
     decision = observed.decided[0].decision

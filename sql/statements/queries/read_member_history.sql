@@ -1,4 +1,5 @@
--- In the order in which a fold takes them.
+-- In the order in which a fold takes them. Unless the payloads are wanted, of these only what says who did it: all of
+-- them may be more than memory holds.
 select
     log.id,
     log.occurred_at as timestamp,
@@ -6,7 +7,14 @@ select
     log.user_id,
     log.action,
     log.target,
-    log.metadata::text,
+    case
+        when %(payloads)s then log.metadata::text
+        when jsonb_typeof(log.metadata) = 'object' then jsonb_strip_nulls(jsonb_build_object(
+            'granted_by', log.metadata -> 'granted_by',
+            'by', log.metadata -> 'by',
+            'attributes', log.metadata -> 'attributes'
+        ))::text
+    end as metadata,
     log.source,
     log.event_id,
     log.recorded_at

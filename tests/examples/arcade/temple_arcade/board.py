@@ -7,7 +7,6 @@ import json
 import sys
 from typing import Any
 
-from temple_arcade.standing import Standing
 from temple_ledger import Beginning, Change, Complete, Ledger, Reset
 
 
@@ -21,11 +20,10 @@ def follow(ledger: Ledger, best: dict[str, int], **how: Any) -> None:
                     pass
                 case Reset(user_id=player, after=None):
                     best.pop(player, None)
-                case (
-                    Reset(user_id=player, after=Standing(best=score))
-                    | Change(user_id=player, after=Standing(best=score))
-                ):
-                    best[player] = score
+                case Reset(user_id=player, after=standing) | Change(user_id=player, after=standing):
+                    # of either version; a player without rows has no standing
+                    if standing is not None:
+                        best[player] = standing.best
 
 
 def main() -> None:

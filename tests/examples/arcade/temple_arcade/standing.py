@@ -1,21 +1,42 @@
-"""How each player stands, how many play which game best, and who is to hear of a record."""
+"""How each player stands, how many play which game best, and who is to hear of a record.
 
-from datetime import datetime
+Version 2: the games that were played, in place of when the last one was; `earlier` has version 1.
+"""
+
 from decimal import Decimal
+from typing import Annotated
 
 from temple_arcade.events import GamePlayed
-from temple_ledger import Change, MemberLeft, Message, Row, count_of, max_of, projection, sum_of
+from temple_ledger import (
+    Array,
+    Change,
+    ColumnType,
+    Condition,
+    Index,
+    MemberLeft,
+    Message,
+    Row,
+    count_of,
+    max_of,
+    projection,
+    sum_of,
+)
 
 
-class Standing(Row, table="arcade_standing"):
-    games: int = 0
+class Standing(
+    Row,
+    table="arcade_standing",
+    indexes=[Index("best", where=Condition("games", ">", 0))],
+    checks=[Condition("prizes", ">=", 0)],
+):
+    games: Annotated[int, ColumnType.INTEGER] = 0
     best: int = 0
     best_game: str | None = None
     prizes: Decimal = Decimal(0)
-    last_played_at: datetime | None = None
+    played: Annotated[list[str], Array] = []  # noqa: RUF012 - never changed in place
 
 
-standing = projection("arcade_standing", version=1, state=Standing)
+standing = projection("arcade_standing", version=2, state=Standing)
 
 
 @standing.on
@@ -28,7 +49,7 @@ def _(player: Standing, event: GamePlayed) -> Standing:
         best=event.score if better else player.best,
         best_game=event.game if better else player.best_game,
         prizes=player.prizes + event.prize,
-        last_played_at=event.ended_at or event.occurred_at,
+        played=sorted({*player.played, event.game}),
     )
 
 
