@@ -170,8 +170,9 @@ class EventType:
             try:
                 shape = self.upcasters[older](shape)
             except Exception as error:  # an author's code: whatever it raises, the row cannot be read
+                hint = "" if VERSION_KEY in metadata else _without_version(self.version)
                 raise UndecodableEvent(
-                    f"{self.name}: the upcaster from version {older} failed: {type(error).__name__}: {error}"
+                    f"{self.name}: the upcaster from version {older} failed: {type(error).__name__}: {error}{hint}"
                 ) from error
         return shape.target, shape.metadata
 
@@ -209,6 +210,10 @@ def declared_type(model: type[Event]) -> EventType | None:
     return EventType(event_type, action, model, declared.version, upcasters, declared.aliases)
 
 
+def _without_version(newest: int) -> str:
+    return f"; a row without {VERSION_KEY} is of version 1, and the newest is {newest}"
+
+
 def _on_shapes(model: type[Event], function: Callable[[Payload], Payload]) -> Upcaster:
     target = model.target_field
 
@@ -216,11 +221,17 @@ def _on_shapes(model: type[Event], function: Callable[[Payload], Payload]) -> Up
     def upcast(shape: Shape) -> Shape:
         old = dict(shape.metadata)
         if target is None:
-            return Shape(shape.target, {**function(old)})
-        new = {**function({**old, target: shape.target})}
+            return Shape(shape.target, _fields(function(old)))
+        new = _fields(function({**old, target: shape.target}))
         return Shape(new.pop(target, None), new)
 
     return upcast
+
+
+def _fields(returned: object) -> dict[str, Any]:
+    if not isinstance(returned, Mapping):
+        raise TypeError(f"it returned {'nothing' if returned is None else repr(returned)}, and not the fields by name")
+    return dict(returned)
 
 
 class Catalogue:

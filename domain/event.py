@@ -1,11 +1,14 @@
 """What every event has in common, and how an author declares one."""
 
+import warnings
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime
 from inspect import get_annotations
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, get_args, get_origin
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, StringConstraints, WrapSerializer
 from pydantic.fields import FieldInfo
 
 from temple_ledger.domain.errors import EventMisdeclared
@@ -83,6 +86,8 @@ class Event(BaseModel):
     """The field that the log stores in its column `target`."""
     metadata_fields: ClassVar[tuple[str, ...]] = ()
     """The fields that it stores in `metadata`."""
+    instant_fields: ClassVar[tuple[str, ...]] = ()
+    """Those of its own that hold instants, which are stored only with an offset."""
     declaration: ClassVar[Declaration | None] = None
 
     user_id: Name100
@@ -117,11 +122,10 @@ class Event(BaseModel):
                 raise EventMisdeclared(f"{cls.__name__} has a version or aliases, and no type to give them to")
             return
         _refuse_reserved(cls)
-        for name in (type, *aliases):
-            split_name(name)
-        if version < 1:
-            raise EventMisdeclared(f"{cls.__name__}: versions begin with 1")
+        _require_declaration(cls.__name__, type, version, aliases)
         own = [name for name in cls.model_fields if name not in Event.model_fields]
+        for name in own:
+            _refuse_set(cls, name)
         targets = [name for name in own if _is_target(cls.model_fields[name])]
         if len(targets) > 1:
             raise EventMisdeclared(
@@ -129,6 +133,7 @@ class Event(BaseModel):
             )
         cls.target_field = targets[0] if targets else None
         cls.metadata_fields = tuple(name for name in own if name not in targets)
+        cls.instant_fields = tuple(name for name in own if _has_instant(cls.model_fields[name].annotation))
         cls.declaration = Declaration(type, version, aliases)
 
     @classmethod
@@ -171,11 +176,69 @@ def split_name(name: str) -> tuple[str, str]:
     return event_type, action
 
 
+def _require_declaration(of: str, type: object, version: object, aliases: object) -> None:  # noqa: A002 - as above
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise EventMisdeclared(f"{of}: versions begin with 1, and this one is {version!r}")
+    if not isinstance(aliases, tuple):
+        raise EventMisdeclared(f"{of}: aliases are a tuple; one alone needs a comma, ({aliases!r},)")
+    for name in (type, *aliases):
+        if not isinstance(name, str):
+            raise EventMisdeclared(f"{of}: {name!r} is no name of an event: it is a text, event_type/action")
+        split_name(name)
+    if isinstance(type, str) and (not type.isprintable() or any(part != part.strip() for part in type.split("/"))):
+        raise EventMisdeclared(
+            f"{of}: the name {type!r} has a character that nobody sees, or begins or ends with a space"
+        )
+
+
+_OLD_NAMES: Final = frozenset(
+    {*("copy", "json", "dict", "schema", "schema_json", "validate", "construct", "fields")}
+    | {*("parse_obj", "parse_raw", "parse_file", "from_orm", "update_forward_refs")}
+)
+"""What pydantic gives its classes for code of long ago; a field may have such a name."""
+
+warnings.filterwarnings(
+    "ignore", category=UserWarning, message=f'Field name "({"|".join(sorted(_OLD_NAMES))})" in .* shadows an attribute'
+)
+
+
 def _refuse_reserved(model: type[Event]) -> None:
     """Of a class that declares its type: its own fields are all the payload's."""
-    taken = sorted(get_annotations(model).keys() & {VERSION_KEY, *Event.model_fields})
+    own = get_annotations(model).keys()
+    taken = sorted(own & {VERSION_KEY, *Event.model_fields}) or sorted(
+        name for name in own & model.model_fields.keys() if name not in _OLD_NAMES and hasattr(Event, name)
+    )
     if taken:
         raise EventMisdeclared(f"{model.__name__}.{taken[0]}: every event has this already; choose another name")
+    hidden = sorted(name for name in own if name in model.__private_attributes__)
+    if hidden:
+        raise EventMisdeclared(
+            f"{model.__name__}.{hidden[0]}: a field does not begin with an underscore, and would not be stored"
+        )
+
+
+def _refuse_set(model: type[Event], name: str) -> None:
+    """A set is stored in another order each time: the same event would be another content under its event_id."""
+    info = model.model_fields[name]
+    if any(isinstance(mark, PlainSerializer | WrapSerializer) for mark in info.metadata):
+        return
+    if _has_set(info.annotation):
+        raise EventMisdeclared(
+            f"{model.__name__}.{name}: a set has no order, and would be stored in another one each time; "
+            "write tuple[...], and give it sorted"
+        )
+
+
+def _has_instant(annotation: Any) -> bool:
+    """`NaiveDatetime` is a class of its own, and asks for a time without an offset."""
+    return annotation is datetime or any(map(_has_instant, get_args(annotation)))
+
+
+def _has_set(annotation: Any) -> bool:
+    found = get_origin(annotation) or annotation
+    if isinstance(found, type) and issubclass(found, AbstractSet):
+        return True
+    return any(map(_has_set, get_args(annotation)))
 
 
 def _is_target(info: FieldInfo) -> bool:

@@ -6,7 +6,7 @@ JSON lines have the log's column names as keys. What an export adds (`id`, `reco
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
@@ -127,6 +127,11 @@ def entry_of_event(
     Raises EventMisdeclared for a class that names no type and is in no catalogue; InvalidEvent for notes or values
     that the log does not accept, or that would not read back equal.
     """
+    given: object = event
+    if not isinstance(given, Event):
+        raise TypeError(f"an event is to be stored, and this is {_what(given)}")
+    if not isinstance(event_id, UUID):
+        raise InvalidEvent(f"event_id is not a UUID, but {event_id!r}")
     known = catalogue.type_of(type(event))
     model = known.model
     metadata = dict(notes or {})
@@ -148,9 +153,18 @@ def entry_of_event(
     )
     for name in LENGTHS:
         _check_text(name, getattr(entry, name), LENGTHS[name])
+    if entry.target is not None:
+        _check_length("target", entry.target, MAX_TARGET)
+    _require_offsets(known, event)
     if not known.surely_decodes(entry.target, metadata):
         _check_reads_back(known, event, entry)
     return entry
+
+
+def _what(given: object) -> str:
+    if isinstance(given, type):
+        return f"the class {given.__name__}: call it, with the fields of the event"
+    return "None" if given is None else f"a {type(given).__name__}"
 
 
 def _payload(known: EventType, event: Event) -> Mapping[str, Any]:
@@ -300,7 +314,28 @@ def _check_foldable(entry: LogEntry, metadata: object, catalogue: Catalogue) -> 
     """A known event type is checked by decoding it: there is no second list of rules."""
     known = catalogue.find(entry.event_type, entry.action)
     if known is not None and not known.surely_decodes(entry.target, metadata):
-        known.decode(recorded_of(entry))
+        _require_offsets(known, known.decode(recorded_of(entry)))
+
+
+def _require_offsets(known: EventType, event: Event) -> None:
+    for name in known.model.instant_fields:
+        for instant in _instants_in(getattr(event, name)):
+            if instant.tzinfo is None:
+                raise InvalidEvent(
+                    f"{known.name}: {name} has no offset ({instant}): write +00:00 or Z, in Python tzinfo=UTC; "
+                    "a time of no zone is annotated NaiveDatetime"
+                )
+
+
+def _instants_in(value: object) -> Iterator[datetime]:
+    if isinstance(value, datetime):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.items():
+            yield from _instants_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _instants_in(each)
 
 
 def recorded_of(entry: LogEntry) -> Recorded:

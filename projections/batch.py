@@ -144,7 +144,7 @@ def known_of(fold: Fold[State], stored: StoredRows) -> KnownMember[State] | None
         return None if any(stored.rows.values()) else KnownMember(None, EMPTY, None)
     try:
         return KnownMember(fold.projection.state_of(stored.rows), stored.rows, stored.frontier)
-    except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
+    except (Exception, SystemExit):  # noqa: BLE001 - an author's code: whatever it raises is decided by position
         return None
 
 
@@ -329,7 +329,7 @@ def count_batch(
                 if key not in increments and key not in checked:
                     _require_countable(tally, key, number)
                     checked.add(key)
-        except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
             batch.failures.append(
                 Failure(recorded.position, recorded.user_id, str(error), frames=frames_as_text(error))
             )

@@ -133,7 +133,7 @@ def raised(effect: Effect, change: Change[Any]) -> Iterator[Outgoing]:
     when = change.event.occurred_at
     try:
         messages = effect.messages(change)
-    except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises is shown and can be tried again
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: whatever it raises is shown and can be tried again
         reason = str(error) if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"
         nothing = (None, None, None)
         yield Outgoing(effect.name, change.position, 0, change.user_id, when, *nothing, reason, frames_as_text(error))

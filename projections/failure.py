@@ -47,7 +47,7 @@ def failure_of_tally(tally: Tally, recorded: Recorded, catalogue: Catalogue) -> 
         return None
     try:
         tally.counter(catalogue)(recorded)
-    except Exception as error:  # noqa: BLE001 - an author's code: it is what is looked for
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: it is what is looked for
         return FoldFailure(recorded, f"{type(error).__name__}: {error}", error)
     return FoldFailure(recorded, failures[0].error, None)
 
@@ -58,7 +58,7 @@ def _error_of(fold: Fold[Any], events: Sequence[Recorded]) -> BaseException | No
         fold.projection.rows(fold.in_order(None, in_fold_order(events) or ()))
     except Unfoldable as failure:
         return None if failure.__cause__ is None else origin_of(failure.__cause__)
-    except Exception as error:  # noqa: BLE001 - an author's code: it is what is looked for
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: it is what is looked for
         return error
     return None
 

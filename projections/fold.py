@@ -36,7 +36,7 @@ class FailureKind(StrEnum):
     VERSION = "version"
     """Its event is of a version that this process does not know: a newer one folds it when it takes the lead."""
     TIME = "time"
-    """Its fold took too long, and the process that was at it was ended."""
+    """Its fold took too long, and the process that was at it was ended; or it ended that process."""
     LONG = "long"
     """Its history is too long for a step: it is folded beside the steps, and then parked no more."""
     CHANGED = "changed"

@@ -86,6 +86,11 @@ class _RowType(type):
             return super().__new__(mcs, name, bases, space)
         if table is None:
             raise ProjectionMisdeclared(f'{name} needs a table: class {name}(Row, table="a_name")')
+        of_a_table = [base for base in bases if issubclass(base, Row) and base is not Row]
+        if of_a_table:
+            raise ProjectionMisdeclared(
+                f"{name} derives from {of_a_table[0].__name__}, which has a table: fields are not inherited; list all"
+            )
         fields = list(_annotations(space))
         _refuse_no_fields(name, space, fields)
         defaults = [space[field] for field in fields if field in space]

@@ -123,7 +123,7 @@ def extend_stepping(
         found = list(changes_of(fold, steps, by_position, wanted))
         last = Frontier(*max(map(_place, by_position)))
         done = Folded(steps.state, last, steps.rows)
-    except Exception:  # noqa: BLE001 - an author's code: whatever it raises is decided by position
+    except (Exception, SystemExit):  # noqa: BLE001 - an author's code: whatever it raises is decided by position
         return None, ()
     stepped = [each for each in found if isinstance(each, Stepped)]
     return (done, stepped) if len(stepped) == len(found) else (None, ())

@@ -104,7 +104,10 @@ class Column:
         if self.type in _BITS:
             if not isinstance(value, int) or isinstance(value, bool):
                 return f"is a {type(value).__name__}, not a whole number"
-            return None if -(1 << _BITS[self.type]) <= value < 1 << _BITS[self.type] else "is out of range"
+            limit = 1 << _BITS[self.type]
+            return (
+                None if -limit <= value < limit else f"is out of range: {self.type} holds {-limit:,} to {limit - 1:,}"
+            )
         if self.type is ColumnType.JSONB:
             return _why_not_json(value)
         if self.type is ColumnType.TIMESTAMPTZ:

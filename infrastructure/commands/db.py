@@ -49,11 +49,11 @@ def migrate(session: Session) -> None:
     changed = bring_up_to_date(session.database)
     for name in changed.migrations:
         print_line(f"applied {name}")
-    for name in changed.tables:
-        print_line(f"made table {name}")
+    for each in changed.made:
+        print_line(f"made {each}")
     ask_for_replays(session, changed.unfilled)
     ask_for_grants(session, changed.grants)
-    if not changed.migrations and not changed.tables:
+    if not changed.migrations and not changed.made:
         print_line("nothing to do: the database is up to date")
 
 

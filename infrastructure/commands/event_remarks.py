@@ -12,13 +12,15 @@ MOST_NAMES: Final = 5
 
 
 def remark_sentences(remarks: Mapping[Remark, int]) -> Iterator[str]:
-    unread, roles, early = (named(remarks, about) for about in About)
+    unread, roles, early, keys = (named(remarks, about) for about in About)
     if unread:
         yield f"{plural(unread.total(), 'event')} of a kind that nothing reads: {_names(unread)}"
     if roles:
         yield f"roles that neither the ledger nor the file names, stored as they are: {_names(roles, ascii)}"
     if early:
         yield f"{plural(early.total(), 'event')} dated before 2015; is the year right? {_names(early)}"
+    if keys:
+        yield f"{plural(keys.total(), 'key')} of metadata that no field reads: {_names(keys, ascii)}"
 
 
 def remark_counts(remarks: Mapping[Remark, int]) -> dict[str, dict[str, int]]:
@@ -27,6 +29,7 @@ def remark_counts(remarks: Mapping[Remark, int]) -> dict[str, dict[str, int]]:
         "unread": dict(named(remarks, About.UNREAD)),
         "unknown_roles": dict(named(remarks, About.UNKNOWN_ROLE)),
         "early": dict(named(remarks, About.EARLY)),
+        "unread_keys": dict(named(remarks, About.UNREAD_KEY)),
     }
 
 

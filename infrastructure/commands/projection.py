@@ -9,6 +9,7 @@ from temple_ledger.infrastructure.commands.projection_check import check
 from temple_ledger.infrastructure.commands.projection_rows import explain, history, rows
 from temple_ledger.infrastructure.commands.projection_versions import compare, drop, switch
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.overview import without_tables
 from temple_ledger.infrastructure.queries.projection_status import (
     NOT_LOADED,
     ProjectionStatus,
@@ -67,6 +68,8 @@ def list_(session: Session, as_json: bool) -> None:
         for each in found:
             if each.next_command:
                 session.note(f"{each.label} stands still: {each.next_command}")
+        for key in without_tables(found):
+            session.note(f"{key} is installed, and has no tables yet: temple db migrate")
     print_not_loaded(session)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import redirect_stdout
 from datetime import datetime
 
 import click
@@ -60,7 +61,7 @@ def check(session: Session, place: str, user_id: str | None, as_json: bool) -> i
 
 
 def _one_member(session: Session, projection: MemberProjection[object], user_id: str, *, as_json: bool) -> int:
-    with snapshot(session.reading) as connection:
+    with snapshot(session.reading) as connection, redirect_stdout(sys.stderr):
         require_member(connection, user_id)
         trial = try_member(connection, projection, catalogue(), user_id)
     if as_json:
@@ -109,7 +110,12 @@ def _value(value: object) -> str:
 
 
 def _everybody(session: Session, projection: Projection, *, as_json: bool) -> int:
-    with snapshot(session.reading) as connection, bar(session.progress, "folding", None, "members") as done:
+    # what a rule prints is no part of the result
+    with (
+        snapshot(session.reading) as connection,
+        bar(session.progress, "folding", None, "members") as done,
+        redirect_stdout(sys.stderr),
+    ):
         if isinstance(projection, Tally):
             trial = try_tally(connection, projection, catalogue())
         else:

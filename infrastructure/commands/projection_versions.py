@@ -35,7 +35,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.drift import Drift
 from temple_ledger.projections.key import ProjectionKey
-from temple_ledger.projections.registry import named
+from temple_ledger.projections.registry import installed, named
 
 SENTENCES: Final = 20
 name_argument = click.argument("name", metavar="NAME")
@@ -148,7 +148,8 @@ def switch(
 def drop(session: Session, version: str, apply: bool, yes: bool, reason: str | None) -> int:
     """Drop a version that readers do not see: its tables, and what is stored of it.
 
-    Stop what still carries its code first. When an event was folded first is remembered all the same.
+    Stop what still carries its code first. When an event was folded first is remembered all the same. The only version
+    of a projection whose package is not installed any more is dropped too: then the ledger has nothing of it.
 
     \b
     Example:
@@ -159,7 +160,7 @@ def drop(session: Session, version: str, apply: bool, yes: bool, reason: str | N
     require_apply(apply=apply, yes=yes)
     key = _key(version)
     with snapshot(session.database) as connection:
-        plan = plan_drop(stored_versions(connection, key.name), key)
+        plan = plan_drop(stored_versions(connection, key.name), key, installed())
     print_line(f"{key}: {', '.join(plan.tables) or 'no tables'}, at position {plan.position}")
     if not apply:
         session.note(f"nothing was changed; to drop it: temple projection drop {key} --apply")
@@ -168,7 +169,7 @@ def drop(session: Session, version: str, apply: bool, yes: bool, reason: str | N
         session.note("nothing was changed")
         return ExitCode.FAILED
     with database_errors("dropping"):
-        drop_version(session.database, key, by=session.operator, reason=reason)
+        drop_version(session.database, key, by=session.operator, reason=reason, installed=installed())
     print_line(f"{key} is dropped")
     return ExitCode.OK
 

@@ -1,6 +1,6 @@
 """`temple status`: how the ledger is, on one screen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.sources.source import Trouble
 from temple_ledger.infrastructure.terminal.printing import Styled, nobody_reads, print_line, print_whole
 from temple_ledger.infrastructure.terminal.running import running_processes
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
+from temple_ledger.projections.key import ProjectionKey
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,8 @@ def _print(screen: Screen) -> None:
         print_line(f"members   {counts}; {plural(ledger.patrons, 'patron')} without a Discord account")
         parked = f"{plural(ledger.parked, 'event')}" if ledger.parked else "none"
         print_line(f"parked    {parked}")
-        print_line(f"verified  {'; '.join(map(_verified, ledger.verified)) or 'never'}")
+        read = {each.key for each in ledger.projections if each.active}
+        print_line(f"verified  {'; '.join(_verified(each, read) for each in ledger.verified) or 'never'}")
         print_line(f"seals     {_seals(ledger.seals)}")
         for line in _outgoing(ledger.outgoing):
             print_line(f"to        {line}")
@@ -176,7 +178,7 @@ def _print(screen: Screen) -> None:
         print_line()
         rows = [
             {
-                "projection": each.name,
+                "projection": each.label,
                 "state": each.activity,
                 "position": str(each.position),
                 "lag": each.lag,
@@ -193,9 +195,12 @@ def _print(screen: Screen) -> None:
         print_line(Styled("nothing to do", fg="green"))
 
 
-def _verified(verified: StoredVerification) -> str:
+def _verified(verified: StoredVerification, read: Container[ProjectionKey]) -> str:
+    """*read* are the versions that readers see: of another one, which it is stands beside its name."""
+    key = ProjectionKey(verified.projection, verified.version)
+    name = key.name if key in read else str(key)
     found = f"{plural(verified.drifts, 'difference')}" if verified.drifts else "agrees"
-    return f"{verified.projection} {found}, {age_of(verified)} ago"
+    return f"{name} {found}, {age_of(verified)} ago"
 
 
 def _database(database: dict[str, Any]) -> str:

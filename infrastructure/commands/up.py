@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from threading import Event
 from typing import Final
 
@@ -88,9 +87,7 @@ def command(
         raise click.UsageError("--members, --events and --seed are about --demo")
     if members is None and events is None:
         members = DEMO_MEMBERS
-    # of the two years before today, so that the last weeks of a demo are not empty
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    community = sized(members, events, SEED if seed is None else seed, today) if demo else None
+    community = sized(members, events, SEED if seed is None else seed) if demo else None
     if exit_when_ready and metrics_port is None:
         metrics_port = OFF
     if not exit_when_ready:
@@ -251,7 +248,7 @@ def _migrate(session: Session, stop: Stop, patience: Patience) -> None:
         return
     done = [
         *([plural(len(changed.migrations), "migration") + " applied"] if changed.migrations else ()),
-        *([f"made {listed(changed.tables)}"] if changed.tables else ()),
+        *([f"made {listed(changed.made)}"] if changed.made else ()),
     ]
     print_line(f"migrations  {'; '.join(done) or 'up to date'}")
     ask_for_replays(session, changed.unfilled)
@@ -292,8 +289,7 @@ def _import_demo(session: Session, community: Community, stop: Stop) -> bool:
         f"{seconds:.1f} s: {plural(imported.added, 'event')}, {plural(imported.duplicates, 'duplicate')}"
     )
     if stop.asked:
-        size = f"--members {community.members} --events {community.events}"
-        same = f"{size} --seed {community.seed} --end {community.end:%Y-%m-%d}"
+        same = f"--members {community.members} --events {community.events} --seed {community.seed}"
         print_line(f"            the rest comes with: temple demo {same} | temple events import -")
     return True
 

@@ -1,6 +1,7 @@
 """`temple web`: the console, and links that sign somebody in to it."""
 
 import ipaddress
+import os
 import socket
 import sys
 import threading
@@ -181,7 +182,8 @@ def _ends_with_its_starter(stop: Stop) -> None:
     """Whoever started us holds the other end of our stdin: when it is closed, there is nobody any more."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1):
+        # not through sys.stdin, whose lock the interpreter would wait for at its own end
+        while os.read(0, 1):
             pass
         stop()
 

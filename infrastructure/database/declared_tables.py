@@ -31,10 +31,13 @@ class _There(NamedTuple):
     needed: bool
 
 
-def make_tables(connection: Connection, projection: Projection, declared: Sequence[Table] | None = None) -> list[str]:
+def make_tables(
+    connection: Connection, projection: Projection, declared: Sequence[Table] | None = None, *, is_new: bool = False
+) -> list[str]:
     """Makes the projection's tables (or the *declared* ones) that are missing, as temple_owner; returns their names.
 
-    Raises SchemaMismatch where a table is there with other columns, or another key.
+    Raises SchemaMismatch where a table is there with other columns, or another key; of a projection that *is_new* to
+    this ledger it is somebody else's.
     """
     made = []
     for table in projection.tables if declared is None else declared:
@@ -43,6 +46,8 @@ def make_tables(connection: Connection, projection: Projection, declared: Sequen
             connection.execute(_create(projection, table))
             made.append(str(table.place))
         else:
+            if is_new:
+                _require_free(connection, projection, table, there)
             _require_same(connection, projection, table, there)
             _set_nulls(connection, projection, table, there)
             keep_defaults(connection, table)
@@ -73,6 +78,15 @@ def is_other(connection: Connection, projection: Projection, table: Table) -> bo
     """Whether the table is there with other columns, or another key, than are declared."""
     there = _columns(connection, table)
     return bool(there) and _difference(connection, projection, table, there) is not None
+
+
+def _require_free(connection: Connection, projection: Projection, table: Table, there: Mapping[str, _There]) -> None:
+    other = _difference(connection, projection, table, there)
+    if other is not None:
+        raise SchemaMismatch(
+            f"there is a table {table.name} already, which is none of projection {projection.name} ({other}): "
+            "give the table another name where it is declared"
+        )
 
 
 def _require_same(connection: Connection, projection: Projection, table: Table, there: Mapping[str, _There]) -> None:

@@ -10,10 +10,10 @@ from temple_ledger.projections.tally import Tally
 
 
 def install_effects(connection: psycopg.Connection[Any], projection: Projection) -> list[str]:
-    """Gives those that are new a start, the head of the log as it is now; their names, as a person reads them."""
+    """Gives those that are new a start, the head of the log as it is now; their names."""
     made = []
     for name in () if isinstance(projection, Tally) else projection.effects:
         row = connection.execute(statement("effect_install"), {**projection.key.parameters, "name": name}).fetchone()
         if row is not None:
-            made.append(f"effect {name}")
+            made.append(name)
     return made

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -24,7 +24,8 @@ from temple_ledger.projections.registry import carried
 
 @dataclass(frozen=True)
 class Changed:
-    """`grants` is SQL to type, for logins that were granted fewer roles than there are now; only after an upgrade.
+    """`tables` are the names of tables, rollups and effects that were made, `made` the same as a person reads them.
+    `grants` is SQL to type, for logins that were granted fewer roles than there are now; only after an upgrade.
 
     `unfilled` are projections that are new beside others that have folded events: a replay fills their tables.
     """
@@ -33,12 +34,22 @@ class Changed:
     tables: tuple[str, ...]
     grants: tuple[str, ...] = ()
     unfilled: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+
+
+class _Made(NamedTuple):
+    kind: str
+    name: str
+    beside_as: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}{self.beside_as}"
 
 
 def bring_up_to_date(database: Database, projections: Iterable[Projection] | None = None) -> Changed:
     """Idempotent; several processes may call it at once. Raises SchemaMismatch, DatabaseUnavailable."""
     migrations = migrate(database)
-    made: list[str] = []
+    made: list[_Made] = []
     unfilled: list[str] = []
     wanted = list(carried() if projections is None else projections)
     with database.connect(DatabaseRole.OWNER, application="temple migrate") as connection, connection.transaction():
@@ -49,7 +60,8 @@ def bring_up_to_date(database: Database, projections: Iterable[Projection] | Non
         if _reads_these_rules(connection):
             install(connection)
         grants = grants_of_older_logins(connection) if migrations else ()
-    return Changed(tuple(migrations), tuple(made), tuple(grants), tuple(unfilled))
+    names = tuple(f"effect {each.name}" if each.kind == "effect" else each.name for each in made)
+    return Changed(tuple(migrations), names, tuple(grants), tuple(unfilled), tuple(map(str, made)))
 
 
 def _reads_these_rules(connection: psycopg.Connection[Any]) -> bool:
@@ -58,7 +70,7 @@ def _reads_these_rules(connection: psycopg.Connection[Any]) -> bool:
     return bool(versions.get(members.version, not versions))
 
 
-def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projection, unfilled: list[str]) -> list[str]:
+def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projection, unfilled: list[str]) -> list[_Made]:
     """Makes what is missing of this version: with the declared names where there is no other one yet, else beside it.
 
     A version that is lower than the one that readers see was dropped, or never made: it stays away.
@@ -68,16 +80,17 @@ def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projectio
     if projection.version < active and projection.version not in versions:
         return []
     there = placed_as(projection, active=projection.version == active)
-    made = make_tables(connection, there)
+    made = [_Made("table", name) for name in make_tables(connection, there, is_new=projection.version not in versions)]
     make_shadow_tables(connection, there)
-    made += make_rollups(connection, there)
+    beside_as = "" if projection.version == active else f"@{projection.version}"
+    made += [_Made("rollup", name, beside_as) for name in make_rollups(connection, there)]
     if projection.version not in versions:
         beside = projection.version != active
         values = {**projection.key.parameters, "active": not beside, "beside": beside}
         created = connection.execute(statement("checkpoint_create"), values).fetchone()
         if created == (ProjectionState.NEEDS_REPLAY,):
             unfilled.append(str(projection.key) if beside else projection.name)
-    made += install_effects(connection, projection)
+    made += [_Made("effect", name) for name in install_effects(connection, projection)]
     names = [table.name for table in projection.tables]
     connection.execute(statement("checkpoint_tables"), {**projection.key.parameters, "tables": names})
     return made

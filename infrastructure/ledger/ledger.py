@@ -132,10 +132,12 @@ class Ledger:
         """The member's rows: as they are stored now, or folded from the log as of a time, as known at a time.
 
         The times are aware; events at exactly that time count. A member without rows has empty lists. Raises
-        UnknownName for a projection that is not installed or has no rows of members, DatabaseUnavailable.
+        UnknownName for a projection that is not installed or has no rows of members, DatabaseUnavailable; TypeError
+        and ValueError for what is no id of a member (a number, as discord.py has it) or no instant.
         """
         versions = self._member_projections(projection)
         moment = AsOf(as_of, known_at)
+        _require_member(user_id)
         with self._readers.lent() as reader:
             found, rows = reader.run("reading", lambda connection: self._read(connection, versions, user_id, moment))
         return {table.name: [_named(table, row) for row in rows.get(table.name, ())] for table in found.tables}
@@ -168,6 +170,8 @@ class Ledger:
         and a `Reset` where an operation set a member's rows anew. With *follow* it waits for more, else it ends. Raises
         UnknownName for a projection that is not installed or has no rows of members.
         """
+        if start not in ("rows", "now"):
+            raise ValueError(f'start is "rows" or "now", and not {start!r}')
         versions = self._member_projections(projection)
         with self._readers.lent() as reader:
             found = reader.run("reading", lambda connection: _seen_by_readers(connection, versions))
@@ -213,6 +217,13 @@ def _seen_by_readers(
         f"readers see version {active} of {name}, this program has version {versions[0].version}; "
         f"run: temple projection switch {name} --to {versions[0].version}, or update the program"
     )
+
+
+def _require_member(user_id: object) -> None:
+    if not isinstance(user_id, str):
+        raise TypeError(f"user_id is a {type(user_id).__name__}; the log has ids as texts: str({user_id!r})")
+    if "\x00" in user_id:
+        raise ValueError("user_id has a NUL character, which no id in the log has")
 
 
 def _named(table: Table, row: Sequence[Any]) -> dict[str, Any]:

@@ -18,12 +18,13 @@ import structlog
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.processes.child_environment import child_environment
 from temple_ledger.infrastructure.processes.watched import relay
-from temple_ledger.infrastructure.read_models.fold_mark import Folding, Mark
+from temple_ledger.infrastructure.read_models.fold_mark import Mark, ended_by_itself
 from temple_ledger.infrastructure.read_models.operations import park_by_time
 from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
 from temple_ledger.infrastructure.read_models.runner.watcher import Watcher
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.key import ProjectionKey
 
 FOLD_SECONDS: Final = 5.0
@@ -90,11 +91,11 @@ class _Child:
                 reading.start()
                 if self._stopping:
                     process.terminate()
-                ended_for = self._watch(process, mark)
+                failure = self._watch(process, mark)
                 reading.join()
                 self.code = process.returncode
-            if ended_for is not None:
-                self._park(ended_for)
+            if failure is not None:
+                self._park(failure)
             elif self._is_over():
                 return
 
@@ -118,8 +119,8 @@ class _Child:
             self._ends = 0
             relay(line, self._watcher)
 
-    def _watch(self, process: "subprocess.Popen[str]", mark: Mark) -> Folding | None:
-        """Until it has ended; what it was ended for, None where it ended by itself."""
+    def _watch(self, process: "subprocess.Popen[str]", mark: Mark) -> Failure | None:
+        """Until it has ended; the fold that it was ended for, or that ended it, None where it was no fold."""
         asked_at: float | None = None
         while process.poll() is None:
             time.sleep(LOOK_SECONDS)
@@ -132,11 +133,13 @@ class _Child:
             if folding is not None and now - folding.since > FOLD_SECONDS:
                 process.kill()
                 process.wait()
-                return folding
-        return None
+                return folding.failure(FOLD_SECONDS)
+        folding = mark.read()
+        if folding is None or self._stopping or not ended_by_itself(process.returncode):
+            return None
+        return folding.failure_of_end(process.returncode)
 
-    def _park(self, folding: Folding) -> None:
-        failure = folding.failure(FOLD_SECONDS)
+    def _park(self, failure: Failure) -> None:
         log_parked(self._name, failure)
         while not self._stopping:
             try:

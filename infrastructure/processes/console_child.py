@@ -88,7 +88,7 @@ class _Child:
     def _started(self) -> "subprocess.Popen[str]":
         number = self._door.fileno()
         return subprocess.Popen(
-            [sys.executable, "-m", "temple_ledger.cli", "web", "--socket", str(number), *self._flags],
+            [sys.executable, "-P", "-m", "temple_ledger.cli", "web", "--socket", str(number), *self._flags],
             env={**environment_of_console(self._session.settings, os.environ), **self._more},
             # it ends when this is closed: whatever becomes of us, no console is left behind
             stdin=subprocess.PIPE,

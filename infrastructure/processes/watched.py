@@ -1,16 +1,18 @@
 """A runner of one projection, in a process that another one watches and may end at any point.
 
 Each step is one transaction, so an end at any point leaves rows and checkpoint agreeing. What the runner does is
-written to stdout, a line of JSON each; whom it folds, to the mark. It ends with the process that started it.
+written to what was its stdout, a line of JSON each; whom it folds, to the mark. It ends with the process that started
+it. What a rule prints goes to stderr.
 """
 
 import json
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -28,14 +30,15 @@ from temple_ledger.projections.registry import catalogue
 
 def run_watched(session: Session, projections: Sequence[Projection], mark: Path, *, until_caught_up: bool) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with stopped_by_signals() as stop, Wakeup(session.database) as wakeup:
+    watch = Mark.open(mark)
+    with _wire() as wire, stopped_by_signals() as stop, Wakeup(session.database) as wakeup, _cleared(watch):
         runner = Runner(
             session.database,
             projections,
             wakeup,
-            watcher=_Relay(),
+            watcher=_Relay(wire),
             catalogue=catalogue(),
-            fold_watch=Mark.open(mark),
+            fold_watch=watch,
         )
         stop.calls(runner.stop)
         stop.calls(wakeup.wake)
@@ -50,28 +53,48 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+@contextmanager
+def _wire() -> Iterator[TextIO]:
+    """What was stdout, which is stderr from now on: a rule that prints is no message of ours."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as wire:
+        os.dup2(2, 1)
+        yield wire
+
+
+@contextmanager
+def _cleared(mark: Mark) -> Iterator[None]:
+    """An error ends this process too, and no rule did that."""
+    try:
+        yield
+    finally:
+        mark.clear()
+
+
 class _Relay:
     """A watcher whose calls are made again in the process that watches."""
 
+    def __init__(self, wire: TextIO) -> None:
+        self._wire = wire
+
     def stepped(self, key: ProjectionKey, step: Step, seconds: float) -> None:
-        _write("stepped", [list(key), {**vars(step), "failures": [list(each) for each in step.failures]}, seconds])
+        self._write("stepped", [list(key), {**vars(step), "failures": [list(each) for each in step.failures]}, seconds])
 
     def looked(self, look: Look) -> None:
         pass
 
     def failed(self, key: ProjectionKey) -> None:
-        _write("failed", [list(key)])
+        self._write("failed", [list(key)])
 
     def recovering(self, sqlstate: str | None) -> None:
-        _write("recovering", [sqlstate])
+        self._write("recovering", [sqlstate])
 
     def beat(self) -> None:
         pass
 
-
-def _write(what: str, values: list[Any]) -> None:
-    sys.stdout.write(json.dumps([what, *values]) + "\n")
-    sys.stdout.flush()
+    def _write(self, what: str, values: list[Any]) -> None:
+        self._wire.write(json.dumps([what, *values]) + "\n")
+        self._wire.flush()
 
 
 def relay(line: str, watcher: Watcher) -> None:

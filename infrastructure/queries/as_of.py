@@ -19,6 +19,11 @@ class AsOf:
     as_of: datetime | None = None
     known_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        """Raises TypeError, ValueError for what is no instant."""
+        _require_instant("as_of", self.as_of)
+        _require_instant("known_at", self.known_at)
+
     @property
     def is_now(self) -> bool:
         return self.as_of is None and self.known_at is None
@@ -30,6 +35,15 @@ class AsOf:
         if self.known_at is not None:
             parts.append(f"as known at {format_instant(self.known_at)}")
         return ", ".join(parts) or "now"
+
+
+def _require_instant(name: str, given: object) -> None:
+    if given is None:
+        return
+    if not isinstance(given, datetime):
+        raise TypeError(f"{name} is a {type(given).__name__}; give it a datetime with an offset")
+    if given.tzinfo is None:
+        raise ValueError(f"{name} has no offset ({given}): which instant is meant? Write tzinfo=UTC, or another zone")
 
 
 def before(moment: datetime, known_at: datetime | None = None) -> AsOf:

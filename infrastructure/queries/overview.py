@@ -16,9 +16,15 @@ from temple_ledger.infrastructure.log.in_future import future_positions, retract
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.health import Health, Trouble
 from temple_ledger.infrastructure.queries.outgoing import Outgoing, outgoing, outgoing_troubles
-from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, parked_events, projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import (
+    IDLE,
+    ProjectionStatus,
+    parked_events,
+    projection_statuses,
+)
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.infrastructure.seals.status import SealStatus, seal_status
+from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.registry import carried, catalogue, not_loaded, reasons_not_loaded
 
 STATUSES: Final = ("active", "inactive", "departed")
@@ -100,6 +106,8 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
                 "the log was restored to an earlier point",
                 "temple repair --apply --reason TEXT",
             )
+    for key in without_tables(ledger.projections):
+        yield Trouble(f"{key} is installed, and has no tables yet", "temple db migrate")
     led = [each for each in ledger.projections if each.leader is not None]
     for each in ledger.projections:
         if each.next_command is not None:
@@ -109,6 +117,10 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
         behind = max((each.lag_events for each in ledger.projections), default=0)
         waiting = f"; {plural(behind, 'event')} to fold" if behind else ""
         yield Trouble(f"no runner is at work{waiting}", start if not behind else "temple run --until-caught-up")
+    for each in ledger.projections if led else ():
+        if each.activity == IDLE and each.lag_events and each.code_version is not None:
+            what = f"{each.label} is folded by nobody ({each.lag} behind): what runs may have begun before it was there"
+            yield Trouble(what, "restart temple run, or temple up")
     if ledger.parked:
         yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
     if ledger.future:
@@ -130,6 +142,13 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
             f"prepared transaction {gid} has been open for {span(age)}; while it is, readers may wait",
             f"temple db shell -- -c \"rollback prepared '{gid}'\"",
         )
+
+
+def without_tables(there: Sequence[ProjectionStatus]) -> list[ProjectionKey]:
+    """What is installed here and was never migrated; a version below the one that readers see was dropped."""
+    found = {each.key for each in there}
+    active = {each.name: each.version for each in there if each.active}
+    return [each.key for each in carried() if each.key not in found and each.version >= active.get(each.name, 0)]
 
 
 def _source_troubles(source: SourceHealth, runs_as: str) -> Iterator[Trouble]:

@@ -5,6 +5,7 @@ One that is stuck in a rule cannot answer; so it writes beforehand whom it is ab
 
 import json
 import mmap
+import signal
 import struct
 import time
 from collections.abc import Sequence
@@ -34,9 +35,24 @@ class Folding:
 
     def failure(self, seconds: float) -> Failure:
         """Of a fold that was ended because it took longer than so many *seconds*."""
+        return self._failure(f"took longer than {seconds:.0f} s and was ended")
+
+    def failure_of_end(self, code: int) -> Failure:
+        """Of a fold in which its process ended by itself, with this exit code; one below zero is that of a signal."""
+        how = f"with exit code {code}" if code >= 0 else f"by signal {-code}"
+        return self._failure(f"ended its process, {how}")
+
+    def _failure(self, what: str) -> Failure:
         events = f"{self.events:,} event{'' if self.events == 1 else 's'}"
-        error = f"the fold of {events} from here on took longer than {seconds:.0f} s and was ended"
-        return Failure(self.position, self.user_id, error, FailureKind.TIME)
+        return Failure(self.position, self.user_id, f"the fold of {events} from here on {what}", FailureKind.TIME)
+
+
+_FROM_OUTSIDE: Final = frozenset({signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP})
+
+
+def ended_by_itself(code: int | None) -> bool:
+    """Whether a process that ended so was not ended by somebody else, as far as that can be seen."""
+    return code is not None and -code not in _FROM_OUTSIDE
 
 
 class Mark:

@@ -148,7 +148,7 @@ def _from_rows(fold: Fold[State]) -> Between[State]:
 def _why_not_turned_back(fold: Fold[State], rows: Rows) -> str:
     try:
         fold.projection.state_of(rows)
-    except Exception as error:  # noqa: BLE001 - an author's code: it is what is looked for
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: it is what is looked for
         where = "".join(f"\n  {line}" for line in with_source(author_frames(error)))
         return f"these rows cannot be turned back into a state: {type(error).__name__}: {error}\n  {rows!r}{where}"
     return f"these rows cannot be turned back into a state every time: {rows!r}"

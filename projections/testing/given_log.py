@@ -39,7 +39,8 @@ class GivenLog:
 
 def entry_of_given(given: Event | LogEntry, event_id: UUID, catalogue: Catalogue) -> LogEntry:
     """Raises UnknownName for a row under a name that is no event's, EventMisdeclared for an event without a name."""
-    if isinstance(given, Event):
+    if not isinstance(given, LogEntry):
+        # whatever else it is, it is refused there
         return entry_of_event(given, event_id=event_id, catalogue=catalogue)
     if catalogue.find(given.event_type, given.action) is None:
         name = f"{given.event_type}/{given.action}"

@@ -1,9 +1,12 @@
 """A projection of an installed package is folded in a process of its own, which holds up nobody."""
 
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
@@ -14,6 +17,8 @@ from tests.cli.conftest import Typed
 from tests.examples.installing import install_points
 
 CODE = """
+import os
+
 from temple_ledger import Column, ColumnType, Increments, MemberProjection, Recorded, RoleAdded, Table, Tally
 
 TABLE = Table("slow_grants", columns=(Column("grants", ColumnType.INTEGER),), key=())
@@ -25,6 +30,9 @@ slow = MemberProjection("slow", version=1, tables=(TABLE,), initial=int,
 def _(granted: int, event: RoleAdded) -> int:
     while event.role == "for ever":
         pass
+    if event.role == "the end":
+        os._exit(7)
+    print("granted")
     return granted + 1
 
 def _count(event: Recorded) -> Increments:
@@ -85,6 +93,27 @@ def test_a_rule_that_does_not_return_is_ended_its_member_parked_and_the_others_g
     ledger.given(role_added("bob", "Seeker", at(6)))
     assert temple("run", "--until-caught-up").code == 0
     assert grants_of(ledger, "bob") == [(3,)]
+
+
+def test_a_rule_that_ends_its_process_parks_its_member_and_the_others_go_on(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
+    ledger.given(joined("cyd", at(4)))
+    ledger.catch_up()
+    ledger.append([entry_of_event(role_added("cyd", "the end", at(5)), event_id=UUID(int=1), catalogue=CATALOGUE)])
+    ledger.append([entry_of_event(role_added("bob", "Oracle", at(6)), event_id=UUID(int=2), catalogue=CATALOGUE)])
+    ended = temple("run", "--until-caught-up")
+    assert ended.code == 0, ended.stderr
+    (failure,) = failures(ledger.database)
+    assert (failure.user_id, failure.position, failure.kind) == ("cyd", 5, "time")
+    assert failure.error == "the fold of 1 event from here on ended its process, with exit code 7"
+    assert grants_of(ledger, "bob") == [(2,)]
+
+
+def test_what_a_rule_prints_is_no_message_of_ours(temple: Typed, ledger: LedgerScenario) -> None:
+    ended = temple("run", "--until-caught-up")
+    assert "15 events folded" in ended.stdout
+    assert "granted" not in ended.stdout
 
 
 def test_a_process_that_has_no_database_ends_the_runner_with_4(temple: Typed, ledger: LedgerScenario) -> None:

@@ -26,6 +26,10 @@ tried = projection("tried", version=1, state=Tried)
 def _(row: Tried, event: RoleAdded) -> Tried:
     if event.role == "poison":
         raise ValueError("not this one")
+    if event.role == "exit":
+        raise SystemExit(9)
+    if event.role == "loud":
+        print("a rule that is debugged")
     return row.replace(roles=row.roles + 1, last=event.role)
 
 
@@ -163,3 +167,14 @@ def test_what_cannot_be_loaded_is_a_sentence(
     assert (ended.code, ended.stdout) == (code, "")
     assert why in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_rule_that_exits_or_prints_neither_ends_the_check_nor_stands_in_its_result(
+    temple: Typed, ledger: LedgerScenario, author: str
+) -> None:
+    ledger.given(role_added("ada", "exit", at(5)), role_added("bob", "loud", at(6)))
+    ended = temple("projection", "check", f"{author}:tried", "--json")
+    assert ended.code == 3
+    (fault,) = ended.data["listed"]
+    assert "SystemExit: 9" in fault
+    assert "a rule that is debugged" in ended.stderr

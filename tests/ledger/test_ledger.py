@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -97,6 +97,26 @@ def test_as_known_then_leaves_out_what_was_recorded_later(database: Database) ->
     with Ledger(database.dsn) as ledger:
         assert roles(ledger.rows("members", "ada", known_at=between)) == ["Oracle"]
         assert roles(ledger.rows("members", "ada", as_of=at(9))) == ["Oracle", "Seeker"]
+
+
+def test_what_is_no_member_and_no_instant_is_refused_and_never_answered(database: Database) -> None:
+    LedgerScenario(database)
+    with Ledger(database.dsn) as ledger:
+        with pytest.raises(TypeError, match=r"user_id is a int; the log has ids as texts: str\(5000\)"):
+            ledger.rows("members", 5000)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="user_id has a NUL character"):
+            ledger.rows("members", "a\x00")
+        for name in ("as_of", "known_at"):
+            for given, kind, why in (
+                (datetime(2026, 1, 2), ValueError, "has no offset"),  # noqa: DTZ001 - that is what is refused
+                (date(2026, 1, 2), TypeError, "is a date; give it a datetime"),
+                ("2026-01-02", TypeError, "is a str; give it a datetime"),
+            ):
+                moment: dict[str, Any] = {name: given}
+                with pytest.raises(kind, match=f"{name} {why}"):
+                    ledger.rows("members", "ada", **moment)
+        with pytest.raises(ValueError, match='start is "rows" or "now", and not \'end\''):
+            ledger.changes("members", consumer="shop", start="end")  # type: ignore[arg-type]
 
 
 def test_own_projections_and_events_need_no_entry_point(database: Database) -> None:

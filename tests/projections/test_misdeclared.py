@@ -73,6 +73,19 @@ def test_a_field_without_an_annotation_is_no_silent_constant() -> None:
         CLASS_OF_ROWS("Made", (Row,), {"it": 0}, table="example_made")
 
 
+def test_a_class_of_rows_inherits_no_fields_and_says_so() -> None:
+    with pytest.raises(
+        ProjectionMisdeclared, match="More derives from Loans, which has a table: fields are not inherit"
+    ):
+        CLASS_OF_ROWS("More", (Loans,), {"__annotations__": {"more": int}, "more": 0}, table="example_more")
+
+
+@pytest.mark.parametrize("given", [role_added, "joined", None])
+def test_what_is_given_in_a_test_is_an_event(given: Any) -> None:
+    with pytest.raises(TypeError, match="an event is to be stored, and this is"):
+        Specification(loans()).given(given)
+
+
 @pytest.mark.parametrize("state", [dict, Loans(), "Loans"])
 def test_a_state_is_a_class_of_rows(state: Any) -> None:
     with pytest.raises(ProjectionMisdeclared, match="is no class of rows"):

@@ -1,5 +1,7 @@
 """A rule that does not return: a replay gives up its member, parks it by time, and folds everybody else."""
 
+import os
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -23,6 +25,7 @@ from tests.runner.poisoned import POISON, TABLE, poisoned
 
 SECONDS = 0.5
 ENDLESS = "ENDLESS"
+FATAL = "FATAL"
 
 
 def endless_if(is_endless: Callable[[], bool]) -> None:
@@ -36,6 +39,9 @@ slow = type(poisoned)("slow", version=1, tables=(TABLE,), initial=int, rows=pois
 @slow.on
 def _(granted: int, event: RoleAdded) -> int:
     endless_if(lambda: event.role == ENDLESS)
+    if event.role == FATAL:
+        os._exit(7)
+    sys.stdout.write("granted\n")
     return granted + 1
 
 
@@ -86,6 +92,21 @@ def test_its_members_are_parked_by_time_and_the_others_are_folded(ledger: Ledger
     assert ledger.rows(slow, TABLE.name, "m02") == [(2,)]
     assert ledger.rows(slow, TABLE.name, "m03") == []
     assert verify(ledger.database, slow, catalogue=CATALOGUE).ok
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_rule_that_ends_its_process_parks_its_member_and_the_others_are_folded(
+    database: Database, workers: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ledger = LedgerScenario(database, projections=[slow])
+    for number in range(6):
+        ledger.given(role_added(f"m{number:02}", FATAL if number == 3 else "Oracle", at(number)))
+    replayed(ledger, slow, workers)
+    (found,) = failures(ledger, slow)
+    assert (found.user_id, found.kind) == ("m03", "time")
+    assert found.error == "the fold of 1 event from here on ended its process, with exit code 7"
+    assert [ledger.rows(slow, TABLE.name, user_id) for user_id in ("m02", "m03", "m04")] == [[(1,)], [], [(1,)]]
+    assert "granted" not in capfd.readouterr().out
 
 
 def test_who_is_parked_by_time_already_has_the_rows_of_the_position_before(ledger: LedgerScenario) -> None:

@@ -68,6 +68,19 @@ def test_the_version_that_readers_see_is_not_dropped(beside: LedgerScenario) -> 
         drop(beside.database, first.key, by="ada")
 
 
+def test_the_only_version_is_dropped_once_its_package_is_gone(ledger: LedgerScenario, query: Query) -> None:
+    with pytest.raises(Refused, match="readers see version 1 of standing, which is installed here; first uninstall it"):
+        drop(ledger.database, first.key, by="ada", installed=["standing"])
+    before = query("select * from standing order by 1")
+    drop(ledger.database, first.key, by="ada")
+    assert query("select relname from pg_class where relkind in ('r', 'v', 'i') and relname ~ 'standing'") == []
+    assert query("select 1 from projection_checkpoint where projection = 'standing'") == []
+    # installed again, it begins anew
+    bring_up_to_date(ledger.database, [first])
+    run(ledger.database, first)
+    assert query("select * from standing order by 1") == before != []
+
+
 def test_what_somebody_made_of_its_tables_refuses_the_drop(beside: LedgerScenario, query: Query) -> None:
     query('create view older as select * from "standing@2"', DatabaseRole.OWNER)
     with pytest.raises(Refused, match=r"nothing was dropped: view older depends on .*drop that first"):

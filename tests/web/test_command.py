@@ -3,6 +3,7 @@
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -105,6 +106,28 @@ def test_it_serves_until_a_signal_and_leaves_nothing(spawn: Spawn, logins: dict[
     assert process.wait(30) == 0
     with pytest.raises(ConnectionRefusedError):
         Visitor(port).get("/healthz")
+
+
+def test_one_that_was_started_beside_others_ends_without_a_word(
+    environment: dict[str, str], logins: dict[str, str]
+) -> None:
+    door = socket.create_server(("127.0.0.1", 0))
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "temple_ledger.cli", "web", "--socket", str(door.fileno())],
+        env={**os.environ, **environment, **logins, "PYTHONPATH": str(ROOT / "src")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[door.fileno()],
+        text=True,
+    )
+    until(process.stdout, "ready")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    with process:
+        assert process.stderr is not None
+        assert "Fatal Python error" not in process.stderr.read()
+    door.close()
 
 
 def test_actions_are_carried_out_by_a_second_process_that_ends_with_the_first(

@@ -33,9 +33,8 @@ def read_given_up(connection: psycopg.Connection[Any], key: ProjectionKey) -> Gi
     }
 
 
-def give_up(connection: psycopg.Connection[Any], key: ProjectionKey, folding: Folding, seconds: float) -> Failure:
+def give_up(connection: psycopg.Connection[Any], key: ProjectionKey, folding: Folding, failure: Failure) -> Failure:
     """From where the member is parked by time already, if what was folded goes beyond that; else from its beginning."""
-    failure = folding.failure(seconds)
     values = {**key.parameters, "user_id": folding.user_id}
     before = connection.execute(statement("failure_by_time"), values).fetchone()
     tried = read_given_up(connection, key).get(folding.user_id)

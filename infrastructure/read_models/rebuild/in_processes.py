@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from typing import Any, Final
 import psycopg
 
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused
-from temple_ledger.infrastructure.read_models.fold_mark import Mark
+from temple_ledger.infrastructure.read_models.fold_mark import Mark, ended_by_itself
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress, RangeFolder
 from temple_ledger.infrastructure.read_models.rebuild.given_up import give_up
@@ -57,12 +58,16 @@ def fold_in_processes(
         reported = notes.done(connection, key)
         while alive := [process.sentinel for process in processes if process.is_alive()]:
             wait(alive, timeout=PROGRESS_SECONDS)
-            for process, mark in zip(processes, marks, strict=True):
-                if fold_seconds is not None and _ended_for_time(connection, key, process, mark, fold_seconds):
-                    slow.add(process.name)
+            if fold_seconds is not None:
+                for process, mark in zip(processes, marks, strict=True):
+                    if _ended_for_time(connection, key, process, mark, fold_seconds):
+                        slow.add(process.name)
             done = notes.done(connection, key)
             progress(done[0] - reported[0], done[1] - reported[1])
             reported = done
+        for process, mark in zip(processes, marks, strict=True):
+            if process.name not in slow and _ended_itself(connection, key, process, mark):
+                slow.add(process.name)
     finally:
         for process in processes:
             if process.is_alive():
@@ -83,7 +88,17 @@ def _ended_for_time(
         return False
     process.kill()
     process.join()
-    give_up(connection, key, folding, seconds)
+    give_up(connection, key, folding, folding.failure(seconds))
+    return True
+
+
+def _ended_itself(connection: psycopg.Connection[Any], key: ProjectionKey, process: ForkProcess, mark: Mark) -> bool:
+    """Whether an author's rule ended it, for which its member is given up."""
+    code = process.exitcode
+    folding = None if code is None or not ended_by_itself(code) else mark.read()
+    if code is None or folding is None:
+        return False
+    give_up(connection, key, folding, folding.failure_of_end(code))
     return True
 
 
@@ -91,14 +106,19 @@ def _work(queue: Any, folder: OpenFolder, watch: FoldWatch) -> None:
     """In a process of its own, which ends with the one that started it, and leaves the talking to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # what a rule prints is no part of the result
+    sys.stdout = sys.stderr
+    os.dup2(2, 1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with folder(watch) as ranges:
             while (part := queue.get()) is not None:
                 ranges.fold(part)
     except Refused:
+        watch.clear()
         os._exit(TAKEN_OVER)
     except BaseException:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
+        watch.clear()
         os._exit(ENDED_EARLY)
 
 

@@ -1,5 +1,7 @@
 """An old version dropped: its tables, and what is stored of it, but for the journal of its batches."""
 
+from collections.abc import Container
+
 import psycopg
 
 from temple_ledger.domain.errors import Refused
@@ -9,6 +11,7 @@ from temple_ledger.infrastructure.database.rollups import drop_rollup, stored_ro
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.operations import record
+from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.read_models.versions.stored import StoredVersion, StoredVersions, stored_versions
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.placing import own_name, shadow_name
@@ -16,17 +19,25 @@ from temple_ledger.projections.placing import own_name, shadow_name
 LOCK_WAITS = "5s"
 
 
-def plan_drop(versions: StoredVersions, key: ProjectionKey) -> StoredVersion:
-    """Raises UnknownName, and Refused for the one that readers see."""
+def plan_drop(versions: StoredVersions, key: ProjectionKey, installed: Container[str]) -> StoredVersion:
+    """*installed* are the projections whose code is here, by name.
+
+    Raises UnknownName, and Refused for the version that readers see, but for the only one of a projection that is not
+    installed any more: that is how a projection is taken out of a ledger.
+    """
     version = versions.of(key.version)
-    if version.active:
-        others = [str(each.key.version) for each in versions.versions if not each.active]
-        way = f"; first run: temple projection switch {key.name} --to {others[-1]}" if others else ""
-        raise Refused(f"readers see version {key.version} of {key.name}{way}")
+    others = [str(each.key.version) for each in versions.versions if not each.active]
+    if version.active and others:
+        way = f"first run: temple projection switch {key.name} --to {others[-1]}"
+        raise Refused(f"readers see version {key.version} of {key.name}; {way}")
+    if version.active and key.name in installed:
+        raise Refused(f"readers see version {key.version} of {key.name}, which is installed here; first uninstall it")
     return version
 
 
-def drop(database: Database, key: ProjectionKey, *, by: str, reason: str | None = None) -> int:
+def drop(
+    database: Database, key: ProjectionKey, *, by: str, reason: str | None = None, installed: Container[str] = ()
+) -> int:
     """The number of the entry in the operations journal. Raises UnknownName, Refused; then nothing was dropped."""
     with (
         database.connect(DatabaseRole.OWNER, application="temple drop") as connection,
@@ -34,10 +45,15 @@ def drop(database: Database, key: ProjectionKey, *, by: str, reason: str | None 
     ):
         set_for_transaction(connection, "lock_timeout", LOCK_WAITS)
         try:
-            version = plan_drop(stored_versions(connection, key.name, lock=True), key)
+            version = plan_drop(stored_versions(connection, key.name, lock=True), key, installed)
+            if version.active and somebody_leads(connection, key):
+                raise Refused(f"a runner is at work on {key}: stop what still carries its code")
             for rollup in stored_rollups(connection, *key):
                 drop_rollup(connection, rollup)
-            drop_tables(connection, [own_name(name, key.version) for name in version.tables])
+            drop_tables(
+                connection,
+                [name if version.active else own_name(name, key.version) for name in version.tables],
+            )
             drop_tables(connection, [shadow_name(name, key.version) for name in version.tables])
         except psycopg.errors.DependentObjectsStillExist as error:
             detail = (error.diag.message_detail or error.diag.message_primary or "something").splitlines()[0]

@@ -252,7 +252,8 @@ def _out_of_patience(why: Exception, name: str, to: int) -> str:
     if isinstance(why, _Ahead):
         return (
             f"{name}@{to} stands ahead of the version that readers see, and has effects, which events in between would "
-            "not raise; let a runner catch up with the other one, and try again"
+            "not raise; let a runner that has the code of the other one catch up, and try again: a package may carry "
+            "both versions, each with an entry point"
         )
     return (
         "the switch needs a moment in which nobody holds the tables, and did not get one: somebody reads them, or has "
