@@ -24,7 +24,7 @@ def start_process(settings: Settings, database: Database) -> socket.socket:
     ours, theirs = socket.socketpair()
     with theirs:
         subprocess.Popen(
-            [sys.executable, "-m", "temple_ledger.cli", "web", "actions", "--socket", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "temple_ledger.cli", "web", "actions", "--socket", str(theirs.fileno())],
             env={**environment_of_console(settings, os.environ), "TEMPLE_DATABASE_URL": database.dsn},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
