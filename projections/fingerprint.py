@@ -45,6 +45,13 @@ def what_differs(then: str, now: str) -> str | None:
     return ", ".join(parts) or None
 
 
+@cache
+def is_older(then: str, now: str) -> bool:
+    """Whether the rows were made by whoever knows a later version of an event than this process."""
+    before, after = json.loads(then), json.loads(now)
+    return any(name in before and each["version"] < before[name]["version"] for name, each in after.items())
+
+
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     if before["version"] != after["version"]:
         yield f"version {after['version']}, it was {before['version']}"

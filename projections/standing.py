@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
-from temple_ledger.projections.fingerprint import reads_of, what_differs
+from temple_ledger.projections.fingerprint import is_older, reads_of, what_differs
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.tally import Tally
 
@@ -35,6 +35,8 @@ def why_not(projection: MemberProjection[Any] | Tally, checkpoint: Checkpoint, c
         return None
     differs = reads_otherwise(projection, checkpoint, catalogue)
     if differs is not None:
+        if checkpoint.reads is not None and is_older(checkpoint.reads, reads_of(projection, catalogue)):
+            return f"its rows were made by a process that knows later events ({differs}); update this one"
         return (
             f"its rows were made of events that are declared otherwise now ({differs}); run: temple replay "
             f"{checkpoint.label} --apply"

@@ -13,10 +13,10 @@ from temple_ledger.infrastructure.terminal.printing import OutputStream, print_n
 SEED = 1
 
 
-def sized(members: int | None, events: int | None, seed: int, end: datetime = DEFAULT_END) -> Community:
+def sized(members: int | None, events: int | None, seed: int) -> Community:
     """Raises BadParameter for sizes that make no community."""
     try:
-        return Community.sized(seed=seed, members=members, events=events, end=end)
+        return Community.sized(seed=seed, members=members, events=events)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--members and --events") from None
 
@@ -27,7 +27,7 @@ def sized(members: int | None, events: int | None, seed: int, end: datetime = DE
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Another seed, another community.")
 @click.option(
     "--end", type=click.DateTime(["%Y-%m-%d"]), default=f"{DEFAULT_END:%Y-%m-%d}", show_default=True,
-    help="The history is that of the two years before this day, in UTC.",
+    help="The same history, moved to the two years before this day, in UTC.",
 )  # fmt: skip
 @click.option("--malformed", type=click.IntRange(min=0), default=0, help="So many lines more that no import takes.")
 @click.option(
@@ -45,10 +45,10 @@ def command(members: int | None, events: int | None, seed: int, end: datetime, m
       temple demo --events 200000 --malformed 20 -o demo.jsonl
       temple events import demo.jsonl
     """
-    community = sized(members, events, seed, end.replace(tzinfo=UTC))
+    community, end = sized(members, events, seed), end.replace(tzinfo=UTC)
     if str(output) == "-":
-        write_history(community, OutputStream(), malformed=malformed)
+        write_history(community, OutputStream(), malformed=malformed, end=end)
         return
     with replaced(output) as file:
-        written = write_history(community, file, malformed=malformed)
+        written = write_history(community, file, malformed=malformed, end=end)
     print_note(f"wrote {written + malformed:,} lines to {output}")

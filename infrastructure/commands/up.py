@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from threading import Event
 from typing import Final
 
@@ -281,15 +282,18 @@ def _import_demo(session: Session, community: Community, stop: Stop) -> bool:
     if row is None or row[0]:
         print_line("demo        the log has events already: they are kept, and nothing is added")
         return False
+    # the same history, moved so that it ends with yesterday: a demo that is alive
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     started = time.monotonic()
-    imported = import_community(session, community, stop)
+    imported = import_community(session, community, today, stop)
     seconds = time.monotonic() - started
     print_line(
         f"demo        {plural(imported.read, 'line')} of {plural(community.members, 'member')} imported in "
         f"{seconds:.1f} s: {plural(imported.added, 'event')}, {plural(imported.duplicates, 'duplicate')}"
     )
     if stop.asked:
-        same = f"--members {community.members} --events {community.events} --seed {community.seed}"
+        size = f"--members {community.members} --events {community.events}"
+        same = f"{size} --seed {community.seed} --end {today:%Y-%m-%d}"
         print_line(f"            the rest comes with: temple demo {same} | temple events import -")
     return True
 

@@ -42,12 +42,10 @@ class Community:
             raise ValueError(f"a history spans at least {SHORTEST_SPAN.days} days")
 
     @classmethod
-    def sized(
-        cls, *, seed: int, members: int | None = None, events: int | None = None, end: datetime = DEFAULT_END
-    ) -> Self:
-        """A community of the size asked for; what is not said follows from the other number. Two years up to *end*."""
+    def sized(cls, *, seed: int, members: int | None = None, events: int | None = None) -> Self:
+        """A community of the size asked for; what is not said follows from the other number."""
         if members is None:
             members = DEFAULT_MEMBERS if events is None else max(1, events // EVENTS_PER_MEMBER)
         if events is None:
             events = members * EVENTS_PER_MEMBER
-        return cls(seed=seed, members=members, events=events, start=end - (DEFAULT_END - DEFAULT_START), end=end)
+        return cls(seed=seed, members=members, events=events)

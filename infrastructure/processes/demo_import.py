@@ -1,9 +1,8 @@
 """A demo community, from its generator straight into the log."""
 
 import io
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from temple_ledger.infrastructure.database.statements import statement
@@ -19,7 +18,6 @@ from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.projections.registry import catalogue
 
 MOST_NAMED: Final = 100_000
-_TIMESTAMP: Final = re.compile(r'"timestamp":"([^"]*)"')
 
 
 class _Lines(io.RawIOBase):
@@ -57,23 +55,12 @@ def name_community(session: Session, community: Community) -> int:
     return len(names)
 
 
-def _until_today(community: Community) -> Iterator[str]:
-    """The same history, whole days later, so that it ends with yesterday: a demo that is alive."""
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    later = timedelta(days=(today - community.end).days)
-
-    def moved(found: re.Match[str]) -> str:
-        return f'"timestamp":"{(datetime.fromisoformat(found[1]) + later).isoformat()}"'
-
-    return (_TIMESTAMP.sub(moved, line, count=1) for line in generate(community))
-
-
-def import_community(session: Session, community: Community, stop: Stop) -> Imported:
-    """Ends early, with whole lines, when it is asked to stop."""
+def import_community(session: Session, community: Community, end: datetime, stop: Stop) -> Imported:
+    """Its history up to *end*. Ends early, with whole lines, when it is asked to stop."""
     with bar(session.progress, "importing", community.events, "lines") as shown:
         return import_lines(
             session.database,
-            io.BufferedReader(_Lines(_until_today(community)), buffer_size=64 * 1024),
+            io.BufferedReader(_Lines(generate(community, end=end)), buffer_size=64 * 1024),
             progress=lambda done: shown.at(done.read),
             catalogue=catalogue(),
             name="demo community",

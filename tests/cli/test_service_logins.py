@@ -210,7 +210,7 @@ def test_the_page_makes_the_logins_that_the_refusals_name() -> None:
 
 def test_compose_gives_each_login_the_password_of_its_secret(migrated: Cluster, tmp_path: Path) -> None:
     """Where the database has them already; the script is the one of the container, with this machine's paths."""
-    for name in ("postgres", "run", "receive"):
+    for name in ("postgres", "run", "receive", "console", "console_sign_in"):
         (tmp_path / f"{name}_password").write_text(f"of-{name}'s\n")
     script = (ROOT / "deploy" / "compose" / "logins.sh").read_text().replace("/run/secrets", str(tmp_path))
     folder = programs(16)
@@ -225,12 +225,17 @@ def test_compose_gives_each_login_the_password_of_its_secret(migrated: Cluster, 
     assert (done.returncode, done.stderr) == (0, "")
     with psycopg.connect(migrated.dsn("super", "temple")) as admin:
         found = admin.execute("select rolname::text from pg_authid where rolpassword is not null order by 1").fetchall()
-    assert [name for (name,) in found] == ["temple_receive_service", "temple_run_service"]
+    assert [name for (name,) in found] == [
+        "temple_console",
+        "temple_console_sign_in",
+        "temple_receive_service",
+        "temple_run_service",
+    ]
 
 
 def test_whatever_runs_as_a_service_says_which() -> None:
-    """The console has two logins of its own; `up` migrates, so it logs in as the owner."""
+    """The console has two logins of its own; `up` migrates and `operate` does what only the owner may."""
     modules = [*(ROOT / "infrastructure").rglob("*.py")]
     services = {each.stem for each in modules if "session.is_service()" in each.read_text()}
     checked = {each.stem for each in modules if "session.serves_as(" in each.read_text()}
-    assert services - checked == {"web", "up"}
+    assert services - checked == {"web", "up", "operate"}

@@ -1,4 +1,5 @@
-"""Whoever was parked for an event of tomorrow is folded by the process that knows it."""
+"""Whoever was parked for an event of tomorrow is folded by the process that knows it: in a replay, since it reads the
+events of today otherwise."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,7 +13,10 @@ from temple_ledger.domain.log_entry import entry_of_event
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
+from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
+from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at
 
@@ -62,17 +66,35 @@ def run(ledger: LedgerScenario, catalogue: Catalogue) -> Sequence[Parked]:
         return parked(connection, projection="waves")
 
 
-def test_a_process_that_knows_the_version_folds_them_when_it_takes_the_lead(ledger: LedgerScenario) -> None:
+def test_a_process_that_knows_the_version_asks_for_a_replay_which_folds_them(ledger: LedgerScenario) -> None:
     wave(ledger, TODAY, 1, hours=1)
     wave(ledger, TOMORROW, 2, hours=2)
     wave(ledger, TODAY, 4, hours=3)
     (failure,) = run(ledger, TODAY)
     assert (failure.position, failure.kind) == (2, "version")
     assert ledger.rows(waves, TABLE.name, "ada") == [(1,)]
+    assert run(ledger, TOMORROW) == [failure]
+    found = verify(ledger.database, waves, catalogue=TOMORROW)
+    assert found.unverified is not None
+    assert "test/waved: version 2, it was 1" in found.unverified
+    rebuild(ledger.database, waves, by="ada", catalogue=TOMORROW, limit=Limit(None))
     assert run(ledger, TOMORROW) == []
     assert ledger.rows(waves, TABLE.name, "ada") == [(7,)]
     ledger.catalogue = TOMORROW
     ledger.then_verified()
+
+
+def test_a_process_of_yesterday_is_to_be_updated_and_folds_nothing(ledger: LedgerScenario) -> None:
+    wave(ledger, TOMORROW, 2, hours=1)
+    run(ledger, TOMORROW)
+    wave(ledger, TODAY, 4, hours=2)
+    run(ledger, TODAY)
+    assert ledger.rows(waves, TABLE.name, "ada") == [(2,)]
+    found = verify(ledger.database, waves, catalogue=TODAY)
+    assert found.unverified is not None
+    assert found.unverified.endswith("update this one")
+    run(ledger, TOMORROW)
+    assert ledger.rows(waves, TABLE.name, "ada") == [(6,)]
 
 
 def test_a_process_that_does_not_know_it_either_leaves_them(ledger: LedgerScenario) -> None:
