@@ -177,8 +177,8 @@ HEALTH = Board(
             "lines",
             "In the outbox: not delivered yet; and those that were refused, or could not be made.",
             [
-                PromQL("sum(max by (sink) (ledger_effects_waiting)) or vector(0)", "wait"),
-                PromQL("sum(max by (sink) (ledger_effects_trouble)) or vector(0)", "need somebody"),
+                PromQL(f"sum(max by (sink) (ledger_effects_waiting)) or {SCRAPED}", "wait"),
+                PromQL(f"sum(max by (sink) (ledger_effects_trouble)) or {SCRAPED}", "need somebody"),
             ],
             thresholds=[(100, "orange")],
             runbook="EffectsStale",
@@ -189,7 +189,7 @@ HEALTH = Board(
             "How long the first change waits that a consumer has not read.",
             [
                 PromQL(
-                    "max(time() - min by (projection, consumer) (ledger_feed_oldest_timestamp_seconds)) or vector(0)",
+                    f"max(time() - min by (projection, consumer) (ledger_feed_oldest_timestamp_seconds)) or {SCRAPED}",
                     "the one that is furthest behind",
                 )
             ],

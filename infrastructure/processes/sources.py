@@ -50,6 +50,7 @@ RESERVED: Final = frozenset(
             "events",
             "failures",
             "feed",
+            "feeds",
             "fleet",
             "in_future",
             "inbox",

@@ -12,6 +12,8 @@ from tests.chaos.processes import pause
 from tests.chaos.storm import Storm
 
 HELD_SECONDS: Final = (0.05, 0.6)
+ROWS_COME_WITHIN: Final = 50
+"""Looks, some ten seconds: a storm may begin before anything is folded."""
 DRIFTS: Final = (
     "update discord_user_current_roles set granted_by = 'somebody' where ctid = ({}) returning user_id",
     "delete from discord_user_current_roles where ctid = ({}) returning user_id",
@@ -64,6 +66,10 @@ def prepared_transaction(storm: Storm, dice: random.Random) -> bool:
 def drift_planted(storm: Storm, dice: random.Random) -> bool:
     """By hand, in a table. What it leads to is right again after a repair."""
     with storm.site.admin() as admin:
+        for _ in range(ROWS_COME_WITHIN):
+            if admin.execute("select from discord_user_current_roles limit 1").fetchone() is not None:
+                break
+            pause(0.2)
         some = "select ctid from discord_user_current_roles order by user_id, role limit 1 offset {}"
         rows = admin.execute("select count(*) from discord_user_current_roles").fetchone()
         place = some.format(dice.randrange(max(1, rows[0] if rows else 1)))

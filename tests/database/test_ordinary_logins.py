@@ -95,7 +95,7 @@ def test_roles_that_somebody_else_created_are_asked_for_with_the_sql(machine: Cl
     if machine_is_older_than_16(machine):
         bring_up_to_date(Database(dsn))
         return
-    with pytest.raises(Refused, match="as a superuser run: ") as refused:
+    with pytest.raises(Refused, match="as a superuser, or as who created that role, run: ") as refused:
         bring_up_to_date(Database(dsn))
     machine.execute(str(refused.value).split(" run: ")[1])
     bring_up_to_date(Database(dsn))

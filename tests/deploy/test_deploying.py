@@ -80,7 +80,7 @@ def places(host: Machine) -> Iterator[dict[str, str]]:
 
 def test_systemd_takes_every_unit_as_it_is_installed(host: Machine) -> None:
     units = host.must(f"ls {UNITS}/temple-*").split()
-    assert len(units) == 10
+    assert len(units) == 11
     done = host.type(f"systemd-analyze verify --man=no {' '.join(units)}")
     assert (done.code, done.err) == (0, "")
 
@@ -149,15 +149,19 @@ def test_a_password_that_is_set_anew_is_the_one_in_the_file(host: Machine) -> No
 
 def test_the_files_of_sql_are_those_of_the_page_of_roles() -> None:
     for name, sql in (("database", MAKES_LOGINS), ("logins", GRANTS)):
-        lines = (ROOT / "deploy" / "postgresql" / f"{name}.sql").read_text().splitlines(keepends=True)
-        assert "".join(line for line in lines if not line.startswith("--")) == sql
+        file = (ROOT / "deploy" / "postgresql" / f"{name}.sql").read_text()
+        assert without_comments(file) == without_comments(sql)
+
+
+def without_comments(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("--")]
 
 
 def test_every_file_of_secrets_that_a_unit_loads_is_in_the_table_of_the_page() -> None:
     loads = re.compile(r"^LoadCredential=temple:/etc/temple-ledger/secrets/(\w+)$", re.MULTILINE)
     units = (ROOT / "deploy" / "systemd").glob("*.service")
     folders = {folder for unit in units for folder in loads.findall(unit.read_text())}
-    assert folders == {"run", "seal", "receive", "discord", "web", "effects"}
+    assert folders == {"run", "seal", "receive", "discord", "web", "effects", "operate"}
     assert all(re.search(rf"^\| `{folder}/(web_)?database_url`", PAGE.read_text(), re.MULTILINE) for folder in folders)
 
 

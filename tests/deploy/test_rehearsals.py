@@ -50,6 +50,9 @@ REHEARSED_ELSEWHERE: Final = {
     "DeadMansSwitch": "fires at all times: test_alerts.py",
     "DiskFilling": "takes a full disk; its rules have tests with figures, deploy/prometheus",
     "LogTailBlocked": "takes an appender that holds its transaction for half a minute; with figures, deploy/prometheus",
+    "EffectsFailed": "takes a package with an effect: tests/effects/test_watching.py; with figures, deploy/prometheus",
+    "EffectsStale": "takes a package with an effect: tests/effects/test_watching.py; with figures, deploy/prometheus",
+    "FeedConsumerStale": "takes a program that reads the feed: tests/feed; with figures, deploy/prometheus",
     "RebuildStuck": "takes a replay that is killed: tests/rebuild; with figures, deploy/prometheus",
 }
 """Alerts whose way from the fault to silence is not walked here, and what there is instead."""

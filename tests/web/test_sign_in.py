@@ -64,9 +64,10 @@ def test_the_cookie_is_of_this_console_and_of_no_script(console: ConsoleAtWork) 
 def test_behind_a_proxy_the_cookie_is_of_the_host_and_of_tls_alone(start: Started) -> None:
     console = start(TEMPLE_WEB_URL="https://console.example.org")
     visitor, link = console.visitor(), console.link()
-    refused = visitor.ask("POST", link, Host="console.example.org", Origin="http://console.example.org")
+    form = {"Content_Type": "application/x-www-form-urlencoded", "Host": "console.example.org"}
+    refused = visitor.ask("POST", link, **form, Origin="http://console.example.org")
     assert refused.status == 403
-    taken = visitor.ask("POST", link, Host="console.example.org", Origin="https://console.example.org")
+    taken = visitor.ask("POST", link, **form, Origin="https://console.example.org")
     assert taken.status == 303
     assert taken.headers["set-cookie"].startswith("__Host-temple=")
     assert "Secure" in taken.headers["set-cookie"]

@@ -11,6 +11,7 @@ from temple_ledger.infrastructure.processes.fleet.file import Fleet, read_fleet
 from temple_ledger.infrastructure.processes.fleet.ledgers import LedgerSession
 from temple_ledger.infrastructure.processes.sources import installed_sources
 from temple_ledger.infrastructure.settings import SourceSettings
+from temple_ledger.infrastructure.terminal.file_arguments import FileToRead
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import listed
 
@@ -25,7 +26,7 @@ def of_fleet(command: Command) -> Command:
     """The arguments of every command of the fleet: `ledgers` and `file`."""
     option = click.option(
         "--file",
-        type=click.Path(path_type=Path),
+        type=FileToRead(),
         metavar="FILE",
         help="The file of ledgers.  [env: TEMPLE_FLEET_FILE]",
     )
