@@ -9,6 +9,12 @@ from temple_ledger.infrastructure.embedded_postgres.scratch import in_memory, sc
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 
 
+def begin_page_of_wal(server: EmbeddedServer) -> None:
+    """A page that is full is written at once, with the commits on it. What follows is less than one."""
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        admin.execute("select pg_switch_wal()")
+
+
 @contextmanager
 def crashing_server() -> Iterator[EmbeddedServer]:
     """With a database `crashing`, which is empty."""

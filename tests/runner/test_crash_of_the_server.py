@@ -17,7 +17,7 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.testing.histories import at, role_added
-from tests.crashing import crashing_server
+from tests.crashing import begin_page_of_wal, crashing_server
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def test_steps_that_a_crash_takes_back_are_folded_again_into_the_same_rows(crash
     with database.connect(DatabaseRole.READ) as connection:
         wait_until_durable(connection)
     (before,) = positions(database)
+    begin_page_of_wal(crashing)
     (newest,) = ledger.given(role_added("ada", "Seeker", at(2)))
     fold(ledger)
     assert positions(database) == {newest}
