@@ -1,7 +1,5 @@
 """A role with many holders is deleted: Discord says it in one frame, and each holder's loss is an event of the log."""
 
-import threading
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,13 +8,10 @@ import psycopg
 
 from bench.apart import SPAWN, alone, apart, peak_mebibytes
 from bench.bench import Bench
-from bench.discord_stand import small_guild
+from bench.discord_stand import listening, reached, small_guild
 from bench.findings import Findings, Goal
 from bench.rounds import Contender, take_turns
 from bench.site import rows
-from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.sources.discord.listener import Listener
-from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 from tests.fakes.fake_discord import FakeDiscord
 
 HOLDERS: Final = 100_000
@@ -64,27 +59,17 @@ def measure(bench: Bench) -> Findings:
 
 def delete(dsn: str, holders: int) -> Mapping[str, float]:
     place, begin, end = SPAWN.Queue(), SPAWN.Event(), SPAWN.Event()
-    ready = threading.Event()
     with apart(serve_deletion, place, begin, end):
         api_url, gateway_url, role = place.get(timeout=60)
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(OBSERVED, (role, holders))
             connection.execute("analyze discord_member")
-        database = Database(dsn)
-        listener = Listener(
-            database, "a-token", guild=None, say=lambda _: None, settle_seconds=0.0, caught_up=lambda _: ready.set()
-        )
-        with pointed_at(api_url, gateway_url):
-            thread = threading.Thread(target=listener.run)
-            thread.start()
-            try:
-                assert ready.wait(60), "the listener did not catch up"
+        try:
+            with listening(dsn, api_url, gateway_url):
                 begin.set()
-                ended = _until_lost(dsn, holders)
-            finally:
-                end.set()
-                listener.stop()
-                thread.join(60)
+                ended = reached(dsn, LOST, holders, within_seconds=MOST_SECONDS)
+        finally:
+            end.set()
         return {ENDED: ended - rows(dsn, STORED)[0][0], MEMORY: peak_mebibytes()}
 
 
@@ -98,12 +83,3 @@ def serve_deletion(place: Any, begin: Any, end: Any) -> None:
         guild.now = datetime.now(UTC)
         fake.dispatch(*guild.delete_role(role))
         end.wait()
-
-
-def _until_lost(dsn: str, holders: int) -> float:
-    """When it was so, on the machine's clock."""
-    deadline = time.monotonic() + MOST_SECONDS
-    while (lost := rows(dsn, LOST)[0][0]) < holders:
-        assert time.monotonic() < deadline, f"{lost:,} of {holders:,} after {MOST_SECONDS} s"
-        time.sleep(0.1)
-    return time.time()

@@ -1,11 +1,17 @@
 """A Discord for benchmarks: a guild of one's size, in a process of its own."""
 
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any, Final
 
-from temple_ledger.infrastructure.sources.discord.rest import Counted
+from bench.site import rows
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.sources.discord.listener import Listener
+from temple_ledger.infrastructure.sources.discord.rest import Counted, pointed_at
 from temple_ledger.infrastructure.sources.discord.snowflake import by_number
 from tests.fakes.discord_guild import Dispatch, TrueGuild, TrueMember, role_object, user_object
 from tests.fakes.fake_discord import FakeDiscord
@@ -51,6 +57,33 @@ def serve(members: int, number: int, changing: int, place: Any, begin: Any, end:
         guild.now = datetime.now(UTC)
         fake.flood(frames(guild, number, changing=changing))
         end.wait()
+
+
+@contextmanager
+def listening(dsn: str, api_url: str, gateway_url: str) -> Iterator[None]:
+    """A `Listener` that has caught up, until the block is left."""
+    ready = threading.Event()
+    listener = Listener(
+        Database(dsn), "a-token", guild=None, say=lambda _: None, settle_seconds=0.0, caught_up=lambda _: ready.set()
+    )
+    with pointed_at(api_url, gateway_url):
+        thread = threading.Thread(target=listener.run)
+        thread.start()
+        try:
+            assert ready.wait(60), "the listener did not catch up"
+            yield
+        finally:
+            listener.stop()
+            thread.join(60)
+
+
+def reached(dsn: str, query: str, number: int, *, within_seconds: float) -> float:
+    """When it was so, on the machine's clock."""
+    deadline = time.monotonic() + within_seconds
+    while (found := rows(dsn, query)[0][0]) < number:
+        assert time.monotonic() < deadline, f"{found:,} of {number:,} after {within_seconds} s: {query}"
+        time.sleep(0.05)
+    return time.time()
 
 
 class LargeGuildRest:

@@ -1,19 +1,14 @@
 """Listening: frames a second, in order, through the real discord.py and into the inbox, while they are translated."""
 
-import threading
-import time
 from collections.abc import Mapping
 from typing import Final
 
 from bench.apart import SPAWN, alone, apart
 from bench.bench import Bench
-from bench.discord_stand import serve
+from bench.discord_stand import listening, reached, serve
 from bench.findings import Findings, Goal
 from bench.rounds import Contender, take_turns
 from bench.site import rows
-from temple_ledger.infrastructure.database.connection import Database
-from temple_ledger.infrastructure.sources.discord.listener import Listener
-from temple_ledger.infrastructure.sources.discord.rest import pointed_at
 
 MEMBERS: Final = 2_000
 CHANGING: Final = 10
@@ -59,33 +54,15 @@ def measure(bench: Bench) -> Findings:
 
 def listen(dsn: str, number: int) -> Mapping[str, float]:
     place, begin, end = SPAWN.Queue(), SPAWN.Event(), SPAWN.Event()
-    ready = threading.Event()
-    database = Database(dsn)
     with apart(serve, MEMBERS, number, CHANGING, place, begin, end):
-        listener = Listener(
-            database, "a-token", guild=None, say=lambda _: None, settle_seconds=0.0, caught_up=lambda _: ready.set()
-        )
-        with pointed_at(*place.get(timeout=60)):
-            thread = threading.Thread(target=listener.run)
-            thread.start()
-            try:
-                assert ready.wait(60), "the listener did not catch up"
+        try:
+            with listening(dsn, *place.get(timeout=60)):
                 begin.set()
-                kept = _until(dsn, "select count(*) from inbox where kind = 'GUILD_MEMBER_UPDATE'", number)
+                stored = "select count(*) from inbox where kind = 'GUILD_MEMBER_UPDATE'"
+                kept = reached(dsn, stored, number, within_seconds=MOST_SECONDS)
                 waiting = "select count(*) from inbox where kind = 'GUILD_MEMBER_UPDATE' and state <> 'waiting'"
-                translated = _until(dsn, waiting, number)
-            finally:
-                end.set()
-                listener.stop()
-                thread.join(60)
+                translated = reached(dsn, waiting, number, within_seconds=MOST_SECONDS)
+        finally:
+            end.set()
         first = rows(dsn, "select extract(epoch from min(received_at))::float8 from inbox where kind like '%%UPDATE'")
         return {KEPT: number / (kept - first[0][0]), TRANSLATED: number / (translated - first[0][0])}
-
-
-def _until(dsn: str, query: str, number: int) -> float:
-    """When it was so, on the machine's clock."""
-    deadline = time.monotonic() + MOST_SECONDS
-    while rows(dsn, query)[0][0] < number:
-        assert time.monotonic() < deadline, query
-        time.sleep(0.05)
-    return time.time()
