@@ -84,6 +84,11 @@ class Session:
         """
         return replace(self._any_database(), primary_only=True)
 
+    @property
+    def writing(self) -> Database:
+        """The same for one task that somebody waits for: a database that takes no writes ends it."""
+        return replace(self.database, waits_for_writes=False)
+
     @cached_property
     def reading(self) -> Database:
         """For those who only read: the standby of TEMPLE_READ_URL, or the database itself where none is set.
