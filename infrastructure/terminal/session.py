@@ -149,6 +149,11 @@ class Session:
         self.note(f"made {database.name}")
 
     @property
+    def runs_as(self) -> str:
+        """What folds this ledger: on a server of somebody's own, `up` would have to log in as the owner."""
+        return "temple up" if self.embedded is not None else "temple run"
+
+    @property
     def operator(self) -> str:
         """Who does what is done, for the operations journal: the setting, or the account of this machine."""
         return self.settings.operator or _account()

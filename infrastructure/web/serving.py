@@ -130,6 +130,7 @@ def _made(session: Session, pool: Pool, signing: Pool, actions: Actions | None) 
         sources=installed,
         actors=actors(),
         settings=session.settings,
+        runs_as=session.runs_as,
         list_settings=lambda: list_settings(session.settings, installed.models(), session.flags),
         actions=actions,
     )
