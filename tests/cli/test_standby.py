@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.console_logins import READER, SIGN_IN, as_login, make_console_logins
 from temple_ledger.infrastructure.database.standby import Replica
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from temple_ledger.infrastructure.ingestion.webhooks.server import listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
 from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.observability.metrics.ledger import LedgerCollector
 from temple_ledger.infrastructure.observability.metrics.rebuilds import rebuilds
