@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from operator import itemgetter
+from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
@@ -237,10 +238,6 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     @cached_property
-    def has_hashable_rows(self) -> bool:
-        return all(column.is_plain for column in self.columns)
-
-    @cached_property
     def key_positions(self) -> tuple[int, ...]:
         """Where in a row the columns of the key stand."""
         return tuple(self.column_names.index(name) for name in self.key)
@@ -251,7 +248,8 @@ class Table:
         places = self.key_positions
         if len(places) > 1:
             return itemgetter(*places)
-        return (lambda row: (row[places[0]],)) if places else lambda row: ()
+        # a slice of one: the key is a tuple as well, and no function of Python's has to run for each row
+        return itemgetter(slice(places[0], places[0] + 1)) if places else lambda row: ()
 
     def refuses(self, row: Row) -> str | None:
         """Why the database would refuse *row*; None if it would not."""
@@ -362,20 +360,50 @@ def _certainly_fits(column: Column) -> Callable[[Any], bool]:
 
 
 def _certainly_fit_together(column: Column) -> Callable[[Sequence[Any]], bool]:
-    """The same of the values of some rows."""
-    fits, length = _certainly_fits(column), _most_characters(column)
+    """The same of the values of some rows, without a function of Python's for each of them where that can be."""
+    fits, known = _certainly_fits(column), _TOGETHER.get(column.type)
+    if known is None or column.array:
+        return lambda values: all(map(fits, values))
+    kind, certain = known
+    classes = {kind, NoneType} if column.null else {kind}
+    most = _most_characters(column) if column.type is ColumnType.TEXT else 1 << _BITS.get(column.type, 0)
 
-    def texts(values: Sequence[Any]) -> bool:
+    def together(values: Sequence[Any]) -> bool:
+        found = set(map(type, values))
+        given = [value for value in values if value is not None] if NoneType in found else values
+        return found <= classes and (not given or certain(given, most))
+
+    return together
+
+
+def _texts(values: Sequence[str], most: int) -> bool:
+    together = "".join(values)
+    return _has_whole_characters(together) and "\x00" not in together and max(map(len, values)) <= most
+
+
+def _has_whole_characters(text: str) -> bool:
+    if not text.isascii():
         try:
-            together = "".join(values)
-        except TypeError:
-            return all(map(fits, values))
-        return together.isascii() and "\x00" not in together and max(map(len, values)) <= length
+            text.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
 
-    def others(values: Sequence[Any]) -> bool:
-        return all(map(fits, values))
 
-    return texts if column.type is ColumnType.TEXT and not column.array else others
+def _numbers(values: Sequence[int], limit: int) -> bool:
+    return -limit <= min(values) and max(values) < limit
+
+
+def _times(values: Sequence[datetime], _: int) -> bool:
+    return None not in [value.tzinfo for value in values]
+
+
+_TOGETHER: Final[Mapping[ColumnType, tuple[type, Callable[[Any, int], bool]]]] = {
+    ColumnType.TEXT: (str, _texts),
+    ColumnType.INTEGER: (int, _numbers),
+    ColumnType.BIGINT: (int, _numbers),
+    ColumnType.TIMESTAMPTZ: (datetime, _times),
+}
 
 
 def _most_characters(column: Column) -> int:
