@@ -65,7 +65,9 @@ class Community:
             self._report(user_id, tier, "create", "pledge:create")
             yield f"{name} ({user_id}) began to pay for {tier[1]}"
             pause()
-            gone = list(self._people)[turn % len(self._people)]
+            # those of the first day stay as they are: the page that goes with this shows what they pay and hold
+            later = list(self._people)[AT_FIRST:]
+            gone = later[turn % len(later)]
             if turn % 3 == 2:
                 self._does(self._guild.leave(gone))
                 yield f"{self._people.pop(gone)} ({gone}) left"

@@ -200,6 +200,15 @@ def test_mismatches_are_who_pays_without_the_role_and_who_holds_it_without_payin
     assert "1 patron with a Discord account not seen in the guild" in ended.stderr
 
 
+def test_mismatches_count_the_events_that_are_not_folded_yet(
+    temple: Typed,  # noqa: F811
+    community: LedgerScenario,
+) -> None:
+    assert "not folded yet" not in temple("patreon", "mismatches").stderr
+    community.given(role_added(DISCORD, ACOLYTE_ROLE, START))
+    assert "1 event not folded yet; run: temple run --until-caught-up" in temple("patreon", "mismatches").stderr
+
+
 def test_a_role_that_everybody_holds_who_pays_has_no_mismatch(temple: Typed, community: LedgerScenario) -> None:  # noqa: F811
     assert temple("patreon", "mismatches", "--role", "Temple Novice").code == 0
 

@@ -10,9 +10,11 @@ from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, r
 from temple_ledger.infrastructure.sources.patreon.mismatches import mismatched, paying_and_not_here, tier_roles
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.member_rows import print_waiting
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.members import members
 
 COLUMNS = ("mismatch", "user_id", "tier", "role", "granted_at", "granted_by")
 
@@ -25,8 +27,9 @@ def mismatches(session: Session, role: str | None, as_json: bool) -> int:
     """List who pays for a tier without holding its role, and who holds the role without paying for it.
 
     Also listed is who pays as before for a tier that its creator deleted. By the derived tables, so as of what
-    the runner has folded. Which roles a tier has is the setting tier_roles, and else what Patreon says its own
-    bot hands out. Patrons whom nobody saw in the guild, and those without a Discord account, are left out.
+    the runner has folded; events that it has not folded yet are counted on stderr. Which roles a tier has is the
+    setting tier_roles, and else what Patreon says its own bot hands out. Patrons whom nobody saw in the guild, and
+    those without a Discord account, are left out.
     Patreon's bot takes minutes: what began a moment ago may be no mismatch yet.
 
     \b
@@ -47,13 +50,14 @@ def mismatches(session: Session, role: str | None, as_json: bool) -> int:
             )
         found = [each for each in mismatched(connection, roles.wanted) if only in (None, each.role)]
         elsewhere = paying_and_not_here(connection)
+        print_waiting(session, connection, members.name)
     if as_json:
         print_json([{**each._asdict(), "role_name": _name(directory, each.role)} for each in found])
     elif found:
         rows = [{**each._asdict(), "role": each.role and directory.label(each.role)} for each in found]
         print_rows(rows, COLUMNS, as_json=False)
-    for title, members in roles.without.items():
-        session.note(f"no role is known for tier {title}, which {plural(members, 'member')} pay for")
+    for title, paying in roles.without.items():
+        session.note(f"no role is known for tier {title}, which {plural(paying, 'member')} pay for")
     if elsewhere:
         session.note(f"{plural(elsewhere, 'patron')} with a Discord account not seen in the guild, left out")
     session.note(f"{plural(len(found), 'difference')} between tiers and roles")
