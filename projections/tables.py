@@ -8,7 +8,6 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from operator import itemgetter
-from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from pydantic_core import from_json
 from temple_ledger.domain.errors import InvalidEvent, ProjectionMisdeclared
 from temple_ledger.domain.log_entry import metadata_text
 from temple_ledger.projections.condition import IS_NOT_NULL, IS_NULL, ORDERING, Condition
+from temple_ledger.projections.fitting import numbers_fit, texts_fit, times_fit
 
 Row = tuple[Any, ...]
 """The values of a table's declared columns, in their order, without `user_id` and without the stamp."""
@@ -361,49 +361,16 @@ def _certainly_fits(column: Column) -> Callable[[Any], bool]:
 
 def _certainly_fit_together(column: Column) -> Callable[[Sequence[Any]], bool]:
     """The same of the values of some rows, without a function of Python's for each of them where that can be."""
-    fits, known = _certainly_fits(column), _TOGETHER.get(column.type)
-    if known is None or column.array:
+    fits = _certainly_fits(column)
+    if column.array:
         return lambda values: all(map(fits, values))
-    kind, certain = known
-    classes = {kind, NoneType} if column.null else {kind}
-    most = _most_characters(column) if column.type is ColumnType.TEXT else 1 << _BITS.get(column.type, 0)
-
-    def together(values: Sequence[Any]) -> bool:
-        found = set(map(type, values))
-        given = [value for value in values if value is not None] if NoneType in found else values
-        return found <= classes and (not given or certain(given, most))
-
-    return together
-
-
-def _texts(values: Sequence[str], most: int) -> bool:
-    together = "".join(values)
-    return _has_whole_characters(together) and "\x00" not in together and max(map(len, values)) <= most
-
-
-def _has_whole_characters(text: str) -> bool:
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return False
-    return True
-
-
-def _numbers(values: Sequence[int], limit: int) -> bool:
-    return -limit <= min(values) and max(values) < limit
-
-
-def _times(values: Sequence[datetime], _: int) -> bool:
-    return None not in [value.tzinfo for value in values]
-
-
-_TOGETHER: Final[Mapping[ColumnType, tuple[type, Callable[[Any, int], bool]]]] = {
-    ColumnType.TEXT: (str, _texts),
-    ColumnType.INTEGER: (int, _numbers),
-    ColumnType.BIGINT: (int, _numbers),
-    ColumnType.TIMESTAMPTZ: (datetime, _times),
-}
+    if column.type is ColumnType.TEXT:
+        return texts_fit(_most_characters(column), null=column.null)
+    if column.type is ColumnType.TIMESTAMPTZ:
+        return times_fit(null=column.null)
+    if column.type in _BITS:
+        return numbers_fit(1 << _BITS[column.type], null=column.null)
+    return lambda values: all(map(fits, values))
 
 
 def _most_characters(column: Column) -> int:
