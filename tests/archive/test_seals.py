@@ -137,7 +137,7 @@ def test_an_erasure_takes_the_keys_out_of_the_archive_and_the_rest_is_proven_whe
 ) -> None:
     sealed(database)
     archived(database, folder)
-    keys = [row["key"] for row in keys_in(folder)]
+    keys = [str(row["key"]) for row in keys_in(folder)]
     erased(database, "ada")
     erase_from_archive(database, at(folder), now=NOW)
     gone = [row["number"] for row in keys_in(folder) if row["key"] is None]
