@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.queries.sentence import NamedTarget, Person, Quote, Somebody
 from temple_ledger.infrastructure.web.icons import ICONS
 from temple_ledger.infrastructure.web.sign_in import account_of
+from temple_ledger.infrastructure.web.ways_out import way_out
 
 LONGEST: Final = 300
 STATIC: Final[Mapping[str, str]] = {
@@ -52,6 +53,11 @@ def shown(value: object, longest: int = LONGEST) -> str:
 def number(value: int | None) -> str:
     """`9 453`, with a narrow space that does not break."""
     return "–" if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def counted(found: int, one: str, many: str | None = None) -> str:
+    """`2 events`, with the number as `number` writes it."""
+    return plural(found, one, many).replace(",", "\u202f")
 
 
 def when(value: datetime | date | None, *, clock: bool = True) -> Markup | str:
@@ -153,7 +159,7 @@ def _environment() -> Environment:
         "kind": kind_of,
         "span": span,
     }
-    made.globals |= {"icon": icon, "plural": plural, "static": static_url}
+    made.globals |= {"icon": icon, "plural": counted, "static": static_url, "way_out": way_out}
     return made
 
 
