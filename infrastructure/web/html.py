@@ -57,7 +57,12 @@ def number(value: int | None) -> str:
 
 def counted(found: int, one: str, many: str | None = None) -> str:
     """`2 events`, with the number as `number` writes it."""
-    return plural(found, one, many).replace(",", "\u202f")
+    return spaced(plural(found, one, many))
+
+
+def spaced(words: str) -> str:
+    """Words of ours about one number, as `number` writes it."""
+    return words.replace(",", "\u202f")
 
 
 def when(value: datetime | date | None, *, clock: bool = True) -> Markup | str:
@@ -158,6 +163,7 @@ def _environment() -> Environment:
         "colour": colour,
         "kind": kind_of,
         "span": span,
+        "spaced": spaced,
     }
     made.globals |= {"icon": icon, "plural": counted, "static": static_url, "way_out": way_out}
     return made
