@@ -21,8 +21,8 @@ def way_out(command: str, may_act: bool) -> WayOut | None:
 
 
 def _name(rest: list[str]) -> str:
-    """What the command is given besides options; empty where there is nothing."""
-    return next((each for each in rest if not each.startswith("-")), "")
+    """What stands right behind the command; empty where that is an option, or nothing."""
+    return rest[0] if rest and not rest[0].startswith("-") else ""
 
 
 def _page(words: str, url: str) -> Callable[[str, bool], WayOut]:

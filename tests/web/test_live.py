@@ -1,6 +1,7 @@
 """An open page is notified of whatever moves, over one stream that ends with its session and with the server."""
 
 import http.client
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -27,11 +28,14 @@ def stream_of(visitor: Visitor) -> Iterator[http.client.HTTPResponse]:
         connection.close()
 
 
-def begun(stream: http.client.HTTPResponse) -> None:
-    """The server listens from then on."""
+def begun(stream: http.client.HTTPResponse) -> str:
+    """Where the ledger is; the server listens from then on."""
     assert stream.status == 200
     assert stream.readline().startswith(b"retry: ")
+    assert stream.readline() == b"event: now\n"
+    now = next_event(stream)
     assert stream.readline() == b"\n"
+    return now
 
 
 def next_event(stream: http.client.HTTPResponse) -> str:
@@ -55,6 +59,21 @@ def test_a_stream_says_that_the_head_moved_and_nothing_else(
         assert "" not in (first, second)
         assert first != second
         assert set(first) <= set("0123456789.")
+
+
+def test_what_moves_between_a_page_and_its_stream_is_seen(
+    console: ConsoleAtWork, visitor: Visitor, ledger: LedgerScenario
+) -> None:
+    with stream_of(visitor) as stream:
+        begun(stream)
+        found = re.search(r'data-head="(\d+)\.', visitor.get("/events").text)
+        assert found is not None
+        [number] = ledger.given(joined("ada", at(20)))
+        while not next_event(stream).startswith(f"{number}."):
+            pass
+        with stream_of(visitor) as later:
+            assert begun(later).startswith(f"{number}.")
+        assert found[1] != str(number)
 
 
 def test_a_stream_ends_with_its_session(
