@@ -58,8 +58,9 @@ class Live:
         self._moved = self._moved or asyncio.Condition()
         self._listening[session] += 1
         try:
-            if self._looking is None or self._looking.done():
+            if not self._is_looking:
                 await self._look_once()
+            if not self._is_looking:
                 self._looking = asyncio.create_task(self._look())
             shown = self._now
             yield f"retry: {RETRY_MILLISECONDS}\nevent: now\ndata: {shown}\n\n".encode()
@@ -74,6 +75,10 @@ class Live:
                 yield f"event: head\ndata: {shown}\n\n".encode()
         finally:
             self._listening[session] -= 1
+
+    @property
+    def _is_looking(self) -> bool:
+        return self._looking is not None and not self._looking.done()
 
     def _has_moved(self, shown: str) -> bool:
         return self._closed or self._now != shown

@@ -1,5 +1,6 @@
 """An open page is notified of whatever moves, over one stream that ends with its session and with the server."""
 
+import asyncio
 import http.client
 import re
 from collections.abc import Iterator
@@ -9,11 +10,11 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.infrastructure.web.live import MOST_OF_A_SESSION
+from temple_ledger.infrastructure.web.live import MOST_OF_A_SESSION, Live
 from temple_ledger.projections.testing.histories import at, joined
 from tests.web.conftest import ConsoleAtWork, Started, Visitor
 
-SECONDS = 20
+SECONDS = 60
 
 
 @contextmanager
@@ -74,6 +75,17 @@ def test_what_moves_between_a_page_and_its_stream_is_seen(
         with stream_of(visitor) as later:
             assert begun(later).startswith(f"{number}.")
         assert found[1] != str(number)
+
+
+def test_a_stream_begins_with_what_the_first_look_at_the_log_has_found() -> None:
+    """A page that was made before then asks for its part; nobody waits for the next beat."""
+
+    async def first() -> bytes:
+        stream = await Live(lambda: "7.7.0").stream(1, lambda: True)
+        async with asyncio.timeout(SECONDS):
+            return await anext(stream)
+
+    assert asyncio.run(first()).endswith(b"\nevent: now\ndata: 7.7.0\n\n")
 
 
 def test_a_stream_ends_with_its_session(
