@@ -142,8 +142,15 @@ def _periods(
     after: str | None = None,
     limit: int | None = None,
 ) -> list[PeriodOf]:
-    asked = {"role": role, "as_of": as_of, "others": list(others), "user_ids": user_ids, "held": held}
-    asked |= {"after": after, "limit": limit}
+    asked: Mapping[str, Any] = {
+        "role": role,
+        "as_of": as_of,
+        "others": list(others),
+        "user_ids": user_ids,
+        "held": held,
+        "after": after,
+        "limit": limit,
+    }
     return [PeriodOf(user_id, RolePeriod(*row)) for user_id, *row in _planned(connection, "read_role_periods", asked)]
 
 

@@ -223,3 +223,58 @@ def _size(context: BrowserContext, url: str) -> int:
     page.wait_for_load_state("load")
     sizes = [each.sizes() for each in requests if not each.url.endswith("/live")]
     return sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes)
+
+
+MOST_TABS = 400
+
+
+def reach(page: Page, selector: str) -> None:
+    """By Tab alone. Raises AssertionError where it is never reached."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.locator(f":focus:is({selector})").count():
+            assert not is_wider_than_its_window(page)
+            return
+    raise AssertionError(selector)
+
+
+def enter(page: Page, selector: str) -> None:
+    reach(page, selector)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def test_the_five_questions_are_answered_by_tab_and_enter_on_a_phone_without_a_script(demo: Demo) -> None:
+    with browser() as chromium:
+        page = signed_in(chromium, demo.console, width="phone", script=False).new_page()
+        page.goto(demo.console.url)
+        _walk(demo, page)
+
+
+def _walk(demo: Demo, page: Page) -> None:
+    # who gave this person each role, when, and did it come from Patreon
+    enter(page, "nav a[href='/members']")
+    reach(page, "input[type=search]")
+    page.keyboard.type(demo.member)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    enter(page, f"a[href='/members/{demo.member}']")
+    assert "Patreon" in page.locator("#live").inner_text()
+    # what they held on a day
+    reach(page, "input[type=date][name=as_of]")
+    page.keyboard.type("03032025")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert "as_of=2025-03-03" in page.url
+    # who lost a role
+    page.goto(demo.console.url)
+    enter(page, "ul.held a[href^='/roles/']")
+    enter(page, "a[href*='/diff?']")
+    assert "lost it" in page.locator("#live").inner_text()
+    # who has a role without paying
+    enter(page, "nav a[href='/patreon']")
+    assert "Has the role without paying" in page.locator("#live").inner_text()
+    # what a moderator did
+    page.goto(f"{demo.console.url}/members/{demo.member}")
+    enter(page, f"a[href='/events?by={demo.member}']")
+    assert f"by={demo.member}" in page.url
