@@ -32,7 +32,8 @@ from temple_ledger.infrastructure.ingestion.inbox.delivery import InboxDelivery
 from temple_ledger.infrastructure.ingestion.inbox.worker import Translation, TranslationWorker
 from temple_ledger.infrastructure.ingestion.webhooks.app import Receiving, receiver_app
 from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import InboxWriter
-from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.sources.patreon.webhook import patreon_endpoint
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 

@@ -17,8 +17,13 @@ from temple_ledger.infrastructure.database.standby import standby_delay
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
 from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
-from temple_ledger.infrastructure.terminal.after_migrating import ask_for_grants, ask_for_replays
+from temple_ledger.infrastructure.terminal.after_migrating import (
+    ask_for_grants,
+    ask_for_replays,
+    print_refused,
+)
 from temple_ledger.infrastructure.terminal.dsn import shown
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
@@ -35,7 +40,7 @@ for each in (dump, restore):
 
 @command.command()
 @click.pass_obj
-def migrate(session: Session) -> None:
+def migrate(session: Session) -> int:
     """Bring the database up to date: migrations, then the tables of the projections that are installed.
 
     Can be called at any time and by several at once. A database that already has the canon's tables in use is
@@ -43,18 +48,21 @@ def migrate(session: Session) -> None:
 
     \b
     Exit codes: 0 done, or nothing to do; 4 no database there; 5 the database is newer than this
-    version, or does not fit.
+    version, or does not fit; also where the tables of one package do not fit: its projection stands
+    still then, and all else is done.
     """
     print_not_loaded(session)
-    changed = bring_up_to_date(session.database)
+    changed = bring_up_to_date(session.database, goes_on=True)
     for name in changed.migrations:
         print_line(f"applied {name}")
     for each in changed.made:
         print_line(f"made {each}")
     ask_for_replays(session, changed.unfilled)
     ask_for_grants(session, changed.grants)
-    if not changed.migrations and not changed.made:
+    print_refused(session, changed.refused)
+    if not changed.migrations and not changed.made and not changed.refused:
         print_line("nothing to do: the database is up to date")
+    return ExitCode.REFUSED if changed.refused else ExitCode.OK
 
 
 @command.command()

@@ -19,7 +19,7 @@ from temple_ledger.infrastructure.log.output_file import PRIVATE, replaced
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.infrastructure.read_models.verification.full import verify
-from temple_ledger.infrastructure.terminal.after_migrating import ask_for_replays
+from temple_ledger.infrastructure.terminal.after_migrating import ask_for_replays, print_refused
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.file_arguments import DASH, FileToRead, FileToWrite
 from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
@@ -119,11 +119,12 @@ def _rehearse(session: Session, file: Path) -> int:
 
 def _restore(session: Session, database: Database, file: Path, above: Position) -> None:
     restored = dumps.restore(database, file, above=above)
-    changed = bring_up_to_date(database)
+    changed = bring_up_to_date(database, goes_on=True)
     print_line(f"restored {file}: the log ends at position {restored.head}")
     if changed.migrations:
         print_line(f"applied {plural(len(changed.migrations), 'migration')}")
     ask_for_replays(session, changed.unfilled)
+    print_refused(session, changed.refused)
     if restored.roles:
         session.note(
             f"the dump names {', '.join(restored.roles)}: created without the right to log in; "

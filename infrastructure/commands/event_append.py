@@ -77,7 +77,7 @@ def append(
         session.note(f"{written.target} is role {entry.target}")
     with (
         Notifier(session.database) as notifier,
-        LogAppender(session.database, notifier=notifier, allow_future=allow_future) as appender,
+        LogAppender(session.writing, notifier=notifier, allow_future=allow_future) as appender,
     ):
         appended = _append(appender, entry, written)
     if appended.added:

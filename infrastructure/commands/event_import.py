@@ -134,7 +134,7 @@ def import_(
 
 
 def _import(session: Session, name: str, rejects: Path, allowed: Allowed) -> _Done:
-    database = session.database
+    database = session.writing
     admission = admission_of(session, allowed)
     imported = Imported()
     started = time.perf_counter()

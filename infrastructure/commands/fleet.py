@@ -62,13 +62,14 @@ def migrate(session: Session, ledgers: tuple[str, ...], file: Path | None) -> in
             code = code or _failed(asked)
             continue
         print_line(f"{asked.session.name}: {_what_changed(asked.answer)}")
+        code = code or (ExitCode.REFUSED if asked.answer.refused else ExitCode.OK)
     return code
 
 
 def _migrated(session: LedgerSession) -> Changed:
     dsn = session.ledger.migrate_dsn
     database = session.database if dsn is None else Database(dsn.get_secret_value(), session.database.name)
-    return bring_up_to_date(database)
+    return bring_up_to_date(database, goes_on=True)
 
 
 def _what_changed(changed: Changed) -> str:
@@ -76,6 +77,7 @@ def _what_changed(changed: Changed) -> str:
         *([plural(len(changed.migrations), "migration") + " applied"] if changed.migrations else ()),
         *([f"made {', '.join(changed.tables)}"] if changed.tables else ()),
         *([f"to fill: {', '.join(changed.unfilled)}, by temple replay"] if changed.unfilled else ()),
+        *(f"{each.projection} stands still: {each.reason}" for each in changed.refused),
         *(f"run as a superuser: {each}" for each in changed.grants),
     ]
     return "; ".join(done) or "up to date"

@@ -9,6 +9,7 @@ from temple_ledger.infrastructure.terminal.file_arguments import Folder
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.terminal.url_options import Url
 
 
 @click.group("monitoring")
@@ -18,7 +19,9 @@ def command() -> None:
 
 @command.command("export")
 @click.argument("directory", type=Folder())
-@click.option("--url", metavar="URL", help=f"Where the runbooks can be read, in the place of {PLACEHOLDER}.")
+@click.option(
+    "--url", type=Url(), metavar="URL", help=f"Where the runbooks can be read, in the place of {PLACEHOLDER}."
+)
 @click.option("--overwrite", is_flag=True, help="Also files that are there and differ.")
 @as_json
 @click.pass_obj
@@ -33,8 +36,6 @@ def export_command(session: Session, directory: Path, url: str | None, overwrite
     \b
     Exit codes: 0 written; 5 a file is there with another content.
     """
-    if url is not None and not url.startswith(("https://", "http://")):
-        raise click.BadParameter("begins with https:// or http://", param_hint="--url")
     console = session.settings.web_url
     written = export(directory, url=url, console=console, overwrite=overwrite)
     if as_json:

@@ -11,6 +11,7 @@ from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.database.connection import DatabaseRole, IsStandby
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.service_logins import RECEIVE
+from temple_ledger.infrastructure.ingestion.webhooks.listening import url_at
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
@@ -94,7 +95,7 @@ def _measured(session: Session, port: int | None) -> Iterator[CollectorRegistry 
     with ExitStack() as stack:
         with listening_for(RECEIVER_METRICS, flag="--metrics-port"):
             stack.enter_context(exposed(registry, settings.metrics_host, port, token=token))
-        session.note(f"metrics at http://{settings.metrics_host}:{port}/metrics")
+        session.note(f"metrics at {url_at(settings.metrics_host, port)}/metrics")
         yield registry
 
 

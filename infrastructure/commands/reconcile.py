@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.terminal.scope import budget_seconds, scope_op
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.state_folder import private_folder
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.infrastructure.terminal.url_options import Url
 from temple_ledger.projections.registry import catalogue
 
 FOLDER: Final = "logs"
@@ -35,7 +36,12 @@ DETAILS: Final = "consistency-issues.log"
     metavar="NUMBER",
     help="Repair when there are fewer issues; 0 never.  [default: the setting reconcile_repair_below, 10]",
 )
-@click.option("--pushgateway", metavar="URL", help="Push the result to this Pushgateway.  [env: TEMPLE_PUSHGATEWAY]")
+@click.option(
+    "--pushgateway",
+    type=Url(scheme="http"),
+    metavar="URL",
+    help="Push the result to this Pushgateway.  [env: TEMPLE_PUSHGATEWAY]",
+)
 @click.option(
     "--details",
     type=FileToWrite(with_folders=True),

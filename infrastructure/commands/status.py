@@ -89,9 +89,7 @@ def _look(session: Session) -> Screen:
     known = installed_sources()
     with snapshot(ledger_database) as connection:
         ledger = read_overview(connection, lambda _: health_of_sources(connection, known))
-    # on a server of somebody's own, up would have to log in as the owner
-    start = "temple up" if session.embedded is not None else "temple run"
-    of_ledger = troubles(ledger, {each.name: each.runs_as for each in known.sources}, start=start)
+    of_ledger = troubles(ledger, {each.name: each.runs_as for each in known.sources}, start=session.runs_as)
     return Screen(database, ledger, running, [*_standby_troubles(database), *of_server, *of_ledger])
 
 

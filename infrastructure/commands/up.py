@@ -32,7 +32,11 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection, sna
 from temple_ledger.infrastructure.queries.projection_status import parked_events, projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.sources.token_keys import make_token_key
-from temple_ledger.infrastructure.terminal.after_migrating import ask_for_grants, ask_for_replays
+from temple_ledger.infrastructure.terminal.after_migrating import (
+    ask_for_grants,
+    ask_for_replays,
+    print_refused,
+)
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line, print_whole
@@ -244,7 +248,7 @@ def _clients(session: Session) -> int:
 
 
 def _migrate(session: Session, stop: Stop, patience: Patience) -> None:
-    changed = _patiently(session, stop, patience, lambda: bring_up_to_date(session.database))
+    changed = _patiently(session, stop, patience, lambda: bring_up_to_date(session.database, goes_on=True))
     if changed is None:
         return
     done = [
@@ -254,6 +258,7 @@ def _migrate(session: Session, stop: Stop, patience: Patience) -> None:
     print_line(f"migrations  {'; '.join(done) or 'up to date'}")
     ask_for_replays(session, changed.unfilled)
     ask_for_grants(session, changed.grants)
+    print_refused(session, changed.refused)
 
 
 def _patiently(session: Session, stop: Stop, patience: Patience, work: Callable[[], Changed]) -> Changed | None:

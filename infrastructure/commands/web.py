@@ -1,6 +1,5 @@
 """`temple web`: the console, and links that sign somebody in to it."""
 
-import ipaddress
 import os
 import socket
 import sys
@@ -11,10 +10,11 @@ from typing import Final
 
 import click
 
-from temple_ledger.domain.errors import CannotListen, Refused
+from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.console_logins import ACTIONS, ROLES_OF, require_only
-from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import is_this_machine_alone, listening, url_at
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.log.output_file import PRIVATE, replaced
 from temple_ledger.infrastructure.operating.process import carry_out, start_process
 from temple_ledger.infrastructure.operating.wire import Actions
@@ -129,7 +129,7 @@ def link(session: Session, output: Path | None) -> None:
 
 def console_url(session: Session, port: int) -> str:
     """Where people reach it."""
-    return session.settings.web_url or f"http://{session.settings.web_host}:{port}"
+    return session.settings.web_url or url_at(session.settings.web_host, port)
 
 
 def sign_in_link(session: Session, signer: Database, url: str) -> str:
@@ -157,21 +157,13 @@ def open_door(session: Session, port: int | None) -> socket.socket:
     settings = session.settings
     host, port = settings.web_host, settings.web_port if port is None else port
     with listening_for(CONSOLE):
-        if not _is_loopback(host, port) and (settings.web_url is None or settings.web_proxies is None):
+        if not is_this_machine_alone(host) and (settings.web_url is None or settings.web_proxies is None):
             raise Refused(
                 f"the console does not listen on {host}, but on addresses of this machine alone, such as 127.0.0.1; "
                 "for others, put a proxy with TLS in front of it, and set TEMPLE_WEB_URL; where the proxy is on "
                 "another machine, set TEMPLE_WEB_PROXIES to its address as well: nobody else is answered then"
             )
         return listening(host, port)
-
-
-def _is_loopback(host: str, port: int) -> bool:
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise CannotListen.on(host, port, error) from None
-    return all(ipaddress.ip_address(each[4][0]).is_loopback for each in found)
 
 
 def _door(session: Session, port: int | None, descriptor: int | None) -> socket.socket:

@@ -95,7 +95,8 @@ class Database:
 
     `cursors` is the class of the cursors that connections make; None for the driver's own. `check` looks at each new
     connection before anybody uses it, and may raise. With `primary_only` a standby is refused for those who read, too:
-    what they read, they need to see as it is.
+    what they read, they need to see as it is. `waits_for_writes`: whether patience is for a database too that takes no
+    writes from the start, which may pass; one task that somebody waits for ends with the reason.
     """
 
     dsn: str
@@ -104,6 +105,7 @@ class Database:
     check: Callable[[psycopg.Connection], None] | None = None
     connect_seconds: int = CONNECT_SECONDS
     primary_only: bool = False
+    waits_for_writes: bool = True
 
     def connect(
         self, role: DatabaseRole, *, application: str = "temple", autocommit: bool = True

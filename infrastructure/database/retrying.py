@@ -34,6 +34,7 @@ class RetryingConnection:
         self._patience_seconds = patience_seconds
         self._lock = Lock()
         self._closing = False
+        self._has_worked = False
         self._connection = self._open()
 
     def __enter__(self) -> Self:
@@ -73,9 +74,12 @@ class RetryingConnection:
         """
         with self._lock:
             try:
-                return work(self._opened())
+                done = work(self._opened())
             except (psycopg.Error, DatabaseUnavailable) as error:
                 failure = error
+            else:
+                self._has_worked = True
+                return done
             with database_errors(what):
                 return self._try_again(work, again, failure)
 
@@ -87,7 +91,7 @@ class RetryingConnection:
     ) -> Result:
         deadline = time.monotonic() + self._patience_seconds
         pause = FIRST_PAUSE_SECONDS
-        while (passes(failure) or isinstance(failure, (DatabaseUnavailable, *again))) and (
+        while (self._passes(failure) or isinstance(failure, (DatabaseUnavailable, *again))) and (
             time.monotonic() + pause < deadline and not self._closing
         ):
             if isinstance(failure, psycopg.errors.ReadOnlySqlTransaction):
@@ -101,6 +105,11 @@ class RetryingConnection:
             except (psycopg.Error, DatabaseUnavailable) as error:
                 failure = error
         raise failure
+
+    def _passes(self, failure: psycopg.Error | DatabaseUnavailable) -> bool:
+        if isinstance(failure, psycopg.errors.ReadOnlySqlTransaction):
+            return self._has_worked or self._database.waits_for_writes
+        return passes(failure)
 
     def _opened(self) -> psycopg.Connection[Any]:
         if self._closing:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from temple_ledger.domain.errors import SchemaMismatch
 from temple_ledger.infrastructure.database.canon import install
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.declared_tables import make_tables
@@ -15,6 +16,7 @@ from temple_ledger.infrastructure.database.roles import grants_of_older_logins
 from temple_ledger.infrastructure.database.rollups import make_rollups
 from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tables
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.members import members
 from temple_ledger.projections.placing import placed_as
@@ -22,11 +24,17 @@ from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried
 
 
+class Unfitting(NamedTuple):
+    projection: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Changed:
     """`tables` are the names of tables, rollups and effects that were made, `made` the same as a person reads them.
     `grants` is SQL to type, for logins that were granted fewer roles than there are now; only after an upgrade.
 
+    `refused` are projections of packages that were left as they were, each with the reason, while all else was done.
     `unfilled` are projections that are new beside others that have folded events: a replay fills their tables.
     """
 
@@ -35,6 +43,7 @@ class Changed:
     grants: tuple[str, ...] = ()
     unfilled: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    refused: tuple[Unfitting, ...] = ()
 
 
 class _Made(NamedTuple):
@@ -46,22 +55,36 @@ class _Made(NamedTuple):
         return f"{self.kind} {self.name}{self.beside_as}"
 
 
-def bring_up_to_date(database: Database, projections: Iterable[Projection] | None = None) -> Changed:
-    """Idempotent; several processes may call it at once. Raises SchemaMismatch, DatabaseUnavailable."""
+def bring_up_to_date(
+    database: Database, projections: Iterable[Projection] | None = None, *, goes_on: bool = False
+) -> Changed:
+    """Idempotent; several processes may call it at once. *goes_on*: without a package's projection whose tables do not
+    fit, which is then among the `refused` and stands still as failed. Raises SchemaMismatch, DatabaseUnavailable.
+    """
     migrations = migrate(database)
     made: list[_Made] = []
     unfilled: list[str] = []
+    refused: list[Unfitting] = []
     wanted = list(carried() if projections is None else projections)
     with database.connect(DatabaseRole.OWNER, application="temple migrate") as connection, connection.transaction():
         # two of us at once would both find a table missing
         connection.execute("lock table projection_checkpoint in share row exclusive mode")
         for projection in sorted(wanted, key=lambda each: each.version):
-            made += _bring_up_to_date(connection, projection, unfilled)
+            try:
+                # a savepoint: of one that does not fit, nothing is left
+                with connection.transaction():
+                    made += _bring_up_to_date(connection, projection, unfilled)
+            except SchemaMismatch as mismatch:
+                if not goes_on or projection in BUILT_IN:
+                    raise
+                values = {**projection.key.parameters, "reason": str(mismatch)}
+                connection.execute(statement("checkpoint_unfitting"), values)
+                refused.append(Unfitting(str(projection.key), str(mismatch)))
         if _reads_these_rules(connection):
             install(connection)
         grants = grants_of_older_logins(connection) if migrations else ()
     names = tuple(f"effect {each.name}" if each.kind == "effect" else each.name for each in made)
-    return Changed(tuple(migrations), names, tuple(grants), tuple(unfilled), tuple(map(str, made)))
+    return Changed(tuple(migrations), names, tuple(grants), tuple(unfilled), tuple(map(str, made)), tuple(refused))
 
 
 def _reads_these_rules(connection: psycopg.Connection[Any]) -> bool:

@@ -93,7 +93,7 @@ def _require_answer(address: str) -> None:
     if not host or not port.isdecimal():
         return
     try:
-        socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=ANSWER_SECONDS).close()
+        socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
     except OSError as error:
         raise ArchiveUnavailable(f"Ray at {address} cannot be reached: {error.strerror or error}") from None
 

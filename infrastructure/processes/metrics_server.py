@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from temple_ledger.domain.errors import CannotListen
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.ingestion.webhooks.listening import url_at
 from temple_ledger.infrastructure.observability.metrics.disk import DiskCollector
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.latency import Latencies
@@ -80,4 +81,4 @@ def measuring(session: Session, projections: Iterable[Projection], port: int | N
             return
         stack.callback(ledger.close)
         database = replace(session.database, cursors=timed_cursors(registry))
-        yield Measured(registry, runner, database, f"http://{settings.metrics_host}:{port}/metrics")
+        yield Measured(registry, runner, database, f"{url_at(settings.metrics_host, port)}/metrics")

@@ -77,7 +77,7 @@ def _kinds(settings: Settings) -> Mapping[str, Maker]:
 
 def _webhook(given: SinkSettings) -> Sink:
     secret = given.secret_text()
-    if given.url is None or not given.url.startswith(("https://", "http://")):
+    if given.url is None:
         raise SettingsInvalid("a webhook needs a url, https://…")
     if secret is None:
         raise SettingsInvalid("a webhook needs a secret, or a secret_file")

@@ -19,7 +19,8 @@ from temple_ledger.infrastructure.ingestion.inbox.worker import TranslationWorke
 from temple_ledger.infrastructure.ingestion.webhooks.app import Receiving, receiver_app
 from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
 from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import InboxWriter
-from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
 from temple_ledger.infrastructure.processes.sources import (

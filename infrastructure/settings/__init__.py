@@ -30,6 +30,7 @@ from pydantic_settings import (
 
 from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.domain.near_names import nearest_name
+from temple_ledger.domain.url import url_fault
 from temple_ledger.infrastructure.embedded_postgres.state_dir import default_state_dir
 from temple_ledger.infrastructure.read_models.feed.sink_settings import SinkSettings
 from temple_ledger.infrastructure.settings.faults import describe_fault, place_in
@@ -51,6 +52,7 @@ from temple_ledger.infrastructure.settings.files import secret_file as secret_fi
 from temple_ledger.infrastructure.settings.files import toml_files as toml_files
 from temple_ledger.infrastructure.settings.spelling import PREFIX as PREFIX
 from temple_ledger.infrastructure.settings.spelling import setting_meant, variable_of
+from temple_ledger.infrastructure.settings.urls import Dsn, PushUrl, SecretWebUrl
 
 
 def _in_one_word(secret: SecretStr) -> SecretStr:
@@ -118,7 +120,7 @@ class Settings(SourceSettings):
     database_url: SecretStr | None = Field(
         default=None, description="the DSN of a PostgreSQL to use in place of the embedded one"
     )
-    read_url: SecretStr | None = Field(
+    read_url: Dsn | None = Field(
         default=None, description="the DSN of a standby of it, for the commands that only read, and for metrics"
     )
     services_as_owner: bool = Field(
@@ -142,7 +144,7 @@ class Settings(SourceSettings):
         default=None,
         description="the bearer token that a scrape has to send; needed where metrics_host is not this machine",
     )
-    pushgateway: str | None = Field(
+    pushgateway: PushUrl | None = Field(
         default=None, description="the URL of a Prometheus Pushgateway, to which reconciliations push their result"
     )
     reconcile_every_seconds: float = Field(
@@ -173,7 +175,7 @@ class Settings(SourceSettings):
         default=None,
         description="the file to which a sealer appends the head of the chain; by default seals/heads.jsonl in home",
     )
-    seal_webhook: SecretStr | None = Field(
+    seal_webhook: SecretWebUrl | None = Field(
         default=None, description="the URL to which a sealer posts the head of the chain, at most once a minute"
     )
 
@@ -189,9 +191,9 @@ class Settings(SourceSettings):
     web_host: str = Field(default="127.0.0.1", description="the address of this machine where the console listens")
     web_port: int = Field(default=8420, ge=0, le=65_535, description="the port of the console; 0 takes a free one")
     web_url: str | None = Field(default=None, description="where others see the console")
-    web_database_url: SecretStr | None = Field(default=None, description="the DSN of the console's login, which reads")
-    web_sign_in_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for signing in")
-    web_actions_database_url: SecretStr | None = Field(default=None, description="the DSN of its login for actions")
+    web_database_url: Dsn | None = Field(default=None, description="the DSN of the console's login, which reads")
+    web_sign_in_database_url: Dsn | None = Field(default=None, description="the DSN of its login for signing in")
+    web_actions_database_url: Dsn | None = Field(default=None, description="the DSN of its login for actions")
     web_proxies: str | None = Field(default=None, description="the addresses of the console's proxies, by commas")
     web_proxy_secret: Token | None = Field(default=None, description="by which a proxy is believed whom it signed in")
     web_proxy_operate: str | None = Field(default=None, description="whom of these may operate, by commas")
@@ -222,7 +224,7 @@ class Settings(SourceSettings):
     @field_validator("web_url")
     @classmethod
     def _https(cls, url: str | None) -> str | None:
-        if url is not None and not re.fullmatch(r"https://[^/?#@ ]+", url):
+        if url is not None and (url_fault(url, ("https",)) is not None or not re.fullmatch(r"https://[^/?#@ ]+", url)):
             raise ValueError(f"it is {url!r}, and has to be https:// and a name, without anything behind it")
         return url
 
@@ -233,13 +235,6 @@ class Settings(SourceSettings):
             return home.expanduser().absolute()
         except RuntimeError:
             raise ValueError("there is no home directory to put in the place of ~") from None
-
-    @field_validator("seal_webhook")
-    @classmethod
-    def _http(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("http://", "https://")):
-            raise ValueError("it has to begin with https:// or http://")
-        return url
 
     def of(self, model: type[Model]) -> Model:
         """The settings of a source, by its model. Raises SettingsInvalid."""

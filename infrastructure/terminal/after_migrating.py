@@ -2,8 +2,14 @@
 
 from collections.abc import Sequence
 
+from temple_ledger.infrastructure.database.schema import Unfitting
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import listed
+
+
+def print_refused(session: Session, refused: Sequence[Unfitting]) -> None:
+    for each in refused:
+        session.note(f"{each.reason}; until then {each.projection} stands still, and everything else goes on")
 
 
 def ask_for_replays(session: Session, unfilled: Sequence[str]) -> None:

@@ -84,6 +84,11 @@ class Session:
         """
         return replace(self._any_database(), primary_only=True)
 
+    @property
+    def writing(self) -> Database:
+        """The same for one task that somebody waits for: a database that takes no writes ends it."""
+        return replace(self.database, waits_for_writes=False)
+
     @cached_property
     def reading(self) -> Database:
         """For those who only read: the standby of TEMPLE_READ_URL, or the database itself where none is set.
@@ -142,6 +147,11 @@ class Session:
         database = Database(server.start(), self._embedded_name())
         bring_up_to_date(database)
         self.note(f"made {database.name}")
+
+    @property
+    def runs_as(self) -> str:
+        """What folds this ledger: on a server of somebody's own, `up` would have to log in as the owner."""
+        return "temple up" if self.embedded is not None else "temple run"
 
     @property
     def operator(self) -> str:

@@ -39,6 +39,7 @@ class Console:
     sources: Installed
     actors: Mapping[str, Actor]
     settings: Settings
+    runs_as: str
     list_settings: Callable[[], Iterator[Setting]]
     actions: Actions | None = None
     """None where it carries out none."""

@@ -32,19 +32,21 @@ SESSION_SECONDS: Final = 7 * 86_400
 class Place:
     """Where the console is: on *port* of this machine, and for others at *url*, behind a proxy; None: for nobody.
 
-    `proxies` are addresses of other machines that it answers; no other machine gets an answer.
+    `proxies` are addresses of other machines that it answers; no other machine gets an answer. `host`: how else this
+    machine alone is called, as it stands in a URL.
     """
 
     port: int
     url: str | None = None
     proxies: frozenset[str] = frozenset()
+    host: str = LOOPBACK[0]
 
     def serves(self, peer: str) -> bool:
         return peer in self.proxies or is_loopback(peer)
 
     @property
     def hosts(self) -> frozenset[str]:
-        own = {f"{host}:{self.port}" for host in LOOPBACK}
+        own = {f"{host}:{self.port}" for host in {*LOOPBACK, self.host.lower()}}
         return frozenset(own if self.url is None else {*own, urlsplit(self.url).netloc.lower()})
 
     def origins(self, host: str) -> frozenset[str]:

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from socket import socket
 from typing import Any, Final
 
 from temple_ledger.domain.errors import Refused
@@ -18,10 +20,11 @@ from temple_ledger.infrastructure.database.console_logins import (
 )
 from temple_ledger.infrastructure.database.pool import Pool
 from temple_ledger.infrastructure.database.standby import Replica
+from temple_ledger.infrastructure.ingestion.webhooks.listening import host_in_url, is_this_machine_alone
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.processes.sources import actors, installed_sources
-from temple_ledger.infrastructure.settings import list_settings
+from temple_ledger.infrastructure.settings import Settings, list_settings
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.web.account_rights import RightsBook
@@ -64,7 +67,7 @@ def serving(
             Replica(signer, reader.name, DatabaseRole.LOGIN, "TEMPLE_WEB_DATABASE_URL").admit(connection)
         console, live = _made(session, pool, signing, actions)
         proxy, ways = trusted_proxy(session.settings), _ways(session)
-        place = Place(door.getsockname()[1], session.settings.web_url, proxy.addresses)
+        place = _place(session.settings, door, proxy.addresses)
         app = ConsoleApp(console, Sessions(console.sign_in, place, RightsBook(ways, clock=clock), proxy), live, ways)
         with pool.connection() as connection:
             console.figures.current(connection)
@@ -127,10 +130,17 @@ def _made(session: Session, pool: Pool, signing: Pool, actions: Actions | None) 
         sources=installed,
         actors=actors(),
         settings=session.settings,
+        runs_as=session.runs_as,
         list_settings=lambda: list_settings(session.settings, installed.models(), session.flags),
         actions=actions,
     )
     return console, Live(_head_of(pool, figures))
+
+
+def _place(settings: Settings, door: socket, proxies: frozenset[str]) -> Place:
+    place = Place(door.getsockname()[1], settings.web_url, proxies)
+    host = settings.web_host
+    return replace(place, host=host_in_url(host)) if is_this_machine_alone(host) else place
 
 
 def _ways(session: Session) -> dict[str, AccountSignIn]:

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from temple_ledger.domain.errors import SchemaMismatch
+from temple_ledger.domain.events import RoleAdded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.projections import registry
+from temple_ledger.projections.row import Row, projection
 from tests.cli.conftest import Typed
+from tests.examples.grants import grants
 from tests.examples.installing import install_points
 
 POINTS = {registry.PROJECTIONS: {"grants": "tests.examples.grants:grants"}}
@@ -86,3 +91,33 @@ def test_a_runner_that_meets_other_columns_says_so(temple: Typed, folded: Databa
     assert ended.code == 1
     assert "grants stands still (failed): its table has other columns than its code declares" in ended.stderr
     assert "for what to do, run: temple db migrate" in ended.stderr
+
+
+def test_everybody_else_goes_on_and_status_says_who_does_not(temple: Typed, folded: Database) -> None:
+    alter(folded, "alter table example_grants drop column last_at")
+    assert temple("db", "migrate").code == 5
+    assert "grants@1 stands still, and everything else goes on" in temple("db", "migrate").stderr
+    temple("events", "append", "--type", "discord_role_change/added", "--user", "bob", "--target", "Oracle")
+    up = temple("up", "--exit-when-ready")
+    assert (OTHER in up.stderr, "Traceback" in up.stderr) == (True, False)
+    with folded.connect(DatabaseRole.READ) as connection:
+        read = "select count(*) from discord_user_current_roles where user_id = 'bob'"
+        assert connection.execute(read.encode()).fetchone() == (1,)
+    status = temple("status")
+    assert "grants stands still (failed)" in status.stdout
+    assert "column last_at is missing" in " ".join(status.stdout.split())
+
+
+def test_what_others_need_is_made_beside_a_package_that_does_not_fit(folded: Database) -> None:
+    alter(folded, "alter table example_grants drop column last_at")
+    newer = projection("newer", version=1, state=Newer)
+    newer.on(RoleAdded)(lambda row, event: row)
+    changed = bring_up_to_date(folded, [grants, newer], goes_on=True)
+    assert "newer_rows" in changed.tables
+    assert [each.projection for each in changed.refused] == ["grants@1"]
+    with pytest.raises(SchemaMismatch, match="column last_at is missing"):
+        bring_up_to_date(folded, [grants, newer])
+
+
+class Newer(Row, table="newer_rows"):
+    number: int = 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.ingestion.webhooks.server import listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
 from tests.cli.conftest import Typed
 from tests.ports import free_port
 from tests.webhooks.builders import VECTOR, rows, signed

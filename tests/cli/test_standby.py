@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.console_logins import READER, SIGN_IN, as_login, make_console_logins
 from temple_ledger.infrastructure.database.standby import Replica
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
-from temple_ledger.infrastructure.ingestion.webhooks.server import listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
 from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.observability.metrics.ledger import LedgerCollector
 from temple_ledger.infrastructure.observability.metrics.rebuilds import rebuilds
@@ -164,7 +164,9 @@ class Pair:
     def until_replayed(self) -> None:
         """All that the primary has committed can be read on the standby."""
         with psycopg.connect(self.primary.dsn(), autocommit=True) as connection:
-            (upto,) = connection.execute("select pg_current_wal_insert_lsn()").fetchall()[0]
+            # what was written last may lie in memory until the next commit, for 15 s: this is one
+            connection.execute("select pg_logical_emit_message(true, 'test', '')")
+            (upto,) = connection.execute("select pg_current_wal_flush_lsn()").fetchall()[0]
         with psycopg.connect(self.standby.dsn(), autocommit=True) as connection:
             while connection.execute("select pg_last_wal_replay_lsn() >= %s", (upto,)).fetchone() != (True,):
                 pass

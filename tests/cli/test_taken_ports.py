@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from temple_ledger.infrastructure.ingestion.webhooks.server import listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
 from tests.cli.conftest import Typed
 
 SECRET = "temple-ledger-a-secret"

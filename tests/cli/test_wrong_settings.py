@@ -1,6 +1,7 @@
 """A value that does not fit: one sentence of ours, with the setting, the value unless it is a secret, and what it has
 to be. A DSN: what is wrong with it, and nothing that may be a password."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,16 @@ VARIABLES = {
     ("LOG_LEVEL", "loud"): "it is 'loud', and has to be one of debug, info, warning, error",
     ("DISCORD_GUILD", "temple"): "it is 'temple', and has to be an id of Discord",
     ("WEB_URL", "http://x"): "it is 'http://x', and has to be https:// and a name",
+    ("PATREON_API_URL", "www.patreon.com"): "it has to begin with https:// or http://",
+    ("PATREON_API_URL", "https://patreon.example?x=1"): "nothing may stand behind its path",
+    ("DISCORD_API_URL", "https://[::1/api"): "a [ and no ]",
+    ("DISCORD_GATEWAY_URL", "https://gateway.example.org"): "it has to begin with wss:// or ws://",
+    ("PUSHGATEWAY", "https://push.example.org:99999"): "its port is no number",
+    ("PUSHGATEWAY", "https://ada:hunter2@push.example.org"): "a password before an @",
+    ("READ_URL", "mysql://ada:hunter2@h/db"): "it begins neither with postgresql:// nor",
+    ("WEB_DATABASE_URL", "postgresql://ada:hunter2@h/db?sslmod=x"): "did you mean sslmode?",
+    ("SINKS", '{"a": {"kind": "webhook", "url": "sink.example.org/hunter2"}}'): "it has to begin with https://",
+    ("SEAL_WEBHOOK", "https://"): "it names no host",
     ("SEAL_WEBHOOK", "ftp://hunter2"): "it has to begin with https:// or http://",
     ("SINKS", "hunter2"): "it has to be JSON; or write a table in temple.toml",
     ("SINKS", "[1]"): "it has to be a table of temple.toml, or a JSON object",
@@ -87,6 +98,39 @@ def test_no_setting_answers_in_words_of_the_library(model: type[SourceSettings],
     fault = describe_fault(model.model_fields[name], refused.value.errors()[0])
     assert "has to be" in fault or "write " in fault
     assert "Input" not in fault
+
+
+UNLOOKED = {"database_url": "whoever connects to it explains it, and some commands need no database"}
+NO_URL = {"archive": "a folder, or a place that the library for files knows"}
+
+
+def test_every_setting_that_is_a_url_is_looked_at() -> None:
+    fields = [(model, name) for model, name in every_field() if name not in {**UNLOOKED, **NO_URL}]
+    urls = [
+        (model, name)
+        for model, name in fields
+        if re.search(r"url$|webhook$", name) or "URL" in str(model.model_fields[name].description)
+    ]
+    assert len(urls) >= 10
+    for model, name in urls:
+        given: dict[str, Any] = {name: "no://such url"}
+        with pytest.raises(ValidationError):
+            model(**given)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["reconcile --pushgateway", "patreon setup --url", "monitoring export d --url"],
+    ids=lambda typed: typed.split()[0],
+)
+def test_an_option_that_is_a_url_is_looked_at(temple: Typed, typed: str) -> None:
+    ended = temple(*typed.split(), "ftp://push.example.org")
+    assert ended.code == 2
+    assert "it has to begin with https:// or http://" in ended.stderr
+
+
+def test_a_pushgateway_may_be_a_host_and_a_port() -> None:
+    assert Settings(pushgateway="localhost:9091").pushgateway == "http://localhost:9091"
 
 
 DSNS = {

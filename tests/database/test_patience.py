@@ -1,15 +1,20 @@
 """What ends by itself does not wait for a database for ever: it ends, with the reason."""
 
+import json
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import DatabaseUnavailable
-from temple_ledger.infrastructure.database import patience
+from temple_ledger.infrastructure.database import patience, retrying
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models.feed.deliverer import Deliverer
 from temple_ledger.infrastructure.read_models.feed.sink import Attempt
@@ -75,6 +80,44 @@ def test_a_command_that_has_an_end_ends_with_4(read_only: Database, temple: Type
     ended = temple(*command, TEMPLE_RECONCILE_EVERY_SECONDS="0")
     assert ended.code == 4, ended.stderr
     assert "the database takes no writes now" in ended.stderr.splitlines()[-1]
+
+
+APPENDED = ("events", "append", "--type", "discord_join", "--action", "joined", "--user", "ada", "--source", "test")
+
+
+@pytest.mark.parametrize("command", [APPENDED, ("events", "import", "-")], ids=["append", "import"])
+def test_one_task_waits_for_no_database_that_takes_no_writes(
+    read_only: Database, temple: Typed, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "time", SimpleNamespace(monotonic=time.monotonic, sleep=_nobody_waits))
+    line = {"event_type": "discord_join", "action": "joined", "user_id": "ada", "source": "test"}
+    ended = temple(*command, stdin=json.dumps({**line, "timestamp": "2025-01-01T00:00:00Z"}))
+    assert ended.code == 4, ended.stderr
+    assert "the database takes no writes now" in ended.stderr.splitlines()[-1]
+
+
+def _nobody_waits(seconds: float) -> None:
+    raise AssertionError(f"waited {seconds} s for a database that takes no writes")
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_only_who_waits_for_writes_tries_again(read_only: Database, waits: bool) -> None:
+    tried = 0
+
+    def work(opened: psycopg.Connection) -> None:
+        nonlocal tried
+        tried += 1
+        opened.execute("set default_transaction_read_only = on" if tried < 3 else "select 1")
+        opened.execute("create table here ()" if tried < 3 else "select 1")
+
+    database = replace(read_only, waits_for_writes=waits)
+    with RetryingConnection(database, DatabaseRole.LOGIN, application="test") as connection:
+        if waits:
+            connection.run("writing", work)
+        else:
+            with pytest.raises(DatabaseUnavailable, match="takes no writes now"):
+                connection.run("writing", work)
+    assert tried == (3 if waits else 1)
 
 
 def test_patience_begins_anew_with_each_success() -> None:

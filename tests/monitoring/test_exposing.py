@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from temple_ledger.domain.errors import CannotListen, Refused
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.ingestion.webhooks.listening import is_this_machine_alone
 from temple_ledger.infrastructure.observability.metrics import exposing
-from temple_ledger.infrastructure.observability.metrics.exposing import exposed, is_loopback
+from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
 from tests.monitoring.scraping import Scrape
@@ -49,9 +50,10 @@ def test_metrics_and_nothing_else_are_answered(registry: CollectorRegistry) -> N
 def test_an_address_that_others_reach_is_refused_without_a_token(registry: CollectorRegistry) -> None:
     with pytest.raises(Refused, match="TEMPLE_METRICS_TOKEN"), exposed(registry, "0.0.0.0", 0):  # noqa: S104
         pass
-    assert is_loopback("::1")
-    assert is_loopback("localhost")
-    assert not is_loopback("temple.example.org")
+    with pytest.raises(Refused, match="TEMPLE_METRICS_TOKEN"), exposed(registry, "[::]", 0):
+        pass
+    assert all(map(is_this_machine_alone, ("127.0.0.2", "::1", "[::1]", "localhost")))
+    assert not any(map(is_this_machine_alone, ("0.0.0.0", "::", "192.0.2.1", "2001:db8::1")))  # noqa: S104
 
 
 def test_with_a_token_only_who_sends_it_is_answered(registry: CollectorRegistry) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.console_logins import ACTIONS, READER, SIGN_IN, as_login, make_console_logins
-from temple_ledger.infrastructure.ingestion.webhooks.server import listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
 from temple_ledger.infrastructure.names.nicknames import FILE
 from temple_ledger.infrastructure.operating.process import carry_out
 from temple_ledger.infrastructure.operating.wire import Actions

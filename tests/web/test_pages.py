@@ -54,6 +54,13 @@ def test_the_overview_is_grey_until_something_was_proven(visitor: Visitor, ledge
     assert "because Ada Lovelace now pays for Gold, 1 hour before" in words
 
 
+def test_on_a_server_of_somebody_s_own_the_runner_is_named_and_not_up(visitor: Visitor) -> None:
+    words = visitor.get("/").words
+    assert "no runner is at work" in words
+    assert "temple run" in words
+    assert "temple up" not in words
+
+
 def test_a_member_is_found_by_name_by_mention_and_by_id(visitor: Visitor) -> None:
     for wanted in ("lovelace", f"%3C%40{ADA}%3E", ADA, "%40Ada"):
         found = visitor.get(f"/members?q={wanted}&format=json").data

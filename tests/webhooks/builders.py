@@ -14,7 +14,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.ingestion.webhooks.app import Receiving, receiver_app
 from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import FailureLimit
 from temple_ledger.infrastructure.ingestion.webhooks.inbox_writer import InboxWriter
-from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.sources.patreon.webhook import patreon_endpoint, signature
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import CampaignSecret
 

@@ -6,7 +6,8 @@ import sys
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from temple_ledger.infrastructure.ingestion.webhooks.server import Server, listening
+from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
+from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 
 FEW = 40
 

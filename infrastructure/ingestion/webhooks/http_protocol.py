@@ -8,6 +8,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from temple_ledger.infrastructure.ingestion.webhooks.failure_limit import network_of
+from temple_ledger.infrastructure.ingestion.webhooks.listening import plain_address
 from temple_ledger.infrastructure.ingestion.webhooks.listening_socket import COME_AGAIN
 
 REQUEST_SECONDS: Final = 10.0
@@ -32,6 +33,8 @@ class DeadlineProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.client is not None:
+            self.client = plain_address(self.client[0]), self.client[1]
         self._made_at = self.loop.time()
         if len(self.connections) > self.most_connections and not self._has_made_room():
             transport.write(COME_AGAIN)

@@ -9,13 +9,11 @@ from typing import Final, Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from temple_ledger.domain.errors import CannotListen
 from temple_ledger.infrastructure.ingestion.webhooks.http_protocol import DeadlineProtocol
-from temple_ledger.infrastructure.ingestion.webhooks.listening_socket import ListeningSocket
+from temple_ledger.infrastructure.ingestion.webhooks.listening import BACKLOG, url_at
 
 KEEP_ALIVE_SECONDS: Final = 15
 STOP_SECONDS: Final = 12
-BACKLOG: Final = 2048
 
 
 class Server:
@@ -56,8 +54,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return url_at(self.host, self.port)
 
     @property
     def alive(self) -> bool:
@@ -73,23 +70,3 @@ class Server:
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """*port* 0 takes a free one. Raises CannotListen."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except socket.gaierror as error:
-        raise CannotListen.on(host, port, error) from None
-    # with the protocol asyncio sees that it is TCP, and does not hold the end of an answer back until a packet is
-    # acknowledged: 40 ms of each request on a connection that stays open
-    bound = ListeningSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        bound.listen(BACKLOG)
-        bound.hold_back()
-    except OSError as error:
-        bound.close()
-        raise CannotListen.on(host, port, error) from None
-    return bound

@@ -1,12 +1,9 @@
 """GET /metrics over HTTP: on this machine only, unless a token is demanded."""
 
-import errno
 import hmac
-import ipaddress
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from socketserver import ThreadingMixIn
@@ -16,12 +13,13 @@ from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from temple_ledger.domain.errors import CannotListen, Refused
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.ingestion.webhooks.listening import is_this_machine_alone, listening
 
 REQUEST_SECONDS: Final = 10.0
 MOST_CONNECTIONS: Final = 16
+BACKLOG: Final = 128
 LONGEST_LINE: Final = 8_192
-PAUSE_SECONDS: Final = 0.1
 
 log = structlog.get_logger("temple.metrics")
 
@@ -36,15 +34,12 @@ def exposed(registry: CollectorRegistry, host: str, port: int, *, token: str | N
 
     Raises Refused for an address that others reach without a *token*, and CannotListen.
     """
-    if token is None and not is_loopback(host):
+    if token is None and not is_this_machine_alone(host):
         raise Refused(
             f"metrics on {host} would be open to others; set TEMPLE_METRICS_TOKEN, which a scrape then has to send as "
             "a bearer token, or listen on 127.0.0.1"
         )
-    try:
-        server = _Server((host, port), _Quiet)
-    except OSError as error:
-        raise CannotListen.on(host, port, error) from None
+    server = _Server(listening(host, port))
     server.set_app(app(registry, token))
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
@@ -54,15 +49,6 @@ def exposed(registry: CollectorRegistry, host: str, port: int, *, token: str | N
         server.shutdown()
         server.server_close()
         thread.join(REQUEST_SECONDS)
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def app(registry: CollectorRegistry, token: str | None) -> App:
@@ -97,20 +83,17 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     # a thread that still answers does not keep the process from ending
     block_on_close = False
+    # of a shorter queue the rest is dropped by the system, and tries again after 1, 3 and 7 seconds
+    request_queue_size = BACKLOG
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    def __init__(self, door: socket.socket) -> None:
         self._lock = threading.Lock()
         self._served: list[socket.socket] = []
-        super().__init__(*arguments, **named)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        try:
-            return super().get_request()
-        except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                # whoever waits makes the loop come back at once
-                time.sleep(PAUSE_SECONDS)
-            raise
+        host, port = door.getsockname()[:2]
+        super().__init__((host, port), _Quiet, bind_and_activate=False)
+        self.socket.close()
+        self.socket, self.server_name, self.server_port = door, host, port
+        self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:

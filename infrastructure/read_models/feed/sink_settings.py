@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from temple_ledger.domain.errors import SettingsInvalid
+from temple_ledger.domain.url import url_fault
 
 
 class SinkSettings(BaseModel):
@@ -17,6 +18,13 @@ class SinkSettings(BaseModel):
     channel: str | None = None
     secret: SecretStr | None = None
     secret_file: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: str | None) -> str | None:
+        if url is not None and (fault := url_fault(url, may_log_in=True)) is not None:
+            raise ValueError(fault)
+        return url
 
     def secret_text(self) -> str | None:
         """Raises SettingsInvalid where the file cannot be read."""

@@ -147,7 +147,7 @@ def backfill_(session: Session, days: int | None, as_json: bool) -> int:
 
     async def work(rest: Rest, guild: str) -> ReadBack:
         with Notifier(session.database) as notifier:
-            return await backfill(session.database, rest, guild, notifier=notifier, since=since)
+            return await backfill(session.writing, rest, guild, notifier=notifier, since=since)
 
     print_fields(_asked(session, work)._asdict(), as_json=as_json)
     return ExitCode.OK
@@ -195,7 +195,7 @@ def snapshot_(
 
         snapshot_id = _asked(session, work)
         if apply:
-            translate_all(session.database, notifier)
+            translate_all(session.writing, notifier)
         with reading(session.database) as connection:
             taken = read_snapshot(connection, snapshot_id)
             findings = list(islice(all_findings(connection, snapshot_id, catalogue=catalogue()), limit or None))
@@ -231,11 +231,11 @@ async def _taken(session: Session, rest: Any, guild: str, notifier: Notifier) ->
     from temple_ledger.infrastructure.sources.discord.snapshot import take_snapshot
 
     try:
-        await backfill(session.database, rest, guild, notifier=notifier)
+        await backfill(session.writing, rest, guild, notifier=notifier)
     except DiscordRefuses as error:
         session.note(f"{error}; who changed what stays unknown")
-    await in_thread(translate_all, session.database, notifier)
-    snapshot_id = await take_snapshot(session.database, rest, guild)
+    await in_thread(translate_all, session.writing, notifier)
+    snapshot_id = await take_snapshot(session.writing, rest, guild)
     if await in_thread(_is_listening, session):
         # frames of what the snapshot has seen may still be on their way to the listener
         await asyncio.sleep(SETTLE_SECONDS)
@@ -258,7 +258,7 @@ def _applied(
 
     try:
         done = apply_discord_snapshot(
-            session.database,
+            session.writing,
             snapshot_id,
             by=session.operator,
             confirmed=confirmed,

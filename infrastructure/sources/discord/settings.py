@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from temple_ledger.infrastructure.settings import SourceSettings, Token
+from temple_ledger.infrastructure.settings.urls import BaseUrl, GatewayUrl
 
 
 def _id(given: str) -> str:
@@ -33,8 +34,12 @@ class DiscordSettings(SourceSettings):
     discord_guild: Id | None = Field(
         default=None, description="the guild of this ledger; by default the only one of the bot"
     )
-    discord_api_url: str | None = Field(default=None, description="another place than Discord's REST API, for tests")
-    discord_gateway_url: str | None = Field(default=None, description="another place than Discord's gateway, for tests")
+    discord_api_url: BaseUrl | None = Field(
+        default=None, description="another place than Discord's REST API, for tests"
+    )
+    discord_gateway_url: GatewayUrl | None = Field(
+        default=None, description="another place than Discord's gateway, for tests"
+    )
     discord_client_id: Id | None = Field(
         default=None, description="the id of the application, with which people sign in"
     )

@@ -126,7 +126,7 @@ def webhooks(session: Session, as_json: bool) -> int:
 async def _take(session: Session, client: PatreonClient) -> UUID:
     given = session.settings.of(PatreonSettings).patreon_campaign_ids
     campaigns = given or await client.campaigns()
-    return await take_snapshot(session.database, client, campaigns, whole=not given)
+    return await take_snapshot(session.writing, client, campaigns, whole=not given)
 
 
 def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _apply(session: Session, found: Snapshot, *, confirmed: bool) -> dict[str, A
     try:
         with Notifier(session.database) as notifier:
             done = apply_snapshot(
-                session.database,
+                session.writing,
                 settling,
                 found.id,
                 by=by,
@@ -160,7 +160,7 @@ def _translate_waiting(session: Session) -> None:
     """What was received comes before what is read. Raises DatabaseUnavailable when it does not come to an end."""
     deadline = time.monotonic() + WAIT_SECONDS
     translator = PatreonTranslator(asks=True)
-    with TranslationWorker(session.database, translator) as worker:
+    with TranslationWorker(session.writing, translator) as worker:
         while not (stepped := worker.step()).drained:
             if stepped.elsewhere:
                 time.sleep(POLL_SECONDS)

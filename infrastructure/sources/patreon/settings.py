@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from temple_ledger.infrastructure.settings import SourceSettings, Token
+from temple_ledger.infrastructure.settings.urls import BaseUrl
 from temple_ledger.infrastructure.sources.patreon.tier_roles import listed, tier_roles_of
 from temple_ledger.infrastructure.sources.patreon.webhook_secrets import Campaigns, campaigns_of
 
@@ -26,7 +27,7 @@ class PatreonSettings(SourceSettings):
         description="the campaigns to read, separated by commas; by default all of the token. What says it is of "
         "another one is set aside",
     )
-    patreon_api_url: str = Field(default="https://www.patreon.com", description="where Patreon is")
+    patreon_api_url: BaseUrl = Field(default="https://www.patreon.com", description="where Patreon is")
     tier_roles: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(tier_roles_of)] = Field(
         default_factory=dict,
         description="the roles of each paid tier, ids or titles to ids or names, for temple patreon mismatches; "

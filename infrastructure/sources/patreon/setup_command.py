@@ -10,10 +10,16 @@ from temple_ledger.infrastructure.sources.patreon.setup import check_setup
 from temple_ledger.infrastructure.terminal.checks import print_check
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
+from temple_ledger.infrastructure.terminal.url_options import Url
 
 
 @click.command("setup")
-@click.option("--url", metavar="URL", help="Where the receiver is reached from outside, such as https://ledger.our.org")
+@click.option(
+    "--url",
+    type=Url(),
+    metavar="URL",
+    help="Where the receiver is reached from outside, such as https://ledger.our.org",
+)
 @as_json
 @click.pass_obj
 def setup(session: Session, url: str | None, as_json: bool) -> int:

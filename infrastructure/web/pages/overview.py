@@ -47,7 +47,7 @@ def overview(console: Console, asked: Asked) -> Page:
         last = happenings(connection, console, narrator, newest(connection, ALL, limit=LAST)[::-1])
     runs_as = {each.name: each.runs_as for each in console.sources.sources}
     data = {
-        "verdict": _verdict(ledger, list(troubles(ledger, runs_as, start="temple up"))),
+        "verdict": _verdict(ledger, list(troubles(ledger, runs_as, start=console.runs_as))),
         "ledger": ledger,
         "chart": week_chart(counted.weeks),
         "sorts": SORTS,
