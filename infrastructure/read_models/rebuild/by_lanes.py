@@ -84,6 +84,7 @@ def apply_by_lanes(
     """
     passed = count_log(connection, position)
     lanes, changed = _planned(connection, projection, catalogue, position, shown, limit, by, reason)
+    lane = 0
     try:
         for lane in range(LANES - 1):
             with connection.transaction():
