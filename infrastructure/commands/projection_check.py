@@ -10,7 +10,6 @@ import click
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.trial import MemberTrial, Trial, try_everybody, try_member, try_tally
-from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_name
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.member_rows import rows_data
@@ -18,6 +17,7 @@ from temple_ledger.infrastructure.terminal.printing import print_line, print_tex
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.endless_folds import ends_endless_folds
 from temple_ledger.projections.loading import load_projection
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
