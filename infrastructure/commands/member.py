@@ -186,7 +186,7 @@ def find(session: Session, name: str, limit: int, as_json: bool) -> None:
     Example:
       temple member find ada
     """
-    found = session.names.search(name, limit=limit)
+    found, searched = session.names.search(name, limit=limit)
     with snapshot(session.reading) as connection:
         stored = stored_members(connection, list(found))
     rows = [
@@ -199,9 +199,11 @@ def find(session: Session, name: str, limit: int, as_json: bool) -> None:
         }
         for user_id, person in found.items()
     ]
+    if not searched:
+        session.note("the listener, or Discord, did not answer in time: there may be others; try again")
     if rows or as_json:
         print_rows(rows, ("name", "id", "kind", "status"), as_json=as_json)
-    else:
+    elif searched:
         session.note("nobody of that name is known; names come from the listener of Discord, or TEMPLE_NICKNAMES")
 
 

@@ -19,7 +19,7 @@ MOST_AT_ONCE: Final = 5_000
 
 
 class FoundNames(NamedTuple):
-    """`searched`: the platform was asked as well, or there is none to ask."""
+    """`searched`: the platform was asked as well, or there is none to ask; not where the listener was too slow."""
 
     names: Names
     searched: bool
@@ -69,14 +69,14 @@ class NameLookup:
         names = {**offline, **({} if asked is None else asked.names)}
         return FoundNames(best_first(names, text, limit), asked is None or asked.searched)
 
-    def search(self, text: str, *, limit: int = 20, seconds: float = SEARCH_SECONDS) -> Names:
-        """As `find`, but it waits for the platform, up to so many seconds."""
+    def search(self, text: str, *, limit: int = 20, seconds: float = SEARCH_SECONDS) -> FoundNames:
+        """As `find`, but it waits for the listener and for the platform, up to so many seconds."""
         deadline = time.monotonic() + seconds
-        found = self.find(text, limit=limit)
-        while not found.searched and time.monotonic() < deadline:
-            time.sleep(AGAIN_SECONDS)
-            found = self.find(text, limit=limit)
-        return found.names
+        found = self.find(text, limit=limit, deadline_seconds=seconds)
+        while not found.searched and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(AGAIN_SECONDS, left))
+            found = self.find(text, limit=limit, deadline_seconds=max(left, DEADLINE_SECONDS))
+        return found
 
     def _offline(self) -> dict[str, PersonName]:
         try:
@@ -88,7 +88,7 @@ class NameLookup:
             return {}
 
     def _asked(self, request: dict[str, Any], seconds: float) -> FoundNames | None:
-        """None where nobody answers in time."""
+        """None where there is nobody to answer."""
         try:
             # the directory may be closed to this account
             if not self._socket.exists():
@@ -100,5 +100,7 @@ class NameLookup:
                 for user_id, (name, kind, handle) in answered["names"].items()
             }
             return FoundNames(names, bool(answered["searched"]))
+        except TimeoutError:
+            return FoundNames({}, searched=False)
         except (OSError, ValueError, KeyError, TypeError):
             return None

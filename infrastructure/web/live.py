@@ -81,9 +81,8 @@ class Live:
             except LedgerError:
                 found = self._now  # the database is away, which the page says when it asks
             if found != self._now:
-                first, self._now = not self._now, found
-                if not first:
-                    await self._notify()
+                self._now = found
+                await self._notify()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _notify(self) -> None:

@@ -164,7 +164,9 @@ class Pair:
     def until_replayed(self) -> None:
         """All that the primary has committed can be read on the standby."""
         with psycopg.connect(self.primary.dsn(), autocommit=True) as connection:
-            (upto,) = connection.execute("select pg_current_wal_insert_lsn()").fetchall()[0]
+            # what was written last may lie in memory until the next commit, for 15 s: this is one
+            connection.execute("select pg_logical_emit_message(true, 'test', '')")
+            (upto,) = connection.execute("select pg_current_wal_flush_lsn()").fetchall()[0]
         with psycopg.connect(self.standby.dsn(), autocommit=True) as connection:
             while connection.execute("select pg_last_wal_replay_lsn() >= %s", (upto,)).fetchone() != (True,):
                 pass

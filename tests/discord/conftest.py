@@ -22,7 +22,7 @@ from tests.discord.world import new_guild
 from tests.fakes.discord_guild import TrueGuild
 from tests.fakes.fake_discord import FakeDiscord
 
-MOST_SECONDS = 20.0
+MOST_SECONDS = 60.0
 
 
 @dataclass

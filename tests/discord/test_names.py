@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.names.roles import answer_roles, roles_of
 from temple_ledger.infrastructure.names.server import serving_names
 from tests.discord.conftest import Running, running
 from tests.discord.test_listening import now, people
+from tests.ending import LONG
 from tests.fakes.discord_guild import TrueGuild, user_object
 from tests.fakes.fake_discord import FakeDiscord
 
@@ -20,8 +21,8 @@ NICK = "Zarathustra\u202e the <b>wise</b>"
 
 def name_of(lookup: NameLookup, listening: Running, user_id: str) -> tuple[str, PersonKind]:
     """As soon as it is there."""
-    listening.until(lambda: bool(lookup.of([user_id])), f"the name of {user_id}")
-    found = lookup.of([user_id])[user_id]
+    listening.until(lambda: bool(lookup.of([user_id], deadline_seconds=LONG)), f"the name of {user_id}")
+    found = lookup.of([user_id], deadline_seconds=LONG)[user_id]
     return found.name, found.kind
 
 
@@ -47,12 +48,12 @@ def test_frames_snapshots_and_questions_bring_names_and_no_table_has_them(
         assert name_of(lookup, listening, ada) == ("Adalbert of the snapshot", PersonKind.MEMBER)
         now(guild)
         fake.dispatch(*guild.rename(bob, NICK))
-        listening.until(lambda: lookup.of([bob])[bob].name == NICK, "the frame has come")
+        listening.until(lambda: name_of(lookup, listening, bob)[0] == NICK, "the frame has come")
         assert name_of(lookup, listening, gone) == ("deleted_user_1a2b3c", PersonKind.DELETED)
         assert name_of(lookup, listening, bot) == (user_object(bot)["username"], PersonKind.BOT)
-        assert lookup.of([unknown]) == {}
+        assert lookup.of([unknown], deadline_seconds=LONG) == {}
         listening.until(lambda: fake.was_asked(f"/users/{unknown}"), "it was looked for")
-        assert [*lookup.search("zarathustra")] == [bob]
+        assert [*lookup.search("zarathustra", seconds=LONG).names] == [bob]
         assert fake.was_asked("members/search?query=zarathustra")
         listening.until_translated(lambda kinds: kinds.get("GUILD_MEMBER_UPDATE") == 1)
     assert "Zarathustra" not in str(logs)
@@ -88,7 +89,7 @@ def test_discord_that_does_not_answer_costs_the_names_and_nothing_else(
     lookup = NameLookup(tmp_path)
     with running(database, fake) as listening, serving_names(tmp_path, listening.listener.names):
         listening.until_caught_up()
-        lookup.of([guild.draw()])
+        lookup.of([guild.draw()], deadline_seconds=LONG)
         listening.until(lambda: any("/members/" in each for each in fake.requests), "Discord was asked")
         now(guild)
         ada = guild.draw()

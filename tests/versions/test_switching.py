@@ -11,6 +11,7 @@ import pytest
 from temple_ledger import Change, Message
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused, UnknownName
+from temple_ledger.domain.event import Event
 from temple_ledger.domain.events import RoleAdded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
@@ -367,18 +368,21 @@ def test_another_type_stops_neither_a_runner_nor_a_program_that_reads(ledger: Le
         runner = Runner(ledger.database, [first, retyped], wakeup, catalogue=CATALOGUE)
         running = threading.Thread(target=runner.run)
         running.start()
+
+        def folded(event: Event) -> None:
+            (position,) = ledger.given(event)
+            wakeup.wake()
+            program.wait(position, projection="standing@1")
+            program.wait(position, projection="standing@2")
+
         try:
             for number in range(8):
                 # often enough that its statements are prepared, and of members whom the runner has to read
-                (position,) = ledger.given(role_added(f"member {number}", "Keeper", at(4)))
-                program.wait(position, projection="standing@1")
-                program.wait(position, projection="standing@2")
+                folded(role_added(f"member {number}", "Keeper", at(4)))
                 assert program.rows("standing", f"member {number}") == {"standing": [{"grants": 1}]}
             switch(ledger.database, "standing", 2, by="ada")
             assert program.rows("standing", "member 1") == {"standing": [{"grants": 10}]}
-            (position,) = ledger.given(role_added("somebody new", "Seer", at(20)))
-            program.wait(position, projection="standing@1")
-            program.wait(position, projection="standing@2")
+            folded(role_added("somebody new", "Seer", at(20)))
             assert program.rows("standing", "somebody new") == {"standing": [{"grants": 10}]}
         finally:
             runner.stop()

@@ -1,5 +1,6 @@
 """An open page is notified of whatever moves, over one stream that ends with its session and with the server."""
 
+import asyncio
 import http.client
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,11 +9,13 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.infrastructure.web.live import MOST_OF_A_SESSION
+from temple_ledger.infrastructure.web import live
+from temple_ledger.infrastructure.web.live import MOST_OF_A_SESSION, Live
 from temple_ledger.projections.testing.histories import at, joined
+from tests.ending import LONG
 from tests.web.conftest import ConsoleAtWork, Started, Visitor
 
-SECONDS = 20
+SECONDS = 60
 
 
 @contextmanager
@@ -55,6 +58,18 @@ def test_a_stream_says_that_the_head_moved_and_nothing_else(
         assert "" not in (first, second)
         assert first != second
         assert set(first) <= set("0123456789.")
+
+
+def test_a_stream_that_was_opened_before_the_first_look_says_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head may have moved between the page and the look, so the page is asked for once too often."""
+    monkeypatch.setattr(live, "BEAT_SECONDS", 3_600.0)
+
+    async def first() -> bytes:
+        stream = await Live(lambda: "7.7.0").stream(1, lambda: True)
+        async with asyncio.timeout(LONG):
+            return [await anext(stream) for _ in range(2)][1]
+
+    assert asyncio.run(first()) == b"event: head\ndata: 7.7.0\n\n"
 
 
 def test_a_stream_ends_with_its_session(
