@@ -12,6 +12,7 @@ from tests.cli.conftest import Typed
 
 AUTHOR = """
 import ctypes
+import faulthandler
 import os
 
 from temple_ledger import Event, Row, RoleAdded, Increments, Recorded, Tally, Table, Column, ColumnType, projection
@@ -36,6 +37,7 @@ def _(row: Tried, event: RoleAdded) -> Tried:
     if event.role == "killed":
         os.kill(os.getpid(), 9)
     if event.role == "crashes":
+        faulthandler.disable()
         ctypes.string_at(0)
     if event.role == "loud":
         print("a rule that is debugged")
