@@ -14,7 +14,6 @@ import click
 
 from bench import (
     append,
-    archive,
     changes,
     dashboards,
     deleted_role,
@@ -34,6 +33,7 @@ from bench import (
     seals,
     short_form,
     snapshot,
+    soak,
     start,
     switching,
 )
@@ -44,7 +44,17 @@ from bench.page import PAGE, write_section
 from bench.report import as_data, as_markdown, figures, machine_data
 from bench.site import open_site
 from bench.sizes import QUICK, Sizes
+from temple_ledger.infrastructure.archive.extra import require_extra
 from temple_ledger.infrastructure.observability.logging import log_to_stderr
+
+
+def _archive(bench: Bench) -> Findings:
+    """Needs packages that the other benchmarks do not need."""
+    require_extra("archive")
+    from bench import archive
+
+    return archive.measure(bench)
+
 
 BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "live": live.measure,
@@ -56,7 +66,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "one_member": one_member.measure,
     "rebuild": rebuild.measure,
     "rebuild_growth": rebuild_growth.measure,
-    "archive": archive.measure,
+    "archive": _archive,
     "fleet": fleet.measure,
     "readers": readers.measure,
     "switching": switching.measure,
@@ -70,13 +80,17 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "patreon_snapshot": patreon_snapshot.measure,
     "dashboards": dashboards.measure,
     "start": start.measure,
+    "soak": soak.measure,
 }
+BY_NAME_ALONE: Final = frozenset({"soak"})
+"""Takes an hour, and is not part of all."""
 
 
 @click.command("bench")
 @click.argument("names", nargs=-1, type=click.Choice([*BENCHES, "all"]))
 @click.option("--events", type=click.IntRange(1_000), help="Rows of the log. [default: 300000]")
 @click.option("--members", type=click.IntRange(10), help="Members they are about. [default: 15000]")
+@click.option("--minutes", type=click.FloatRange(min=0.2), help="How long `soak` takes. [default: 60]")
 @click.option("--rounds", type=click.IntRange(1), help="How often each contender has its turn. [default: 3]")
 @click.option(
     "--quick",
@@ -100,12 +114,13 @@ def main(
     names: Sequence[str],
     events: int | None,
     members: int | None,
+    minutes: float | None,
     rounds: int | None,
     quick: bool,
     json_file: Path | None,
     directory: Path,
 ) -> None:
-    """Measure against named peers, on a throw-away server with fsync on; all benchmarks, or those named.
+    """Measure against named peers, on a throw-away server with fsync on; all benchmarks but soak, or those named.
 
     Findings go to stdout and into docs/performance.md; a run at smaller sizes than the targets speak of never
     replaces the figures of a full one. Give the machine nothing else to do meanwhile.
@@ -114,14 +129,17 @@ def main(
     Examples:
       ./temple bench
       ./temple bench live import --quick
+      ./temple bench soak --minutes 15
     \b
     Exit codes: 0 measured; 3 measured at full size, and a target was missed.
     """
     signal.signal(signal.SIGTERM, _end)
     log_to_stderr("warning")
-    wanted = list(BENCHES) if not names or "all" in names else list(dict.fromkeys(names))
-    sizes = _sizes(events, members, rounds, quick)
-    command = _command(wanted, events, members, rounds, quick)
+    everything = [name for name in BENCHES if name not in BY_NAME_ALONE]
+    wanted = everything if not names or "all" in names else list(dict.fromkeys(names))
+    sizes = _sizes(events, members, minutes, rounds, quick)
+    given = {"--events": events, "--members": members, "--minutes": minutes, "--rounds": rounds}
+    command = _command([] if wanted == everything else wanted, given, quick)
     found: list[Findings] = []
     with open_site(directory, _say) as site:
         here = machine(site)
@@ -149,7 +167,7 @@ def main(
         sys.exit(3)
 
 
-def _sizes(events: int | None, members: int | None, rounds: int | None, quick: bool) -> Sizes:
+def _sizes(events: int | None, members: int | None, minutes: float | None, rounds: int | None, quick: bool) -> Sizes:
     sizes = QUICK if quick else Sizes()
     return replace(
         sizes,
@@ -157,15 +175,15 @@ def _sizes(events: int | None, members: int | None, rounds: int | None, quick: b
         members=members or sizes.members,
         rounds=rounds or sizes.rounds,
         library_events=min(sizes.library_events, events or sizes.library_events),
+        soak_minutes=minutes or sizes.soak_minutes,
+        soak_members=members or sizes.soak_members,
     )
 
 
-def _command(names: Sequence[str], events: int | None, members: int | None, rounds: int | None, quick: bool) -> str:
+def _command(names: Sequence[str], given: Mapping[str, float | None], quick: bool) -> str:
     """As far as it decides what is measured: where files go is nobody's business."""
-    words = ["./temple bench", *([] if len(names) == len(BENCHES) else names)]
-    words += ["--quick"] if quick else []
-    given = {"--events": events, "--members": members, "--rounds": rounds}
-    return " ".join([*words, *(f"{option} {value}" for option, value in given.items() if value is not None)])
+    words = ["./temple bench", *names, *(["--quick"] if quick else [])]
+    return " ".join([*words, *(f"{option} {value:g}" for option, value in given.items() if value is not None)])
 
 
 def _say(text: str) -> None:

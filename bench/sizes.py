@@ -29,6 +29,8 @@ class Sizes:
     poisoned: int = 100_000
     long_history: int = 3_000_000
     payloads: int = 2_000
+    soak_minutes: float = 60.0
+    soak_members: int = 250_000
 
     @property
     def full(self) -> bool:
@@ -54,5 +56,7 @@ QUICK = Sizes(
     poisoned=2_000,
     long_history=25_000,
     payloads=50,
+    soak_minutes=0.5,
+    soak_members=2_000,
 )
 """Every path of every benchmark, in about a minute; its figures say little."""
