@@ -1,12 +1,10 @@
-"""What belongs to the events and is no event: what was skipped, imported, retracted and erased."""
+"""What belongs to the events and is no event: what was skipped, imported, retracted, erased and accepted."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from temple_ledger.domain.errors import ArchiveDamaged
-from temple_ledger.infrastructure.archive.manifest import Journal, read_whole
+from temple_ledger.infrastructure.archive.manifest import Journal, read_checked
 from temple_ledger.infrastructure.archive.place import Place
 
 RESTORED_BY: Final = {
@@ -17,14 +15,12 @@ RESTORED_BY: Final = {
     "retracted_range": "archive_restore_retracted_range",
     "erasure": "archive_restore_erasure",
     "erased_position": "archive_restore_erased_position",
+    "ledger_operation": "archive_restore_ledger_operation",
 }
 """Its tables and the statement for each, in the order in which one may refer to another."""
 
 
 def load_journal(place: Place, journal: Journal) -> Mapping[str, Any]:
     """The rows of each table. Raises ArchiveDamaged."""
-    content = read_whole(place, journal.name)
-    if hashlib.sha256(content).hexdigest() != journal.sha256:
-        raise ArchiveDamaged(f"{place.path_of(journal.name)} was altered: its bytes are not those that were written")
-    rows: Mapping[str, Any] = json.loads(content)
+    rows: Mapping[str, Any] = json.loads(read_checked(place, journal.name, journal.sha256))
     return rows

@@ -39,6 +39,14 @@ def _lock(connection: Connection) -> None:
         time.sleep(AGAIN_SECONDS)
 
 
+@contextmanager
+def one_moment(connection: Connection) -> Iterator[None]:
+    """All that is asked in the block is of one moment."""
+    with connection.transaction():
+        connection.execute(statement("archive_one_moment"))
+        yield
+
+
 def identity(connection: Connection) -> Identity | None:
     """None where the log is empty."""
     row = connection.execute(statement("archive_first")).fetchone()
@@ -60,6 +68,15 @@ def require_same_ledger(connection: Connection, manifest: Manifest, address: str
 def last_recorded_at(connection: Connection, upto: int) -> str:
     row = connection.execute(statement("archive_recorded_at"), {"upto": upto}).fetchone()
     return "" if row is None else instant(row[1])
+
+
+def is_sealed(connection: Connection) -> bool:
+    """Whether it has a seal."""
+    return number(connection, "archive_sealed_position") > 0
+
+
+def may_read_keys(connection: Connection) -> bool:
+    return number(connection, "archive_may_read_keys") > 0
 
 
 def last_seal(connection: Connection, upto: int) -> str | None:

@@ -52,6 +52,16 @@ class Journal(_Part):
     sha256: str
 
 
+class Seals(_Part):
+    """A part of the chain: which it is, its last seal, and a digest of what erasures and acceptances had made of it."""
+
+    part: int
+    last: int
+    changed: str
+    name: str
+    sha256: str
+
+
 class Superseded(_Part):
     """A file that a manifest has no more; it is there for a while, for whoever reads by the manifest before."""
 
@@ -63,7 +73,7 @@ class Superseded(_Part):
 class Manifest(_Part):
     """`drawn` is the last position that the log had given when it was written; `erasures` are those whose changes the
     files have; `seal` is the last one of the ledger that ends within the archive, as NUMBER:HASH, null where there is
-    none."""
+    none. `seals` are none where whoever wrote might not read their keys."""
 
     format: int = FORMAT
     number: int
@@ -76,12 +86,19 @@ class Manifest(_Part):
     seal: str | None = None
     erasures: tuple[str, ...]
     journal: Journal
+    seals: tuple[Seals, ...] = ()
     files: tuple[ArchivedFile, ...]
     superseded: tuple[Superseded, ...] = ()
 
     @property
     def events(self) -> int:
         return sum(file.events for file in self.files)
+
+    @property
+    def names(self) -> set[str]:
+        """Of every file that belongs to it."""
+        files = {name for file in self.files for name in (file.name, file.index)}
+        return {self.journal.name, *(each.name for each in self.seals), *files}
 
 
 class Group(_Part):
@@ -145,10 +162,15 @@ def store(place: Place, manifest: Manifest) -> str:
 
 def load_index(place: Place, file: ArchivedFile) -> Index:
     """Raises ArchiveDamaged."""
-    content = read_whole(place, file.index)
-    if hashlib.sha256(content).hexdigest() != file.index_sha256:
-        raise ArchiveDamaged(f"{place.path_of(file.index)} was altered: its bytes are not those that were written")
-    return _parsed(Index, place, file.index, content)
+    return _parsed(Index, place, file.index, read_checked(place, file.index, file.index_sha256))
+
+
+def read_checked(place: Place, name: str, sha256: str) -> bytes:
+    """Raises ArchiveDamaged where it is missing, or is not what was written."""
+    content = read_whole(place, name)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArchiveDamaged(f"{place.path_of(name)} was altered: its bytes are not those that were written")
+    return content
 
 
 def read_whole(place: Place, name: str) -> bytes:
@@ -218,8 +240,7 @@ def _require_possible(place: Place, name: str, manifest: Manifest, number: int) 
         reached = file.upto
     if reached != manifest.upto:
         raise ArchiveDamaged(f"{where} reaches position {manifest.upto:,}, and its files {reached:,}")
-    names = [manifest.journal.name, *(each for file in manifest.files for each in (file.name, file.index))]
-    for each in names:
+    for each in manifest.names:
         if ".." in each or each.startswith("/"):
             raise ArchiveDamaged(f"{where} names a file outside of the archive")
 

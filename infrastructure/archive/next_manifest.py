@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
-from temple_ledger.infrastructure.archive import ledger
+from temple_ledger.infrastructure.archive import ledger, seals
 from temple_ledger.infrastructure.archive.manifest import (
     ArchivedFile,
     Identity,
     Journal,
     Manifest,
+    Seals,
     Superseded,
     instant,
     store,
@@ -50,6 +51,7 @@ class Archive:
         before = self.manifest
         upto = files[-1].upto
         superseded = () if before is None else before.superseded
+        journal, chain = self._beside_events(upto)
         next_one = Manifest(
             number=1 if before is None else before.number + 1,
             previous=self.head,
@@ -60,7 +62,8 @@ class Archive:
             drawn=ledger.number(self.connection, "archive_drawn"),
             seal=ledger.last_seal(self.connection, upto),
             erasures=tuple(self.erasures),
-            journal=self._store_journal(upto),
+            journal=journal,
+            seals=chain,
             files=tuple(files),
             superseded=(
                 *superseded,
@@ -75,9 +78,31 @@ class Archive:
         if self.manifest is not None:
             self.manifest = self.manifest.model_copy(update={"superseded": ()})
 
-    def journal_is(self, upto: int) -> bool:
-        content = ledger.journal(self.connection, upto, self.erasures)
-        return self.manifest is not None and hashlib.sha256(content).hexdigest() == self.manifest.journal.sha256
+    @property
+    def is_current(self) -> bool:
+        """Whether all that is not an event is as the ledger has it: then there is nothing to add without new events."""
+        if self.manifest is None:
+            return False
+        with ledger.one_moment(self.connection):
+            journal = hashlib.sha256(ledger.journal(self.connection, self.upto, self.erasures)).hexdigest()
+            found = seals.parts(self.connection, self.upto, self.erasures)
+        before = self.manifest.seals
+        return (
+            journal == self.manifest.journal.sha256
+            and len(found) == len(before)
+            and all(seals.is_of(each, part) for each, part in zip(before, found, strict=True))
+        )
+
+    def _beside_events(self, upto: int) -> tuple[Journal, tuple[Seals, ...]]:
+        """Of one moment: an operation and its entry in the chain are both there, or neither is."""
+        with ledger.one_moment(self.connection):
+            journal = self._store_journal(upto)
+            return journal, tuple(map(self._stored, seals.parts(self.connection, upto, self.erasures)))
+
+    def _stored(self, part: seals.Part) -> Seals:
+        before = () if self.manifest is None else self.manifest.seals
+        same = next((each for each in before if seals.is_of(each, part)), None)
+        return seals.store_part(self.place, self.connection, part) if same is None else same
 
     def _store_journal(self, upto: int) -> Journal:
         content = ledger.journal(self.connection, upto, self.erasures)

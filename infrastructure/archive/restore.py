@@ -1,7 +1,7 @@
 """A log from its archive, into a ledger that never had an event: all of it in one transaction, or nothing."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import pyarrow.csv
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.archive import ledger
+from temple_ledger.infrastructure.archive import ledger, seals
 from temple_ledger.infrastructure.archive.columns import SCHEMA
 from temple_ledger.infrastructure.archive.journal import RESTORED_BY, load_journal
 from temple_ledger.infrastructure.archive.manifest import ArchivedFile, Manifest, as_json, require
@@ -33,11 +33,12 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class RestoredArchive:
-    """`next_above`: the next event gets a greater position."""
+    """`next_above`: the next event gets a greater position. `sealed`: how far the seals reach, 0 where it has none."""
 
     events: int
     upto: Position
     next_above: Position
+    sealed: Position
 
 
 def restore_archive(
@@ -54,13 +55,28 @@ def restore_archive(
             )
         for file in manifest.files:
             _copy(connection, place, file, progress)
-        for table, restored_by in RESTORED_BY.items():
-            connection.execute(statement(restored_by), {"rows": as_json(journal[table]).decode()})
+        _restore_journal(connection, database, journal)
+        for part in manifest.seals:
+            seals.restore(place, connection, part)
         connection.execute(statement("archive_restore_numbers"))
         next_above = max(manifest.drawn, manifest.upto, above) + ABOVE
         connection.execute(statement("archive_restore_sequence"), {"position": next_above})
         _require_whole(connection, manifest)
-    return RestoredArchive(manifest.events, Position(manifest.upto), Position(next_above))
+        sealed = ledger.number(connection, "archive_sealed_position")
+    return RestoredArchive(manifest.events, Position(manifest.upto), Position(next_above), Position(sealed))
+
+
+def _restore_journal(connection: ledger.Connection, database: Database, journal: Mapping[str, Any]) -> None:
+    """Raises Refused where the ledger has an operation of the same number."""
+    rows = {table: as_json(journal.get(table, [])).decode() for table in RESTORED_BY}
+    there = ledger.number(connection, "archive_has_operation", rows=rows["ledger_operation"])
+    if there:
+        raise Refused(
+            f"{database.name} has an operation {there} in its journal, and the archive another one of that number; "
+            "restore into a new database"
+        )
+    for table, restored_by in RESTORED_BY.items():
+        connection.execute(statement(restored_by), {"rows": rows[table]})
 
 
 def _require_whole(connection: ledger.Connection, manifest: Manifest) -> None:

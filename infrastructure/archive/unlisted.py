@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from temple_ledger.infrastructure.archive import parquet_file
+from temple_ledger.infrastructure.archive import parquet_file, seals
 from temple_ledger.infrastructure.archive.manifest import Manifest
 from temple_ledger.infrastructure.archive.next_manifest import JOURNALS, Archive
 from temple_ledger.infrastructure.archive.place import Place
 
 _OURS: Final = re.compile(
-    rf"{parquet_file.FOLDER}/\d{{19}}-\d{{19}}-[0-9a-f]{{12}}[.](parquet|json)|{JOURNALS}/\d{{19}}-[0-9a-f]{{12}}[.]json"
+    rf"{parquet_file.FOLDER}/\d{{19}}-\d{{19}}-[0-9a-f]{{12}}[.](parquet|json)"
+    rf"|({JOURNALS}|{seals.FOLDER})/\d{{19}}-[0-9a-f]{{12}}[.]json"
 )
 
 
@@ -24,7 +25,7 @@ def remove_old(archive: Archive, before: datetime) -> None:
     if manifest is None:
         return
     late = [each for each in manifest.superseded if datetime.fromisoformat(each.since) > before]
-    listed = {*listed_names(manifest), *(name for each in late for name in (each.name, each.index))}
+    listed = {*manifest.names, *(name for each in late for name in (each.name, each.index))}
     for name in _names(archive.place):
         if name not in listed:
             archive.place.remove(name)
@@ -34,14 +35,10 @@ def remove_old(archive: Archive, before: datetime) -> None:
 def unlisted(place: Place, manifest: Manifest) -> list[str]:
     """Neither in the manifest nor superseded by it."""
     superseded = {name for each in manifest.superseded for name in (each.name, each.index)}
-    return sorted(set(_names(place)) - listed_names(manifest) - superseded)
-
-
-def listed_names(manifest: Manifest) -> set[str]:
-    return {manifest.journal.name, *(name for file in manifest.files for name in (file.name, file.index))}
+    return sorted(set(_names(place)) - manifest.names - superseded)
 
 
 def _names(place: Place) -> Iterator[str]:
     """Only those that are named as we name them: the folder may be somebody's."""
-    for folder in (parquet_file.FOLDER, JOURNALS):
+    for folder in (parquet_file.FOLDER, JOURNALS, seals.FOLDER):
         yield from (name for name in place.names(folder) if _OURS.fullmatch(name))

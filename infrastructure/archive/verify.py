@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from temple_ledger.domain.errors import ArchiveDamaged, Refused
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.archive import ledger
+from temple_ledger.infrastructure.archive import ledger, seals
 from temple_ledger.infrastructure.archive.columns import SCHEMA
 from temple_ledger.infrastructure.archive.journal import load_journal
 from temple_ledger.infrastructure.archive.log_rows import pieces
@@ -76,6 +76,9 @@ def verify_archive(
             FileReader(place, file).check(progress)
     with report.damage():
         load_journal(place, manifest.journal)
+    for part in manifest.seals:
+        with report.damage():
+            seals.check(place, part)
     if database is not None:
         _compare(place, manifest, database, report, rows=rows)
     return report

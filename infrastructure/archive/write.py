@@ -21,9 +21,13 @@ from temple_ledger.infrastructure.archive.place import Place
 from temple_ledger.infrastructure.archive.unlisted import remove_old
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.log.settled import settled_head
+from temple_ledger.infrastructure.seals.sealer import seal_rest
 
 MOST_AT_ONCE: Final = 16
 """So many new files are merged in one go, at most."""
+
+SEALING_SECONDS: Final = 60.0
+"""An open transaction holds up sealing for so long at most; then the archive ends where the seals do."""
 
 Progress = Callable[[int], None]
 """Called with how many more events were written."""
@@ -31,13 +35,17 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Written:
-    """`events` were added by this call; `head` is the digest of the manifest. No manifest: the log is empty."""
+    """`events` were added by this call; `head` is the digest of the manifest. No manifest: the log is empty.
+
+    `without_seals`: the ledger has some, and this login may not read their keys.
+    """
 
     manifest: Manifest | None
     head: str | None
     events: int
     merged_files: int
     rewritten_files: int
+    without_seals: bool = False
 
 
 def write(
@@ -68,13 +76,23 @@ def write(
             archive.manifest, archive.head = found
             remove_old(archive, now - grace)
         rewritten = leave_out_erased(archive)
-        events, merges = _add_new(database, archive, progress)
-        return Written(archive.manifest, archive.head, events, merges, rewritten)
+        may = ledger.may_read_keys(connection)
+        events, merges = _add_new(database, archive, _end(database, archive, may_seal=may), progress)
+        return Written(
+            archive.manifest, archive.head, events, merges, rewritten, ledger.is_sealed(connection) and not may
+        )
 
 
-def _add_new(database: Database, archive: Archive, progress: Progress) -> tuple[int, int]:
+def _end(database: Database, archive: Archive, *, may_seal: bool) -> Position:
+    """The settled end of the log; of a ledger with seals the end of a range, so that all of the archive is sealed."""
+    if may_seal and ledger.is_sealed(archive.connection):
+        seal_rest(database, seconds=SEALING_SECONDS)
+        return Position(ledger.number(archive.connection, "archive_sealed_position"))
+    return settled_head(archive.connection, after=Position(archive.upto))
+
+
+def _add_new(database: Database, archive: Archive, head: Position, progress: Progress) -> tuple[int, int]:
     """How many events were added, and how many files became part of another one."""
-    head = settled_head(archive.connection, after=Position(archive.upto))
     added = merges = waiting = 0
     for rows in pieces(database, Position(archive.upto), head):
         _add(archive, in_archive_order(rows), upto=rows.column("id")[-1].as_py())
@@ -84,7 +102,7 @@ def _add_new(database: Database, archive: Archive, progress: Progress) -> tuple[
             merges, waiting = merges + _merge(archive), 0
     if added:
         merges += _merge(archive)
-    elif not archive.journal_is(archive.upto):
+    elif not archive.is_current:
         archive.replace(archive.files)
     return added, merges
 

@@ -79,6 +79,11 @@ def write(session: Session, archive: str | None, as_json: bool) -> int:
         if written.rewritten_files:
             print_line(f"{plural(written.rewritten_files, 'file')} written again without what was erased")
         print_line(f"head {written.head}")
+    if written.without_seals:
+        session.note(
+            "the seals are not in the archive: this login may not read their keys, and a restored ledger would begin "
+            "a chain of its own; grant temple_seal to the login, and write again"
+        )
     return ExitCode.OK
 
 
@@ -153,7 +158,8 @@ def restore(session: Session, archive: str | None, above: int, as_json: bool) ->
     """Put the log of an archive into a new ledger: all of it, or nothing.
 
     Events have the positions, ids and times of recording that they had; what was skipped, retracted and erased is so
-    again. Every group of rows is checked before it is sent. The tables are empty afterwards: replay fills them.
+    again, and the seals are those of the archived ledger. Every group of rows is checked before it is sent. The tables
+    are empty afterwards: replay fills them.
 
     \b
     Example:
@@ -170,10 +176,19 @@ def restore(session: Session, archive: str | None, above: int, as_json: bool) ->
     with bar(session.progress, "restoring", None, "events") as shown:
         restored = restore_archive(place, session.database, above=Position(above), progress=shown.advance)
     if as_json:
-        print_json({"events": restored.events, "upto": restored.upto, "next_above": restored.next_above})
+        print_json(
+            {
+                "events": restored.events,
+                "upto": restored.upto,
+                "next_above": restored.next_above,
+                "sealed": restored.sealed,
+            }
+        )
         return ExitCode.OK
     print_line(f"{plural(restored.events, 'event')} restored, up to position {restored.upto:,}")
     print_line(f"the next event gets a position above {restored.next_above:,}")
+    if restored.sealed:
+        print_line(f"its seals reach position {restored.sealed:,}; to prove them: {session.command('seal verify')}")
     print_line(f"next: {session.command('replay --apply')}, then {session.command('verify --full')}")
     return ExitCode.OK
 

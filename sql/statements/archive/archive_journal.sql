@@ -1,4 +1,4 @@
--- What else belongs to the events up to a position: what was skipped, imported, retracted, erased.
+-- What else belongs to the events up to a position: what was skipped, imported, retracted, erased, accepted.
 select jsonb_build_object(
     'skipped_position', (
         select coalesce(jsonb_agg(to_jsonb(each) order by projection, position), '[]')
@@ -26,5 +26,10 @@ select jsonb_build_object(
         select coalesce(jsonb_agg(to_jsonb(each) order by erasure, position), '[]')
         from erased_position as each
         where position <= %(upto)s and erasure = any(%(erasures)s::uuid[])
+    ),
+    'ledger_operation', (
+        select coalesce(jsonb_agg(to_jsonb(each) order by id), '[]')
+        from ledger_operation as each
+        where id in (select subject::bigint from log_seal where kind = 'accept')
     )
 )::text

@@ -1,0 +1,2 @@
+-- Until the transaction ends.
+set local role temple_seal

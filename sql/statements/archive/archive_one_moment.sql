@@ -1,0 +1,2 @@
+-- All that this transaction reads is of one moment.
+set transaction isolation level repeatable read
