@@ -30,7 +30,9 @@ class LedgerSession(Session):
             "read_url": None,
             "home": process.settings.home / FOLDER / ledger.name,
         }
-        super().__init__(process.flags, lambda _: process.settings.of_ledger(given, ledger.settings))
+        # the guild that the file has for the ledger is the one to listen to
+        own = {"discord_guild": ledger.guild, **ledger.settings}
+        super().__init__(process.flags, lambda _: process.settings.of_ledger(given, own))
         self.name = ledger.name
 
     @property
