@@ -56,7 +56,7 @@ def main() -> None:
         if not _is_filled(database):
             _fill(database, Community(seed=1, members=asked.members, events=asked.events))
         if not asked.fill:
-            with console_on(database, Path(folder)) as console:
+            with console_on(database, Path(folder), allow_actions=True) as console:
                 pages = {name: path for name, path in _pages(database).items() if asked.only in name}
                 _measure(console.signed_in(), pages)
 
@@ -118,6 +118,11 @@ def _pages(database: Database) -> dict[str, str]:
         "what nobody did": f"/events?by={busy}&from=2025-12-01&to=2025-12-31",
         "event": "/events/1000000",
         "projections": "/projections",
+        "projection": "/projections/members",
+        "action: pause": "/actions/pause?projection=members",
+        "action: replay": "/actions/replay-preview?projection=members",
+        "request: an erasure": f"/actions/ask-owner?what=erase&member={busy}",
+        "request: the trigger": "/actions/ask-owner?what=trigger-enable",
         "verify": "/verify",
         "patreon": "/patreon",
         "inbox": "/inbox",

@@ -315,20 +315,18 @@ def count_batch(
 ) -> TallyBatch:
     """An event that cannot be counted is parked alone: for a tally, members do not matter. Adds to *batch*."""
     batch = TallyBatch() if batch is None else batch
-    increments, count = batch.increments, tally.counter(catalogue)
-    checked: set[Key] = set()
-    watched = watch is not NOBODY_WATCHES
+    increments, count, counted = batch.increments, tally.counter(catalogue), 0
+    watched, leaves_out = watch is not NOBODY_WATCHES, bool(left_out)
     for recorded in events:
-        if left_out and recorded.position in left_out:
+        if leaves_out and recorded.position in left_out:
             continue
         if watched:
             watch.set(tally.name, recorded.user_id, (recorded,))
         try:
             added = count(recorded)
             for key, number in added.items():
-                if key not in increments and key not in checked:
+                if key not in increments:
                     _require_countable(tally, key, number)
-                    checked.add(key)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
             batch.failures.append(
                 Failure(recorded.position, recorded.user_id, str(error), frames=frames_as_text(error))
@@ -336,7 +334,8 @@ def count_batch(
             continue
         for key, number in added.items():
             increments[key] = increments.get(key, 0) + number
-            batch.counted += number
+            counted += number
+    batch.counted += counted
     watch.clear()
     return batch
 

@@ -6,6 +6,7 @@ stop the projection; somebody then repairs the rule, or resumes it with --park.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from temple_ledger.domain.errors import LedgerError
@@ -19,6 +20,7 @@ MOST_COUNTED: Final = 10_000
 """Members that are counted for each event; where more have met it, that many did."""
 
 EventName = tuple[str, str]
+_NAME: Final = itemgetter(Recorded._fields.index("event_type"), Recorded._fields.index("action"))
 
 
 class TooManyParked(LedgerError):
@@ -55,15 +57,17 @@ class Brake:
     def __init__(self, projection: str) -> None:
         self._projection = projection
         self._met: dict[EventName, set[str]] = defaultdict(set)
+        self._met_by_many: set[EventName] = set()
         self._parked: dict[tuple[EventName, Reason], set[str]] = defaultdict(set)
 
     def count(self, events: Mapping[str, Sequence[Recorded]], failures: Iterable[Failure]) -> None:
         """*events* are those of a batch, by member. Raises TooManyParked."""
         for user_id, its_events in events.items():
-            for name in {(recorded[2], recorded[4]) for recorded in its_events}:
+            for name in set(map(_NAME, its_events)) - self._met_by_many:
                 met = self._met[name]
-                if len(met) < MOST_COUNTED:
-                    met.add(user_id)
+                met.add(user_id)
+                if len(met) >= MOST_COUNTED:
+                    self._met_by_many.add(name)
         for failure in failures:
             if failure.kind is FailureKind.EVENT:
                 self._count(failure, events.get(failure.user_id, ()))
@@ -80,5 +84,6 @@ class Brake:
         if too_many(len(parked), met):
             # whoever resumes the projection counts anew
             self._met.clear()
+            self._met_by_many.clear()
             self._parked.clear()
             raise TooManyParked(sentence(self._projection, len(parked), met, name, reason))

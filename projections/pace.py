@@ -39,7 +39,7 @@ class WidePace:
     first: int = 100_000
     most: int = 500_000
     far: int = 20_000
-    aim_seconds: float = 1.5
+    aim_seconds: float = 2.0
     most_seconds: float = 3.0
     batches_between: int = 20
     _batches_left: int = 0

@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from temple_ledger.domain.errors import InvalidEvent, ProjectionMisdeclared
 from temple_ledger.domain.log_entry import metadata_text
 from temple_ledger.projections.condition import IS_NOT_NULL, IS_NULL, ORDERING, Condition
+from temple_ledger.projections.fitting import numbers_fit, texts_fit, times_fit
 
 Row = tuple[Any, ...]
 """The values of a table's declared columns, in their order, without `user_id` and without the stamp."""
@@ -237,10 +238,6 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     @cached_property
-    def has_hashable_rows(self) -> bool:
-        return all(column.is_plain for column in self.columns)
-
-    @cached_property
     def key_positions(self) -> tuple[int, ...]:
         """Where in a row the columns of the key stand."""
         return tuple(self.column_names.index(name) for name in self.key)
@@ -251,7 +248,8 @@ class Table:
         places = self.key_positions
         if len(places) > 1:
             return itemgetter(*places)
-        return (lambda row: (row[places[0]],)) if places else lambda row: ()
+        # a slice of one: the key is a tuple as well, and no function of Python's has to run for each row
+        return itemgetter(slice(places[0], places[0] + 1)) if places else lambda row: ()
 
     def refuses(self, row: Row) -> str | None:
         """Why the database would refuse *row*; None if it would not."""
@@ -362,20 +360,17 @@ def _certainly_fits(column: Column) -> Callable[[Any], bool]:
 
 
 def _certainly_fit_together(column: Column) -> Callable[[Sequence[Any]], bool]:
-    """The same of the values of some rows."""
-    fits, length = _certainly_fits(column), _most_characters(column)
-
-    def texts(values: Sequence[Any]) -> bool:
-        try:
-            together = "".join(values)
-        except TypeError:
-            return all(map(fits, values))
-        return together.isascii() and "\x00" not in together and max(map(len, values)) <= length
-
-    def others(values: Sequence[Any]) -> bool:
-        return all(map(fits, values))
-
-    return texts if column.type is ColumnType.TEXT and not column.array else others
+    """The same of the values of some rows, without a function of Python's for each of them where that can be."""
+    fits = _certainly_fits(column)
+    if column.array:
+        return lambda values: all(map(fits, values))
+    if column.type is ColumnType.TEXT:
+        return texts_fit(_most_characters(column), null=column.null)
+    if column.type is ColumnType.TIMESTAMPTZ:
+        return times_fit(null=column.null)
+    if column.type in _BITS:
+        return numbers_fit(1 << _BITS[column.type], null=column.null)
+    return lambda values: all(map(fits, values))
 
 
 def _most_characters(column: Column) -> int:

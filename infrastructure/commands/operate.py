@@ -10,6 +10,7 @@ from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, Refuse
 from temple_ledger.infrastructure.commands.member_erasure import erase_
 from temple_ledger.infrastructure.commands.projection_versions import switch
 from temple_ledger.infrastructure.commands.trigger import disable, enable
+from temple_ledger.infrastructure.operating.owner_preview import OwnerPreview
 from temple_ledger.infrastructure.operating.owner_requests import (
     CARRIED_OUT,
     REFUSED,
@@ -17,6 +18,7 @@ from temple_ledger.infrastructure.operating.owner_requests import (
     close_request,
     open_request,
     open_requests,
+    require_as_shown,
 )
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.terminal.applying import apply_options, confirmed, require_apply, required_reason
@@ -67,21 +69,24 @@ def list_(session: Session, as_json: bool) -> None:
 def run(ctx: click.Context, number: int, apply: bool, yes: bool) -> int:
     """Carry out a request, as the command of its own would: a preview, and with --apply the deed.
 
-    The reason in the journal is that of the request. One that is carried out, or refused, is closed.
+    What it would do now has to be what was shown to whoever asked; otherwise it is refused, and has to be asked for
+    again. The reason in the journal is that of the request. One that is carried out, or refused, is closed.
 
     \b
     Examples:
       temple operate run 4711
       temple operate run 4711 --apply
     \b
-    Exit codes: 0 done, or shown; 1 you answered no; 5 nobody may ask by that login, or something stands in the way.
+    Exit codes: 0 done, or shown; 1 you answered no; 5 nobody may ask by that login, it would no longer do
+    what was shown, or something stands in the way.
     """
     require_apply(apply=apply, yes=yes)
     session: Session = ctx.obj
     with snapshot(session.database) as connection:
         request = open_request(connection, number)
     print_line(f"{_sentence(request)}, asked for by {request.performed_by}: {request.reason}")
-    _require_trusted(request)
+    for sentence in _require_agreed(session, request).sentences:
+        print_line(sentence)
     if not apply:
         session.note(f"nothing was changed; to do it: temple operate run {number} --apply")
         return ExitCode.OK
@@ -147,7 +152,7 @@ def _answer_open(ctx: click.Context, session: Session) -> None:
 
 def _answered(ctx: click.Context, session: Session, request: OwnerRequest) -> None:
     try:
-        _require_trusted(request)
+        _require_agreed(session, request)
         _carried_out(ctx, session, request)
     except DatabaseUnavailable:
         raise
@@ -164,6 +169,13 @@ def _carried_out(ctx: click.Context, session: Session, request: OwnerRequest) ->
         print_line(f"request {request.id} is carried out")
         return ExitCode.OK
     return int(code)
+
+
+def _require_agreed(session: Session, request: OwnerRequest) -> OwnerPreview:
+    """What it does, which is what whoever asked was shown. Raises Refused."""
+    _require_trusted(request)
+    with snapshot(session.database) as connection:
+        return require_as_shown(connection, request)
 
 
 def _require_trusted(request: OwnerRequest) -> None:

@@ -5,6 +5,8 @@ One statement for each kind of work and table, composed once: every value of a b
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import psycopg
@@ -17,6 +19,7 @@ from temple_ledger.projections.tables import Column, ColumnType, Row, Table
 from temple_ledger.projections.tally import Tally
 
 USER_ID: Final = Column("user_id", ColumnType.TEXT, length=100)
+_USER_ID: Final = itemgetter(0)
 
 
 def columns_of(projection: Projection, table: Table) -> tuple[Column, ...]:
@@ -54,9 +57,11 @@ def rows_of_members(
     """By user_id, of each of these members, then by table; rows without user_id and stamp."""
     rows: dict[str, dict[str, list[Row]]] = {user_id: {} for user_id in user_ids}
     for table in declared:
-        found = connection.execute(read_statement(table), {"user_ids": list(rows)}, binary=True)
-        for user_id, *row in found:
-            rows[user_id].setdefault(table.name, []).append(tuple(row))
+        name = table.name
+        # all at once: a cursor that is gone through row by row costs more than what is done with the rows
+        found = connection.execute(read_statement(table), {"user_ids": list(rows)}, binary=True).fetchall()
+        for user_id, its_rows in groupby(found, key=_USER_ID):
+            rows[user_id].setdefault(name, []).extend([row[1:] for row in its_rows])
     return rows
 
 

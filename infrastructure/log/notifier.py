@@ -11,7 +11,10 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 
+SOON_SECONDS: Final = 0.004
 EVERY_SECONDS: Final = 0.025
+CROWD: Final = 4
+"""So many appends within SOON_SECONDS: a reader is at work on them, and finds the next ones by itself."""
 AFTER_ERROR_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 2.0
 
@@ -20,17 +23,26 @@ class Notifier:
     """Wakes readers after appends, many appends at a time; one for all appenders of a process.
 
     NOTIFY within an append would make all commits wait for one another. So it is a transaction of its own, on a
-    connection of its own, at most one in *every_seconds*: at once after the first append, once more for all that came
-    meanwhile. It is a hint: what goes wrong here is forgotten, and readers poll.
+    connection of its own: at once after the first append, and after *soon_seconds* once more for those that came
+    meanwhile; after *every_seconds*, where those were a crowd. It is a hint: what goes wrong here is forgotten, and
+    readers poll.
     """
 
     def __init__(
-        self, database: Database, *, every_seconds: float = EVERY_SECONDS, statement_name: str = "log_notify"
+        self,
+        database: Database,
+        *,
+        soon_seconds: float = SOON_SECONDS,
+        every_seconds: float = EVERY_SECONDS,
+        statement_name: str = "log_notify",
     ) -> None:
         """*statement_name* is that of the NOTIFY, so that other tables than the log can have readers that wait."""
         self._database = database
         self._statement = statement_name
+        self._soon_seconds = min(soon_seconds, every_seconds)
         self._every_seconds = every_seconds
+        self._asked = 0
+        """How often since the last NOTIFY, more or less: threads count without waiting for one another."""
         self._due = threading.Event()
         self._closing = threading.Event()
         self._starting = threading.Lock()
@@ -47,6 +59,7 @@ class Notifier:
 
     def notify(self) -> None:
         """After the commit. Does not wait, and does not fail."""
+        self._asked += 1
         if not self._due.is_set():
             self._due.set()
         if self._thread is None:
@@ -70,7 +83,11 @@ class Notifier:
             self._due.wait()
             # before the NOTIFY: what is committed after it asks for another one
             self._due.clear()
-            self._closing.wait(self._every_seconds if self._send() else AFTER_ERROR_SECONDS)
+            self._asked = 0
+            if not self._send():
+                self._closing.wait(AFTER_ERROR_SECONDS)
+            elif not self._closing.wait(self._soon_seconds) and self._asked >= CROWD:
+                self._closing.wait(self._every_seconds - self._soon_seconds)
         if self._due.is_set():
             self._send()
         if self._connection is not None:

@@ -13,7 +13,7 @@ from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.operating.action import Asking
-from temple_ledger.infrastructure.operating.digest import digest_of
+from temple_ledger.infrastructure.operating.owner_preview import OwnerPreview, preview_request
 from temple_ledger.infrastructure.read_models.operations import record
 
 REQUEST, CARRIED_OUT, REFUSED = "request", "request carried out", "request refused"
@@ -88,5 +88,13 @@ def close_request(database: Database, request: OwnerRequest, kind: str, *, by: s
         )
 
 
-def shown_digest(sentences: Sequence[str]) -> str:
-    return digest_of(list(sentences))
+def require_as_shown(connection: psycopg.Connection[Any], request: OwnerRequest) -> OwnerPreview:
+    """What it would do now. Raises Refused where that is not what the asker was shown, and UnknownName."""
+    preview = preview_request(connection, request.action, request.arguments)
+    if preview.digest != request.shown:
+        raise Refused(
+            f"request {request.id} would not do what {request.performed_by} was shown when they asked. Now: "
+            f"{' '.join(preview.sentences)} To close it: temple operate refuse {request.id} --reason TEXT; then it can "
+            "be asked for again"
+        )
+    return preview

@@ -8,11 +8,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.member import HeldRole, MemberThen, members_then
 from temple_ledger.infrastructure.queries.role_periods import (
+    MOST_COUNTED,
     PeriodOf,
     StoredPeriods,
     is_settled,
@@ -31,11 +33,20 @@ class Holder(NamedTuple):
 
 
 class HoldersPage(NamedTuple):
-    """`total` is how many there are in all."""
+    """`total` is how many there are in all, up to MOST_COUNTED + 1."""
 
     found: Sequence[Holder]
     total: int
     has_more: bool
+
+    @property
+    def total_words(self) -> str:
+        return members_counted(self.total, MOST_COUNTED)
+
+
+def members_counted(number: int, most: int) -> str:
+    """`12 members`, or `more than 10,000 members` where no more than *most* are counted."""
+    return plural(number, "member") if number <= most else f"more than {plural(most, 'member')}"
 
 
 def holders(connection: Connection, role: str) -> Sequence[Holder]:
@@ -70,12 +81,12 @@ def page_of_holders_then(
     stored = usable_periods(connection, moment)
     if stored.why_not is not None:
         found = fold_holders(connection, role, moment, catalogue, None)
-        total = len(found)
+        total = min(len(found), MOST_COUNTED + 1)
     else:
         others = fold_holders(connection, role, moment, catalogue, stored.others)
         periods, total = page_of_periods_at(connection, role, moment.as_of, stored.others, after=after, limit=limit + 1)
         found = [*held_in(connection, role, periods, moment, catalogue), *others]
-        total += len(others)
+        total = min(total + len(others), MOST_COUNTED + 1)
     rest = sorted((each for each in found if each.user_id > after), key=lambda each: each.user_id.encode())
     return HoldersPage(rest[:limit], total, has_more=len(rest) > limit)
 

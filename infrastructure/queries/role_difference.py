@@ -7,9 +7,16 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.member import HeldRole
-from temple_ledger.infrastructure.queries.role import Holder, Progress, fold_holders, held_in, usable_periods
+from temple_ledger.infrastructure.queries.role import (
+    Holder,
+    Progress,
+    fold_holders,
+    held_in,
+    members_counted,
+    usable_periods,
+)
 from temple_ledger.infrastructure.queries.role_history import RoleHistoryStep, RoleStep, role_history
-from temple_ledger.infrastructure.queries.role_periods import changed_periods
+from temple_ledger.infrastructure.queries.role_periods import MOST_CHANGED, changed_periods
 
 
 class RoleHolding(NamedTuple):
@@ -23,13 +30,22 @@ class RoleHolding(NamedTuple):
 class RoleDifference(NamedTuple):
     """`gained` as they hold it at the later moment, `lost` as they held it at the earlier one; by when granted.
 
-    The newest of each; `total_gained` and `total_lost` are how many there are.
+    The newest of each; `total_gained` and `total_lost` are how many there are, where not all are wanted up to
+    MOST_CHANGED + 1.
     """
 
     gained: Sequence[RoleHolding]
     lost: Sequence[RoleHolding]
     total_gained: int
     total_lost: int
+
+    @property
+    def gained_words(self) -> str:
+        return members_counted(self.total_gained, MOST_CHANGED)
+
+    @property
+    def lost_words(self) -> str:
+        return members_counted(self.total_lost, MOST_CHANGED)
 
 
 def role_difference(
@@ -82,16 +98,15 @@ def _changed(
     gained = [each for each in now if each.user_id not in had]
     lost = [each for each in was if each.user_id not in has]
     if stored.why_not is not None:
-        return _newest(gained, len(gained), newest), _newest(lost, len(lost), newest)
+        return _newest(gained, newest), _newest(lost, newest)
     more, fewer = changed_periods(connection, role, before.as_of, after.as_of, stored.others, newest)
-    more_held = held_in(connection, role, more.periods, after, catalogue, progress)
-    fewer_held = held_in(connection, role, fewer.periods, before, catalogue, progress)
-    return (
-        _newest([*gained, *more_held], len(gained) + more.total, newest),
-        _newest([*lost, *fewer_held], len(lost) + fewer.total, newest),
-    )
+    more_held = held_in(connection, role, more, after, catalogue, progress)
+    fewer_held = held_in(connection, role, fewer, before, catalogue, progress)
+    return _newest([*gained, *more_held], newest), _newest([*lost, *fewer_held], newest)
 
 
-def _newest(holders: Sequence[Holder], total: int, newest: int | None) -> _Some:
+def _newest(holders: Sequence[Holder], newest: int | None) -> _Some:
     every = sorted(holders, key=lambda holder: (holder.held.granted_at, holder.user_id))
-    return _Some(every if newest is None else every[-newest:], total)
+    if newest is None:
+        return _Some(every, len(every))
+    return _Some(every[-newest:], min(len(every), MOST_CHANGED + 1))

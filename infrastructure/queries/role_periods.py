@@ -1,7 +1,6 @@
 """The periods of a role as they are stored, and whose are not what the log says by now."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +18,12 @@ from temple_ledger.projections.standing import NEEDS_REPLAY, may_fold
 MOST_BEHIND: Final = 5_000
 """Events above the checkpoint: their members are folded one by one; with more of them everybody is."""
 
+MOST_COUNTED: Final = 10_000
+"""Of those who held a role, for a page: counting more of them costs more than the page."""
+
+MOST_CHANGED: Final = 1_000
+"""Of those who gained or lost a role, likewise."""
+
 NO_END: Final = "infinity"
 
 BOTH: Final[Sequence[Projection]] = (role_periods, members)
@@ -35,14 +40,6 @@ class StoredPeriods(NamedTuple):
 class PeriodOf(NamedTuple):
     user_id: str
     period: RolePeriod
-
-
-@dataclass
-class ChangedPeriods:
-    """Those in which a role is held at one of two times and not at the other; *total* is how many there are."""
-
-    total: int = 0
-    periods: list[PeriodOf] = field(default_factory=list)
 
 
 def stored_periods(connection: Connection) -> StoredPeriods:
@@ -69,11 +66,9 @@ def periods_at(connection: Connection, role: str, as_of: datetime | None, others
 def page_of_periods_at(
     connection: Connection, role: str, as_of: datetime | None, others: Collection[str], *, after: str, limit: int
 ) -> tuple[list[PeriodOf], int]:
-    """The first *limit* of `periods_at` above *after*, by id, and how many there are in all."""
-    asked = {"role": role, "as_of": as_of or NO_END, "others": list(others), "after": after, "limit": limit}
-    rows = [
-        PeriodOf(user_id, RolePeriod(*row)) for user_id, *row in _planned(connection, "read_role_holders_then", asked)
-    ]
+    """The first *limit* of `periods_at` above *after*, by id, and how many there are in all, up to MOST_COUNTED + 1."""
+    rows = _periods(connection, role, as_of, others, None, held=True, after=after, limit=limit)
+    asked = {"role": role, "as_of": as_of or NO_END, "others": list(others), "most": MOST_COUNTED + 1}
     ((total,),) = _planned(connection, "read_role_held_count", asked)
     return rows, total
 
@@ -85,17 +80,32 @@ def changed_periods(
     later: datetime | None,
     others: Collection[str],
     newest: int | None,
-) -> tuple[ChangedPeriods, ChangedPeriods]:
+) -> tuple[list[PeriodOf], list[PeriodOf]]:
     """Gained and lost, of everybody but *others*; *later* is not before *earlier*.
 
-    Of each the *newest* so many by when they were granted, and those that are not settled.
+    With *newest*, those that were granted last, and all that are not settled: more than MOST_CHANGED of each, or all.
     """
     asked = {"role": role, "earlier": earlier or NO_END, "later": later or NO_END, "others": list(others)}
-    gained, lost = ChangedPeriods(), ChangedPeriods()
-    for is_gained, total, user_id, *row in _planned(connection, "read_role_difference", {**asked, "newest": newest}):
-        found = gained if is_gained else lost
-        found.total = total
-        found.periods.append(PeriodOf(user_id, RolePeriod(*row)))
+    if newest is not None:
+        most = 2 * max(MOST_CHANGED, newest)
+        rows = _planned(connection, "read_role_difference", {**asked, "most": most})
+        if all(_is_enough([row for row in rows if row[0] is gained], most) for gained in (True, False)):
+            return _changed(rows)
+    return _changed(_planned(connection, "read_role_difference", {**asked, "most": None}))
+
+
+def _is_enough(candidates: Sequence[tuple[Any, ...]], most: int) -> bool:
+    """Of *most* candidates half have to have changed: otherwise more of them may have, later than these."""
+    settled = sum(is_settled and not in_both for _, is_settled, in_both, *_ in candidates)
+    return len(candidates) < most or settled > most // 2
+
+
+def _changed(rows: Sequence[tuple[Any, ...]]) -> tuple[list[PeriodOf], list[PeriodOf]]:
+    gained: list[PeriodOf] = []
+    lost: list[PeriodOf] = []
+    for is_gained, _, in_both, user_id, *row in rows:
+        if not in_both:
+            (gained if is_gained else lost).append(PeriodOf(user_id, RolePeriod(*row)))
     return gained, lost
 
 
@@ -129,8 +139,18 @@ def _periods(
     user_ids: Sequence[str] | None,
     *,
     held: bool,
+    after: str | None = None,
+    limit: int | None = None,
 ) -> list[PeriodOf]:
-    asked = {"role": role, "as_of": as_of, "others": list(others), "user_ids": user_ids, "held": held}
+    asked: Mapping[str, Any] = {
+        "role": role,
+        "as_of": as_of,
+        "others": list(others),
+        "user_ids": user_ids,
+        "held": held,
+        "after": after,
+        "limit": limit,
+    }
     return [PeriodOf(user_id, RolePeriod(*row)) for user_id, *row in _planned(connection, "read_role_periods", asked)]
 
 

@@ -159,8 +159,11 @@ class ConsoleApp:
             if route.right not in session.rights:
                 return self._error(request, 403, "You may not see this page.", session)
             try:
-                asked = _asked(request, session)
-                return self._shown(request, asked, self._read(route, asked))
+                asked, head = _asked(request, session), self._live.now
+                page = self._read(route, asked)
+                if isinstance(page, Page):
+                    page.head = head
+                return self._shown(request, asked, page)
             except LedgerError as error:
                 return self._sentence(request, error, session)
 
@@ -213,6 +216,7 @@ class ConsoleApp:
             "may_operate": session is not None and Right.OPERATE in session.rights,
             "form_token": "" if session is None else session.form_token,
             "live": page.live,
+            "page_head": page.head,
             "standby": self._console.standby.sentence,
             "url": url or data_url(request),
             "nameless": bool({each for each in page.people if each and each not in names}),

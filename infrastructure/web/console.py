@@ -74,6 +74,8 @@ class Page:
     status: int = 200
     refresh_seconds: int | None = None
     """It looks again after so long, also without a script."""
+    head: str = ""
+    """Where the ledger was when the page was made, as its stream says it."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ position that the projections have passed, below which nothing is missing.
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -33,6 +33,8 @@ log = structlog.get_logger("temple.web")
 
 Head = tuple[int, int]
 Weeks = Mapping[date, Mapping[str, int]]
+Givers = Mapping[str, Sequence[tuple[str | None, int]]]
+"""By role: who granted it to those who hold it, and to how many."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Counted:
     at: float
     members: Mapping[str, int] = field(default_factory=dict)
     roles: Mapping[str, int] = field(default_factory=dict)
+    givers: Givers = field(default_factory=dict)
     tiers: Mapping[str, int] = field(default_factory=dict)
     weeks: Weeks = field(default_factory=dict)
 
@@ -91,6 +94,7 @@ class Figures:
                     began,
                     members=count_members(connection),
                     roles=holder_counts(connection),
+                    givers=_givers(connection),
                     tiers=dict(connection.execute(statement("web_tiers")).fetchall()),
                     weeks=self._count_weeks(connection),
                 )
@@ -121,6 +125,13 @@ class Figures:
 def read_head(connection: Connection) -> Head:
     row = connection.execute(statement("web_head")).fetchone()
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def _givers(connection: Connection) -> Givers:
+    found: dict[str, list[tuple[str | None, int]]] = {}
+    for role, granted_by, given in connection.execute(statement("web_givers")):
+        found.setdefault(role, []).append((granted_by, given))
+    return found
 
 
 def _add(counts: dict[date, Counter[str]], connection: Connection, after: int, upto: int) -> None:

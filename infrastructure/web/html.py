@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.queries.sentence import NamedTarget, Person, Quote, Somebody
 from temple_ledger.infrastructure.web.icons import ICONS
 from temple_ledger.infrastructure.web.sign_in import account_of
+from temple_ledger.infrastructure.web.ways_out import way_out
 
 LONGEST: Final = 300
 STATIC: Final[Mapping[str, str]] = {
@@ -52,6 +53,16 @@ def shown(value: object, longest: int = LONGEST) -> str:
 def number(value: int | None) -> str:
     """`9 453`, with a narrow space that does not break."""
     return "–" if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def counted(found: int, one: str, many: str | None = None) -> str:
+    """`2 events`, with the number as `number` writes it."""
+    return spaced(plural(found, one, many))
+
+
+def spaced(words: str) -> str:
+    """Words of ours about one number, as `number` writes it."""
+    return words.replace(",", "\u202f")
 
 
 def when(value: datetime | date | None, *, clock: bool = True) -> Markup | str:
@@ -152,8 +163,9 @@ def _environment() -> Environment:
         "colour": colour,
         "kind": kind_of,
         "span": span,
+        "spaced": spaced,
     }
-    made.globals |= {"icon": icon, "plural": plural, "static": static_url}
+    made.globals |= {"icon": icon, "plural": counted, "static": static_url, "way_out": way_out}
     return made
 
 

@@ -1,4 +1,6 @@
-"""One stream of events for each browser: "the ledger moved to N", and nothing else. The page then asks for its part.
+"""One stream of events for each browser: where the ledger is, then where it moved to, and nothing else.
+
+A page that was made before then asks for its part.
 
 Nothing is asked of the database while nobody listens.
 """
@@ -14,6 +16,8 @@ from temple_ledger.domain.errors import LedgerError
 LOOK_SECONDS: Final = 0.5
 BEAT_SECONDS: Final = 20.0
 """A comment that finds out whether the browser is still there; the session is looked at again as often."""
+RETRY_MILLISECONDS: Final = 2_000
+"""After so long a browser opens a stream anew that broke off."""
 MOST_STREAMS: Final = 400
 MOST_OF_A_SESSION: Final = 6
 
@@ -35,6 +39,11 @@ class Live:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
+    def now(self) -> str:
+        """Where the ledger was the last time that somebody looked; it may be further."""
+        return self._now
+
+    @property
     def streams(self) -> int:
         return self._listening.total()
 
@@ -49,10 +58,12 @@ class Live:
         self._moved = self._moved or asyncio.Condition()
         self._listening[session] += 1
         try:
-            if self._looking is None or self._looking.done():
+            if not self._is_looking:
+                await self._look_once()
+            if not self._is_looking:
                 self._looking = asyncio.create_task(self._look())
             shown = self._now
-            yield b"retry: 5000\n\n"
+            yield f"retry: {RETRY_MILLISECONDS}\nevent: now\ndata: {shown}\n\n".encode()
             while not self._closed and await asyncio.to_thread(holds):
                 try:
                     async with asyncio.timeout(BEAT_SECONDS), self._moved:
@@ -65,6 +76,10 @@ class Live:
         finally:
             self._listening[session] -= 1
 
+    @property
+    def _is_looking(self) -> bool:
+        return self._looking is not None and not self._looking.done()
+
     def _has_moved(self, shown: str) -> bool:
         return self._closed or self._now != shown
 
@@ -76,14 +91,17 @@ class Live:
 
     async def _look(self) -> None:
         while self.streams and not self._closed:
-            try:
-                found = await asyncio.to_thread(self._read)
-            except LedgerError:
-                found = self._now  # the database is away, which the page says when it asks
-            if found != self._now:
-                self._now = found
-                await self._notify()
             await asyncio.sleep(LOOK_SECONDS)
+            await self._look_once()
+
+    async def _look_once(self) -> None:
+        try:
+            found = await asyncio.to_thread(self._read)
+        except LedgerError:
+            return  # the database is away, which the page says when it asks
+        if found != self._now:
+            self._now = found
+            await self._notify()
 
     async def _notify(self) -> None:
         if self._moved is not None:

@@ -9,6 +9,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.console_logins import ACTIONS, as_login, make_console_logins
 from temple_ledger.infrastructure.operating.action import Asking
+from temple_ledger.infrastructure.operating.owner_preview import preview_request
 from temple_ledger.infrastructure.operating.owner_requests import ask_owner
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined
@@ -28,6 +29,11 @@ FORGED = """
 """
 
 
+LINKED = """
+    insert into patreon_link (patreon_id, discord_id, said_at) values ('77', '500000000000000001', now())
+"""
+
+
 @pytest.fixture
 def ledger(database: Database) -> LedgerScenario:
     found = LedgerScenario(database)
@@ -38,7 +44,13 @@ def ledger(database: Database) -> LedgerScenario:
 
 
 def asked(database: Database, what: str, **arguments: str) -> str:
-    asking = Asking("ask-owner", {"what": what, **arguments}, "discord:1", "they asked us to")
+    with database.connect(DatabaseRole.READ) as connection:
+        shown = preview_request(connection, what, arguments).digest
+    return entered(database, what, arguments, shown)
+
+
+def entered(database: Database, what: str, arguments: Mapping[str, str], shown: str) -> str:
+    asking = Asking("ask-owner", {"what": what, **arguments, "shown": shown}, "discord:1", "they asked us to")
     return str(ask_owner(as_login(database, ACTIONS), asking))
 
 
@@ -75,7 +87,7 @@ def test_a_request_is_shown_then_carried_out_and_closed(
 def test_what_cannot_be_done_stays_open_until_it_is_refused(
     temple: Typed, ledger: LedgerScenario, database: Database
 ) -> None:
-    number = asked(database, "switch", projection="members", to="7")
+    number = entered(database, "switch", {"projection": "members", "to": "7"}, "x")
     failed = temple("operate", "run", number, "--apply", "--yes")
     assert failed.code == 1
     assert len(temple("operate", "list", "--json").data) == 1
@@ -106,10 +118,34 @@ def test_a_request_by_a_login_that_may_not_ask_is_not_carried_out(
 def test_watching_carries_out_what_can_be_done_and_refuses_the_rest(
     spawn: Spawn, ledger: LedgerScenario, database: Database
 ) -> None:
-    switched, erased = asked(database, "switch", projection="members", to="7"), asked(database, "erase", member=ADA)
+    switched = entered(database, "switch", {"projection": "members", "to": "7"}, "x")
+    erased = asked(database, "erase", member=ADA)
     process = spawn("operate", "watch")
     until(process.stdout, f"request {erased} is carried out")
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     answers = [each for each in journal(database) if each[2] is not None]
     assert [(each[0], each[2]) for each in answers] == [("request refused", switched), ("request carried out", erased)]
+
+
+def test_a_request_that_would_not_do_what_was_shown_any_more_is_refused(
+    temple: Typed, ledger: LedgerScenario, database: Database
+) -> None:
+    number = asked(database, "erase", member=ADA)
+    with database.connect(DatabaseRole.OWNER) as connection:
+        connection.execute(LINKED)
+    for options in ([], ["--apply", "--yes"]):
+        refused = temple("operate", "run", number, *options)
+        assert (refused.code, f"request {number} would not do what discord:1 was shown" in refused.stderr) == (5, True)
+        assert "each of " in refused.stderr
+    assert [each[0] for each in journal(database)] == ["request"]
+    assert temple("operate", "run", asked(database, "erase", member=ADA), "--apply", "--yes").code == 0
+
+
+@pytest.mark.parametrize("shown", ["", "0" * 64])
+def test_a_request_without_the_digest_of_its_page_is_refused(
+    temple: Typed, ledger: LedgerScenario, database: Database, shown: str
+) -> None:
+    number = entered(database, "erase", {"member": ADA}, shown)
+    assert temple("operate", "run", number, "--apply", "--yes").code == 5
+    assert temple("member", "show", ADA).code == 0

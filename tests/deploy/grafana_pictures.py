@@ -70,6 +70,9 @@ def _environment(own: Path, port: int, prometheus: str, dsn: str) -> Mapping[str
     return {
         "GF_PATHS_DATA": str(own / "data"),
         "GF_PATHS_LOGS": str(own / "logs"),
+        "GF_PATHS_PLUGINS": str(own / "plugins"),
+        # recent releases fetch apps of their own at the start, which nothing here needs
+        "GF_PLUGINS_PREINSTALL_DISABLED": "true",
         "GF_PATHS_PROVISIONING": str(_provisioning(own, login["user"])),
         "GF_SERVER_HTTP_ADDR": "127.0.0.1",
         "GF_SERVER_HTTP_PORT": str(port),

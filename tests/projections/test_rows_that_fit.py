@@ -54,8 +54,8 @@ def test_the_first_value_that_does_not_fit_is_named(pairs: list[tuple[Column, ob
 def test_rows_are_refused_together_exactly_if_one_is_or_two_have_one_key(
     data: st.DataObject, columns: list[Column], number: int
 ) -> None:
-    named = tuple(Column(f"c{place}", each.type, each.length) for place, each in enumerate(columns))
-    ordered = [place for place, each in enumerate(named[:2]) if each.type is not ColumnType.JSONB]
+    named = tuple(Column(f"c{place}", each.type, each.length, each.null) for place, each in enumerate(columns))
+    ordered = [place for place, each in enumerate(named[:2]) if each.type is not ColumnType.JSONB and not each.null]
     table = Table("things", columns=named, key=tuple(named[place].name for place in ordered))
     width = st.just(len(named)) | st.integers(1, 4)
     rows = [tuple(data.draw(VALUES) for _ in range(data.draw(width))) for _ in range(number)]

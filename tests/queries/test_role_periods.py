@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import combinations, count
 from typing import Any
 from uuid import UUID, uuid5
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -288,6 +289,44 @@ def test_the_periods_are_as_of_then_although_they_were_granted_again_later(ledge
         (later,) = holders_then(connection, "Oracle", AsOf(at(6)), CATALOGUE)
     assert (then.held.granted_at, then.held.granted_by) == (at(1), "eve")
     assert (later.held.granted_at, later.held.granted_by) == (at(5), "mod")
+
+
+@pytest.mark.parametrize("most", [1, 2, 100])
+def test_a_page_has_the_newest_of_all_however_many_are_counted(
+    ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    for number in range(8):
+        ledger.given(role_added(f"m{number}", "Oracle", at(number)))
+        ledger.given(role_added(f"n{number}", "Oracle", at(20 + number)))
+    for number in (5, 6, 7):
+        ledger.given(role_removed(f"m{number}", "Oracle", at(12)), role_added(f"m{number}", "Oracle", at(22)))
+    for number in (0, 1, 2, 3):
+        ledger.given(role_removed(f"m{number}", "Oracle", at(13)))
+    ledger.given(role_added("n4", "Oracle", at(40)))
+    ledger.catch_up()
+    moments = [AsOf(at(hours)) for hours in (5, 10, 14, 21, 25, 30)]
+    with snapshot(ledger.database) as connection:
+        whole = {
+            (first, second): role_difference(connection, "Oracle", first, second, CATALOGUE)
+            for first, second in combinations(moments, 2)
+        }
+    for module, name in (
+        ("role_periods", "MOST_CHANGED"),
+        ("role_difference", "MOST_CHANGED"),
+        ("role", "MOST_COUNTED"),
+    ):
+        monkeypatch.setattr(f"temple_ledger.infrastructure.queries.{module}.{name}", most)
+    monkeypatch.setattr("temple_ledger.infrastructure.queries.role_periods.MOST_COUNTED", most)
+    with snapshot(ledger.database) as connection:
+        assert stored_periods(connection).why_not is None
+        for (first, second), every in whole.items():
+            some = role_difference(connection, "Oracle", first, second, CATALOGUE, newest=1)
+            assert (some.gained, some.lost) == (every.gained[-1:], every.lost[-1:])
+            assert some.total_gained == min(len(every.gained), most + 1)
+            assert some.total_lost == min(len(every.lost), most + 1)
+        page = page_of_holders_then(connection, "Oracle", AsOf(at(10)), CATALOGUE, limit=3)
+        assert (page.total, page.has_more) == (min(8, most + 1), True)
+    assert page.total_words == {1: "more than 1 member", 2: "more than 2 members", 100: "8 members"}[most]
 
 
 def test_the_history_of_a_role_shows_what_is_retracted(ledger: LedgerScenario) -> None:

@@ -333,7 +333,7 @@ def test_a_wide_step_that_is_void_is_followed_by_a_narrower_one_and_in_the_end_b
     pace.after(500, 0.02)
     assert wide.is_worth_it(30_000, pace)
     wide.after(100_000, 0.5)
-    assert wide.limit == 300_000
+    assert wide.limit == 400_000
     for _ in range(5):
         assert wide.is_worth_it(30_000, pace)
         wide.failed()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request
+from playwright.sync_api import BrowserContext, Page, Request, Route
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.demo import Community
@@ -116,12 +116,16 @@ def test_a_search_and_the_slider_change_the_page_in_place_and_the_address_with_i
         page.get_by_role("heading", name="What happened to them", exact=True).wait_for()
 
 
+TABS = 8
+"""More than the connections of a browser to one host."""
+
+
 def test_a_new_event_comes_to_every_open_page_of_a_browser_over_one_stream(demo: Demo) -> None:
     with browser() as chromium:
         context = signed_in(chromium, demo.console)
         streams: list[str] = []
         context.on("request", lambda request: streams.append(request.url))
-        pages = [context.new_page() for _ in range(3)]
+        pages = [context.new_page() for _ in range(TABS)]
         for page in pages:
             page.goto(f"{demo.console.url}/events")
         pages[-1].bring_to_front()
@@ -130,7 +134,22 @@ def test_a_new_event_comes_to_every_open_page_of_a_browser_over_one_stream(demo:
         demo.ledger.catch_up()
         for page in pages:
             page.locator(f"a[href='/events/{number}']").first.wait_for()
-        assert sum(url.endswith("/live") for url in streams) <= len(pages)
+        assert sum(url.endswith("/live") for url in streams) == 1
+
+
+def test_an_event_that_came_before_the_stream_of_a_page_is_on_the_page(demo: Demo) -> None:
+    with browser() as chromium:
+        page = signed_in(chromium, demo.console).new_page()
+        waiting: list[Route] = []
+        page.route("**/live", lambda route: waiting.append(route))
+        with page.expect_request("**/live"):
+            page.goto(f"{demo.console.url}/events")
+        number = str(demo.ledger.given(joined("700000000000000010"))[0])
+        demo.ledger.catch_up()
+        while not waiting:
+            page.evaluate("new Promise(requestAnimationFrame)")
+        waiting[0].continue_()
+        page.locator(f"a[href='/events/{number}']").first.wait_for()
 
 
 NAMED = """each => [
@@ -204,3 +223,58 @@ def _size(context: BrowserContext, url: str) -> int:
     page.wait_for_load_state("load")
     sizes = [each.sizes() for each in requests if not each.url.endswith("/live")]
     return sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes)
+
+
+MOST_TABS = 400
+
+
+def reach(page: Page, selector: str) -> None:
+    """By Tab alone. Raises AssertionError where it is never reached."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.locator(f":focus:is({selector})").count():
+            assert not is_wider_than_its_window(page)
+            return
+    raise AssertionError(selector)
+
+
+def enter(page: Page, selector: str) -> None:
+    reach(page, selector)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def test_the_five_questions_are_answered_by_tab_and_enter_on_a_phone_without_a_script(demo: Demo) -> None:
+    with browser() as chromium:
+        page = signed_in(chromium, demo.console, width="phone", script=False).new_page()
+        page.goto(demo.console.url)
+        _walk(demo, page)
+
+
+def _walk(demo: Demo, page: Page) -> None:
+    # who gave this person each role, when, and did it come from Patreon
+    enter(page, "nav a[href='/members']")
+    reach(page, "input[type=search]")
+    page.keyboard.type(demo.member)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    enter(page, f"a[href='/members/{demo.member}']")
+    assert "Patreon" in page.locator("#live").inner_text()
+    # what they held on a day
+    reach(page, "input[type=date][name=as_of]")
+    page.keyboard.type("03032025")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert "as_of=2025-03-03" in page.url
+    # who lost a role
+    page.goto(demo.console.url)
+    enter(page, "ul.held a[href^='/roles/']")
+    enter(page, "a[href*='/diff?']")
+    assert "lost it" in page.locator("#live").inner_text()
+    # who has a role without paying
+    enter(page, "nav a[href='/patreon']")
+    assert "Has the role without paying" in page.locator("#live").inner_text()
+    # what a moderator did
+    page.goto(f"{demo.console.url}/members/{demo.member}")
+    enter(page, f"a[href='/events?by={demo.member}']")
+    assert f"by={demo.member}" in page.url

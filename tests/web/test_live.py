@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -9,10 +10,8 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.infrastructure.web import live
 from temple_ledger.infrastructure.web.live import MOST_OF_A_SESSION, Live
 from temple_ledger.projections.testing.histories import at, joined
-from tests.ending import LONG
 from tests.web.conftest import ConsoleAtWork, Started, Visitor
 
 SECONDS = 60
@@ -30,11 +29,14 @@ def stream_of(visitor: Visitor) -> Iterator[http.client.HTTPResponse]:
         connection.close()
 
 
-def begun(stream: http.client.HTTPResponse) -> None:
-    """The server listens from then on."""
+def begun(stream: http.client.HTTPResponse) -> str:
+    """Where the ledger is; the server listens from then on."""
     assert stream.status == 200
     assert stream.readline().startswith(b"retry: ")
+    assert stream.readline() == b"event: now\n"
+    now = next_event(stream)
     assert stream.readline() == b"\n"
+    return now
 
 
 def next_event(stream: http.client.HTTPResponse) -> str:
@@ -60,16 +62,30 @@ def test_a_stream_says_that_the_head_moved_and_nothing_else(
         assert set(first) <= set("0123456789.")
 
 
-def test_a_stream_that_was_opened_before_the_first_look_says_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The head may have moved between the page and the look, so the page is asked for once too often."""
-    monkeypatch.setattr(live, "BEAT_SECONDS", 3_600.0)
+def test_what_moves_between_a_page_and_its_stream_is_seen(
+    console: ConsoleAtWork, visitor: Visitor, ledger: LedgerScenario
+) -> None:
+    with stream_of(visitor) as stream:
+        begun(stream)
+        found = re.search(r'data-head="(\d+)\.', visitor.get("/events").text)
+        assert found is not None
+        [number] = ledger.given(joined("ada", at(20)))
+        while not next_event(stream).startswith(f"{number}."):
+            pass
+        with stream_of(visitor) as later:
+            assert begun(later).startswith(f"{number}.")
+        assert found[1] != str(number)
+
+
+def test_a_stream_begins_with_what_the_first_look_at_the_log_has_found() -> None:
+    """A page that was made before then asks for its part; nobody waits for the next beat."""
 
     async def first() -> bytes:
         stream = await Live(lambda: "7.7.0").stream(1, lambda: True)
-        async with asyncio.timeout(LONG):
-            return [await anext(stream) for _ in range(2)][1]
+        async with asyncio.timeout(SECONDS):
+            return await anext(stream)
 
-    assert asyncio.run(first()) == b"event: head\ndata: 7.7.0\n\n"
+    assert asyncio.run(first()).endswith(b"\nevent: now\ndata: 7.7.0\n\n")
 
 
 def test_a_stream_ends_with_its_session(

@@ -1,6 +1,8 @@
 """Read-only is a right of the database, and no hidden button: every route, as each kind of person, by each method."""
 
+import re
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,6 +22,10 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.infrastructure.web.rights import Right
 from temple_ledger.infrastructure.web.routes import PAGES
 from tests.web.conftest import ADA, SEER, ConsoleAtWork, Started, Visitor
+from tests.web.test_accounts import Server, there
+from tests.web.test_sign_in import as_owner, token_of
+
+__all__ = ["there"]
 
 PRIVILEGE = psycopg.errors.InsufficientPrivilege
 READ_ONLY = psycopg.errors.ReadOnlySqlTransaction
@@ -108,6 +114,90 @@ def test_each_kind_of_person_sees_what_the_table_says_and_no_get_changes_anythin
             if (each.path, method) != ("/actions/{name}", "POST"):
                 assert kinds["all"].ask(method, path, Origin=console.url).status == 405, (method, path)
     assert everything(whole) == before
+
+
+EXPIRED = (
+    "update web_session set last_seen_at = clock_timestamp() - make_interval(secs => idle_seconds + 1) where id = %s"
+)
+ENDED = "update web_session set revoked_at = clock_timestamp() where id = %s"
+FORMS = ("/actions/pause", "/actions/nothing", "/admin/sessions/1/revoke", "/sign-out")
+KINDS_OF_FORM = (None, "text/plain", "application/json", "multipart/form-data; boundary=x")
+
+
+def session_of(database: Database) -> object:
+    """The one that signed in last."""
+    return as_owner(database, "select max(id) from web_session")[0][0]
+
+
+def test_whoever_is_not_or_no_longer_let_in_sees_nothing_and_does_nothing(
+    whole: Database, start: Started, there: Server
+) -> None:
+    console = there.console
+    outside = {"of another server": console.visitor()}
+    assert there.sign_in(outside["of another server"], there.fake.guild.draw()).status == 403
+    tokens = {"of another server": "x"}
+    for kind, statement in (("expired", EXPIRED), ("ended", ENDED)):
+        outside[kind] = console.signed_in()
+        tokens[kind] = token_of(outside[kind].get("/"))
+        with whole.connect(DatabaseRole.OWNER) as connection:
+            connection.execute(statement.encode(), [session_of(whole)])
+    outside["without a role by now"] = there.signed_in(there.helper)
+    tokens["without a role by now"] = token_of(outside["without a role by now"].get("/"))
+    there.fake.guild.members[there.helper].roles.clear()
+    there.seconds[0] += 600
+    before = everything(whole)
+    for kind, visitor in outside.items():
+        for each in PAGES:
+            path = PATHS[each.path]
+            separator = "&" if "?" in path else "?"
+            assert visitor.get(path).headers["location"].startswith("/sign-in?next="), (kind, path)
+            assert visitor.get(f"{path}{separator}format=json").status == 401, (kind, path)
+        assert visitor.get("/live").status == 401, kind
+        for path in FORMS:
+            sent = visitor.post(path, {"token": tokens[kind], "projection": "members", "reason": "x"})
+            assert (sent.status, sent.headers["location"].partition("?")[0]) == (303, "/sign-in"), (kind, path)
+    assert everything(whole) == before
+
+
+def test_whose_role_was_taken_a_moment_ago_reads_on_and_does_nothing(
+    whole: Database, start: Started, there: Server
+) -> None:
+    visitor = there.signed_in(there.moderator)
+    token = token_of(visitor.get("/"))
+    there.fake.guild.members[there.moderator].roles.clear()
+    before = everything(whole)
+    assert visitor.get("/members").status == 200
+    assert visitor.post("/actions/pause", {"token": token, "projection": "members", "reason": "x"}).status == 303
+    assert visitor.get("/members").status == 303
+    assert everything(whole) == before
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_a_form_is_read_in_one_way_alone(console: ConsoleAtWork, database: Database, path: str) -> None:
+    visitor = console.signed_in()
+    token = token_of(visitor.get("/"))
+    before = everything(database)
+    for kind in KINDS_OF_FORM:
+        headers = {"Origin": console.url} | ({} if kind is None else {"Content-Type": kind})
+        assert visitor.ask("POST", path, f"token={token}", **headers).status == 415, kind
+    for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+        assert visitor.ask(method, path, Origin=console.url).status == 405, method
+    assert visitor.get("/").status == 200
+    assert everything(database) == before
+
+
+def test_the_table_of_rights_in_the_docs_is_that_of_the_console() -> None:
+    lines = (Path(__file__).parents[2] / "docs" / "console.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    rights = [row[0].strip("`") for row in rows if row[0].strip("`") in list(Right)]
+    assert rights == list(Right)
+    more = {
+        path: found[1]
+        for row in rows
+        if len(row) == 3 and row[1] == "GET" and (found := re.match(r"`(\w+)`", row[2]))
+        for path in re.findall(r"`(/[^`]*)`", row[0])
+    }
+    assert more == {each.path: each.right.value for each in PAGES if each.right is not Right.READ}
 
 
 def test_what_is_no_page_is_a_form_of_ours_or_open_to_everybody(console: ConsoleAtWork) -> None:

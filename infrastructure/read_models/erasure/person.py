@@ -67,9 +67,15 @@ def ids_of_person(connection: Connection, ids: Sequence[str], personal: Personal
     row = connection.execute(statement("erasure_open"), {"words": list(ids)}).fetchone()
     if row is not None:
         found |= set(row[1])
+    return related_ids(connection, found, personal), row is not None
+
+
+def related_ids(connection: Connection, ids: Iterable[str], personal: PersonalTables) -> list[str]:
+    """With those that sources have for the same person, the longest first; an erasure that was begun is not asked."""
+    found = set(ids)
     while more := {each for each in personal.ids_of(connection, sorted(found)) if each} - found:
         found |= more
-    return sorted(found, key=lambda each: (-len(each), each)), row is not None
+    return sorted(found, key=lambda each: (-len(each), each))
 
 
 def pseudonym_of(user_id: str) -> str:

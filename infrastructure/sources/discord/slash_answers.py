@@ -29,6 +29,7 @@ from temple_ledger.infrastructure.queries.role import page_of_holders_then
 from temple_ledger.infrastructure.queries.role_difference import RoleHolding, role_difference
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
 from temple_ledger.infrastructure.queries.role_history import role_history
+from temple_ledger.infrastructure.queries.role_periods import MOST_CHANGED, MOST_COUNTED
 from temple_ledger.infrastructure.queries.sentence import Narrator, Sentence
 from temple_ledger.infrastructure.queries.source_page import CellKind, SourceTable
 from temple_ledger.infrastructure.read_models.operations import parked
@@ -168,17 +169,18 @@ def _role(asked: _Asked, question: SlashQuestion) -> Answered:
         wanted = {"role": role, "limit": HOLDERS}
         rows = asked.connection.execute(statement("read_role_newest_holders"), wanted).fetchall()
         total = rows[0][3] if rows else 0
+        many = plural(total, "member")
         found = [(user_id, HeldRole(role, at, by)) for user_id, at, by, _ in rows]
         path, order = f"/roles/{quote(role)}", "the newest first"
     else:
         page = page_of_holders_then(asked.connection, role, moment, asked.answers.catalogue, limit=HOLDERS)
-        total, found = page.total, [(each.user_id, each.held) for each in page.found]
+        total, many, found = page.total, page.total_words, [(each.user_id, each.held) for each in page.found]
         path, order = f"/roles/{quote(role)}?as_of={quote(moment.as_of.isoformat())}", "by id"
     names = asked.answers.names({user_id for user_id, _ in found} | {each.granted_by or "" for _, each in found} - {""})
     then = "hold" if moment.as_of is None else f"held, {instant(moment.as_of)},"
-    lines = [f"{plural(total, 'member')} {then} {asked.label(role)}{f', {order}' if total > 1 else ''}"]
+    lines = [f"{many} {then} {asked.label(role)}{f', {order}' if total > 1 else ''}"]
     lines += [f"• {person(user_id, names)} {asked.held(held, names)}" for user_id, held in found]
-    return [*lines, *_rest(total, len(found))], path
+    return [*lines, *_rest(total, len(found), None if moment.as_of is None else MOST_COUNTED)], path
 
 
 def _changes(asked: _Asked, question: SlashQuestion) -> Answered:
@@ -194,12 +196,12 @@ def _changes(asked: _Asked, question: SlashQuestion) -> Answered:
     }
     names = asked.answers.names(people - {""})
     lines = [f"{asked.label(role)} since {instant(since)}"]
-    lines.append(f"{plural(found.total_gained, 'member')} gained it" + (":" if found.gained else ""))
+    lines.append(f"{found.gained_words} gained it" + (":" if found.gained else ""))
     lines += [f"• {person(each.user_id, names)} {asked.held(each.held, names)}" for each in found.gained[::-1]]
-    lines += _rest(found.total_gained, len(found.gained))
-    lines.append(f"{plural(found.total_lost, 'member')} lost it" + (":" if found.lost else ""))
+    lines += _rest(found.total_gained, len(found.gained), MOST_CHANGED)
+    lines.append(f"{found.lost_words} lost it" + (":" if found.lost else ""))
     lines += [f"• {person(each.user_id, names)} {_lost(asked, each, names)}" for each in found.lost[::-1]]
-    lines += _rest(found.total_lost, len(found.lost))
+    lines += _rest(found.total_lost, len(found.lost), MOST_CHANGED)
     return lines, f"/roles/{quote(role)}/diff?from={quote(since.isoformat())}"
 
 
@@ -268,7 +270,10 @@ def _cell(asked: _Asked, kind: CellKind, value: object, names: Names) -> str:
             return escaped(str(value))
 
 
-def _rest(total: int, shown: int) -> list[str]:
+def _rest(total: int, shown: int, most: int | None = None) -> list[str]:
+    """*most*: no more than so many are counted."""
+    if most is not None and total > most:
+        return ["… and more"]
     return [f"… and {total - shown:,} more"] if total > shown else []
 
 

@@ -10,12 +10,11 @@ from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.ingestion.inbox.administration import Chosen, deliveries, delivery
 from temple_ledger.infrastructure.ingestion.inbox.delivery import DeliveryState
 from temple_ledger.infrastructure.operating.operator import name_of
-from temple_ledger.infrastructure.operating.owner_requests import shown_digest
+from temple_ledger.infrastructure.operating.owner_preview import preview_request
+from temple_ledger.infrastructure.operating.owner_requests import ARGUMENTS
 from temple_ledger.infrastructure.operating.wire import Actions
-from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_status
 from temple_ledger.infrastructure.read_models.operations import parked
-from temple_ledger.infrastructure.read_models.versions.stored import stored_versions
 from temple_ledger.infrastructure.web.asked import Asked, BadQuestion
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.projections.registry import carried, catalogue
@@ -194,71 +193,44 @@ def _deliveries(
     return [each.id for each in found], lines, found[0].state
 
 
-def _preview_repair(connection: Connection, asked: Asked) -> ActionForm:
-    label = _status(connection, asked).label
-    sentences = [
-        f"Everybody in the tables of {label} is compared with the log. It may take minutes, and changes nothing.",
-        "What differs is shown, and who it concerns. Then you may have it put right.",
-    ]
-    fields = {"projection": label}
-    return ActionForm(f"Repair {label}", "Compare", "projections", sentences, fields, asks_why=False)
+def _compare(title: str, button: str, what: str, then: str) -> Describe:
+    """A page that has something compared, which takes its time and changes nothing."""
+
+    def describe(connection: Connection, asked: Asked) -> ActionForm:
+        label = _status(connection, asked).label
+        sentences = [
+            f"{what.format(label)}. It may take minutes, and changes nothing.",
+            f"What differs is shown, and who it concerns. Then you may have it put {then}.",
+        ]
+        fields = {"projection": label}
+        return ActionForm(f"{title} {label}", button, "projections", sentences, fields, asks_why=False)
+
+    return describe
 
 
-def _preview_replay(connection: Connection, asked: Asked) -> ActionForm:
-    label = _status(connection, asked).label
-    sentences = [
-        f"The whole log is folded again beside the tables of {label}. It may take minutes, and changes nothing.",
-        "What differs is shown, and who it concerns. Then you may have it put in place.",
-    ]
-    fields = {"projection": label}
-    return ActionForm(f"Replay {label}", "Fold beside the tables", "projections", sentences, fields, asks_why=False)
+_preview_repair = _compare("Repair", "Compare", "Everybody in the tables of {} is compared with the log", "right")
+_preview_replay = _compare(
+    "Replay", "Fold beside the tables", "The whole log is folded again beside the tables of {}", "in place"
+)
 
 
 def _ask_owner(connection: Connection, asked: Asked) -> ActionForm:
-    what = asked.one_of("what", {each: each for each in OWNERS}) or "erase"
-    form = OWNERS[what](connection, asked)
-    sentences = [*form.sentences, "Nothing happens until whoever runs the ledger carries it out."]
-    fields = {**form.fields, "what": what, "shown": shown_digest(form.sentences)}
-    return ActionForm(form.title, "Ask for it", form.section, sentences, fields, form.people)
+    what = asked.one_of("what", {each: each for each in ARGUMENTS}) or "erase"
+    arguments = {name: asked.text(name) or "" for name in ARGUMENTS[what]}
+    preview = preview_request(connection, what, arguments)
+    title, section = OWNERS[what]
+    sentences = [*preview.sentences, "Nothing happens until whoever runs the ledger carries it out."]
+    fields = {**arguments, "what": what, "shown": preview.digest}
+    return ActionForm(title, "Ask for it", section, sentences, fields, preview.people)
 
 
-def _erase(connection: Connection, asked: Asked) -> ActionForm:
-    member = asked.text("member") or ""
-    require_member(connection, member)
-    sentences = ["A pseudonym would take the place of every id of this person, for good. It cannot be undone."]
-    return ActionForm("Ask for an erasure", "", "members", sentences, {"member": member}, [member])
-
-
-def _switch(connection: Connection, asked: Asked) -> ActionForm:
-    status, to = _status(connection, asked), asked.number("to")
-    if to is None or not any(each.key.version == to for each in stored_versions(connection, status.name).versions):
-        raise UnknownName(f"version of {status.name}", str(to))
-    sentences = [f"Readers of {status.name} would see the rows of version {to} in the place of {status.version}."]
-    fields = {"projection": status.name, "to": str(to)}
-    return ActionForm("Ask for another version", "", "projections", sentences, fields)
-
-
-def _trigger_on(connection: Connection, asked: Asked) -> ActionForm:
-    sentences = ["The database would maintain the rows of members; whoever appends waits for whoever did so before."]
-    return ActionForm("Ask for the trigger", "", "projections", sentences, {})
-
-
-def _trigger_off(connection: Connection, asked: Asked) -> ActionForm:
-    return ActionForm(
-        "Ask for the runner",
-        "",
-        "projections",
-        ["A runner would maintain the rows of members, and not the trigger."],
-        {},
-    )
-
-
-OWNERS: Final[Mapping[str, Describe]] = {
-    "erase": _erase,
-    "switch": _switch,
-    "trigger-enable": _trigger_on,
-    "trigger-disable": _trigger_off,
+OWNERS: Final[Mapping[str, tuple[str, str]]] = {
+    "erase": ("Ask for an erasure", "members"),
+    "switch": ("Ask for another version", "projections"),
+    "trigger-enable": ("Ask for the trigger", "projections"),
+    "trigger-disable": ("Ask for the runner", "projections"),
 }
+"""What a request is called, and where the menu stands."""
 FORMS: Final[Mapping[str, Describe]] = {
     "pause": _pause,
     "resume": _resume,

@@ -2,6 +2,10 @@
 
 from typing import Any, Final
 
+from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.queries.effects import effect_statuses, sink_statuses
+from temple_ledger.infrastructure.queries.feed import Consumer
+from temple_ledger.infrastructure.queries.lag_trend import lag_trend
 from temple_ledger.infrastructure.queries.operations import operations
 from temple_ledger.infrastructure.queries.projection_status import projection_status, projection_statuses
 from temple_ledger.infrastructure.read_models.operations import parked
@@ -10,12 +14,15 @@ from temple_ledger.infrastructure.read_models.versions.stored import stored_vers
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.figures import read_head
+from temple_ledger.infrastructure.web.lag_chart import lag_chart
 from temple_ledger.infrastructure.web.listing import Listing
 from temple_ledger.projections.registry import carried, catalogue, reasons_not_loaded
 
 LAST_VERIFIED: Final = 3
 LAST_OPERATIONS: Final = 8
 MOST_PARKED: Final = 50
+MOST_WAITING: Final = 10_000
+"""Changes that wait for a consumer are counted so far."""
 COLUMNS: Final = ("name", "state", "activity", "reason", "position", "lag_events", "lag_seconds", "leader", "version")
 PARKED: Final = ("projection", "position", "user_id", "kind", "error", "parked_at", "waiting")
 
@@ -29,7 +36,13 @@ def projections(console: Console, asked: Asked) -> Page:
         }
         failures = parked(connection)
         done = operations(connection, limit=LAST_OPERATIONS)
+        waiting = connection.execute(statement("web_consumers"), {"most": MOST_WAITING}).fetchall()
+        effects, sinks = effect_statuses(connection), sink_statuses(connection)
     data: dict[str, Any] = {
+        "consumers": [Consumer(*row) for row in waiting],
+        "most_waiting": MOST_WAITING,
+        "effects": effects,
+        "sinks": sinks,
         "statuses": statuses,
         "head": head,
         "verified": verified,
@@ -50,13 +63,20 @@ def projection(console: Console, asked: Asked) -> Page:
         status = projection_status(connection, carried(), name, catalogue=catalogue())
         head, _ = read_head(connection)
         verified = stored_verifications(connection, *status.key, limit=10)
-        failures = parked(connection, projection=name, version=status.version)
-        done = operations(connection, projection=name, limit=LAST_OPERATIONS)
+        failures = parked(connection, projection=status.name, version=status.version)
+        done = operations(connection, projection=status.name, limit=LAST_OPERATIONS)
         versions = [each.key.version for each in stored_versions(connection, status.name).versions if not each.active]
+        every = projection_statuses(connection, carried(), reasons_not_loaded(), catalogue=catalogue())
+        sides = [
+            (each, stored_verifications(connection, *each.key, limit=1)) for each in every if each.name == status.name
+        ]
+        trend = lag_chart(lag_trend(connection, status.key))
     known = next((each for each in carried() if each.key == status.key), None)
     data: dict[str, Any] = {
         "status": status,
         "versions": versions,
+        "sides": sides,
+        "trend": trend,
         "head": head,
         "tables": [] if known is None else [table.name for table in known.tables],
         "verified": verified,

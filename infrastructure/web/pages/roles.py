@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf, before
@@ -48,8 +49,8 @@ def role(console: Console, asked: Asked) -> Page:
     with console.reading() as connection:
         directory, _ = console.narrator(connection)
         wanted = require_role(connection, directory, asked.parameters["role"])
-        found, more, total = _holders(console, connection, asked, wanted, moment)
-        gave = connection.execute(statement("web_role_givers"), {"role": wanted}).fetchall() if moment.is_now else []
+        found, more, many = _holders(console, connection, asked, wanted, moment)
+        gave = console.figures.current(connection).givers.get(wanted, ()) if moment.is_now else ()
     following = asked.url(after=found[-1].user_id) if more else None
     rows = [{"user_id": each.user_id, **each.held._asdict()} for each in found]
     now = datetime.now(UTC)
@@ -58,7 +59,7 @@ def role(console: Console, asked: Asked) -> Page:
         "label": directory.label(wanted),
         "deleted": directory.get(wanted).deleted,
         "found": found,
-        "total": total,
+        "many": many,
         "moment": moment,
         "as_of": asked.query.get("as_of", ""),
         "gave": gave,
@@ -75,16 +76,17 @@ def role(console: Console, asked: Asked) -> Page:
 
 def _holders(
     console: Console, connection: Connection, asked: Asked, role: str, moment: AsOf
-) -> tuple[Sequence[Holder], bool, int]:
+) -> tuple[Sequence[Holder], bool, str]:
     """A page of them by id, whether there are more, and how many in all."""
     after, limit = asked.text("after") or "", asked.rows
     if not moment.is_now:
         page = page_of_holders_then(connection, role, moment, catalogue(), after=after, limit=limit)
-        return page.found, page.has_more, page.total
+        return page.found, page.has_more, page.total_words
     wanted = {"role": role, "after": after, "limit": limit + 1}
     rows = connection.execute(statement("web_role_holders"), wanted).fetchall()
     found = [Holder(user_id, HeldRole(role, at, by)) for user_id, at, by in rows]
-    return found[:limit], len(found) > limit, console.figures.current(connection).roles.get(role, len(found))
+    total = console.figures.current(connection).roles.get(role, len(found))
+    return found[:limit], len(found) > limit, plural(total, "member")
 
 
 def difference(console: Console, asked: Asked) -> Page:

@@ -33,7 +33,7 @@
     for (const each of document.querySelectorAll('[data-switch="zone"]')) each.setAttribute("aria-pressed", String(local()));
   }
 
-  /* Live: one stream a browser, held by one visible tab, and told to the others. */
+  /* Live: one stream a browser, held by one visible tab, which passes it on to the others. */
   const REFRESH = 2000;
   const POLL = 30000;
   let channel = null, release = null, stream = null, poll = 0, last = 0, waiting = 0, stale = false, left = null, opened = [];
@@ -56,9 +56,22 @@
       ask();
     }, pause);
   }
+  /* Where the ledger is, and where it was when this page was made: what came before the stream began is not missed. */
+  let head = "";
+  function moved(to) {
+    head = to;
+    if (document.body.dataset.head === to) return;
+    document.body.dataset.head = to;
+    refresh();
+  }
+  function publish(event) {
+    moved(event.data);
+    if (channel) channel.postMessage({ head });
+  }
   function listen() {
     stream = new EventSource("/live");
-    stream.addEventListener("head", () => { refresh(); channel && channel.postMessage("head"); });
+    stream.addEventListener("now", publish);
+    stream.addEventListener("head", publish);
     stream.addEventListener("open", () => { clearInterval(poll); poll = 0; alive(true); channel && channel.postMessage("alive"); });
     stream.addEventListener("error", () => {
       alive(false);
@@ -82,9 +95,12 @@
     if (window.BroadcastChannel) {
       channel = new BroadcastChannel("temple-live");
       channel.onmessage = (message) => {
-        if (message.data === "head") refresh();
+        if (message.data.head) moved(message.data.head);
         else if (message.data === "alive") alive(true);
-        else if (stream && stream.readyState === EventSource.OPEN) channel.postMessage("alive");
+        else if (stream && stream.readyState === EventSource.OPEN) {
+          channel.postMessage("alive");
+          if (head) channel.postMessage({ head });
+        }
       };
       channel.postMessage("is anybody listening?");
     }
