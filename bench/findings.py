@@ -60,7 +60,10 @@ class Goal:
 
 @dataclass(frozen=True)
 class Findings:
-    """*how* and *notes* are Markdown; *load* is the machine's load average before each round."""
+    """*how* and *notes* are Markdown; *load* is the machine's load average before each round.
+
+    *rounds*: how many there were, where it does not matter how many were asked for.
+    """
 
     bench: str
     title: str
@@ -69,3 +72,4 @@ class Findings:
     goals: Sequence[Goal]
     notes: Sequence[str] = ()
     load: Sequence[float] = field(default_factory=tuple)
+    rounds: int | None = None

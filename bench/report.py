@@ -83,8 +83,9 @@ def _lines(findings: Findings, machine: Machine, sizes: Sizes, command: str) -> 
         yield ""
     versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
     load = f"{min(findings.load):.1f} to {max(findings.load):.1f}" if findings.load else "unknown"
+    rounds = findings.rounds or sizes.rounds
     yield (
-        f"`{command}`, {machine.begun_at:%Y-%m-%d %H:%M} UTC, {sizes.rounds} rounds, medians, spread from least to "
+        f"`{command}`, {machine.begun_at:%Y-%m-%d %H:%M} UTC, {rounds} rounds, medians, spread from least to "
         f"greatest. {machine}; {versions}. Load average before the run {machine.load:.1f}, before its rounds {load}, "
         "of which the benchmark itself makes a part."
     )

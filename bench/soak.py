@@ -170,7 +170,8 @@ def _findings(
             "everything is verified in full. "
             f"Everything below is sampled {len(next(iter(samples.values())))} times. A figure is flat when the "
             f"straight line through the second half of the run rises by at most {MOST_RISE:g} %. Bytes a row are the "
-            "file's bytes by the rows that are in it, so bloat shows as growth."
+            "file's bytes by the rows that are in it, so bloat shows as growth. Median and spread are "
+            "those of the samples in the second half."
         ),
         series=list(_shown(samples)),
         goals=[
@@ -187,6 +188,7 @@ def _findings(
         ],
         notes=[f"Autovacuum has cleaned up the log {vacuumed}."],
         load=load,
+        rounds=1,
     )
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import click
 
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.archive.buckets import LANES
 from temple_ledger.infrastructure.commands.changed_log import from_changed_log, require_sealed_log
 from temple_ledger.infrastructure.commands.engine_options import Chosen, chosen_engine, engine_options
 from temple_ledger.infrastructure.database.connection import DatabaseRole
@@ -128,7 +130,13 @@ def command(
                 rebuild.clear()
                 session.note(f"nothing of {rebuild.label} was changed")
                 continue
-            replay.applied = rebuild.apply(replay.shown, by=session.operator, limit=limit, reason=reason)
+            replay.applied = rebuild.apply(
+                replay.shown,
+                by=session.operator,
+                limit=limit,
+                reason=reason,
+                in_place=partial(_note_lanes, session, rebuild.label),
+            )
         if not as_json:
             print_line(f"{rebuild.label}: in place, at position {replay.applied.position}")
             if rebuild.beside:
@@ -153,6 +161,10 @@ def _as_before(session: Session, *, apply: bool, yes: bool, dry_run: bool) -> tu
         session.note("--yes alone still applies; in the next release it does not: write --apply --yes")
         return True, True
     return apply, yes
+
+
+def _note_lanes(session: Session, label: str, lanes: int) -> None:
+    session.note(f"{label}: {lanes} of {LANES} lanes of members are in place")
 
 
 def _note_beside(projection: Projection) -> str:

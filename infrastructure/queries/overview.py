@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.domain.words import plural, span
+from temple_ledger.infrastructure.archive.buckets import LANES
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
 from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
@@ -113,6 +114,13 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
             yield Trouble(f"{each.label} stands still ({each.state}){reason}", each.next_command)
+    for each in ledger.projections:
+        if each.replay_ended_early:
+            lanes = f"{each.lanes_in_place} of {LANES} lanes of members"
+            yield Trouble(
+                f"a replay of {each.label} was ended before it was in place everywhere: {lanes} have its rows",
+                f"temple replay {each.label} --apply",
+            )
     if not led:
         behind = max((each.lag_events for each in ledger.projections), default=0)
         waiting = f"; {plural(behind, 'event')} to fold" if behind else ""

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.archive.buckets import LANES
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.projections.fingerprint import reads_of, what_differs
@@ -53,6 +54,9 @@ class ProjectionStatus:
     parked: int
     skipped: int
     updated_at: datetime
+    lanes_in_place: int | None = None
+    """Of a replay that is put in place lane by lane, how many of the 16 are."""
+    nobody_replays: bool = False
 
     @property
     def key(self) -> ProjectionKey:
@@ -73,17 +77,26 @@ class ProjectionStatus:
     @property
     def data(self) -> dict[str, Any]:
         """For programs, in the words that people read."""
-        return {**asdict(self), "state": self.activity}
+        data = {**asdict(self), "state": self.activity}
+        del data["nobody_replays"]
+        return data
 
     @property
     def activity(self) -> str:
-        """For people: its state, or that nobody runs it."""
+        """For people: its state, or that nobody runs it; while a replay is put in place, how far that is."""
+        if self.state == RUNNING and self.lanes_in_place is not None:
+            return f"applying, {self.lanes_in_place} of {LANES}"
         return IDLE if self.state == RUNNING and self.leader is None else self.state
 
     @property
     def stands_still(self) -> bool:
         """Whether a runner would not fold it; one that is idle only waits for a runner."""
         return self.state not in (RUNNING, "trigger")
+
+    @property
+    def replay_ended_early(self) -> bool:
+        """Whether some lanes have the rows of a replay at which nobody is at work any more."""
+        return self.lanes_in_place is not None and self.nobody_replays
 
     @property
     def next_command(self) -> str | None:
@@ -141,7 +154,7 @@ def _status(
 ) -> ProjectionStatus:
     (
         name, version, active, position, passed, counted, state, reason, updated_at,
-        lag_events, lag_seconds, parked, skipped, leader, reads,
+        lag_events, lag_seconds, parked, skipped, leader, reads, lanes_in_place, nobody_replays,
     ) = row  # fmt: skip
     if not carried:
         state, reason = (NOT_INSTALLED, reason) if why_not_loaded is None else (NOT_LOADED, why_not_loaded)
@@ -165,4 +178,6 @@ def _status(
         parked=parked,
         skipped=skipped,
         updated_at=updated_at,
+        lanes_in_place=lanes_in_place,
+        nobody_replays=nobody_replays,
     )

@@ -10,6 +10,7 @@ import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.read_models.rebuild import by_lanes
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.members import members
@@ -55,6 +56,18 @@ def test_with_apply_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: 
     with ledger.database.connect(DatabaseRole.READ) as connection:
         journal = connection.execute("select kind, projection, reason from ledger_operation order by id").fetchall()
     assert journal == [(("replay", name, "a hand was too quick")) for name in ("members", "activity", "role_periods")]
+
+
+def test_very_many_rows_are_put_in_place_lane_by_lane(
+    temple: Typed, ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_lanes, "MOST_AT_ONCE", 2)
+    ended = temple("replay", "members", "--apply")
+    assert (ended.code, ended.stdout.splitlines()[-1]) == (0, "members: in place, at position 7")
+    assert ended.stderr.splitlines() == [
+        f"members: {lanes} of 16 lanes of members are in place" for lanes in range(1, 16)
+    ]
+    assert temple("verify").code == 0
 
 
 def test_for_one_release_yes_alone_applies_and_says_that_it_will_not(temple: Typed, ledger: LedgerScenario) -> None:

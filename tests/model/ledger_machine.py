@@ -8,11 +8,12 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from temple_ledger.domain.catalogue import CATALOGUE
-from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.errors import Refused, StaleCheckpoint
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -20,10 +21,14 @@ from temple_ledger.infrastructure.log.append import Appended, LogAppender, appen
 from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.read_models import trigger_mode
-from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
+from temple_ledger.infrastructure.read_models.operations import operation, parked, retry, skip
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.retraction import Selection, reinstate, retract
-from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
+from temple_ledger.infrastructure.read_models.runner.transaction import (
+    PostgresTransaction,
+    read_checkpoints,
+    transactions,
+)
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.repair import repair
 from temple_ledger.infrastructure.read_models.versions.switch import switch
@@ -52,6 +57,8 @@ KINDS: Final = (
     ("discord_message_pin", "pinned"),
 )
 WHO = st.integers(0, len(PEOPLE) - 1)
+LAST_HOUR: Final = 31
+"""Of the hours that are drawn none is later: what happens then is in order."""
 DRAWN = st.tuples(st.integers(0, len(KINDS) - 1), WHO, st.integers(0, 1), st.integers(0, 30), st.sampled_from("ab-"))
 """Kind, who, role, the hour (few enough for ties and late events), and who granted it."""
 
@@ -210,6 +217,29 @@ class LedgerMachine(RuleBasedStateMachine):
             if failures[0].user_id in PEOPLE:
                 self.append([(0, PEOPLE.index(failures[0].user_id), 0, late, "a")])
                 self.step_all()
+
+    @precondition(lambda self: self.held is None and not self.trigger)
+    @rule(who=WHO)
+    def skip_beside_a_live_runner(self, who: int) -> None:
+        """Which remembers that the member is parked, and how the rows were: it has to forget both."""
+        position = unfoldable(self.database, PEOPLE[who], DAY_ONE + timedelta(hours=LAST_HOUR))
+        self.step_all()
+        for failure in parked(self.reading, projection=members.name):
+            if failure.position == position:
+                skip(self.database, members, failure, by="ada", reason="a model", catalogue=CATALOGUE)
+                self.proven = False
+        self.append([(0, who, 0, LAST_HOUR, "a")])
+        self.step_all()
+
+    @precondition(lambda self: not self.trigger)
+    @rule()
+    def commit_what_was_read_before_an_operation(self) -> None:
+        """As a runner that stood still meanwhile does: nothing of it is stored."""
+        before = self._checkpoints()[members.key]
+        with operation(self.database, members.key):
+            pass
+        with pytest.raises(StaleCheckpoint), self.project.transaction():
+            PostgresTransaction(self.project).advance(before, to=before.position, passed=0)
 
     @precondition(lambda self: self.promised and self.held is None)
     @rule(place=st.integers(0, 100), back=st.booleans())

@@ -26,7 +26,7 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
 )
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
 from temple_ledger.infrastructure.read_models.rebuild.given_up import read_given_up
-from temple_ledger.infrastructure.read_models.rebuild.progress import counted, require_same_left_out
+from temple_ledger.infrastructure.read_models.rebuild.progress import counted, note_lanes, require_same_left_out
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.infrastructure.read_models.shortened_log import (
@@ -92,23 +92,23 @@ def apply_members(
 
     *beyond*: the checkpoint stood above the end of the log before anything was appended to it again.
     """
-    passed = _count_log(connection, position)
+    passed = count_log(connection, position)
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(projection.key)
         # a switch may have given the tables other names since the rebuild began
         projection = placed(projection, checkpoint)
         require_same_left_out(connection, projection)
-        upto = _reached(connection, projection, position, checkpoint, beyond)
+        upto = reached(connection, projection, position, checkpoint, beyond)
         given_up = read_given_up(connection, projection.key)
         touched = [each for each in members_touched(connection, position, upto) if each not in given_up]
         unseen = 0
         for page in in_pages(touched, FOLDED_AT_A_TIME):
-            unseen += _fold_anew(connection, projection, catalogue, page, upto, shown)
+            unseen += fold_anew(connection, projection, catalogue, page, upto, shown)
         changed = {*shown.members, *shown.moved, *touched}
         if checkpoint.epoch != shown.epoch or checkpoint.position != shown.position < position:
             more = set(changed_members(connection, projection)) - changed
-            unseen += _count_changed(connection, projection, sorted(more), shown)
+            unseen += count_changed(connection, projection, sorted(more), shown)
             changed |= more
         number = shown.changed + unseen
         limit.require(number, shown.stored_members)
@@ -119,15 +119,12 @@ def apply_members(
             if reads_otherwise(projection, checkpoint, catalogue) is not None:
                 # the fold's meaning changed: what consumers have was true of the meaning before
                 anew.update(changed_members(connection, projection))
-        for table in projection.tables:
-            put_in_place(connection, projection, table, only)
-        for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
-            connection.execute(statement(name), {**projection.key.parameters, "user_ids": only})
-        connection.execute(statement("rebuild_failure_put"), projection.key.parameters)
-        passed += _count_log(connection, upto, after=position)
+        put_members(connection, projection, only)
+        put_parked(connection, projection, None)
+        passed += count_log(connection, upto, after=position)
         transaction.reset(projection, sorted(anew), upto)
         count_passed_by_replay(connection, projection, Fold(projection, catalogue).names, checkpoint.position, upto)
-        _finish(connection, projection, catalogue, checkpoint, upto, passed, 0, number, by, reason)
+        finish(connection, projection, catalogue, checkpoint, upto, passed, 0, number, by, reason)
     return AppliedRebuild(upto, number)
 
 
@@ -142,27 +139,39 @@ def apply_counts(
     *,
     beyond: bool = False,
 ) -> AppliedRebuild:
-    passed = _count_log(connection, position)
+    passed = count_log(connection, position)
     before = counted(connection, tally)
     with connection.transaction():
         transaction = PostgresTransaction(connection)
         checkpoint = transaction.lock_checkpoint(tally.key)
         tally = placed(tally, checkpoint)
         require_same_left_out(connection, tally)
-        upto = _reached(connection, tally, position, checkpoint, beyond)
+        upto = reached(connection, tally, position, checkpoint, beyond)
         left_out = transaction.exceptions(tally.key).left_out
         newer = recount(connection, tally, after=position, upto=upto, left_out=left_out, catalogue=catalogue)
         put_counts(connection, tally, newer)
         put_in_place(connection, tally, tally.table, None)
-        connection.execute(statement("rebuild_failure_put"), tally.key.parameters)
-        passed += _count_log(connection, upto, after=position)
-        _finish(
+        put_parked(connection, tally, None)
+        passed += count_log(connection, upto, after=position)
+        finish(
             connection, tally, catalogue, checkpoint, upto, passed, before + newer.counted, shown.changes, by, reason
         )
     return AppliedRebuild(upto, 0)
 
 
-def _fold_anew(
+def put_members(connection: Connection, projection: MemberProjection[Any], user_ids: Sequence[str] | None) -> None:
+    """Rows and frontiers; None is of all members."""
+    for table in projection.tables:
+        put_in_place(connection, projection, table, user_ids)
+    for name in ("rebuild_frontier_remove", "rebuild_frontier_put"):
+        connection.execute(statement(name), {**projection.key.parameters, "user_ids": user_ids})
+
+
+def put_parked(connection: Connection, projection: Projection, user_ids: Sequence[str] | None) -> None:
+    connection.execute(statement("rebuild_failure_put"), {**projection.key.parameters, "user_ids": user_ids})
+
+
+def fold_anew(
     connection: Connection,
     projection: MemberProjection[Any],
     catalogue: Catalogue,
@@ -183,7 +192,7 @@ def _fold_anew(
     return unseen
 
 
-def _count_changed(
+def count_changed(
     connection: Connection, projection: MemberProjection[Any], user_ids: Sequence[str], shown: ShownDifference
 ) -> int:
     changed = 0
@@ -198,7 +207,7 @@ def _count_changed(
     return changed
 
 
-def _finish(
+def finish(
     connection: Connection,
     projection: Projection,
     catalogue: Catalogue,
@@ -210,6 +219,7 @@ def _finish(
     by: str,
     reason: str | None,
 ) -> None:
+    note_lanes(connection, projection.key, None)
     if before.state is ProjectionState.TRIGGER:
         # position and passed stay those of the time before: below the head, appends may be undecided
         connection.execute(statement("checkpoint_raise_epoch"), before.key.parameters)
@@ -247,7 +257,7 @@ def _move_checkpoint(
     close_journal(connection, projection.key, position)
 
 
-def _reached(
+def reached(
     connection: Connection, projection: Projection, position: Position, checkpoint: Checkpoint, beyond: bool
 ) -> Position:
     """The rebuilt position, or that of the runner where it is further; of a log that was cut, its end."""
@@ -259,7 +269,7 @@ def _reached(
     return max(position, end)
 
 
-def _count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:
+def count_log(connection: Connection, upto: Position, after: Position = Position(0)) -> int:
     if upto <= after:
         return 0
     row = connection.execute(statement("log_count"), {"after": after, "upto": upto}).fetchone()

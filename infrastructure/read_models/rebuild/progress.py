@@ -131,7 +131,13 @@ def abort(connection: Connection, projection: Projection) -> bool:
         if row is not None and row[-1]:
             raise Refused(f"the replay of {projection.name} is still going on; end it first (Ctrl-C, or its process)")
         clear(connection, projection)
+        note_lanes(connection, projection.key, None)
         return row is not None
+
+
+def note_lanes(connection: Connection, key: ProjectionKey, lanes: int | None) -> None:
+    """How many lanes of members have the rebuilt rows; None where no rebuild is being put in place lane by lane."""
+    connection.execute(statement("rebuild_lanes_note"), {**key.parameters, "lanes": lanes})
 
 
 def ranges(connection: Connection, key: ProjectionKey) -> Sequence[Range]:

@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import (
     apply_members,
 )
 from temple_ledger.infrastructure.read_models.rebuild.brake import require_few_parked
+from temple_ledger.infrastructure.read_models.rebuild.by_lanes import InPlace, apply_by_lanes, goes_by_lanes
 from temple_ledger.infrastructure.read_models.rebuild.compare import (
     Each,
     ShownDifference,
@@ -177,30 +178,32 @@ class Rebuild:
             return compare_members(connection, self._projection, self._catalogue, checkpoint, self.position, each)
 
     def apply(
-        self, shown: ShownDifference, *, by: str, limit: Limit = USUAL, reason: str | None = None
+        self,
+        shown: ShownDifference,
+        *,
+        by: str,
+        limit: Limit = USUAL,
+        reason: str | None = None,
+        in_place: InPlace = lambda lanes: None,
     ) -> AppliedRebuild:
         """Puts it in place, and clears up. Raises Refused when *limit* or the brake does not allow it; nothing is
-        changed then."""
+        changed then. Very many rows change lane by lane, of which *in_place* is given how many have."""
         if not self._checkpoint(self._connection).parks_freely:
             require_few_parked(self._connection, self._projection.key, self.position)
         # asked before the sequence is raised: what comes from then on stands above the checkpoint
-        beyond = is_beyond_log(self._connection, self._checkpoint(self._connection))
+        checkpoint = self._checkpoint(self._connection)
+        beyond = is_beyond_log(self._connection, checkpoint)
         raise_sequence(self._database)
-        if isinstance(self._projection, Tally):
-            applied = apply_counts(
-                self._connection, self._projection, self._catalogue, self.position, shown, by, reason, beyond=beyond
+        connection, projection, catalogue = self._connection, self._projection, self._catalogue
+        if isinstance(projection, Tally):
+            applied = apply_counts(connection, projection, catalogue, self.position, shown, by, reason, beyond=beyond)
+        elif not beyond and goes_by_lanes(projection, catalogue, checkpoint, self.position, shown):
+            applied = apply_by_lanes(
+                connection, projection, catalogue, self.position, shown, limit, by, reason, in_place
             )
         else:
             applied = apply_members(
-                self._connection,
-                self._projection,
-                self._catalogue,
-                self.position,
-                shown,
-                limit,
-                by,
-                reason,
-                beyond=beyond,
+                connection, projection, catalogue, self.position, shown, limit, by, reason, beyond=beyond
             )
         self.clear()
         return applied

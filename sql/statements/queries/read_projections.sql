@@ -31,7 +31,14 @@ select
          and (pg_is_in_recovery() or exists (select from pg_stat_activity where pid = lease.backend_pid))
         then lease.description
     end as leader,
-    checkpoint.reads
+    checkpoint.reads,
+    checkpoint.lanes_in_place,
+    -- a standby does not show who is at work on its primary
+    not pg_is_in_recovery()
+        and not exists (
+            select from pg_stat_activity
+            where datname = current_database() and application_name = 'temple replay'
+        ) as nobody_replays
 from projection_checkpoint as checkpoint
 left join projection_lease as lease using (projection, version, lane)
 cross join lateral (

@@ -1,7 +1,9 @@
+-- user_ids null: of all members.
 with gone as (
     delete from projection_failure
     where projection = %(projection)s
       and version = %(version)s
+      and (%(user_ids)s::text[] is null or user_id = any(%(user_ids)s))
       and position not in (
           select position from projection_rebuild_failure
           where projection = %(projection)s
@@ -13,5 +15,6 @@ select projection, version, position, user_id, error, kind, frames
 from projection_rebuild_failure
 where projection = %(projection)s
   and version = %(version)s
+  and (%(user_ids)s::text[] is null or user_id = any(%(user_ids)s))
 on conflict (projection, version, position) do update
 set error = excluded.error, kind = excluded.kind, frames = excluded.frames
