@@ -92,6 +92,9 @@ class Source:
     verified_by: str | None = None
     """The setting whose secret verifies its webhooks: without it there are no endpoints. None: there never are."""
 
+    guild_setting: str | None = None
+    """Its setting that says which guild the ledger is about: a fleet's file says it once for all sources."""
+
     def actors(self) -> "Mapping[str, Actor]":
         """The bots by which it acts in the guild, by id: what they are called, and what their acts follow from."""
         return {}

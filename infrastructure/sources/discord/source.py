@@ -22,6 +22,7 @@ class DiscordSource(Source):
     """It has no translator: frames are translated by the listener, which holds them back while it catches up."""
 
     name = "discord"
+    guild_setting = "discord_guild"
     command = Verb(
         "temple_ledger.infrastructure.sources.discord.commands:command",
         "Listen to the gateway, read the audit log back, compare with a snapshot.",
