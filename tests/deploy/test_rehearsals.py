@@ -58,6 +58,7 @@ WEBHOOK: Final = "insert into patreon_webhook (webhook_id, paused, failures, rea
 REHEARSED_ELSEWHERE: Final = {
     "DeadMansSwitch": "fires at all times: test_alerts.py",
     "DiskFilling": "takes a full disk; its rules have tests with figures, deploy/prometheus",
+    "FleetLedgerDown": "takes a fleet: tests/fleet/test_fleet.py walks it",
     "LogTailBlocked": "takes an appender that holds its transaction for half a minute; with figures, deploy/prometheus",
     "EffectsFailed": "takes a package with an effect: tests/effects/test_watching.py; with figures, deploy/prometheus",
     "EffectsStale": "takes a package with an effect: tests/effects/test_watching.py; with figures, deploy/prometheus",
