@@ -240,7 +240,7 @@ def test_an_answer_that_takes_longer_is_deferred_first(
     go_on = threading.Event()
 
     def later(connection: Any) -> list[SourcePage]:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return mismatches(connection)
 
     slow = SlashAnswers(names_of, FromSources({}, later), CATALOGUE)
