@@ -16,6 +16,7 @@ LedgerError
 ├── SettingsInvalid          a setting that cannot be what it is, or a file of settings that cannot be read
 ├── UnreadableDelivery       what a source sent is not what it documents
 ├── EndlessFold              an author's rule did not return, and was ended
+├── RuleEndedProcess         an author's rule ended the process in which it was folded
 ├── NotFoldedInTime          a projection has not folded a position when the time to wait was over
 ├── DatabaseUnavailable      no connection, or lost while we worked
 │   └── GrantMissing         it answered that the role may not: whoever waits may be granted it meanwhile
@@ -221,6 +222,18 @@ class EndlessFold(LedgerError):
     def __init__(self, what: str, seconds: float) -> None:
         super().__init__(f"a rule did not return within {seconds:g} s and was ended, so nothing was changed: {what}")
         self.what = what
+
+
+class RuleEndedProcess(LedgerError):
+    """`how` it ended: a signal or an exit code; `about` is who was folded then."""
+
+    def __init__(self, how: str, about: str) -> None:
+        super().__init__(
+            f"a rule ended the process in which it was folded, {how}, and nothing was changed; "
+            f"it was folding {about or 'the first one'}"
+        )
+        self.how = how
+        self.about = about
 
 
 class NotFoldedInTime(LedgerError):

@@ -1,5 +1,6 @@
 """What every event has in common, and how an author declares one."""
 
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -8,7 +9,16 @@ from datetime import datetime
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, get_args, get_origin
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, StringConstraints, WrapSerializer
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    TypeAdapter,
+    WrapSerializer,
+)
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
 
 from temple_ledger.domain.errors import EventMisdeclared
@@ -16,6 +26,9 @@ from temple_ledger.domain.position import START, Position
 
 if TYPE_CHECKING:
     from eventsourcing.domain import DomainEventProtocol
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
 
 LONGEST_SOURCE: Final = 50
 LONGEST_NAME: Final = 100
@@ -62,7 +75,49 @@ class Declaration:
     upcasters: dict[int, Callable[[Payload], Payload]] = field(default_factory=dict)
 
 
-class Event(BaseModel):
+class _EventClass(ModelMetaclass):
+    """What pydantic cannot make fields of is refused in a sentence of ours, when the class is made."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **settings: Any) -> type:
+        try:
+            made: type = super().__new__(mcs, name, bases, namespace, **settings)
+        except PydanticSchemaGenerationError as error:
+            raise EventMisdeclared(
+                f"{_field_at_fault(name, namespace)} has a type that cannot be written as JSON and read back"
+                f"{_type_in(error)}; use what JSON has, Decimal, dates and times, UUID, an enum, a list or dict of "
+                "these, or a pydantic model of them"
+            ) from None
+        except PydanticUserError as error:
+            if error.code == "model-field-missing-annotation":
+                raise EventMisdeclared(
+                    f"{name}: a field has no type ({_quoted_in(error)}); write its type, as in points: int = 1"
+                ) from None
+            raise EventMisdeclared(f"{name} cannot be an event: {error.message.splitlines()[0]}") from None
+        return made
+
+
+def _field_at_fault(of: str, namespace: Mapping[str, Any]) -> str:
+    """The class itself where the annotations are only read later."""
+    for name, annotation in namespace.get("__annotations__", {}).items():
+        try:
+            if not isinstance(annotation, str):
+                TypeAdapter(annotation)
+        except PydanticUserError:
+            return f"{of}.{name}"
+    return f"a field of {of}"
+
+
+def _type_in(error: PydanticUserError) -> str:
+    found = re.search(r"schema for (.+?)\. ", error.message)
+    return "" if found is None else f" ({found[1]})"
+
+
+def _quoted_in(error: PydanticUserError) -> str:
+    found = re.search(r"`(.+?)`", error.message)
+    return "" if found is None else found[1]
+
+
+class Event(BaseModel, metaclass=_EventClass):
     """A fact about one member, past tense, never edited.
 
         class MemberWarned(Event, type="moderation/warned", version=2):

@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cache
 from hashlib import sha256
 from textwrap import dedent
-from types import NoneType, UnionType
+from types import CodeType, FunctionType, NoneType, UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -59,6 +59,9 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
         yield "its names are others"
     elif before["upcasters"] != after["upcasters"]:
         yield "an upcaster is another one"
+    elif "called" in before and before["called"] != after["called"]:
+        # checkpoints of earlier releases have none
+        yield "a function or a constant that an upcaster uses is another one"
     for name, field in after["fields"].items():
         was = before["fields"].get(name)
         if was is None and field["needed"]:
@@ -94,6 +97,7 @@ def _declared(
         "version": version,
         "names": ["/".join(name) for name in names],
         "upcasters": _digest([_source(upcaster) for _, upcaster in upcasters]),
+        "called": _digest(_used([inspect.unwrap(upcaster) for _, upcaster in upcasters])),
         "fields": {
             name: {"needed": field["needed"], "is": _digest([field, name == model.target_field])}
             for name, field in fields.items()
@@ -150,6 +154,42 @@ def _source(function: Callable[..., Any]) -> str | None:
     except (OSError, TypeError, SyntaxError):
         return None
     return _shape(tree)
+
+
+def _used(functions: list[Callable[..., Any]]) -> list[list[Any]]:
+    """What the functions use of their own modules, and what that uses in turn: functions as `_source`, and constants.
+
+    Of a constant its value counts, where it is one that can be written down. What a module imports is not looked at.
+    """
+    found: dict[tuple[str, str], Any] = {}
+    waiting = list(functions)
+    while waiting:
+        function = waiting.pop()
+        scope = getattr(function, "__globals__", {})
+        module = str(scope.get("__name__"))
+        for name in _names(getattr(function, "__code__", None)):
+            value = scope.get(name)
+            if name not in scope or (module, name) in found:
+                continue
+            if isinstance(value, FunctionType) and value.__module__ == module:
+                found[module, name] = _source(value)
+                waiting.append(value)
+            elif isinstance(value, str | int | float | list | tuple | dict | set | frozenset):
+                found[module, name] = _constant(value)
+    # a module may be renamed
+    return sorted(([name, is_now] for (_, name), is_now in found.items()), key=repr)
+
+
+def _names(code: Any) -> Iterator[str]:
+    """Those that a function, and the functions and comprehensions within it, may look up in its module."""
+    if isinstance(code, CodeType):
+        yield from code.co_names
+        for part in code.co_consts:
+            yield from _names(part)
+
+
+def _constant(value: Any) -> str:
+    return to_json(sorted(value, key=repr) if isinstance(value, set | frozenset) else value, fallback=repr).decode()
 
 
 def _shape(node: Any) -> str:

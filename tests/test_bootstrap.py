@@ -76,7 +76,7 @@ def call(script: Path, *arguments: str, tools: Path, folder: Path) -> subprocess
         env={**os.environ, "PATH": str(tools)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 

@@ -28,11 +28,11 @@ from temple_ledger.infrastructure.terminal.applying import (
     require_apply,
     require_reason,
 )
-from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import listed, plural
+from temple_ledger.projections.endless_folds import ends_endless_folds
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried, catalogue
 

@@ -16,12 +16,12 @@ from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.read_models.operations import Parked, parked
 from temple_ledger.infrastructure.terminal.applying import required_reason
-from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_row
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.endless_folds import ends_endless_folds
 from temple_ledger.projections.registry import named
 from temple_ledger.projections.tally import Tally
 

@@ -2,22 +2,25 @@
 
 import os
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 import click
 
+from temple_ledger.domain.errors import RuleEndedProcess
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.queries.trial import MemberTrial, Trial, try_everybody, try_member, try_tally
-from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.event_rows import event_data, event_name
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.member_rows import rows_data
+from temple_ledger.infrastructure.terminal.own_process import About, OwnProcess
 from temple_ledger.infrastructure.terminal.printing import print_line, print_text
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.endless_folds import endless_folds_end
 from temple_ledger.projections.loading import load_projection
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -25,6 +28,7 @@ from temple_ledger.projections.registry import catalogue
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 
+Result = TypeVar("Result")
 SHOWN = 10
 """Members at fault that a person is shown; --json has all that were noted."""
 
@@ -34,12 +38,12 @@ SHOWN = 10
 @click.option("--member", "user_id", metavar="ID", help="Only this member: its rows after each event.")
 @as_json
 @click.pass_obj
-@ends_endless_folds
 def check(session: Session, place: str, user_id: str | None, as_json: bool) -> int:
     """Fold a projection that need not be installed, and write nothing.
 
     MODULE:NAME is what an entry point would have; modules in the current folder are found too. Each history is
-    folded as the test kit folds it. What fails is shown with file, line and function.
+    folded as the test kit folds it. What fails is shown with file, line and function. It is folded in a process of
+    its own: a rule that ends or crashes it is at fault, too.
 
     \b
     Example:
@@ -61,9 +65,18 @@ def check(session: Session, place: str, user_id: str | None, as_json: bool) -> i
 
 
 def _one_member(session: Session, projection: MemberProjection[object], user_id: str, *, as_json: bool) -> int:
-    with snapshot(session.reading) as connection, redirect_stdout(sys.stderr):
-        require_member(connection, user_id)
-        trial = try_member(connection, projection, catalogue(), user_id)
+    database = session.reading
+
+    def fold(about: About, each: Callable[[], None]) -> MemberTrial:
+        with snapshot(database) as connection:
+            require_member(connection, user_id)
+            about(f"member {user_id}")
+            return try_member(connection, projection, catalogue(), user_id)
+
+    try:
+        trial = _apart(fold).result(lambda: None)
+    except RuleEndedProcess as ended:
+        trial = MemberTrial([], str(ended))
     if as_json:
         steps = [
             {"event": event_data(event), "rows": rows_data(projection.tables, rows)} for event, rows in trial.steps
@@ -110,21 +123,34 @@ def _value(value: object) -> str:
 
 
 def _everybody(session: Session, projection: Projection, *, as_json: bool) -> int:
-    # what a rule prints is no part of the result
-    with (
-        snapshot(session.reading) as connection,
-        bar(session.progress, "folding", None, "members") as done,
-        redirect_stdout(sys.stderr),
-    ):
-        if isinstance(projection, Tally):
-            trial = try_tally(connection, projection, catalogue())
-        else:
-            trial = try_everybody(connection, projection, catalogue(), each=lambda: done.advance(1))
+    database = session.reading
+
+    def fold(about: About, each: Callable[[], None]) -> Trial:
+        with snapshot(database) as connection:
+            if isinstance(projection, Tally):
+                return try_tally(connection, projection, catalogue(), about=about)
+            return try_everybody(connection, projection, catalogue(), each=each, about=about)
+
+    folding = _apart(fold)
+    try:
+        with bar(session.progress, "folding", None, "members") as done:
+            trial = folding.result(lambda: done.advance(1))
+    except RuleEndedProcess as ended:
+        trial = Trial()
+        trial.found(str(ended))
     if as_json:
         print_json({"projection": projection.name, **trial.as_data()})
     else:
         _print_trial(projection, trial)
     return ExitCode.FOUND if trial.faults else ExitCode.OK
+
+
+def _apart(fold: Callable[[About, Callable[[], None]], Result]) -> OwnProcess[Result]:
+    def limited(about: About, each: Callable[[], None]) -> Result:
+        with endless_folds_end():
+            return fold(about, each)
+
+    return OwnProcess(limited)
 
 
 def _print_trial(projection: Projection, trial: Trial) -> None:

@@ -13,7 +13,6 @@ from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.queries.rows_then import rows_of_member_then
 from temple_ledger.infrastructure.queries.versions import projection_named
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
-from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.member_rows import (
     by_moment,
     cause_data,
@@ -27,6 +26,7 @@ from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.times import as_of as as_of_option
 from temple_ledger.infrastructure.terminal.times import known_at as known_at_option
+from temple_ledger.projections.endless_folds import ends_endless_folds
 from temple_ledger.projections.explain import causes
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection

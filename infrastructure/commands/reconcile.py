@@ -11,7 +11,6 @@ from temple_ledger.infrastructure.commands.verification_report import chosen, co
 from temple_ledger.infrastructure.log.output_file import PRIVATE, through
 from temple_ledger.infrastructure.read_models.verification.reconcile import Reconciled, reconcile
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport
-from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
@@ -21,6 +20,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.infrastructure.terminal.state_folder import private_folder
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.infrastructure.terminal.url_options import Url
+from temple_ledger.projections.endless_folds import ends_endless_folds
 from temple_ledger.projections.registry import catalogue
 
 FOLDER: Final = "logs"

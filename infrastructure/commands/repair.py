@@ -28,12 +28,12 @@ from temple_ledger.infrastructure.terminal.applying import (
     require_apply,
     require_reason,
 )
-from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
+from temple_ledger.projections.endless_folds import ends_endless_folds
 from temple_ledger.projections.registry import catalogue
 
 

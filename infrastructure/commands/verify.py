@@ -26,7 +26,6 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
     stored_verifications,
 )
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts
-from temple_ledger.infrastructure.terminal.endless_folds import ends_endless_folds
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -35,6 +34,7 @@ from temple_ledger.infrastructure.terminal.session import Session, as_json, prin
 from temple_ledger.infrastructure.terminal.subcommands import WithVerbs
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.drift import Drift, DriftKind
+from temple_ledger.projections.endless_folds import ends_endless_folds
 from temple_ledger.projections.registry import installed, named
 
 FINISHED: Final = "finished (UTC)"

@@ -14,6 +14,7 @@ from temple_ledger.domain.errors import (
 )
 from temple_ledger.infrastructure.archive.buckets import BUCKETS
 from temple_ledger.infrastructure.database.connection import Database, in_words, passes
+from temple_ledger.projections.endless_folds import endless_folds_end
 
 SHARES_A_WORKER: Final = 8
 """So that the last worker does not go on alone for long."""
@@ -73,7 +74,8 @@ SENT: Final = {
 def outcome_of(task: Task[object], database: Database, buckets: Buckets) -> Outcome:
     """In a worker."""
     try:
-        return Outcome(task(database, buckets))
+        with endless_folds_end():
+            return Outcome(task(database, buckets))
     except LedgerError as error:
         return Outcome(None, str(error), _kind(error), isinstance(error, DatabaseUnavailable))
     except Exception as error:

@@ -9,10 +9,11 @@ from typing import Any, Final, Literal, Self, TypeVar
 from uuid import UUID
 
 from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.ledger.async_feed import AsyncFeed
-from temple_ledger.infrastructure.ledger.ledger import WAIT_SECONDS, Ledger, MemberRows
+from temple_ledger.infrastructure.ledger.ledger import CLOSED, WAIT_SECONDS, Ledger, MemberRows
 from temple_ledger.infrastructure.log.append import Appended
 from temple_ledger.projections.processor import Projection
 
@@ -35,6 +36,7 @@ class AsyncLedger:
         catalogue: Catalogue | None = None,
     ) -> None:
         self._ledger = Ledger(dsn, projections=projections, catalogue=catalogue)
+        self._closed = False
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="temple ledger")
 
     async def __aenter__(self) -> Self:
@@ -47,6 +49,7 @@ class AsyncLedger:
 
     async def close(self) -> None:
         """Lets calls that are under way end; those that wait for a thread are dropped."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._ledger.close)
 
@@ -76,4 +79,6 @@ class AsyncLedger:
         return await self._run(lambda: self._ledger.forget_consumer(projection, consumer))
 
     async def _run(self, call: Callable[[], T]) -> T:
+        if self._closed:
+            raise Refused(CLOSED)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

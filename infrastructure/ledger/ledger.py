@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.queries.waiting import APPLICATION, wait_on
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.projections.author import catalogue_or_installed
+from temple_ledger.projections.endless_folds import endless_folds_end_in_thread
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
@@ -36,6 +37,7 @@ from temple_ledger.projections.tables import Rows, Table
 from temple_ledger.projections.tally import Tally
 
 WAIT_SECONDS: Final = 60.0
+CLOSED: Final = "this ledger was closed; make one for the whole program, and close it where the program ends"
 PATIENCE_SECONDS: Final = 2.0
 """With a connection that was lost since it was last used."""
 
@@ -69,6 +71,7 @@ class Ledger:
             model for each in self._projections for model in (each.events if isinstance(each, Tally) else each.steps)
         ]
         self._catalogue = catalogue_or_installed(catalogue).with_models(models)
+        self._closed = False
         self._notifier = Notifier(self.database)
         self._appenders = Spares(lambda: LogAppender(self.database, notifier=self._notifier))
         self._readers = Spares(self._reader)
@@ -83,7 +86,8 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Closes what is not in use; what is in use is closed when its call ends."""
+        """Closes what is not in use; what is in use is closed when its call ends. Every later call raises Refused."""
+        self._closed = True
         self._appenders.close()
         self._readers.close()
         self._waiters.close()
@@ -97,6 +101,7 @@ class Ledger:
         the row's metadata. Raises EventConflict where the log has the id with another content, InvalidEvent,
         EventMisdeclared, FutureEvent, and DatabaseUnavailable when it is not known whether the event is there.
         """
+        self._require_open()
         entry = entry_of_event(
             event, event_id=uuid4() if event_id is None else event_id, notes=notes, catalogue=self._catalogue
         )
@@ -110,6 +115,7 @@ class Ledger:
 
         What it folded up to there is on the disk. Raises NotFoldedInTime, UnknownName, DatabaseUnavailable.
         """
+        self._require_open()
         deadline = time.monotonic() + timeout_seconds
         with self._waiters.lent() as waiter:
             return waiter.run(
@@ -132,9 +138,11 @@ class Ledger:
         """The member's rows: as they are stored now, or folded from the log as of a time, as known at a time.
 
         The times are aware; events at exactly that time count. A member without rows has empty lists. Raises
-        UnknownName for a projection that is not installed or has no rows of members, DatabaseUnavailable; TypeError
-        and ValueError for what is no id of a member (a number, as discord.py has it) or no instant.
+        UnknownName for a projection that is not installed or has no rows of members, DatabaseUnavailable, EndlessFold
+        for a rule that does not return; TypeError and ValueError for what is no id of a member (a number, as discord.py
+        has it) or no instant.
         """
+        self._require_open()
         versions = self._member_projections(projection)
         moment = AsOf(as_of, known_at)
         _require_member(user_id)
@@ -158,7 +166,8 @@ class Ledger:
             found = _seen_by_readers(connection, versions)
             if moment.is_now:
                 return found, tables.rows_of_members(connection, found.tables, [user_id])[user_id]
-            return found, rows_of_member_then(connection, found, user_id, moment, self._catalogue).rows
+            with endless_folds_end_in_thread():
+                return found, rows_of_member_then(connection, found, user_id, moment, self._catalogue).rows
 
     def changes(
         self, projection: str, *, consumer: str, start: Literal["rows", "now"] = "rows", follow: bool = True
@@ -170,6 +179,7 @@ class Ledger:
         and a `Reset` where an operation set a member's rows anew. With *follow* it waits for more, else it ends. Raises
         UnknownName for a projection that is not installed or has no rows of members.
         """
+        self._require_open()
         if start not in ("rows", "now"):
             raise ValueError(f'start is "rows" or "now", and not {start!r}')
         versions = self._member_projections(projection)
@@ -179,7 +189,12 @@ class Ledger:
 
     def forget_consumer(self, projection: str, consumer: str) -> bool:
         """Whether there was such a consumer; nothing is stored for it any more."""
+        self._require_open()
         return forget_consumer(self.database, projection, consumer)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise Refused(CLOSED)
 
     def _member_projections(self, name: str) -> list[MemberProjection[Any]]:
         members = [each for each in self._projections if isinstance(each, MemberProjection)]

@@ -93,8 +93,9 @@ def try_everybody(
     catalogue: Catalogue,
     *,
     each: Callable[[], None] = lambda: None,
+    about: Callable[[str], None] = lambda _: None,
 ) -> Trial:
-    """The same of all members, by user_id; *each* is called after each of them."""
+    """The same of all members, by user_id; *each* is called after each of them, *about* before, with who it is."""
     fold = Fold(projection, catalogue.with_models(projection.steps))
     left_out = read_exceptions(connection, projection.key).left_out
     trial, long = Trial(members=0), []
@@ -105,6 +106,7 @@ def try_everybody(
                 long.append(user_id)
                 trial.members = members
                 continue
+            about(f"member {user_id}")
             known = without(left_out, found)
             every_way = members <= TRIED_EVERY_WAY
             trial.members, trial.tried = members, min(members, TRIED_EVERY_WAY)
@@ -112,6 +114,7 @@ def try_everybody(
             trial.found(_fault_of(fold, user_id, known, every_way=every_way))
             each()
     for user_id in long:
+        about(f"member {user_id}")
         trial.too_long += 1
         trial.found(_try_long(connection, fold, user_id)[0])
         each()
@@ -128,11 +131,14 @@ def _try_long(connection: Connection, fold: Fold[Any], user_id: str) -> tuple[st
     return "\n".join([f"{user_id} would be parked:", why, *frames]), folded.rows
 
 
-def try_tally(connection: Connection, tally: Tally, catalogue: Catalogue) -> Trial:
+def try_tally(
+    connection: Connection, tally: Tally, catalogue: Catalogue, *, about: Callable[[str], None] = lambda _: None
+) -> Trial:
     left_out = read_exceptions(connection, tally.key).left_out
     trial, after = Trial(), START
     while page := log_events(connection, after=after, upto=LAST, limit=EVENTS_AT_A_TIME):
         for recorded in without(left_out, page):
+            about(f"the event at position {recorded.position}")
             failure = failure_of_tally(tally, recorded, catalogue)
             trial.events += 1
             trial.found(None if failure is None else "\n".join(failure.lines()))

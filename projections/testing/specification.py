@@ -38,6 +38,7 @@ from temple_ledger.projections.testing.comparison import (
 from temple_ledger.projections.testing.consumers import Held, consumed
 from temple_ledger.projections.testing.every_way import require_one_result
 from temple_ledger.projections.testing.given_log import GivenLog
+from temple_ledger.projections.testing.time_limit import ends_in_time
 
 
 class Specification(Generic[State]):
@@ -66,16 +67,19 @@ class Specification(Generic[State]):
         self._given.when(events)
         return self
 
+    @ends_in_time
     def then_rows(self, user_id: str, table: str, expected: Sequence[Row]) -> None:
         """The member's rows in *table*, in any order, without user_id and stamp."""
         declared = declared_table(self._fold.projection.tables, table, self._fold.projection.name)
         require_rows(declared, user_id, expected, self.rows(user_id).get(table, ()))
 
+    @ends_in_time
     def then_row(self, user_id: str, expected: RowOfFields) -> None:
         """The member's one row, of a projection in the short form."""
         row: Any = expected
         self.then_rows(user_id, expected.table_name, [row])
 
+    @ends_in_time
     def then_rollup(self, rollup: Rollup, expected: Sequence[Row]) -> None:
         """The rollup's rows over all members, keys and values, in any order."""
         projection = self._fold.projection
@@ -85,6 +89,7 @@ class Specification(Generic[State]):
         rows = [(*key, *values) for key, values in found.items()]
         require_rows(table_of_rollup(rollup, source), f"projection {projection.name}", expected, rows)
 
+    @ends_in_time
     def then_sent(self, effect: str, expected: Sequence[Message]) -> None:
         """What the effect sends for the last `when`, or for everything without one, in the order of the positions."""
         projection = self._fold.projection
@@ -103,6 +108,7 @@ class Specification(Generic[State]):
                 found.append((sent.sink, sent.type, None if sent.data is None else from_json(sent.data)))
         require_messages(effect, expected, found)
 
+    @ends_in_time
     def then_consumer(self, follow: Callable[[Any, Held], object], expected: Held, new: Callable[[], Held]) -> None:
         """What a consumer of the feed holds in the end, however the changes came to it.
 
@@ -117,6 +123,7 @@ class Specification(Generic[State]):
                     f"- {expected!r}\n+ {each.held!r}"
                 )
 
+    @ends_in_time
     def then_nothing_changed(self, user_id: str) -> None:
         """The last `when` changed no row of the member."""
         count = self._given.before_when
@@ -125,6 +132,7 @@ class Specification(Generic[State]):
         before = self._whole(user_id, self.log[:count]).rows
         require_same(self._fold.projection.tables, before, self.rows(user_id), f"rows of {user_id} changed")
 
+    @ends_in_time
     def then_parked(self, user_id: str, position: int, reason: str | None = None) -> None:
         """The event at *position* parks the member; *reason* is part of why. `then_rows` has the rows before it."""
         self._given.require_member(user_id)
@@ -137,6 +145,7 @@ class Specification(Generic[State]):
             raise at_fault(f"{user_id} is not parked at {wanted}:", failure) from failure.error
         self._parked[user_id] = position
 
+    @ends_in_time
     def rows(self, user_id: str) -> Rows:
         """Of a parked member those before the event that parked it, once `then_parked` has said which.
 

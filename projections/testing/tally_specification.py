@@ -18,6 +18,7 @@ from temple_ledger.projections.failure import FoldFailure, failure_of_tally
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.testing.comparison import at_fault, require_rows
 from temple_ledger.projections.testing.given_log import GivenLog
+from temple_ledger.projections.testing.time_limit import ends_in_time
 
 
 class TallySpecification:
@@ -41,10 +42,12 @@ class TallySpecification:
         self._given.when(events)
         return self
 
+    @ends_in_time
     def then_counts(self, expected: Mapping[Key, int]) -> None:
         """The number of each key; a key that is absent is zero."""
         require_rows(self._tally.table, self._tally.name, _rows(expected), _rows(self._counted().increments))
 
+    @ends_in_time
     def then_nothing_changed(self) -> None:
         """The last `when` counted nothing."""
         count = self._given.before_when
@@ -53,6 +56,7 @@ class TallySpecification:
         before = count_batch(self._tally, self.log[:count], NO_POSITIONS, self._catalogue).increments
         require_rows(self._tally.table, self._tally.name, _rows(before), _rows(self._counted().increments))
 
+    @ends_in_time
     def then_parked(self, position: int, reason: str = "") -> None:
         """The event at *position* cannot be counted; *reason* is part of why."""
         failures = count_batch(self._tally, self.log, NO_POSITIONS, self._catalogue).failures

@@ -275,7 +275,7 @@ def test_both_functions_read_one_snapshot_while_everything_else_goes_on(ledger: 
             runner.stop()
             wakeup.wake()
             for thread in threads:
-                thread.join(20)
+                thread.join(60)
     assert found == [[]] * 40
     with database.connect(DatabaseRole.READ) as read:
         kinds = read.execute("select distinct provolatile from pg_proc where proname = any(%s)", (list(VALIDATE),))
@@ -302,7 +302,7 @@ def test_a_rebuild_beside_appenders_with_the_trigger_on_loses_nothing(ledger: Le
                 project.execute(REBUILD)
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
     assert verify(database, members, catalogue=CATALOGUE).ok
     with database.connect(DatabaseRole.READ) as read:
         everybody = [str(number) for number in range(7)]

@@ -91,10 +91,10 @@ def test_back_and_forth_under_load_nothing_is_lost_and_nothing_is_doubled(databa
         finally:
             stop.set()
             for thread in threads[1:]:
-                thread.join(30)
+                thread.join(60)
             runner.stop()
             wakeup.wake()
-            threads[0].join(30)
+            threads[0].join(60)
     assert not any(thread.is_alive() for thread in threads)
     LedgerScenario(database).catch_up()
     for projection in (members, activity):

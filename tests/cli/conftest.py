@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from temple_ledger import cli
 from temple_ledger.infrastructure.database.connection import Database
+from tests.lines import unbuffered
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,6 +78,7 @@ def spawn(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
             stderr=subprocess.PIPE,
             text=True,
         )
+        unbuffered(process)
         started.append(process)
         return process
 

@@ -354,7 +354,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, typed_into: Callable[..., int]) ->
             patched.setenv("NO_COLOR", "1")
             typed_into(theirs, *arguments)
         ended.set()
-        reader.join(30)
+        reader.join(60)
         os.close(ours)
         return b"".join(read).decode().replace("\r\n", "\n")
 

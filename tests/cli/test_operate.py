@@ -123,7 +123,7 @@ def test_watching_carries_out_what_can_be_done_and_refuses_the_rest(
     process = spawn("operate", "watch")
     until(process.stdout, f"request {erased} is carried out")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     answers = [each for each in journal(database) if each[2] is not None]
     assert [(each[0], each[2]) for each in answers] == [("request refused", switched), ("request carried out", erased)]
 

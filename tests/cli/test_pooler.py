@@ -20,7 +20,7 @@ from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from tests.cli.conftest import Typed
 
 PROGRAM = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-STARTED_SECONDS = 20.0
+STARTED_SECONDS = 60.0
 
 CONFIGURATION = """
 [databases]

@@ -11,6 +11,10 @@ from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.cli.conftest import Typed
 
 AUTHOR = """
+import ctypes
+import faulthandler
+import os
+
 from temple_ledger import Event, Row, RoleAdded, Increments, Recorded, Tally, Table, Column, ColumnType, projection
 
 
@@ -28,6 +32,13 @@ def _(row: Tried, event: RoleAdded) -> Tried:
         raise ValueError("not this one")
     if event.role == "exit":
         raise SystemExit(9)
+    if event.role == "leaves":
+        os._exit(0)
+    if event.role == "killed":
+        os.kill(os.getpid(), 9)
+    if event.role == "crashes":
+        faulthandler.disable()
+        ctypes.string_at(0)
     if event.role == "loud":
         print("a rule that is debugged")
     return row.replace(roles=row.roles + 1, last=event.role)
@@ -178,3 +189,19 @@ def test_a_rule_that_exits_or_prints_neither_ends_the_check_nor_stands_in_its_re
     (fault,) = ended.data["listed"]
     assert "SystemExit: 9" in fault
     assert "a rule that is debugged" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("role", "how"),
+    [("leaves", "with exit code 0"), ("killed", "by signal SIGKILL"), ("crashes", "by signal SIGSEGV")],
+)
+def test_a_rule_that_ends_its_process_is_at_fault_and_its_member_named(
+    temple: Typed, ledger: LedgerScenario, author: str, role: str, how: str
+) -> None:
+    ledger.given(role_added("eve", role, at(5)))
+    everybody = temple("projection", "check", f"{author}:tried")
+    assert everybody.code == 3
+    assert f"a rule ended the process in which it was folded, {how}" in everybody.stdout
+    assert "it was folding member eve" in everybody.stdout
+    one = temple("projection", "check", f"{author}:tried", "--member", "eve", "--json")
+    assert (one.code, how in one.data["fault"]) == (3, True)

@@ -24,7 +24,7 @@ CAMPAIGNS = json.dumps({"main": [ONE, "temple-ledger-old-secret"], "podcast": "t
 def post(url: str, secret: str = ONE) -> int:
     request = urllib.request.Request(url, VECTOR, signed(VECTOR, secret))  # noqa: S310 -- loopback
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -39,12 +39,12 @@ def test_it_takes_deliveries_in_until_it_is_told_to_end(spawn: Spawn, database: 
     assert post(main) == 200
     assert post(podcast) == 401
     assert post(podcast, "temple-ledger-podcast-secret") == 200
-    with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=10) as told:
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=60) as told:
         text = told.read().decode()
     assert 'ledger_receiver_responses_total{code="200",source="patreon"} 2.0' in text
     assert 'ledger_receiver_responses_total{code="401",source="patreon"} 1.0' in text
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "ended; what was taken in is stored" in said
     assert ONE not in said
@@ -123,6 +123,6 @@ def test_up_receives_where_a_secret_is_set(spawn: Spawn, database: Database) -> 
             break
     assert post(url) == 200
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 0
     assert rows(database, "body") == [VECTOR]

@@ -119,7 +119,7 @@ def test_a_runner_reconciles_what_it_leads_on_its_own_schedule(
         process = spawn("run", TEMPLE_RECONCILE_EVERY_SECONDS="0.5")
         assert json.loads(line_of(process, '"reconciled"'))["repaired"] == 3
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert process.returncode == 0
     ledger.then_verified()
     listed = temple("verify", "list", "--json").data["results"]
@@ -146,7 +146,7 @@ def test_a_reconciliation_at_work_does_not_delay_the_end(ledger: LedgerScenario,
         holder.execute("lock table verification_round in access exclusive mode")
         schedule.begin()
         waiting = "select count(*) from pg_locks where not granted and relation = 'verification_round'::regclass"
-        deadline = monotonic() + 30
+        deadline = monotonic() + 60
         while watcher.execute(f"select ({waiting}), pg_sleep(0.02)".encode()).fetchone() == (0, ""):
             assert monotonic() < deadline
         schedule.end()

@@ -164,4 +164,4 @@ def test_a_sealer_ends_at_a_signal(spawn: Callable[..., "subprocess.Popen[str]"]
         if '"position": 4' in line or "position=4" in line or '"position":4' in line:
             break
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0

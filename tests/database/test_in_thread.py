@@ -13,7 +13,7 @@ def test_whoever_is_cancelled_waits_for_the_thread_however_often() -> None:
 
     def work() -> None:
         working.set()
-        assert goes_on.wait(10)
+        assert goes_on.wait(60)
         done.set()
 
     async def cancelled() -> None:
@@ -38,7 +38,7 @@ def test_whoever_ends_the_loop_waits_for_the_thread() -> None:
 
     def work() -> None:
         working.set()
-        assert goes_on.wait(10)
+        assert goes_on.wait(60)
         ended.append("thread")
 
     async def waits() -> None:

@@ -61,7 +61,7 @@ def _grafana(program: str, own: Path, prometheus: str, dsn: str) -> Iterator[str
         yield url
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(60)
 
 
 def _environment(own: Path, port: int, prometheus: str, dsn: str) -> Mapping[str, str]:
@@ -104,7 +104,7 @@ def _until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(f"{url}/api/health", timeout=5):  # noqa: S310 -- an address of this machine
+            with urllib.request.urlopen(f"{url}/api/health", timeout=60):  # noqa: S310 -- an address of this machine
                 return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:

@@ -43,7 +43,7 @@ def channel() -> Iterator[tuple[str, "Queue[tuple[str, dict[str, object]]]"]]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(60)
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def alertmanager(folder: Path, receiver: str) -> Iterator[str]:
         yield f"http://{url}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def fire(url: str, name: str, severity: str) -> None:

@@ -190,7 +190,7 @@ class Prometheus:
 
     def ask(self, query: str) -> list[Any]:
         where = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-        with urllib.request.urlopen(where, timeout=20) as answer:  # noqa: S310 - an address of this machine
+        with urllib.request.urlopen(where, timeout=60) as answer:  # noqa: S310 - an address of this machine
             answered = json.loads(answer.read())
         assert answered["status"] == "success", answered
         return list(answered["data"]["result"])
@@ -280,7 +280,7 @@ def _started(stack: ExitStack, folder: Path, demo: Demo) -> "subprocess.Popen[st
 def _scraping(stack: ExitStack, folder: Path, ports: list[int]) -> Prometheus:
     port = free_port()
     scraped = [{"job_name": f"temple-{each}", "static_configs": [{"targets": [f"127.0.0.1:{each}"]}]} for each in ports]
-    times = {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "1s"}
+    times = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     rules = [str(ROOT / "deploy" / "prometheus" / "temple-ledger.rules.yml")]
     config = {"global": times, "rule_files": rules, "scrape_configs": scraped}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
@@ -309,7 +309,7 @@ def _line(process: "subprocess.Popen[str]", beginning: str) -> None:
 def _end(process: "subprocess.Popen[Any]") -> None:
     process.terminate()
     try:
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()

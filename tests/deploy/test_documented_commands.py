@@ -23,6 +23,7 @@ from psycopg import sql
 
 from temple_ledger import cli
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.whole_databases import create_database
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
 from temple_ledger.infrastructure.ingestion.inbox.store import store
@@ -144,7 +145,7 @@ def page(
     """The environment of one page: a copy of the demo, a folder as the checkout looks, the programs of PostgreSQL."""
     name = f"page_{os.getpid()}_{abs(hash(tmp_path)) % 10**9}"
     with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute(sql.SQL("create database {} template {}").format(*map(sql.Identifier, (name, demo))))
+        create_database(admin, name, template=demo)
     (tmp_path / "deploy").symlink_to(ROOT / "deploy")
     (tmp_path / "history.jsonl").write_text(LINE)
     programs = tmp_path / "bin"
@@ -244,7 +245,7 @@ def typed(shown: Shown, environment: Mapping[str, str]) -> tuple[int, str]:
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr

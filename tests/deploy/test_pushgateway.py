@@ -37,7 +37,7 @@ def gateway() -> Iterator[str]:
         yield f"http://{url}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def test_issues_that_are_left_and_then_repaired_are_told(temple: Typed, ledger: LedgerScenario, gateway: str) -> None:
@@ -51,14 +51,14 @@ def test_issues_that_are_left_and_then_repaired_are_told(temple: Typed, ledger: 
 
 
 def told(gateway: str) -> float | None:
-    with urllib.request.urlopen(f"{gateway}/metrics", timeout=20) as answer:  # noqa: S310 - an address of this machine
+    with urllib.request.urlopen(f"{gateway}/metrics", timeout=60) as answer:  # noqa: S310 - an address of this machine
         said = Scrape(answer.read().decode())
     return said("ledger_consistency_check_failures", instance="", job="ledger-consistency")
 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - an address of this machine
+        with urllib.request.urlopen(url, timeout=60):  # noqa: S310 - an address of this machine
             return True
     except (OSError, urllib.error.URLError):
         return False

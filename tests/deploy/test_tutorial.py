@@ -66,7 +66,7 @@ class Typist:
             command = text.replace("temple ", f"{sys.executable} -m temple_ledger.cli ", 1)
             environment = {**os.environ, **self.environment}
             done = subprocess.run(
-                ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60, check=False
+                ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=300, check=False
             )
             return done.returncode, done.stdout + done.stderr
         ended = CliRunner().invoke(cli.temple, shlex.split(text)[1:], env=dict(self.environment))

@@ -14,6 +14,7 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.from_sources import FromSources
 from temple_ledger.infrastructure.queries.sentence import Actor
 from temple_ledger.infrastructure.queries.source_page import CellKind, SourceColumn, SourcePage, SourceTable
+from temple_ledger.infrastructure.sources.discord import slash_answers
 from temple_ledger.infrastructure.sources.discord.interactions import EPHEMERAL, NOT_ALLOWED
 from temple_ledger.infrastructure.sources.discord.markdown import MOST_CHARACTERS, escaped
 from temple_ledger.infrastructure.sources.discord.slash_answers import BadDay, SlashAnswers
@@ -99,6 +100,17 @@ def test_what_a_member_held_then(history: LedgerScenario) -> None:
     assert "pays for **Silver**; 0 roles" in held
     assert "Oracle" not in held
     assert "nothing of them then" in answer(history, "member", who=ADA, day="2020-01-01")
+
+
+@pytest.mark.parametrize("kind", sorted(slash_answers._BRANCHES))
+def test_an_answer_from_tables_that_are_behind_says_so(history: LedgerScenario, kind: str) -> None:
+    history.when(left(BOB, at(9)))
+    asked = {"member": {"who": BOB}, "role": {"role": ORACLE}}
+    # the others fold from the log whoever is behind; of mismatches, the source's page says it
+    if kind in asked:
+        assert "1 event" in answer(history, kind, **asked[kind])
+    else:
+        assert kind in {"changes", "why", "mismatches"}
 
 
 def test_somebody_who_is_parked_or_not_folded_yet_is_said_to_be(history: LedgerScenario) -> None:
@@ -228,7 +240,7 @@ def test_an_answer_that_takes_longer_is_deferred_first(
     go_on = threading.Event()
 
     def later(connection: Any) -> list[SourcePage]:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return mismatches(connection)
 
     slow = SlashAnswers(names_of, FromSources({}, later), CATALOGUE)

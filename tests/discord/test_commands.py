@@ -180,7 +180,7 @@ def test_up_listens_where_a_token_is_set(
     fake.dispatch(*guild.rename(ada, "last words"))
     until_kept(database, "GUILD_MEMBER_UPDATE")
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert f"listening to guild {guild.id}" in errors
     assert fake.close_codes == [1000]
@@ -198,7 +198,7 @@ def test_up_goes_on_without_discord_where_discord_refuses(
     assert "Discord does not accept the token" in refused
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "ready: new events are folded" in printed
 
@@ -217,7 +217,7 @@ def test_sigterm_ends_the_listener_with_everything_kept(
     fake.dispatch(*guild.rename(ada, "last words"))
     until_kept(database, "GUILD_MEMBER_UPDATE")
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert "frames stored" in said
     assert "voice" not in said
@@ -227,7 +227,7 @@ def test_sigterm_ends_the_listener_with_everything_kept(
 
 
 def until_kept(database: Database, kind: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     with database.connect(DatabaseRole.READ) as connection:
         while connection.execute("select from inbox where kind = %s", (kind,)).fetchone() is None:
             assert time.monotonic() < deadline

@@ -76,7 +76,7 @@ def test_one_that_was_replaced_is_notified(database: Database, monkeypatch: pyte
             "update process_lease set holder = gen_random_uuid(), description = 'elsewhere, process 7',"
             " backend_pid = pg_backend_pid()"
         )
-        assert seen.wait(30)
+        assert seen.wait(60)
         assert another.execute("select description from process_lease").fetchall() == [("elsewhere, process 7",)]
     assert "(elsewhere, process 7), since this process could not reach the database for long" in sentences[0]
 

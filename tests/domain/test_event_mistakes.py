@@ -70,6 +70,31 @@ def test_a_set_is_refused_since_it_would_be_stored_in_another_order_each_time(hi
     made({"tags": Annotated[set[str], PlainSerializer(sorted)], "seen": ClassVar[set[str]]})
 
 
+class Shelf:
+    pass
+
+
+@pytest.mark.parametrize("hint", [Shelf, list[Shelf], dict[str, Shelf] | None])
+def test_a_type_that_is_no_json_is_refused_in_a_sentence_with_its_field(hint: Any) -> None:
+    with pytest.raises(EventMisdeclared, match=r"Lent.shelf has a type that cannot be written as JSON .*Shelf.*; use "):
+        made({"book": str, "shelf": hint})
+
+
+def test_so_is_one_whose_name_is_written_as_a_text() -> None:
+    with pytest.raises(EventMisdeclared, match=r"Lent has a type that cannot be written as JSON .*Shelf"):
+        new_class(
+            "Lent",
+            (Event,),
+            {"type": "library/lent"},
+            lambda space: space.update(__annotations__={"shelf": "Shelf"}, __module__=__name__),
+        )
+
+
+def test_a_field_without_a_type_is_refused() -> None:
+    with pytest.raises(EventMisdeclared, match=r"Lent: a field has no type .points = 5.; write its type"):
+        new_class("Lent", (Event,), {"type": "library/lent"}, lambda space: space.update(points=5, __annotations__={}))
+
+
 class Lent(Event, type="library/lent_on_time", version=2):
     book: Target
     due_at: datetime

@@ -186,7 +186,7 @@ def test_a_bad_sink_holds_up_no_other(database: Database, ledger: LedgerScenario
     class Hanging:
         def deliver(self, messages: Sequence[OutboxMessage], connection: Connection) -> Sequence[Attempt]:
             inside.set()
-            assert free.wait(30)
+            assert free.wait(60)
             return []
 
     good = Scripted()
@@ -194,13 +194,13 @@ def test_a_bad_sink_holds_up_no_other(database: Database, ledger: LedgerScenario
     thread = threading.Thread(target=both.run)
     thread.start()
     try:
-        assert inside.wait(30)
+        assert inside.wait(60)
         while states(database) != [("delivered", 1)] * 2:
             inside.wait(0.01)
     finally:
         both.stop()
         free.set()
-        thread.join(30)
+        thread.join(60)
     assert not thread.is_alive()
 
 
@@ -265,7 +265,7 @@ def test_a_listener_of_the_database_is_notified_in_order(database: Database, led
     with database.connect(DatabaseRole.READ) as listener:
         listener.execute("listen bots")
         assert deliver(database, log=NotifySink("bots")) == 2
-        found = [json.loads(each.payload) for each in listener.notifies(timeout=10, stop_after=2)]
+        found = [json.loads(each.payload) for each in listener.notifies(timeout=60, stop_after=2)]
     assert [each["data"]["after"] for each in found] == [1, 2]
     assert found[0]["id"] == "effective-1-1-every_change-0"
 
@@ -277,7 +277,7 @@ def test_data_that_is_too_long_for_a_notification_is_left_in_the_outbox(
     with database.connect(DatabaseRole.READ) as listener:
         listener.execute("listen bots")
         NotifySink("bots").deliver([message], listener)
-        (found,) = listener.notifies(timeout=10, stop_after=1)
+        (found,) = listener.notifies(timeout=60, stop_after=1)
     assert json.loads(found.payload) == {"id": "x-1-1-y-0", "entry": 7, "type": "y", "member": "ada", "data": None}
 
 

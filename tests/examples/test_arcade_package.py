@@ -121,7 +121,7 @@ def test_it_is_filled_followed_replayed_and_verified_on_a_ledger_in_use(
     with psycopg.connect(database.dsn, autocommit=True) as listening:
         listening.execute("listen records")
         temple(run, "effects", "run", "--until-empty")
-        heard = [json.loads(each.payload)["data"] for each in listening.notifies(timeout=30, stop_after=3)]
+        heard = [json.loads(each.payload)["data"] for each in listening.notifies(timeout=60, stop_after=3)]
     assert [(each["player"], each["best"]) for each in heard] == records
     assert json.loads(run("-m", "temple_arcade.board")) == {"ada": 8, "bob": 9}
     (ada,) = temple(run, "projection", "rows", "arcade_standing", "ada", "--json")["arcade_standing"]

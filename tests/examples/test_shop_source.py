@@ -31,7 +31,7 @@ from tests.ports import free_port
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 SECRET = "a-secret-of-the-shop"
-MOST_SECONDS = 30.0
+MOST_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +66,14 @@ def post(url: str, body: bytes, secret: str = SECRET) -> int:
     headers = {"X-Shop-Signature": hmac.digest(secret.encode(), body, "sha256").hex()}
     request = urllib.request.Request(url, body, headers)  # noqa: S310 -- loopback
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
 
 
 def scraped(port: int) -> Scrape:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         return Scrape(answer.read().decode())
 
 
@@ -93,7 +93,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 def end(process: "subprocess.Popen[str]") -> str:
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     return errors
 

@@ -109,7 +109,7 @@ class Community:
         headers = {"X-Patreon-Event": trigger, "X-Patreon-Signature": signature, "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self._receiver}/hooks/patreon/main", body, headers)  # noqa: S310 -- loopback
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
                 return 200 <= int(answer.status) < 300
         except OSError:
             return False

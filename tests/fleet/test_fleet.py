@@ -154,7 +154,7 @@ class Carried:
     ledgers: Sequence[CarriedLedger]
 
     def page(self) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
     def figure(self, name: str, ledger: str) -> float | None:

@@ -2,9 +2,10 @@
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Final
+
+from tests.house.trees import tree_of
 
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("domain", "projections", "infrastructure")
@@ -26,12 +27,7 @@ AUTHORS_SURFACE: Final = {
 def sources(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
     for room in rooms:
         for path in sorted((ROOT / room).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), parsed(path)
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
+            yield path.relative_to(ROOT).as_posix(), tree_of(path)
 
 
 def defaults(tree: ast.Module, name: str) -> Iterator[ast.expr]:
@@ -63,7 +59,7 @@ def test_who_operates_is_never_left_out() -> None:
 def test_nobody_writes_the_environment_of_the_process() -> None:
     written = [
         path
-        for path, tree in [*sources(*ROOMS), ("cli.py", parsed(ROOT / "cli.py"))]
+        for path, tree in [*sources(*ROOMS), ("cli.py", tree_of(ROOT / "cli.py"))]
         for node in ast.walk(tree)
         if isinstance(node, ast.Subscript)
         and isinstance(node.ctx, ast.Store)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.trees import tree_of
+
 ROOT = Path(__file__).parents[2]
 OF_A_SERVER = ROOT / "infrastructure" / "embedded_postgres"
 """Regular files in a folder of its own, of a few bytes."""
@@ -28,7 +30,7 @@ def modules() -> list[Path]:
 
 
 def test_no_file_is_written_through_a_buffer() -> None:
-    found = [f"{file}:{line}" for file in modules() for line in buffered(ast.parse(file.read_text()))]
+    found = [f"{file}:{line}" for file in modules() for line in buffered(tree_of(file))]
     assert found == []
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.trees import tree_of
+
 ROOT = Path(__file__).parents[2]
 PRINTING = ROOT / "infrastructure" / "terminal" / "printing.py"
 WIRE = ROOT / "infrastructure" / "processes" / "watched.py"
@@ -30,12 +32,7 @@ def prints(tree: ast.AST) -> Iterator[int]:
 def test_nothing_is_printed_in_another_way() -> None:
     folders = ("infrastructure", "projections", "domain")
     modules = [ROOT / "cli.py", *(file for folder in folders for file in (ROOT / folder).rglob("*.py"))]
-    found = [
-        f"{file}:{line}"
-        for file in modules
-        if file not in (PRINTING, WIRE)
-        for line in prints(ast.parse(file.read_text()))
-    ]
+    found = [f"{file}:{line}" for file in modules if file not in (PRINTING, WIRE) for line in prints(tree_of(file))]
     assert found == []
 
 

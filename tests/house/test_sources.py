@@ -9,6 +9,7 @@ import pytest
 from temple_ledger import cli
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.processes.sources import BUILT_IN, RESERVED
+from tests.house.trees import tree_of
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = ROOT / "infrastructure" / "processes" / "sources.py"
@@ -32,7 +33,7 @@ def test_no_code_outside_a_source_names_it(source: str) -> None:
         f"{file.relative_to(ROOT)}:{line} {name}"
         for file in modules()
         if file != REGISTRY
-        for line, name in names_in(ast.parse(file.read_text(encoding="utf-8")))
+        for line, name in names_in(tree_of(file))
         if source in name.lower() and name not in STORED
     ]
     assert found == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from temple_ledger.infrastructure.database.statements import statement, statement_names
+from tests.house.trees import tree_of
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "sql" / "statements").rglob("*.sql"))
@@ -63,7 +64,7 @@ def _is_text(node: ast.AST) -> bool:
 
 def test_a_statement_is_a_file_or_composed_in_the_room_of_the_database() -> None:
     modules = [file for file in (ROOT / "infrastructure").rglob("*.py") if not file.is_relative_to(DATABASE)]
-    found = [f"{file}:{line}" for file in modules for line in sql_in_python(ast.parse(file.read_text()))]
+    found = [f"{file}:{line}" for file in modules for line in sql_in_python(tree_of(file))]
     assert found == []
 
 

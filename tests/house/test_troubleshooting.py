@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from tests.house.trees import tree_of
+
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "troubleshooting.md"
 MESSAGE: Final = re.compile(r"^\| `(.+?)` \|", re.MULTILINE)
@@ -18,7 +20,7 @@ def texts() -> Iterator[str]:
     """Every text of the code, with … for what is put in."""
     for folder in ("domain", "infrastructure", "projections"):
         for file in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
+            for node in ast.walk(tree_of(file)):
                 if isinstance(node, ast.JoinedStr):
                     yield "".join(
                         str(part.value) if isinstance(part, ast.Constant) else DIFFERS for part in node.values

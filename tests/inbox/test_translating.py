@@ -248,7 +248,7 @@ def test_run_is_woken_by_a_delivery_and_ends_when_it_is_told(bells: Database) ->
             _wait_for_event(bells, who)
         stop.set()
         worker.wake()
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -275,7 +275,7 @@ def test_run_asks_again_at_once_while_something_is_due(bells: Database, monkeypa
         finally:
             stop.set()
             running.wake()
-            thread.join(20)
+            thread.join(60)
     assert log_rows(bells, "user_id") == [f"clock-{number}" for number in range(5)]
 
 
@@ -293,7 +293,7 @@ def test_run_outlives_the_databases_absence(bells: Database) -> None:
             _wait_for_event(bells, "ada")
             stop.set()
             worker.wake()
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
 
 

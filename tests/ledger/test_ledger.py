@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any
@@ -217,6 +218,35 @@ def test_an_append_that_was_cancelled_is_repeated_with_its_id(database: Database
     assert cancelled
     with Ledger(database.dsn) as ledger:
         assert ledger.append(joined("ada"), event_id=ADA) == (position, False, False)
+
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "append": lambda ledger: ledger.append(joined("ada")),
+    "wait": lambda ledger: ledger.wait(),
+    "rows": lambda ledger: ledger.rows("members", "ada"),
+    "changes": lambda ledger: ledger.changes("members", consumer="somebody"),
+    "forget_consumer": lambda ledger: ledger.forget_consumer("members", "somebody"),
+}
+
+
+def test_no_method_answers_after_the_ledger_was_closed(database: Database) -> None:
+    assert {name for name in vars(Ledger) if not name.startswith("_")} == {*CALLS, "close"}
+    with Ledger(database.dsn) as ledger:
+        ledger.rows("members", "ada")
+
+    async def use(name: str) -> None:
+        async with AsyncLedger(database.dsn) as closed:
+            await closed.rows("members", "ada")
+        answer = CALLS[name](closed)
+        if inspect.isawaitable(answer):
+            await answer
+
+    for name in CALLS:
+        with pytest.raises(Refused, match="this ledger was closed"):
+            CALLS[name](ledger)
+        with pytest.raises(Refused, match="this ledger was closed"):
+            asyncio.run(use(name))
+    ledger.close()
 
 
 @pytest.mark.parametrize("name", ["__init__", "close", "append", "wait", "rows"])

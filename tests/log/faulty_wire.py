@@ -63,7 +63,7 @@ class FaultyWire:
     def close(self) -> None:
         self._closed.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
         self._listener.close()
         shutil.rmtree(self._folder)
 

@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from tests.log.builders import INSERT, NOON, joined, rows
 from tests.log.faulty_wire import faulty_wire
+from tests.runner.test_runner import wait_until
 
 COLUMNS = "event_id, timestamp, event_type, user_id, action, target, metadata::text, source"
 
@@ -203,7 +204,7 @@ def test_two_that_append_one_event_at_once_agree(database: Database, appender: L
         second.start()
         wait_for_a_lock(database)
         first.commit()
-        second.join(10)
+        second.join(60)
     assert [outcome.added for outcome in outcomes] == [False]
     assert len(rows(database)) == 1
 
@@ -221,7 +222,7 @@ def test_deadlocked_appenders_both_succeed(database: Database) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     added = [outcome for each in outcomes for outcome in each if isinstance(outcome, Appended) and outcome.added]
     assert len(outcomes) == 2
     assert len(added) == len(entries) == len(rows(database))
@@ -230,14 +231,8 @@ def test_deadlocked_appenders_both_succeed(database: Database) -> None:
 def wait_for_a_lock(database: Database) -> None:
     """Until some backend of this database waits for another one."""
     with database.connect(DatabaseRole.LOGIN) as admin:
-        for _ in range(500):
-            waiting = admin.execute(
-                "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-            ).fetchone()
-            if waiting is not None:
-                return
-            admin.execute("select pg_sleep(0.01)")
-    raise AssertionError("nobody waits")
+        waiting = b"select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        wait_until(lambda: admin.execute(waiting).fetchone() is not None)
 
 
 def test_the_log_can_not_be_changed_by_whoever_appends(database: Database, appender: LogAppender) -> None:

@@ -23,9 +23,9 @@ def test_closing_waits_for_whoever_is_at_work_and_lets_nobody_begin(database: Da
 
     thread = threading.Thread(target=lambda: counted.append(connection.run("counting", work)))
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(60)
     connection.close()
-    thread.join(20)
+    thread.join(60)
     assert counted == [1_000_000]
     with pytest.raises(DatabaseUnavailable, match="closed"):
         connection.run("counting", work)

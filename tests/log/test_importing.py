@@ -326,4 +326,4 @@ def test_an_import_is_announced(database: Database) -> None:
     with Wakeup(database) as wakeup, Notifier(database) as notifier:
         assert wakeup.wait(0)
         imported(database, as_lines(line()), notifier=notifier)
-        assert wakeup.wait(20)
+        assert wakeup.wait(60)

@@ -130,7 +130,7 @@ def test_a_fifo_is_written_through(tmp_path: Path, by_link: bool) -> None:
     reader = threading.Thread(target=lambda: read.append((tmp_path / "fifo").read_text()), daemon=True)
     reader.start()
     result_of(lambda: write(tmp_path / ("link" if by_link else "fifo")))
-    reader.join(30)
+    reader.join(60)
     assert read == ["new\n"]
     assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["fifo", "link"]

@@ -126,7 +126,7 @@ def test_in_a_storm_nothing_is_skipped_and_each_event_is_seen_once(database: Dat
     storm_over.wait(SECONDS)
     storm_over.set()
     for thread in appenders:
-        thread.join(30)
+        thread.join(60)
     readers_over.set()
     for thread in readers:
         thread.join(60)
@@ -165,7 +165,7 @@ def test_backends_that_are_killed_leave_gaps_that_pass(database: Database) -> No
             )
     over.set()
     for thread in [*threads, reader]:
-        thread.join(30)
+        thread.join(60)
     # a thread may have been between its last commit and its end when the reader looked for the last time
     rest: list[int] = []
     read_until(over, database, rest)

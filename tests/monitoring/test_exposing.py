@@ -25,7 +25,7 @@ from tests.runner.test_runner import wait_until
 def get(port: int, path: str = "/metrics", *, method: str = "GET", **headers: str) -> tuple[int, str]:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - an address of this machine
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - an address of this machine
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -65,7 +65,7 @@ def test_with_a_token_only_who_sends_it_is_answered(registry: CollectorRegistry)
 
 
 def stalled(port: int, sent: bytes) -> socket.socket:
-    wire = socket.create_connection(("127.0.0.1", port), timeout=20)
+    wire = socket.create_connection(("127.0.0.1", port), timeout=60)
     wire.sendall(sent)
     return wire
 

@@ -262,6 +262,22 @@ def test_a_pair_is_kept_before_it_is_used(database: Database, patreon: FakePatre
     assert found == [("first", "refresh-0"), (f"access-{1}", "refresh-1")]
 
 
+@pytest.mark.parametrize("expires_in", [10**15, -5, 0, None, "soon", 1.5, [], {}, True])
+def test_a_pair_is_stored_however_long_it_is_said_to_live(
+    database: Database, patreon: FakePatreon, clock: Clock, expires_in: Any
+) -> None:
+    patreon.expires_in = expires_in
+
+    async def run() -> str:
+        made = access(database, patreon, clock)()
+        await made.token()
+        clock.slept.append(timedelta(days=29).total_seconds())
+        return await made.token()
+
+    assert asyncio.run(run()) == "access-1"
+    assert stored(database) == ("access-1", "refresh-1")
+
+
 def test_many_who_find_the_token_refused_refresh_it_once(
     database: Database, patreon: FakePatreon, clock: Clock
 ) -> None:

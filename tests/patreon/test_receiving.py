@@ -19,7 +19,7 @@ from tests.patreon.bodies import ACOLYTE, DISCORD, NOVICE, ORACLE, OTHER_DISCORD
 from tests.patreon.truth import Patron
 
 SECRET = "temple-ledger-test-secret"
-MOST_SECONDS = 30.0
+MOST_SECONDS = 60.0
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 

@@ -1,8 +1,12 @@
 """Rows were made by the events as they were declared: a process that decodes them otherwise asks for a replay."""
 
+import json
 from collections.abc import Callable
 from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -239,3 +243,57 @@ def test_rows_of_another_meaning_wait_for_a_replay(database: Database) -> None:
     # and a process of the code before does not write into that
     with pytest.raises(AssertionError, match="total stands still: needs replay"):
         ledger.catch_up()
+
+
+HELPED = """
+from temple_ledger import Event, Payload
+
+POINTS = {"low": 1}
+
+def points_of(severity):
+    return [scaled(POINTS[each]) for each in (severity,)][0]
+
+def scaled(points):
+    # a comment is no change
+    return points * 1
+
+class Warned(Event, type="test/warned_with_help", version=2):
+    points: int = 1
+
+@Warned.upcasts(1)
+def _(old: Payload) -> Payload:
+    return {**old, "points": points_of(old["severity"])}
+"""
+
+
+def helped(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> str:
+    """What is noted of the event of a module with that *code*."""
+    name = f"helped_{uuid4().hex}"
+    (folder / f"{name}.py").write_text(code)
+    monkeypatch.syspath_prepend(folder)
+    model: Model = import_module(name).Warned
+    return reads_of(reading(model), CATALOGUE.with_models([model]))
+
+
+@pytest.mark.parametrize(
+    ("part", "otherwise"),
+    [("points * 1", "points * 2"), ('{"low": 1}', '{"low": 2}'), ("[0]", "[-1]")],
+    ids=["what a function calls", "a constant", "the function itself"],
+)
+def test_what_an_upcaster_uses_of_its_module_is_noted_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, part: str, otherwise: str
+) -> None:
+    before = helped(monkeypatch, tmp_path, HELPED)
+    after = helped(monkeypatch, tmp_path, HELPED.replace(part, otherwise))
+    assert what_differs(before, after) == (
+        "test/warned_with_help: a function or a constant that an upcaster uses is another one"
+    )
+    assert what_differs(before, helped(monkeypatch, tmp_path, HELPED.replace("# a comment", "# another"))) is None
+
+
+def test_a_checkpoint_of_an_earlier_release_has_not_noted_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    now = helped(monkeypatch, tmp_path, HELPED)
+    earlier = json.loads(now)
+    for each in earlier.values():
+        del each["called"]
+    assert what_differs(json.dumps(earlier), now) is None

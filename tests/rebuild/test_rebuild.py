@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,6 +30,7 @@ from temple_ledger.projections.testing.histories import at, joined, left, role_a
 from tests.ending import raised_by
 from tests.interrupted import interrupting_at
 from tests.killed import Moment, run_killed
+from tests.runner.test_runner import wait_until
 
 NO_LIMIT = Limit(None)
 BOTH: list[Projection] = [members, activity]
@@ -216,7 +216,7 @@ def daemon(ledger: LedgerScenario) -> Iterator[None]:
         finally:
             runner.stop()
             wakeup.wake()
-            thread.join(20)
+            thread.join(60)
 
 
 @pytest.mark.usefixtures("daemon")
@@ -300,36 +300,30 @@ def both_wait(ledger: LedgerScenario) -> list[int]:
     """The backends of the two workers, once they stand before the table that is held."""
     waiting = "select pid from pg_locks where not granted and relation = '\"rebuild_temple_member_status@1\"'::regclass"
     with ledger.database.connect(DatabaseRole.READ) as connection:
-        for _ in range(1_000):
-            found = [pid for (pid,) in connection.execute(waiting)]
-            if len(found) == 2:
-                return found
-            time.sleep(0.01)
-    raise AssertionError("the workers did not come to their work")
+        wait_until(lambda: len(connection.execute(waiting).fetchall()) == 2)
+        return [pid for (pid,) in connection.execute(waiting)]
 
 
 def test_workers_end_with_the_rebuild_that_was_killed(ledger: LedgerScenario) -> None:
     """They would keep the next one from beginning, for as long as they work."""
-    begin, may_fold = os.pipe()
+    has_begun, begin = os.pipe()
+    may_fold, let_fold = os.pipe()
     child = os.fork()
     if child == 0:
         replay = begun(ledger)
-        os.write(may_fold, b".")
-        time.sleep(0.2)
+        os.write(begin, b".")
+        os.read(may_fold, 1)
         replay.fold(workers=2)
         os._exit(0)
-    os.read(begin, 1)
+    os.read(has_begun, 1)
     with nothing_can_be_written(ledger):
+        os.write(let_fold, b".")
         both_wait(ledger)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        for _ in range(200):
-            with ledger.database.connect(DatabaseRole.READ) as connection:
-                if not any(each.alive for each in notes.running_rebuilds(connection)):
-                    break
-            time.sleep(0.01)
-        else:
-            raise AssertionError("the workers go on without whoever they work for")
+        with ledger.database.connect(DatabaseRole.READ) as connection:
+            # they would go on without whoever they work for
+            wait_until(lambda: not any(each.alive for each in notes.running_rebuilds(connection)))
     rebuild(ledger.database, members, catalogue=CATALOGUE, by="ada")
     ledger.then_verified()
 

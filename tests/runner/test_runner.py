@@ -58,7 +58,7 @@ def running(database: Database, lease: Lease | None = None) -> Iterator[Runner]:
         finally:
             runner.stop()
             wakeup.wake()
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -256,7 +256,7 @@ def test_a_runner_whose_first_question_is_cut_off_says_so_in_a_sentence(ledger: 
                     ).fetchall()
                 )
             )
-        assert isinstance(asking.exception(20), DatabaseUnavailable)
+        assert isinstance(asking.exception(60), DatabaseUnavailable)
 
 
 def test_a_runner_recovers_from_losing_its_connection(ledger: LedgerScenario) -> None:

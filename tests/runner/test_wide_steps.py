@@ -239,7 +239,7 @@ def test_an_operation_waits_for_the_step_and_what_it_changes_is_seen_by_the_next
     with ThreadPoolExecutor(1) as pool, processing(ledger.database, watch=Watching(before)) as (processor, first, _):
         step = processor.wide_step(upto=settled_head(first), limit=EVERYTHING, in_time=lambda: True)
         assert (step.idle, step.events) == (None, 15)
-        pool_started[0].result(20)
+        pool_started[0].result(60)
         history(ledger, 2)
         step = processor.wide_step(upto=settled_head(first), limit=EVERYTHING, in_time=lambda: True)
         assert (step.idle, step.position) == ("paused", 15)

@@ -108,7 +108,7 @@ class Visitor:
         return self.ask("POST", path, body, **{**sent, "Content-Type": "application/x-www-form-urlencoded"})
 
     def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies and "Cookie" not in names:
             names["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

@@ -92,7 +92,7 @@ def bot_answers(fake: FakeDiscord, home: Path) -> Iterator[None]:
     with pointed_at(fake.api_url, None), serving_names(home, NameBook(), partial(answer_roles, roles.of)):
         thread = threading.Thread(target=lambda: asyncio.run(answers()))
         thread.start()
-        assert ready.wait(20)
+        assert ready.wait(60)
         try:
             yield
         finally:

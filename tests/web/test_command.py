@@ -103,7 +103,7 @@ def test_it_serves_until_a_signal_and_leaves_nothing(spawn: Spawn, logins: dict[
     assert port is not None
     assert Visitor(port).get("/healthz").status == 200
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     with pytest.raises(ConnectionRefusedError):
         Visitor(port).get("/healthz")
 
@@ -123,7 +123,7 @@ def test_one_that_was_started_beside_others_ends_without_a_word(
     )
     until(process.stdout, "ready")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     with process:
         assert process.stderr is not None
         assert "Fatal Python error" not in process.stderr.read()
@@ -147,7 +147,7 @@ def test_actions_are_carried_out_by_a_second_process_that_ends_with_the_first(
     assert "members is paused" in page.words
     assert actions_at_work(database) == 0
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     with database.connect(DatabaseRole.READ) as connection:
         found = connection.execute("select kind, login, reason from ledger_operation").fetchall()
     assert found == [("pause", "temple_console_actions", "to look")]
@@ -240,7 +240,7 @@ def ask_until_it_is_gone(visitor: Visitor) -> None:
     """A connection that says nothing is closed with the server, or after a while."""
     while True:
         visitor.get("/healthz")
-        connection = http.client.HTTPConnection("127.0.0.1", visitor.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", visitor.port, timeout=60)
         connection.connect()
         connection.sock.recv(1)
         connection.close()

@@ -8,6 +8,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.infrastructure.web.routes import PAGES
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
 from tests.queries.builders import altered, append, append_twice
 from tests.web.conftest import ADA, BOB, EVE, GONE, ORACLE, PATREON, SEER, Started, Visitor
@@ -52,6 +53,38 @@ def test_the_overview_is_grey_until_something_was_proven(visitor: Visitor, ledge
     assert "things need a person" in words  # nobody runs, one event is parked
     assert "Patreon gave Oracle to Ada Lovelace" in words
     assert "because Ada Lovelace now pays for Gold, 1 hour before" in words
+
+
+FROM_TABLES = {
+    "/": "Behind by",
+    "/members": "not folded yet",
+    "/members/{user_id:path}": "not folded yet",
+    "/roles": "not folded yet",
+    "/roles/{role:path}": "not folded yet",
+    "/projections": "waiting",
+    "/projections/{name:path}": "Waiting",
+    "/{source}": "not folded yet",
+}
+"""Pages that answer from tables which may be behind the log, and how they say so."""
+FROM_ELSEWHERE = {
+    "/roles/{role:path}/diff": "of members that are behind, the log is folded",
+    **dict.fromkeys(("/events", "/events/{number}"), "the log"),
+    **dict.fromkeys(("/verify", "/verify/{number}"), "results, with their position"),
+    **dict.fromkeys(("/inbox", "/inbox/{number}"), "deliveries"),
+    **dict.fromkeys(("/operations", "/operations/{number}", "/admin"), "what was done, and settings"),
+    **dict.fromkeys(("/actions/jobs/{job}", "/actions/{name}"), "computed when it is asked for"),
+}
+
+
+def test_a_page_from_tables_that_are_behind_the_log_says_so(visitor: Visitor, ledger: LedgerScenario) -> None:
+    assert {each.path for each in PAGES} == {*FROM_TABLES, *FROM_ELSEWHERE}
+    ledger.when(role_removed(ADA, ORACLE, at(900)))
+    given = {"{user_id:path}": ADA, "{role:path}": ORACLE, "{name:path}": "members", "{source}": "patreon"}
+    for path, words in FROM_TABLES.items():
+        address = path
+        for name, value in given.items():
+            address = address.replace(name, value)
+        assert words in visitor.get(address).words, address
 
 
 def test_on_a_server_of_somebody_s_own_the_runner_is_named_and_not_up(visitor: Visitor) -> None:

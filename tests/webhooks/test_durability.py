@@ -69,7 +69,7 @@ def test_where_the_network_swallows_everything_the_sender_gets_an_answer_in_time
         assert ours.send(body(2)).code == 503
         assert time.monotonic() - started < 10 * ANSWER_SECONDS
         wire.mend()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while ours.send(body(3)).code != 200:
             assert time.monotonic() < deadline, "the writer never came back"
     assert body(3) in rows(database, "body")

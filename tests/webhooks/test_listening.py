@@ -21,14 +21,14 @@ def _speaks_ipv6() -> None:
 
 @pytest.mark.parametrize("host", ["::1", "[::1]", "::", "[::]", "0:0:0:0:0:0:0:1"])
 def test_an_address_of_ipv6_is_listened_on(host: str) -> None:
-    with listening(host, 0) as door, socket.create_connection(("::1", door.getsockname()[1]), timeout=20):
+    with listening(host, 0) as door, socket.create_connection(("::1", door.getsockname()[1]), timeout=60):
         assert door.family is socket.AF_INET6
 
 
 @pytest.mark.parametrize("host", ["::", "127.0.0.1", "localhost"])
 def test_who_comes_by_ipv4_finds_all_addresses_and_names_of_both_kinds(host: str) -> None:
     with listening(host, 0) as door:
-        socket.create_connection(("127.0.0.1", door.getsockname()[1]), timeout=20).close()
+        socket.create_connection(("127.0.0.1", door.getsockname()[1]), timeout=60).close()
 
 
 @pytest.mark.parametrize("host", ["x" * 80, "no.such.host.invalid", "http://127.0.0.1", "127.0.0.1:80"])
@@ -54,7 +54,7 @@ def test_who_comes_by_ipv4_to_a_socket_of_ipv6_has_the_address_that_proxies_are_
 
     with (
         Server(app, listening("::", 0)) as server,  # type: ignore[arg-type]
-        socket.create_connection(("127.0.0.1", server.port), timeout=20) as wire,
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as wire,
     ):
         wire.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         while wire.recv(4096):

@@ -9,6 +9,7 @@ from temple_ledger.domain.errors import CannotListen
 from temple_ledger.infrastructure.ingestion.webhooks.listening_socket import ListeningSocket
 
 BACKLOG: Final = 2048
+"""Of a shorter queue the rest is dropped by the system, and tries again after 1, 3 and 7 seconds."""
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -18,7 +18,6 @@ from temple_ledger.infrastructure.ingestion.webhooks.listening import is_this_ma
 
 REQUEST_SECONDS: Final = 10.0
 MOST_CONNECTIONS: Final = 16
-BACKLOG: Final = 128
 LONGEST_LINE: Final = 8_192
 
 log = structlog.get_logger("temple.metrics")
@@ -83,8 +82,6 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     # a thread that still answers does not keep the process from ending
     block_on_close = False
-    # of a shorter queue the rest is dropped by the system, and tries again after 1, 3 and 7 seconds
-    request_queue_size = BACKLOG
 
     def __init__(self, door: socket.socket) -> None:
         self._lock = threading.Lock()

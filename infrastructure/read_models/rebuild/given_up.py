@@ -5,7 +5,7 @@ ended; the next one leaves that member out from where it was parked before, or e
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 
@@ -18,9 +18,6 @@ from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.fold import FailureKind, Fold, Folded
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import State
-
-FOLD_SECONDS: Final = 50.0
-"""For the whole history of a member (of a tally: for an event): ten times what a step gives."""
 
 GivenUp = Mapping[str, Failure]
 """By user_id."""

@@ -38,7 +38,6 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import (
     RangeFolder,
     range_folder,
 )
-from temple_ledger.infrastructure.read_models.rebuild.given_up import FOLD_SECONDS
 from temple_ledger.infrastructure.read_models.rebuild.in_processes import fold_in_processes
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
@@ -46,6 +45,7 @@ from temple_ledger.infrastructure.read_models.runner.transaction import missing_
 from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.endless_folds import FOLD_SECONDS
 from temple_ledger.projections.fingerprint import reads_of
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.placing import placed

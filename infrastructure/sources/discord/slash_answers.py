@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.queries.member import (
     stored_members,
     waiting_events,
 )
+from temple_ledger.infrastructure.queries.not_folded import not_folded
 from temple_ledger.infrastructure.queries.role import page_of_holders_then
 from temple_ledger.infrastructure.queries.role_difference import RoleHolding, role_difference
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
@@ -178,9 +179,11 @@ def _role(asked: _Asked, question: SlashQuestion) -> Answered:
         path, order = f"/roles/{quote(role)}?as_of={quote(moment.as_of.isoformat())}", "by id"
     names = asked.answers.names({user_id for user_id, _ in found} | {each.granted_by or "" for _, each in found} - {""})
     then = "hold" if moment.as_of is None else f"held, {instant(moment.as_of)},"
+    behind = not_folded(asked.connection) if moment.as_of is None else None
     lines = [f"{many} {then} {asked.label(role)}{f', {order}' if total > 1 else ''}"]
     lines += [f"• {person(user_id, names)} {asked.held(held, names)}" for user_id, held in found]
-    return [*lines, *_rest(total, len(found), None if moment.as_of is None else MOST_COUNTED)], path
+    lines += _rest(total, len(found), None if moment.as_of is None else MOST_COUNTED)
+    return [*lines, *([f"⚠ {behind}"] if behind else ())], path
 
 
 def _changes(asked: _Asked, question: SlashQuestion) -> Answered:

@@ -6,6 +6,7 @@ from typing import Final
 from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.health import Trouble
+from temple_ledger.infrastructure.queries.not_folded import not_folded
 from temple_ledger.infrastructure.queries.role_directory import read_directory
 from temple_ledger.infrastructure.queries.source_page import CellKind, SourceColumn, SourcePage, SourceTable
 from temple_ledger.infrastructure.sources.patreon.health import Token, patreon_health
@@ -29,7 +30,7 @@ _BY: Final = SourceColumn("granted_by", "Given by", CellKind.PERSON)
 def patreon_page(connection: Connection, settings: PatreonSettings) -> SourcePage:
     roles = tier_roles(connection, read_directory(connection), settings.tier_roles)
     found = list(mismatched(connection, roles.wanted)) if roles.wanted else []
-    health = patreon_health(connection)
+    health, behind = patreon_health(connection), not_folded(connection)
     notes = [
         f"No role is known for tier {tier}, which {plural(n, 'member')} pay for." for tier, n in roles.without.items()
     ]
@@ -39,6 +40,8 @@ def patreon_page(connection: Connection, settings: PatreonSettings) -> SourcePag
     unknown = None if roles.wanted else "Not known: no role is known for any tier."
     if unknown is not None:
         notes.append("Set TEMPLE_TIER_ROLES, as TIER=ROLE with commas between, or take a snapshot of Patreon.")
+    if behind is not None:
+        notes.insert(0, behind)
     return SourcePage(
         "Patreon",
         [
@@ -79,7 +82,12 @@ def patreon_page(connection: Connection, settings: PatreonSettings) -> SourcePag
             ),
         ],
         troubles=[Trouble(*each) for each in health.sentences],
-        notes=[*notes, *_doubts(health.losses + health.orders + health.tiers), *health.lines],
+        notes=[
+            *([behind] if behind else ()),
+            *notes,
+            *_doubts(health.losses + health.orders + health.tiers),
+            *health.lines,
+        ],
     )
 
 

@@ -176,7 +176,7 @@ class Tokens:
     def _store(self, connection: psycopg.Connection[Any], answer: dict[str, Any]) -> Pair:
         """Committed, and only then given to anybody."""
         now = self._clock()
-        life = min(timedelta(seconds=answer["expires_in"]), MOST_LIFE)
+        life = timedelta(seconds=answer["expires_in"])
         values = {
             "name": NAME,
             **_encrypted(self._required_keys, answer["access_token"], answer["refresh_token"]),
@@ -236,8 +236,10 @@ def _tokens_of(body: bytes) -> dict[str, Any]:
     ):
         raise PlatformUnavailable("Patreon's answer to a refresh holds no pair of tokens")
     seconds = answer.get("expires_in")
-    days = ASSUMED_LIFE.total_seconds()
-    return {**answer, "expires_in": seconds if isinstance(seconds, int) and seconds > 0 else days}
+    if not isinstance(seconds, int) or seconds <= 0:
+        seconds = ASSUMED_LIFE.total_seconds()
+    # the old refresh token is used up: whatever the number is, the new pair has to be stored
+    return {**answer, "expires_in": min(seconds, MOST_LIFE.total_seconds())}
 
 
 def encrypt_older(connection: psycopg.Connection[Any], keys: TokenKeys) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.names.name import Names
 from temple_ledger.infrastructure.queries.member import MemberOverview, list_members, stored_members
+from temple_ledger.infrastructure.queries.not_folded import not_folded
 from temple_ledger.infrastructure.queries.overview import STATUSES
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
@@ -32,11 +33,13 @@ def members(console: Console, asked: Asked) -> Page:
             found, more = page[: asked.rows], len(page) > asked.rows
         else:
             found, more = _called(console, connection, wanted), False
+        behind = not_folded(connection)
     following = asked.url(after=found[-1].user_id) if more else None
     roles = sorted(((role, directory.label(role)) for role in counted.roles), key=lambda each: each[1].casefold())
     data: dict[str, Any] = {
         "found": found,
         "following": following,
+        "behind": behind,
         "wanted": wanted,
         "picked": picked,
         "statuses": STATUSES,

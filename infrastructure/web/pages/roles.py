@@ -9,6 +9,7 @@ from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf, before
 from temple_ledger.infrastructure.queries.member import HeldRole
+from temple_ledger.infrastructure.queries.not_folded import not_folded
 from temple_ledger.infrastructure.queries.role import Holder, page_of_holders_then
 from temple_ledger.infrastructure.queries.role_difference import RoleDifference, role_difference
 from temple_ledger.infrastructure.queries.role_directory import require_role
@@ -29,6 +30,7 @@ def roles(console: Console, asked: Asked) -> Page:
     with console.reading() as connection:
         directory, _ = console.narrator(connection)
         counted = console.figures.current(connection).roles
+        behind = not_folded(connection)
     every = [directory.get(role) for role in {*counted, *(each.role for each in directory)}]
     every.sort(key=lambda each: (-counted.get(each.role, 0), each.name or each.role, each.role))
     rows = [
@@ -37,6 +39,7 @@ def roles(console: Console, asked: Asked) -> Page:
     ]
     data: dict[str, Any] = {
         "roles": [(row, directory.label(str(row["role"]))) for row in rows],
+        "behind": behind,
         "most": max(counted.values(), default=1),
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),
@@ -51,6 +54,7 @@ def role(console: Console, asked: Asked) -> Page:
         wanted = require_role(connection, directory, asked.parameters["role"])
         found, more, many = _holders(console, connection, asked, wanted, moment)
         gave = console.figures.current(connection).givers.get(wanted, ()) if moment.is_now else ()
+        behind = not_folded(connection) if moment.is_now else None
     following = asked.url(after=found[-1].user_id) if more else None
     rows = [{"user_id": each.user_id, **each.held._asdict()} for each in found]
     now = datetime.now(UTC)
@@ -63,6 +67,7 @@ def role(console: Console, asked: Asked) -> Page:
         "moment": moment,
         "as_of": asked.query.get("as_of", ""),
         "gave": gave,
+        "behind": behind,
         "following": following,
         "spans": [(words, f"{now - timedelta(days=days):%Y-%m-%d}", f"{now:%Y-%m-%d}") for words, days in SPANS],
         "csv": asked.url(format="csv"),
