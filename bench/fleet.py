@@ -27,8 +27,9 @@ from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
 from temple_ledger.infrastructure.log.append import append_within
-from temple_ledger.infrastructure.processes.fleet.carry import CarriedLedger, end_all
+from temple_ledger.infrastructure.processes.fleet.carry import CarriedLedger
 from temple_ledger.infrastructure.processes.fleet.file import read_fleet
+from temple_ledger.infrastructure.processes.fleet.ledger_thread import end_all
 from temple_ledger.infrastructure.processes.fleet.ledgers import LedgerSession
 from temple_ledger.infrastructure.processes.fleet.metrics import metrics_of
 from temple_ledger.infrastructure.settings import load_settings

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from temple_ledger.domain.errors import DatabaseUnavailable
+from temple_ledger.infrastructure.commands.fleet_listen import listen
 from temple_ledger.infrastructure.commands.fleet_receive import receive
 from temple_ledger.infrastructure.commands.fleet_run import run
 from temple_ledger.infrastructure.database.connection import Database
@@ -38,7 +39,7 @@ def command() -> None:
     """
 
 
-for each in (run, receive):
+for each in (run, receive, listen):
     command.add_command(each)
 
 

@@ -9,8 +9,9 @@ import click
 
 from temple_ledger.infrastructure.database.service_logins import RUN
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
-from temple_ledger.infrastructure.processes.fleet.carry import CarriedLedger, end_all
+from temple_ledger.infrastructure.processes.fleet.carry import CarriedLedger
 from temple_ledger.infrastructure.processes.fleet.chosen import fleet_of, of_fleet, sessions_of
+from temple_ledger.infrastructure.processes.fleet.ledger_thread import end_all
 from temple_ledger.infrastructure.processes.fleet.metrics import fleet_registry, metrics_of
 from temple_ledger.infrastructure.processes.metrics_server import OFF, metrics_port
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode

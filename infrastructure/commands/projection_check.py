@@ -74,7 +74,7 @@ def _one_member(session: Session, projection: MemberProjection[object], user_id:
             return try_member(connection, projection, catalogue(), user_id)
 
     try:
-        trial = _apart(fold).result(lambda: None)
+        trial = _apart(session, fold).result(lambda: None)
     except RuleEndedProcess as ended:
         trial = MemberTrial([], str(ended))
     if as_json:
@@ -131,7 +131,7 @@ def _everybody(session: Session, projection: Projection, *, as_json: bool) -> in
                 return try_tally(connection, projection, catalogue(), about=about)
             return try_everybody(connection, projection, catalogue(), each=each, about=about)
 
-    folding = _apart(fold)
+    folding = _apart(session, fold)
     try:
         with bar(session.progress, "folding", None, "members") as done:
             trial = folding.result(lambda: done.advance(1))
@@ -145,11 +145,14 @@ def _everybody(session: Session, projection: Projection, *, as_json: bool) -> in
     return ExitCode.FOUND if trial.faults else ExitCode.OK
 
 
-def _apart(fold: Callable[[About, Callable[[], None]], Result]) -> OwnProcess[Result]:
+def _apart(session: Session, fold: Callable[[About, Callable[[], None]], Result]) -> OwnProcess[Result]:
     def limited(about: About, each: Callable[[], None]) -> Result:
         with endless_folds_end():
             return fold(about, each)
 
+    # here, so that what it notes of a standby is noted once
+    with snapshot(session.reading):
+        pass
     return OwnProcess(limited)
 
 

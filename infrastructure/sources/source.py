@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     # `temple --help` loads the module of each source, and nothing that commands need
     import psycopg
 
+    from temple_ledger.infrastructure.database.service_logins import ServiceLogin
     from temple_ledger.infrastructure.ingestion.inbox.translator import Translator
     from temple_ledger.infrastructure.ingestion.webhooks.endpoint import Endpoint
     from temple_ledger.infrastructure.observability.metrics.ledger import Reading
@@ -60,12 +61,14 @@ class Worker:
     """At work, in threads of its own, while the block of `running()` lasts.
 
     It runs beside the translators, in `temple receive` and `temple up`; one with `own_process` has a command of its
-    own for production, and only `temple up` runs it as well.
+    own for production, and only `temple up` and `temple fleet listen` run it as well. `login` is what that command logs
+    in as.
     """
 
     name: str
     running: Callable[[], AbstractContextManager[object]]
     own_process: bool = field(default=False, kw_only=True)
+    login: "ServiceLogin | None" = field(default=None, kw_only=True)
 
 
 class Source:
@@ -88,6 +91,9 @@ class Source:
 
     verified_by: str | None = None
     """The setting whose secret verifies its webhooks: without it there are no endpoints. None: there never are."""
+
+    guild_setting: str | None = None
+    """Its setting that says which guild the ledger is about: a fleet's file says it once for all sources."""
 
     def actors(self) -> "Mapping[str, Actor]":
         """The bots by which it acts in the guild, by id: what they are called, and what their acts follow from."""

@@ -121,7 +121,9 @@ ELSEWHERE: Final = frozenset(
         *(("up",), ("receive",), ("discord", "listen"), ("effects", "run"), ("web",)),  # services: they do not end
         *(("web", "link"), ("web", "actions")),  # they have logins of their own
         *(("operate", verb) for verb in ("list", "run", "refuse", "watch")),  # of requests that a console entered
-        *(("fleet", each) for each in ("migrate", "status", "verify", "run", "receive", "doctor")),  # several ledgers
+        *(
+            ("fleet", each) for each in ("migrate", "status", "verify", "run", "receive", "listen", "doctor")
+        ),  # several ledgers
         *(("db", "shell"), ("db", "start"), ("db", "stop")),  # psql, and a server that is not ours
         *(("db", "dump"), ("db", "restore")),  # programs of PostgreSQL
         *(("discord", "setup"), ("patreon", "setup")),

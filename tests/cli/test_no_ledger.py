@@ -15,7 +15,7 @@ MAKES_ONE: Final = {"up", "events import", "db start", "db restore"}
 ANSWERS_WITHOUT: Final = {
     "config show", "monitoring export", "down", "db stop", "db status", "doctor", "demo", "archive list",
     # they name what is not set
-    "fleet migrate", "fleet status", "fleet verify", "fleet run", "fleet receive", "fleet doctor",
+    "fleet migrate", "fleet status", "fleet verify", "fleet run", "fleet receive", "fleet listen", "fleet doctor",
     "discord setup", "discord listen", "discord backfill", "discord snapshot",
     "patreon setup", "patreon snapshot", "patreon webhooks",
 }  # fmt: skip

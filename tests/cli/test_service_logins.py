@@ -14,7 +14,7 @@ from temple_ledger.infrastructure.database.migrations import migrate, packaged
 from temple_ledger.infrastructure.database.roles import ROLES
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.service_logins import EFFECTS, RECEIVE, RUN, SEAL
-from temple_ledger.infrastructure.sources.discord.commands import SERVICE as LISTENS
+from temple_ledger.infrastructure.sources.discord.login import SERVICE as LISTENS
 from tests.cli.conftest import Typed
 from tests.clusters import Cluster, cluster, programs
 from tests.deploy.documented import ROOT

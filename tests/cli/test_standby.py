@@ -145,7 +145,9 @@ ANYWHERE: Final = frozenset(
         *(("db", "dump"), ("db", "restore"), ("archive", "list")),
         *(("web",), ("web", "link"), ("web", "actions")),  # they have logins of their own: below
         *(("operate", verb) for verb in ("list", "run", "refuse", "watch")),  # of requests that a console entered
-        *(("fleet", each) for each in ("migrate", "status", "verify", "run", "receive", "doctor")),  # tests/fleet
+        *(
+            ("fleet", each) for each in ("migrate", "status", "verify", "run", "receive", "listen", "doctor")
+        ),  # tests/fleet
         *(("discord", "setup"), ("discord", "listen"), ("discord", "backfill"), ("discord", "snapshot")),
         *(("patreon", "setup"), ("patreon", "snapshot"), ("patreon", "webhooks")),
     }

@@ -4,6 +4,9 @@ The figures are scraped from the ledger of the test, before, during and after; P
 """
 
 import asyncio
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,23 +15,29 @@ from typing import Final
 import pytest
 import yaml
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.sources.discord.frames import Frame, delivery_of
 from temple_ledger.infrastructure.sources.discord.sessions import STOPPED, end_sessions, note_sessions
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
 from temple_ledger.infrastructure.sources.token_keys import TokenKeys
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.members import members
 from temple_ledger.projections.testing.histories import at, joined
 from tests.cli.conftest import Typed, environment, home, temple
 from tests.deploy.rehearsing import RULES, Rehearsal
 from tests.discord.world import World, new_guild
+from tests.killed import run_killed
 from tests.monitoring.test_metrics import Measured, ledger, measured
 from tests.patreon.bodies import ACOLYTE
 from tests.patreon.bodies import at as patreon_at
 from tests.patreon.feed import Feed
 from tests.queries.builders import altered, unfoldable
+from tests.runner.test_runner import wait_until
 from tests.tools import needs
 from tests.webhooks.builders import receiver, signed
 
@@ -49,11 +58,11 @@ WEBHOOK: Final = "insert into patreon_webhook (webhook_id, paused, failures, rea
 REHEARSED_ELSEWHERE: Final = {
     "DeadMansSwitch": "fires at all times: test_alerts.py",
     "DiskFilling": "takes a full disk; its rules have tests with figures, deploy/prometheus",
+    "FleetLedgerDown": "takes a fleet: tests/fleet/test_fleet.py walks it",
     "LogTailBlocked": "takes an appender that holds its transaction for half a minute; with figures, deploy/prometheus",
     "EffectsFailed": "takes a package with an effect: tests/effects/test_watching.py; with figures, deploy/prometheus",
     "EffectsStale": "takes a package with an effect: tests/effects/test_watching.py; with figures, deploy/prometheus",
     "FeedConsumerStale": "takes a program that reads the feed: tests/feed; with figures, deploy/prometheus",
-    "RebuildStuck": "takes a replay that is killed: tests/rebuild; with figures, deploy/prometheus",
 }
 """Alerts whose way from the fault to silence is not walked here, and what there is instead."""
 
@@ -174,6 +183,26 @@ def test_a_member_who_is_parked_for_long(walk: Walk) -> None:
     walk.measured.catch_up()
     walk.goes_on()
     walk.then("ParkedMemberTooOld")
+
+
+def test_a_replay_that_was_killed(walk: Walk) -> None:
+    def replay() -> None:
+        with Rebuild(walk.database, members, catalogue=CATALOGUE) as begun:
+            begun.fold()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def alive() -> list[bool]:
+        with walk.database.connect(DatabaseRole.READ) as connection:
+            return [row[4] for row in connection.execute(statement("rebuild_going"))]
+
+    walk.goes_on()
+    assert run_killed(replay, at=sys.maxsize, moment="after")
+    # the server sees only then that the process has gone
+    wait_until(lambda: alive() == [False])
+    walk.goes_on()
+    walk.type("projection list", "operations list", "replay members --apply --yes --reason killed")
+    walk.goes_on()
+    walk.then("RebuildStuck")
 
 
 def test_a_verify_that_is_overdue(walk: Walk) -> None:

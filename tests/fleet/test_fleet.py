@@ -18,15 +18,19 @@ import pytest
 from temple_ledger.domain.errors import SettingsInvalid
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
-from temple_ledger.infrastructure.processes.fleet.carry import CarriedLedger, end_all
+from temple_ledger.infrastructure.processes.fleet.carry import CarriedLedger
 from temple_ledger.infrastructure.processes.fleet.file import read_fleet
+from temple_ledger.infrastructure.processes.fleet.ledger_thread import end_all
 from temple_ledger.infrastructure.processes.fleet.ledgers import LedgerSession
 from temple_ledger.infrastructure.processes.fleet.metrics import fleet_registry, metrics_of
 from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.terminal.session import Session
 from tests.cli.conftest import ROOT, Ended
+from tests.deploy.rehearsing import Rehearsal
 from tests.fleet.conftest import NAMES, NOWHERE, Server, Write
+from tests.monitoring.scraping import Scrape
+from tests.tools import needs
 
 Typed = Callable[..., Ended]
 
@@ -227,6 +231,31 @@ def test_a_ledger_that_comes_back_is_folded_again(file: Path, server: Server, tm
         server.cluster.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'tavern_login'")
         server.append("tavern", "comes after")
         until(lambda: "comes after" in server.members("tavern"))
+
+
+@needs("promtool")
+def test_the_alert_for_a_ledger_that_is_not_folded_fires_until_its_runbook_was_followed(
+    file: Path, server: Server, tmp_path: Path, fleet: Typed
+) -> None:
+    rehearsal = Rehearsal()
+    with carried(file, tmp_path) as found:
+
+        def goes_on(up: float) -> None:
+            until(lambda: found.figure("ledger_fleet_ledger_up", "tavern") == up)
+            until(lambda: found.figure("ledger_fleet_ledger_up", "seer") == 1.0)
+            rehearsal.goes_on_with(Scrape(found.page()), alive=())
+
+        goes_on(1.0)
+        server.cluster.execute(
+            "alter role tavern_login nologin",
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'tavern_login'",
+        )
+        goes_on(0.0)
+        assert fleet("doctor", "tavern").code == 3
+        server.cluster.execute("alter role tavern_login login")
+        goes_on(1.0)
+        assert fleet("doctor", "tavern").code == 0
+    assert rehearsal.firing("FleetLedgerDown", tmp_path) == [False, True, False]
 
 
 def test_a_database_that_is_another_guilds_ledger_is_not_folded(write: Write, server: Server, tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ class RunnerMetrics:
             registry=registry,
         )
         blocked.set_function(self._blocked)
+        self.is_recovering = False
+        """From an error of the database until the runner comes round again."""
         self._heartbeat = Gauge(
             "ledger_runner_heartbeat_timestamp_seconds",
             "When the runner last came round, with or without anything to fold",
@@ -109,10 +111,12 @@ class RunnerMetrics:
         self._errors.labels(key.name, FAILED).inc()
 
     def recovering(self, sqlstate: str | None) -> None:
+        self.is_recovering = True
         self._blocked_since = None
         self._database_errors.labels(self._state(sqlstate or "none")).inc()
 
     def beat(self) -> None:
+        self.is_recovering = False
         self._heartbeat.set(self._clock())
 
     def _blocked(self) -> float:

@@ -11,6 +11,7 @@ from temple_ledger.domain.errors import LedgerError, Refused
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, reason_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.processes.fleet.file import FleetLedger
+from temple_ledger.infrastructure.processes.sources import installed_sources
 from temple_ledger.infrastructure.terminal.session import Session
 
 FOLDER: Final = "fleet"
@@ -30,7 +31,9 @@ class LedgerSession(Session):
             "read_url": None,
             "home": process.settings.home / FOLDER / ledger.name,
         }
-        super().__init__(process.flags, lambda _: process.settings.of_ledger(given, ledger.settings))
+        guild = {each.guild_setting: ledger.guild for each in installed_sources().sources if each.guild_setting}
+        own = {**guild, **ledger.settings}
+        super().__init__(process.flags, lambda _: process.settings.of_ledger(given, own))
         self.name = ledger.name
 
     @property

@@ -47,7 +47,7 @@ class LedgerMetrics:
 
     @property
     def is_up(self) -> bool:
-        return self._lend is not None
+        return self._lend is not None and not self.runner.is_recovering
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

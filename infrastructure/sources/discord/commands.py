@@ -13,11 +13,11 @@ import click
 from temple_ledger.domain.errors import AlreadyRunning, Refused
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import require_current
-from temple_ledger.infrastructure.database.service_logins import ServiceLogin
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.queries.consistent_read import snapshot as reading
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, read_directory
+from temple_ledger.infrastructure.sources.discord.login import SERVICE
 from temple_ledger.infrastructure.sources.discord.settings import DiscordSettings, role_ids
 from temple_ledger.infrastructure.sources.discord.setup_command import setup
 from temple_ledger.infrastructure.terminal.applying import apply_options, asks, confirmed, require_apply
@@ -30,7 +30,6 @@ from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import catalogue
 
-SERVICE: Final = ServiceLogin("temple_discord_service", ("temple_append", "temple_translate", "temple_read"))
 MOST_DAYS: Final = 45
 
 Result = TypeVar("Result")

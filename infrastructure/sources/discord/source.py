@@ -22,6 +22,7 @@ class DiscordSource(Source):
     """It has no translator: frames are translated by the listener, which holds them back while it catches up."""
 
     name = "discord"
+    guild_setting = "discord_guild"
     command = Verb(
         "temple_ledger.infrastructure.sources.discord.commands:command",
         "Listen to the gateway, read the audit log back, compare with a snapshot.",
@@ -39,8 +40,9 @@ class DiscordSource(Source):
 
         if session.settings.of(DiscordSettings).discord_token is not None:
             from temple_ledger.infrastructure.sources.discord.listener_thread import listening
+            from temple_ledger.infrastructure.sources.discord.login import SERVICE
 
-            yield Worker("listening to Discord", partial(listening, session), own_process=True)
+            yield Worker("listening to Discord", partial(listening, session), own_process=True, login=SERVICE)
 
     def sinks(self, settings: "Settings") -> "Mapping[str, Callable[[SinkSettings], Sink]]":
         from temple_ledger.infrastructure.sources.discord.channel_sink import channel_sink

@@ -1,0 +1,61 @@
+"""`temple fleet listen`: the listeners of many ledgers in one process."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.processes.fleet.chosen import fleet_of, of_fleet, sessions_of
+from temple_ledger.infrastructure.processes.fleet.ledger_thread import end_all
+from temple_ledger.infrastructure.processes.fleet.listen import END_SECONDS, ListeningLedger, listeners_of
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.running import announce_running
+from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
+from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
+from temple_ledger.infrastructure.terminal.text import listed, plural
+
+POLL_SECONDS: Final = 0.2
+
+
+@click.command("listen")
+@of_fleet
+@click.pass_obj
+def listen(session: Session, ledgers: tuple[str, ...], file: Path | None) -> int:
+    """Listen to Discord for all ledgers in one process: temple discord listen, once for each that has a token.
+
+    Each has a session of its own with its own bot, and a buffer of its own. A ledger whose database is down, or a guild
+    whose gateway is away, is tried again by itself; the others do not notice. Ctrl-C or SIGTERM lets each store what
+    waits.
+
+    \b
+    Example:
+      temple fleet listen
+    \b
+    Exit codes: 0 stopped; 2 the file cannot be read; 5 others may read it, or no ledger has a token.
+    """
+    sessions = sessions_of(session, fleet_of(session, file), ledgers)
+    listening = [ListeningLedger(each) for each in sessions if listeners_of(each)]
+    if not listening:
+        raise Refused("no ledger of the file has a token to listen with; put it into its settings, as discord_token")
+    for ledger in listening:
+        for worker in listeners_of(ledger.session):
+            if worker.login is not None:
+                ledger.session.serves_as(worker.login)
+    session.is_service()
+    with stopped_by_signals() as stop, announce_running(session.settings.home, "fleet listen"):
+        session.note(f"listening for {plural(len(listening), 'ledger')}; Ctrl-C ends it")
+        for ledger in listening:
+            ledger.begin()
+        notify_service_manager("READY=1")
+        watchdog = Watchdog()
+        while not stop.asked:
+            watchdog()
+            time.sleep(POLL_SECONDS)
+        notify_service_manager("STOPPING=1")
+        left = end_all(listening, seconds=END_SECONDS)
+    if left:
+        session.note(f"{listed(list(left))} did not end in time")
+    return ExitCode.OK
