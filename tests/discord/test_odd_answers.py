@@ -20,7 +20,7 @@ from tests.thorough import examples
 
 GUILD, ROLES = "/guilds/{guild}", "/guilds/{guild}/roles"
 PATHS = ("/users/@me", GUILD, ROLES, MEMBERS, AUDIT_LOG)
-WRONG = (None, True, -1, 0.5, "", "x", "1" * 21, 10**30, [], [None], ["x"], {}, {"id": None}, "\ud800")
+WRONG: tuple[Any, ...] = (None, True, -1, 0.5, "", "x", "1" * 21, 10**30, [], [None], ["x"], {}, {"id": None}, "\ud800")
 """In the place of anything."""
 HTML = b"<!doctype html><title>502</title>"
 WAITS: tuple[Any, ...] = (None, "soon", [], {}, -1, 10**9, float("inf"))
