@@ -38,10 +38,10 @@ LedgerError
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from errno import EADDRINUSE
 from shlex import quote
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from temple_ledger.domain.position import Position
 
@@ -49,7 +49,20 @@ _IS_ID: Final = re.compile(r"(patreon:)?[0-9]+")
 
 
 class LedgerError(Exception):
-    """One sentence for whoever reads it: what is wrong, where, and what to do."""
+    """One sentence for whoever reads it: what is wrong, where, and what to do.
+
+    Between processes it is the same error: made anew with its sentence and fields, without `__init__`, which takes
+    other arguments in most of the classes below.
+    """
+
+    def __reduce__(
+        self,
+    ) -> "tuple[Callable[..., LedgerError], tuple[type[LedgerError], *tuple[Any, ...]], dict[str, Any]]":
+        return _remade, (type(self), *self.args), self.__dict__
+
+
+def _remade(error: type[LedgerError], *args: object) -> LedgerError:
+    return error.__new__(error, *args)
 
 
 class InvalidEvent(LedgerError):

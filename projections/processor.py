@@ -1,9 +1,9 @@
 """One step of a projection: read, fold, write and move the checkpoint, in one transaction."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Final, Generic, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
@@ -31,6 +31,7 @@ from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.projecting import ByMember, OpenTransaction, ProjectingTransaction, Wanted
+from temple_ledger.projections.remembered import MOST_BYTES, Remembered
 from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
@@ -105,13 +106,13 @@ def processor_of(
     transaction: OpenTransaction,
     *,
     catalogue: Catalogue,
-    members_kept: int = 50_000,
+    most_bytes: int = MOST_BYTES,
     watch: FoldWatch = NOBODY_WATCHES,
 ) -> Processor:
-    """*members_kept*: how many members are remembered between steps, to spare reading their rows again."""
+    """*most_bytes*: of the members that are remembered between steps, to spare reading their rows again."""
     if isinstance(projection, Tally):
         return TallyProcessor(projection, transaction, catalogue, watch)
-    return MemberProcessor(projection, transaction, catalogue, members_kept, watch)
+    return MemberProcessor(projection, transaction, catalogue, most_bytes, watch)
 
 
 class _Stepping(ABC):
@@ -195,14 +196,13 @@ class MemberProcessor(_Stepping, Generic[State]):
         projection: MemberProjection[State],
         transaction: OpenTransaction,
         catalogue: Catalogue,
-        members_kept: int,
+        most_bytes: int,
         watch: FoldWatch,
     ) -> None:
         self.projection: MemberProjection[State] = projection
         self.catalogue = catalogue
         self.fold = Fold(projection, catalogue)
-        self._members_kept = members_kept
-        self.members: dict[str, KnownMember[State]] = {}
+        self.members: Remembered[State] = Remembered(projection.tables, most_bytes)
         self.effects: Sequence[InstalledEffect] = ()
         self.is_followed = False
         super().__init__(transaction, watch)
@@ -230,15 +230,7 @@ class MemberProcessor(_Stepping, Generic[State]):
         return [InstalledEffect(each, starts[name]) for name, each in self.projection.effects.items() if name in starts]
 
     def forget(self) -> None:
-        self.members = {}
-
-    def keep(self, members: Mapping[str, KnownMember[State]]) -> None:
-        for user_id, member in members.items():
-            self.members.pop(user_id, None)
-            self.members[user_id] = member
-        too_many = max(0, len(self.members) - self._members_kept)
-        for user_id in list(islice(self.members, too_many)):
-            del self.members[user_id]
+        self.members.clear()
 
 
 class _MemberShare(Generic[State]):
@@ -301,7 +293,7 @@ class _MemberShare(Generic[State]):
         self._position, self._events = to, passed
 
     def committed(self) -> Step:
-        self._processor.keep(self._folded)
+        self._processor.members.put(self._folded)
         self._processor.remember(self._checkpoint, self._position, self._failures)
         return Step(self._position, self._events, self._rows, self._refolded, tuple(self._failures))
 

@@ -80,13 +80,13 @@ def _findings(session: Session) -> Iterator[Check]:
     except LedgerError as error:
         yield _failed("database", str(error), "mend that, then try: temple db start")
         return
-    yield from _of_database(database)
+    yield from _of_database(database, settings)
     if settings.read_url is not None:
         standby = Database(settings.read_url.get_secret_value(), STANDBY)
         yield from _guarded("read replica", check_standby(database, standby))
 
 
-def _of_database(database: Database) -> Iterator[Check]:
+def _of_database(database: Database, settings: Settings) -> Iterator[Check]:
     found = log.reachable(database)
     yield found
     if found.outcome is CheckOutcome.FAIL:
@@ -104,7 +104,7 @@ def _of_database(database: Database) -> Iterator[Check]:
         yield from _guarded("log", log.check_log(database))
         yield from _guarded("projections", check_projections(database))
         yield from _guarded("verified", check_verifying(database))
-        yield from _guarded("sources", _check_health(database))
+        yield from _guarded("sources", _check_health(database, settings))
 
 
 def _guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:
@@ -131,10 +131,10 @@ def _check_sources() -> Check:
     return ok("sources", ", ".join(each.name for each in found.sources))
 
 
-def _check_health(database: Database) -> Iterator[Check]:
+def _check_health(database: Database, settings: Settings) -> Iterator[Check]:
     """What status shows as trouble of a source; of one that has nothing to report there is no check."""
     with snapshot(database) as connection:
-        found = health_of_sources(connection, installed_sources())
+        found = health_of_sources(connection, installed_sources(), settings)
     for source, health in found.items():
         for trouble in health.troubles:
             yield fail(f"source {source}", trouble.what, f"run: {trouble.next}")

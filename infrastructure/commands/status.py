@@ -88,7 +88,7 @@ def _look(session: Session) -> Screen:
         return Screen(database, None, running, [*of_server, behind])
     known = installed_sources()
     with snapshot(ledger_database) as connection:
-        ledger = read_overview(connection, lambda _: health_of_sources(connection, known))
+        ledger = read_overview(connection, lambda _: health_of_sources(connection, known, session.settings))
     of_ledger = troubles(ledger, {each.name: each.runs_as for each in known.sources}, start=session.runs_as)
     return Screen(database, ledger, running, [*_standby_troubles(database), *of_server, *of_ledger])
 

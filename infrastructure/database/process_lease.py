@@ -22,6 +22,8 @@ from temple_ledger.infrastructure.database.statements import statement
 
 LEASE_SECONDS: Final = 10.0
 RENEW_SECONDS: Final = 2.0
+ASK_SECONDS: Final = 30.0
+"""Between two questions for a lease that another process has."""
 END_SECONDS: Final = 5.0
 
 Result = TypeVar("Result")
@@ -29,12 +31,19 @@ Result = TypeVar("Result")
 
 @contextmanager
 def only_one(
-    database: Database, name: str, role: DatabaseRole, *, does: str, lost: Callable[[str], None]
+    database: Database,
+    name: str,
+    role: DatabaseRole,
+    *,
+    does: str,
+    lost: Callable[[str], None],
+    regained: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """While the block lasts, no other process does what *name* is for; *does* says it: "listens to Discord".
 
     Raises AlreadyRunning, and DatabaseUnavailable. *lost* is called, from a thread, with a sentence, where another
-    process has taken over because this one could not reach the database for long.
+    process has taken over because this one could not reach the database for long. With *regained* the lease is asked
+    for again: *lost* is called for each other process that has it, *regained* once none has.
     """
     with database_errors(f"looking who {does}"):
         connection = RetryingConnection(database, role, application=f"temple {name}", patience_seconds=RENEW_SECONDS)
@@ -42,7 +51,9 @@ def only_one(
             lease = _Lease(connection, name, does)
             lease.require()
             stop = threading.Event()
-            renewing = threading.Thread(target=lease.renew, args=(stop, lost), name=f"lease {name}", daemon=True)
+            renewing = threading.Thread(
+                target=lease.renew, args=(stop, lost, regained), name=f"lease {name}", daemon=True
+            )
             renewing.start()
             try:
                 yield
@@ -68,12 +79,22 @@ class _Lease:
         if stays(lambda: not self._taken()):
             raise AlreadyRunning(f"{self._holder()}; one for a ledger is enough: end that one first")
 
-    def renew(self, stop: threading.Event, lost: Callable[[str], None]) -> None:
-        while not stop.wait(RENEW_SECONDS):
+    def renew(
+        self, stop: threading.Event, lost: Callable[[str], None], regained: Callable[[], None] | None = None
+    ) -> None:
+        holder: str | None = None
+        while not stop.wait(RENEW_SECONDS if holder is None else ASK_SECONDS):
             with suppress(DatabaseUnavailable):
-                if not self._taken():
-                    lost(f"{self._holder()}, since this process could not reach the database for long")
-                    return
+                found = None if self._taken() else self._holder()
+                if found == holder:
+                    continue
+                if found is not None:
+                    lost(f"{found}, since this process could not reach the database for long")
+                    if regained is None:
+                        return
+                elif regained is not None:
+                    regained()
+                holder = found
 
     def release(self) -> None:
         with suppress(DatabaseUnavailable):

@@ -118,8 +118,11 @@ class Source:
         """Kinds of sinks for the messages of effects; each makes one from its settings, or raises SettingsInvalid."""
         return {}
 
-    def health(self, connection: "psycopg.Connection[Any]") -> Health:
-        """Asks only what costs the same however long the log is. The transaction is read-only, as temple_read."""
+    def health(self, connection: "psycopg.Connection[Any]", settings: "Settings") -> Health:
+        """Asks only what costs the same however long the log is. The transaction is read-only, as temple_read.
+
+        *settings* are those of the process that asks, which may be another one than works for the source.
+        """
         return Health()
 
     def readings(self) -> "Mapping[str, Reading]":

@@ -35,16 +35,21 @@ class TokenKeys:
         """*kind* says what it is, so that one token does not pass for another."""
         return _fernet(self._by_digest[self.digest]).encrypt(f"{kind} {token}".encode()).decode()
 
-    def decrypt(self, kind: str, stored: str, digest: bytes) -> str:
-        """Raises Refused where none of the keys did it, or where what is stored was changed."""
-        from cryptography.fernet import InvalidToken
-
+    def required(self, digest: bytes) -> bytes:
+        """The key of that digest. Raises Refused where there is another one."""
         key = self._by_digest.get(bytes(digest))
         if key is None:
             raise Refused(
                 "the stored tokens are encrypted with another key than TEMPLE_TOKEN_KEY; set that one (after a new one "
                 "and a comma), or give a new pair of tokens"
             )
+        return key
+
+    def decrypt(self, kind: str, stored: str, digest: bytes) -> str:
+        """Raises Refused where none of the keys did it, or where what is stored was changed."""
+        from cryptography.fernet import InvalidToken
+
+        key = self.required(digest)
         try:
             found, _, token = _fernet(key).decrypt(stored.encode()).decode().partition(" ")
         except InvalidToken:

@@ -2,18 +2,24 @@
 
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
+import structlog
 
 from temple_ledger.domain.errors import AlreadyRunning
 from temple_ledger.infrastructure.database import process_lease
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.settings import load_settings
+from temple_ledger.infrastructure.sources.discord.listener_thread import listening
 from temple_ledger.infrastructure.sources.discord.one_listener import the_only_listener
 from temple_ledger.infrastructure.sources.discord.sessions import gateway_sessions
+from temple_ledger.infrastructure.terminal.session import Session
 from tests.cli.conftest import Typed, environment, home, spawn, temple  # noqa: F401 -- fixtures
 from tests.discord.conftest import running
 from tests.discord.test_commands import bot  # noqa: F401 -- a fixture
+from tests.fakes.discord_guild import TrueGuild
 from tests.fakes.fake_discord import FakeDiscord
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -118,3 +124,44 @@ def test_up_shows_that_discord_refuses_the_bot(database: Database, spawn: Spawn,
     assert "Discord does not accept the token" in temple("status").stdout
     up.terminate()
     assert up.wait(60) == 0
+
+
+@pytest.mark.usefixtures("bot")
+def test_beside_others_it_listens_again_when_the_process_that_took_over_has_ended(
+    database: Database,
+    fake: FakeDiscord,
+    guild: TrueGuild,
+    environment: dict[str, str],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(process_lease, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(process_lease, "ASK_SECONDS", 0.01)
+    with (
+        structlog.testing.capture_logs() as logged,
+        listening(Session({}, load_settings)),
+        database.connect(DatabaseRole.TRANSLATE) as another,
+    ):
+        until(lambda: gateway_sessions(another, 1) != [])
+        another.execute(
+            "update process_lease set holder = gen_random_uuid(), description = 'elsewhere, process 7',"
+            " backend_pid = pg_backend_pid(), expires_at = now() + interval '1 hour'"
+        )
+        until(lambda: len(fake.close_codes) == 1)
+        another.execute("delete from process_lease where description = 'elsewhere, process 7'")
+        until(lambda: len(gateway_sessions(another, 3)) == 2)
+        newcomer = guild.draw()
+        fake.dispatch(*guild.join(newcomer))
+        log_of = "select from webhook_audit_log where user_id = %s"
+        until(lambda: another.execute(log_of, (newcomer,)).fetchone() is not None)
+    reasons = [each["reason"] for each in logged if "until the other process ends" in each["event"]]
+    assert len(reasons) == 1
+    assert "(elsewhere, process 7)" in reasons[0]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)

@@ -10,11 +10,19 @@ import pytest
 from temple_ledger.domain.errors import Refused, SettingsInvalid
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.settings import Settings
+from temple_ledger.infrastructure.sources.patreon.source import PatreonSource
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
 from temple_ledger.infrastructure.sources.token_keys import FILE, TokenKeys, make_token_key, token_keys
+from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401 -- fixtures
 
 OLD, NEW = b"o" * 32, b"n" * 32
 PAIR = Given("the-access-token", "the-refresh-token", "client", "its secret")
+REFRESHING = {
+    "patreon_refresh_token": "the-refresh-token",
+    "patreon_client_id": "client",
+    "patreon_client_secret": "its-secret",
+}
+ASKING = {f"TEMPLE_{name.upper()}": value for name, value in REFRESHING.items()}
 IN_CLEAR = (
     "insert into patreon_token values ('creator', 'the-access-token', 'the-refresh-token', %s, now(), "
     "now() + interval '1 day', now() + interval '30 days')"
@@ -34,6 +42,12 @@ def everything(database: Database) -> str:
 @pytest.fixture
 def settings(tmp_path: Path) -> Callable[..., Settings]:
     return lambda **given: Settings(home=tmp_path / "home", config_file=None, **given)
+
+
+@pytest.fixture
+def asking(settings: Callable[..., Settings]) -> Callable[..., Settings]:
+    """With a pair of tokens that is refreshed."""
+    return lambda **given: settings(**given).of_ledger({}, REFRESHING)
 
 
 def test_a_pair_is_stored_encrypted(database: Database) -> None:
@@ -109,3 +123,40 @@ def test_what_is_no_key_is_refused_with_the_command_that_makes_one(
 ) -> None:
     with pytest.raises(SettingsInvalid, match=r"TEMPLE_TOKEN_KEY has to hold 32 random bytes.*openssl rand -base64 32"):
         token_keys(settings(token_key=given))
+
+
+def sentences(database: Database, settings: Settings) -> list[str]:
+    with database.connect(DatabaseRole.READ) as connection:
+        return [each.what for each in PatreonSource().health(connection, settings).troubles]
+
+
+def test_status_and_doctor_report_that_the_key_of_the_stored_tokens_is_missing(
+    database: Database,
+    temple: Typed,  # noqa: F811
+) -> None:
+    token(database, OLD)
+    for verb, code in (("status", 0), ("doctor", 3)):
+        without = temple(verb, **ASKING, TEMPLE_TOKEN_KEY=None)
+        assert "encrypted, and there is no key: set TEMPLE_TOKEN_KEY" in without.stdout
+        assert without.code == code
+        assert "TOKEN_KEY" not in temple(verb, **ASKING, TEMPLE_TOKEN_KEY=b64encode(OLD).decode()).stdout
+
+
+def test_that_the_key_is_another_one_is_reported_before_somebody_asks_patreon(
+    database: Database, asking: Callable[..., Settings]
+) -> None:
+    token(database, OLD)
+    old, new = b64encode(OLD).decode(), b64encode(NEW).decode()
+    assert sentences(database, asking(token_key=old)) == sentences(database, asking(token_key=f"{new},{old}")) == []
+    (other,) = sentences(database, asking(token_key=new))
+    assert "encrypted with another key than TEMPLE_TOKEN_KEY" in other
+    (unreadable,) = sentences(database, asking(token_key="short"))
+    assert "TEMPLE_TOKEN_KEY has to hold 32 random bytes" in unreadable
+
+
+def test_where_no_tokens_are_stored_or_in_use_no_key_is_missed(
+    database: Database, settings: Callable[..., Settings], asking: Callable[..., Settings]
+) -> None:
+    assert sentences(database, asking()) == []
+    token(database, OLD)
+    assert sentences(database, settings()) == []

@@ -14,8 +14,10 @@ from temple_ledger.infrastructure.read_models.runner.transaction import Connecti
 from temple_ledger.infrastructure.testing.ledger import LAST, LedgerScenario
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.members import members
-from temple_ledger.projections.processor import Processor, processor_of
+from temple_ledger.projections.processor import MemberProcessor, Processor, processor_of
+from temple_ledger.projections.remembered import MEMBER_BYTES, ROW_BYTES
 from temple_ledger.projections.testing.histories import at, joined, role_added
+from temple_ledger.projections.watch import NOBODY_WATCHES
 from tests.queries.builders import altered, unfoldable
 
 
@@ -72,6 +74,20 @@ def test_what_a_runner_remembers_does_not_survive_an_epoch(ledger: LedgerScenari
         step(runner)
         granted_by = connection.execute("select granted_by from discord_user_current_roles").fetchone()
     assert granted_by == ("mod",)
+
+
+def test_a_member_that_was_forgotten_for_lack_of_room_is_read_again(ledger: LedgerScenario, database: Database) -> None:
+    room_for_one = MEMBER_BYTES + 5 * ROW_BYTES
+    with database.connect(DatabaseRole.PROJECT) as connection:
+        runner = MemberProcessor(members, transactions(connection), CATALOGUE, room_for_one, NOBODY_WATCHES)
+        for hour in range(4):
+            for user_id in ("ada", "bo"):
+                ledger.given(role_added(user_id, f"Role {hour}", at(hour)))
+                step(runner)
+                assert len(runner.members) == 1
+    for user_id in ("ada", "bo"):
+        roles = ledger.rows(members, "discord_user_current_roles", user_id)
+        assert sorted(str(row[0]) for row in roles) == [f"Role {hour}" for hour in range(4)]
 
 
 def test_an_operation_raises_the_epoch(database: Database) -> None:

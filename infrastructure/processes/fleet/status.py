@@ -57,7 +57,9 @@ def ledger_line(session: LedgerSession) -> LedgerLine:
     with snapshot(session.database) as connection:
         bounded(connection)
         # members are not counted: that costs more with more of them
-        found = read_overview(connection, lambda _: health_of_sources(connection, known), lambda _: {})
+        found = read_overview(
+            connection, lambda _: health_of_sources(connection, known, session.settings), lambda _: {}
+        )
     return LedgerLine(found, list(_troubles(found, known.sources)))
 
 

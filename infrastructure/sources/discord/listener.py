@@ -111,6 +111,11 @@ class Listener:
         self._stopped = True
         self._stop()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody asked it to end."""
+        return self._stopped
+
     def run(self) -> Listened:
         """Until it is stopped.
 

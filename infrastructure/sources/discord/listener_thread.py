@@ -34,14 +34,15 @@ log = structlog.get_logger("temple.discord")
 
 @contextmanager
 def listening(session: Session) -> Iterator[None]:
-    """Listens while the block lasts. A listener that ends by itself says why, and starts again after a while.
+    """Listens while the block lasts. A listener that ends by itself logs why, and starts again after a while.
 
-    Raises AlreadyRunning where another process listens for this ledger.
+    Raises AlreadyRunning where another process listens for this ledger. Where one takes over later, this one listens
+    again when that one has ended.
     """
     running = _Listening(session)
     thread = threading.Thread(target=running.run, name="listen to discord", daemon=True)
     with (
-        the_only_listener(session.database, running.give_up),
+        the_only_listener(session.database, running.pause, running.resume),
         serving_names(session.settings.home, running.names, partial(answer_roles, running.roles.of)),
     ):
         thread.start()
@@ -59,50 +60,70 @@ class _Listening:
         self._session = session
         self._settings = session.settings.of(DiscordSettings)
         self._stopped = threading.Event()
+        self._due = threading.Event()
+        """Not set while another process listens."""
+        self._due.set()
         self._listener: Listener | None = None
         self._swapping = threading.Lock()
 
     def stop(self) -> None:
         with self._swapping:
             self._stopped.set()
-            if self._listener is not None:
-                self._listener.stop()
+            self._due.set()
+            self._end_listener()
 
-    def give_up(self, sentence: str) -> None:
+    def pause(self, sentence: str) -> None:
         """Another process has taken over."""
-        log.error("not listening to Discord any more", reason=sentence)
-        self.stop()
+        log.error("not listening to Discord until the other process ends", reason=sentence)
+        with self._swapping:
+            if not self._stopped.is_set():
+                self._due.clear()
+                self._end_listener()
+
+    def resume(self) -> None:
+        log.warning("listening to Discord again: the other process has ended")
+        self._due.set()
+
+    def _end_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.stop()
 
     def run(self) -> None:
         pause = FIRST_RETRY_SECONDS
         with pointed_at(self._settings.discord_api_url, self._settings.discord_gateway_url):
             while (listener := self._next()) is not None:
                 reason = self._listen(listener)
-                if reason is not None and not self._stopped.is_set():
+                if not listener.is_stopped:
                     log.error("not listening to Discord", reason=reason, again_in_seconds=pause)
                     self._stopped.wait(pause)
                     pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
     def _next(self) -> Listener | None:
-        with self._swapping:
-            if self._stopped.is_set() or self._settings.discord_token is None:
-                return None
-            token = self._settings.discord_token.get_secret_value()
-            self._listener = Listener(
-                self._session.database,
-                token,
-                guild=self._settings.discord_guild,
-                say=self._session.note,
-                names=self.names,
-                roles=self.roles,
-                slash=slash_answers(self._session, self.names),
-                askers=role_ids(self._settings.discord_ask_roles),
-                weekly=weekly_message(self._session),
-            )
-            return self._listener
+        """None when it is to end."""
+        while True:
+            self._due.wait()
+            with self._swapping:
+                if self._stopped.is_set() or self._settings.discord_token is None:
+                    return None
+                if self._due.is_set():
+                    self._listener = self._made(self._settings.discord_token.get_secret_value())
+                    return self._listener
 
-    def _listen(self, listener: Listener) -> str | None:
-        """Why it ended, if nobody asked it to."""
+    def _made(self, token: str) -> Listener:
+        return Listener(
+            self._session.database,
+            token,
+            guild=self._settings.discord_guild,
+            say=self._session.note,
+            names=self.names,
+            roles=self.roles,
+            slash=slash_answers(self._session, self.names),
+            askers=role_ids(self._settings.discord_ask_roles),
+            weekly=weekly_message(self._session),
+        )
+
+    def _listen(self, listener: Listener) -> str:
+        """Why it ended."""
         try:
             listened = listener.run()
         except LedgerError as error:
@@ -111,4 +132,4 @@ class _Listening:
             return f"the listener of Discord failed ({describe_failure(error)})"
         if listened.lost:
             return f"{plural(listened.lost, 'frame')} of Discord could not be stored"
-        return None if self._stopped.is_set() else "the listener of Discord ended"
+        return "the listener of Discord ended"

@@ -50,7 +50,7 @@ class DiscordSource(Source):
 
         return {"discord": lambda given: channel_sink(given, settings.of(DiscordSettings))}
 
-    def health(self, connection: "psycopg.Connection[Any]") -> Health:
+    def health(self, connection: "psycopg.Connection[Any]", settings: "Settings") -> Health:
         from temple_ledger.infrastructure.sources.discord.health import discord_health
 
         found = discord_health(connection)

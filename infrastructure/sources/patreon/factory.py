@@ -56,6 +56,11 @@ def rechecking(database: Database, settings: Settings) -> Iterator[None]:
         yield
 
 
+def refreshes(settings: PatreonSettings) -> bool:
+    """Whether the token is one of a pair, which is stored."""
+    return _given(settings).refreshes
+
+
 def _given(settings: PatreonSettings) -> Given:
     return Given(
         _revealed(settings.patreon_token),

@@ -65,11 +65,13 @@ class PatreonSource(Source):
         if asks(session.settings.of(PatreonSettings)):
             yield Worker("asking Patreon again", partial(rechecking, session.database, session.settings))
 
-    def health(self, connection: "psycopg.Connection[Any]") -> Health:
+    def health(self, connection: "psycopg.Connection[Any]", settings: "Settings") -> Health:
         from temple_ledger.infrastructure.sources.patreon.health import as_data, patreon_health
+        from temple_ledger.infrastructure.sources.patreon.key_in_use import without_the_key
 
         found = patreon_health(connection)
-        return Health(list(found.lines), troubles=[Trouble(*each) for each in found.sentences], data=as_data(found))
+        sentences = [*found.sentences, *without_the_key(connection, settings)]
+        return Health(list(found.lines), troubles=[Trouble(*each) for each in sentences], data=as_data(found))
 
     def readings(self) -> "Mapping[str, Reading]":
         from temple_ledger.infrastructure.sources.patreon.metrics import patreon_doubts, patreon_webhooks

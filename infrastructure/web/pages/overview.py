@@ -42,7 +42,9 @@ def overview(console: Console, asked: Asked) -> Page:
         directory, narrator = console.narrator(connection)
         counted = console.figures.current(connection)
         ledger = read_overview(
-            connection, lambda _: health_of_sources(connection, console.sources), lambda _: counted.members
+            connection,
+            lambda _: health_of_sources(connection, console.sources, console.settings),
+            lambda _: counted.members,
         )
         last = happenings(connection, console, narrator, newest(connection, ALL, limit=LAST)[::-1])
     runs_as = {each.name: each.runs_as for each in console.sources.sources}

@@ -34,7 +34,7 @@ class ShopSource(Source):
 
         return ShopTranslator(settings.of(self.settings()).shop_role)
 
-    def health(self, connection: "psycopg.Connection[Any]") -> Health:
+    def health(self, connection: "psycopg.Connection[Any]", settings: "Settings") -> Health:
         from temple_shop.orders import shop_health
 
         return shop_health(connection)
