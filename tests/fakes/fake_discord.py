@@ -24,6 +24,19 @@ Result = TypeVar("Result")
 
 
 @dataclass
+class Odd:
+    """An answer that is no true one."""
+
+    body: bytes
+    status: int = 200
+    kind: str = "application/json"
+
+    def response(self) -> web.Response:
+        headers = {"Content-Type": self.kind, "Via": "1.1 fake"}
+        return web.Response(body=self.body, status=self.status, headers=headers)
+
+
+@dataclass
 class Session:
     id: str
     sequence: int = 0
@@ -33,8 +46,8 @@ class Session:
 class FakeDiscord:
     """`refuse_with`: the close code that an IDENTIFY is answered with. `limits`: how many requests for members are
     answered with 429 first. `forbidden`: paths of REST that are answered with 403; `held`: those that are answered
-    when they are taken out. `is_away`: all of REST is answered with 503. `requests`: what was asked. `accounts`: who is
-    known and not in the guild, by id."""
+    when they are taken out. `is_away`: all of REST is answered with 503. `odd`: paths that are answered so, whatever is
+    asked. `requests`: what was asked. `accounts`: who is known and not in the guild, by id."""
 
     def __init__(self, guild: TrueGuild, *, page: int = 1_000) -> None:
         self.guild = guild
@@ -45,6 +58,7 @@ class FakeDiscord:
         self.held: set[str] = set()
         self.deaf = False
         self.is_away = False
+        self.odd: dict[str, Odd] = {}
         self.requests: list[str] = []
         self.received: list[dict[str, Any]] = []
         self.close_codes: list[int | None] = []
@@ -167,6 +181,8 @@ class FakeDiscord:
             if path == MEMBERS and self.limits:
                 self.limits -= 1
                 return _json({"message": "slow down", "retry_after": 0.05, "global": False}, status=429)
+            if path in self.odd:
+                return self.odd[path].response()
             answered = answer(request)
             if answered is None:
                 return _json({"message": "Unknown", "code": 10007}, status=404)

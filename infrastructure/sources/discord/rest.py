@@ -12,6 +12,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
+from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame, snowflake
 from temple_ledger.infrastructure.sources.discord.voice import hide_voice_notices
 
 Result = TypeVar("Result")
@@ -19,12 +20,15 @@ Waiting = Callable[[str], None]
 
 PAGE: Final = 1_000
 AUDIT_PAGE: Final = 100
+MOST_MEMBERS: Final = 2**31 - 1
 SEARCHED: Final = 100
 LONGEST_SEARCH: Final = 100
 QUIET_SECONDS: Final = 3.0
 """So long an answer may take before whoever looks on is notified."""
 MOST_WAIT_SECONDS: Final = 300.0
-"""For one rate limit; a longer one is an error, and not slept through."""
+"""For one answer, with all its rate limits; a longer one is an error, and not slept through."""
+ODD: Final = (UnreadableFrame, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What comes of reading an answer that is no JSON, or of another form."""
 
 
 def _nobody_waits(sentence: str) -> None:
@@ -113,32 +117,38 @@ class DiscordRest:
 
     async def counted(self, guild: str) -> Counted:
         answer: Any = await self._asked("the guild", self._http.get_guild(int(guild), with_counts=True))
-        return Counted(str(answer["id"]), int(answer.get("approximate_member_count") or 0))
+        return _read("the guild", lambda: Counted(snowflake(answer, "id"), _count(answer)))
 
     async def roles(self, guild: str) -> Sequence[Mapping[str, Any]]:
-        return list(await self._asked("the roles", self._http.get_roles(int(guild))))
+        """Each once."""
+        answer = await self._asked("the roles", self._http.get_roles(int(guild)))
+        return list({role["id"]: role for role in _rows("the roles", answer, "id")}.values())
 
     async def members(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
         answer = await self._asked(
             "the members (the bot needs the intent SERVER MEMBERS)",
             self._http.get_members(int(guild), limit, int(after)),
         )
-        return sorted(answer, key=lambda member: int(member["user"]["id"]))
+        return _rows("the members", answer, "user", "id")
 
     async def audit_log(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
         answer: Any = await self._asked(
             "the audit log (the bot needs the permission View Audit Log)",
             self._http.get_audit_logs(int(guild), limit=limit, after=int(after)),
         )
-        return sorted(answer["audit_log_entries"], key=lambda entry: int(entry["id"]))
+        listed = answer.get("audit_log_entries") if isinstance(answer, Mapping) else None
+        return _rows("the audit log", listed, "id")
 
     async def application(self) -> Application:
-        answer = await self._asked("the application of the bot", self._http.application_info())
-        return Application(str(answer["id"]), bool(int(answer.get("flags") or 0) & GUILD_MEMBERS))
+        answer: Any = await self._asked("the application of the bot", self._http.application_info())
+        return _read(
+            "the application of the bot",
+            lambda: Application(snowflake(answer, "id"), bool(int(answer.get("flags") or 0) & GUILD_MEMBERS)),
+        )
 
     async def guilds(self) -> Sequence[str]:
         answer = await self._asked("the guilds of the bot", self._http.get_guilds(limit=2))
-        return [str(guild["id"]) for guild in answer]
+        return [guild["id"] for guild in _rows("the guilds of the bot", answer, "id")]
 
     async def member(self, guild: str, user_id: str) -> Mapping[str, Any] | None:
         return await self._asked("a member", _or_none(self._http.get_member(int(guild), int(user_id))))
@@ -149,7 +159,8 @@ class DiscordRest:
     async def search_members(self, guild: str, text: str) -> Sequence[Mapping[str, Any]]:
         route = Route("GET", "/guilds/{guild_id}/members/search", guild_id=int(guild))
         wanted = {"query": text[:LONGEST_SEARCH], "limit": SEARCHED}
-        return list(await self._asked("members by name", self._http.request(route, params=wanted)))
+        answer = await self._asked("members by name", self._http.request(route, params=wanted))
+        return _rows("members by name", answer, "user", "id")
 
     async def answer_interaction(self, interaction: str, token: str, answer: Mapping[str, Any]) -> None:
         route = Route("POST", "/interactions/{id}/{webhook_token}/callback", id=interaction, webhook_token=token)
@@ -172,7 +183,7 @@ class DiscordRest:
     async def is_in(self, guild: str) -> bool:
         # the first guild with a greater id than the one before it
         answer = await self._asked("the guilds of the bot", self._http.get_guilds(limit=1, after=int(guild) - 1))
-        return any(str(each["id"]) == guild for each in answer)
+        return any(each["id"] == guild for each in _rows("the guilds of the bot", answer, "id"))
 
 
 @contextmanager
@@ -202,6 +213,34 @@ async def logged_in(token: str, waiting: Waiting = _nobody_waits) -> AsyncIterat
         await client.close()
 
 
+def _rows(what: str, answer: object, *path: str) -> list[Mapping[str, Any]]:
+    """By ascending id, which is at *path*. One row without an id makes all of them void: who is left out is taken for
+    gone. Raises DiscordUnavailable."""
+    if not isinstance(answer, list):
+        raise _unreadable(what)
+    return _read(what, lambda: sorted(answer, key=lambda row: int(snowflake(row, *path))))
+
+
+def _count(guild: Mapping[str, Any]) -> int:
+    """Of its members; 0 where Discord does not say."""
+    counted = guild.get("approximate_member_count") or 0
+    if type(counted) is not int or not 0 <= counted <= MOST_MEMBERS:
+        raise UnreadableFrame("approximate_member_count is no number")
+    return counted
+
+
+def _read(what: str, read: Callable[[], Result]) -> Result:
+    """Raises DiscordUnavailable for an answer that has another form than Discord's documentation."""
+    try:
+        return read()
+    except ODD:
+        raise _unreadable(what) from None
+
+
+def _unreadable(what: str) -> DiscordUnavailable:
+    return DiscordUnavailable(f"Discord's answer about {what} is not what it documents; try again")
+
+
 async def _or_none(answer: Awaitable[Any]) -> Mapping[str, Any] | None:
     """None where Discord has no such thing."""
     try:
@@ -220,7 +259,7 @@ async def _asked(what: str, answer: Awaitable[Result], waiting: Waiting) -> Resu
                     f"Discord has not answered about {what} yet; asking again for some time, "
                     f"{MOST_WAIT_SECONDS / 60:.0f} minutes at most"
                 )
-            return await asking
+            return await asyncio.wait_for(asking, MOST_WAIT_SECONDS)
     finally:
         asking.cancel()
 
@@ -242,3 +281,6 @@ def sentences(what: str) -> Iterator[None]:
         raise DiscordUnavailable(f"Discord failed to show {what}: HTTP {error.status}; try again") from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise DiscordUnavailable(f"cannot reach Discord for {what} ({type(error).__name__}); try again") from None
+    except ODD:
+        # the library reads bodies and limits as if they were always well formed
+        raise _unreadable(what) from None

@@ -223,7 +223,10 @@ class _Comparing:
 
     def _compare_roles(self, guild: str, roles: Sequence[Mapping[str, Any]], at: datetime) -> Mapping[str, datetime]:
         """Roles that are not there any more, and since when."""
-        listed = [role_of(each) for each in roles]
+        try:
+            listed = [role_of(each) for each in roles]
+        except UnreadableFrame as error:
+            raise DiscordUnavailable(f"the list of roles is not what Discord documents: {error}") from None
         recorded = observed.stored_roles(self._connection)
         found = _renewed_roles(self._connection, guild, listed, at, self.id)
         if found.roles:

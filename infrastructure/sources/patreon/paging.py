@@ -2,8 +2,8 @@
 
 Patreon's last page may come with a new cursor, for ever; rows at the border of two pages may be in both; the page may
 be smaller than was asked for. So members are collected by id, and what ends it is a page without a cursor, a page with
-nobody new, or as many as Patreon says there are. Fewer than that is not everybody. A row is counted as seen, whatever
-is missing in it.
+nobody new, or as many as Patreon says there are. Fewer than that is not everybody, nor surely more without an end. A
+row is counted as seen, whatever is missing in it.
 """
 
 import json
@@ -52,7 +52,7 @@ async def read_members(client: PatreonClient, campaign_id: str, take: Callable[[
         seen += new
         total = _total(document)
         cursor = _next(document)
-        if cursor is None or new == 0 or (total is not None and seen >= total):
+        if cursor is None or new == 0 or seen == total:
             return Read(seen, _missing(seen, total, len(unreadable), ended=cursor is None))
     raise PlatformUnavailable(f"campaign {campaign_id} has no last page")
 
@@ -60,7 +60,7 @@ async def read_members(client: PatreonClient, campaign_id: str, take: Callable[[
 def _missing(seen: int, total: int | None, unreadable: int, *, ended: bool) -> str | None:
     if total is None and not ended:
         return "Patreon did not say how many members there are, nor where they end"
-    if total is not None and seen < total:
+    if total is not None and (seen < total or (seen > total and not ended)):
         return f"Patreon says there are {total:,} members, and showed {seen:,}"
     if unreadable:
         return f"{unreadable:,} of Patreon's {seen:,} rows are no member with an id"
@@ -85,7 +85,7 @@ def _digest(row: Any) -> bytes:
 
 def _total(document: Document) -> int | None:
     total = _pagination(document).get("total")
-    return total if isinstance(total, int) and not isinstance(total, bool) else None
+    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
 
 
 def _next(document: Document) -> str | None:

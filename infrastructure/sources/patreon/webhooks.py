@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
@@ -13,6 +13,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.document import Document
+
+MOST_FAILURES: Final = 2**31 - 1
 
 
 class Webhook(NamedTuple):
@@ -54,7 +56,10 @@ def stored_webhooks(connection: psycopg.Connection[Any]) -> list[Webhook]:
 
 
 def _webhooks(document: Document, now: datetime) -> list[Webhook]:
-    return [_webhook(each, now) for each in document.rows if isinstance(each, dict) and each.get("id") is not None]
+    """Each once."""
+    rows = [each for each in document.rows if isinstance(each, dict) and each.get("id") is not None]
+    found = [_webhook(each, now) for each in rows]
+    return list({each.webhook_id: each for each in found}.values())
 
 
 def _webhook(resource: dict[str, Any], now: datetime) -> Webhook:
@@ -67,7 +72,7 @@ def _webhook(resource: dict[str, Any], now: datetime) -> Webhook:
         uri=uri if isinstance(uri, str) else None,
         # a boolean, and in the documentation's own examples a string
         paused=attributes.get("paused") in (True, "true"),
-        failures=failures if isinstance(failures, int) else 0,
+        failures=min(max(failures, 0), MOST_FAILURES) if type(failures) is int else 0,
         last_attempted_at=_instant(attributes.get("last_attempted_at")),
         triggers=[each for each in triggers if isinstance(each, str)] if isinstance(triggers, list) else [],
         read_at=now,
