@@ -5,14 +5,19 @@ from collections.abc import Collection
 import pytest
 
 from temple_ledger.domain.event import Event
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
 from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
+from temple_ledger.infrastructure.read_models.runner.long_folds import finish_long
+from temple_ledger.infrastructure.read_models.runner.raising import due_of, effects_of_long
 from temple_ledger.infrastructure.read_models.versions.switch import switch
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.change import Change
 from temple_ledger.projections.effect import Message
+from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.row import Row, projection
 from temple_ledger.projections.testing.histories import at
@@ -94,6 +99,12 @@ class Versions:
         with self.database.connect(DatabaseRole.READ) as connection:
             found = connection.execute("select version, reason, events from effect_held_back").fetchall()
         return {(version, reason): events for version, reason, events in found}
+
+
+def set_aside(database: Database) -> None:
+    """As if the history were too long for a step."""
+    with database.connect(DatabaseRole.OWNER) as connection:
+        connection.execute("update projection_failure set kind = 'long' where version = 2")
 
 
 @pytest.mark.parametrize(
@@ -204,3 +215,22 @@ def test_events_before_the_start_of_the_old_effect_stay_without_one(database: Da
     versions.switch(2)
     versions.retry(score(2))
     assert versions.raised() == [(4, 2)]
+
+
+def test_a_long_fold_that_is_done_after_a_switch_raises_what_waited(database: Database) -> None:
+    versions = Versions(database, score(1, {2}), score(2, {2}))
+    versions.add(1, 2, 3)
+    versions.begin()
+    set_aside(database)
+    fold: Fold[Score] = Fold(score(2), versions.alone.catalogue)
+    with database.connect(DatabaseRole.PROJECT) as connection:
+        folded = fold_long(connection, fold, "ada", Position(3))
+        before = due_of(connection, fold.projection, "ada", 2)
+        versions.switch(2)
+        what = (connection, fold, "ada", folded, Position(3), PositionSet())
+        # begun before the switch, when nothing of it was due: it starts over
+        assert not finish_long(*what, before)
+        due = due_of(connection, fold.projection, "ada", 2)
+        waited = effects_of_long(connection, fold, "ada", folded, due, Position(3), PositionSet(), lambda: None)
+        assert finish_long(*what, due, waited)
+    assert versions.raised() == [(1, 1), (2, 2), (3, 2)]
