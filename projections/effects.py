@@ -34,6 +34,7 @@ class HeldBack(StrEnum):
     IMPORT = "imported"
     SNAPSHOT = "of a snapshot"
     REPLAY = "passed by a replay"
+    SWITCH = "waiting at a switch"
     LONG = "in the middle of a long history"
 
 

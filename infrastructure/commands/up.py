@@ -234,17 +234,20 @@ def _stop_if_unused(session: Session) -> None:
     server = session.embedded
     if server is None or not server.running():
         return
-    if running_processes(session.settings.home) or stays(lambda: _clients(session) > 0):
-        print_line("the embedded database goes on: others use it; temple down stops it")
+    others = [str(each) for each in running_processes(session.settings.home)]
+    if not others and stays(lambda: bool(_clients(session))):
+        others = _clients(session)
+    if others:
+        print_line(f"the embedded database goes on: others use it ({listed(others)}); temple down stops it")
         return
     server.stop()
     print_line("stopped the embedded database")
 
 
-def _clients(session: Session) -> int:
+def _clients(session: Session) -> list[str]:
+    """What is connected calls itself so."""
     with session.database.connect(DatabaseRole.LOGIN, application="temple up") as connection:
-        row = connection.execute(statement("up_clients")).fetchone()
-        return int(row[0]) if row else 0
+        return [name for (name,) in connection.execute(statement("up_clients"))]
 
 
 def _migrate(session: Session, stop: Stop, patience: Patience) -> None:

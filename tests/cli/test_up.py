@@ -205,11 +205,13 @@ def test_the_embedded_database_from_nothing_to_ready_and_to_nothing_left_running
     assert lines[0].startswith("database    embedded, made and started: ")
     assert lines[1] == "migrations  up to date"
     assert server.running()
-    # while somebody else is connected, it goes on
+    # while somebody else is connected, it goes on, and names who
     dsn = temple("db", "url", **machine).stdout.strip()
-    with psycopg.connect(dsn):
+    with psycopg.connect(dsn, application_name="a neighbour"):
         up.terminate()
-        assert "goes on: others use it" in up.communicate(timeout=60)[0]
+        (goes_on,) = (line for line in up.communicate(timeout=60)[0].splitlines() if "goes on" in line)
+        assert "others use it (" in goes_on
+        assert "a neighbour" in goes_on
         assert server.running()
     down = temple("down", **machine)
     assert (down.code, down.stdout) == (0, f"stopped the embedded database in {server.state_dir}\n")

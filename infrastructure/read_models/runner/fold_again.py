@@ -43,6 +43,7 @@ def fold_again(
     upto = checkpoint.position
     exceptions = transaction.exceptions(projection.key)
     left_out, parked = exceptions.left_out, exceptions.parked if raising and projection.effects else {}
+    raised: list[str] = []
     at_hand: dict[str, Sequence[Recorded] | None] = {}
     histories = remembering(transaction.histories(fold, user_ids, upto), at_hand)
     for user_id, folded, _ in fold_histories(transaction.connection, fold, histories, upto, left_out=left_out):
@@ -55,6 +56,8 @@ def fold_again(
         every = at_hand[user_id]
         if user_id in parked and every is not None:
             raise_effects(transaction, fold, user_id, every, parked[user_id], folded.parked_at)
+            raised.append(user_id)
+    transaction.park(projection.key, failures)
     transaction.connection.execute(
         statement("failure_delete_of_members"),
         {
@@ -63,9 +66,9 @@ def fold_again(
             "still": [failure.position for failure in failures],
         },
     )
+    transaction.connection.execute(statement("failure_raised"), {**projection.key.parameters, "user_ids": raised})
     transaction.write(projection.tables, changes)
     transaction.move_frontiers(projection.key, frontiers)
-    transaction.park(projection.key, failures)
     if raising or resetting:
         transaction.reset(projection, sorted(changes.members), checkpoint.position)
     return changes, failures

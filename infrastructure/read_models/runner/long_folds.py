@@ -21,7 +21,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
-from temple_ledger.infrastructure.read_models.runner.raising import effects_of_long, raise_in_order
+from temple_ledger.infrastructure.read_models.runner.raising import Due, due_of, effects_of_long, raise_in_order
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
 from temple_ledger.projections.batch import event_changed, failure_of, without
 from temple_ledger.projections.difference import Changes
@@ -119,15 +119,15 @@ class LongFolds:
         with self._database.connect(DatabaseRole.READ, application="temple long folds") as reading:
             folded = fold_long(reading, fold, user_id, upto, left_out=left_out, turn=self._turn)
             changed = PostgresTransaction(reading).changed([user_id], upto)
-            since = exceptions.parked.get(user_id)
+            due = due_of(reading, projection, user_id, exceptions.parked.get(user_id, upto))
             waited = None
-            if projection.effects and since is not None and not changed:
-                waited = effects_of_long(reading, fold, user_id, folded, since, upto, left_out, self._turn)
+            if due.starts and user_id in exceptions.parked and not changed:
+                waited = effects_of_long(reading, fold, user_id, folded, due, upto, left_out, self._turn)
         if changed:
             values = {**projection.key.parameters, "user_id": user_id, "error": event_changed(changed[user_id])}
             connection.execute(statement("failure_changed"), values)
             return True
-        done = finish_long(connection, fold, user_id, folded, upto, left_out, waited)
+        done = finish_long(connection, fold, user_id, folded, upto, left_out, due, waited)
         if done:
             log.info("long fold done", projection=projection.name, user_id=user_id, position=upto)
         return done
@@ -148,11 +148,12 @@ def finish_long(
     folded: Folded[Any],
     upto: Position,
     left_out: PositionSet,
+    due: Due | None = None,
     waited: EffectFollower | None = None,
 ) -> bool:
     """Puts the member in place, folded up to *upto*, with what came since; False where it has to be folded again.
 
-    *waited* has the effects of the events that the member was set aside for, up to there.
+    *waited* has the effects of what was *due* of the member up to there; after a switch that is something else.
     """
     projection = fold.projection
     with connection.transaction():
@@ -165,15 +166,18 @@ def finish_long(
         if (user_id,) not in connection.execute(statement("failure_long"), projection.key.parameters).fetchall():
             # somebody else has folded it, or skipped what it waited for
             return True
+        due_now = due_of(connection, projection, user_id, upto if due is None else due.since)
+        if due is not None and due_now.starts != due.starts:
+            return False
         newer = _newer_than(transaction, fold, user_id, folded, upto, checkpoint.position, left_out)
         now = None if newer is None else _extended(fold, folded, newer)
         if newer is None or now is None:
             return False
-        _put(transaction, placed(projection, checkpoint), user_id, now)
-        transaction.reset(placed(projection, checkpoint), [user_id], checkpoint.position)
         if waited is not None:
             transaction.send(projection.key, waited)
-        raise_in_order(transaction, fold, user_id, folded, newer)
+        raise_in_order(transaction, fold, user_id, folded, due_now.starts, newer)
+        _put(transaction, placed(projection, checkpoint), user_id, now)
+        transaction.reset(placed(projection, checkpoint), [user_id], checkpoint.position)
         connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
     return True
 
@@ -226,9 +230,10 @@ def _put(
     changes.add_member(projection.tables, user_id, transaction.stored(projection, [user_id])[user_id].rows, folded.rows)
     transaction.write(projection.tables, changes)
     transaction.move_frontiers(projection.key, {user_id: folded.frontier})
-    transaction.connection.execute(
-        statement("failure_delete_of_members"), {**projection.key.parameters, "user_ids": [user_id], "still": []}
-    )
     failure = failure_of(user_id, folded)
-    if failure is not None:
-        transaction.park(projection.key, [failure])
+    failures = [] if failure is None else [failure]
+    transaction.park(projection.key, failures)
+    values = {**projection.key.parameters, "user_ids": [user_id]}
+    still = [each.position for each in failures]
+    transaction.connection.execute(statement("failure_delete_of_members"), {**values, "still": still})
+    transaction.connection.execute(statement("failure_raised"), values)

@@ -3,19 +3,21 @@
 They are raised all the same, each under the id of its change.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
 from temple_ledger.infrastructure.read_models.member_stream import pages_of_member
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import without
 from temple_ledger.projections.effects import EffectFollower, InstalledEffect, follower_of
 from temple_ledger.projections.fold import Fold, Folded, Frontier
+from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.stepping import MemberSteps, Stepped, changes_of, differ, follow_history
 
 MOST_LATE: Final = 20
@@ -24,14 +26,32 @@ MOST_LATE: Final = 20
 FoldUpto = Callable[[Position], Folded[Any]]
 
 
+class Due(NamedTuple):
+    """What a parked member raises once it is folded: of its events from `since` on, those after the start of each
+    effect."""
+
+    since: Position
+    starts: Mapping[str, Position]
+
+
+def due_of(connection: psycopg.Connection[Any], projection: MemberProjection[Any], user_id: str, parked: int) -> Due:
+    """Of a member who is *parked* there. Across a switch, from where the version was parked that raised before."""
+    if not projection.effects:
+        return Due(Position(parked), {})
+    values = {**projection.key.parameters, "user_id": user_id}
+    found = connection.execute(statement("effect_starts_of_member"), values).fetchall()
+    waited = [after for _, _, after in found if after is not None]
+    since = Position(min(waited) + 1 if waited else parked)
+    return Due(since, {name: Position(start if after is None else after) for name, start, after in found})
+
+
 def effects_follower(
-    transaction: PostgresTransaction, fold: Fold[Any], events: Sequence[Recorded]
+    transaction: PostgresTransaction, fold: Fold[Any], starts: Mapping[str, Position], events: Sequence[Recorded]
 ) -> EffectFollower | None:
     """For these events, which were not folded so far; None where they raise nothing."""
     projection = fold.projection
-    if not projection.effects or not events:
+    if not events:
         return None
-    starts = transaction.effect_starts(projection.key)
     installed = [InstalledEffect(each, starts[name]) for name, each in projection.effects.items() if name in starts]
     if not installed:
         return None
@@ -51,22 +71,29 @@ def raise_effects(
     fold: Fold[Any],
     user_id: str,
     every: Sequence[Recorded],
-    since: Position,
+    parked: Position,
     parked_at: Position | None,
 ) -> None:
-    """Of the events from *since* on, of a member whose whole history is *every*, as far as they were folded now."""
-    events = [each for each in every if each.position >= since and (parked_at is None or each.position < parked_at)]
-    follower = effects_follower(transaction, fold, events)
+    """Of what a member waited for who was *parked* there, and whose whole history is *every*, as far as it was folded
+    now."""
+    due = due_of(transaction.connection, fold.projection, user_id, parked)
+    events = [each for each in every if each.position >= due.since and (parked_at is None or each.position < parked_at)]
+    follower = effects_follower(transaction, fold, due.starts, events)
     if follower is not None:
         follow_history(fold, every, parked_at, follower.wanted(user_id, events), follower)
         transaction.send(fold.projection.key, follower)
 
 
 def raise_in_order(
-    transaction: PostgresTransaction, fold: Fold[Any], user_id: str, before: Folded[Any], newer: Sequence[Recorded]
+    transaction: PostgresTransaction,
+    fold: Fold[Any],
+    user_id: str,
+    before: Folded[Any],
+    starts: Mapping[str, Position],
+    newer: Sequence[Recorded],
 ) -> None:
     """Of events none of which is late, of a member who was *before*."""
-    follower = effects_follower(transaction, fold, newer)
+    follower = effects_follower(transaction, fold, starts, newer)
     if follower is not None:
         by_position = sorted(newer, key=lambda recorded: recorded.position)
         steps = MemberSteps(fold, before.state, before.frontier)
@@ -80,12 +107,13 @@ def effects_of_long(
     fold: Fold[Any],
     user_id: str,
     folded: Folded[Any],
-    since: Position,
+    due: Due,
     upto: Position,
     left_out: PositionSet,
     turn: Callable[[], None],
 ) -> EffectFollower | None:
-    """Of a member whose history is too long for memory: of its events in [since, upto], as far as they were folded.
+    """Of a member whose history is too long for memory: of what is *due* of it up to *upto*, as far as it was
+    folded.
 
     Reads the history some more times; *turn* is called before each page.
     """
@@ -95,10 +123,10 @@ def effects_of_long(
             recorded
             for page in pages_of_member(connection, fold, user_id, last)
             for recorded in without(left_out, page)
-            if recorded.position >= since
+            if recorded.position >= due.since
         ]
         events.sort(key=lambda recorded: recorded.position)
-        follower = effects_follower(PostgresTransaction(connection), fold, events)
+        follower = effects_follower(PostgresTransaction(connection), fold, due.starts, events)
     if follower is None:
         return None
 

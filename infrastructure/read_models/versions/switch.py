@@ -31,6 +31,7 @@ from temple_ledger.infrastructure.read_models.versions.stored import (
     stored_versions,
 )
 from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.effects import HeldBack
 from temple_ledger.projections.members import members
 
 PATIENCE_SECONDS: Final = 30.0
@@ -146,6 +147,7 @@ def _tried(
         _require_switchable(old, new)
         if new.position < old.position and not behind:
             raise _Behind(old.position - new.position)
+        _leave_what_is_due(connection, old, new)
         starts = connection.execute(
             statement("version_effects_start"), {**new.key.parameters, "position": max(new.position, old.position)}
         ).fetchall()
@@ -170,6 +172,14 @@ def _tried(
         }
         operation = record(connection, "switch", name, by=by, reason=reason, details=details)
     return Switched(old.key.version, to, new.position, time.monotonic() - started, tries, operation)
+
+
+def _leave_what_is_due(connection: Connection, old: StoredVersion, new: StoredVersion) -> None:
+    """Of parked members: the old version has not raised it. Whom the new one has folded it does not fold again."""
+    values = {**new.key.parameters, "old": old.key.version}
+    connection.execute(statement("version_effects_due"), values)
+    passed = {**values, "position": new.position, "reason": HeldBack.SWITCH.value}
+    connection.execute(statement("version_effects_passed"), passed)
 
 
 def _change_places(connection: Connection, pairs: list[Pair], hanging: Hanging, deadline: float) -> None:
