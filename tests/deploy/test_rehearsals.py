@@ -4,6 +4,7 @@ The figures are scraped from the ledger of the test, before, during and after; P
 """
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
-from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
 from temple_ledger.infrastructure.sources.discord.frames import Frame, delivery_of
 from temple_ledger.infrastructure.sources.discord.sessions import STOPPED, end_sessions, note_sessions
 from temple_ledger.infrastructure.sources.patreon.tokens import Given, Tokens
@@ -31,6 +32,9 @@ from temple_ledger.projections.testing.histories import at, joined
 from tests.cli.conftest import Typed, environment, home, temple
 from tests.deploy.rehearsing import RULES, Rehearsal
 from tests.discord.world import World, new_guild
+from tests.effects.builders import warnings, young
+from tests.effects.test_delivering import SECRET, receiving
+from tests.effects.test_watching import older
 from tests.killed import run_killed
 from tests.monitoring.test_metrics import Measured, ledger, measured
 from tests.patreon.bodies import ACOLYTE
@@ -60,8 +64,6 @@ REHEARSED_ELSEWHERE: Final = {
     "DiskFilling": "takes a full disk; its rules have tests with figures, deploy/prometheus",
     "FleetLedgerDown": "takes a fleet: tests/fleet/test_fleet.py walks it",
     "LogTailBlocked": "takes an appender that holds its transaction for half a minute; with figures, deploy/prometheus",
-    "EffectsFailed": "takes a package with an effect: tests/effects/test_watching.py; with figures, deploy/prometheus",
-    "EffectsStale": "takes a package with an effect: tests/effects/test_watching.py; with figures, deploy/prometheus",
     "FeedConsumerStale": "takes a program that reads the feed: tests/feed; with figures, deploy/prometheus",
 }
 """Alerts whose way from the fault to silence is not walked here, and what there is instead."""
@@ -102,7 +104,7 @@ def test_every_alert_is_rehearsed_or_says_why_not() -> None:
     walked = {alert for alert in names if f'then("{alert}"' in Path(__file__).read_text()}
     assert walked | set(REHEARSED_ELSEWHERE) == names
     assert walked & set(REHEARSED_ELSEWHERE) == set()
-    assert len(walked) >= 19
+    assert len(walked) >= 21
 
 
 def test_consistency_drift(walk: Walk) -> None:
@@ -401,3 +403,49 @@ def test_deliveries_that_cannot_be_stored(walk: Walk) -> None:
                 metrics.answered(source, answered, 0.01)
         walk.goes_on()
     walk.then("ReceiverErrors")
+
+
+@pytest.fixture
+def effects(walk: Walk) -> LedgerScenario:
+    """A projection with effects beside the others."""
+    made = LedgerScenario(walk.database, projections=(warnings,))
+    # the log was there first
+    rebuild(walk.database, warnings, catalogue=made.catalogue, by="a test")
+    return made
+
+
+def sends(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Where the messages go, as the settings have it."""
+    hook = {"kind": "webhook", "url": url, "secret": SECRET}
+    monkeypatch.setenv("TEMPLE_SINKS", json.dumps({"log": hook, "moderators": hook}))
+
+
+def test_messages_that_a_sink_refuses(walk: Walk, effects: LedgerScenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk.goes_on()
+    effects.given(young("ada", 1))
+    effects.catch_up()
+    status = 400
+    with receiving(lambda headers, body: (status, {}, b"")) as sink:
+        sends(monkeypatch, sink.url)
+        walk.type("effects run --until-empty")
+        walk.goes_on()
+        # the sink is repaired
+        status = 204
+        walk.type("effects list --state parked", "effects retry --all", "effects run --until-empty")
+        assert len(sink.came) == 2
+    walk.goes_on()
+    walk.then("EffectsFailed")
+
+
+def test_messages_that_nobody_delivers(walk: Walk, effects: LedgerScenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk.goes_on()
+    effects.given(young("ada", 1))
+    effects.catch_up()
+    older(walk.database, "effect_outbox", "created_at", 2)
+    walk.goes_on()
+    with receiving() as sink:
+        sends(monkeypatch, sink.url)
+        walk.type("effects list", "effects run --until-empty")
+        assert len(sink.came) == 1
+    walk.goes_on()
+    walk.then("EffectsStale")
