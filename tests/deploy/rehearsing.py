@@ -73,7 +73,8 @@ class Rehearsal:
         for number, each in enumerate(figures):
             value = each.get(name)
             if value is None:
-                found.append(f"_x{MINUTES}")
+                # Prometheus marks what a scrape has no more, and so does not look back to it
+                found.append(f"stale _x{MINUTES - 1}")
             elif name.partition("{")[0] in self.scrapes[number][2]:
                 begin = number * MINUTES * 60
                 found.append(f"{begin}+60x{MINUTES - 1}")
