@@ -76,8 +76,8 @@ class _Lease:
 
     def require(self) -> None:
         """Raises AlreadyRunning: but for one that has just ended, whose connection is listed for a moment still."""
-        if stays(lambda: not self._taken()):
-            raise AlreadyRunning(f"{self._holder()}; one for a ledger is enough: end that one first")
+        if stays(lambda: not self._taken()) and (another := self._another()) is not None:
+            raise AlreadyRunning(f"{another}; one for a ledger is enough: end that one first")
 
     def renew(
         self, stop: threading.Event, lost: Callable[[str], None], regained: Callable[[], None] | None = None
@@ -85,7 +85,7 @@ class _Lease:
         holder: str | None = None
         while not stop.wait(RENEW_SECONDS if holder is None else ASK_SECONDS):
             with suppress(DatabaseUnavailable):
-                found = None if self._taken() else self._holder()
+                found = self._another()
                 if found == holder:
                     continue
                 if found is not None:
@@ -105,10 +105,16 @@ class _Lease:
             lambda connection: connection.execute(statement("process_lease_take"), self._values).fetchone() is not None
         )
 
-    def _holder(self) -> str:
-        row = self._run(lambda connection: connection.execute(statement("process_lease_read"), self._values).fetchone())
-        who, since = ("another process", "") if row is None else (row[0], f" since {row[1]:%Y-%m-%d %H:%M:%S} UTC")
-        return f"another process {self._does} for this ledger{since} ({who})"
+    def _another(self) -> str | None:
+        """Who has it in place of this process. One that ends between the two questions has left it to us."""
+        while not self._taken():
+            row = self._run(
+                lambda connection: connection.execute(statement("process_lease_read"), self._values).fetchone()
+            )
+            if row is not None:
+                who, since = row
+                return f"another process {self._does} for this ledger since {since:%Y-%m-%d %H:%M:%S} UTC ({who})"
+        return None
 
     def _run(self, work: Callable[[psycopg.Connection[Any]], Result]) -> Result:
         return self._connection.run(f"looking who {self._does}", work)
