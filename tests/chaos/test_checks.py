@@ -13,10 +13,19 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery, digest_of
 from temple_ledger.infrastructure.ingestion.inbox.store import store
 from temple_ledger.infrastructure.log.append import Appended, LogAppender
+from temple_ledger.infrastructure.read_models.runner.lease import LEASE_SECONDS
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.chaos.acknowledged import Acknowledged
-from tests.chaos.checks import came_back, failed_deliveries, lost_deliveries, lost_events, wrong_rows
+from tests.chaos.checks import (
+    TIMES,
+    came_back,
+    failed_deliveries,
+    lost_deliveries,
+    lost_events,
+    slower_than_undisturbed,
+    wrong_rows,
+)
 from tests.queries.builders import altered
 
 Asked = Callable[[Callable[[psycopg.Connection], object]], list[str]]
@@ -116,3 +125,12 @@ def test_rows_that_the_oracle_has_otherwise_are_wrong_unless_they_were_edited_by
         assert [each.partition(":")[0] for each in wrong_rows(connection, {"ada"})] == [
             "discord_user_current_roles of ('bob', 'Seeker')"
         ]
+
+
+def test_a_catch_up_that_is_slow_is_wrong_and_one_that_is_as_fast_as_undisturbed_is_not() -> None:
+    allowed = TIMES * 2.0 + LEASE_SECONDS
+    assert list(slower_than_undisturbed(2.0, 2.0)) == []
+    assert list(slower_than_undisturbed(allowed, 2.0)) == []
+    assert list(slower_than_undisturbed(allowed + 0.1, 2.0)) == [
+        "caught up in 16.1 s, which is more than 3 times the 2.0 s that it takes undisturbed, and a lease"
+    ]
