@@ -1,23 +1,17 @@
 """`temple fleet listen`: the listeners of many ledgers in one process."""
 
-import time
 from pathlib import Path
-from typing import Final
 
 import click
 
 from temple_ledger.domain.errors import Refused
+from temple_ledger.infrastructure.processes.fleet.at_work import work_until
 from temple_ledger.infrastructure.processes.fleet.chosen import fleet_of, of_fleet, sessions_of
-from temple_ledger.infrastructure.processes.fleet.ledger_thread import end_all
 from temple_ledger.infrastructure.processes.fleet.listen import END_SECONDS, ListeningLedger, listeners_of
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.running import announce_running
-from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
-from temple_ledger.infrastructure.terminal.text import listed, plural
-
-POLL_SECONDS: Final = 0.2
 
 
 @click.command("listen")
@@ -46,16 +40,5 @@ def listen(session: Session, ledgers: tuple[str, ...], file: Path | None) -> int
                 ledger.session.serves_as(worker.login)
     session.is_service()
     with stopped_by_signals() as stop, announce_running(session.settings.home, "fleet listen"):
-        session.note(f"listening for {plural(len(listening), 'ledger')}; Ctrl-C ends it")
-        for ledger in listening:
-            ledger.begin()
-        notify_service_manager("READY=1")
-        watchdog = Watchdog()
-        while not stop.asked:
-            watchdog()
-            time.sleep(POLL_SECONDS)
-        notify_service_manager("STOPPING=1")
-        left = end_all(listening, seconds=END_SECONDS)
-    if left:
-        session.note(f"{listed(list(left))} did not end in time")
+        work_until(stop, session, listening, does="listening for", end_seconds=END_SECONDS)
     return ExitCode.OK

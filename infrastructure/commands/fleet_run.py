@@ -1,29 +1,23 @@
 """`temple fleet run`: the runners of many ledgers in one process."""
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
 
 import click
 
 from temple_ledger.infrastructure.database.service_logins import RUN
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
+from temple_ledger.infrastructure.processes.fleet.at_work import work_until
 from temple_ledger.infrastructure.processes.fleet.carry import CarriedLedger
 from temple_ledger.infrastructure.processes.fleet.chosen import fleet_of, of_fleet, sessions_of
-from temple_ledger.infrastructure.processes.fleet.ledger_thread import end_all
 from temple_ledger.infrastructure.processes.fleet.metrics import fleet_registry, metrics_of
 from temple_ledger.infrastructure.processes.metrics_server import OFF, metrics_port
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.ports import RUNNER_METRICS, listening_for
 from temple_ledger.infrastructure.terminal.running import announce_running
-from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
-from temple_ledger.infrastructure.terminal.text import listed, plural
-
-POLL_SECONDS: Final = 0.2
 
 
 @click.command("run")
@@ -60,16 +54,5 @@ def run(session: Session, ledgers: tuple[str, ...], file: Path | None, metrics_p
             secret = None if token is None else token.get_secret_value()
             with listening_for(RUNNER_METRICS, flag="--metrics-port"):
                 stack.enter_context(exposed(registry, session.settings.metrics_host, port, token=secret))
-        session.note(f"folding {plural(len(carried), 'ledger')}; Ctrl-C ends it")
-        for ledger in carried:
-            ledger.begin()
-        notify_service_manager("READY=1")
-        watchdog = Watchdog()
-        while not stop.asked:
-            watchdog()
-            time.sleep(POLL_SECONDS)
-        notify_service_manager("STOPPING=1")
-        left = end_all(carried)
-    if left:
-        session.note(f"{listed(list(left))} did not end in time")
+        work_until(stop, session, carried, does="folding")
     return ExitCode.OK
