@@ -13,10 +13,10 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Any, Final, Generic, TypeVar
 
 from temple_ledger.domain.errors import LedgerError, RuleEndedProcess
+from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.printing import print_line
 
 SIZE: Final = 4_096
-INTERRUPTED: Final = 130
 
 Result = TypeVar("Result")
 About = Callable[[str], None]
@@ -70,7 +70,7 @@ class OwnProcess(Generic[Result]):
 
 def _work(work: Callable[[About, Callable[[], None]], object], answering: Connection, about: About) -> None:
     """In the copy, which ends here whatever happens."""
-    code = 0
+    code = ExitCode.OK
     try:
         try:
             with redirect_stdout(_Sent(answering)):
@@ -79,7 +79,7 @@ def _work(work: Callable[[About, Callable[[], None]], object], answering: Connec
             answer = None, _that_can_be_sent(error)
         answering.send(answer)
     except BaseException:  # noqa: BLE001 - such as Ctrl-C, which the one who asked gets too
-        code = INTERRUPTED
+        code = ExitCode.INTERRUPTED
     finally:
         sys.stderr.flush()
         os._exit(code)
