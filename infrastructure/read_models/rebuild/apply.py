@@ -100,11 +100,8 @@ def apply_members(
         projection = placed(projection, checkpoint)
         require_same_left_out(connection, projection)
         upto = reached(connection, projection, position, checkpoint, beyond)
-        given_up = read_given_up(connection, projection.key)
-        touched = [each for each in members_touched(connection, position, upto) if each not in given_up]
-        unseen = 0
-        for page in in_pages(touched, FOLDED_AT_A_TIME):
-            unseen += fold_anew(connection, projection, catalogue, page, upto, shown)
+        touched = touched_members(connection, projection, position, upto)
+        unseen = fold_anew(connection, projection, catalogue, touched, upto, shown)
         changed = {*shown.members, *shown.moved, *touched}
         if checkpoint.epoch != shown.epoch or checkpoint.position != shown.position < position:
             more = set(changed_members(connection, projection)) - changed
@@ -171,6 +168,14 @@ def put_parked(connection: Connection, projection: Projection, user_ids: Sequenc
     connection.execute(statement("rebuild_failure_put"), {**projection.key.parameters, "user_ids": user_ids})
 
 
+def touched_members(
+    connection: Connection, projection: MemberProjection[Any], position: Position, upto: Position
+) -> Sequence[str]:
+    """Who has events since the rebuilt *position*; but for those whose fold was given up."""
+    given_up = read_given_up(connection, projection.key)
+    return [each for each in members_touched(connection, position, upto) if each not in given_up]
+
+
 def fold_anew(
     connection: Connection,
     projection: MemberProjection[Any],
@@ -180,6 +185,20 @@ def fold_anew(
     shown: ShownDifference,
 ) -> int:
     """Members with newer events: folded again into the shadow tables. How many change that were not shown."""
+    return sum(
+        _fold_page(connection, projection, catalogue, page, upto, shown)
+        for page in in_pages(user_ids, FOLDED_AT_A_TIME)
+    )
+
+
+def _fold_page(
+    connection: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    user_ids: Sequence[str],
+    upto: Position,
+    shown: ShownDifference,
+) -> int:
     stored = tables.rows_of_members(connection, projection.tables, user_ids)
     remove_from_shadows(connection, projection, user_ids)
     connection.execute(statement("rebuild_forget_members"), {**projection.key.parameters, "user_ids": list(user_ids)})

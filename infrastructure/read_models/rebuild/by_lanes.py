@@ -16,12 +16,9 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.archive.buckets import LANES, lane_of
-from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.read_models.member_log.fold_members import members_touched
 from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.read_models.rebuild.apply import (
-    FOLDED_AT_A_TIME,
     AppliedRebuild,
     Limit,
     count_changed,
@@ -31,9 +28,9 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import (
     put_members,
     put_parked,
     reached,
+    touched_members,
 )
 from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference, changed_members
-from temple_ledger.infrastructure.read_models.rebuild.given_up import read_given_up
 from temple_ledger.infrastructure.read_models.rebuild.progress import note_lanes, require_same_left_out
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -121,8 +118,8 @@ def _planned(
         changed = set(changed_members(connection, placed(projection, read_checkpoints(connection)[projection.key])))
     with connection.transaction():
         checkpoint, projection = _locked(connection, projection, position)
-        touched = _touched(connection, projection, position, checkpoint)
-        unseen = _fold_anew(connection, projection, catalogue, touched, checkpoint.position, shown)
+        touched = touched_members(connection, projection, position, checkpoint.position)
+        unseen = fold_anew(connection, projection, catalogue, touched, checkpoint.position, shown)
         if checkpoint.epoch != shown.epoch:
             more = changed - shown.members - shown.moved - set(touched)
             unseen += count_changed(connection, projection, sorted(more), shown)
@@ -144,9 +141,9 @@ def _put_lane(
     lane: int,
     changed: Sequence[str],
 ) -> None:
-    everybody = _touched(connection, projection, position, checkpoint)
+    everybody = touched_members(connection, projection, position, checkpoint.position)
     touched = [user_id for user_id in everybody if lane_of(user_id) == lane]
-    _fold_anew(connection, projection, catalogue, touched, checkpoint.position, shown)
+    fold_anew(connection, projection, catalogue, touched, checkpoint.position, shown)
     whole = sorted({*changed, *touched})
     put_members(connection, projection, whole)
     failing = connection.execute(statement("rebuild_failing"), projection.key.parameters).fetchall()
@@ -165,26 +162,6 @@ def _locked(
     projection = placed(projection, checkpoint)
     require_same_left_out(connection, projection)
     return checkpoint, projection
-
-
-def _touched(
-    connection: Connection, projection: MemberProjection[Any], position: Position, checkpoint: Checkpoint
-) -> Sequence[str]:
-    given_up = read_given_up(connection, projection.key)
-    return [each for each in members_touched(connection, position, checkpoint.position) if each not in given_up]
-
-
-def _fold_anew(
-    connection: Connection,
-    projection: MemberProjection[Any],
-    catalogue: Catalogue,
-    user_ids: Sequence[str],
-    upto: Position,
-    shown: ShownDifference,
-) -> int:
-    return sum(
-        fold_anew(connection, projection, catalogue, page, upto, shown) for page in in_pages(user_ids, FOLDED_AT_A_TIME)
-    )
 
 
 def _by_lane(user_ids: Iterable[str]) -> Mapping[int, Sequence[str]]:
