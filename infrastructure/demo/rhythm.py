@@ -1,5 +1,6 @@
 """When things happen: in the evening, at weekends, on the first of a month, and more of it every year."""
 
+from functools import cache
 from itertools import accumulate
 
 from temple_ledger.infrastructure.demo.clock import DAY, HOUR, Moment, day_of
@@ -37,6 +38,7 @@ def _weights(begin: Moment, hours: int) -> list[int]:
     return weights
 
 
+@cache
 def _of_day(days: int) -> int:
     when = day_of(days)
     if when.day == 1:
