@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.archive.buckets import LANES
 from temple_ledger.infrastructure.commands.changed_log import from_changed_log, require_sealed_log
 from temple_ledger.infrastructure.commands.engine_options import Chosen, chosen_engine, engine_options
 from temple_ledger.infrastructure.database.connection import DatabaseRole
@@ -31,6 +30,7 @@ from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.drift import Drift
+from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried, catalogue, installed, named

@@ -14,10 +14,16 @@ _UPTO: Final = sql.SQL("id <= %(upto)s")
 
 
 def known_events_by_member(
-    known: Names | None, reading_metadata: Names | None, *, after: bool, after_user: bool, upto_user: bool
+    known: Names | None,
+    reading_metadata: Names | None,
+    *,
+    after: bool,
+    after_user: bool,
+    upto_user: bool,
+    lanes: bool = False,
 ) -> sql.Composed:
     """At or before `%(upto)s`, by user_id; those above `%(after)s`, of the members in (`%(after_user)s`,
-    `%(upto_user)s`], where that is said."""
+    `%(upto_user)s`] and of `%(lanes)s`, where that is asked for."""
     bounds = [_UPTO]
     if after:
         bounds.append(sql.SQL("id > %(after)s"))
@@ -25,6 +31,8 @@ def known_events_by_member(
         bounds.append(sql.SQL("user_id > %(after_user)s"))
     if upto_user:
         bounds.append(sql.SQL("user_id <= %(upto_user)s"))
+    if lanes:
+        bounds.append(sql.SQL("lane_of(user_id) = any(%(lanes)s::smallint[])"))
     return _known_events(known, reading_metadata, bounds, "order by log.user_id, log.timestamp")
 
 

@@ -25,7 +25,7 @@ Why the proof is exact:
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
@@ -183,13 +183,16 @@ class GapReader:
         return 0 if row is None else int(row[0])
 
 
-def events(connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int) -> list[Recorded]:
-    """The events in (*after*, *upto*], by position, at most *limit*; without event_id and recorded_at.
+def events(
+    connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()
+) -> list[Recorded]:
+    """The events in (*after*, *upto*], by position, at most *limit*; without event_id and recorded_at. With *lanes*,
+    those of their members.
 
     Fewer where their payloads are large, and none only where there is none: memory has a bound in bytes.
     Reads what is visible: only up to a settled position is it all that will ever be there. Raises psycopg.Error.
     """
-    values = {"after": after, "upto": upto, "limit": limit, "bytes": PAGE_BYTES}
+    values = {"after": after, "upto": upto, "limit": limit, "bytes": PAGE_BYTES, "lanes": list(lanes) or None}
     return _recorded(connection, "log_events", values)
 
 

@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes.children import Children
 from temple_ledger.infrastructure.processes.metrics_server import Measured
 from temple_ledger.infrastructure.processes.reconcile_schedule import reconciling
+from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Watcher
@@ -29,6 +30,7 @@ from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import EVERY
 from temple_ledger.projections.processor import Projection, Step
 from temple_ledger.projections.registry import catalogue, not_loaded
 from temple_ledger.projections.standing import may_fold
@@ -64,8 +66,10 @@ def fold(
     *,
     until_caught_up: bool = False,
     measured: Measured | None = None,
+    lanes: frozenset[int] = EVERY,
 ) -> Folded:
-    """Runs the projections until a signal comes, or until they have folded what is in the log by now.
+    """Runs the projections until a signal comes, or until they have folded what is in the log by now; of those that
+    are split, these lanes.
 
     The built-in ones here, each other one in a process of its own.
     One that goes on also reconciles those it leads, on the schedule of the settings.
@@ -83,8 +87,8 @@ def fold(
         database = session.database if measured is None else measured.database
         here = [each for each in wanted if each in BUILT_IN]
         elsewhere = [each.key for each in wanted if each not in BUILT_IN]
-        runner = Runner(database, here, wake, watcher=watcher, catalogue=catalogue())
-        children = Children(session, elsewhere, watcher, until_caught_up=until_caught_up)
+        runner = Runner(database, here, wake, watcher=watcher, catalogue=catalogue(), lease=Lease(lanes=lanes))
+        children = Children(session, elsewhere, watcher, until_caught_up=until_caught_up, lanes=lanes)
         wake.runner = runner
         stop.calls(runner.stop)
         stop.calls(children.stop)

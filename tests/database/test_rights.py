@@ -86,6 +86,7 @@ projection_batch: append r, project diru, read r
 projection_checkpoint: append r, project diru, read r, seal r
 projection_failure: append r, project diru, read r
 projection_frontier: append r, project diru, read r
+projection_lane: append r, project diru, read r
 projection_lease: append r, project diru, read r, seal r
 projection_rebuild: append r, project diru, read r
 projection_rebuild_failure: append r, project diru, read r

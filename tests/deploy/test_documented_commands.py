@@ -39,6 +39,7 @@ USAGE: Final = 2
 
 NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple (up|run|receive|discord listen|run PROJECTION)": "goes on until it is ended: tests/cli, tests/webhooks",
+    r"temple run --lanes .*": "goes on until it is ended: tests/lanes",
     r"temple up --allow-actions": "goes on until it is ended: tests/web/test_actions.py",
     r"temple operate (run|refuse) .*": "about a request of a console: tests/cli/test_operate.py",
     r"temple operate watch": "goes on until it is ended: tests/cli/test_operate.py",

@@ -8,7 +8,7 @@ import pytest
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.archive.buckets import BUCKETS, LANES, bucket_of, lane_of
+from temple_ledger.infrastructure.archive.buckets import BUCKETS, bucket_of
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.overview import read_overview, troubles
@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.lanes import LANES, lane_of
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed

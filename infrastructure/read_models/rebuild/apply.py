@@ -1,7 +1,7 @@
 """The short part of a rebuild: the difference and the checkpoint put in place, in one transaction, under the lock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import psycopg
@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedC
 from temple_ledger.infrastructure.read_models.rebuild.given_up import read_given_up
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted, note_lanes, require_same_left_out
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
+from temple_ledger.infrastructure.read_models.runner.lanes import hold
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.infrastructure.read_models.shortened_log import (
     end_at_or_before,
@@ -95,7 +96,10 @@ def apply_members(
     passed = count_log(connection, position)
     with connection.transaction():
         transaction = PostgresTransaction(connection)
-        checkpoint = transaction.lock_checkpoint(projection.key)
+        checkpoint = hold(transaction, projection, catalogue)
+        apart = checkpoint.is_apart
+        # lanes stand apart still where the rows of all are made by other rules now: all of them are replaced
+        checkpoint = replace(checkpoint, position=checkpoint.furthest)
         # a switch may have given the tables other names since the rebuild began
         projection = placed(projection, checkpoint)
         require_same_left_out(connection, projection)
@@ -103,13 +107,13 @@ def apply_members(
         touched = touched_members(connection, projection, position, upto)
         unseen = fold_anew(connection, projection, catalogue, touched, upto, shown)
         changed = {*shown.members, *shown.moved, *touched}
-        if checkpoint.epoch != shown.epoch or checkpoint.position != shown.position < position:
+        if apart or checkpoint.epoch != shown.epoch or checkpoint.position != shown.position < position:
             more = set(changed_members(connection, projection)) - changed
             unseen += count_changed(connection, projection, sorted(more), shown)
             changed |= more
         number = shown.changed + unseen
         limit.require(number, shown.stored_members)
-        only = None if shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
+        only = None if apart or shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
         anew: set[str] = set()
         if transaction.is_followed(projection.key):
             anew.update(members_touched(connection, checkpoint.position, upto))

@@ -55,13 +55,13 @@ class WideConnections:
 
 @contextmanager
 def pieces_by_member(
-    connection: Connection, wanted: Wanted, *, after: Position, upto: Position
+    connection: Connection, wanted: Wanted, *, after: Position, upto: Position, lanes: Sequence[int] = ()
 ) -> Iterator[Iterator[ByMember]]:
     """The events in (after, upto] that are wanted, some members at a time: bounded in members, events and bytes.
 
     The database sends the next piece while this one is worked on.
     """
-    with closing(member_stream(connection, wanted, after=after, upto=upto)) as members:
+    with closing(member_stream(connection, wanted, after=after, upto=upto, lanes=lanes)) as members:
         yield _pieces(members)
 
 
