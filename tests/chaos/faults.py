@@ -21,6 +21,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "erasure killed": fault_commands.erasure_killed,
     "trigger switch killed": fault_commands.trigger_switch_killed,
     "version switch killed": fault_commands.version_switch_killed,
+    "lanes split or joined": fault_commands.lanes_split_or_joined,
     "backend terminated": fault_sessions.backend_terminated,
     "gap held": fault_sessions.gap_held,
     "prepared transaction": fault_sessions.prepared_transaction,

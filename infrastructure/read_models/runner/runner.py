@@ -418,7 +418,11 @@ class Runner:
         if isinstance(projection, MemberProjection):
             # whoever leads some lanes of it holds all of them for that, as any operation does
             holder = None if self._lease.lanes_of(projection.key) else self._lease.holder
-            known = fold_known_versions(self._session(), holder, projection, catalogue=self._catalogue)
+            try:
+                known = fold_known_versions(self._session(), holder, projection, catalogue=self._catalogue)
+            except LanesApart:
+                # whoever leads next, once they have caught up, does it
+                return
             if known:
                 log.info("folds versions that were not known", projection=str(projection.key), members=len(known))
 
