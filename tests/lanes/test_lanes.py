@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.read_models.lanes import join, split, stored_l
 from temple_ledger.infrastructure.read_models.operations import operation_on_rows, parked, retry, set_state, skip
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.retraction import Selection, preview_retraction, retract
+from temple_ledger.infrastructure.read_models.runner.lanes import publish
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
@@ -178,6 +179,25 @@ def test_what_all_lanes_have_passed_is_published_and_journalled_once(ledger: Led
             assert (first[1] + second[1], second[0]) == (last, last)
             unprocessed = "select count(*) from webhook_audit_trail where processed_at is null"
             assert connection.execute(unprocessed).fetchone() == (0,)
+
+
+def test_what_was_seen_before_an_operation_is_not_published_after_it(ledger: LedgerScenario) -> None:
+    """An operation that sets the projection back while somebody is about to publish."""
+    history(ledger)
+    with halves(ledger.database) as (low, high), ledger.database.connect(DatabaseRole.PROJECT) as other:
+        for half in (low, high):
+            half.processor.lanes_step(half.lease.lanes, upto=settled_head(half.connection), limit=99)
+        publisher = threading.Thread(target=lambda: publish(low.connection, members.key))
+        with other.transaction():
+            other.execute("update projection_checkpoint set epoch = epoch + 1 where projection = 'members'")
+            other.execute("update projection_lane set position = 0, passed = 0")
+            publisher.start()
+            with ledger.database.connect(DatabaseRole.LOGIN) as looking:
+                waiting = "select from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+                while looking.execute(waiting, (low.connection.info.backend_pid,)).fetchone() is None:
+                    threading.Event().wait(0.01)
+        publisher.join()
+    assert standing(ledger.database).position == 0
 
 
 def test_an_operation_and_a_step_of_a_lane_exclude_each_other(ledger: LedgerScenario) -> None:
