@@ -11,8 +11,9 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.difference import EMPTY, Changes, MemberDifference, member_difference
 from temple_ledger.projections.fold import FailureKind, Fold, Folded, Frontier
 from temple_ledger.projections.frames import frames_as_text
+from temple_ledger.projections.late import before_and_after
 from temple_ledger.projections.member_projection import State
-from temple_ledger.projections.stepping import NO_CHANGES, Follower, Stepped, extend_stepping, follow_history
+from temple_ledger.projections.stepping import NO_CHANGES, Follower, Stepped, differ, extend_stepping, follow_history
 from temple_ledger.projections.tables import Rows, Table
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
@@ -207,11 +208,13 @@ def fold_batch(
             continue
         before = known[user_id]
         rows = stored_rows(user_id) if before is None else before.rows
-        if _differ(fold, rows, every, first) and log.has_lost():
-            batch.failures.append(Failure(first, user_id, EVENTS_LOST, FailureKind.CHANGED))
-            continue
         watch.set(name, user_id, grouped[user_id])
-        done = fold.whole_of_known(every)
+        earlier, done = before_and_after(fold, every, first)
+        if differ(fold, rows, earlier.rows) and log.has_lost():
+            # the rows are not what the log had before the batch: they were edited, or the log was
+            batch.failures.append(Failure(first, user_id, EVENTS_LOST, FailureKind.CHANGED))
+            watch.clear()
+            continue
         _put(batch, user_id, done, member_difference(tables, rows, done.rows))
         if follower is not None:
             follow_history(fold, every, done.parked_at, follower.wanted(user_id, grouped[user_id]), follower)
@@ -242,13 +245,6 @@ def _small_pages(
             page, events = [], 0
     if page:
         yield page
-
-
-def _differ(fold: Fold[State], rows: Rows, every: Sequence[Recorded], first: Position) -> bool:
-    """Whether the rows are not what the log had before the batch: they were edited, or the log was."""
-    earlier = fold.whole_of_known([recorded for recorded in every if recorded.position < first])
-    difference = member_difference(fold.projection.tables, rows, earlier.rows)
-    return any(written or gone for _, written, gone in difference)
 
 
 def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:

@@ -253,6 +253,13 @@ class Fold(Generic[State]):
         )
         return _parked(done, by_position[folds].position, failure)
 
+    def takes(self, rows: Rows) -> bool:
+        """Whether these rows, all of one member's, can be stored."""
+        try:
+            return all(table.refuses_together(rows.get(table.name, ())) is None for table in self.projection.tables)
+        except (Exception, SystemExit):  # noqa: BLE001 - of an author's making: why, is decided by position
+            return False
+
     def _rows_of(self, state: State | None) -> tuple[Rows, str | None, str | None]:
         """The rows of *state*, and why they could not be stored, and where the author's code raised."""
         try:
