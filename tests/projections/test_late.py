@@ -1,6 +1,7 @@
 """A member who is folded again because of late events is what two folds of the log make of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,8 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(lambda role, hours: role_removed("ada", role, at(hours)), st.sampled_from(["Oracle", POISON]), HOURS),
 )
 
+PROJECTIONS: Sequence[MemberProjection[Any]] = (members, poisoned)
+
 
 @given(events=st.lists(EVENTS, min_size=1, max_size=9), first=st.integers(1, 9), untimed=st.booleans())
 def test_both_are_the_fold_of_the_whole_log_up_to_there(events: Sequence[Event], first: int, untimed: bool) -> None:
@@ -35,7 +38,7 @@ def test_both_are_the_fold_of_the_whole_log_up_to_there(events: Sequence[Event],
     known: list[Recorded] = log.recorded
     if untimed:
         known = [known[0]._replace(occurred_at=None), *known[1:]]
-    for projection in (members, poisoned):
+    for projection in PROJECTIONS:
         fold = Fold(projection, CATALOGUE)
         every = [recorded for recorded in known if fold.knows(recorded)]
         older = [recorded for recorded in every if recorded.position < first]
