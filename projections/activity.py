@@ -17,8 +17,9 @@ def _briefs(events: Sequence[Recorded]) -> list[Brief]:
     """With the number of the hour in place of its time, which is compared ten times as slowly."""
     try:
         return [
-            ((occurred_at - _FIRST) // _HOUR, event_type, action, source)  # type: ignore[operator]  # None raises
+            (since.days * 24 + since.seconds // 3600, event_type, action, source)
             for _, occurred_at, event_type, _, action, _, _, source, _, _ in events
+            for since in (occurred_at - _FIRST,)  # type: ignore[operator]  # None raises
         ]
     except TypeError:
         raise UndecodableEvent("timestamp is outside the years 1 to 9999") from None
