@@ -9,9 +9,9 @@ from typing import Final, Protocol
 
 from temple_ledger.domain.errors import LanesApart
 from temple_ledger.domain.position import Position
-from temple_ledger.projections.batch import by_member
 from temple_ledger.projections.checkpoint import Checkpoint
-from temple_ledger.projections.projecting import ByMember, ProjectingTransaction
+from temple_ledger.projections.grouped import ByMember
+from temple_ledger.projections.projecting import ProjectingTransaction
 
 MOST_APART: Final = 50_000
 EVENTS_AT_A_TIME: Final = 5_000
@@ -49,6 +49,6 @@ def gathered(transaction: ProjectingTransaction, processor: Begins, checkpoint: 
         at = after
         while page := transaction.events(after=at, upto=upto, limit=EVENTS_AT_A_TIME, lanes=behind):
             at = page[-1].position
-            processor.begin(transaction, replace(checkpoint, position=at)).fold(by_member(page), at)
+            processor.begin(transaction, replace(checkpoint, position=at)).fold(ByMember.of(page), at)
             passed += len(page)
     return transaction.gather(checkpoint, passed)

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
-from temple_ledger.projections.batch import by_member
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.projecting import ProjectingTransaction, Wanted
 from temple_ledger.projections.standing import may_fold
@@ -72,6 +72,6 @@ def fold_lanes(
         if len(events) < passed:
             # of large payloads, a part
             passed, to = len(events), events[-1].position
-        share.fold(by_member(events), to)
+        share.fold(ByMember.of(events), to)
     share.finish(to, passed)
     return LanesShare(share, next_one is not None and to < next_one)

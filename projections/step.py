@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.position import Position
 from temple_ledger.projections.batch import Failure
-from temple_ledger.projections.projecting import ByMember
+from temple_ledger.projections.grouped import ByMember
 
 
 @dataclass(frozen=True)
