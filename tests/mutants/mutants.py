@@ -128,15 +128,15 @@ MUTANTS: Final = (
     Mutant(
         "later events of a parked member are folded",
         "projections/batch.py",
-        "        if user_id not in parked:\n",
-        "        if True:\n",
+        "        if user_id in parked:\n            continue\n",
+        "",
         "tests/runner/test_parking.py::test_events_of_a_parked_member_wait_also_after_a_restart",
     ),
     Mutant(
         "a skipped position is folded",
         "projections/batch.py",
-        "            if positions:\n                its = [",
-        "            if False:\n                its = [",
+        "        if positions:\n            its = [",
+        "        if False:\n            its = [",
         "tests/retraction/test_retracting.py::test_positions_that_nobody_has_folded_yet_are_left_out_when_they_come",
     ),
     # verifying
@@ -244,7 +244,7 @@ MUTANTS: Final = (
     Mutant(
         "a late event is folded although events are lost",
         "projections/batch.py",
-        "if _differ(fold, rows, every, first) and log.has_lost():",
+        "if differ(fold, rows, earlier.rows) and log.has_lost():",
         "if False:",
         f"{_UNASKED}a_late_event_parks_a_member_of_whom_an_event_was_deleted",
     ),
