@@ -403,7 +403,7 @@ def test_deliveries_that_are_refused(walk: Walk) -> None:
 @pytest.fixture
 def guild(walk: Walk) -> Iterator[World]:
     """A guild that is heard now; a database that has one feed."""
-    with walk.database.connect(DatabaseRole.APPEND) as connection:
+    with walk.database.connect(DatabaseRole.TRANSLATE) as connection:
         made = World(walk.database, connection, new_guild(3, ["Oracle"]))
         made.guild.now = datetime.now(UTC)
         made.line.open()
@@ -439,7 +439,7 @@ def test_an_outage_of_discord(walk: Walk, guild: World) -> None:
 
 
 def test_a_listener_that_is_gone(walk: Walk, guild: World) -> None:
-    with walk.database.connect(DatabaseRole.APPEND) as connection:
+    with walk.database.connect(DatabaseRole.TRANSLATE) as connection:
         walk.goes_on()
         end_sessions(connection, STOPPED)
         walk.goes_on()

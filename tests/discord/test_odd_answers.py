@@ -29,7 +29,7 @@ WAITS: tuple[Any, ...] = (None, "soon", [], {}, -1, 10**9, float("inf"))
 @pytest.fixture
 def world(database: Database) -> Iterator[World]:
     """A guild of which everything is in the log."""
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         made = World(database, connection, new_guild(11, ["Oracle", "Seeker"]))
         for _ in range(4):
             made.guild.wait(10)

@@ -23,7 +23,7 @@ from tests.killed import Moment, run_killed
 
 @pytest.fixture
 def world(database: Database) -> Iterator[World]:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         made = World(database, connection, new_guild(5, ["Oracle", "Seeker", "Acolyte"]))
         oracle, seeker, _ = made.guild.roles
         for number in range(6):
@@ -110,7 +110,7 @@ def test_killed_anywhere_backfill_and_snapshot_lose_and_double_nothing(world: Wo
 
 def again(world: World) -> None:
     other = World(world.database, world._connection, world.guild)
-    with world.database.connect(DatabaseRole.APPEND) as connection:
+    with world.database.connect(DatabaseRole.TRANSLATE) as connection:
         other._connection = connection
         other.catch_up()
 

@@ -302,7 +302,7 @@ class Clock:
 
 
 def altered_log(database: Database, statement: str) -> None:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         connection.execute(statement.encode())
 
 
