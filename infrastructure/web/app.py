@@ -27,7 +27,7 @@ from temple_ledger.infrastructure.web.asked import Asked, Form, form_of, url_of
 from temple_ledger.infrastructure.web.console import SECTIONS, Console, Page, Redirect
 from temple_ledger.infrastructure.web.error_page import FOREIGN, LONGEST_FORM, error_page, sentence_for, status_of
 from temple_ledger.infrastructure.web.html import STATIC, render, static_file, static_url
-from temple_ledger.infrastructure.web.listing import as_csv, as_json
+from temple_ledger.infrastructure.web.listing import as_csv, as_json, csv_headers
 from temple_ledger.infrastructure.web.live import Live, TooManyStreams
 from temple_ledger.infrastructure.web.pages.actions import require_actions
 from temple_ledger.infrastructure.web.rights import Right, in_words
@@ -172,7 +172,7 @@ class ConsoleApp:
             return Response(
                 as_csv(shown.listing),
                 media_type="text/csv; charset=utf-8",
-                headers={"Content-Disposition": f'attachment; filename="{name}"'},
+                headers={**csv_headers(shown.listing), "Content-Disposition": f'attachment; filename="{name}"'},
             )
         block = LIVE_BLOCK if asked.part == LIVE_BLOCK else None
         return self._html(request, shown, asked.session, block=block, url=asked.url())

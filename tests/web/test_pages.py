@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -85,6 +86,12 @@ def test_a_page_from_tables_that_are_behind_the_log_says_so(visitor: Visitor, le
         for name, value in given.items():
             address = address.replace(name, value)
         assert words in visitor.get(address).words, address
+        if words == "not folded yet" and path != "/members/{user_id:path}":  # whose list is of events
+            answer = json.loads(visitor.get(f"{address}?format=json").body)
+            assert (answer["not_folded"], answer["parked"]) == (1, 1), address
+            headers = visitor.get(f"{address}?format=csv").headers
+            assert (headers["x-temple-not-folded"], headers["x-temple-parked"]) == ("1", "1"), address
+    assert "not_folded" not in json.loads(visitor.get("/events?format=json").body)
 
 
 def test_on_a_server_of_somebody_s_own_the_runner_is_named_and_not_up(visitor: Visitor) -> None:
