@@ -141,7 +141,7 @@ class ConsoleApp:
             if route.right not in session.rights:
                 return self._error(request, 403, Wording("You may not see this page."), session)
             try:
-                asked, head = _asked(request, session), self._live.now
+                asked, head = _asked(request, session), self._live.head()
                 page = self._read(route, asked)
                 if isinstance(page, Page):
                     page.head = head
