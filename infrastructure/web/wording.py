@@ -8,6 +8,7 @@ import re
 from typing import Final, NamedTuple
 
 from temple_ledger.domain.errors import LedgerError, UnknownName
+from temple_ledger.projections.registry import carried
 
 _COMMAND: Final = re.compile(r"\btemple(?: [a-z-]+)+|--[a-z]")
 _ADVICE: Final = re.compile(r"; |: | \(")
@@ -34,10 +35,10 @@ def wording(sentence: str) -> Wording:
 
 
 def as_sentence(text: str) -> str:
-    """With a capital where it begins with a word of ours, and a full stop."""
+    """With a capital where it begins with a word, and not with the name of a projection; and a full stop."""
     text = text.strip()
     first = text.partition(" ")[0]
-    if first.isalpha() and first.islower():
+    if first.isalpha() and first.islower() and first not in {each.name for each in carried()}:
         text = text[:1].upper() + text[1:]
     return text if not text or text.endswith(_ENDS) else f"{text}."
 

@@ -191,8 +191,8 @@ def test_what_differs_is_shown_in_people_before_it_is_put_right(
 
 def test_where_nothing_differs_there_is_nothing_to_put_right(console: ConsoleAtWork, ledger: LedgerScenario) -> None:
     visitor = console.signed_in()
-    assert "nothing differs" in act(visitor, "replay-preview?projection=members").words
-    assert "the tables agree with the log" in act(visitor, "repair-preview?projection=members").words
+    assert "Nothing differs" in act(visitor, "replay-preview?projection=members").words
+    assert "The tables agree with the log" in act(visitor, "repair-preview?projection=members").words
 
 
 def test_a_replay_is_put_in_place_as_it_was_shown_or_not_at_all(
@@ -244,7 +244,7 @@ def test_what_needs_the_owner_is_asked_for_and_not_done(
     console: ConsoleAtWork, ledger: LedgerScenario, database: Database, path: str, details: Mapping[str, object]
 ) -> None:
     before = as_owner(database, f"select count(*) from webhook_audit_log where user_id = '{ADA}'")
-    assert "asked for, as 1 in the journal" in act(console.signed_in(), path).words
+    assert "Asked for, as 1 in the journal" in act(console.signed_in(), path).words
     [(kind, found, login)] = as_owner(database, "select kind, details, login from ledger_operation")
     assert (kind, login) == ("request", LOGIN)
     assert isinstance(found, dict)
@@ -315,11 +315,11 @@ def test_a_preview_that_nobody_applies_is_cleared_up_after_a_quarter_of_an_hour(
     seconds[0] = PREVIEW_SECONDS - 1
     previews.forget_old()
     assert previews.find(preview.id, "replay") == preview
-    with pytest.raises(Refused, match="This preview is gone"):
+    with pytest.raises(Refused, match="this preview is gone"):
         previews.find(preview.id, "repair")
     seconds[0] = PREVIEW_SECONDS
     previews.forget_old()
-    with pytest.raises(Refused, match="This preview is gone"):
+    with pytest.raises(Refused, match="this preview is gone"):
         previews.find(preview.id, "replay")
     assert as_owner(database, "select count(*) from projection_rebuild") == [(0,)]
 

@@ -28,6 +28,7 @@ FOR_WHOM = "For whoever runs the ledger: "
     [
         ("no answer", "No answer.", ""),
         ("The tables agree.", "The tables agree.", ""),
+        ("members is paused", "members is paused.", ""),
         ("role_periods is being rebuilt", "role_periods is being rebuilt.", ""),
         ("tables are missing; run: temple db migrate", "Tables are missing.", "run: temple db migrate"),
         (
