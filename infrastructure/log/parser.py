@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import BinaryIO, Final, NoReturn, Protocol, Self
+from typing import BinaryIO, Final, NoReturn, Self
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import InvalidEvent, LedgerError
@@ -38,12 +38,6 @@ _forking: Final = threading.Lock()
 
 class ParserEnded(LedgerError):
     """The process that parses has ended by itself."""
-
-
-class Chunks(Protocol):
-    def next_chunk(self, most_lines: int) -> ParsedChunk | None:
-        """None at the end of the file. Raises OSError and UnreadableFile."""
-        ...
 
 
 class Parser:
@@ -99,6 +93,7 @@ class ParserProcess:
                 _serve(parser, requested, answered)
             os.close(requested)
             os.close(answered)
+        self._ended = False
         self._requests = requests
         self._answers = os.fdopen(answers, "rb")
         for _ in range(CHUNKS_AHEAD):
@@ -110,11 +105,17 @@ class ParserProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
         os.close(self._requests)
         self._answers.close()
-        # whatever it is at, it has nothing to lose
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+
+    def end(self) -> None:
+        """Whoever waits for a chunk, in another thread, gets ParserEnded."""
+        if not self._ended:
+            self._ended = True
+            # whatever it is at, it has nothing to lose
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
 
     def next_chunk(self, most_lines: int) -> ParsedChunk | None:
         """One that was asked for before; *most_lines* are those of a later one.
@@ -137,13 +138,13 @@ class ParserProcess:
         os.write(self._requests, _REQUEST.pack(most_lines))
 
 
-def ahead_of(parser: Parser, most_lines: int, stack: ExitStack) -> Chunks:
-    """The rest of the file, parsed ahead of whoever asks for it until *stack* ends; not ahead where there is no room
-    for a process."""
+def ahead_of(parser: Parser, most_lines: int, stack: ExitStack) -> ParserProcess | None:
+    """The rest of the file, parsed ahead of whoever asks for it until *stack* ends; None where there is no room for a
+    process."""
     try:
         return stack.enter_context(ParserProcess(parser, most_lines))
     except OSError:
-        return parser
+        return None
 
 
 def _fork() -> int:
