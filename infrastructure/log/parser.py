@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import BinaryIO, Final, NoReturn, Self
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import InvalidEvent, LedgerError
+from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.log.admission import Admission
 from temple_ledger.infrastructure.log.file_forms import event_lines
 from temple_ledger.infrastructure.log.import_chunk import Chunk
@@ -59,15 +59,12 @@ class Parser:
             if problem is not None:
                 chunk.reject(number, problem, text)
             else:
-                try:
-                    chunk.add(number, text)
-                except InvalidEvent as error:
-                    chunk.reject(number, error.reason, text)
-            if len(chunk) >= most_lines or chunk.size >= MOST_BYTES:
+                chunk.add(number, text)
+            if chunk.lines >= most_lines or chunk.size >= MOST_BYTES:
                 break
         else:
             self.ended = True
-        return chunk.parsed(self._read_bytes) if len(chunk) else None
+        return chunk.parsed(self._read_bytes) if chunk.lines else None
 
 
 class ParserProcess:
