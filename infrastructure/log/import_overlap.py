@@ -145,7 +145,9 @@ class OverlappingStore:
             return None
         try:
             ends = begun.writer.commit([*begun.new])
-        except (psycopg.Error, DatabaseUnavailable, _WasRetracted):
+        except (psycopg.Error, DatabaseUnavailable):
+            return None
+        if ends is None:
             return None
         seconds = perf_counter() - begun.since
         return Stored(begun.chunk, self._store.compared(begun.chunk, begun.new, ends), seconds)
@@ -157,10 +159,6 @@ class OverlappingStore:
         self._careful += 1
         self._before.clear()
         return Stored(begun.chunk, outcome, perf_counter() - since)
-
-
-class _WasRetracted(Exception):
-    """The import, meanwhile."""
 
 
 def _at_hand(loading: Future[_Loaded | None]) -> _Loaded | None:
@@ -183,13 +181,13 @@ class _Writer:
         self._copying = self._copier.submit(self._copy, chunk, new)
         return self._copying
 
-    def commit(self, event_ids: Sequence[bytes]) -> Ends:
-        """What was copied, written down as the import's. Raises psycopg.Error and _WasRetracted."""
+    def commit(self, event_ids: Sequence[bytes]) -> Ends | None:
+        """What was copied, written down as the import's; None where that was retracted. Raises psycopg.Error."""
         ends = Ends()
         if self._connection is not None and event_ids:
             held = self._connection.execute(statement("import_hold_now"), {"import": self._number})
             if held.fetchone() is None:
-                raise _WasRetracted
+                return None
             ends = record_range(self._connection, self._number, event_ids)
             self._connection.commit()
         self._copying = None
