@@ -53,7 +53,7 @@ PATHS = {
     "/{source}": "/patreon",
 }
 """How each page is typed on the ledger of the test."""
-MISSING = {"/actions/jobs/x": 409}
+MISSING = {"/actions/jobs/x": 404}
 
 
 def everything(database: Database) -> str:
