@@ -183,17 +183,24 @@ class GapReader:
         return 0 if row is None else int(row[0])
 
 
-def events(
-    connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()
-) -> list[Recorded]:
-    """The events in (*after*, *upto*], by position, at most *limit*; without event_id and recorded_at. With *lanes*,
-    those of their members.
+def events(connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int) -> list[Recorded]:
+    """The events in (*after*, *upto*], by position, at most *limit*; without event_id and recorded_at.
 
     Fewer where their payloads are large, and none only where there is none: memory has a bound in bytes.
     Reads what is visible: only up to a settled position is it all that will ever be there. Raises psycopg.Error.
     """
-    values = {"after": after, "upto": upto, "limit": limit, "bytes": PAGE_BYTES, "lanes": list(lanes) or None}
+    values = {"after": after, "upto": upto, "limit": limit, "bytes": PAGE_BYTES}
     return _recorded(connection, "log_events", values)
+
+
+def events_of_lanes(
+    connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int, lanes: Sequence[int]
+) -> list[Recorded]:
+    """The same of the members of these lanes."""
+    values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
+    found = connection.execute(statement("log_positions_of_lanes"), values, prepare=True).fetchall()
+    positions = [position for (position,) in found]
+    return _recorded(connection, "log_events_at", {"positions": positions, "bytes": PAGE_BYTES}) if positions else []
 
 
 def events_at(connection: psycopg.Connection[Any], positions: PositionSet, limit: int) -> Iterator[list[Recorded]]:

@@ -277,11 +277,11 @@ def test_killed_at_any_exchange_rows_lanes_and_counts_agree(ledger: LedgerScenar
     def work() -> None:
         with halves(ledger.database) as both:
             for half in both:
-                while half.step(limit=6).idle != CAUGHT_UP:
+                while half.step(limit=30).idle != CAUGHT_UP:
                     pass
 
-    for exchange in points(500, moment=moment, apart=17):
-        history(ledger, exchange)
+    for number, exchange in enumerate(points(1_000, moment=moment, apart=41)):
+        history(ledger, number)
         killed = run_killed(work, at=exchange, moment=moment)
         assert agrees(ledger.database)
         with ledger.database.connect(DatabaseRole.PROJECT) as connection:
@@ -290,7 +290,7 @@ def test_killed_at_any_exchange_rows_lanes_and_counts_agree(ledger: LedgerScenar
             break
     else:
         pytest.fail("it never came to its end")
-    assert exchange > 17
+    assert exchange > 41
 
 
 def test_what_was_skipped_retried_retracted_or_erased_is_so_in_all_lanes(ledger: LedgerScenario) -> None:

@@ -293,8 +293,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a step of lanes folds the events of all",
-        "sql/statements/log/log_events.sql",
-        "          and (%(lanes)s::smallint[] is null or lane_of(user_id) = any(%(lanes)s::smallint[]))\n",
+        "sql/statements/log/log_positions_of_lanes.sql",
+        "  and lane_of(user_id) = any(%(lanes)s::smallint[])\n",
         "",
         f"{_LANES}a_lane_that_is_folded_leaves_the_others_where_they_are_and_everybody_agrees",
     ),

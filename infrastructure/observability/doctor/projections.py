@@ -50,11 +50,11 @@ def check_projections(database: Database) -> Iterator[Check]:
             yield warn(
                 check, f"{said}, {status.parked:,} parked", f"run: temple failures list --projection {status.label}"
             )
-        elif status.lag_events and status.leader is None:
-            yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")
         elif status.lag_events and status.lanes_unled:
             unled = f"{said}, and nobody leads {status.lanes_unled} of its {LANES} lanes"
             yield warn(check, unled, f"run: temple projection lanes {status.label}")
+        elif status.lag_events and status.leader is None:
+            yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")
         else:
             yield ok(check, said)
     yield from _check_declarations(database, [each for each in known if each.key in statuses])

@@ -15,7 +15,7 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.log.reader import events, events_of_lanes
 from temple_ledger.infrastructure.read_models.feed.changes import is_followed, reset, store_changes
 from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
@@ -152,7 +152,9 @@ class PostgresTransaction:
         return read_exceptions(self.connection, key, retracted=self._retracted)
 
     def events(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> Sequence[Recorded]:
-        return events(self.connection, after=after, upto=upto, limit=limit, lanes=lanes)
+        if lanes:
+            return events_of_lanes(self.connection, after, upto, limit, lanes)
+        return events(self.connection, after=after, upto=upto, limit=limit)
 
     def passed(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> tuple[int, Position]:
         values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}

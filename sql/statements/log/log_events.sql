@@ -1,4 +1,4 @@
--- The rows in (after, upto], of the members of these lanes or of all, by position, at most so many, and no more once their payloads have so many bytes: at least
+-- The rows in (after, upto], by position, at most so many, and no more once their payloads have so many bytes: at least
 -- one. A time that no Python datetime can hold comes as null, not as an error. A payload that is stored compressed is
 -- measured, any other one is about as long as it is stored.
 select
@@ -29,9 +29,7 @@ from (
                 else octet_length(metadata::text)
             end as bytes
         from log_row
-        where id > %(after)s
-          and id <= %(upto)s
-          and (%(lanes)s::smallint[] is null or lane_of(user_id) = any(%(lanes)s::smallint[]))
+        where id > %(after)s and id <= %(upto)s
         order by id
         limit %(limit)s
     ) as page
