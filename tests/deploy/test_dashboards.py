@@ -221,7 +221,7 @@ def demo(server: EmbeddedServer, copies: Copies, tmp_path_factory: pytest.TempPa
         found = Demo(database, free_port())
         runner = _started(stack, tmp_path_factory.mktemp("demo"), found)
         _line(runner, "ready")
-        with database.connect(DatabaseRole.APPEND) as connection:
+        with database.connect(DatabaseRole.TRANSLATE) as connection:
             body = b"{}"
             store(connection, [Delivery("patreon", "test", body, digest_of(b"test", body), datetime.now(UTC))])
         _wait_until(lambda: _is_verified(database), "no verification was stored")

@@ -71,7 +71,7 @@ def everything(database: Database) -> str:
 @pytest.fixture
 def whole(database: Database, ledger: LedgerScenario) -> Database:
     """With one of everything that has a page."""
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         connection.execute(
             "insert into inbox (source, kind, received_at, digest, body, last_received_at)"
             " values ('patreon', 'x', now(), 'd', '{}', now())"
