@@ -32,6 +32,7 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
     compare_counts,
     compare_members,
 )
+from temple_ledger.infrastructure.read_models.rebuild.ended_early import EndedEarly
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import (
     EVENTS_AT_A_TIME,
     Progress,
@@ -273,3 +274,13 @@ def rebuild(
             replay.clear()
             return None
         return replay.apply(shown, by=by, limit=limit, reason=reason)
+
+
+def rebuild_left(database: Database, projection: Projection, catalogue: Catalogue, begun: EndedEarly) -> Rebuild:
+    """What is left of it, as it was divided; from the beginning where nothing of that can be used any more."""
+    rebuild = Rebuild(database, projection, catalogue=catalogue, cut=begun.cut)
+    if rebuild.resumed or begun.cut is notes.Cut.MEMBERS:
+        return rebuild
+    with rebuild:
+        rebuild.clear()
+    return Rebuild(database, projection, catalogue=catalogue)
