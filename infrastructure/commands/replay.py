@@ -119,9 +119,10 @@ def command(
         reason = require_sealed_log(session, from_changed_log=from_changed_log, reason=reason)
     limit = Limit(None if max_change >= 1 else max_change)
     done: list[_Replay] = []
-    chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers)
+    chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers, one_writer=True)
     for projection in wanted:
-        with Rebuild(session.database, projection, catalogue=catalogue(), cut=_cut(chosen)) as rebuild:
+        most = None if chosen is None else chosen.upto
+        with Rebuild(session.database, projection, catalogue=catalogue(), cut=_cut(chosen), most=most) as rebuild:
             replay = _compared(session, rebuild, projection, chosen, workers=workers, every_row=as_json)
             done.append(replay)
             if not as_json or (apply and asks(yes=yes)):

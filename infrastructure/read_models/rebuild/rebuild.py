@@ -92,6 +92,7 @@ class Rebuild:
         catalogue: Catalogue,
         cut: notes.Cut = notes.Cut.MEMBERS,
         fold_seconds: float | None = None,
+        most: Position | None = None,
     ) -> None:
         """*fold_seconds*: how long the fold of a member may take; None is no limit for a projection of ours, and
         FOLD_SECONDS for any other one."""
@@ -106,7 +107,7 @@ class Rebuild:
             there = self._checkpoint(self._connection)
             self._projection = placed(projection, there)
             require_both_tables(self._connection, self._projection)
-            claimed = notes.claim(self._connection, self._projection, reads_of(projection, catalogue), cut)
+            claimed = notes.claim(self._connection, self._projection, reads_of(projection, catalogue), cut, most)
         except BaseException:
             self._connection.close()
             raise
