@@ -117,9 +117,8 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
     for each in ledger.projections:
         if each.replay_ended_early:
             lanes = f"{each.lanes_in_place} of {LANES} lanes of members"
-            more = "; the runner goes on with it in a moment" if each.leader is not None else ""
             yield Trouble(
-                f"a replay of {each.label} was ended before it was in place everywhere: {lanes} have its rows{more}",
+                f"a replay of {each.label} was ended before it was in place everywhere: {lanes} have its rows",
                 f"temple replay {each.label} --apply",
             )
     if not led:
