@@ -14,23 +14,22 @@ from temple_ledger.projections.batch import (
     Failure,
     KnownMember,
     MemberBatch,
-    TallyBatch,
-    by_member,
-    count_batch,
     fold_batch,
     known_events,
     known_of,
 )
 from temple_ledger.projections.brake import Brake
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.counting import Counting
 from temple_ledger.projections.difference import EMPTY
 from temple_ledger.projections.effects import EffectFollower, InstalledEffect, follower_of
 from temple_ledger.projections.feed import FeedFollower
 from temple_ledger.projections.fingerprint import reads_of
 from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
-from temple_ledger.projections.projecting import ByMember, OpenTransaction, ProjectingTransaction, Wanted
+from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction, Wanted
 from temple_ledger.projections.remembered import MOST_BYTES, Remembered
 from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.tally import Tally
@@ -150,7 +149,7 @@ class _Stepping(ABC):
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
             share = self.begin(transaction, checkpoint)
-            share.fold(by_member(events), events[-1].position)
+            share.fold(ByMember.of(events), events[-1].position)
             share.finish(events[-1].position, len(events))
         return share.committed()
 
@@ -259,6 +258,8 @@ class _MemberShare(Generic[State]):
         grouped = known_events(processor.fold, events, processor.exceptions)
         self._follow(grouped, upto)
         batch = self._batch(grouped, upto)
+        if not self._checkpoint.parks_freely:
+            processor.brake.count(grouped, events.met, batch.failures)
         transaction.write(self._projection.tables, batch.changes)
         transaction.move_frontiers(key, {user_id: each.frontier for user_id, each in batch.members.items()})
         transaction.park(key, batch.failures)
@@ -311,7 +312,7 @@ class _MemberShare(Generic[State]):
         for user_id in unread:
             processor.watch.set(self._projection.name, user_id, grouped[user_id])
             known[user_id] = known_of(fold, stored[user_id])
-        batch = fold_batch(
+        return fold_batch(
             fold,
             grouped,
             known,
@@ -321,9 +322,6 @@ class _MemberShare(Generic[State]):
             transaction,
             self._feed or self._effects,
         )
-        if not self._checkpoint.parks_freely:
-            processor.brake.count(grouped, batch.failures)
-        return batch
 
 
 class TallyProcessor(_Stepping):
@@ -353,28 +351,27 @@ class _TallyShare:
         self._processor = processor
         self._transaction = transaction
         self._checkpoint = checkpoint
-        self._left_out = processor.exceptions.uncounted
-        self._total = TallyBatch()
+        left_out = processor.exceptions.uncounted
+        self._counting = Counting(processor.projection, left_out, processor.catalogue, processor.watch)
+        self._failures: Sequence[Failure] = ()
         self._position = checkpoint.position
-        self._events = 0
+        self._events = self._rows = 0
 
     def fold(self, events: ByMember, upto: Position) -> None:
-        processor, total = self._processor, self._total
-        failed = len(total.failures)
-        every = chain.from_iterable(events.values())
-        count_batch(processor.projection, every, self._left_out, processor.catalogue, processor.watch, total)
+        failures = self._counting.count(list(chain.from_iterable(events.values())))
         if not self._checkpoint.parks_freely:
-            processor.brake.count(events, total.failures[failed:])
+            self._processor.brake.count(events, events.met, failures)
 
     def finish(self, to: Position, passed: int) -> None:
-        tally, total = placed(self._processor.projection, self._checkpoint), self._total
+        tally, total = placed(self._processor.projection, self._checkpoint), self._counting.total()
         self._transaction.add(tally.table, total.increments)
         self._transaction.park(tally.key, total.failures)
         self._transaction.advance(
             self._checkpoint, to=to, passed=passed, counted=total.counted, reads=self._processor.reads
         )
-        self._position, self._events = to, passed
+        self._position, self._events, self._rows = to, passed, len(total.increments)
+        self._failures = total.failures
 
     def committed(self) -> Step:
-        self._processor.remember(self._checkpoint, self._position, self._total.failures)
-        return Step(self._position, self._events, len(self._total.increments), 0, tuple(self._total.failures))
+        self._processor.remember(self._checkpoint, self._position, self._failures)
+        return Step(self._position, self._events, self._rows, 0, tuple(self._failures))

@@ -13,14 +13,11 @@ from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.effects import EffectFollower, Special
 from temple_ledger.projections.feed import StoredChange
 from temple_ledger.projections.fold import Fold, Frontier
+from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
-
-ByMember = Mapping[str, Sequence[Recorded]]
-"""All events of a step, or of some of its members."""
-
 
 Names = frozenset[tuple[str, str]] | None
 """Of (event_type, action); None is every one."""

@@ -1,21 +1,23 @@
-"""The statement that reads the events which a fold knows, composed for their names."""
+"""The statement that reads the events which a fold knows, composed for their names, once for each of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from psycopg import sql
 
 from temple_ledger.infrastructure.database.statements import statement
 
-Names = Iterable[tuple[str, str]]
+Names = tuple[tuple[str, str], ...] | frozenset[tuple[str, str]]
 """Of (event_type, action)."""
 
 _UPTO: Final = sql.SQL("id <= %(upto)s")
 
 
+@cache
 def known_events_by_member(
     known: Names | None, reading_metadata: Names | None, *, after: bool, after_user: bool, upto_user: bool
-) -> sql.Composed:
+) -> bytes:
     """At or before `%(upto)s`, by user_id; those above `%(after)s`, of the members in (`%(after_user)s`,
     `%(upto_user)s`], where that is said."""
     bounds = [_UPTO]
@@ -28,14 +30,16 @@ def known_events_by_member(
     return _known_events(known, reading_metadata, bounds, "order by log.user_id, log.timestamp")
 
 
-def known_events_of_members(known: Names, reading_metadata: Names) -> sql.Composed:
+@cache
+def known_events_of_members(known: Names, reading_metadata: Names) -> bytes:
     """At or before `%(upto)s`, of `%(user_ids)s`, in no certain order."""
     return _known_events(known, reading_metadata, [_UPTO, sql.SQL("user_id = any(%(user_ids)s::varchar[])")])
 
 
+@cache
 def known_events_of_member_in_order(
     known: Names, reading_metadata: Names, *, until: bool = False, recorded_until: bool = False
-) -> sql.Composed:
+) -> bytes:
     """At or before `%(upto)s`, of `%(user_id)s`, by timestamp and position; those that had occurred by `%(until)s`, and
     were recorded by `%(recorded_until)s`, where that is said."""
     bounds = [_UPTO, sql.SQL("user_id = %(user_id)s")]
@@ -49,11 +53,15 @@ def known_events_of_member_in_order(
 
 def _known_events(
     known: Names | None, reading_metadata: Names | None, bounds: Sequence[sql.Composable], order: str = ""
-) -> sql.Composed:
-    return sql.SQL(statement("log_known_events").decode()).format(
-        bounds=sql.SQL(" and ").join([*bounds, _any_of(known)]),
-        reads_metadata=_any_of(reading_metadata),
-        order=sql.SQL(order),
+) -> bytes:
+    return (
+        sql.SQL(statement("log_known_events").decode())
+        .format(
+            bounds=sql.SQL(" and ").join([*bounds, _any_of(known)]),
+            reads_metadata=_any_of(reading_metadata),
+            order=sql.SQL(order),
+        )
+        .as_bytes()
     )
 
 

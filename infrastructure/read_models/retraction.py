@@ -26,8 +26,8 @@ from temple_ledger.infrastructure.read_models.member_log.recount import recount_
 from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
-from temple_ledger.projections.batch import TallyBatch
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.counting import TallyBatch
 from temple_ledger.projections.drift import Drift, member_drift
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey

@@ -25,7 +25,7 @@ from temple_ledger.infrastructure.read_models.member_log.exceptions import read_
 from temple_ledger.infrastructure.read_models.member_stream import MOST_EVENTS
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range, ranges
-from temple_ledger.projections.batch import TallyBatch, count_batch
+from temple_ledger.projections.counting import TallyBatch, count_batch
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection

@@ -96,7 +96,7 @@ def raise_in_order(
     follower = effects_follower(transaction, fold, starts, newer)
     if follower is not None:
         by_position = sorted(newer, key=lambda recorded: recorded.position)
-        steps = MemberSteps(fold, before.state, before.frontier)
+        steps = MemberSteps(fold, before.state)
         found = changes_of(fold, steps, by_position, follower.wanted(user_id, newer))
         follower.use([each for each in found if isinstance(each, Stepped)], ())
         transaction.send(fold.projection.key, follower)
@@ -151,7 +151,7 @@ def _changes_of_long(
     for recorded in events:
         before = now
         if _follows(recorded, before.frontier):
-            steps = MemberSteps(fold, before.state, before.frontier)
+            steps = MemberSteps(fold, before.state)
             state = steps.step(recorded)
             now = Folded(state, _place(recorded), fold.projection.rows(state))
         else:

@@ -28,10 +28,11 @@ from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.effects import EffectFollower, Special
 from temple_ledger.projections.feed import StoredChange
 from temple_ledger.projections.fold import Fold, Frontier
+from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
-from temple_ledger.projections.projecting import ByMember, OpenTransaction, Wanted
+from temple_ledger.projections.projecting import OpenTransaction, Wanted
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 

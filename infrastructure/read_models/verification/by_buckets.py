@@ -20,7 +20,7 @@ from temple_ledger.infrastructure.read_models.member_log.exceptions import read_
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.verification.full import Progress
 from temple_ledger.infrastructure.read_models.verification.result import Verified
-from temple_ledger.projections.batch import TallyBatch, count_batch
+from temple_ledger.projections.counting import TallyBatch, count_batch
 from temple_ledger.projections.drift import member_drift
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
