@@ -26,7 +26,7 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import (
 )
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
-from temple_ledger.projections.batch import TallyBatch
+from temple_ledger.projections.counting import TallyBatch
 from temple_ledger.projections.key import ProjectionKey
 
 Returned = TypeVar("Returned")
