@@ -15,6 +15,7 @@ import click
 from bench import (
     append,
     changes,
+    console,
     dashboards,
     deleted_role,
     erasing,
@@ -89,6 +90,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "snapshot": snapshot.measure,
     "patreon_snapshot": patreon_snapshot.measure,
     "dashboards": dashboards.measure,
+    "console": console.measure,
     "start": start.measure,
     "soak": soak.measure,
 }

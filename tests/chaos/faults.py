@@ -44,7 +44,7 @@ def impossible(server: ChaosServer) -> dict[str, str]:
     """Kinds that cannot be injected here, each with the reason."""
     reasons = {
         "runner killed at a system call": None if shutil.which("strace") else "strace is not installed",
-        "disk full": server.no_disk,
+        "disk full": server.disk.why_not,
         "clock stepped": server.no_clock,
     }
     return {kind: reason for kind, reason in reasons.items() if reason is not None}

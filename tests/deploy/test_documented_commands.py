@@ -131,7 +131,7 @@ def demo(server: EmbeddedServer, copies: Copies) -> Iterator[str]:
     assert up.exit_code == 0, up.output
     assert unfoldable(database, MEMBER, "2026-11-01T00:00:00+00:00") == PARKED
     assert CliRunner().invoke(cli.temple, ["run", "--until-caught-up"], env=environment).exit_code == 0
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         body = b"{}"
         store(connection, [Delivery("patreon", "members:update", body, digest_of(b"", body), datetime.now(UTC))])
     yield name

@@ -272,13 +272,14 @@ def test_what_is_skipped_between_two_lanes_ends_it_and_loses_nothing(ledger: Led
 
 
 def test_who_is_parked_is_put_right_with_the_lanes(ledger: LedgerScenario) -> None:
-    for member in ("m03", "m11"):
+    for member in ("m03", "m11", "m20"):
         malformed(ledger, member)
     ledger.catch_up()
     before = failures(ledger)
     of_members = "where projection = 'members' and user_id"
     alter(ledger, f"delete from projection_failure {of_members} = 'm11'")
     alter(ledger, f"update projection_failure set user_id = 'm05', position = 3 {of_members} = 'm03'")
+    alter(ledger, f"update projection_failure set user_id = 'm06' {of_members} = 'm20'")
     alter(ledger, f"{ALTERED} where user_id > 'm20'")
     replay(ledger)
     assert failures(ledger) == before

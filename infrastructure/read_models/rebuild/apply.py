@@ -276,7 +276,7 @@ def _move_checkpoint(
             "reads": reads_of(projection, catalogue),
         },
     )
-    close_journal(connection, projection.key, position)
+    close_journal(connection, projection.key, position, passed)
 
 
 def reached(

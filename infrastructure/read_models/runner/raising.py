@@ -84,6 +84,24 @@ def raise_effects(
         transaction.send(fold.projection.key, follower)
 
 
+def raise_effects_of_long(
+    transaction: PostgresTransaction,
+    fold: Fold[Any],
+    user_id: str,
+    folded: Folded[Any],
+    parked: Position,
+    upto: Position,
+    left_out: PositionSet,
+) -> None:
+    """As `raise_effects`, of a history that is too long for memory: it is read some more times."""
+    due = due_of(transaction.connection, fold.projection, user_id, parked)
+    if not due.starts:
+        return
+    follower = effects_of_long(transaction.connection, fold, user_id, folded, due, upto, left_out, turn=lambda: None)
+    if follower is not None:
+        transaction.send(fold.projection.key, follower)
+
+
 def raise_in_order(
     transaction: PostgresTransaction,
     fold: Fold[Any],
