@@ -58,6 +58,15 @@ def _archive(bench: Bench) -> Findings:
     return archive.measure(bench)
 
 
+def _archive_workers(bench: Bench) -> Findings:
+    """Needs Ray besides."""
+    require_extra("archive")
+    require_extra("ray")
+    from bench import archive_workers
+
+    return archive_workers.measure(bench)
+
+
 BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "live": live.measure,
     "changes": changes.measure,
@@ -70,6 +79,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "rebuild": rebuild.measure,
     "rebuild_growth": rebuild_growth.measure,
     "archive": _archive,
+    "archive_workers": _archive_workers,
     "fleet": fleet.measure,
     "readers": readers.measure,
     "switching": switching.measure,

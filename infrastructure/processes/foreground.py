@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes.children import Children
 from temple_ledger.infrastructure.processes.metrics_server import Measured
 from temple_ledger.infrastructure.processes.reconcile_schedule import reconciling
+from temple_ledger.infrastructure.processes.unfinished_replays import finishing_replays
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
@@ -72,7 +73,8 @@ def fold(
     are split, these lanes.
 
     The built-in ones here, each other one in a process of its own.
-    One that goes on also reconciles those it leads, on the schedule of the settings.
+    One that goes on also reconciles those it leads, on the schedule of the settings, and finishes their replays that
+    were ended between two lanes.
     Raises what Runner.run raises.
     """
     wanted = list(projections)
@@ -94,7 +96,10 @@ def fold(
         stop.calls(children.stop)
         stop.calls(wakeup.wake)
         started = time.monotonic()
-        with _none() if until_caught_up else reconciling(session, lambda: _led(runner, wanted)):
+        with (
+            _none() if until_caught_up else reconciling(session, lambda: _names(_led(runner, wanted))),
+            _none() if until_caught_up else finishing_replays(session, lambda: _led(runner, wanted)),
+        ):
             children.begin()
             try:
                 runner.run(until_caught_up=until_caught_up)
@@ -106,9 +111,13 @@ def fold(
         return watcher.folded
 
 
-def _led(runner: Runner, wanted: Iterable[Projection]) -> list[str]:
+def _led(runner: Runner, wanted: Iterable[Projection]) -> list[ProjectionKey]:
     others = runner.led_by_others
-    return list(dict.fromkeys(each.name for each in wanted if each.key not in others))
+    return [each.key for each in wanted if each.key not in others]
+
+
+def _names(keys: Iterable[ProjectionKey]) -> list[str]:
+    return list(dict.fromkeys(key.name for key in keys))
 
 
 class _Watcher:

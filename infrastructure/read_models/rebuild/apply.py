@@ -48,24 +48,27 @@ FEW_MEMBERS: Final = 10
 """So many may always change: in a small community, a share means little."""
 FOLDED_AT_A_TIME: Final = 200
 """Folded between two statements: an open transaction that is idle for long is ended by the database."""
+LOOK: Final = "look at them (temple replay without --apply), then allow it with --max-change 100%"
 
 Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
 class Limit:
-    """At most this share of the members may change; None is no limit."""
+    """At most this share of the members may change, and at most so many; None is no limit."""
 
     share: float | None = 0.05
+    members: int | None = None
 
     def require(self, changed: int, stored_members: int) -> None:
         """Raises Refused. Where nothing is stored yet, nobody loses anything."""
+        if self.members is not None and changed > self.members:
+            raise Refused(
+                f"{changed:,} members would change, and {self.members:,} were to when this replay began; {LOOK}"
+            )
         if self.share is None or stored_members == 0 or changed <= max(FEW_MEMBERS, self.share * stored_members):
             return
-        raise Refused(
-            f"{changed:,} of {stored_members:,} members would change, more than {self.share:.0%}; "
-            "look at them (temple replay without --apply), then allow it with --max-change 100%"
-        )
+        raise Refused(f"{changed:,} of {stored_members:,} members would change, more than {self.share:.0%}; {LOOK}")
 
 
 USUAL: Final = Limit()
