@@ -15,11 +15,13 @@ import click
 from bench import (
     append,
     changes,
+    console,
     dashboards,
     deleted_role,
     erasing,
     fleet,
     importing,
+    lanes,
     latency,
     listener,
     live,
@@ -56,17 +58,28 @@ def _archive(bench: Bench) -> Findings:
     return archive.measure(bench)
 
 
+def _archive_workers(bench: Bench) -> Findings:
+    """Needs Ray besides."""
+    require_extra("archive")
+    require_extra("ray")
+    from bench import archive_workers
+
+    return archive_workers.measure(bench)
+
+
 BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "live": live.measure,
     "changes": changes.measure,
     "append": append.measure,
     "import": importing.measure,
     "latency": latency.measure,
+    "lanes": lanes.measure,
     "memory": memory.measure,
     "one_member": one_member.measure,
     "rebuild": rebuild.measure,
     "rebuild_growth": rebuild_growth.measure,
     "archive": _archive,
+    "archive_workers": _archive_workers,
     "fleet": fleet.measure,
     "readers": readers.measure,
     "switching": switching.measure,
@@ -79,6 +92,7 @@ BENCHES: Final[Mapping[str, Callable[[Bench], Findings]]] = {
     "snapshot": snapshot.measure,
     "patreon_snapshot": patreon_snapshot.measure,
     "dashboards": dashboards.measure,
+    "console": console.measure,
     "start": start.measure,
     "soak": soak.measure,
 }

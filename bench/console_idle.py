@@ -1,16 +1,13 @@
 """What open pages of the console cost while nothing happens, and how soon they have what does.
 
-Run it by itself: `.venv/bin/python -m bench.console_idle`. The console is a process of its own, as in production; what
+The console is a process of its own, as in production; what
 listens is as many connections as that many browsers have.
 """
 
-import argparse
 import http.client
 import os
-import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +15,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from bench.findings import Series
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.console_logins import READER, SIGN_IN, as_login, make_console_logins
-from temple_ledger.infrastructure.database.schema import bring_up_to_date
-from temple_ledger.infrastructure.embedded_postgres.scratch import scratch_server
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.infrastructure.web.rights import EVERY
 from temple_ledger.infrastructure.web.sign_in import make_link
@@ -34,27 +30,24 @@ OF_A_SESSION: Final = 5
 EVENTS: Final = 5
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=30)
-    given = parser.parse_args()
+def open_pages(database: Database, home: Path, pages: int, seconds: float) -> Mapping[str, Series]:
+    """On an empty ledger: `idle` while nothing happens, `event` until every page has a new one, `memory` after that."""
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(scratch_server(home))
-        database = Database(server.dsn())
-        bring_up_to_date(database)
         make_console_logins(database)
         ledger = LedgerScenario(database)
         ledger.given(*(joined(f"{500_000_000_000_000_000 + number}", at(number)) for number in range(100)))
         ledger.catch_up()
         process, port = stack.enter_context(_console(database, home))
-        sessions = [_signed_in(database, port) for _ in range(-(-given.pages // OF_A_SESSION))]
-        streams = [Stream(sessions[number // OF_A_SESSION]) for number in range(given.pages)]
+        sessions = [_signed_in(database, port) for _ in range(-(-pages // OF_A_SESSION))]
+        streams = [Stream(sessions[number // OF_A_SESSION]) for number in range(pages)]
         time.sleep(3)
-        _measure(process.pid, given.pages, given.seconds)
-        _follow(ledger, streams)
-        print(f"memory {_memory(process.pid):.0f} MB")
+        idle = _idle(process.pid, seconds)
+        taken = _follow(ledger, streams)
+        return {
+            "idle": Series(f"{pages} idle pages", "% of a core", (idle,)),
+            "event": Series(f"a new event on all of {pages} pages", "s", tuple(taken)),
+            "memory": Series(f"memory with {pages} pages", "MB", (_memory(process.pid),)),
+        }
 
 
 class Stream:
@@ -118,15 +111,15 @@ def _cookies(visitor: Visitor) -> str:
     return "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
 
 
-def _measure(pid: int, pages: int, seconds: float) -> None:
+def _idle(pid: int, seconds: float) -> float:
+    """Percent of a core."""
     before, started = _processor_seconds(pid), time.monotonic()
     time.sleep(seconds)
-    used = (_processor_seconds(pid) - before) / (time.monotonic() - started)
-    print(f"{pages} idle pages: {100 * used:.1f} % of a core, memory {_memory(pid):.0f} MB")
+    return 100 * (_processor_seconds(pid) - before) / (time.monotonic() - started)
 
 
-def _follow(ledger: LedgerScenario, streams: Sequence[Stream]) -> None:
-    """An event, until every browser has its part of the page; and the processor until then."""
+def _follow(ledger: LedgerScenario, streams: Sequence[Stream]) -> list[float]:
+    """An event, until every browser has its part of the page: seconds."""
     taken: list[float] = []
     for number in range(EVENTS):
         known = [len(each.shown) for each in streams]
@@ -139,7 +132,7 @@ def _follow(ledger: LedgerScenario, streams: Sequence[Stream]) -> None:
             time.sleep(0.01)
         taken.append(time.monotonic() - began)
         time.sleep(3)
-    print(f"a new event on {len(streams)} pages: median {statistics.median(taken):.2f} s, most {max(taken):.2f} s")
+    return taken
 
 
 def _processor_seconds(pid: int) -> float:
@@ -152,7 +145,3 @@ def _memory(pid: int) -> float:
         line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
     )
     return int(status["VmRSS"].split()[0]) / 1024
-
-
-if __name__ == "__main__":
-    main()

@@ -31,6 +31,9 @@ class Sizes:
     payloads: int = 2_000
     soak_minutes: float = 60.0
     soak_members: int = 250_000
+    console_members: int = 250_000
+    console_events: int = 1_500_000
+    console_pages: int = 200
 
     @property
     def full(self) -> bool:
@@ -58,5 +61,8 @@ QUICK = Sizes(
     payloads=50,
     soak_minutes=0.5,
     soak_members=2_000,
+    console_members=2_000,
+    console_events=12_000,
+    console_pages=20,
 )
 """Every path of every benchmark, in about a minute; its figures say little."""

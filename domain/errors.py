@@ -31,6 +31,7 @@ LedgerError
 ├── Refused                  asked for, understood, and not done, to protect what is there
 │   ├── StaleCheckpoint      somebody else moved the projection on: what we computed is void
 │   ├── NotLeader            another runner holds the lease
+│   ├── LanesApart           the lanes of a split projection stand too far apart to be brought together here
 │   ├── AlreadyRunning       another process does what only one may do on a ledger
 │   └── HeldBack             a snapshot of a source that is not applied
 ├── EventMisdeclared         an event class that cannot work as its author declared it
@@ -206,6 +207,10 @@ class StaleCheckpoint(Refused):
 
 
 class NotLeader(Refused):
+    pass
+
+
+class LanesApart(Refused):
     pass
 
 

@@ -67,7 +67,10 @@ def columns_of_line(line: str | bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidEvent("not a JSON object")
     # the parser lets the last of two equal keys win; where there are as many keys as there look to be, no two are equal
-    if _most_keys(line if isinstance(line, bytes) else line.encode()) != _keys_in(value):
+    most = _most_keys(line if isinstance(line, bytes) else line.encode())
+    metadata = value.get("metadata")
+    # all the keys that there are, of nearly every line
+    if most != len(value) + (len(metadata) if type(metadata) is dict else 0) and most != _keys_in(value):
         require_each_key_once(line)
     return value
 

@@ -1,16 +1,33 @@
 """The tally of events per hour, type, action and source, which dashboards read."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
 from temple_ledger.domain.errors import UndecodableEvent
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.tables import Column, ColumnType, Table
-from temple_ledger.projections.tally import BuiltInTally, Increments
+from temple_ledger.projections.tally import Brief, BuiltInTally, Key
+
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR: Final = timedelta(hours=1)
 
 
-def _count(event: Recorded) -> Increments:
-    if event.occurred_at is None:
-        raise UndecodableEvent("timestamp is outside the years 1 to 9999")
-    hour = event.occurred_at.replace(minute=0, second=0, microsecond=0)
-    return {(hour, event.event_type, event.action, event.source): 1}
+def _briefs(events: Sequence[Recorded]) -> list[Brief]:
+    """With the number of the hour in place of its time, which is compared ten times as slowly."""
+    try:
+        return [
+            (since.days * 24 + since.seconds // 3600, event_type, action, source)
+            for _, occurred_at, event_type, _, action, _, _, source, _, _ in events
+            for since in (occurred_at - _FIRST,)  # type: ignore[operator]  # None raises
+        ]
+    except TypeError:
+        raise UndecodableEvent("timestamp is outside the years 1 to 9999") from None
+
+
+def _key(brief: Brief) -> Key:
+    hours, *rest = brief
+    return (_FIRST + hours * _HOUR, *rest)
 
 
 activity = BuiltInTally(
@@ -27,5 +44,6 @@ activity = BuiltInTally(
         ),
         key=("hour", "event_type", "action", "source"),
     ),
-    count=_count,
+    briefs=_briefs,
+    key=_key,
 )

@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final, Generic, NamedTuple, Protocol
 
-from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.difference import EMPTY, Changes, MemberDifference, member_difference
 from temple_ledger.projections.fold import FailureKind, Fold, Folded, Frontier
-from temple_ledger.projections.frames import frames_as_text
+from temple_ledger.projections.grouped import ByMember
+from temple_ledger.projections.late import before_and_after
 from temple_ledger.projections.member_projection import State
-from temple_ledger.projections.stepping import NO_CHANGES, Follower, Stepped, extend_stepping, follow_history
+from temple_ledger.projections.stepping import NO_CHANGES, Follower, Stepped, differ, extend_stepping, follow_history
 from temple_ledger.projections.tables import Rows, Table
-from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 
@@ -91,26 +90,21 @@ class MemberBatch(Generic[State]):
     refolded: int = 0
 
 
-def by_member(events: Iterable[Recorded]) -> dict[str, list[Recorded]]:
-    grouped: dict[str, list[Recorded]] = {}
-    for recorded in events:
-        grouped.setdefault(recorded.user_id, []).append(recorded)
-    return grouped
-
-
-def known_events(
-    fold: Fold[State], grouped: Mapping[str, Sequence[Recorded]], left_out: "Exceptions"
-) -> Mapping[str, Sequence[Recorded]]:
+def known_events(fold: Fold[State], grouped: ByMember, left_out: "Exceptions") -> ByMember:
     """The known ones of each member, without those of parked members and those that are left out."""
     names, parked, positions = fold.names_known, left_out.parked, left_out.left_out
-    found: dict[str, Sequence[Recorded]] = {}
+    found = ByMember()
     for user_id, events in grouped.items():
-        if user_id not in parked:
-            its = [each for each in events if (each[2], each[4]) in names]
-            if positions:
-                its = [each for each in its if each.position not in positions]
-            if its:
-                found[user_id] = its
+        if user_id in parked:
+            continue
+        if not positions and grouped.met[user_id] <= names:
+            found[user_id] = events
+            continue
+        its = [each for each in events if (each[2], each[4]) in names]
+        if positions:
+            its = [each for each in its if each.position not in positions]
+        if its:
+            found[user_id] = its
     return found
 
 
@@ -207,11 +201,13 @@ def fold_batch(
             continue
         before = known[user_id]
         rows = stored_rows(user_id) if before is None else before.rows
-        if _differ(fold, rows, every, first) and log.has_lost():
-            batch.failures.append(Failure(first, user_id, EVENTS_LOST, FailureKind.CHANGED))
-            continue
         watch.set(name, user_id, grouped[user_id])
-        done = fold.whole_of_known(every)
+        earlier, done = before_and_after(fold, every, first)
+        if differ(fold, rows, earlier.rows) and log.has_lost():
+            # the rows are not what the log had before the batch: they were edited, or the log was
+            batch.failures.append(Failure(first, user_id, EVENTS_LOST, FailureKind.CHANGED))
+            watch.clear()
+            continue
         _put(batch, user_id, done, member_difference(tables, rows, done.rows))
         if follower is not None:
             follow_history(fold, every, done.parked_at, follower.wanted(user_id, grouped[user_id]), follower)
@@ -242,13 +238,6 @@ def _small_pages(
             page, events = [], 0
     if page:
         yield page
-
-
-def _differ(fold: Fold[State], rows: Rows, every: Sequence[Recorded], first: Position) -> bool:
-    """Whether the rows are not what the log had before the batch: they were edited, or the log was."""
-    earlier = fold.whole_of_known([recorded for recorded in every if recorded.position < first])
-    difference = member_difference(fold.projection.tables, rows, earlier.rows)
-    return any(written or gone for _, written, gone in difference)
 
 
 def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:
@@ -288,59 +277,3 @@ def _put(batch: MemberBatch[State], user_id: str, done: Folded[State], differenc
     failure = failure_of(user_id, done)
     if failure is not None:
         batch.failures.append(failure)
-
-
-@dataclass
-class TallyBatch:
-    """`counted` is the sum of all increments: what the sum of the table must grow by."""
-
-    increments: dict[Key, int] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    counted: int = 0
-
-    def add(self, other: "TallyBatch") -> None:
-        for key, number in other.increments.items():
-            self.increments[key] = self.increments.get(key, 0) + number
-        self.failures += other.failures
-        self.counted += other.counted
-
-
-def count_batch(
-    tally: Tally,
-    events: Iterable[Recorded],
-    left_out: PositionSet,
-    catalogue: Catalogue,
-    watch: FoldWatch = NOBODY_WATCHES,
-    batch: TallyBatch | None = None,
-) -> TallyBatch:
-    """An event that cannot be counted is parked alone: for a tally, members do not matter. Adds to *batch*."""
-    batch = TallyBatch() if batch is None else batch
-    increments, count, counted = batch.increments, tally.counter(catalogue), 0
-    watched, leaves_out = watch is not NOBODY_WATCHES, bool(left_out)
-    for recorded in events:
-        if leaves_out and recorded.position in left_out:
-            continue
-        if watched:
-            watch.set(tally.name, recorded.user_id, (recorded,))
-        try:
-            added = count(recorded)
-            for key, number in added.items():
-                if key not in increments:
-                    _require_countable(tally, key, number)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
-            batch.failures.append(
-                Failure(recorded.position, recorded.user_id, str(error), frames=frames_as_text(error))
-            )
-            continue
-        for key, number in added.items():
-            increments[key] = increments.get(key, 0) + number
-            counted += number
-    batch.counted += counted
-    watch.clear()
-    return batch
-
-
-def _require_countable(tally: Tally, key: Key, number: int) -> None:
-    reason = tally.table.refuses((*key, number))
-    if reason is not None:
-        raise ValueError(reason)

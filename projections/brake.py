@@ -5,22 +5,19 @@ stop the projection; somebody then repairs the rule, or resumes it with --park.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Final, NamedTuple
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.fold import FailureKind
+from temple_ledger.projections.grouped import EventName
 
 FEW: Final = 20
 """So many members may be parked for one reason, whatever their share."""
 MOST_COUNTED: Final = 10_000
 """Members that are counted for each event; where more have met it, that many did."""
-
-EventName = tuple[str, str]
-_NAME: Final = itemgetter(Recorded._fields.index("event_type"), Recorded._fields.index("action"))
 
 
 class TooManyParked(LedgerError):
@@ -60,13 +57,18 @@ class Brake:
         self._met_by_many: set[EventName] = set()
         self._parked: dict[tuple[EventName, Reason], set[str]] = defaultdict(set)
 
-    def count(self, events: Mapping[str, Sequence[Recorded]], failures: Iterable[Failure]) -> None:
-        """*events* are those of a batch, by member. Raises TooManyParked."""
-        for user_id, its_events in events.items():
-            for name in set(map(_NAME, its_events)) - self._met_by_many:
-                met = self._met[name]
-                met.add(user_id)
-                if len(met) >= MOST_COUNTED:
+    def count(
+        self,
+        events: Mapping[str, Sequence[Recorded]],
+        met: Mapping[str, Set[EventName]],
+        failures: Iterable[Failure],
+    ) -> None:
+        """*events* are those of a batch, by member; *met* has their names at least. Raises TooManyParked."""
+        for user_id in events:
+            for name in met[user_id] - self._met_by_many:
+                its_members = self._met[name]
+                its_members.add(user_id)
+                if len(its_members) >= MOST_COUNTED:
                     self._met_by_many.add(name)
         for failure in failures:
             if failure.kind is FailureKind.EVENT:

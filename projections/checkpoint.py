@@ -43,10 +43,31 @@ class Checkpoint:
     """Its tables have the declared names: it is the version that readers see."""
     reads: str | None = None
     """The event types that its rows were made of (`fingerprint`); None until a process has stepped it."""
+    split: bool = False
+    """Runners step it by lanes, which may stand apart."""
+    lanes: tuple[Position, ...] = ()
+    """Of one that is split, where each of them stands, as far as that was read; `position` is at most the least."""
+    unit: tuple[int, ...] = ()
+    """The lanes that a step is of, which stand at `position`; none: all that there is."""
 
     @property
     def key(self) -> ProjectionKey:
         return ProjectionKey(self.projection, self.version)
+
+    @property
+    def furthest(self) -> Position:
+        """Where its first lane stands."""
+        return max((self.position, *self.lanes))
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether some members' rows stand further than its position says."""
+        return self.furthest > self.position
+
+    @property
+    def standing(self) -> tuple[object, ...]:
+        """What does not change as long as nobody else moves it."""
+        return (self.epoch, self.unit, self.position)
 
     @property
     def label(self) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.errors import LedgerError
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import START, Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.change import Change
 from temple_ledger.projections.effect import Effect
@@ -65,15 +65,25 @@ class EffectFollower:
     """Calls the effects of a projection for the changes that raise them."""
 
     def __init__(
-        self, fold: Fold[Any], installed: Sequence[InstalledEffect], special: Mapping[Position, Special]
+        self,
+        fold: Fold[Any],
+        installed: Sequence[InstalledEffect],
+        special: Mapping[Position, Special],
+        *,
+        after: Position = START,
     ) -> None:
+        """Of events above *after*."""
         self._fold = fold
         self._installed = installed
         self._special = special
+        self._raising_all: Final = not special and all(each.start <= after for each in installed)
+        """Whether no event of the step is held back, which is nearly always so."""
         self.outgoing: list[Outgoing] = []
         self.held_back: Counter[tuple[str, HeldBack]] = Counter()
 
     def wanted(self, user_id: str, events: Sequence[Recorded]) -> frozenset[Position]:
+        if self._raising_all:
+            return frozenset([recorded.position for recorded in events] if self._installed else ())
         found = set()
         for recorded in events:
             for each in self._installed:
@@ -86,6 +96,8 @@ class EffectFollower:
 
     def count_held_back(self, events: Iterable[Recorded]) -> None:
         """Of known events that are folded."""
+        if self._raising_all:
+            return
         for recorded in events:
             for each in self._installed:
                 why = self._why_not(each, recorded.position)
@@ -173,4 +185,4 @@ def follower_of(
     youngest = min((age for age in ages if age is not None), default=LONGEST_AGE)
     started = any(each.start < upto for each in installed)
     special = special_events(after=after, upto=upto, older_than=youngest) if started else {}
-    return EffectFollower(fold, installed, special)
+    return EffectFollower(fold, installed, special, after=after)

@@ -7,7 +7,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.domain.position import NO_POSITIONS
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.batch import count_batch
+from temple_ledger.projections.counting import count_batch
 from temple_ledger.projections.fold import Fold, Folded, Unfoldable, in_fold_order
 from temple_ledger.projections.frames import Frame, author_frames, origin_of, with_source
 from temple_ledger.projections.tally import Tally

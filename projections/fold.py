@@ -5,7 +5,7 @@
 What is here is a calculation: no time, no database, no batches.
 """
 
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from enum import StrEnum
 from operator import itemgetter
@@ -90,6 +90,7 @@ class Fold(Generic[State]):
             for name in known.names
         }
 
+        self._names = frozenset(self._steps)
         self._decoders = {name: known.decode for known in types for name in known.names}
 
         self.reading_metadata = frozenset(name for known in types if known.reads_metadata for name in known.names)
@@ -101,9 +102,9 @@ class Fold(Generic[State]):
         return tuple(self._steps)
 
     @property
-    def names_known(self) -> Container[tuple[str, str]]:
+    def names_known(self) -> Set[tuple[str, str]]:
         """The same, to ask for many events."""
-        return self._steps
+        return self._names
 
     def knows(self, recorded: Recorded) -> bool:
         return (recorded.event_type, recorded.action) in self._steps
@@ -252,6 +253,13 @@ class Fold(Generic[State]):
             failure=failure,
         )
         return _parked(done, by_position[folds].position, failure)
+
+    def takes(self, rows: Rows) -> bool:
+        """Whether these rows, all of one member's, can be stored."""
+        try:
+            return all(table.refuses_together(rows.get(table.name, ())) is None for table in self.projection.tables)
+        except (Exception, SystemExit):  # noqa: BLE001 - of an author's making: why, is decided by position
+            return False
 
     def _rows_of(self, state: State | None) -> tuple[Rows, str | None, str | None]:
         """The rows of *state*, and why they could not be stored, and where the author's code raised."""

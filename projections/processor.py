@@ -1,75 +1,43 @@
 """One step of a projection: read, fold, write and move the checkpoint, in one transaction."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from itertools import chain
-from typing import Any, Final, Generic, Protocol
+from typing import Any, Generic, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.position import Position
 from temple_ledger.projections.batch import (
     Exceptions,
     Failure,
     KnownMember,
     MemberBatch,
-    TallyBatch,
-    by_member,
-    count_batch,
     fold_batch,
     known_events,
     known_of,
 )
 from temple_ledger.projections.brake import Brake
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.counting import Counting
 from temple_ledger.projections.difference import EMPTY
 from temple_ledger.projections.effects import EffectFollower, InstalledEffect, follower_of
 from temple_ledger.projections.feed import FeedFollower
 from temple_ledger.projections.fingerprint import reads_of
 from temple_ledger.projections.fold import Fold
+from temple_ledger.projections.gathering import gathered
+from temple_ledger.projections.grouped import ByMember
+from temple_ledger.projections.lanes_step import fold_lanes
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
-from temple_ledger.projections.projecting import ByMember, OpenTransaction, ProjectingTransaction, Wanted
+from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction, Wanted
 from temple_ledger.projections.remembered import MOST_BYTES, Remembered
 from temple_ledger.projections.standing import may_fold
+from temple_ledger.projections.step import CAUGHT_UP, MOST_COUNTED, Share, Step, TooWide
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 Projection = MemberProjection[Any] | Tally
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a step did. `idle` names why it did nothing: the state, `version`, or `caught up`."""
-
-    position: Position
-    events: int = 0
-    rows: int = 0
-    refolded: int = 0
-    failures: tuple[Failure, ...] = ()
-    idle: str | None = None
-
-
-MOST_COUNTED: Final = 20_000
-CAUGHT_UP: Final = "caught up"
-
-
-class TooWide(LedgerError):
-    """A wide step that was not done in time, or would need too much memory: what it did is not committed."""
-
-
-class Share(Protocol):
-    """What one projection does in a step, within the transaction that holds its checkpoint."""
-
-    def fold(self, events: ByMember, upto: Position) -> None:
-        """Folds and writes events that stand at or below *upto*. Called again with further members, or once."""
-
-    def finish(self, to: Position, passed: int) -> None:
-        """Moves the checkpoint over so many events. Raises StaleCheckpoint."""
-
-    def committed(self) -> Step:
-        """What was done, now that it is certain."""
 
 
 class Processor(Protocol):
@@ -91,6 +59,14 @@ class Processor(Protocol):
         """Folds at most *limit* events that are not above *upto*, all of which must be settled.
 
         Raises NotLeader, StaleCheckpoint, and what the transaction raises; then nothing is committed.
+        """
+
+    def lanes_step(
+        self, lanes: Collection[int], *, upto: Position, limit: int, in_time: Callable[[], bool] | None = None
+    ) -> Step:
+        """Of those of these lanes that stand least far; wide with *in_time*. Lanes that meet are one step from there.
+
+        Raises besides LockNotAvailable, as the database does, where somebody holds all of the projection.
         """
 
     def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
@@ -127,7 +103,7 @@ class _Stepping(ABC):
         self.watch = watch
         self.brake = Brake(self.projection.name)
         self.exceptions = Exceptions()
-        self._seen: tuple[int, Position] | None = None
+        self._seen: tuple[object, ...] | None = None
 
     @property
     @abstractmethod
@@ -142,22 +118,20 @@ class _Stepping(ABC):
 
     def step(self, *, upto: Position, limit: int) -> Step:
         with self._transaction() as transaction:
-            checkpoint = transaction.lock_checkpoint(self.projection.key)
-            reason = may_fold(self.projection, checkpoint, self.catalogue)
+            checkpoint, reason = self._held(transaction)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
             events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
             share = self.begin(transaction, checkpoint)
-            share.fold(by_member(events), events[-1].position)
+            share.fold(ByMember.of(events), events[-1].position)
             share.finish(events[-1].position, len(events))
         return share.committed()
 
     def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
         with self._transaction() as transaction:
-            checkpoint = transaction.lock_checkpoint(self.projection.key)
-            reason = may_fold(self.projection, checkpoint, self.catalogue)
+            checkpoint, reason = self._held(transaction)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
             passed, position = transaction.passed(after=checkpoint.position, upto=upto, limit=limit)
@@ -172,10 +146,23 @@ class _Stepping(ABC):
             share.finish(position, passed)
         return share.committed()
 
+    def lanes_step(
+        self, lanes: Collection[int], *, upto: Position, limit: int, in_time: Callable[[], bool] | None = None
+    ) -> Step:
+        with self._transaction() as transaction:
+            done = fold_lanes(transaction, self, lanes, upto=upto, limit=limit, in_time=in_time)
+        return done if isinstance(done, Step) else done.committed()
+
+    def _held(self, transaction: ProjectingTransaction) -> tuple[Checkpoint, str | None]:
+        """The checkpoint, with all lanes at one position; and why nothing may be folded there."""
+        checkpoint = transaction.lock_checkpoint(self.projection.key, apart=True)
+        reason = may_fold(self.projection, checkpoint, self.catalogue)
+        return (checkpoint, reason) if reason is not None else (gathered(transaction, self, checkpoint), None)
+
     def remember_only_if(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> bool:
         """Keeps what is remembered only where nobody else moved the projection since our last commit; true where it
         was forgotten, and read anew."""
-        moved = self._seen != (checkpoint.epoch, checkpoint.position)
+        moved = self._seen != checkpoint.standing
         if moved:
             self.forget()
             self.exceptions = transaction.exceptions(self.projection.key)
@@ -185,7 +172,7 @@ class _Stepping(ABC):
 
     def remember(self, before: Checkpoint, position: Position, failures: Sequence[Failure]) -> None:
         """It is certain."""
-        self._seen = (before.epoch, position)
+        self._seen = replace(before, position=position).standing
         if failures:
             self.exceptions = self.exceptions.also_parked(failures)
 
@@ -259,6 +246,8 @@ class _MemberShare(Generic[State]):
         grouped = known_events(processor.fold, events, processor.exceptions)
         self._follow(grouped, upto)
         batch = self._batch(grouped, upto)
+        if not self._checkpoint.parks_freely:
+            processor.brake.count(grouped, events.met, batch.failures)
         transaction.write(self._projection.tables, batch.changes)
         transaction.move_frontiers(key, {user_id: each.frontier for user_id, each in batch.members.items()})
         transaction.park(key, batch.failures)
@@ -311,7 +300,7 @@ class _MemberShare(Generic[State]):
         for user_id in unread:
             processor.watch.set(self._projection.name, user_id, grouped[user_id])
             known[user_id] = known_of(fold, stored[user_id])
-        batch = fold_batch(
+        return fold_batch(
             fold,
             grouped,
             known,
@@ -321,9 +310,6 @@ class _MemberShare(Generic[State]):
             transaction,
             self._feed or self._effects,
         )
-        if not self._checkpoint.parks_freely:
-            processor.brake.count(grouped, batch.failures)
-        return batch
 
 
 class TallyProcessor(_Stepping):
@@ -353,28 +339,30 @@ class _TallyShare:
         self._processor = processor
         self._transaction = transaction
         self._checkpoint = checkpoint
-        self._left_out = processor.exceptions.uncounted
-        self._total = TallyBatch()
+        left_out = processor.exceptions.uncounted
+        self._counting = Counting(processor.projection, left_out, processor.catalogue, processor.watch)
+        self._failures: Sequence[Failure] = ()
         self._position = checkpoint.position
-        self._events = 0
+        self._events = self._rows = 0
 
     def fold(self, events: ByMember, upto: Position) -> None:
-        processor, total = self._processor, self._total
-        failed = len(total.failures)
-        every = chain.from_iterable(events.values())
-        count_batch(processor.projection, every, self._left_out, processor.catalogue, processor.watch, total)
+        failures = self._counting.count(list(chain.from_iterable(events.values())))
         if not self._checkpoint.parks_freely:
-            processor.brake.count(events, total.failures[failed:])
+            self._processor.brake.count(events, events.met, failures)
 
     def finish(self, to: Position, passed: int) -> None:
-        tally, total = placed(self._processor.projection, self._checkpoint), self._total
+        tally, total = placed(self._processor.projection, self._checkpoint), self._counting.total()
         self._transaction.add(tally.table, total.increments)
         self._transaction.park(tally.key, total.failures)
         self._transaction.advance(
             self._checkpoint, to=to, passed=passed, counted=total.counted, reads=self._processor.reads
         )
-        self._position, self._events = to, passed
+        self._position, self._events, self._rows = to, passed, len(total.increments)
+        self._failures = total.failures
 
     def committed(self) -> Step:
-        self._processor.remember(self._checkpoint, self._position, self._total.failures)
-        return Step(self._position, self._events, len(self._total.increments), 0, tuple(self._total.failures))
+        self._processor.remember(self._checkpoint, self._position, self._failures)
+        return Step(self._position, self._events, self._rows, 0, tuple(self._failures))
+
+
+__all__ = ["CAUGHT_UP", "Processor", "Projection", "Share", "Step", "TooWide", "processor_of"]

@@ -1,6 +1,6 @@
 """The port of a step: what it does to the database, within one transaction."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
@@ -13,14 +13,11 @@ from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.effects import EffectFollower, Special
 from temple_ledger.projections.feed import StoredChange
 from temple_ledger.projections.fold import Fold, Frontier
+from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
-
-ByMember = Mapping[str, Sequence[Recorded]]
-"""All events of a step, or of some of its members."""
-
 
 Names = frozenset[tuple[str, str]] | None
 """Of (event_type, action); None is every one."""
@@ -46,11 +43,22 @@ def _either(names: Names, others: Names) -> Names:
 class ProjectingTransaction(SealedLog, Protocol):
     """What a step does to the database; all of it is committed, or nothing."""
 
-    def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
-        """The checkpoint, held until the transaction ends.
+    def lock_checkpoint(self, key: ProjectionKey, *, apart: bool = False) -> Checkpoint:
+        """The checkpoint, held until the transaction ends; of a split projection its lanes too.
 
-        Raises NotLeader when another runner holds the projection's lease, UnknownName when there is no such row.
+        Raises NotLeader when another runner holds the projection's lease, UnknownName when there is no such row, and
+        unless *apart* LanesApart where its lanes do not stand together.
         """
+
+    def lock_lanes(self, key: ProjectionKey, lanes: Collection[int]) -> tuple[Checkpoint, Position | None]:
+        """Those of these lanes that stand least far, held, as the unit of a step; and where the next one stands.
+
+        Raises NotLeader where none of them is led by this runner, and what a database raises that does not wait where
+        an operation holds the projection.
+        """
+
+    def gather(self, checkpoint: Checkpoint, passed: int) -> Checkpoint:
+        """All lanes stand where the first one did, after so many events that the others had not passed."""
 
     def lock_free(self, keys: Sequence[ProjectionKey]) -> Mapping[ProjectionKey, Checkpoint]:
         """The checkpoints of these projections that nobody else holds, and whose lease is ours; waits for none."""
@@ -60,14 +68,15 @@ class ProjectingTransaction(SealedLog, Protocol):
 
     def exceptions(self, key: ProjectionKey) -> Exceptions: ...
 
-    def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
-        """By position."""
+    def events(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> Sequence[Recorded]:
+        """By position; with *lanes* those of their members."""
 
-    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
-        """How many events stand in (after, upto], of at most so many, and the position of the last of these."""
+    def passed(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> tuple[int, Position]:
+        """How many events stand in (after, upto], of at most so many, and the position of the last of these; with
+        *lanes*, how many of them are their members'."""
 
     def by_member(
-        self, wanted: Wanted, *, after: Position, upto: Position
+        self, wanted: Wanted, *, after: Position, upto: Position, lanes: Sequence[int] = ()
     ) -> AbstractContextManager[Iterator[ByMember]]:
         """The events in (after, upto] that are *wanted*, all of a member's together, some members at a time.
 

@@ -1,7 +1,7 @@
 """What a runner remembers of members between its steps, and how much memory that may be."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from sys import getsizeof
 from typing import Any, Final, Generic
 
@@ -25,7 +25,7 @@ class Remembered(Generic[State]):
     """
 
     def __init__(self, tables: Sequence[Table], most_bytes: int = MOST_BYTES) -> None:
-        self._columns = {table.name: [*_of_any_length(table)] for table in tables}
+        self._columns = {table.name: _of_any_length(table) for table in tables}
         self._most_bytes = most_bytes
         self._members: OrderedDict[str, tuple[KnownMember[State], int]] = OrderedDict()
         self._bytes = 0
@@ -63,13 +63,18 @@ class Remembered(Generic[State]):
         for name, places in self._columns.items():
             its = rows.get(name, ())
             size += ROW_BYTES * len(its)
-            for place in places:
-                size += sum([_size_of(row[place]) for row in its if row[place]])
+            for place, size_of in places:
+                size += sum(map(size_of, [row[place] for row in its if row[place]]))
         return size
 
 
-def _of_any_length(table: Table) -> Sequence[int]:
-    return [place for place, column in enumerate(table.columns) if _may_be_long(column)]
+def _of_any_length(table: Table) -> Sequence[tuple[int, Callable[[Any], int]]]:
+    """Places in a row, and what says how large a value there is: of a text, Python itself and at once."""
+    return [
+        (place, getsizeof if column.type is ColumnType.TEXT and not column.array else _size_of)
+        for place, column in enumerate(table.columns)
+        if _may_be_long(column)
+    ]
 
 
 def _may_be_long(column: Column) -> bool:

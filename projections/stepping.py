@@ -7,11 +7,12 @@ uses them.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, Protocol
 
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.difference import member_difference
+from temple_ledger.projections.difference import row_difference
 from temple_ledger.projections.fold import Fold, Folded, Frontier, in_fold_order
 from temple_ledger.projections.member_projection import State
 from temple_ledger.projections.tables import Rows
@@ -44,15 +45,14 @@ class Follower(Protocol):
 class MemberSteps(Generic[State]):
     """A member who is stepped through its events in the order of their positions.
 
-    *frontier* is the greatest place of what is in *state*. With *history*, which is all of that, late events are put in
-    their place, and what comes after them is folded again; without it there may be none.
+    With *history*, which is all of what is in *state*, late events are put in their place, and what comes after them is
+    folded again; without it there may be none.
     """
 
     def __init__(
         self,
         fold: Fold[State],
         state: State | None,
-        frontier: Frontier | None,
         history: Sequence[Recorded] | None = None,
         rows: Rows | None = None,
     ) -> None:
@@ -60,13 +60,12 @@ class MemberSteps(Generic[State]):
         self._rows = rows
         self._fold = fold
         self._start = state if history is None else None
-        self._frontier = frontier if history is None else None
         self._places: list[Any] = []
         self._events: list[Recorded] = []
         self._states: list[State] = []
         self.steps = 0
         for recorded in history or ():
-            self._put(len(self._events), recorded)
+            self._put(len(self._events), _PLACE(recorded), recorded)
         self.steps = 0
 
     @property
@@ -80,22 +79,19 @@ class MemberSteps(Generic[State]):
             self._rows = self._fold.projection.rows(self.state)
         return self._rows
 
-    def is_late(self, recorded: Recorded) -> bool:
-        """Whether the history is needed for it."""
-        return self._frontier is not None and _place(recorded) <= self._frontier
-
     def step(self, recorded: Recorded) -> State:
         """The state after it. Raises Unfoldable."""
-        self._put(bisect_right(self._places, _place(recorded)), recorded)
+        place = _PLACE(recorded)
+        self._put(bisect_right(self._places, place), place, recorded)
         return self._states[-1]
 
-    def _put(self, place: int, recorded: Recorded) -> None:
+    def _put(self, number: int, place: Any, recorded: Recorded) -> None:
         self._rows = None
-        self._events.insert(place, recorded)
-        self._places.insert(place, _place(recorded))
-        state = self._states[place - 1] if place else self._start
-        del self._states[place:]
-        for each in self._events[place:]:
+        self._events.insert(number, recorded)
+        self._places.insert(number, place)
+        state = self._states[number - 1] if number else self._start
+        del self._states[number:]
+        for each in self._events[number:]:
             state = self._fold.apply(state, each)
             self._states.append(state)
             self.steps += 1
@@ -113,16 +109,13 @@ def extend_stepping(
 
     *rows* are those of *state*.
     """
-    by_position = sorted(events, key=_position)
-    if any(recorded.occurred_at is None for recorded in by_position):
+    ordered = in_fold_order(events)
+    if ordered is None or (frontier is not None and _PLACE(ordered[0]) <= frontier):
         return None, ()
-    steps = MemberSteps(fold, state, frontier, rows=rows)
-    if any(map(steps.is_late, by_position)):
-        return None, ()
+    steps = MemberSteps(fold, state, rows=rows)
     try:
-        found = list(changes_of(fold, steps, by_position, wanted))
-        last = Frontier(*max(map(_place, by_position)))
-        done = Folded(steps.state, last, steps.rows)
+        found = list(changes_of(fold, steps, sorted(events, key=_position), wanted))
+        done = Folded(steps.state, Frontier(*_PLACE(ordered[-1])), steps.rows)
     except (Exception, SystemExit):  # noqa: BLE001 - an author's code: whatever it raises is decided by position
         return None, ()
     stepped = [each for each in found if isinstance(each, Stepped)]
@@ -146,7 +139,7 @@ def follow_history(
     newer = sorted((each for each in folded if each.position >= first), key=_position)
     if history is None:
         return
-    steps = MemberSteps(fold, None, None, history)
+    steps = MemberSteps(fold, None, history)
     found = list(changes_of(fold, steps, newer, wanted))
     stepped = [each for each in found if isinstance(each, Stepped)]
     follower.use(stepped, [each for each in found if not isinstance(each, Stepped)])
@@ -175,14 +168,13 @@ def changes_of(
 
 
 def differ(fold: Fold[Any], before: Rows, after: Rows) -> bool:
-    return before != after and any(
-        written or gone for _, written, gone in member_difference(fold.projection.tables, before, after)
-    )
+    """Asked of each event that somebody follows, so no further than to the first table that is different."""
+    for table in fold.projection.tables:
+        written, gone = row_difference(table, before.get(table.name, ()), after.get(table.name, ()))
+        if written or gone:
+            return True
+    return False
 
 
-def _position(recorded: Recorded) -> Position:
-    return recorded.position
-
-
-def _place(recorded: Recorded) -> Any:
-    return (recorded.occurred_at, recorded.position)
+_PLACE: Final = itemgetter(Recorded._fields.index("occurred_at"), Recorded._fields.index("position"))
+_position: Final = itemgetter(Recorded._fields.index("position"))

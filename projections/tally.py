@@ -1,6 +1,6 @@
 """A tally: a projection that counts. Counting does not depend on order, so no event is late for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
@@ -14,7 +14,7 @@ from temple_ledger.projections.tables import ColumnType, Table, check_name
 Key = tuple[Any, ...]
 Increments = Mapping[Key, int]
 """By key, in the order of the table's key columns; zero and absent are the same."""
-
+Brief = tuple[Any, ...]
 
 E = TypeVar("E", bound=Event)
 Count = Callable[[Recorded], Increments]
@@ -100,9 +100,26 @@ class Tally:
 
 
 class BuiltInTally(Tally):
-    """One of our own, which looks at no payload: where it is counted together with others, none is fetched for it."""
+    """One of our own. It looks at no payload: where it is counted together with others, none is fetched for it.
+
+    Each event adds one to one key. *briefs* says, of many events at once, which one: in a form that is quick to make
+    and to compare. *key* makes the key of it, once for all events that have it; different ones have different keys.
+    """
 
     reads_metadata = False
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: int,
+        table: Table,
+        briefs: Callable[[Sequence[Recorded]], list[Brief]],
+        key: Callable[[Brief], Key],
+    ) -> None:
+        super().__init__(name, version=version, table=table, count=lambda recorded: {key(*briefs([recorded])): 1})
+        self.briefs = briefs
+        self.key_of = key
 
 
 def _events(tally: str, reads: object) -> tuple[type[Event], ...]:

@@ -4,15 +4,9 @@ import hashlib
 from typing import Final
 
 BUCKETS: Final = 1_024
-LANES: Final = 16
 
 
 def bucket_of(user_id: str) -> int:
     """The first 10 bits of SHA-256 of it, in UTF-8."""
     digest = hashlib.sha256(user_id.encode()).digest()
     return digest[0] << 2 | digest[1] >> 6
-
-
-def lane_of(user_id: str) -> int:
-    """64 buckets are a lane."""
-    return bucket_of(user_id) * LANES // BUCKETS

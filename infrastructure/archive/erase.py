@@ -71,4 +71,4 @@ def _rewritten(archive: Archive, file: ArchivedFile, positions: Sequence[int]) -
     found = [rows_at(archive.connection, list(page)) for page in in_pages(positions, POSITIONS_AT_A_TIME)]
     rows = merged([others(), [in_archive_order(pa.concat_tables(found))]])
     _, content = ledger.digest(archive.connection, file.after, file.upto)
-    return write_file(archive.place, Range(file.after, file.upto, content), rows)
+    return write_file(archive.place, Range(file.after, file.upto, lambda: content), rows)

@@ -28,11 +28,11 @@ _BEGINNING: Final = 4
 
 @dataclass(frozen=True)
 class Range:
-    """Positions in (after, upto]; `content` is their digest."""
+    """Positions in (after, upto]; `content` is their digest, asked for when the file is written."""
 
     after: int
     upto: int
-    content: int
+    content: Callable[[], int]
 
 
 def write_file(place: Place, of: Range, tables: Iterable[pa.Table]) -> ArchivedFile:
@@ -51,7 +51,7 @@ def write_file(place: Place, of: Range, tables: Iterable[pa.Table]) -> ArchivedF
         upto=of.upto,
         events=sum(group.rows for group in index.groups),
         bytes=size,
-        content=str(of.content),
+        content=str(of.content()),
         index=f"{name}.json",
         index_sha256=hashlib.sha256(content).hexdigest(),
     )

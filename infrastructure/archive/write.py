@@ -1,11 +1,13 @@
 """Writing an archive: what has settled since, a file a range; files of about one size become one of twice that."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from temple_ledger.domain.errors import ArchiveDamaged
 from temple_ledger.domain.position import Position
@@ -16,6 +18,7 @@ from temple_ledger.infrastructure.archive.log_rows import pieces
 from temple_ledger.infrastructure.archive.manifest import Manifest, newest
 from temple_ledger.infrastructure.archive.merge import merged
 from temple_ledger.infrastructure.archive.next_manifest import Archive
+from temple_ledger.infrastructure.archive.one_ahead import one_ahead
 from temple_ledger.infrastructure.archive.parquet_file import FileReader, Range, write_file
 from temple_ledger.infrastructure.archive.place import Place
 from temple_ledger.infrastructure.archive.unlisted import remove_old
@@ -94,8 +97,10 @@ def _end(database: Database, archive: Archive, *, may_seal: bool) -> Position:
 def _add_new(database: Database, archive: Archive, head: Position, progress: Progress) -> tuple[int, int]:
     """How many events were added, and how many files became part of another one."""
     added = merges = waiting = 0
-    for rows in pieces(database, Position(archive.upto), head):
-        _add(archive, in_archive_order(rows), upto=rows.column("id")[-1].as_py())
+    # the server reads the next piece, and sums up this one, while it is ordered and written here
+    found = one_ahead(pieces(database, Position(archive.upto), head))
+    for rows in in_sealed_ranges(archive.connection, found):
+        _add(archive, rows)
         added, waiting = added + rows.num_rows, waiting + 1
         progress(rows.num_rows)
         if waiting >= MOST_AT_ONCE:
@@ -107,9 +112,29 @@ def _add_new(database: Database, archive: Archive, head: Position, progress: Pro
     return added, merges
 
 
-def _add(archive: Archive, rows: pa.Table, upto: int) -> None:
-    events, content = ledger.digest(archive.connection, archive.upto, upto)
-    file = write_file(archive.place, Range(archive.upto, upto, content), [rows])
+def in_sealed_ranges(connection: ledger.Connection, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows, each table up to the end of a sealed range, where one ends in it: so does an archive then whose
+    write was ended between two of them."""
+    rest = None
+    for rows in tables:
+        rows = rows if rest is None else pa.concat_tables([rest, rows])
+        ids = rows.column("id")
+        end = ledger.number(connection, "archive_range_end", upto=ids[-1].as_py())
+        count = pc.sum(pc.less_equal(ids, end)).as_py()
+        # a copy: a slice would hold all the others in memory
+        rest = rows.take(pa.array(range(count, rows.num_rows))) if 0 < count < rows.num_rows else None
+        yield rows if rest is None else rows.slice(0, count)
+    if rest is not None:
+        yield rest
+
+
+def _add(archive: Archive, rows: pa.Table) -> None:
+    after, upto = archive.upto, rows.column("id")[-1].as_py()
+    with ThreadPoolExecutor(1, thread_name_prefix="archive-digest") as beside:
+        digest = beside.submit(ledger.digest, archive.connection, after, upto)
+        of = Range(after, upto, lambda: digest.result()[1])
+        file = write_file(archive.place, of, [in_archive_order(rows)])
+        events, _ = digest.result()
     if file.events != events:
         raise ArchiveDamaged(
             f"{archive.place.path_of(file.name)} has {file.events:,} events, and the log {events:,} in that range"
@@ -125,7 +150,7 @@ def _merge(archive: Archive) -> int:
         return 0
     content = sum(int(file.content) for file in last) % 2**64
     rows = merged([FileReader(archive.place, file).tables() for file in last])
-    file = write_file(archive.place, Range(last[0].after, last[-1].upto, content), rows)
+    file = write_file(archive.place, Range(last[0].after, last[-1].upto, lambda: content), rows)
     archive.replace([*files[: -len(last)], file], last)
     return len(last)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.archive.extra import require_extra
 from temple_ledger.infrastructure.commands.archive import place_of
 from temple_ledger.infrastructure.database.connection import Database
@@ -23,8 +24,11 @@ ENGINES = ("local", "ray")
 
 
 class Chosen(NamedTuple):
+    """`upto`: what workers that reach no database can fold; None where they read what came behind the archive."""
+
     archive: "SharedArchive"
     engine: "Engine"
+    upto: Position | None = None
 
 
 def engine_options(command: Command) -> Command:
@@ -44,29 +48,47 @@ def engine_options(command: Command) -> Command:
     return command
 
 
-def chosen_engine(session: Session, *, archive: str | None, engine: str | None, workers: int) -> Chosen | None:
-    """None where neither option was given: then everything is read from the database.
+def chosen_engine(
+    session: Session, *, archive: str | None, engine: str | None, workers: int, one_writer: bool = False
+) -> Chosen | None:
+    """None where neither option was given: then everything is read from the database. *one_writer*: it can do with
+    workers that reach no database, where the settings say so.
 
-    Raises ExtraMissing, UsageError where no archive is named, Refused where it is not this ledger's, ArchiveDamaged.
+    Raises ExtraMissing, UsageError where no archive is named, Refused where it is not this ledger's, or the settings do
+    not allow what it needs; ArchiveDamaged.
     """
     if archive is None and engine is None:
         return None
+    alone = session.settings.workers_without_database
+    if alone and not one_writer:
+        raise Refused(
+            "workers reach no database (TEMPLE_WORKERS_WITHOUT_DATABASE), and here they have to; "
+            "only temple replay does without"
+        )
     place = place_of(session, archive)
+    from temple_ledger.infrastructure.archive.manifest import require
     from temple_ledger.infrastructure.archive.shared import shared_archive
+    from temple_ledger.infrastructure.engines.no_database import no_database
 
     if engine == "ray":
         require_extra("ray")
-    return Chosen(shared_archive(session.database, place), _engine(session, engine, workers))
+    shared = shared_archive(session.database, place)
+    if not alone:
+        return Chosen(shared, _engine(engine, workers, session.database, database_of_worker))
+    from temple_ledger.infrastructure.read_models.rebuild.one_writer import OneWriter
+
+    folding = _engine(engine, workers, no_database(), no_database)
+    return Chosen(shared, OneWriter(folding, session.database), Position(require(place)[0].upto))
 
 
-def _engine(session: Session, engine: str | None, workers: int) -> "Engine":
+def _engine(engine: str | None, workers: int, database: Database, find: Callable[[], Database]) -> "Engine":
     if engine == "ray":
         from temple_ledger.infrastructure.engines.ray_engine import THIS_MACHINE, RayEngine
 
-        return RayEngine(os.environ.get("RAY_ADDRESS") or THIS_MACHINE, workers, session.database, database_of_worker)
+        return RayEngine(os.environ.get("RAY_ADDRESS") or THIS_MACHINE, workers, database, find)
     from temple_ledger.infrastructure.engines.local import LocalEngine
 
-    return LocalEngine(session.database, workers)
+    return LocalEngine(database, workers)
 
 
 def database_of_worker() -> Database:

@@ -31,14 +31,15 @@ def listen(session: Session, ledgers: tuple[str, ...], file: Path | None) -> int
     Exit codes: 0 stopped; 2 the file cannot be read; 5 others may read it, or no ledger has a token.
     """
     sessions = sessions_of(session, fleet_of(session, file), ledgers)
-    listening = [ListeningLedger(each) for each in sessions if listeners_of(each)]
-    if not listening:
+    found = [(each, listeners) for each in sessions if (listeners := listeners_of(each))]
+    if not found:
         raise Refused("no ledger of the file has a token to listen with; put it into its settings, as discord_token")
-    for ledger in listening:
-        for worker in listeners_of(ledger.session):
+    for ledger_session, listeners in found:
+        for worker in listeners:
             if worker.login is not None:
-                ledger.session.serves_as(worker.login)
+                ledger_session.serves_as(worker.login)
     session.is_service()
+    listening = [ListeningLedger(each) for each, _ in found]
     with stopped_by_signals() as stop, announce_running(session.settings.home, "fleet listen"):
         work_until(stop, session, listening, does="listening for", end_seconds=END_SECONDS)
     return ExitCode.OK

@@ -1,9 +1,7 @@
 """`temple fleet receive`: the webhooks of many ledgers in one process."""
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -17,11 +15,9 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.ports import RECEIVER_METRICS, listening_for
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
-from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
+from temple_ledger.infrastructure.terminal.service_manager import serve_until
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
-
-POLL_SECONDS: Final = 0.2
 
 
 @click.command("receive")
@@ -66,11 +62,5 @@ def receive(session: Session, ledgers: tuple[str, ...], file: Path | None, host:
                 )
         server = stack.enter_context(receiving_for_all(session, sessions, host=host, port=port, registry=registry))
         print_line(f"listening on {server.url}")
-        notify_service_manager("READY=1")
-        watchdog = Watchdog()
-        while not stop.asked and server.alive:
-            watchdog()
-            time.sleep(POLL_SECONDS)
-        alive = server.alive
-        notify_service_manager("STOPPING=1")
+        alive = serve_until(stop, lambda: server.alive)
     return ExitCode.OK if alive else ExitCode.FAILED

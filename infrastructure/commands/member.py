@@ -62,7 +62,8 @@ command.add_command(erase_)
 def show(session: Session, user_id: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
     """Status, tier and roles of a member.
 
-    Without a time, as the tables say; with one, folded from the log as it was then.
+    Without a time, as the tables say; with one, folded from the log as it was then. With --json, not_folded is the
+    number of events of this member that the tables do not have yet.
 
     \b
     Example:
@@ -74,13 +75,14 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
         directory = read_directory(connection)
         if moment.is_now:
             member = stored_members(connection, [user_id]).get(user_id)
-            print_waiting(session, connection, members.name, user_id)
+            behind = print_waiting(session, connection, members.name, user_id)
         else:
+            behind = 0
             then = member_then(connection, user_id, moment, catalogue())
             member = then.member
             print_parked(session, then)
     if as_json:
-        print_json(None if member is None else member.as_data())
+        print_json(None if member is None else {**member.as_data(), "not_folded": behind})
     elif member is None:
         print_line(f"member {user_id} has no row: no event of a known kind {by_moment(moment)}")
     else:

@@ -6,6 +6,7 @@ import click
 
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.commands.projection_check import check
+from temple_ledger.infrastructure.commands.projection_lanes import lanes
 from temple_ledger.infrastructure.commands.projection_rows import explain, history, rows
 from temple_ledger.infrastructure.commands.projection_versions import compare, drop, switch
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
@@ -190,7 +191,7 @@ def wait(session: Session, name: str, position: int | None, timeout: float) -> i
     return ExitCode.OK
 
 
-for each in (rows, history, explain, check, compare, switch, drop):
+for each in (rows, history, explain, check, compare, switch, drop, lanes):
     command.add_command(each)
 
 

@@ -1,6 +1,5 @@
 """`temple receive`: the webhook receiver."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -12,7 +11,6 @@ from temple_ledger.infrastructure.database.connection import DatabaseRole, IsSta
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.service_logins import RECEIVE
 from temple_ledger.infrastructure.ingestion.webhooks.listening import url_at
-from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
 from temple_ledger.infrastructure.observability.metrics.registry import new_registry
 from temple_ledger.infrastructure.processes.webhook_receiver import receiving, required_endpoints
@@ -20,11 +18,9 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.ports import RECEIVER_METRICS, listening_for
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
-from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
+from temple_ledger.infrastructure.terminal.service_manager import serve_until
 from temple_ledger.infrastructure.terminal.session import Session
-from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
-
-POLL_SECONDS = 0.2
+from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 
 
 @click.command("receive")
@@ -72,9 +68,7 @@ def command(session: Session, host: str | None, port: int | None, metrics_port: 
             for door in doors:
                 print_line(f"listening on {server.url}{door.path}")
             session.note(f"storing deliveries in {session.database.name}; Ctrl-C ends it")
-            notify_service_manager("READY=1")
-            alive = _wait(stop, server)
-            notify_service_manager("STOPPING=1")
+            alive = serve_until(stop, lambda: server.alive)
     if not alive:
         session.note("the server ended by itself")
         return ExitCode.FAILED
@@ -111,14 +105,3 @@ def _check(session: Session) -> None:
         if session.embedded is not None:
             raise
         session.note(f"{error}; until it is back, deliveries are answered with 503")
-
-
-def _wait(stop: Stop, server: Server) -> bool:
-    """Until a signal came; False when the server has ended before that."""
-    watchdog = Watchdog()
-    while not stop.asked:
-        watchdog()
-        if not server.alive:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True

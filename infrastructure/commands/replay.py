@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.archive.buckets import LANES
 from temple_ledger.infrastructure.commands.changed_log import from_changed_log, require_sealed_log
 from temple_ledger.infrastructure.commands.engine_options import Chosen, chosen_engine, engine_options
+from temple_ledger.infrastructure.commands.replay_abort import abort_replays
 from temple_ledger.infrastructure.database.connection import DatabaseRole
-from temple_ledger.infrastructure.database.shadow_tables import have_older_columns, make_shadow_tables
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.in_people import ImpactSummary
 from temple_ledger.infrastructure.queries.projection_status import projection_status
@@ -20,8 +19,9 @@ from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, r
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuild, Limit
 from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference
+from temple_ledger.infrastructure.read_models.rebuild.ended_early import ended_early
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress
-from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Rebuild
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Rebuild, rebuild_left
 from temple_ledger.infrastructure.terminal.applying import apply_options, asks, confirmed, optional_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
@@ -31,7 +31,7 @@ from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.drift import Drift
-from temple_ledger.projections.placing import placed_as
+from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried, catalogue, installed, named
 from temple_ledger.projections.tally import Tally
@@ -74,6 +74,7 @@ class _Replay:
     help="Refuse when more of the members would change.",
 )
 @engine_options
+@click.option("--go-on", is_flag=True, hidden=True)
 @click.option("--abort", is_flag=True, help="Only clear up what a killed replay has left.")
 @as_json
 @click.pass_obj
@@ -89,6 +90,7 @@ def command(
     max_change: float,
     archive: str | None,
     engine: str | None,
+    go_on: bool,
     abort: bool,
     as_json: bool,
 ) -> int:
@@ -109,15 +111,18 @@ def command(
     wanted = [named(name) for name in dict.fromkeys(projections)] or list(installed().values())
     print_not_loaded(session)
     if abort:
-        return _abort(session, wanted)
+        return abort_replays(session, wanted)
+    if go_on:
+        return _go_on(session, wanted)
     apply, yes = _as_before(session, apply=apply, yes=yes, dry_run=dry_run)
     if apply:
         reason = require_sealed_log(session, from_changed_log=from_changed_log, reason=reason)
     limit = Limit(None if max_change >= 1 else max_change)
     done: list[_Replay] = []
-    chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers)
+    chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers, one_writer=True)
     for projection in wanted:
-        with Rebuild(session.database, projection, catalogue=catalogue(), cut=_cut(chosen)) as rebuild:
+        most = None if chosen is None else chosen.upto
+        with Rebuild(session.database, projection, catalogue=catalogue(), cut=_cut(chosen), most=most) as rebuild:
             replay = _compared(session, rebuild, projection, chosen, workers=workers, every_row=as_json)
             done.append(replay)
             if not as_json or (apply and asks(yes=yes)):
@@ -181,16 +186,23 @@ def _note_next(session: Session, done: Sequence[_Replay]) -> None:
         session.note(f"nothing was changed; to put it in place: temple replay {' '.join(differing)} --apply")
 
 
-def _abort(session: Session, wanted: Sequence[Projection]) -> int:
-    with session.database.connect(DatabaseRole.PROJECT, application="temple replay") as connection:
-        for projection in wanted:
-            projection = placed_as(projection, active=True)
-            was_there = notes.abort(connection, projection)
-            if have_older_columns(connection, projection):
-                was_there = True
-                with session.database.connect(DatabaseRole.OWNER, application="temple replay") as owner:
-                    make_shadow_tables(owner, projection)
-            print_line(f"{projection.name}: {'cleared up' if was_there else 'nothing to clear up'}")
+def _go_on(session: Session, wanted: Sequence[Projection]) -> int:
+    """What a runner starts: replays that were ended between two lanes, within what was allowed of them."""
+    with session.database.connect(DatabaseRole.READ, application="temple operation") as connection:
+        left = {each.key: each for each in ended_early(connection)}
+    for projection in wanted:
+        begun = left.get(projection.key)
+        if begun is None:
+            print_line(f"{projection.name}: no replay of it was ended between two lanes")
+            continue
+        reason = require_sealed_log(session, from_changed_log=False, reason=begun.reason)
+        with rebuild_left(session.database, projection, catalogue(), begun) as rebuild:
+            replay = _compared(session, rebuild, projection, None, workers=1, every_row=False)
+            _print_found(replay, to_stderr=False)
+            in_place = partial(_note_lanes, session, rebuild.label)
+            applied = rebuild.apply(replay.shown, by=begun.by, limit=begun.limit, reason=reason, in_place=in_place)
+        print_line(f"{rebuild.label}: in place, at position {applied.position}")
+        _note_parked(session, projection)
     return ExitCode.OK
 
 
@@ -203,9 +215,8 @@ def _folded(rebuild: Rebuild, chosen: Chosen | None, workers: int, progress: Pro
         return rebuild.fold(workers=workers, progress=progress)
     from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import FoldBuckets
 
-    archive, engine = chosen
     return rebuild.fold_buckets(
-        lambda claimed: FoldBuckets(archive, *claimed), engine, workers=workers, progress=progress
+        lambda claimed: FoldBuckets(chosen.archive, *claimed), chosen.engine, workers=workers, progress=progress
     )
 
 

@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.processes.watched import run_watched
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.projection_status import RUNNING, parked_events, projection_statuses
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.lane_range import LaneRange
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
@@ -19,6 +20,7 @@ from temple_ledger.infrastructure.terminal.service_manager import notify_service
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.infrastructure.terminal.text import listed, plural
+from temple_ledger.projections.lanes import EVERY
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried, catalogue, versions_named
 
@@ -26,6 +28,13 @@ from temple_ledger.projections.registry import carried, catalogue, versions_name
 @click.command("run")
 @click.argument("projections", nargs=-1, metavar="[PROJECTION]...")
 @click.option("--until-caught-up", is_flag=True, help="End once everything that is in the log by now is folded.")
+@click.option(
+    "--lanes",
+    type=LaneRange(),
+    default=EVERY,
+    metavar="LANES",
+    help="Lead only these lanes of projections that are split, as in 0-7 or 0-3,12. Default: those that are free.",
+)
 @click.option("--watched", type=click.Path(path_type=Path, exists=True, dir_okay=False), hidden=True)
 @metrics_port
 @click.pass_obj
@@ -33,6 +42,7 @@ def command(
     session: Session,
     projections: tuple[str, ...],
     until_caught_up: bool,
+    lanes: frozenset[int],
     watched: Path | None,
     metrics_port: int | None,
 ) -> int:
@@ -42,6 +52,9 @@ def command(
     projection, another takes over when it is gone. A projection of an installed package is folded in a process
     of its own, which is ended when a rule does not return; its member is then parked.
 
+    A projection that is split (temple projection lanes) is led lane by lane: with --lanes on each of two machines,
+    both fold its members, half of them each.
+
     Until it ends, Prometheus finds its metrics at http://127.0.0.1:9464/metrics; not with --until-caught-up,
     unless a port is given.
 
@@ -49,6 +62,7 @@ def command(
     Examples:
       temple run
       temple run --until-caught-up && temple verify
+      temple run --lanes 0-7
     \b
     Exit codes: 0 stopped, or caught up; 1 a projection stands still, or cannot be loaded;
     4 no database; 5 the database does not fit this version, reading it would not be safe, or the login is its owner;
@@ -56,7 +70,7 @@ def command(
     """
     wanted = [each for name in dict.fromkeys(projections) for each in versions_named(name)] or list(carried())
     if watched is not None:
-        run_watched(session, wanted, watched, until_caught_up=until_caught_up)
+        run_watched(session, wanted, watched, until_caught_up=until_caught_up, lanes=lanes)
         return ExitCode.OK
     session.serves_as(RUN)
     missing = bool(print_not_loaded(session)) and not projections
@@ -71,7 +85,7 @@ def command(
                 names = list(dict.fromkeys(each.name for each in wanted))
                 session.note(f"folding {listed(names)} in {database.name}; Ctrl-C ends it")
                 notify_service_manager("READY=1")
-            folded = fold(session, wanted, stop, until_caught_up=until_caught_up, measured=measured)
+            folded = fold(session, wanted, stop, until_caught_up=until_caught_up, measured=measured, lanes=lanes)
             notify_service_manager("STOPPING=1")
     if not until_caught_up:
         session.note(f"ended after the batch at hand; {plural(folded.total, 'event')} folded")

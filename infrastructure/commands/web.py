@@ -4,7 +4,6 @@ import os
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Final
 
@@ -22,14 +21,13 @@ from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.ports import CONSOLE, listening_for
 from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
-from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
+from temple_ledger.infrastructure.terminal.service_manager import serve_until
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop, stopped_by_signals
 from temple_ledger.infrastructure.terminal.subcommands import WithVerbs
 from temple_ledger.infrastructure.web.serving import actions_database, console_databases, serving
 from temple_ledger.infrastructure.web.sign_in import LINK_SECONDS, make_link
 
-POLL_SECONDS: Final = 0.2
 LINK_FILE: Final = "console-link"
 
 
@@ -73,9 +71,7 @@ def command(session: Session, port: int | None, allow_actions: bool, descriptor:
                 _announce(session, server, signer)
             else:
                 print_line("ready")
-            notify_service_manager("READY=1")
-            alive = _wait(stop, server)
-            notify_service_manager("STOPPING=1")
+            alive = serve_until(stop, lambda: server.alive)
     if actions is not None:
         actions.close()
     if not alive:
@@ -190,14 +186,3 @@ def _announce(session: Session, server: Server, signer: Database) -> None:
         session.note(f"the link is good once, for {LINK_SECONDS // 60} minutes; another one: temple web link")
     else:
         session.note("to sign in: temple web link")
-
-
-def _wait(stop: Stop, server: Server) -> bool:
-    """Until a signal came; False when the server has ended before that."""
-    watchdog = Watchdog()
-    while not stop.asked:
-        watchdog()
-        if not server.alive:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True

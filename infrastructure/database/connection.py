@@ -32,11 +32,8 @@ class DatabaseRole(StrEnum):
     OPERATE = "temple_operate"
 
 
-FORMER: Final = {
-    DatabaseRole.TRANSLATE: DatabaseRole.APPEND,
-    DatabaseRole.SEAL: DatabaseRole.PROJECT,
-}
-"""What a login that was granted its roles before these were there goes on as; it is logged, with the grant."""
+FORMER: Final = {DatabaseRole.SEAL: DatabaseRole.PROJECT}
+"""What a login that was granted its roles before this one was there goes on as; it is logged, with the grant."""
 
 READING: Final = frozenset({DatabaseRole.LOGIN, DatabaseRole.READ})
 """Those that may be taken on a standby; whoever writes as LOGIN asks for the primary."""

@@ -1,23 +1,31 @@
-"""The statement that reads the events which a fold knows, composed for their names."""
+"""The statement that reads the events which a fold knows, composed for their names, once for each of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from psycopg import sql
 
 from temple_ledger.infrastructure.database.statements import statement
 
-Names = Iterable[tuple[str, str]]
+Names = tuple[tuple[str, str], ...] | frozenset[tuple[str, str]]
 """Of (event_type, action)."""
 
 _UPTO: Final = sql.SQL("id <= %(upto)s")
 
 
+@cache
 def known_events_by_member(
-    known: Names | None, reading_metadata: Names | None, *, after: bool, after_user: bool, upto_user: bool
-) -> sql.Composed:
+    known: Names | None,
+    reading_metadata: Names | None,
+    *,
+    after: bool,
+    after_user: bool,
+    upto_user: bool,
+    lanes: bool = False,
+) -> bytes:
     """At or before `%(upto)s`, by user_id; those above `%(after)s`, of the members in (`%(after_user)s`,
-    `%(upto_user)s`], where that is said."""
+    `%(upto_user)s`] and of `%(lanes)s`, where that is asked for."""
     bounds = [_UPTO]
     if after:
         bounds.append(sql.SQL("id > %(after)s"))
@@ -25,17 +33,21 @@ def known_events_by_member(
         bounds.append(sql.SQL("user_id > %(after_user)s"))
     if upto_user:
         bounds.append(sql.SQL("user_id <= %(upto_user)s"))
+    if lanes:
+        bounds.append(sql.SQL("lane_of(user_id) = any(%(lanes)s::smallint[])"))
     return _known_events(known, reading_metadata, bounds, "order by log.user_id, log.timestamp")
 
 
-def known_events_of_members(known: Names, reading_metadata: Names) -> sql.Composed:
+@cache
+def known_events_of_members(known: Names, reading_metadata: Names) -> bytes:
     """At or before `%(upto)s`, of `%(user_ids)s`, in no certain order."""
     return _known_events(known, reading_metadata, [_UPTO, sql.SQL("user_id = any(%(user_ids)s::varchar[])")])
 
 
+@cache
 def known_events_of_member_in_order(
     known: Names, reading_metadata: Names, *, until: bool = False, recorded_until: bool = False
-) -> sql.Composed:
+) -> bytes:
     """At or before `%(upto)s`, of `%(user_id)s`, by timestamp and position; those that had occurred by `%(until)s`, and
     were recorded by `%(recorded_until)s`, where that is said."""
     bounds = [_UPTO, sql.SQL("user_id = %(user_id)s")]
@@ -49,11 +61,15 @@ def known_events_of_member_in_order(
 
 def _known_events(
     known: Names | None, reading_metadata: Names | None, bounds: Sequence[sql.Composable], order: str = ""
-) -> sql.Composed:
-    return sql.SQL(statement("log_known_events").decode()).format(
-        bounds=sql.SQL(" and ").join([*bounds, _any_of(known)]),
-        reads_metadata=_any_of(reading_metadata),
-        order=sql.SQL(order),
+) -> bytes:
+    return (
+        sql.SQL(statement("log_known_events").decode())
+        .format(
+            bounds=sql.SQL(" and ").join([*bounds, _any_of(known)]),
+            reads_metadata=_any_of(reading_metadata),
+            order=sql.SQL(order),
+        )
+        .as_bytes()
     )
 
 

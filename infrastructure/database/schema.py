@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tabl
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import members
 from temple_ledger.projections.placing import placed_as
 from temple_ledger.projections.processor import Projection
@@ -93,6 +94,17 @@ def _reads_these_rules(connection: psycopg.Connection[Any]) -> bool:
     return bool(versions.get(members.version, not versions))
 
 
+def _require_no_lanes(connection: psycopg.Connection[Any], projection: Projection) -> None:
+    """Raises SchemaMismatch for what a projection that is split cannot have yet."""
+    if not isinstance(projection, MemberProjection) or not projection.effects:
+        return
+    if connection.execute(statement("checkpoint_is_split"), projection.key.parameters).fetchone() == (True,):
+        raise SchemaMismatch(
+            f"{projection.key} is split into lanes, and its code declares effects, which such a projection "
+            f"cannot have yet; first run: temple projection lanes {projection.key} --join --apply"
+        )
+
+
 def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projection, unfilled: list[str]) -> list[_Made]:
     """Makes what is missing of this version: with the declared names where there is no other one yet, else beside it.
 
@@ -102,6 +114,7 @@ def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projectio
     active = next((version for version, is_active in versions.items() if is_active), projection.version)
     if projection.version < active and projection.version not in versions:
         return []
+    _require_no_lanes(connection, projection)
     there = placed_as(projection, active=projection.version == active)
     made = [_Made("table", name) for name in make_tables(connection, there, is_new=projection.version not in versions)]
     make_shadow_tables(connection, there)

@@ -1,6 +1,7 @@
 """The tables that projections declare: made, compared, read and written.
 
-One statement for each kind of work and table, composed once: every value of a batch travels as an array per column.
+One statement for each kind of work and table, composed once, to the bytes that are sent: every value of a batch travels
+as an array per column.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,15 +41,19 @@ def place_name(table: Table) -> str:
 
 
 @cache
-def read_statement(table: Table) -> sql.Composed:
+def read_statement(table: Table) -> bytes:
     """Rows of `%(user_ids)s`, each named once: user_id, then the declared columns.
 
     Looked up one by one: of a long list, the plan for any list compares every row with every name in it.
     """
-    return sql.SQL(
-        "select stored.* from unnest(%(user_ids)s::varchar[]) as member (user_id) cross join lateral "
-        "(select user_id, {} from {} where user_id = member.user_id offset 0) as stored"
-    ).format(_names(table.column_names), place_of(table))
+    return (
+        sql.SQL(
+            "select stored.* from unnest(%(user_ids)s::varchar[]) as member (user_id) cross join lateral "
+            "(select user_id, {} from {} where user_id = member.user_id offset 0) as stored"
+        )
+        .format(_names(table.column_names), place_of(table))
+        .as_bytes()
+    )
 
 
 def rows_of_members(
@@ -66,47 +71,59 @@ def rows_of_members(
 
 
 @cache
-def _upsert_statement(table: Table) -> sql.Composed:
+def _upsert_statement(table: Table) -> bytes:
     columns = (USER_ID, *table.columns)
     changed = [name for name in table.column_names if name not in table.key]
     settings = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changed]
     if table.stamp is not None:
         settings.append(sql.SQL("{} = clock_timestamp()").format(sql.Identifier(table.stamp)))
     update = sql.SQL("do update set {}").format(sql.SQL(", ").join(settings)) if settings else sql.SQL("do nothing")
-    return sql.SQL("insert into {} ({names}) select {} from unnest({}) as given ({names}) on conflict ({}) {}").format(
-        place_of(table),
-        sql.SQL(", ").join(map(_given, columns)),
-        _arrays(columns),
-        _names(("user_id", *table.key)),
-        update,
-        names=_names(column.name for column in columns),
+    return (
+        sql.SQL("insert into {} ({names}) select {} from unnest({}) as given ({names}) on conflict ({}) {}")
+        .format(
+            place_of(table),
+            sql.SQL(", ").join(map(_given, columns)),
+            _arrays(columns),
+            _names(("user_id", *table.key)),
+            update,
+            names=_names(column.name for column in columns),
+        )
+        .as_bytes()
     )
 
 
 @cache
-def _delete_statement(table: Table) -> sql.Composed:
+def _delete_statement(table: Table) -> bytes:
     keys = (USER_ID, *(table.columns[place] for place in table.key_positions))
     same = [sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), place_of(table)) for column in keys]
-    return sql.SQL("delete from {} using unnest({}) as gone ({}) where {}").format(
-        place_of(table),
-        _arrays(keys),
-        _names(column.name for column in keys),
-        sql.SQL(" and ").join(same),
+    return (
+        sql.SQL("delete from {} using unnest({}) as gone ({}) where {}")
+        .format(
+            place_of(table),
+            _arrays(keys),
+            _names(column.name for column in keys),
+            sql.SQL(" and ").join(same),
+        )
+        .as_bytes()
     )
 
 
 @cache
-def _add_statement(table: Table) -> sql.Composed:
+def _add_statement(table: Table) -> bytes:
     number = table.columns[-1].name
-    return sql.SQL(
-        "insert into {table} ({names}) select * from unnest({arrays}) "
-        "on conflict ({key}) do update set {number} = {table}.{number} + excluded.{number}"
-    ).format(
-        table=place_of(table),
-        names=_names(table.column_names),
-        arrays=_arrays(table.columns),
-        key=_names(table.key),
-        number=sql.Identifier(number),
+    return (
+        sql.SQL(
+            "insert into {table} ({names}) select * from unnest({arrays}) "
+            "on conflict ({key}) do update set {number} = {table}.{number} + excluded.{number}"
+        )
+        .format(
+            table=place_of(table),
+            names=_names(table.column_names),
+            arrays=_arrays(table.columns),
+            key=_names(table.key),
+            number=sql.Identifier(number),
+        )
+        .as_bytes()
     )
 
 
@@ -138,15 +155,19 @@ def add(connection: psycopg.Connection[Any], table: Table, increments: Mapping[R
 
 
 @cache
-def _delete_zero_statement(table: Table) -> sql.Composed:
+def _delete_zero_statement(table: Table) -> bytes:
     keys = [table.columns[place] for place in table.key_positions]
     same = [sql.SQL("gone.{0} = {1}.{0}").format(sql.Identifier(column.name), place_of(table)) for column in keys]
-    return sql.SQL("delete from {} using unnest({}) as gone ({}) where {} = 0 and {}").format(
-        place_of(table),
-        _arrays(keys),
-        _names(table.key),
-        sql.Identifier(table.columns[-1].name),
-        sql.SQL(" and ").join(same),
+    return (
+        sql.SQL("delete from {} using unnest({}) as gone ({}) where {} = 0 and {}")
+        .format(
+            place_of(table),
+            _arrays(keys),
+            _names(table.key),
+            sql.Identifier(table.columns[-1].name),
+            sql.SQL(" and ").join(same),
+        )
+        .as_bytes()
     )
 
 
@@ -157,7 +178,7 @@ def delete_zero(connection: psycopg.Connection[Any], table: Table, keys: Iterabl
 
 def _execute_columns(
     connection: psycopg.Connection[Any],
-    statement: sql.Composed,
+    statement: bytes,
     columns: Sequence[Column] | None,
     rows: Sequence[Row],
 ) -> None:

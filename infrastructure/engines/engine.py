@@ -19,6 +19,9 @@ from temple_ledger.projections.endless_folds import endless_folds_end
 SHARES_A_WORKER: Final = 8
 """So that the last worker does not go on alone for long."""
 
+AHEAD: Final = 4
+"""So many tasks a worker are given out at once: what is done waits in memory for whoever drives them."""
+
 Result = TypeVar("Result", covariant=True)
 Returned = TypeVar("Returned")
 

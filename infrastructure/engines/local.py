@@ -5,12 +5,14 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.engines.engine import (
+    AHEAD,
     Buckets,
     EngineFailed,
     Outcome,
@@ -18,6 +20,7 @@ from temple_ledger.infrastructure.engines.engine import (
     outcome_of,
     raise_error,
 )
+from temple_ledger.infrastructure.engines.no_database import NoDatabase, without_addresses
 
 TRIES: Final = 5
 """So often may workers end early, or miss the database, without a share being done in between."""
@@ -52,17 +55,26 @@ class LocalEngine:
         fork = multiprocessing.get_context("fork")
         last: Outcome | None = None
         with ProcessPoolExecutor(self._workers, fork, _begin, (self._database,)) as pool:
-            futures: dict[Future[Outcome], Buckets] = {pool.submit(_run, task, each): each for each in shares}
+            left = iter(shares)
+            futures: dict[Future[Outcome], Buckets] = {}
+
+            def submit(number: int) -> None:
+                futures.update((pool.submit(_run, task, each), each) for each in islice(left, number))
+
             try:
-                for future in as_completed(futures):
-                    outcome = future.result()
-                    if outcome.again:
-                        last = outcome
-                        continue
-                    raise_error(outcome)
-                    result: Any = outcome.result
-                    last = None
-                    yield futures[future], result
+                submit(self._workers * AHEAD)
+                while futures:
+                    done, _ = wait(futures, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        buckets, outcome = futures.pop(future), future.result()
+                        submit(1)
+                        if outcome.again:
+                            last = outcome
+                            continue
+                        raise_error(outcome)
+                        result: Any = outcome.result
+                        last = None
+                        yield buckets, result
             except BrokenProcessPool:
                 return
             finally:
@@ -78,6 +90,10 @@ _database: Database | None = None
 def _begin(database: Database) -> None:
     global _database
     _database = database
+    if isinstance(database, NoDatabase):
+        reduced = without_addresses(os.environ)
+        os.environ.clear()
+        os.environ.update(reduced)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 import ray
@@ -18,6 +19,7 @@ import ray
 from temple_ledger.domain.errors import ArchiveUnavailable, LedgerError, Refused
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.engines.engine import (
+    AHEAD,
     Buckets,
     EngineFailed,
     Outcome,
@@ -25,6 +27,7 @@ from temple_ledger.infrastructure.engines.engine import (
     outcome_of,
     raise_error,
 )
+from temple_ledger.infrastructure.engines.no_database import NoDatabase, environment, without_addresses
 
 TRIES: Final = 5
 """So often is a share given out whose worker did not reach the database, or was lost for good."""
@@ -39,7 +42,7 @@ Returned = TypeVar("Returned")
 class RayEngine:
     """*address* is that of the cluster's head; THIS_MACHINE begins one here, of so many workers, for the time of a run,
     whose workers inherit *database* in their environment. *find* is a function of a module, with which a worker finds
-    the database of its own environment.
+    the database of its own environment. Of NoDatabase nothing is in theirs.
     """
 
     def __init__(self, address: str, workers: int, database: Database, find: Callable[[], Database]) -> None:
@@ -51,12 +54,15 @@ class RayEngine:
     def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
         with self._connected():
             submit = partial(ray.remote(max_retries=RETRIES)(run_share).remote, self._find)
-            running: dict[Any, tuple[Buckets, int]] = {submit(task, each): (each, 1) for each in shares}
+            left = iter(shares)
+            running: dict[Any, tuple[Buckets, int]] = {}
             try:
+                running.update((submit(task, each), (each, 1)) for each in islice(left, self._workers * AHEAD))
                 while running:
                     (done, *_), _ = ray.wait(list(running), num_returns=1)
                     buckets, tries = running.pop(done)
                     outcome = _outcome(done)
+                    running.update((submit(task, each), (each, 1)) for each in islice(left, 1))
                     if not outcome.again:
                         raise_error(outcome)
                         result: Any = outcome.result
@@ -66,8 +72,8 @@ class RayEngine:
                     else:
                         raise_error(outcome)
             finally:
-                for left in running:
-                    ray.cancel(left, force=True)
+                for unfinished in running:
+                    ray.cancel(unfinished, force=True)
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
@@ -76,7 +82,7 @@ class RayEngine:
         if local:
             where = {"num_cpus": self._workers, "_node_ip_address": "127.0.0.1"}
         _require_answer(self._address)
-        with _environment({"TEMPLE_DATABASE_URL": self._database.dsn} if local else {}):
+        with environment(self._environment()):
             try:
                 ray.init(**where, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, RuntimeError, ValueError) as error:
@@ -85,6 +91,13 @@ class RayEngine:
                 yield
             finally:
                 ray.shutdown()
+
+    def _environment(self) -> Mapping[str, str]:
+        """Of workers on this machine; nothing is reported to Ray's makers."""
+        ours = {"RAY_USAGE_STATS_ENABLED": "0", **os.environ}
+        if isinstance(self._database, NoDatabase):
+            return without_addresses(ours)
+        return {**ours, "TEMPLE_DATABASE_URL": self._database.dsn} if self._address == THIS_MACHINE else ours
 
 
 def _require_answer(address: str) -> None:
@@ -96,19 +109,6 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
     except OSError as error:
         raise ArchiveUnavailable(f"Ray at {address} cannot be reached: {error.strerror or error}") from None
-
-
-@contextmanager
-def _environment(more: Mapping[str, str]) -> Iterator[None]:
-    """That of processes which are begun meanwhile; nothing is reported to Ray's makers."""
-    before = dict(os.environ)
-    os.environ.update(more)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def run_share(find: Callable[[], Database], task: Task[object], buckets: Buckets) -> Outcome:

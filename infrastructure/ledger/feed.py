@@ -220,7 +220,13 @@ class Feed:
 
     def _begin(self, reason: str) -> Iterator[tuple[FeedItem, Place]]:
         values = {"projection": self._projection.name, "consumer": self._name}
-        version, position = self._move_connection().execute(statement("feed_register"), values).fetchall()[0]
+        try:
+            version, position = self._move_connection().execute(statement("feed_register"), values).fetchall()[0]
+        except psycopg.errors.ObjectNotInPrerequisiteState as error:
+            raise Refused(
+                f"{self._projection.name} is split into lanes, and has no feed; for one, first run: temple projection "
+                f"lanes {self._projection.name} --join --apply"
+            ) from error
         self._version, self._stored, self._state = version, Place(position, 0, ""), "beginning"
         with_rows = self._start == "rows" or reason not in (NEW, UNFINISHED)
         with self._database.connect(DatabaseRole.READ, application="temple feed") as connection:

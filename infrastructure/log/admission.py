@@ -32,6 +32,20 @@ class Allowed:
 
 
 @dataclass
+class _Kind:
+    """What is asked of the lines of one kind, looked up once. `misspelt` says which kind is most likely meant instead.
+
+    `keys` are those of metadata that count, `actors` those among them that name who did it. `clear` are sets of keys
+    of which none is nearly one that counts.
+    """
+
+    misspelt: str | None
+    keys: frozenset[str]
+    actors: tuple[str, ...]
+    clear: set[tuple[str, ...]] = field(default_factory=set)
+
+
+@dataclass
 class Admission:
     """The questions. Of one import or append: `roles` grows with the lines that are read."""
 
@@ -39,9 +53,7 @@ class Admission:
     roles: RoleNames = field(default_factory=RoleNames)
     allowed: Allowed = Allowed()
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _keys: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = field(default_factory=dict, init=False)
-    _clear: set[tuple[tuple[str, str] | str, ...]] = field(default_factory=set, init=False)
-    """Of a kind, keys of metadata of which none is nearly one that is read."""
+    _kinds: dict[tuple[str, str], _Kind] = field(default_factory=dict, init=False)
 
     def admit(self, columns: Mapping[str, Any], entry: LogEntry) -> LogEntry:
         """The entry as it is stored: names trimmed, and a role's name replaced by its id.
@@ -56,11 +68,10 @@ class Admission:
         if is_exported(columns):
             self.roles.add_event(entry)
             return entry
-        if not self.allowed.unknown:
-            misspelt = why_misspelt(self.catalogue, entry.event_type, entry.action)
-            if misspelt is not None:
-                raise InvalidEvent(f"{misspelt}; --allow-unknown accepts it as it is")
-        admitted = entry if self.allowed.names else self._named(entry, columns.get("metadata"))
+        kind = self._kind(entry.event_type, entry.action)
+        if not self.allowed.unknown and kind.misspelt is not None:
+            raise InvalidEvent(f"{kind.misspelt}; --allow-unknown accepts it as it is")
+        admitted = entry if self.allowed.names else self._named(entry, columns.get("metadata"), kind)
         self.roles.add_event(admitted)
         return admitted
 
@@ -70,14 +81,26 @@ class Admission:
         except InvalidEvent as error:
             raise type(error)(f"{error.reason}; --allow-future accepts it all the same") from None
 
-    def _named(self, entry: LogEntry, metadata: object) -> LogEntry:
-        user_id = tidied(entry.user_id)
-        _refuse("user_id is empty" if not user_id else why_no_member(user_id))
-        target = None if entry.target is None else tidied(entry.target)
+    def _kind(self, event_type: str, action: str) -> _Kind:
+        found = self._kinds.get((event_type, action))
+        if found is None:
+            misspelt = why_misspelt(self.catalogue, event_type, action)
+            found = _Kind(misspelt, *self._keys_that_count(event_type, action))
+            if len(self._kinds) < MOST_REMEMBERED:
+                self._kinds[event_type, action] = found
+        return found
+
+    def _named(self, entry: LogEntry, metadata: object, kind: _Kind) -> LogEntry:
+        user_id, target = entry.user_id, entry.target
+        if not _is_id(user_id):
+            user_id = tidied(user_id)
+            _refuse("user_id is empty" if not user_id else why_no_member(user_id))
+        if target is not None and not _is_id(target):
+            target = tidied(target)
         if target is not None and entry.event_type in (ROLE_CHANGE, ROLE_TYPE):
             target = self._role(target, entry)
         if entry.metadata is not None:
-            self._require_clear(metadata, entry)
+            _require_clear(metadata, kind)
         if user_id == entry.user_id and target == entry.target:
             return entry
         return entry._replace(user_id=user_id, target=target)
@@ -97,36 +120,38 @@ class Admission:
             )
         return called[0] if called else target
 
-    def _require_clear(self, metadata: object, entry: LogEntry) -> None:
-        """Who did it has to be an id or a name, under the key that is read: no fold complains about another one."""
-        if not isinstance(metadata, Mapping):
-            return
-        kind = entry.event_type, entry.action
-        if kind not in self._keys:
-            self._keys[kind] = self._keys_that_count(*kind)
-        keys, actors = self._keys[kind]
-        # nearly every line of a kind has the keys of another one that was looked at
-        written = (kind, *metadata)
-        if written not in self._clear and not metadata.keys() <= keys:
-            for name in sorted(keys - metadata.keys()):
-                near = next((key for key in metadata if is_near_name(key, name)), None)
-                _refuse(None if near is None else f"metadata has the key {near!r}, where {name!r} is read")
-            if len(self._clear) < MOST_REMEMBERED:
-                self._clear.add(written)
-        for name in actors:
-            value = metadata.get(name)
-            if isinstance(value, str):
-                if not (value.isascii() and value.isdigit()):
-                    _refuse(why_no_id(f"metadata.{name}", tidied(value)))
-            elif value is not None:
-                _refuse(f"metadata.{name} is not a string; an id is written in quotes")
-
     def _keys_that_count(self, event_type: str, action: str) -> tuple[frozenset[str], tuple[str, ...]]:
         """All of them, and those that name who did it. An older version of an event may have other keys."""
         known = self.catalogue.find(event_type, action)
         fields = () if known is None or known.version > 1 else known.model.metadata_fields
         actors = ACTORS if event_type in _WITH_AN_ACTOR else ()
         return frozenset((*fields, *actors)), actors
+
+
+def _require_clear(metadata: object, kind: _Kind) -> None:
+    """Who did it has to be an id or a name, under the key that is read: no fold complains about another one."""
+    if not isinstance(metadata, dict):
+        return
+    # nearly every line of a kind has the keys of another one that was looked at
+    written = tuple(metadata)
+    if written not in kind.clear and not metadata.keys() <= kind.keys:
+        for name in sorted(kind.keys - metadata.keys()):
+            near = next((key for key in metadata if is_near_name(key, name)), None)
+            _refuse(None if near is None else f"metadata has the key {near!r}, where {name!r} is read")
+        if len(kind.clear) < MOST_REMEMBERED:
+            kind.clear.add(written)
+    for name in kind.actors:
+        value = metadata.get(name)
+        if isinstance(value, str):
+            if not _is_id(value):
+                _refuse(why_no_id(f"metadata.{name}", tidied(value)))
+        elif value is not None:
+            _refuse(f"metadata.{name} is not a string; an id is written in quotes")
+
+
+def _is_id(text: str) -> bool:
+    """As platforms make them: there is nothing to tidy, and nothing to ask of it."""
+    return text.isdigit() and text.isascii()
 
 
 def _refuse(wrong: str | None) -> None:

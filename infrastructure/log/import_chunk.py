@@ -21,8 +21,10 @@ class Chunk:
     def __init__(self, catalogue: Catalogue, admission: Admission | None = None) -> None:
         """Without an *admission*, every event is admitted as it is."""
         self.size = 0
+        self.lines = 0
         self._catalogue = catalogue
         self._admission = admission
+        self._roles = None if admission is None else admission.roles
         self._numbers: list[int] = []
         self._texts: list[bytes] = []
         self._rows: list[bytes] = []
@@ -33,11 +35,16 @@ class Chunk:
         self._remarks: dict[int, tuple[Remark, ...]] = {}
         self._named_roles: set[str] = set()
 
-    def __len__(self) -> int:
-        return len(self._numbers) + len(self._rejects) + len(self._doubtful)
-
     def add(self, number: int, text: bytes) -> None:
-        """Raises InvalidEvent for a line that is no event, and nothing of it is stored then."""
+        """A line that is no event is rejected, with the reason."""
+        self.lines += 1
+        self.size += len(text)
+        try:
+            self._add(number, text)
+        except InvalidEvent as error:
+            self._rejects.append(Reject(number, error.reason, text))
+
+    def _add(self, number: int, text: bytes) -> None:
         columns = columns_of_line(text)
         entry = entry_of(columns, self._catalogue)
         admitted = entry
@@ -46,7 +53,6 @@ class Chunk:
                 admitted = self._admission.admit(columns, entry)
             except InvalidEvent as error:
                 self._doubtful.append(Doubtful(entry, Reject(number, error.reason, text)))
-                self.size += len(text)
                 return
         self._append(number, text, admitted, is_renamed=admitted is not entry)
 
@@ -58,7 +64,7 @@ class Chunk:
         index = len(self._numbers)
         if is_renamed:
             self._renamed[index] = Renamed(entry.user_id, entry.target)
-        remarks = remarks_about(entry, self._catalogue, None if self._admission is None else self._admission.roles)
+        remarks = remarks_about(entry, self._catalogue, self._roles)
         if remarks:
             self._remarks[index] = remarks
         if entry.event_type == ROLE_TYPE and entry.target is not None:
@@ -67,10 +73,10 @@ class Chunk:
         self._texts.append(text)
         self._rows.append(row)
         self._event_ids.append(entry.event_id.bytes)
-        self.size += len(text)
 
     def reject(self, number: int, reason: str, text: bytes) -> None:
         self._rejects.append(Reject(number, reason, text))
+        self.lines += 1
         self.size += len(text)
 
     def parsed(self, read_bytes: int) -> ParsedChunk:

@@ -4,15 +4,15 @@ Each chunk of lines is one transaction of about half a second, so that readers, 
 wait long: ask which event_ids are there, COPY the others straight into the log, compare the rest. There is no staging
 table: the order of the lines is the order in which COPY draws positions, and a chunk costs hardly more than COPY alone.
 Should the unique index refuse a chunk, because somebody appended one of its events meanwhile, the chunk begins again.
-A file of more than one chunk is parsed in a process of its own while chunks are stored here.
+A file of more than one chunk is parsed in a process of its own while chunks are stored here, two at a time.
 
 An import that was interrupted is run again: what is there already counts as a duplicate.
 """
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -24,10 +24,11 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.admission import Admission
+from temple_ledger.infrastructure.log.import_overlap import OverlappingStore, Stored
 from temple_ledger.infrastructure.log.import_store import ChunkStore, StoredChunk
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.parsed_chunk import ParsedChunk
-from temple_ledger.infrastructure.log.parser import Chunks, Parser, ahead_of
+from temple_ledger.infrastructure.log.parser import Parser, ahead_of
 from temple_ledger.infrastructure.log.rejects import RejectsFile
 from temple_ledger.infrastructure.log.remarks import About, Remark, named, without_named
 
@@ -113,18 +114,16 @@ def import_lines(
         refused = stack.enter_context(RejectsFile(rejects))
         connection = stack.enter_context(RetryingConnection(database, DatabaseRole.APPEND, application="temple import"))
         parser = Parser(stream, catalogue, admission)
-        chunk = parser.next_chunk(pace.lines)
-        if chunk is None:
+        first = parser.next_chunk(pace.lines)
+        if first is None:
             return Imported()
-        # a small file is not worth a process
-        chunks: Chunks = parser if parser.ended else ahead_of(parser, pace.lines, stack)
         imported = Imported(number=_begin(connection, name or _name(source), imported_by))
         storing = ChunkStore(connection, imported.number, catalogue)
         named_roles: frozenset[str] = frozenset()
-        while chunk is not None and not stopped():
-            started = perf_counter()
-            stored = storing.store(chunk)
-            pace.stored(chunk, perf_counter() - started)
+        chunks = stack.enter_context(closing(_stored(database, storing, parser, first, pace)))
+        while not stopped() and (done := next(chunks, None)) is not None:
+            chunk, stored, seconds = done
+            pace.stored(chunk, seconds)
             imported = _sum(imported, chunk, stored)
             named_roles |= chunk.named_roles
             if progress is not None:
@@ -132,11 +131,34 @@ def import_lines(
             if notifier is not None and stored.added:
                 notifier.notify()
             refused.write(sorted([*chunk.rejects, *stored.conflicts, *stored.refused]))
-            chunk = chunks.next_chunk(pace.lines)
         connection.run(
             "importing", lambda opened: opened.execute(statement("import_finish"), {"import": imported.number})
         )
     return replace(imported, remarks=without_named(imported.remarks, named_roles))
+
+
+def _stored(
+    database: Database, storing: ChunkStore, parser: Parser, first: ParsedChunk, pace: _Pace
+) -> Generator[Stored, None, None]:
+    """*first* and the rest of the file. One chunk by itself is not worth a process and more connections."""
+    with ExitStack() as stack:
+        ahead = None if parser.ended else ahead_of(parser, pace.lines, stack)
+        if ahead is None:
+            yield from _one_by_one(storing, parser, first, pace)
+        else:
+            overlapping = OverlappingStore(database, storing, stack)
+            # before the thread is waited for that reads from it
+            stack.callback(ahead.end)
+            yield from overlapping.stored(first, lambda: ahead.next_chunk(pace.lines))
+
+
+def _one_by_one(storing: ChunkStore, parser: Parser, first: ParsedChunk, pace: _Pace) -> Iterator[Stored]:
+    chunk: ParsedChunk | None = first
+    while chunk is not None:
+        since = perf_counter()
+        outcome = storing.store(chunk)
+        yield Stored(chunk, outcome, perf_counter() - since)
+        chunk = parser.next_chunk(pace.lines)
 
 
 def _name(source: Path | BinaryIO) -> str:

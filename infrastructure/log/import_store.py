@@ -1,7 +1,7 @@
 """Chunks of an import, each put into the log in one transaction."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.infrastructure.database.retrying import RetryingConnection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.comparison import LoggedEvent, compare
+from temple_ledger.infrastructure.log.import_rows import Ends, copy_new, positions, record_range
 from temple_ledger.infrastructure.log.parsed_chunk import Doubtful, ParsedChunk
 from temple_ledger.infrastructure.log.refusal import REFUSALS, refusal
 from temple_ledger.infrastructure.log.rejects import Reject
@@ -55,7 +56,7 @@ class ChunkStore:
 
     Which events are there is asked before a chunk is copied, so that duplicates draw no positions. Asking costs an
     eighth of copying: while chunks prove to be new it is left out, and begins again for good when the unique index
-    refuses one. So an import draws positions in vain for one chunk at most.
+    refuses one. So an import draws positions in vain for one chunk at most, or for two that overlap.
 
     What each chunk adds is written down as positions of the import *number*, in the chunk's own transaction.
     """
@@ -63,9 +64,9 @@ class ChunkStore:
     def __init__(self, connection: RetryingConnection, number: int, catalogue: Catalogue) -> None:
         self._connection = connection
         self._catalogue = catalogue
-        self._number = number
         self._asks = True
         self._was_refused = False
+        self.number = number
 
     def store(self, chunk: ParsedChunk) -> StoredChunk:
         """Appends what is new, in order; what only the database refuses is found by halves.
@@ -75,11 +76,24 @@ class ChunkStore:
         doubtful = self._doubtful(chunk.doubtful) if chunk.doubtful else StoredChunk()
         return doubtful + self._admitted(chunk)
 
+    def known(self, chunk: ParsedChunk) -> Collection[bytes]:
+        """Those of its event_ids that are in the log; none while chunks prove to be new."""
+        return self._connection.run("importing", lambda opened: self._known(opened, chunk))
+
+    def compared(self, chunk: ParsedChunk, new: Mapping[bytes, int], ends: Ends) -> StoredChunk:
+        """What became of a chunk whose *new* entries somebody else has stored."""
+        found = self._connection.run("importing", lambda opened: self._compare(opened, chunk, _rest(chunk, new)))
+        return self._stored(chunk, new, ends, found)
+
+    def refused(self) -> None:
+        """One of a chunk's events was there, or was appended since we asked: from now on, each chunk is asked for."""
+        self._asks = self._was_refused = True
+
     def _admitted(self, chunk: ParsedChunk) -> StoredChunk:
         if not chunk.numbers:
             return StoredChunk()
         try:
-            stored = self._connection.run(
+            return self._connection.run(
                 "importing",
                 lambda opened: self._in_one_transaction(opened, chunk),
                 again=(psycopg.errors.UniqueViolation,),
@@ -89,8 +103,6 @@ class ChunkStore:
                 return StoredChunk(refused=(Reject(chunk.numbers[0], error.reason, chunk.texts[0]),))
             before, after = chunk.halves()
             return self._admitted(before) + self._admitted(after)
-        self._asks = self._was_refused or stored.added < len(chunk.numbers)
-        return stored
 
     def _doubtful(self, doubtful: Sequence[Doubtful]) -> StoredChunk:
         """They add nothing either way: what the log has is no mistake of this import."""
@@ -105,44 +117,43 @@ class ChunkStore:
         try:
             with connection.transaction():
                 self._hold(connection)
-                new = chunk.new(_positions(connection, chunk.event_ids) if self._asks else ())
-                if new:
-                    with connection.cursor().copy(statement("log_copy")) as copy:
-                        copy.write(chunk.copied(new.values()))
-                added = frozenset(new.values())
-                rest = [index for index in range(len(chunk.numbers)) if index not in added]
-                found = self._compare(connection, chunk, rest)
-                first, last = _ends(connection, list(new))
-                self._record(connection, list(new), first, last)
+                new = chunk.new(self._known(connection, chunk))
+                copy_new(connection, chunk, new)
+                found = self._compare(connection, chunk, _rest(chunk, new))
+                ends = record_range(connection, self.number, list(new))
         except psycopg.errors.UniqueViolation:
-            # one of the events is there, or was appended since we asked
-            self._asks = self._was_refused = True
+            self.refused()
             raise
         except REFUSALS as error:
             raise refusal(error) from None
-        conflicts = tuple(self._conflicts(chunk, rest, found))
+        return self._stored(chunk, new, ends, found)
+
+    def _known(self, connection: Connection, chunk: ParsedChunk) -> Collection[bytes]:
+        return positions(connection, chunk.event_ids) if self._asks and chunk.event_ids else ()
+
+    def _stored(
+        self, chunk: ParsedChunk, new: Mapping[bytes, int], ends: Ends, found: Mapping[int, LoggedEvent]
+    ) -> StoredChunk:
+        self._asks = self._was_refused or bool(found)
+        conflicts = tuple(self._conflicts(chunk, found))
         retracted = PositionSet.of(each.position for each in found.values() if each.same and each.retracted)
         return StoredChunk(
-            len(new), len(rest) - len(conflicts), retracted, conflicts, (), first, last, chunk.remarks_on(added)
+            added=len(new),
+            duplicates=len(found) - len(conflicts),
+            retracted=retracted,
+            conflicts=conflicts,
+            first=ends.first,
+            last=ends.last,
+            remarks=chunk.remarks_on(frozenset(new.values())),
         )
 
     def _hold(self, connection: Connection) -> None:
         """Until the transaction ends, nobody retracts the import. Raises Refused when somebody has."""
-        if connection.execute(statement("import_hold"), {"import": self._number}).fetchone() is None:
+        if connection.execute(statement("import_hold"), {"import": self.number}).fetchone() is None:
             raise Refused(
-                f"import {self._number} was retracted while it went on: what it had added is retracted, and nothing "
+                f"import {self.number} was retracted while it went on: what it had added is retracted, and nothing "
                 "more was imported"
             )
-
-    def _record(
-        self, connection: Connection, event_ids: Sequence[bytes], first: Position | None, last: Position | None
-    ) -> None:
-        if first is None or last is None:
-            return
-        if last - first + 1 == len(event_ids):
-            connection.execute(statement("import_put_range"), {"import": self._number, "first": first, "last": last})
-        else:
-            connection.execute(statement("import_put_ranges"), {"import": self._number, "event_ids": _array(event_ids)})
 
     def _compare(self, connection: Connection, chunk: ParsedChunk, indexes: Sequence[int]) -> dict[int, LoggedEvent]:
         """By index: equal is what is so as it is stored, or as it was written, before its names were resolved."""
@@ -157,10 +168,8 @@ class ChunkStore:
             )
         return found
 
-    def _conflicts(
-        self, chunk: ParsedChunk, indexes: Sequence[int], found: Mapping[int, LoggedEvent]
-    ) -> Iterator[Reject]:
-        for index in indexes:
+    def _conflicts(self, chunk: ParsedChunk, found: Mapping[int, LoggedEvent]) -> Iterator[Reject]:
+        for index in sorted(found):
             if not found[index].same:
                 event_id = str(chunk.entry(index, self._catalogue).event_id)
                 conflict = EventConflict(event_id, found[index].position)
@@ -171,18 +180,7 @@ def _is_same(found: LoggedEvent | None) -> bool:
     return found is not None and found.same
 
 
-def _ends(connection: Connection, event_ids: Sequence[bytes]) -> tuple[Position | None, Position | None]:
-    if not event_ids:
-        return None, None
-    positions = _positions(connection, [event_ids[0], event_ids[-1]])
-    return positions[event_ids[0]], positions[event_ids[-1]]
-
-
-def _positions(connection: Connection, event_ids: Sequence[bytes]) -> dict[bytes, Position]:
-    """Of those that are in the log. The array is written by hand: the driver takes its time over long lists."""
-    rows = connection.execute(statement("log_known"), {"event_ids": _array(event_ids)}, binary=True)
-    return {event_id.bytes: Position(position) for event_id, position in rows}
-
-
-def _array(event_ids: Sequence[bytes]) -> str:
-    return f"{{{','.join(event_id.hex() for event_id in event_ids)}}}"
+def _rest(chunk: ParsedChunk, new: Mapping[bytes, int]) -> Sequence[int]:
+    """The entries that are not stored again."""
+    added = frozenset(new.values())
+    return [index for index in range(len(chunk.numbers)) if index not in added]

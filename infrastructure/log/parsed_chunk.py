@@ -3,11 +3,12 @@
 import struct
 from array import array
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import accumulate
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
@@ -48,8 +49,15 @@ class Pieces:
     def picked(self, indexes: Iterable[int]) -> "Pieces":
         return Pieces([self[index] for index in indexes])
 
-    def joined(self) -> bytes:
-        return self._bytes
+    def runs(self, indexes: Iterable[int]) -> Iterator[bytes]:
+        """Those pieces, the ones that stand side by side as one."""
+        begin = end = 0
+        for index in indexes:
+            if index != end:
+                yield self._bytes[self._ends[begin] : self._ends[end]]
+                begin = index
+            end = index + 1
+        yield self._bytes[self._ends[begin] : self._ends[end]]
 
 
 @dataclass(frozen=True)
@@ -74,13 +82,15 @@ class ParsedChunk:
     def __len__(self) -> int:
         return len(self.numbers) + len(self.rejects) + len(self.doubtful)
 
-    def new(self, known: Container[bytes]) -> dict[bytes, int]:
-        """The event_ids that are not *known*, each with the index of the first entry that has it, in their order."""
-        first: dict[bytes, int] = {}
-        for index, event_id in enumerate(self.event_ids):
-            if event_id not in first and event_id not in known:
-                first[event_id] = index
-        return first
+    def new(self, *known: Collection[bytes]) -> dict[bytes, int]:
+        """The event_ids that are in none of *known*, each with the index of the first entry that has it, in order."""
+        last = len(self.event_ids) - 1
+        # backwards, so that the first of several is the one that stays
+        first = dict(zip(reversed(self.event_ids), range(last, -1, -1), strict=True))
+        for each in known:
+            for event_id in first.keys() & each:
+                del first[event_id]
+        return dict(sorted(first.items(), key=itemgetter(1)))
 
     def remarks_on(self, indexes: Collection[int]) -> Counter[Remark]:
         """What is to be said of these entries, and of how many."""
@@ -88,8 +98,7 @@ class ParsedChunk:
 
     def copied(self, indexes: Collection[int]) -> bytes:
         """What COPY is given for these entries."""
-        rows = self.rows if len(indexes) == len(self.rows) else self.rows.picked(indexes)
-        return b"".join((COPY_BEGINS, rows.joined(), COPY_ENDS))
+        return b"".join((COPY_BEGINS, *self.rows.runs(indexes), COPY_ENDS))
 
     def entry(self, index: int, catalogue: Catalogue) -> LogEntry:
         """As it is stored."""

@@ -16,10 +16,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import BinaryIO, Final, NoReturn, Protocol, Self
+from typing import BinaryIO, Final, NoReturn, Self
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import InvalidEvent, LedgerError
+from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.log.admission import Admission
 from temple_ledger.infrastructure.log.file_forms import event_lines
 from temple_ledger.infrastructure.log.import_chunk import Chunk
@@ -38,12 +38,6 @@ _forking: Final = threading.Lock()
 
 class ParserEnded(LedgerError):
     """The process that parses has ended by itself."""
-
-
-class Chunks(Protocol):
-    def next_chunk(self, most_lines: int) -> ParsedChunk | None:
-        """None at the end of the file. Raises OSError and UnreadableFile."""
-        ...
 
 
 class Parser:
@@ -65,15 +59,12 @@ class Parser:
             if problem is not None:
                 chunk.reject(number, problem, text)
             else:
-                try:
-                    chunk.add(number, text)
-                except InvalidEvent as error:
-                    chunk.reject(number, error.reason, text)
-            if len(chunk) >= most_lines or chunk.size >= MOST_BYTES:
+                chunk.add(number, text)
+            if chunk.lines >= most_lines or chunk.size >= MOST_BYTES:
                 break
         else:
             self.ended = True
-        return chunk.parsed(self._read_bytes) if len(chunk) else None
+        return chunk.parsed(self._read_bytes) if chunk.lines else None
 
 
 class ParserProcess:
@@ -99,6 +90,7 @@ class ParserProcess:
                 _serve(parser, requested, answered)
             os.close(requested)
             os.close(answered)
+        self._ended = False
         self._requests = requests
         self._answers = os.fdopen(answers, "rb")
         for _ in range(CHUNKS_AHEAD):
@@ -110,11 +102,17 @@ class ParserProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
         os.close(self._requests)
         self._answers.close()
-        # whatever it is at, it has nothing to lose
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+
+    def end(self) -> None:
+        """Whoever waits for a chunk, in another thread, gets ParserEnded."""
+        if not self._ended:
+            self._ended = True
+            # whatever it is at, it has nothing to lose
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
 
     def next_chunk(self, most_lines: int) -> ParsedChunk | None:
         """One that was asked for before; *most_lines* are those of a later one.
@@ -137,13 +135,13 @@ class ParserProcess:
         os.write(self._requests, _REQUEST.pack(most_lines))
 
 
-def ahead_of(parser: Parser, most_lines: int, stack: ExitStack) -> Chunks:
-    """The rest of the file, parsed ahead of whoever asks for it until *stack* ends; not ahead where there is no room
-    for a process."""
+def ahead_of(parser: Parser, most_lines: int, stack: ExitStack) -> ParserProcess | None:
+    """The rest of the file, parsed ahead of whoever asks for it until *stack* ends; None where there is no room for a
+    process."""
     try:
         return stack.enter_context(ParserProcess(parser, most_lines))
     except OSError:
-        return parser
+        return None
 
 
 def _fork() -> int:

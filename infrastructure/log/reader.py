@@ -25,7 +25,7 @@ Why the proof is exact:
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
@@ -191,6 +191,16 @@ def events(connection: psycopg.Connection[Any], after: Position, upto: Position,
     """
     values = {"after": after, "upto": upto, "limit": limit, "bytes": PAGE_BYTES}
     return _recorded(connection, "log_events", values)
+
+
+def events_of_lanes(
+    connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int, lanes: Sequence[int]
+) -> list[Recorded]:
+    """The same of the members of these lanes."""
+    values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
+    found = connection.execute(statement("log_positions_of_lanes"), values, prepare=True).fetchall()
+    positions = [position for (position,) in found]
+    return _recorded(connection, "log_events_at", {"positions": positions, "bytes": PAGE_BYTES}) if positions else []
 
 
 def events_at(connection: psycopg.Connection[Any], positions: PositionSet, limit: int) -> Iterator[list[Recorded]]:

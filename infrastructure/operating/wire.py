@@ -1,7 +1,7 @@
 """Between the console and the process that acts: a socket pair, over which lines of JSON go.
 
 {"begin": action, "arguments": {…}, "by": …, "reason": …, "number": …} and {"job": id} are answered by
-{"job": {…}}, or by {"refused": sentence}.
+{"job": {…}}, or by {"refused": sentence}, with {"missing": id} where there is no such job.
 """
 
 import json
@@ -23,7 +23,7 @@ def answer(jobs: Jobs, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         if "job" in asked:
             job = jobs.find(str(asked["job"]))
             if job is None:
-                raise UnknownName("action at work", str(asked["job"]))
+                return {"refused": "there is no such action", "missing": str(asked["job"])}
             return {"job": job.data}
         number = asked.get("number")
         arguments = {str(name): str(value) for name, value in dict(asked["arguments"]).items()}
@@ -74,7 +74,7 @@ class Actions:
         )
 
     def job(self, number: str) -> Mapping[str, Any]:
-        """Raises Refused."""
+        """Raises Refused, and UnknownName."""
         return self._asked({"job": number})
 
     def close(self) -> None:
@@ -98,6 +98,8 @@ class Actions:
                     "the process that carries out actions has ended; look in the journal whether this was done, "
                     "then try again"
                 ) from None
+        if "missing" in found:
+            raise UnknownName("action", str(found["missing"]))
         if "refused" in found:
             raise Refused(str(found["refused"]))
         job: Mapping[str, Any] = found["job"]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,9 +23,11 @@ from temple_ledger.infrastructure.read_models.operations import park_by_time
 from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
 from temple_ledger.infrastructure.read_models.runner.watcher import Watcher
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.lane_range import as_typed
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import EVERY
 
 FOLD_SECONDS: Final = 5.0
 """A fold of one member that takes longer is ended. The database would end its transaction after eight."""
@@ -42,9 +44,16 @@ class Children:
     """One process for each projection; started again when it ends, unless it has caught up and that was asked for."""
 
     def __init__(
-        self, session: Session, keys: Iterable[ProjectionKey], watcher: Watcher, *, until_caught_up: bool
+        self,
+        session: Session,
+        keys: Iterable[ProjectionKey],
+        watcher: Watcher,
+        *,
+        until_caught_up: bool,
+        lanes: frozenset[int] = EVERY,
     ) -> None:
-        self._children = [_Child(session, key, watcher, until_caught_up) for key in keys]
+        options = [*(["--until-caught-up"] if until_caught_up else []), "--lanes", as_typed(lanes)]
+        self._children = [_Child(session, key, watcher, options, until_caught_up) for key in keys]
 
     def begin(self) -> None:
         for child in self._children:
@@ -65,11 +74,19 @@ class Children:
 
 
 class _Child:
-    def __init__(self, session: Session, key: ProjectionKey, watcher: Watcher, until_caught_up: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        key: ProjectionKey,
+        watcher: Watcher,
+        options: Sequence[str],
+        until_caught_up: bool,
+    ) -> None:
         self._session = session
         self._key = key
         self._name = str(key)
         self._watcher = watcher
+        self._options = options
         self._until_caught_up = until_caught_up
         self._stopping = False
         self._process: subprocess.Popen[str] | None = None
@@ -85,7 +102,7 @@ class _Child:
 
     def _run(self) -> None:
         while not self._stopping:
-            with _started(self._session, self._name, self._until_caught_up) as (process, mark):
+            with _started(self._session, self._name, self._options) as (process, mark):
                 self._process = process
                 reading = threading.Thread(target=self._read, args=(process,), daemon=True)
                 reading.start()
@@ -151,14 +168,14 @@ class _Child:
 
 
 @contextmanager
-def _started(session: Session, name: str, until_caught_up: bool) -> "Iterator[tuple[subprocess.Popen[str], Mark]]":
+def _started(session: Session, name: str, options: Sequence[str]) -> "Iterator[tuple[subprocess.Popen[str], Mark]]":
     with tempfile.TemporaryDirectory(prefix="temple-child-") as folder:
         file = Path(folder) / "mark"
         mark = Mark.make(file)
         process = subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "temple_ledger.cli", "run", name, "--watched", str(file)),
-                *(["--until-caught-up"] if until_caught_up else []),
+                *options,
             ],
             env=child_environment(session),
             stdin=subprocess.PIPE,

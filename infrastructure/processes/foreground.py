@@ -20,6 +20,8 @@ from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes.children import Children
 from temple_ledger.infrastructure.processes.metrics_server import Measured
 from temple_ledger.infrastructure.processes.reconcile_schedule import reconciling
+from temple_ledger.infrastructure.processes.unfinished_replays import finishing_replays
+from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Watcher
@@ -29,6 +31,7 @@ from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import EVERY
 from temple_ledger.projections.processor import Projection, Step
 from temple_ledger.projections.registry import catalogue, not_loaded
 from temple_ledger.projections.standing import may_fold
@@ -64,11 +67,14 @@ def fold(
     *,
     until_caught_up: bool = False,
     measured: Measured | None = None,
+    lanes: frozenset[int] = EVERY,
 ) -> Folded:
-    """Runs the projections until a signal comes, or until they have folded what is in the log by now.
+    """Runs the projections until a signal comes, or until they have folded what is in the log by now; of those that
+    are split, these lanes.
 
     The built-in ones here, each other one in a process of its own.
-    One that goes on also reconciles those it leads, on the schedule of the settings.
+    One that goes on also reconciles those it leads, on the schedule of the settings, and finishes their replays that
+    were ended between two lanes.
     Raises what Runner.run raises.
     """
     wanted = list(projections)
@@ -83,14 +89,17 @@ def fold(
         database = session.database if measured is None else measured.database
         here = [each for each in wanted if each in BUILT_IN]
         elsewhere = [each.key for each in wanted if each not in BUILT_IN]
-        runner = Runner(database, here, wake, watcher=watcher, catalogue=catalogue())
-        children = Children(session, elsewhere, watcher, until_caught_up=until_caught_up)
+        runner = Runner(database, here, wake, watcher=watcher, catalogue=catalogue(), lease=Lease(lanes=lanes))
+        children = Children(session, elsewhere, watcher, until_caught_up=until_caught_up, lanes=lanes)
         wake.runner = runner
         stop.calls(runner.stop)
         stop.calls(children.stop)
         stop.calls(wakeup.wake)
         started = time.monotonic()
-        with _none() if until_caught_up else reconciling(session, lambda: _led(runner, wanted)):
+        with (
+            _none() if until_caught_up else reconciling(session, lambda: _names(_led(runner, wanted))),
+            _none() if until_caught_up else finishing_replays(session, lambda: _led(runner, wanted)),
+        ):
             children.begin()
             try:
                 runner.run(until_caught_up=until_caught_up)
@@ -102,9 +111,13 @@ def fold(
         return watcher.folded
 
 
-def _led(runner: Runner, wanted: Iterable[Projection]) -> list[str]:
+def _led(runner: Runner, wanted: Iterable[Projection]) -> list[ProjectionKey]:
     others = runner.led_by_others
-    return list(dict.fromkeys(each.name for each in wanted if each.key not in others))
+    return [each.key for each in wanted if each.key not in others]
+
+
+def _names(keys: Iterable[ProjectionKey]) -> list[str]:
+    return list(dict.fromkeys(key.name for key in keys))
 
 
 class _Watcher:

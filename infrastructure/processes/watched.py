@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models.fold_mark import Mark
+from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.watcher import Watcher
 from temple_ledger.infrastructure.terminal.session import Session
@@ -28,7 +29,9 @@ from temple_ledger.projections.processor import Projection, Step
 from temple_ledger.projections.registry import catalogue
 
 
-def run_watched(session: Session, projections: Sequence[Projection], mark: Path, *, until_caught_up: bool) -> None:
+def run_watched(
+    session: Session, projections: Sequence[Projection], mark: Path, *, until_caught_up: bool, lanes: frozenset[int]
+) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     watch = Mark.open(mark)
     with _wire() as wire, stopped_by_signals() as stop, Wakeup(session.database) as wakeup, _cleared(watch):
@@ -39,6 +42,7 @@ def run_watched(session: Session, projections: Sequence[Projection], mark: Path,
             watcher=_Relay(wire),
             catalogue=catalogue(),
             fold_watch=watch,
+            lease=Lease(lanes=lanes),
         )
         stop.calls(runner.stop)
         stop.calls(wakeup.wake)

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.domain.words import plural, span
-from temple_ledger.infrastructure.archive.buckets import LANES
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.health import SourceHealth, sources
 from temple_ledger.infrastructure.log.in_future import future_positions, retraction_of
@@ -26,6 +25,7 @@ from temple_ledger.infrastructure.queries.projection_status import (
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
 from temple_ledger.infrastructure.seals.status import SealStatus, seal_status
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.registry import carried, catalogue, not_loaded, reasons_not_loaded
 
 STATUSES: Final = ("active", "inactive", "departed")

@@ -11,11 +11,11 @@ from psycopg.rows import TupleRow
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.archive.buckets import LANES
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.projections.fingerprint import reads_of, what_differs
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.standing import NEEDS_REPLAY
 
@@ -57,6 +57,8 @@ class ProjectionStatus:
     lanes_in_place: int | None = None
     """Of a replay that is put in place lane by lane, how many of the 16 are."""
     nobody_replays: bool = False
+    lanes_unled: int | None = None
+    """Of one that is split, how many of its lanes nobody leads."""
 
     @property
     def key(self) -> ProjectionKey:
@@ -79,6 +81,8 @@ class ProjectionStatus:
         """For programs, in the words that people read."""
         data = {**asdict(self), "state": self.activity}
         del data["nobody_replays"]
+        if self.lanes_unled is None:
+            del data["lanes_unled"]
         return data
 
     @property
@@ -154,7 +158,7 @@ def _status(
 ) -> ProjectionStatus:
     (
         name, version, active, position, passed, counted, state, reason, updated_at,
-        lag_events, lag_seconds, parked, skipped, leader, reads, lanes_in_place, nobody_replays,
+        lag_events, lag_seconds, parked, skipped, leader, reads, lanes_in_place, nobody_replays, lanes_unled,
     ) = row  # fmt: skip
     if not carried:
         state, reason = (NOT_INSTALLED, reason) if why_not_loaded is None else (NOT_LOADED, why_not_loaded)
@@ -180,4 +184,5 @@ def _status(
         updated_at=updated_at,
         lanes_in_place=lanes_in_place,
         nobody_replays=nobody_replays,
+        lanes_unled=lanes_unled,
     )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from temple_ledger.infrastructure.queries.health import Trouble
+from temple_ledger.infrastructure.queries.not_folded import NotFolded
 
 
 class CellKind(StrEnum):
@@ -40,9 +41,10 @@ class SourceTable:
 
 @dataclass(frozen=True)
 class SourcePage:
-    """`title` stands in the menu."""
+    """`title` stands in the menu. `not_folded`: what the tables do not have yet, where they are read from `members`."""
 
     title: str
     tables: Sequence[SourceTable]
     troubles: Sequence[Trouble] = field(default=())
     notes: Sequence[str] = field(default=())
+    not_folded: NotFolded | None = None

@@ -43,9 +43,10 @@ def member_stream(
     after: Position = START,
     after_user: str | None = None,
     upto_user: str | None = None,
+    lanes: Sequence[int] = (),
 ) -> Generator[tuple[str, list[Recorded] | None], None, None]:
     """The events in (after, upto] that are wanted, or known to the fold, of each member in (after_user, upto_user], by
-    user_id; those of one member in no certain order.
+    user_id; those of one member in no certain order. With *lanes*, of their members alone.
 
     None for a history that is too long to be held in memory: `pages_of_member` reads it.
 
@@ -58,8 +59,15 @@ def member_stream(
         after=after > START,
         after_user=after_user is not None,
         upto_user=upto_user is not None,
+        lanes=bool(lanes),
     )
-    parameters = {"upto": upto, "after": after, "after_user": after_user, "upto_user": upto_user}
+    parameters = {
+        "upto": upto,
+        "after": after,
+        "after_user": after_user,
+        "upto_user": upto_user,
+        "lanes": list(lanes),
+    }
     with connection.cursor(row_factory=_recorded) as cursor:
         rows = cursor.stream(query, parameters, binary=True, size=ROWS_AT_A_TIME)
         for user_id, found in groupby(rows, key=_USER_ID):

@@ -19,12 +19,15 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
+from temple_ledger.infrastructure.read_models.runner.lanes import hold
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
-from temple_ledger.projections.batch import Failure, count_batch, event_changed
+from temple_ledger.projections.batch import Failure, event_changed
 from temple_ledger.projections.brake import reason_of, sentence, too_many
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.counting import count_batch
 from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import reached
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.standing import NEEDS_REPLAY, may_fold, why_not
@@ -53,22 +56,40 @@ class Parked:
 
 
 @contextmanager
-def operation(
-    database: Database, key: ProjectionKey, also: Iterable[ProjectionKey] = ()
-) -> Iterator[tuple[PostgresTransaction, Checkpoint]]:
+def operation(database: Database, key: ProjectionKey) -> Iterator[tuple[PostgresTransaction, Checkpoint]]:
     """A transaction that holds the projection's checkpoint: the runner waits, whatever it remembered is void after.
+
+    For what does not concern its rows: the lanes of one that is split may stand apart.
+    """
+    with _transaction(database) as transaction:
+        checkpoint = transaction.lock_checkpoint(key, apart=True)
+        yield transaction, checkpoint
+        transaction.connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
+
+
+@contextmanager
+def operation_on_rows(
+    database: Database, projection: Projection, catalogue: Catalogue, also: Iterable[Projection] = ()
+) -> Iterator[tuple[PostgresTransaction, Checkpoint]]:
+    """The same, with all lanes at one position, that of the checkpoint. Raises LanesApart where they are too far apart.
 
     The checkpoints of *also* are held too, all in one order, so that two operations never wait for each other.
     """
+    code = {each.key: each for each in (projection, *also)}
+    with _transaction(database) as transaction:
+        held = {key: hold(transaction, code[key], catalogue) for key in sorted(code)}
+        checkpoint = held[projection.key]
+        yield transaction, checkpoint
+        transaction.connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
+
+
+@contextmanager
+def _transaction(database: Database) -> Iterator[PostgresTransaction]:
     with (
         database.connect(DatabaseRole.PROJECT, application="temple operation") as connection,
         connection.transaction(),
     ):
-        transaction = PostgresTransaction(connection)
-        held = {each: transaction.lock_checkpoint(each) for each in sorted({key, *also})}
-        checkpoint = held[key]
-        yield transaction, checkpoint
-        connection.execute(statement("checkpoint_raise_epoch"), checkpoint.key.parameters)
+        yield PostgresTransaction(connection)
 
 
 def record(
@@ -153,7 +174,7 @@ def retry(
     reason: str | None = None,
 ) -> Sequence[Failure]:
     """Folds these members again (of a tally: counts these events again); returns what failed again."""
-    with operation(database, projection.key) as (transaction, checkpoint):
+    with operation_on_rows(database, projection, catalogue) as (transaction, checkpoint):
         _require_filled(projection, checkpoint, catalogue)
         again = _again(transaction, projection, checkpoint, failures, catalogue)
         if not checkpoint.parks_freely:
@@ -169,7 +190,7 @@ def retry(
 def park_by_time(database: Database, key: ProjectionKey, failure: Failure) -> bool:
     """Parks the member whose fold had to be ended; false where that batch was committed after all."""
     with operation(database, key) as (transaction, checkpoint):
-        if failure.position <= checkpoint.position:
+        if failure.position <= reached(checkpoint, failure.user_id):
             return False
         transaction.park(checkpoint.key, [failure])
     return True
@@ -190,7 +211,7 @@ def skip(
     That holds for all of its versions: *others* are those whose code is here too. What failed again of any of them is
     returned.
     """
-    with operation(database, projection.key, [each.key for each in others]) as (transaction, checkpoint):
+    with operation_on_rows(database, projection, catalogue, others) as (transaction, checkpoint):
         _require_filled(projection, checkpoint, catalogue)
         skipped = transaction.connection.execute(
             statement("skip_record"),
@@ -220,7 +241,7 @@ def _again_beside(
 ) -> Iterator[Failure]:
     """The same in the other versions of a projection."""
     for projection in others:
-        checkpoint = transaction.lock_checkpoint(projection.key)
+        checkpoint = transaction.lock_checkpoint(projection.key, apart=True)
         if may_fold(projection, checkpoint, catalogue) == NEEDS_REPLAY or checkpoint.position < failure.position:
             continue
         if isinstance(projection, Tally):

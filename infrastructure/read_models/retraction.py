@@ -6,7 +6,7 @@ them again, in one transaction that holds every checkpoint. So a runner sees all
 has done nothing. Members without an event at these positions have the same rows either way, and are not looked at.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,12 +25,14 @@ from temple_ledger.infrastructure.read_models.member_log.fold_members import fol
 from temple_ledger.infrastructure.read_models.member_log.recount import recount_at
 from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
+from temple_ledger.infrastructure.read_models.runner.lanes import hold
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
-from temple_ledger.projections.batch import TallyBatch
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.counting import TallyBatch
 from temple_ledger.projections.drift import Drift, member_drift
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import bounded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
@@ -93,7 +95,7 @@ def preview_retraction(
             if isinstance(projection, Tally):
                 impact.changes += len(_increments(connection, projection, chosen, upto, catalogue).increments)
             else:
-                _compare(connection, projection, catalogue, upto, after, impact, each)
+                _compare(connection, projection, catalogue, upto, bounded({}, checkpoint), after, impact, each)
     return impact
 
 
@@ -113,7 +115,7 @@ def retract(
         chosen = _chosen(connection, selection, retracted_positions(connection), reinstating=False)
         if not chosen:
             return RetractionImpact(chosen)
-        checkpoints = locked_checkpoints(transaction)
+        checkpoints = locked_checkpoints(transaction, projections, catalogue)
         row = connection.execute(
             statement("retraction_create"),
             {
@@ -148,7 +150,7 @@ def reinstate(
         chosen = _chosen(connection, selection, retracted_positions(connection), reinstating=True)
         if not chosen:
             return RetractionImpact(chosen)
-        checkpoints = locked_checkpoints(transaction)
+        checkpoints = locked_checkpoints(transaction, projections, catalogue)
         for first, last, retraction in connection.execute(
             statement("retraction_take_back"), _arrays(chosen)
         ).fetchall():
@@ -168,9 +170,16 @@ def _operation(database: Database) -> Iterator[tuple[Connection, PostgresTransac
         yield connection, PostgresTransaction(connection)
 
 
-def locked_checkpoints(transaction: PostgresTransaction) -> dict[ProjectionKey, Checkpoint]:
-    """Every checkpoint, in one order, so that two operations never wait for each other."""
-    return {key: transaction.lock_checkpoint(key) for key in sorted(read_checkpoints(transaction.connection))}
+def locked_checkpoints(
+    transaction: PostgresTransaction, projections: Iterable[Projection], catalogue: Catalogue
+) -> dict[ProjectionKey, Checkpoint]:
+    """Every checkpoint, in one order, so that two operations never wait for each other. Raises LanesApart where lanes
+    stand apart of a projection that is none of these."""
+    code = {each.key: each for each in projections}
+    return {
+        key: hold(transaction, code[key], catalogue) if key in code else transaction.lock_checkpoint(key)
+        for key in sorted(read_checkpoints(transaction.connection))
+    }
 
 
 def _chosen(connection: Connection, selection: Selection, retracted: PositionSet, reinstating: bool) -> PositionSet:
@@ -208,7 +217,7 @@ def _reached(connection: Connection, checkpoint: Checkpoint) -> Position:
     if checkpoint.state is ProjectionState.TRIGGER:
         row = connection.execute(statement("log_head")).fetchone()
         return Position(row[0] if row is not None else 0)
-    return checkpoint.position
+    return checkpoint.furthest
 
 
 def foldable_projections(
@@ -239,6 +248,7 @@ def _compare(
     projection: MemberProjection[Any],
     catalogue: Catalogue,
     upto: Position,
+    bounds: Mapping[str, Position],
     after: PositionSet,
     impact: RetractionImpact,
     each: Each,
@@ -249,7 +259,7 @@ def _compare(
     for page in in_pages(_members(connection, impact.positions, upto), MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)
         found = transaction.histories(fold, page, upto)
-        for user_id, folded, _ in fold_histories(connection, fold, found, upto, left_out=left_out):
+        for user_id, folded, _ in fold_histories(connection, fold, found, upto, bounds, left_out=left_out):
             drifts = list(member_drift(projection.name, projection.tables, user_id, stored[user_id], folded.rows))
             if drifts:
                 impact.members.add(user_id)

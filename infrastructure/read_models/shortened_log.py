@@ -32,7 +32,7 @@ def is_beyond_log(connection: Connection, checkpoint: Checkpoint) -> bool:
     if checkpoint.state is ProjectionState.TRIGGER:
         return False
     head = connection.execute(statement("log_head")).fetchone()
-    return head is not None and checkpoint.position > head[0]
+    return head is not None and checkpoint.furthest > head[0]
 
 
 def raise_sequence(database: Database) -> Position | None:

@@ -308,6 +308,8 @@ def _count(connection: Connection, after: Position, upto: Position) -> int:
 def _require_running(checkpoint: Checkpoint) -> None:
     if checkpoint.state is ProjectionState.TRIGGER:
         raise Refused(f"the trigger is on already, and maintains {NAME}")
+    if checkpoint.split:
+        raise Refused(f"{NAME} is split into lanes; first run: temple projection lanes {NAME} --join --apply")
     standing = may_fold(members, checkpoint, CATALOGUE)
     if standing is not None:
         todo = f"temple projection resume {NAME}"

@@ -213,6 +213,10 @@ class Settings(SourceSettings):
         allow_inf_nan=False,
         description="how long a file of the archive that was merged into another one stays for whoever is reading it",
     )
+    workers_without_database: bool = Field(
+        default=False,
+        description="the workers of temple replay --archive reach no database: they fold, and the command writes",
+    )
 
     @field_validator("home", mode="before")
     @classmethod

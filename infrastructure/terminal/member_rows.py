@@ -54,8 +54,11 @@ def print_history(
     print_rows(rows, columns, as_json=False)
 
 
-def print_waiting(session: Session, connection: Connection, projection: str, user_id: str | None = None) -> None:
-    """Why the stored rows, of a member or of everybody, are not the whole story; nothing where they are."""
+def print_waiting(session: Session, connection: Connection, projection: str, user_id: str | None = None) -> int:
+    """Why the stored rows, of a member or of everybody, are not the whole story; nothing where they are.
+
+    Returns how many events they do not have, that of a parked member among them.
+    """
     status = projection_status(connection, carried(), projection, catalogue=catalogue())
     if user_id is None:
         if status.parked:
@@ -68,10 +71,11 @@ def print_waiting(session: Session, connection: Connection, projection: str, use
                 f"parked: the event at position {failure.position} could not be folded, and the rows are as "
                 f"before it; see: temple failures show {failure.position}"
             )
-            return
+            return 1 + failure.waiting
         waiting, whose = waiting_events(connection, user_id, status.key), " of this member"
     if waiting:
         session.note(f"{plural(waiting, 'event')}{whose} not folded yet; {_what_folds(status)}")
+    return waiting
 
 
 def _what_folds(status: ProjectionStatus) -> str:

@@ -3,7 +3,13 @@
 import os
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
+
+from temple_ledger.infrastructure.terminal.stopping import Stop
+
+POLL_SECONDS: Final = 0.2
 
 
 def notify_service_manager(state: str) -> None:
@@ -28,3 +34,18 @@ class Watchdog:
         if self._every and time.monotonic() >= self._next:
             self._next = time.monotonic() + self._every
             notify_service_manager("WATCHDOG=1")
+
+
+def serve_until(stop: Stop, is_alive: Callable[[], bool] = lambda: True) -> bool:
+    """Reports that we are ready, then alive, and, once *stop* is asked for, that we are stopping.
+
+    False when whoever serves has ended before that.
+    """
+    notify_service_manager("READY=1")
+    watchdog, alive = Watchdog(), True
+    while alive and not stop.asked:
+        watchdog()
+        time.sleep(POLL_SECONDS)
+        alive = is_alive()
+    notify_service_manager("STOPPING=1")
+    return alive or stop.asked

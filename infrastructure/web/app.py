@@ -18,24 +18,16 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from temple_ledger.domain.errors import (
-    AmbiguousName,
-    DatabaseUnavailable,
-    LedgerError,
-    PlatformRefuses,
-    PlatformUnavailable,
-    Refused,
-    SchemaMismatch,
-    UnknownName,
-)
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.database.connection import passes
 from temple_ledger.infrastructure.operating.action import Asking
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.sources.source import Source
-from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, Form
+from temple_ledger.infrastructure.web.asked import Asked, Form, form_of, url_of
 from temple_ledger.infrastructure.web.console import SECTIONS, Console, Page, Redirect
+from temple_ledger.infrastructure.web.error_page import FOREIGN, LONGEST_FORM, error_page, sentence_for, status_of
 from temple_ledger.infrastructure.web.html import STATIC, render, static_file, static_url
-from temple_ledger.infrastructure.web.listing import as_csv, as_json
+from temple_ledger.infrastructure.web.listing import as_csv, as_json, csv_headers
 from temple_ledger.infrastructure.web.live import Live, TooManyStreams
 from temple_ledger.infrastructure.web.pages.actions import require_actions
 from temple_ledger.infrastructure.web.rights import Right, in_words
@@ -44,20 +36,10 @@ from temple_ledger.infrastructure.web.security import Guard, forget_cookie, is_o
 from temple_ledger.infrastructure.web.sessions import Sessions
 from temple_ledger.infrastructure.web.sign_in import WebSession, account_of
 from temple_ledger.infrastructure.web.signing_in import SigningIn
+from temple_ledger.infrastructure.web.wording import Wording, wording_of
 
-LONGEST_FORM: Final = 64 * 1024
 LONGEST_NUMBER: Final = 12
 FORM: Final = "application/x-www-form-urlencoded"
-STATUS_OF: Final = (
-    (BadQuestion, 400),
-    (AmbiguousName, 400),
-    (UnknownName, 404),
-    (Refused, 409),
-    (PlatformRefuses, 403),
-    (SchemaMismatch, 503),
-    (DatabaseUnavailable, 503),
-    (PlatformUnavailable, 503),
-)
 LIVE_BLOCK: Final = "live"
 PAUSES: Final = (0.05, 0.2, 0.5)
 
@@ -129,7 +111,7 @@ class ConsoleApp:
 
         async def answer(request: Request) -> Response:
             if not is_ours(request, self._place):
-                return _foreign()
+                return await asyncio.to_thread(self._error, request, 403, FOREIGN, None)
             if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
                 return Response(f"A form is sent as {FORM}.\n", 415, media_type="text/plain")
             sent = await _sent(request)
@@ -146,7 +128,7 @@ class ConsoleApp:
             if session is None:
                 return self._nobody(request)
             if not session.made_form_token(sent.get("token", "")):
-                return self._error(request, 403, "This form is too old: open its page again.", session)
+                return self._error(request, 403, Wording("This form is too old: open its page again."), session)
             return work(request, session, sent)
 
         return self._door(signed_in)
@@ -157,9 +139,9 @@ class ConsoleApp:
             if session is None:
                 return self._nobody(request)
             if route.right not in session.rights:
-                return self._error(request, 403, "You may not see this page.", session)
+                return self._error(request, 403, Wording("You may not see this page."), session)
             try:
-                asked, head = _asked(request, session), self._live.now
+                asked, head = _asked(request, session), self._live.head()
                 page = self._read(route, asked)
                 if isinstance(page, Page):
                     page.head = head
@@ -190,7 +172,7 @@ class ConsoleApp:
             return Response(
                 as_csv(shown.listing),
                 media_type="text/csv; charset=utf-8",
-                headers={"Content-Disposition": f'attachment; filename="{name}"'},
+                headers={**csv_headers(shown.listing), "Content-Disposition": f'attachment; filename="{name}"'},
             )
         block = LIVE_BLOCK if asked.part == LIVE_BLOCK else None
         return self._html(request, shown, asked.session, block=block, url=asked.url())
@@ -218,7 +200,7 @@ class ConsoleApp:
             "live": page.live,
             "page_head": page.head,
             "standby": self._console.standby.sentence,
-            "url": url or data_url(request),
+            "url": url or url_of(request),
             "nameless": bool({each for each in page.people if each and each not in names}),
         }
         text = render(page.template, data, names=names, block=block)
@@ -233,17 +215,17 @@ class ConsoleApp:
         return self._sessions.of(request)
 
     def _nobody(self, request: Request) -> Response:
-        wanted = quote(data_url(request), safe="/")
-        if _form(request) is not Form.HTML or request.headers.get("accept", "").startswith("text/event-stream"):
+        wanted = quote(url_of(request), safe="/")
+        if form_of(request) is not Form.HTML or request.headers.get("accept", "").startswith("text/event-stream"):
             return Response("Sign in first.\n", 401, media_type="text/plain")
         if request.headers.get("hx-request") == "true":
             return Response(status_code=401, headers={"HX-Redirect": f"/sign-in?next={wanted}"})
         return RedirectResponse(f"/sign-in?next={wanted}", 303)
 
-    def _error(self, request: Request, status: int, sentence: str, session: WebSession | None) -> Response:
-        if _form(request) is not Form.HTML:
-            return Response(f"{html.escape(sentence)}\n", status, media_type="text/plain; charset=utf-8")
-        page = Page("error.html", _TITLES.get(status, "That went wrong"), "", {"sentence": sentence}, status=status)
+    def _error(self, request: Request, status: int, said: Wording, session: WebSession | None) -> Response:
+        if form_of(request) is not Form.HTML:
+            return Response(f"{html.escape(said.what)}\n", status, media_type="text/plain; charset=utf-8")
+        page = error_page(request, status, said)
         if request.headers.get("hx-target") == LIVE_BLOCK:
             page.status = 200  # htmx shows nothing of an error
             return self._html(request, page, session, block=LIVE_BLOCK)
@@ -258,14 +240,14 @@ class ConsoleApp:
     def _revoke(self, request: Request, session: WebSession, _: Mapping[str, str]) -> Response:
         number = request.path_params["number"]
         if number != session.id and Right.OPERATE not in session.rights:
-            return self._error(request, 403, "You may end your own session only.", session)
+            return self._error(request, 403, Wording("You may end your own session only."), session)
         self._console.sign_in.revoke(number)
         return RedirectResponse("/admin#sessions", 303)
 
     def _act(self, request: Request, session: WebSession, sent: Mapping[str, str]) -> Response:
         """What the form names, and nothing else: the process that carries it out checks the rest."""
         if Right.OPERATE not in session.rights:
-            return self._error(request, 403, "You may not do that.", session)
+            return self._error(request, 403, Wording("You may not do that."), session)
         typed = sent.get("number", "").strip()
         number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < LONGEST_NUMBER else None
         arguments = {name: value for name, value in sent.items() if name not in ("token", "reason", "number")}
@@ -295,47 +277,35 @@ class ConsoleApp:
 
     def _http_error(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        sentence = {404: "There is no such page.", 405: "This address takes no such request."}.get(status, "No.")
         headers = error.headers if isinstance(error, HTTPException) else None
-        response = self._error(request, status, sentence, None)
+        response = self._error(request, status, sentence_for(status), self._session_if_any(request))
         response.headers.update(headers or {})
         return response
 
     def _sentence(self, request: Request, error: LedgerError, session: WebSession | None = None) -> Response:
-        status = next((code for kind, code in STATUS_OF if isinstance(error, kind)), 500)
-        return self._error(request, status, str(error), session)
+        if session is None and not isinstance(error, DatabaseUnavailable):
+            session = self._session_if_any(request)
+        return self._error(request, status_of(error), wording_of(error), session)
 
     def _fault(self, request: Request, error: Exception) -> Response:
         """Ours; logged without what was asked for, which may hold a name."""
         log.error("a page failed", page=request.url.path.split("/")[1], exc_info=error)
-        return self._error(request, 500, "The page could not be made; the log of the console has the reason.", None)
+        said = Wording("The page could not be made. The log of the console has the reason.")
+        return self._error(request, 500, said, self._session_if_any(request))
 
-
-_TITLES: Final = {
-    400: "That cannot be asked",
-    403: "You may not do that",
-    404: "Nothing here",
-    405: "Not that way",
-    409: "That was not done",
-    503: "There is no answer",
-}
-
-
-def data_url(request: Request) -> str:
-    query = request.url.query
-    return f"{quote(request.url.path, safe='/:@')}?{query}" if query else quote(request.url.path, safe="/:@")
+    def _session_if_any(self, request: Request) -> WebSession | None:
+        """Of whoever looks at an error: what is wrong may be that sessions cannot be read."""
+        try:
+            return self._session(request)
+        except LedgerError:
+            return None
 
 
 def _asked(request: Request, session: WebSession) -> Asked:
     query = {name: value for name, value in request.query_params.items() if name != "format"}
     is_part = request.headers.get("hx-request") == "true" and not request.headers.get("hx-history-restore-request")
     part = request.headers.get("hx-target") if is_part else None
-    return Asked(request.url.path, query, request.path_params, session, _form(request), part)
-
-
-def _form(request: Request) -> Form:
-    wanted = request.query_params.get("format")
-    return Form(wanted) if wanted in list(Form) else Form.HTML
+    return Asked(request.url.path, query, request.path_params, session, form_of(request), part)
 
 
 async def _sent(request: Request) -> dict[str, str]:
@@ -347,7 +317,3 @@ async def _sent(request: Request) -> dict[str, str]:
             raise HTTPException(413)
     fields = parse_qs(sent.decode("utf-8", errors="replace"), keep_blank_values=True, max_num_fields=100)
     return {name: values[-1] for name, values in fields.items()}
-
-
-def _foreign() -> Response:
-    return Response("This form does not come from the console.\n", 403, media_type="text/plain")

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from starlette.requests import Request
+
 from temple_ledger.domain.errors import InvalidEvent, LedgerError
 from temple_ledger.infrastructure.queries import as_of as moment
 from temple_ledger.infrastructure.web.rights import Right
@@ -30,6 +32,10 @@ class Form(StrEnum):
 
 class BadQuestion(LedgerError):
     """What was asked for cannot be; the sentence says which part of it, and how it is written."""
+
+
+class NotThere(LedgerError):
+    """What was asked for is gone; the sentence says where to look."""
 
 
 @dataclass(frozen=True)
@@ -114,3 +120,13 @@ class Asked:
 
 def _written(value: object) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
+
+
+def url_of(request: Request) -> str:
+    query = request.url.query
+    return f"{quote(request.url.path, safe='/:@')}?{query}" if query else quote(request.url.path, safe="/:@")
+
+
+def form_of(request: Request) -> Form:
+    wanted = request.query_params.get("format")
+    return Form(wanted) if wanted in list(Form) else Form.HTML

@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.queries.sentence import NamedTarget, Person, Q
 from temple_ledger.infrastructure.web.icons import ICONS
 from temple_ledger.infrastructure.web.sign_in import account_of
 from temple_ledger.infrastructure.web.ways_out import way_out
+from temple_ledger.infrastructure.web.wording import wording
 
 LONGEST: Final = 300
 STATIC: Final[Mapping[str, str]] = {
@@ -164,6 +165,8 @@ def _environment() -> Environment:
         "kind": kind_of,
         "span": span,
         "spaced": spaced,
+        "wording": wording,
+        "way_out": way_out,
     }
     made.globals |= {"icon": icon, "plural": counted, "static": static_url, "way_out": way_out}
     return made

@@ -2,7 +2,7 @@
 
 A page that was made before then asks for its part.
 
-Nothing is asked of the database while nobody listens.
+While nobody listens nothing is asked of the database, but for each page that is made.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Final
 
 from temple_ledger.domain.errors import LedgerError
 
-LOOK_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 0.25
 BEAT_SECONDS: Final = 20.0
 """A comment that finds out whether the browser is still there; the session is looked at again as often."""
 RETRY_MILLISECONDS: Final = 2_000
@@ -38,10 +38,14 @@ class Live:
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    @property
-    def now(self) -> str:
-        """Where the ledger was the last time that somebody looked; it may be further."""
-        return self._now
+    def head(self) -> str:
+        """Where the ledger is, for a page that is made now: asked, where nobody listens, or as of the last look."""
+        if self._is_looking:
+            return self._now
+        try:
+            return self._read()
+        except LedgerError:
+            return self._now  # the page says that the database is away
 
     @property
     def streams(self) -> int:

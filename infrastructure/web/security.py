@@ -24,6 +24,7 @@ HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "X-Frame-Options": "DENY",
 }
+OTHER_NAME: Final = "This console does not answer to that name; whoever runs it sets TEMPLE_WEB_URL.\n"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 SESSION_SECONDS: Final = 7 * 86_400
 
@@ -96,9 +97,9 @@ class Guard:
 
     def _refused(self, request: Request) -> Response | None:
         if host_of(request) not in self._place.hosts:
-            return PlainTextResponse("This console is not called so.\n", status_code=421)
+            return PlainTextResponse(OTHER_NAME, status_code=421)
         if request.client is None or not self._place.serves(request.client.host):
-            return PlainTextResponse("This console answers its proxy alone.\n", status_code=403)
+            return PlainTextResponse("This console answers nobody but its proxy.\n", status_code=403)
         return None
 
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg
@@ -32,7 +32,7 @@ class WebSession:
     id: int
     person: str
     rights: frozenset[Right]
-    secret: str
+    secret: str = field(repr=False)
     how: str = "link"
 
     @property

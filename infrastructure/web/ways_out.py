@@ -49,6 +49,7 @@ PAGES: Final[Mapping[str, Callable[[str, bool], WayOut | None]]] = {
     "temple effects list": _page("Look at them", "/projections#leaving"),
     "temple feed list": _page("Look at it", "/projections#leaving"),
     "temple seal verify": _page("What was found", "/verify"),
+    "temple verify": _page("Look at it", "/verify"),
     "temple projection resume": _action("Resume", "resume"),
     "temple repair": _action("Compare and repair", "repair-preview"),
     "temple replay": _action("Replay", "replay-preview"),

@@ -13,7 +13,7 @@ from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.position import NO_POSITIONS
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.author import catalogue_or_installed
-from temple_ledger.projections.batch import TallyBatch, count_batch
+from temple_ledger.projections.counting import TallyBatch, count_batch
 from temple_ledger.projections.failure import FoldFailure, failure_of_tally
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.testing.comparison import at_fault, require_rows

@@ -15,6 +15,16 @@ create type member_folded as (
     "position" bigint
 );
 
+-- Where the last lane of "members" stands; null where it is not split.
+create or replace function members_least_position() returns bigint
+language sql stable parallel safe as $$
+    select position
+    from projection_checkpoint
+    where projection = 'members'
+      and version = members_rules_version()
+      and split
+$$;
+
 -- members_folded(upto, null, null)         everybody, from the log, as of a position
 -- members_folded(upto, user_ids, null)     these members, from the log
 -- members_folded(null, user_ids, fresh)    these members, from what is stored of them and the events at these
@@ -45,6 +55,17 @@ language sql stable parallel safe as $$
         where logged.id <= upto
           and (user_ids is null or logged.user_id = any(user_ids))
           and (parked.position is null or logged.id < parked.position)
+          -- where lanes stand apart, what the member's has not reached is not folded; null where there are none
+          and (
+              coalesce(logged.id <= (select members_least_position()), true)
+              or logged.id <= (
+                  select lane.position
+                  from projection_lane as lane
+                  where lane.projection = 'members'
+                    and lane.version = members_rules_version()
+                    and lane.lane = lane_of(logged.user_id)
+              )
+          )
         union all
         select user_id, timestamp, id, action, target, granted_by
         from members_snapshot

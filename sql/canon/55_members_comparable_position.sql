@@ -1,5 +1,5 @@
 -- Where the log and the rows of "members" are compared: what both sides have to agree on now. Fails where the rows are
--- of another version than the rules here, since then they differ by right.
+-- of another version than the rules here, since then they differ by right. Of lanes that stand apart, the first one.
 create or replace function members_comparable_position() returns bigint
 language plpgsql stable as $$
 declare
@@ -13,7 +13,14 @@ begin
     end if;
     return case
         when there.state = 'trigger' then (select coalesce(max(id), 0) from webhook_audit_log)
-        else there.position
+        else greatest(
+            there.position,
+            (
+                select max(lane.position)
+                from projection_lane as lane
+                where (lane.projection, lane.version) = (there.projection, there.version)
+            )
+        )
     end;
 end
 $$;

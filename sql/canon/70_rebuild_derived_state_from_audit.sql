@@ -25,12 +25,33 @@ begin
         select coalesce(max(id), 0) into before.position from webhook_audit_log;
     end if;
 
+    if before.split then
+        -- no step of a lane is in the middle of anything; each member is put right as its lane stands
+        perform pg_advisory_xact_lock(hashtext('temple lanes of members'), before.version);
+        before.position := members_comparable_position();
+        before.passed := before.passed + (
+            select sum(lane.passed) from projection_lane as lane
+            where (lane.projection, lane.version) = (before.projection, before.version)
+        );
+    end if;
+
     -- a table that was empty when it was looked at last is believed to be, and would be searched row by row
     perform set_config('enable_nestloop', 'off', true);
     done := members_fold_again(before.position, null);
     perform set_config('enable_nestloop', nestloop, true);
 
-    select count(*) into in_log from webhook_audit_log where id <= before.position;
+    select count(*) into in_log
+    from webhook_audit_log as log
+    where id <= before.position
+      and (
+          coalesce(id <= (select members_least_position()), true)
+          or id <= (
+              select lane.position
+              from projection_lane as lane
+              where (lane.projection, lane.version) = (before.projection, before.version)
+                and lane.lane = lane_of(log.user_id)
+          )
+      );
     update projection_checkpoint
     set epoch = epoch + 1,
         updated_at = clock_timestamp()

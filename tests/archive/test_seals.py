@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.archive import seals
 from temple_ledger.infrastructure.archive.erase import erase_from_archive
+from temple_ledger.infrastructure.archive.log_rows import pieces
 from temple_ledger.infrastructure.archive.manifest import require
 from temple_ledger.infrastructure.archive.restore import restore_archive
 from temple_ledger.infrastructure.archive.verify import verify_archive
+from temple_ledger.infrastructure.archive.write import in_sealed_ranges
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.seals.accept import accept_range
 from tests.archive.builders import NOW, append, archived, at, everything, log
@@ -71,6 +74,21 @@ def test_what_is_not_sealed_yet_is_sealed_before_it_is_archived(
     restored(folder, other)
     assert proof(other).sealed == log(database, "id")[-1][0]
     assert found(other) == []
+
+
+@pytest.mark.parametrize(
+    ("events", "ends"), [(9, [3, 6, 9]), (11, [3, 6, 9, 11])], ids=["all sealed", "two not sealed yet"]
+)
+def test_a_file_that_is_not_the_last_ends_with_a_sealed_range(database: Database, events: int, ends: list[int]) -> None:
+    """However the log came: so does an archive whose write was ended after it."""
+    sealed(database, 9)
+    append(database, everything(1, events - 9))
+    rows = next(pieces(database, Position(0), Position(events)))
+    tables = iter([rows.slice(0, 5), rows.slice(5, 3), rows.slice(8)])
+    with database.connect(DatabaseRole.READ) as connection:
+        found = [table.column("id").to_pylist() for table in in_sealed_ranges(connection, tables)]
+    assert [ids[-1] for ids in found] == ends
+    assert [each for ids in found for each in ids] == list(range(1, events + 1))
 
 
 def test_a_change_of_a_restored_event_is_found(database: Database, folder: Path, other: Database) -> None:

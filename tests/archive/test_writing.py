@@ -2,12 +2,14 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from temple_ledger.domain.errors import ArchiveDamaged, Refused
 from temple_ledger.infrastructure.archive.manifest import require
+from temple_ledger.infrastructure.archive.one_ahead import one_ahead
 from temple_ledger.infrastructure.archive.place import place_at
 from temple_ledger.infrastructure.archive.verify import verify_archive
 from temple_ledger.infrastructure.archive.write import to_merge
@@ -175,3 +177,14 @@ def test_an_archive_at_a_url_is_the_same(database: Database) -> None:
     append(database, everything(400, 20))
     with pytest.raises(ArchiveDamaged):
         archived(database, place)
+
+
+def test_what_is_read_ahead_comes_in_order_and_what_fails_there_fails_here() -> None:
+    def failing() -> Iterator[int]:
+        yield from (1, 2, 3)
+        raise ArchiveDamaged("behind the third")
+
+    found: list[int] = []
+    with pytest.raises(ArchiveDamaged, match="behind the third"):
+        found.extend(one_ahead(failing()))
+    assert list(one_ahead(iter([1, 2]))) == [1, 2]

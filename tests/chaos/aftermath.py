@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any, Final
 
 import psycopg
@@ -14,6 +14,7 @@ from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.projections.key import ProjectionKey
 from tests.chaos.checks import (
+    backlog,
     came_back,
     failed_deliveries,
     lost_deliveries,
@@ -33,7 +34,7 @@ CAUGHT_UP_SECONDS: Final = 240.0
 COMMAND_SECONDS: Final = 300.0
 SHOWN: Final = 20
 SAY_SECONDS: Final = 10.0
-PIECE: Final = 1_000
+PIECE: Final = 20
 OWN_ENDS: Final = frozenset({0, 4})
 """A service may end because the database is not there; whoever started it starts it again."""
 
@@ -78,7 +79,8 @@ def aftermath(storm: Storm, found: Found, *, long_form: bool) -> None:
     """
     if not _until(storm, _is_led):
         found.wrong.append(f"not led within {CAUGHT_UP_SECONDS:.0f} s: {_standing(storm)}")
-    found.backlog = _behind(storm)
+    with storm.site.admin() as admin:
+        found.backlog = backlog(admin)
     found.caught_up_seconds = _seconds_to_catch_up(storm, found)
     found.wrong += _other_than_in_the_guild(storm)
     if long_form:
@@ -104,12 +106,15 @@ def _seconds_to_catch_up(storm: Storm, found: Found) -> float | None:
 
 
 def _lay_up(storm: Storm, number: int) -> None:
-    """A backlog behind a gap, which nothing passes: all of it is there when the gap is gone. The runners lead."""
+    """A backlog behind a gap, which nothing passes: all of it is there when the gap is gone. The runners lead.
+
+    By those who appended in the storm, in turns, so that as many of its events are late as were there.
+    """
     with storm.site.database().connect(DatabaseRole.APPEND, application="storm gap") as connection:
         connection.execute("begin")
         append_within(connection, storm.operator.entries(1))
-        for start in range(1, max(number, 1), PIECE):
-            storm.operator.append_some(min(PIECE, number - start))
+        for start, appender in zip(range(0, number, PIECE), cycle(storm.appenders), strict=False):
+            appender.append_some(min(PIECE, number - start))
         connection.execute("rollback")
 
 
@@ -167,14 +172,6 @@ def _done(storm: Storm, *arguments: str, login: str = OPERATOR) -> tuple[int | N
         child.kill()
     printed = child.output.read_text(errors="replace")
     return code, printed
-
-
-def _behind(storm: Storm) -> int:
-    with storm.site.admin() as admin:
-        row = admin.execute(
-            "select count(*) from webhook_audit_log where id > (select min(position) from projection_checkpoint)"
-        ).fetchone()
-        return int(row[0]) if row else 0
 
 
 def _until(storm: Storm, holds: Callable[[psycopg.Connection[Any]], bool]) -> bool:

@@ -38,6 +38,19 @@ PATIENCE_SECONDS: Final = 5.0
 Connection = psycopg.Connection[Any]
 
 
+class Clock:
+    """When things happen, for all who append: with a clock each, nearly everything of the slower ones would be late."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seconds = 0
+
+    def next(self, dice: random.Random) -> datetime:
+        """As late as the one before, or a little later."""
+        with self._lock:
+            return START + timedelta(seconds=self._seconds)
+
+
 class Persons:
     """Members who ask to be erased one day: nobody appends about them from then on."""
 
@@ -61,13 +74,13 @@ class Persons:
 class Appender:
     """One thread's. Its events are those of its seed; how they are cut into transactions is, too."""
 
-    def __init__(self, database: Database, record: Acknowledged, persons: Persons, seed: str) -> None:
+    def __init__(self, database: Database, record: Acknowledged, persons: Persons, clock: Clock, seed: str) -> None:
         self.database = database
         self.record = record
         self.persons = persons
+        self.clock = clock
         self.dice = random.Random(seed)
         self.met: set[str] = set()
-        self._seconds = 0
         self._appender: LogAppender | None = None
         self._connection: Connection | None = None
 
@@ -151,9 +164,8 @@ class Appender:
 
     def _entry(self) -> LogEntry:
         dice = self.dice
-        self._seconds += dice.randrange(3)
         event_type, action = dice.choice(KINDS)
-        when = START + timedelta(seconds=self._seconds)
+        when = self.clock.next(dice)
         if dice.random() < LATE:
             when -= timedelta(seconds=dice.randrange(3_600))
         role = event_type == "discord_role_change"

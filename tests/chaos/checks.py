@@ -67,6 +67,15 @@ def wrong_rows(connection: Connection, planted: Collection[str] = ()) -> Iterato
                 yield f"{table} of {key}: {row}, and the oracle says {expected}"
 
 
+def backlog(connection: Connection) -> int:
+    """How many events each projection has to fold, on average: one may be far behind where the others are not."""
+    row = connection.execute(
+        "select ceil(avg((select count(*) from webhook_audit_log as log where log.id > checkpoint.position)))::int"
+        " from projection_checkpoint as checkpoint where state = 'running'"
+    ).fetchone()
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
 def slower_than_undisturbed(caught_up: float | None, undisturbed: float | None) -> Iterator[str]:
     """Seconds that two backlogs as large took; None where one was not caught up with at all, which is said elsewhere.
 

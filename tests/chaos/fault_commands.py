@@ -74,6 +74,14 @@ def version_switch_killed(storm: Storm, dice: random.Random) -> bool:
     return _killed(storm, dice, switch, login=MIGRATE, exchanges=20)
 
 
+def lanes_split_or_joined(storm: Storm, dice: random.Random) -> bool:
+    """Split more often than joined, so that much of the storm meets lanes."""
+    split = _killed(storm, dice, ("projection", "lanes", "members", "--split", *APPLY), exchanges=12)
+    if dice.random() < 0.3:
+        return _killed(storm, dice, ("projection", "lanes", "members", "--join", *APPLY), exchanges=30) or split
+    return split
+
+
 def _replay(storm: Storm, dice: random.Random, workers: int) -> bool:
     arguments = ("replay", dice.choice(PROJECTIONS), *APPLY, "--max-change", "100", "--workers", str(workers))
     return _killed(storm, dice, arguments, exchanges=60)

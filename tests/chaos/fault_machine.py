@@ -55,12 +55,12 @@ def disk_full(storm: Storm, dice: random.Random) -> bool:
     server = storm.site.server
     with storm.site.admin() as admin:
         admin.execute("create unlogged table if not exists ballast (filled text)")
-        server.fill_disk()
+        server.disk.fill()
         try:
             seen = _no_room(admin)
             pause(dice.uniform(0.2, 1.0))
         finally:
-            server.empty_disk()
+            server.disk.empty()
     bring_up(storm)
     with storm.site.admin() as admin:
         admin.execute("drop table if exists ballast")

@@ -21,6 +21,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "erasure killed": fault_commands.erasure_killed,
     "trigger switch killed": fault_commands.trigger_switch_killed,
     "version switch killed": fault_commands.version_switch_killed,
+    "lanes split or joined": fault_commands.lanes_split_or_joined,
     "backend terminated": fault_sessions.backend_terminated,
     "gap held": fault_sessions.gap_held,
     "prepared transaction": fault_sessions.prepared_transaction,
@@ -44,7 +45,7 @@ def impossible(server: ChaosServer) -> dict[str, str]:
     """Kinds that cannot be injected here, each with the reason."""
     reasons = {
         "runner killed at a system call": None if shutil.which("strace") else "strace is not installed",
-        "disk full": server.no_disk,
+        "disk full": server.disk.why_not,
         "clock stepped": server.no_clock,
     }
     return {kind: reason for kind, reason in reasons.items() if reason is not None}

@@ -19,6 +19,7 @@ LANES: Final[Mapping[str, Mapping[str, int]]] = {
         "erasure killed": 1,
         "trigger switch killed": 1,
         "version switch killed": 1,
+        "lanes split or joined": 2,
     },
     "sessions": {
         "backend terminated": 16,

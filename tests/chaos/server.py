@@ -1,8 +1,5 @@
 """The PostgreSQL of a storm: durable, with a clock that can be stepped and a disk that can be full."""
 
-import os
-import shutil
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
@@ -10,6 +7,7 @@ from urllib.parse import quote
 
 from temple_ledger.infrastructure.embedded_postgres.account import our_account
 from temple_ledger.infrastructure.embedded_postgres.programs import DEFAULT_MAJOR, installed_wheel, within_reach
+from tests.chaos.disk import disk_of
 
 SUPERUSER: Final = "storm"
 PORT: Final = 5432
@@ -27,29 +25,26 @@ SETTINGS: Final = (
     "timezone=UTC",
     "jit=off",
 )
-ROOM: Final = 4 * 1024**3
-"""A bound, and nothing that is taken."""
-ATTEMPTS: Final = 50
 FAKETIME: Final = ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib")
 
 
 class ChaosServer:
-    """`no_disk` and `no_clock`: why the disk cannot be full here, why the clock cannot be stepped; None if they can."""
+    """`disk` can be full. `no_clock`: why the clock cannot be stepped here; None if it can."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, mounts: bool = True) -> None:
         self._account = our_account()
         self._folder = folder
-        self._mount = folder / "disk"
         self._clock = folder / "clock"
-        self._mount.mkdir()
-        self.no_disk = self._mounted()
+        place = folder / "disk"
+        place.mkdir()
+        self._data = place / "data"
+        self.disk = disk_of(self._data, self._account, mounts=mounts)
         library = _faketime()
         self.no_clock = None if library else "libfaketime is not installed (Debian: faketime)"
         self._environment = [] if library is None else self._faking(library)
         self._programs = within_reach(installed_wheel(), DEFAULT_MAJOR, self._account, folder / "programs")
-        for place in (folder, self._mount):
-            self._account.own(place)
-        self._data = self._mount / "data"
+        for each in (folder, place):
+            self._account.own(each)
         self._run(
             *(self._programs / "initdb", "-D", self._data, "-U", SUPERUSER, "--encoding=UTF8", "--locale=C"),
             *("--auth=trust", "--no-sync", "--wal-segsize=4", "--data-checksums"),
@@ -73,8 +68,7 @@ class ChaosServer:
 
     def remove(self) -> None:
         self.stop("immediate")
-        if self.no_disk is None:
-            subprocess.run(["umount", "--lazy", self._mount], check=False)
+        self.disk.remove()
 
     def step_clock(self, seconds: int) -> None:
         """From now on the server's clock is so far from the machine's."""
@@ -82,27 +76,6 @@ class ChaosServer:
         new.write_text(f"{seconds:+d}\n")
         new.chmod(0o644)
         new.replace(self._clock)
-
-    def fill_disk(self) -> None:
-        """To the last page; what is written meanwhile makes it larger than it may be, so it is tried again."""
-        for _ in range(ATTEMPTS):
-            with suppress(subprocess.CalledProcessError):
-                return self._resized(shutil.disk_usage(self._mount).used)
-        raise OSError("the disk grows faster than it can be filled")
-
-    def empty_disk(self) -> None:
-        self._resized(ROOM)
-
-    def _mounted(self) -> str | None:
-        if os.geteuid() != 0 or shutil.which("mount") is None:
-            return "only root can give a file system a size"
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(self._mount)]
-        done = subprocess.run(mount, capture_output=True, text=True, check=False)
-        return None if done.returncode == 0 else f"no file system of its own can be mounted: {done.stderr.strip()}"
-
-    def _resized(self, size: int) -> None:
-        remount = ["mount", "-o", f"remount,size={size}", str(self._mount)]
-        subprocess.run(remount, capture_output=True, check=True)
 
     def _faking(self, library: Path) -> list[str | Path]:
         self.step_clock(0)

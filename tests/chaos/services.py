@@ -28,8 +28,9 @@ class Service:
 
 
 SERVICES: Final[Mapping[str, Service]] = {
-    RUNNERS[0]: Service(("run",), "temple_run_service"),
-    RUNNERS[1]: Service(("run",), "temple_run_service", wired=True),
+    # of a projection that is split both may have some lanes; the others are one's alone
+    RUNNERS[0]: Service(("run", "--lanes", "0-11"), "temple_run_service"),
+    RUNNERS[1]: Service(("run", "--lanes", "4-15"), "temple_run_service", wired=True),
     VERSIONS: Service(("run", "standing"), "temple_run_service", packages=True),
     RECEIVER: Service(("receive",), "temple_receive_service", wired=True),
     SEALER: Service(("seal", "run"), "temple_seal_service"),

@@ -13,7 +13,7 @@ import psycopg
 
 from temple_ledger.domain.errors import LedgerError
 from tests.chaos.acknowledged import Acknowledged
-from tests.chaos.appenders import Appender, Persons
+from tests.chaos.appenders import Appender, Clock, Persons
 from tests.chaos.plan import LANES, Planned, plan
 from tests.chaos.processes import pause
 from tests.chaos.senders import Guild, Sender
@@ -67,17 +67,17 @@ Fault = Callable[[Storm, random.Random], bool]
 
 
 def storm_on(site: Site, fake: FakeDiscord, seed: int, say: Callable[[str], None]) -> Storm:
-    record, persons = Acknowledged(), Persons()
+    record, persons, clock = Acknowledged(), Persons(), Clock()
     database = site.database()
     return Storm(
         site,
         Services(site),
         record,
         persons,
-        [Appender(database, record, persons, f"{seed}/append/{number}") for number in range(APPENDERS)],
+        [Appender(database, record, persons, clock, f"{seed}/append/{number}") for number in range(APPENDERS)],
         Sender(site.port, record, f"{seed}/send"),
         Sender(site.port, record, f"{seed}/probe"),
-        Appender(database, record, persons, f"{seed}/operate"),
+        Appender(database, record, persons, clock, f"{seed}/operate"),
         Guild(fake, f"{seed}/guild"),
         say,
     )

@@ -19,6 +19,7 @@ from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.chaos.acknowledged import Acknowledged
 from tests.chaos.checks import (
     TIMES,
+    backlog,
     came_back,
     failed_deliveries,
     lost_deliveries,
@@ -134,3 +135,15 @@ def test_a_catch_up_that_is_slow_is_wrong_and_one_that_is_as_fast_as_undisturbed
     assert list(slower_than_undisturbed(allowed + 0.1, 2.0)) == [
         "caught up in 16.1 s, which is more than 3 times the 2.0 s that it takes undisturbed, and a lease"
     ]
+
+
+def test_a_backlog_is_what_each_projection_has_to_fold_on_average(ledger: LedgerScenario) -> None:
+    ledger.given(*(joined(f"member {number}", at(number)) for number in range(9)))
+    ledger.catch_up()
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        assert backlog(connection) == 0
+    altered(ledger.database, "update projection_checkpoint set position = 1 where projection = 'activity'")
+    altered(ledger.database, "update projection_checkpoint set state = 'paused' where projection = 'role_periods'")
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        # of two that go on, one has 8 to fold
+        assert backlog(connection) == 4

@@ -54,6 +54,17 @@ def test_it_is_written_listed_verified_and_restored(temple: Typed, tmp_path: Pat
     assert temple("archive", "restore", *HERE, TEMPLE_DATABASE_URL=other).code == 5
 
 
+def test_that_workers_reach_no_database_is_a_setting(temple: Typed) -> None:
+    assert temple("archive", "write", *HERE).code == 0
+    alone = {"TEMPLE_WORKERS_WITHOUT_DATABASE": "true"}
+    replayed = temple("replay", "--apply", "--workers", "2", *HERE, **alone)
+    assert replayed.code == 0, replayed.stderr
+    assert temple("verify", "--full").code == 0
+    refused = temple("verify", "--full", *HERE, **alone)
+    assert refused.code == 5
+    assert "only temple replay does without" in refused.stderr
+
+
 def test_the_place_may_be_a_setting(temple: Typed, tmp_path: Path) -> None:
     assert temple("archive", "write", "--json", TEMPLE_ARCHIVE="archive").data["added"] == 3
     assert temple("archive", "list", TEMPLE_ARCHIVE=f"file://{tmp_path}/archive").code == 0

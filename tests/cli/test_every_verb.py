@@ -73,6 +73,7 @@ TYPED: Final[Mapping[Path_, tuple[str, ...]]] = {
     ("projection", "pause"): ("activity", "--reason", EVIL),
     ("projection", "resume"): ("activity",),
     ("projection", "wait"): ("members",),
+    ("projection", "lanes"): ("members",),
     ("seal", "status"): (),
     ("seal", "head"): (),
     ("seal", "verify"): (),

@@ -39,6 +39,7 @@ GIVEN: Final = {
     "projection drop": ["members@1"],
     "projection explain": ["members", "1"],
     "projection history": ["members", "1"],
+    "projection lanes": ["members"],
     "projection resume": ["members"],
     "projection rows": ["members", "1"],
     "projection show": ["members"],

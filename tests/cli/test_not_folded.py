@@ -66,3 +66,12 @@ def test_a_verb_that_answers_from_tables_says_what_they_do_not_have(behind: Data
         ended = temple(*verb, *READS[verb], TEMPLE_TIER_ROLES=f"Gold={ROLE}")
         assert "1 event" in ended.stderr, (verb, ended.stderr)
         assert "not folded yet" in ended.stderr, verb
+
+
+def test_an_answer_for_programs_says_so_too_beside_the_list_and_in_an_object(behind: Database, temple: Typed) -> None:
+    for verb in sorted(BEHIND):
+        asked = [each for each in READS[verb] if each != "--json"]
+        ended = temple(*verb, *asked, "--json", TEMPLE_TIER_ROLES=f"Gold={ROLE}")
+        assert "not folded yet" in ended.stderr, verb
+    assert temple("member", "show", WHO, "--json").data["not_folded"] == 1
+    assert temple("member", "show", WHO, "--as-of", "2027-01-01", "--json").data["not_folded"] == 0

@@ -11,7 +11,7 @@ from time import monotonic
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.processes.reconcile_schedule import Schedule
+from temple_ledger.infrastructure.processes.reconcile_schedule import reconcile_schedule
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
@@ -138,7 +138,7 @@ def test_a_reconciliation_that_fails_is_logged_and_the_runner_goes_on(
 
 
 def test_a_reconciliation_at_work_does_not_delay_the_end(ledger: LedgerScenario, environment: dict[str, str]) -> None:
-    schedule = Schedule(0.01, lambda: ["members"], {**os.environ, "PYTHONPATH": str(ROOT), **environment})
+    schedule = reconcile_schedule(0.01, lambda: ["members"], {**os.environ, "PYTHONPATH": str(ROOT), **environment})
     with (
         ledger.database.connect(DatabaseRole.LOGIN, autocommit=False) as holder,
         ledger.database.connect(DatabaseRole.READ) as watcher,

@@ -41,7 +41,15 @@ def migrated(machine: Cluster) -> Cluster:
 
 SERVICES = {
     "temple_run_service": (
-        [["run", "--until-caught-up"], ["reconcile"], ["verify"], ["projection", "list"], ["member", "list"]],
+        [
+            ["run", "--until-caught-up"],
+            ["reconcile"],
+            # what `temple run` starts where one was killed
+            ["replay", "--apply"],
+            ["verify"],
+            ["projection", "list"],
+            ["member", "list"],
+        ],
         [APPEND, ["inbox", "retry", "--all"], ["trigger", "enable"]],
     ),
     "temple_seal_service": (

@@ -77,6 +77,7 @@ READS: Final[dict[Path_, tuple[str, ...]]] = {
     ("projection", "explain"): ("members", MEMBER),
     ("projection", "check"): ("temple_ledger.projections.members:members", "--member", MEMBER),
     ("projection", "wait"): ("members", "--position", "3"),
+    ("projection", "lanes"): ("members",),
     ("seal", "status"): (),
     ("seal", "head"): (),
     ("seal", "export"): (),

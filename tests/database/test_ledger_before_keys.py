@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.trigger_mode import trigger_status
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.projections.activity import activity
-from temple_ledger.projections.batch import count_batch
+from temple_ledger.projections.counting import count_batch
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.members import members
 from temple_ledger.projections.placing import placed_as

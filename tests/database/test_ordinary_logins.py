@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from temple_ledger.domain.errors import Refused, SchemaMismatch
+from temple_ledger.domain.errors import Refused, RoleNotGranted, SchemaMismatch
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.migrations import migrate, packaged, require_current
 from temple_ledger.infrastructure.database.roles import ROLES
@@ -125,10 +125,20 @@ def test_a_login_of_the_release_before_goes_on_as_what_it_has(
     machine: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     bring_up_to_date(Database(machine.own_database("login one", "of one")))
+    machine.execute('create role "login two" login', 'grant temple_project to "login two"')
+    with Database(machine.dsn("login two", "of one")).connect(DatabaseRole.SEAL) as connection:
+        assert connection.execute("select current_user::text").fetchone() == ("temple_project",)
+    assert 'grant temple_seal to "login two";' in caplog.text
+
+
+def test_who_appends_does_not_translate_and_is_given_the_sql(machine: Cluster) -> None:
+    bring_up_to_date(Database(machine.own_database("login one", "of one")))
     machine.execute('create role "login two" login', 'grant temple_append to "login two"')
-    with Database(machine.dsn("login two", "of one")).connect(DatabaseRole.TRANSLATE) as connection:
-        assert connection.execute("select current_user::text").fetchone() == ("temple_append",)
-    assert 'grant temple_translate to "login two";' in caplog.text
+    service = Database(machine.dsn("login two", "of one"))
+    with pytest.raises(RoleNotGranted, match="may not act as temple_translate") as refused:
+        service.connect(DatabaseRole.TRANSLATE)
+    machine.execute(str(refused.value).split(" run: ")[1], login="login one")
+    service.connect(DatabaseRole.TRANSLATE).close()
 
 
 def rights_of_public(machine: Cluster, database: str) -> set[str]:

@@ -42,13 +42,13 @@ order by proname
 LETTERS: Final = {"SELECT": "r", "INSERT": "i", "UPDATE": "u", "DELETE": "d", "TRUNCATE": "t"}
 
 WRITTEN_DOWN: Final = """
-discord_attribution: append diru, project r, read r
-discord_change: append diru, project r, read r
-discord_feed: append diru, project r, read r
-discord_member: append diru, project r, read r
-discord_role: append diru, project r, read r
+discord_attribution: append r, project r, read r, translate diru
+discord_change: append r, project r, read r, translate diru
+discord_feed: append r, project r, read r, translate diru
+discord_member: append r, project r, read r, translate diru
+discord_role: append r, project r, read r, translate diru
 discord_role_directory: append r, project r, read r
-discord_session: append diru, project r, read r
+discord_session: append iru, project r, read r, translate d
 discord_user_current_roles: append r, project diru, read r
 discord_user_current_roles_named: append r, project r, read r
 effect: append r, deliver r, project iru, read r
@@ -60,10 +60,10 @@ erasure: append r, project r, read r
 feed_change: append r, deliver r, project dir, read r
 feed_consumer: append r, deliver dru, project ru, read r
 feed_operation: project OTHER USAGE
-inbox: append iru, operate ru, project r, read r, translate d
+inbox: append iru, operate ru, project r, read r, translate du
 inbox_source: append iru, project r, read r
 ledger_canon: append r, project r, read r
-ledger_guild: append diru, project r, read r
+ledger_guild: append r, project r, read r, translate diru
 ledger_migration: append r, deliver r, operate r, project r, read r, seal r, tokens r, translate r, web r
 ledger_operation: append r, operate ir, project ir, read r, seal ir, translate ir
 log_import: append iru, project ru, read r
@@ -73,19 +73,20 @@ log_row: append r, project r, read r
 log_seal: append r, project r, read r, seal r
 members_event: append r, project r, read r
 members_snapshot: append r, project r, read r
-patreon_delivery_count: append diru, project r, read r
-patreon_link: append diru, project r, read r
-patreon_member: append diru, project r, read r
-patreon_person: append diru, project r, read r
-patreon_tier: append diru, project r, read r
+patreon_delivery_count: append r, project r, read r, translate diru
+patreon_link: append r, project r, read r, translate diru
+patreon_member: append r, project r, read r, translate diru
+patreon_person: append r, project r, read r, translate diru
+patreon_tier: append r, project r, read r, translate diru
 patreon_token: tokens iru
 patreon_token_state: append r, project r, read r, tokens r
-patreon_webhook: append diru, project r, read r
+patreon_webhook: append r, project r, read r, translate diru
 process_lease: read r, translate diru
 projection_batch: append r, project diru, read r
 projection_checkpoint: append r, project diru, read r, seal r
 projection_failure: append r, project diru, read r
 projection_frontier: append r, project diru, read r
+projection_lane: append r, project diru, read r
 projection_lease: append r, project diru, read r, seal r
 projection_rebuild: append r, project diru, read r
 projection_rebuild_failure: append r, project diru, read r
@@ -104,10 +105,10 @@ seal_key: seal r
 seal_proof: append r, project ru, read r, seal ru
 sealer: append r, project ru, read r, seal ru
 skipped_position: append r, project ir, read r, seal r
-snapshot: append diru, project r, read r
-snapshot_finding: append diru, project r, read r
+snapshot: append r, project r, read r, translate diru
+snapshot_finding: append r, project r, read r, translate diru
 temple_member_status: append r, project diru, read r
-translator: append iru, project r, read r
+translator: append r, project r, read r, translate iru
 trigger_member: append r, project diru, read r
 trigger_period: append r, project r, read r
 verification: append r, project dir, read r
@@ -180,6 +181,9 @@ def test_only_our_roles_have_rights(database: Database) -> None:
         ("patreon_token", "r", {"tokens"}),
         ("patreon_token", "u", {"tokens"}),
         ("inbox", "d", {"translate"}),
+        ("discord_feed", "u", {"translate"}),
+        ("patreon_member", "u", {"translate"}),
+        ("translator", "u", {"translate"}),
     ],
 )
 def test_what_nobody_else_may_do(database: Database, table: str, right: str, by: set[str]) -> None:

@@ -44,6 +44,7 @@ REFUSED = [
     (DatabaseRole.APPEND, INSERT_ID, PRIVILEGE),
     (DatabaseRole.APPEND, INSERT_TIME, PRIVILEGE),
     (DatabaseRole.APPEND, "delete from inbox", PRIVILEGE),
+    (DatabaseRole.APPEND, "update inbox set state = 'ignored'", PRIVILEGE),
     (DatabaseRole.APPEND, "delete from discord_user_current_roles", PRIVILEGE),
     (DatabaseRole.APPEND, "update projection_checkpoint set position = 0", PRIVILEGE),
     (DatabaseRole.READ, "delete from temple_member_status", PRIVILEGE),
@@ -74,6 +75,7 @@ def test_what_a_role_may_not_do_is_refused(
     [
         (DatabaseRole.APPEND, INSERT),
         (DatabaseRole.APPEND, "select count(*) from webhook_audit_log"),
+        (DatabaseRole.APPEND, "update inbox set repeats = repeats, last_received_at = now()"),
         (DatabaseRole.PROJECT, "delete from discord_user_current_roles"),
         (DatabaseRole.PROJECT, "update projection_checkpoint set position = position"),
         (DatabaseRole.PROJECT, "insert into ledger_operation (kind, performed_by) values ('repair', 'ada')"),

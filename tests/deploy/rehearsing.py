@@ -28,7 +28,7 @@ SOON: Final = (3, 8, 20)
 
 @dataclass
 class Rehearsal:
-    """With each scrape the times that go on during it, since what they tell of does."""
+    """With each scrape the names that grow with the time during it: moments are the present, lengths of time go on."""
 
     scrapes: list[tuple[float, Scrape, Collection[str]]] = field(default_factory=list)
 
@@ -76,7 +76,7 @@ class Rehearsal:
                 # Prometheus marks what a scrape has no more, and so does not look back to it
                 found.append(f"stale _x{MINUTES - 1}")
             elif name.partition("{")[0] in self.scrapes[number][2]:
-                begin = number * MINUTES * 60
+                begin = number * MINUTES * 60 if name.partition("{")[0].endswith("_timestamp_seconds") else value
                 found.append(f"{begin}+60x{MINUTES - 1}")
             else:
                 found.append(f"{value:.6f}+0x{MINUTES - 1}")

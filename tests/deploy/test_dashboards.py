@@ -44,6 +44,8 @@ FOLDER = ROOT / "deploy" / "grafana" / "dashboards"
 EVENTS = 2_000
 RATE_INTERVAL = "15s"
 PATIENCE_SECONDS = 120
+GRID = 24
+"""Columns of a dashboard."""
 
 CANON = {
     "temple-health": (
@@ -85,6 +87,20 @@ def test_what_is_committed_is_what_the_code_writes(board: Any) -> None:
 def test_the_canons_dashboards_have_every_panel_that_it_names() -> None:
     found = {board["uid"]: {panel["title"] for panel in board["panels"]} for board in boards()}
     assert {uid: set(titles) - found[uid] for uid, titles in CANON.items()} == {uid: set() for uid in CANON}
+
+
+@pytest.mark.parametrize("board", boards(), ids=lambda board: board["uid"])
+def test_each_panel_has_a_number_and_a_place_of_its_own(board: dict[str, Any]) -> None:
+    """Grafana shows one of two panels with the same number, and moves one of two in the same place."""
+    numbers = [panel["id"] for panel in board["panels"]]
+    places = [
+        (across, down)
+        for panel in board["panels"]
+        for across in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for down in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert (len(set(numbers)), len(set(places))) == (len(numbers), len(places))
+    assert max(across for across, _ in places) < GRID
 
 
 @pytest.mark.parametrize("board", boards(), ids=lambda board: board["uid"])
@@ -205,7 +221,7 @@ def demo(server: EmbeddedServer, copies: Copies, tmp_path_factory: pytest.TempPa
         found = Demo(database, free_port())
         runner = _started(stack, tmp_path_factory.mktemp("demo"), found)
         _line(runner, "ready")
-        with database.connect(DatabaseRole.APPEND) as connection:
+        with database.connect(DatabaseRole.TRANSLATE) as connection:
             body = b"{}"
             store(connection, [Delivery("patreon", "test", body, digest_of(b"test", body), datetime.now(UTC))])
         _wait_until(lambda: _is_verified(database), "no verification was stored")

@@ -39,6 +39,7 @@ USAGE: Final = 2
 
 NOT_TYPED: Final[Mapping[str, str]] = {
     r"temple (up|run|receive|discord listen|run PROJECTION)": "goes on until it is ended: tests/cli, tests/webhooks",
+    r"temple run --lanes .*": "goes on until it is ended: tests/lanes",
     r"temple up --allow-actions": "goes on until it is ended: tests/web/test_actions.py",
     r"temple operate (run|refuse) .*": "about a request of a console: tests/cli/test_operate.py",
     r"temple operate watch": "goes on until it is ended: tests/cli/test_operate.py",
@@ -131,7 +132,7 @@ def demo(server: EmbeddedServer, copies: Copies) -> Iterator[str]:
     assert up.exit_code == 0, up.output
     assert unfoldable(database, MEMBER, "2026-11-01T00:00:00+00:00") == PARKED
     assert CliRunner().invoke(cli.temple, ["run", "--until-caught-up"], env=environment).exit_code == 0
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         body = b"{}"
         store(connection, [Delivery("patreon", "members:update", body, digest_of(b"", body), datetime.now(UTC))])
     yield name

@@ -110,6 +110,13 @@ def test_no_service_of_compose_logs_in_as_the_owner() -> None:
     assert owners == {"migrate"}
 
 
+def test_compose_names_the_version_of_every_image() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yml").read_text())
+    images = [service["image"] for service in compose["services"].values() if "image" in service]
+    assert images
+    assert [image for image in images if not re.search(r":v?\d", image)] == []
+
+
 def test_compose_names_files_secrets_and_volumes_that_there_are() -> None:
     compose = yaml.safe_load((DEPLOY / "compose" / "compose.yml").read_text())
     assert {"postgres", "run", "receive", "prometheus", "pushgateway", "alertmanager", "grafana"} <= set(

@@ -6,9 +6,12 @@ The figures are scraped from the ledger of the test, before, during and after; P
 import asyncio
 import json
 import os
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +24,8 @@ from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.ingestion.inbox.delivery import Delivery
+from temple_ledger.infrastructure.log.append import append_within
+from temple_ledger.infrastructure.observability.metrics.disk import DiskCollector
 from temple_ledger.infrastructure.observability.metrics.receiver import ReceiverMetrics
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild
 from temple_ledger.infrastructure.sources.discord.frames import Frame, delivery_of
@@ -30,28 +35,36 @@ from temple_ledger.infrastructure.sources.token_keys import TokenKeys
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.members import members
 from temple_ledger.projections.testing.histories import at, joined
-from tests.cli.conftest import Typed, environment, home, temple
+from tests.cli.conftest import Typed, environment, home, spawn, temple
+from tests.cli.test_db import Spawn
 from tests.deploy.rehearsing import RULES, Rehearsal
 from tests.discord.world import World, new_guild
 from tests.effects.builders import warnings, young
 from tests.effects.test_delivering import SECRET, receiving
 from tests.effects.test_watching import older
 from tests.killed import run_killed
-from tests.monitoring.test_metrics import Measured, ledger, measured
+from tests.log import builders
+from tests.monitoring.test_metrics import MEASURED, Measured, ledger, measured
 from tests.patreon.bodies import ACOLYTE
 from tests.patreon.bodies import at as patreon_at
 from tests.patreon.feed import Feed
 from tests.queries.builders import altered, unfoldable
-from tests.runner.test_runner import wait_until
+from tests.runner.test_runner import head, position, running, wait_until
 from tests.tools import needs
 from tests.webhooks.builders import receiver, signed
 
-__all__ = ["environment", "home", "ledger", "measured", "temple"]
+__all__ = ["environment", "home", "ledger", "measured", "spawn", "temple"]
 
 pytestmark = needs("promtool")
 
+BLOCKED: Final = "ledger_log_blocked_seconds"
 HEARTBEAT: Final = "ledger_runner_heartbeat_timestamp_seconds"
 VERIFIED: Final = "ledger_verified_timestamp_seconds"
+
+OPEN_TRANSACTIONS: Final = """
+select pid, state, application_name from pg_stat_activity
+where xact_start is not null and application_name = 'forgotten'
+"""
 
 FIRES: Final = [False, True, False]
 """Before the fault, while it lasts, and once the runbook was followed."""
@@ -62,9 +75,7 @@ WEBHOOK: Final = "insert into patreon_webhook (webhook_id, paused, failures, rea
 
 REHEARSED_ELSEWHERE: Final = {
     "DeadMansSwitch": "fires at all times: test_alerts.py",
-    "DiskFilling": "takes a full disk; its rules have tests with figures, deploy/prometheus",
     "FleetLedgerDown": "takes a fleet: tests/fleet/test_fleet.py walks it",
-    "LogTailBlocked": "takes an appender that holds its transaction for half a minute; with figures, deploy/prometheus",
 }
 """Alerts whose way from the fault to silence is not walked here, and what there is instead."""
 
@@ -81,12 +92,12 @@ class Walk:
 
     def type(self, *commands: str, code: int = 0) -> None:
         """As the runbook has it; all but the last may end as they like."""
-        ended = [self.temple(*each.split()) for each in commands]
+        ended = [self.temple(*shlex.split(each)) for each in commands]
         assert [each.stderr for each in ended if "Traceback" in each.stderr] == []
         assert ended[-1].code == code, (commands[-1], ended[-1].stdout, ended[-1].stderr)
 
     def goes_on(self, *alive: str, measured: Measured | None = None) -> None:
-        """*measured*: by another runner than the test's."""
+        """*alive*: what grows with the time meanwhile. *measured*: by another runner than the test's."""
         self._rehearsal.goes_on_with((measured or self.measured).scrape(), alive=alive or (HEARTBEAT,))
 
     def then(self, alert: str, fires: list[bool] = FIRES) -> None:
@@ -104,7 +115,7 @@ def test_every_alert_is_rehearsed_or_says_why_not() -> None:
     walked = {alert for alert in names if f'then("{alert}"' in Path(__file__).read_text()}
     assert walked | set(REHEARSED_ELSEWHERE) == names
     assert walked & set(REHEARSED_ELSEWHERE) == set()
-    assert len(walked) >= 22
+    assert len(walked) >= 24
 
 
 def test_consistency_drift(walk: Walk) -> None:
@@ -173,6 +184,66 @@ def test_an_event_that_cannot_be_folded(walk: Walk) -> None:
     walk.measured.catch_up()
     walk.goes_on()
     walk.then("LedgerSyncFailure")
+
+
+def test_a_transaction_that_does_not_end(walk: Walk, ledger: LedgerScenario, spawn: Spawn) -> None:
+    def printed(query: str) -> str:
+        return spawn("db", "shell", "--", "-XAtc", query).communicate(timeout=60)[0]
+
+    def blocked_seconds() -> float | None:
+        return walk.measured.scrape()(BLOCKED)
+
+    walk.goes_on()
+    with (
+        running(walk.measured.timed, projections=MEASURED, watcher=walk.measured.runner),
+        closing(walk.database.connect(DatabaseRole.APPEND, application="forgotten")) as forgotten,
+    ):
+        # somebody else's program: the server does not end it
+        forgotten.execute("set idle_in_transaction_session_timeout = 0")
+        forgotten.execute("begin")
+        append_within(forgotten, [builders.joined("100000000000000009")])
+        ledger.given(joined("100000000000000010", at(9)))
+        wait_until(lambda: blocked_seconds() not in (None, 0))
+        walk.goes_on(BLOCKED)
+        pid, state, application = printed(OPEN_TRANSACTIONS).strip().split("|")
+        assert (state, application) == ("idle in transaction", "forgotten")
+        assert printed(f"select pg_terminate_backend({pid})") == "t\n"
+        wait_until(lambda: position(walk.database) == head(walk.database))
+        assert blocked_seconds() == 0
+    walk.goes_on()
+    walk.then("LogTailBlocked")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 MiB, which is gone with the process that holds it."""
+    made = tmp_path / "disk"
+    made.mkdir()
+    script = f"mount -t tmpfs -o size=16m tmpfs {shlex.quote(str(made))} && echo made && exec sleep infinity"
+    whose = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    command = ["unshare", *whose, "--mount", "--propagation=private", "sh", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            if holder.stdout.readline() != "made\n":
+                pytest.skip("nobody may mount a file system here, as in most containers")
+            yield Path(f"/proc/{holder.pid}/root{made}")
+        finally:
+            holder.kill()
+
+
+def test_a_disk_that_is_nearly_full(walk: Walk, small_disk: Path) -> None:
+    walk.measured.registry.register(DiskCollector({"state": small_disk}))
+    walk.goes_on()
+    dump = small_disk / "an old dump"
+    dump.write_bytes(bytes(14 * 1024 * 1024))
+    walk.goes_on()
+    assert f"0.0 GB free at {small_disk}" in walk.temple("doctor", TEMPLE_HOME=str(small_disk)).stdout
+    # what the runbook calls the usual cause
+    walk.type("inbox prune")
+    dump.unlink()
+    walk.goes_on()
+    walk.then("DiskFilling")
 
 
 def test_a_member_who_is_parked_for_long(walk: Walk) -> None:
@@ -332,7 +403,7 @@ def test_deliveries_that_are_refused(walk: Walk) -> None:
 @pytest.fixture
 def guild(walk: Walk) -> Iterator[World]:
     """A guild that is heard now; a database that has one feed."""
-    with walk.database.connect(DatabaseRole.APPEND) as connection:
+    with walk.database.connect(DatabaseRole.TRANSLATE) as connection:
         made = World(walk.database, connection, new_guild(3, ["Oracle"]))
         made.guild.now = datetime.now(UTC)
         made.line.open()
@@ -368,7 +439,7 @@ def test_an_outage_of_discord(walk: Walk, guild: World) -> None:
 
 
 def test_a_listener_that_is_gone(walk: Walk, guild: World) -> None:
-    with walk.database.connect(DatabaseRole.APPEND) as connection:
+    with walk.database.connect(DatabaseRole.TRANSLATE) as connection:
         walk.goes_on()
         end_sessions(connection, STOPPED)
         walk.goes_on()

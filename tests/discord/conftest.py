@@ -59,7 +59,7 @@ class Running:
             threading.Event().wait(0.01)
 
     def ask(self, query: str) -> list[Any]:
-        with self.database.connect(DatabaseRole.APPEND) as connection:
+        with self.database.connect(DatabaseRole.TRANSLATE) as connection:
             return connection.execute(query.encode()).fetchall()
 
 
@@ -133,5 +133,5 @@ def fake(guild: TrueGuild) -> Iterator[FakeDiscord]:
 
 @pytest.fixture
 def asked(database: Database) -> Iterator[psycopg.Connection[Any]]:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         yield connection

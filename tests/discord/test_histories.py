@@ -275,7 +275,7 @@ def holds_true(story: Story) -> None:
 
 
 def test_the_ledger_is_the_true_state_and_tells_each_change_once(database: Database) -> None:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
 
         @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
         @given(BEFORE, HISTORY)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from temple_ledger.domain.errors import PlatformRefuses, PlatformUnavailable
@@ -16,7 +16,7 @@ from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailab
 from temple_ledger.infrastructure.sources.discord.rest import logged_in, pointed_at
 from tests.discord.world import World, new_guild
 from tests.fakes.fake_discord import AUDIT_LOG, MEMBERS, FakeDiscord, Odd
-from tests.thorough import examples
+from tests.payloads.fuzzing import bounded
 
 GUILD, ROLES = "/guilds/{guild}", "/guilds/{guild}/roles"
 PATHS = ("/users/@me", GUILD, ROLES, MEMBERS, AUDIT_LOG)
@@ -29,7 +29,7 @@ WAITS: tuple[Any, ...] = (None, "soon", [], {}, -1, 10**9, float("inf"))
 @pytest.fixture
 def world(database: Database) -> Iterator[World]:
     """A guild of which everything is in the log."""
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         made = World(database, connection, new_guild(11, ["Oracle", "Seeker"]))
         for _ in range(4):
             made.guild.wait(10)
@@ -123,13 +123,7 @@ def test_odd_answers_end_in_a_sentence_and_append_nothing(world: World) -> None:
     true = true_answers(world)
     ended: set[str] = set()
 
-    @settings(
-        max_examples=examples(100),
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    @bounded(100)
     @given(st.data())
     def each(data: st.DataObject) -> None:
         path = data.draw(st.sampled_from(PATHS))

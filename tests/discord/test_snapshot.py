@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -10,9 +11,10 @@ from temple_ledger.domain.errors import HeldBack
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.ingestion.snapshots.guard import is_short_of_count
 from temple_ledger.infrastructure.ingestion.snapshots.snapshot import all_findings, read_snapshot, rows_of
-from temple_ledger.infrastructure.sources.discord.backfill import backfill
+from temple_ledger.infrastructure.sources.discord.backfill import ReadBack, backfill
 from temple_ledger.infrastructure.sources.discord.errors import DiscordUnavailable
 from temple_ledger.infrastructure.sources.discord.snapshot import apply_discord_snapshot, take_snapshot
+from temple_ledger.infrastructure.sources.discord.snowflake import first_of
 from tests.discord.world import World, new_guild
 from tests.fakes.discord_guild import guest_object
 from tests.fakes.discord_line import GuildRest
@@ -21,7 +23,7 @@ from tests.killed import Moment, run_killed
 
 @pytest.fixture
 def world(database: Database) -> Iterator[World]:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         made = World(database, connection, new_guild(5, ["Oracle", "Seeker", "Acolyte"]))
         oracle, seeker, _ = made.guild.roles
         for number in range(6):
@@ -108,7 +110,7 @@ def test_killed_anywhere_backfill_and_snapshot_lose_and_double_nothing(world: Wo
 
 def again(world: World) -> None:
     other = World(world.database, world._connection, world.guild)
-    with world.database.connect(DatabaseRole.APPEND) as connection:
+    with world.database.connect(DatabaseRole.TRANSLATE) as connection:
         other._connection = connection
         other.catch_up()
 
@@ -274,3 +276,32 @@ def test_a_backfill_goes_on_after_the_last_entry_that_was_read(world: World) -> 
         asyncio.run(backfill(world.database, rest, world.guild.id, clock=lambda: world.guild.now))
     done = asyncio.run(backfill(world.database, rest, world.guild.id, clock=lambda: world.guild.now))
     assert done.explains == sum(each.entry_id is not None for each in world.guild.history) - 3
+
+
+def granted(world: World) -> None:
+    world.guild.wait(60)
+    *_, acolyte = world.guild.roles
+    ada, *_ = [user_id for user_id in world.guild.members if user_id != world.guild.bot]
+    world.guild.change_roles(ada, add=[acolyte])
+    world.guild.wait(60)
+
+
+def read_back(world: World) -> ReadBack:
+    return asyncio.run(backfill(world.database, world.rest, world.guild.id, clock=lambda: world.guild.now))
+
+
+def test_an_entry_with_an_id_from_the_future_does_not_move_the_mark_of_what_was_read(world: World) -> None:
+    world.guild.audit.append({"id": first_of(world.guild.now + timedelta(days=400)), "action_type": 1})
+    read_back(world)
+    granted(world)
+    done = read_back(world)
+    assert done.explains == 1
+    assert timedelta() < world.guild.now - done.since < timedelta(hours=1)
+
+
+def test_a_mark_from_the_future_is_none(world: World) -> None:
+    read_back(world)
+    mark = first_of(world.guild.now + timedelta(days=400))
+    world._connection.execute("update discord_feed set read_back_to = %s", (mark,))
+    granted(world)
+    assert read_back(world).explains == 1

@@ -25,7 +25,7 @@ from tests.killed import Moment, run_killed
 
 @pytest.fixture
 def world(database: Database) -> Iterator[World]:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         made = World(database, connection, new_guild(3, ["Oracle", "Seeker"]))
         made.guild.wait(60)
         made.line.open()
@@ -43,12 +43,12 @@ def someone(world: World) -> str:
 
 
 def rows(world: World, query: str) -> list[Any]:
-    with world.database.connect(DatabaseRole.APPEND) as connection:
+    with world.database.connect(DatabaseRole.TRANSLATE) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
 def put(world: World, body: bytes, kind: str = "GUILD_MEMBER_UPDATE") -> tuple[str, str | None]:
-    with world.database.connect(DatabaseRole.APPEND) as connection:
+    with world.database.connect(DatabaseRole.TRANSLATE) as connection:
         [kept] = store(connection, [Delivery("discord", kind, body, body[:30] + b"#", world.guild.now, "x")])
     world.drain()
     [found] = rows(world, f"select state, note from inbox where id = {kept.id}")

@@ -13,6 +13,7 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.queries.effects import effect_statuses
+from temple_ledger.infrastructure.read_models import member_stream
 from temple_ledger.infrastructure.read_models.operations import parked, retry, skip
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.retraction import Selection, reinstate, retract
@@ -180,11 +181,13 @@ def test_a_retraction_and_its_way_back_raise_nothing(database: Database, ledger:
     assert len(sent(database)) == 3
 
 
+@pytest.mark.parametrize("most_events", [member_stream.MOST_EVENTS, 2], ids=["in memory", "too long for memory"])
 def test_what_a_parked_member_waited_for_raises_its_effects_when_it_is_folded(
-    database: Database, ledger: LedgerScenario
+    database: Database, ledger: LedgerScenario, most_events: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.given(warned("ada", 1, 2), warned("ada", 2, -1), warned("ada", 3, 3), warned("ada", 0, 4))
     ledger.catch_up()
+    monkeypatch.setattr(member_stream, "MOST_EVENTS", most_events)
     assert [position for position, _ in sent(database)] == [1]
     with database.connect(DatabaseRole.READ) as connection:
         failures = parked(connection, projection=warnings.name)

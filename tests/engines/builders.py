@@ -1,12 +1,15 @@
 """Rebuilds from an archive, and engines that make trouble."""
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.errors import ArchiveDamaged
+from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.archive.folder_place import FolderPlace
 from temple_ledger.infrastructure.archive.shared import shared_archive
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -29,7 +32,13 @@ STAMPS = "- 'last_verified' - 'last_sync' - 'parked_at' - 'attempts'"
 
 
 def rebuilt_from(
-    database: Database, folder: Path, projection: Projection, engine: Engine | None = None, *, workers: int = 2
+    database: Database,
+    folder: Path,
+    projection: Projection,
+    engine: Engine | None = None,
+    *,
+    workers: int = 2,
+    most: Position | None = None,
 ) -> tuple[AppliedRebuild, int]:
     """And how many ranges the tasks have put."""
     archive = shared_archive(database, FolderPlace(folder))
@@ -38,7 +47,7 @@ def rebuilt_from(
     def task(claimed: Claimed) -> FoldBuckets:
         return FoldBuckets(archive, *claimed)
 
-    with Rebuild(database, projection, catalogue=CATALOGUE, cut=Cut.BUCKETS) as rebuild:
+    with Rebuild(database, projection, catalogue=CATALOGUE, cut=Cut.BUCKETS, most=most) as rebuild:
         rebuild.fold_buckets(task, counting, workers=workers)
         applied = rebuild.apply(rebuild.compare(), by="test", limit=Limit(None))
     return applied, counting.total
@@ -119,3 +128,37 @@ class Deadly:
     def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
         dying: Any = Dying(task, self.deaths, self.times, self.moment)
         yield from self.engine.run(dying, shares)
+
+
+@dataclass(frozen=True)
+class WithoutAddress:
+    """A task that fails where its worker could find a database; the first *times* workers are killed."""
+
+    task: Task[Any]
+    deaths: Path
+    times: int
+
+    def __call__(self, database: Database, buckets: Buckets) -> Any:
+        found = [name for name in os.environ if name in ("TEMPLE_DATABASE_URL", "TEMPLE_READ_URL") or name[:2] == "PG"]
+        if found or database.dsn:
+            raise ArchiveDamaged(f"a worker has {found} {database.dsn}")
+        for number in range(self.times):
+            try:
+                os.close(os.open(self.deaths / str(number), os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                continue
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.task(database, buckets)
+
+
+@dataclass
+class Alone:
+    """What its workers are given has no address of a database."""
+
+    engine: Engine
+    deaths: Path
+    times: int = 0
+
+    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+        without: Any = WithoutAddress(task, self.deaths, self.times)
+        yield from self.engine.run(without, shares)

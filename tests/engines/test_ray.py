@@ -5,13 +5,20 @@ from pathlib import Path
 import pytest
 
 from temple_ledger.domain.errors import ArchiveUnavailable
+from temple_ledger.domain.position import Position
+from temple_ledger.infrastructure.archive.folder_place import FolderPlace
+from temple_ledger.infrastructure.archive.manifest import require
 from temple_ledger.infrastructure.commands.engine_options import database_of_worker
+from temple_ledger.infrastructure.engines.engine import Engine
+from temple_ledger.infrastructure.engines.no_database import no_database
 from temple_ledger.infrastructure.engines.ray_engine import THIS_MACHINE, RayEngine
+from temple_ledger.infrastructure.read_models.rebuild.one_writer import OneWriter
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.members import members
+from temple_ledger.projections.processor import Projection
 from tests.archive.builders import append, archived, everything
-from tests.engines.builders import Twice, emptied, rebuilt_from, rows_of
+from tests.engines.builders import Alone, Twice, emptied, rebuilt_from, rows_of
 
 
 @pytest.fixture
@@ -24,11 +31,17 @@ def ledger(ledger: LedgerScenario, folder: Path) -> LedgerScenario:
 
 
 def test_rows_are_those_that_were_folded_live_and_each_range_is_put_once(ledger: LedgerScenario, folder: Path) -> None:
-    engine = Twice(RayEngine(THIS_MACHINE, 2, ledger.database, database_of_worker))
-    for projection in (members, activity):
+    """Also where workers reach no database, and one process writes."""
+    end = Position(require(FolderPlace(folder))[0].upto)
+    alone = Alone(Twice(RayEngine(THIS_MACHINE, 2, no_database(), no_database)), folder)
+    engines: list[tuple[Projection, Engine, Position | None]] = [
+        (activity, Twice(RayEngine(THIS_MACHINE, 2, ledger.database, database_of_worker)), None),
+        (members, OneWriter(alone, ledger.database), end),
+    ]
+    for projection, engine, most in engines:
         live = rows_of(ledger.database, projection.name)
         emptied(ledger.database, projection.name)
-        _, put = rebuilt_from(ledger.database, folder, projection, engine)
+        _, put = rebuilt_from(ledger.database, folder, projection, engine, most=most)
         assert put == 16
         assert rows_of(ledger.database, projection.name) == live
     ledger.then_verified()

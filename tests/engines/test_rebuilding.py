@@ -8,16 +8,19 @@ import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ArchiveDamaged, DatabaseUnavailable, Refused
-from temple_ledger.domain.position import PositionSet
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.archive.buckets import BUCKETS, bucket_of
+from temple_ledger.infrastructure.archive.manifest import require
 from temple_ledger.infrastructure.archive.shared import SharedArchive, shared_archive
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.engines.engine import ALL_BUCKETS, Buckets, Task, shares_of
 from temple_ledger.infrastructure.engines.local import LocalEngine
+from temple_ledger.infrastructure.engines.no_database import no_database
 from temple_ledger.infrastructure.read_models.member_log.bucket_members import projection_of
 from temple_ledger.infrastructure.read_models.operations import parked, skip
 from temple_ledger.infrastructure.read_models.rebuild import fold_buckets
 from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import FoldBuckets
+from temple_ledger.infrastructure.read_models.rebuild.one_writer import OneWriter
 from temple_ledger.infrastructure.read_models.rebuild.progress import Cut
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Claimed, Rebuild
 from temple_ledger.infrastructure.read_models.retraction import Selection, retract
@@ -29,7 +32,7 @@ from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
 from tests.archive.builders import append, archived, at, everything
 from tests.canon.folds import by_python, slowly, stored
-from tests.engines.builders import Deadly, Returned, Twice, emptied, rebuilt_from, rows_of
+from tests.engines.builders import Alone, Deadly, Returned, Twice, emptied, rebuilt_from, rows_of
 from tests.erasure.builders import erased
 from tests.killed import Moment, run_killed
 
@@ -228,6 +231,44 @@ def test_an_archive_without_the_last_erasure_is_not_folded(ledger: LedgerScenari
     erased(ledger.database, row[0])
     with pytest.raises(Refused, match="run: temple archive erase"):
         rebuilt_from(ledger.database, folder, members)
+
+
+def end_of(folder: Path) -> Position:
+    return Position(require(at(folder))[0].upto)
+
+
+@both
+def test_workers_that_reach_no_database_fold_and_the_driver_writes(
+    ledger: LedgerScenario, folder: Path, tmp_path: Path, projection: Projection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever came behind the archive is folded by the driver; killed workers and second results change nothing."""
+    for name in ("TEMPLE_DATABASE_URL", "PGPASSWORD"):
+        monkeypatch.setenv(name, "a secret")
+    live = rows_of(ledger.database, projection.name)
+    emptied(ledger.database, projection.name)
+    alone = Alone(Twice(LocalEngine(no_database(), 2)), tmp_path, 3)
+    _, put = rebuilt_from(ledger.database, folder, projection, OneWriter(alone, ledger.database), most=end_of(folder))
+    assert put == 16
+    assert rows_of(ledger.database, projection.name) == live
+    ledger.then_verified()
+
+
+def test_what_was_folded_beyond_the_archive_is_not_gone_on_with_where_workers_reach_no_database(
+    ledger: LedgerScenario, folder: Path
+) -> None:
+    with begun(ledger) as rebuild:
+        assert rebuild.position > end_of(folder)
+    for resumed in (False, True):
+        with Rebuild(ledger.database, members, catalogue=CATALOGUE, cut=Cut.BUCKETS, most=end_of(folder)) as rebuild:
+            assert (rebuild.position, rebuild.resumed) == (end_of(folder), resumed)
+    with begun(ledger) as rebuild:
+        assert rebuild.resumed
+
+
+def test_a_worker_without_a_database_never_finds_one(ledger: LedgerScenario, folder: Path) -> None:
+    archive = shared_archive(ledger.database, at(folder))
+    with begun(ledger) as rebuild, pytest.raises(Refused, match="a worker reaches no database here"):
+        rebuild.fold_buckets(partial(ordered, archive), LocalEngine(no_database(), 1), workers=1)
 
 
 def test_shares_have_every_bucket_once() -> None:

@@ -10,6 +10,8 @@ from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.processes.personal_tables import personal_tables
+from temple_ledger.infrastructure.read_models.erasure.erase import erase
+from temple_ledger.infrastructure.read_models.erasure.person import PersonalTables
 from temple_ledger.infrastructure.read_models.erasure.preview import preview_erasure
 from temple_ledger.infrastructure.read_models.operations import parked, skip
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
@@ -110,6 +112,22 @@ def test_only_what_is_the_id_is_replaced(ledger: LedgerScenario) -> None:
         ("patreon:12345", None, {}),
         ("ada", None, {pseudonym: [True, None, 1.5, pseudonym]}),
     ]
+
+
+def test_the_id_is_replaced_within_the_elements_of_a_list_as_within_a_text(ledger: LedgerScenario) -> None:
+    ledger.given(joined(PERSON))
+    with ledger.database.connect(DatabaseRole.OWNER) as owner:
+        owner.execute("create table noted (texts text[], other text[] not null default '{}')")
+        owner.execute(
+            "insert into noted (texts) values (%s), (%s), (null)",
+            ([f"thanks to <@{PERSON}>", "and to others", None], ["of others"]),
+        )
+    tables = PersonalTables(columns={"noted": ()})
+    erase(ledger.database, [PERSON], ledger.projections, CATALOGUE, tables, by="test", reason="asked us to")
+    (pseudonym,) = (user_id for (user_id,) in log(ledger.database, "user_id"))
+    with ledger.database.connect(DatabaseRole.OWNER) as owner:
+        found = owner.execute("select texts from noted order by cardinality(texts) desc nulls last").fetchall()
+    assert found == [([f"thanks to <@{pseudonym}>", "and to others", None],), (["of others"],), (None,)]
 
 
 def test_parked_skipped_and_retracted_events_stay_so(ledger: LedgerScenario) -> None:

@@ -22,7 +22,7 @@ from tests.patreon.feed import Feed
 
 @pytest.fixture
 def world(database: Database) -> Iterator[World]:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         made = World(database, connection, new_guild(4, ["Oracle", "Seeker"]))
         made.guild.wait(60)
         made.line.open()
@@ -105,7 +105,7 @@ def test_the_same_person_is_found_by_the_number_of_patreon(feed: Feed, database:
 
 def test_a_delivery_that_failed_is_emptied_and_not_tried_again(database: Database) -> None:
     body = json.dumps(member_document(NOVICE)).encode()
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         store(connection, [Delivery("patreon", "members:update", body, digest_of(b"", body), datetime.now(UTC))])
         connection.execute("update inbox set state = 'failed', note = 'ValueError'")
     erased(database, DISCORD)

@@ -28,7 +28,7 @@ BADGES = UUID("c5c8e7de-0ed4-4f9b-8a3f-90c2d9a41d77")
 
 TABLE = """
     create table if not exists forum_badges (member text primary key, badges text[] not null, changes bigint not null);
-    grant select, insert, update on forum_badges to temple_append;
+    grant select, insert, update on forum_badges to temple_translate;
 """
 """Run once by whoever owns the database."""
 

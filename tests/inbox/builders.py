@@ -24,12 +24,12 @@ def delivery(body: str, *, source: str = "bells", kind: str = "rung", minute: in
 
 
 def kept(database: Database, *deliveries: Delivery) -> list[StoredDelivery]:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         return store(connection, deliveries)
 
 
 def rows(database: Database, columns: str = "id, state, note, repeats") -> list[Any]:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         found = connection.execute(f"select {columns} from inbox order by id".encode()).fetchall()
     return [row[0] if len(row) == 1 else row for row in found]
 
@@ -49,7 +49,7 @@ class Bells:
     def table(database: Database) -> None:
         with database.connect(DatabaseRole.LOGIN) as connection:
             connection.execute("create table bell (who text primary key, times integer not null)")
-            connection.execute("grant select, insert, update on bell to temple_append")
+            connection.execute("grant select, insert, update on bell to temple_translate")
 
     def translate(self, connection: psycopg.Connection[Any], delivery: InboxDelivery) -> Translation:
         who = delivery.body.decode()

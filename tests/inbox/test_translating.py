@@ -37,7 +37,7 @@ def step(database: Database, translator: Bells | None = None, **named: Any) -> S
 
 def known(database: Database) -> dict[str, int]:
     """What the translator remembers: who rang, and how often."""
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         return dict(connection.execute("select who, times from bell").fetchall())
 
 
@@ -184,7 +184,7 @@ def test_while_one_translates_a_source_another_leaves_it_alone(bells: Database) 
     kept(bells, delivery("ada"))
     step(bells)
     kept(bells, delivery("bob"))
-    with bells.connect(DatabaseRole.APPEND, autocommit=False) as first:
+    with bells.connect(DatabaseRole.TRANSLATE, autocommit=False) as first:
         first.execute("select from translator where source = 'bells' for update")
         assert step(bells) == Stepped(elsewhere=True)
     assert step(bells).deliveries == 1

@@ -20,10 +20,12 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.log.append import Appended, LogAppender, append_within
 from temple_ledger.infrastructure.log.reader import GapReader
 from temple_ledger.infrastructure.log.retracted import retracted_positions
-from temple_ledger.infrastructure.read_models import trigger_mode
+from temple_ledger.infrastructure.read_models import lanes, trigger_mode
 from temple_ledger.infrastructure.read_models.operations import operation, parked, retry, skip
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.retraction import Selection, reinstate, retract
+from temple_ledger.infrastructure.read_models.runner.lanes import publish
+from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.transaction import (
     PostgresTransaction,
     read_checkpoints,
@@ -34,6 +36,7 @@ from temple_ledger.infrastructure.read_models.verification.repair import repair
 from temple_ledger.infrastructure.read_models.versions.switch import switch
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.lanes import reached
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Processor, Projection, processor_of
 from temple_ledger.projections.testing.histories import DAY_ONE
@@ -63,6 +66,15 @@ DRAWN = st.tuples(st.integers(0, len(KINDS) - 1), WHO, st.integers(0, 1), st.int
 """Kind, who, role, the hour (few enough for ties and late events), and who granted it."""
 
 Made = Callable[[], Database]
+
+
+class LaneRunner:
+    """The first or the second half of the lanes of `members`."""
+
+    def __init__(self, connection: psycopg.Connection[Any], which: int) -> None:
+        self.lease = Lease(seconds=3_600, lanes=range(8 * which, 8 * which + 8))
+        opened = transactions(connection, self.lease.holder)
+        self.processor = processor_of(members, opened, catalogue=CATALOGUE)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -180,6 +192,30 @@ class LedgerMachine(RuleBasedStateMachine):
 
         run_killed(work, at=at, moment=moment)
 
+    @precondition(lambda self: not self.trigger)
+    @rule()
+    def split_or_join(self) -> None:
+        """Of `members`; its lanes are led by two runners, half of them each."""
+        if self._checkpoints()[members.key].split:
+            lanes.join(self.database, members, by="ada", catalogue=CATALOGUE)
+        else:
+            lanes.split(self.database, members, by="ada", catalogue=CATALOGUE)
+
+    @precondition(lambda self: self._checkpoints()[members.key].split)
+    @rule(which=st.integers(0, 1), limit=st.integers(1, 8), publishes=st.booleans())
+    def step_lanes(self, which: int, limit: int, publishes: bool) -> None:
+        """By one of the two; killed before it publishes, or not."""
+        runner = self.runners[which]
+        runner.lease.acquire(self.project, [members.key])
+        runner.processor.lanes_step(runner.lease.lanes_of(members.key), upto=self._settled(), limit=limit)
+        if publishes:
+            publish(self.project, members.key)
+
+    @rule(which=st.integers(0, 1))
+    def restart_lanes(self, which: int) -> None:
+        self.runners[which].lease.release(self.project)
+        self.runners[which] = LaneRunner(self.project, which)
+
     # operating
 
     @rule(who=WHO)
@@ -252,7 +288,7 @@ class LedgerMachine(RuleBasedStateMachine):
             retract(self.database, chosen, PROJECTIONS, CATALOGUE, reason="a model", by="ada")
         self.proven = False
 
-    @precondition(lambda self: self.held is None)
+    @precondition(lambda self: self.held is None and not self._checkpoints()[members.key].split)
     @rule()
     def switch_the_trigger(self) -> None:
         if self.trigger:
@@ -294,20 +330,26 @@ class LedgerMachine(RuleBasedStateMachine):
         everybody = self.reading.execute("select distinct user_id from webhook_audit_log").fetchall()
         whose = [user_id for (user_id,) in everybody if user_id not in self.drifted]
         left_out = self._left_out()
-        there = stored(self.reading, whose)
-        folded = by_python(self.reading, whose, upto, left_out)
-        assert (there.roles, there.statuses) == (folded.roles, folded.statuses)
-        assert (there.roles, there.statuses) == slowly(self.reading, whose, there.parked, upto, left_out)
+        for at, some in _by_position(checkpoint, upto, whose).items():
+            there = stored(self.reading, some)
+            folded = by_python(self.reading, some, at, left_out)
+            assert (there.roles, there.statuses) == (folded.roles, folded.statuses)
+            assert (there.roles, there.statuses) == slowly(self.reading, some, there.parked, at, left_out)
+        if not self.drifted:
+            assert verify(self.database, members, catalogue=CATALOGUE).ok
+            assert self.reading.execute("select * from validate_ledger_consistency()").fetchall() == []
+            assert self.reading.execute("select * from validate_member_status_consistency()").fetchall() == []
 
     @invariant()
     def positions_are_settled_and_all_events_up_to_them_were_passed(self) -> None:
-        positions = [position for (position,) in self.reading.execute("select id from webhook_audit_log").fetchall()]
+        found = self.reading.execute("select id, user_id from webhook_audit_log").fetchall()
+        positions = [position for position, _ in found]
         for key, checkpoint in self._checkpoints().items():
-            assert checkpoint.position <= (self.held[2][0].position - 1 if self.held else max(positions, default=0)), (
+            assert checkpoint.furthest <= (self.held[2][0].position - 1 if self.held else max(positions, default=0)), (
                 key
             )
             if checkpoint.state is not ProjectionState.TRIGGER:
-                assert checkpoint.passed == sum(each <= checkpoint.position for each in positions), key
+                assert checkpoint.passed == sum(each <= reached(checkpoint, user_id) for each, user_id in found), key
 
     @invariant()
     def what_was_promised_is_there_and_what_was_rolled_back_is_not(self) -> None:
@@ -344,6 +386,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.reader = GapReader(self.project)
         self.settled = min(each.position for each in self._checkpoints().values())
         self.processors = [_processor(each, self.project) for each in PROJECTIONS]
+        self.runners = [LaneRunner(self.project, which) for which in range(2)]
 
     def _fold(self, processors: list[Processor], upto: Position) -> None:
         for processor in processors:
@@ -378,6 +421,14 @@ class LedgerMachine(RuleBasedStateMachine):
     def _promise(self, entries: list[LogEntry], outcomes: list[Appended]) -> None:
         for entry, outcome in zip(entries, outcomes, strict=True):
             self.promised[entry.event_id] = (outcome.position, entry.user_id)
+
+
+def _by_position(checkpoint: Checkpoint, upto: Position, user_ids: list[str]) -> dict[Position, list[str]]:
+    """Where lanes stand apart, each member is folded as far as its own."""
+    found: dict[Position, list[str]] = {}
+    for user_id in user_ids:
+        found.setdefault(reached(checkpoint, user_id) if checkpoint.split else upto, []).append(user_id)
+    return found
 
 
 def _processor(projection: Projection, connection: psycopg.Connection[Any]) -> Processor:

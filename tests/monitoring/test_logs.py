@@ -52,7 +52,7 @@ def test_nothing_that_was_planted_comes_out_again(
     port = free_port()
     process = spawn("--log-level", "debug", "run", "--metrics-port", str(port), **secrets)
     said.append(line_of(process, "Ctrl-C ends it"))
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         connection.execute(PLANT.encode())
     unfoldable(database, "bob", at(1))
     typed("projection", "wait", "members", "--timeout", "60")

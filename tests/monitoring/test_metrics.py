@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -37,6 +37,7 @@ from tests.monitoring.scraping import Scrape, scrape
 from tests.queries.builders import altered, role_created, unfoldable
 from tests.runner.test_runner import wait_until
 
+MEASURED: Final = (members, activity)
 NAMES = [(each.event_type, each.action) for each in CATALOGUE]
 CANON = (
     "discord_user_role_count",
@@ -60,20 +61,15 @@ class Measured:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.registry = new_registry()
-        projections = (members, activity)
-        latencies = Latencies(each.name for each in projections)
-        self.runner = RunnerMetrics(self.registry, [each.name for each in projections], latencies)
-        self.collector = LedgerCollector(
-            database, readings(projections, NAMES), latencies=latencies, deadline_seconds=20
-        )
+        latencies = Latencies(each.name for each in MEASURED)
+        self.runner = RunnerMetrics(self.registry, [each.name for each in MEASURED], latencies)
+        self.collector = LedgerCollector(database, readings(MEASURED, NAMES), latencies=latencies, deadline_seconds=20)
         self.registry.register(self.collector)
         self.timed = Database(database.dsn, cursors=timed_cursors(self.registry))
 
     def catch_up(self) -> None:
         with Wakeup(self.database) as wakeup:
-            Runner(self.timed, [members, activity], wakeup, watcher=self.runner, catalogue=CATALOGUE).run(
-                until_caught_up=True
-            )
+            Runner(self.timed, MEASURED, wakeup, watcher=self.runner, catalogue=CATALOGUE).run(until_caught_up=True)
 
     def scrape(self) -> Scrape:
         return scrape(self.registry)
@@ -306,7 +302,7 @@ class Clock:
 
 
 def altered_log(database: Database, statement: str) -> None:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         connection.execute(statement.encode())
 
 

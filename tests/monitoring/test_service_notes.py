@@ -44,7 +44,7 @@ def test_the_reader_of_its_log_may_go_and_the_service_goes_on(spawn: Spawn, data
     terminate = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'temple run'"
     with database.connect(DatabaseRole.LOGIN) as connection:
         connection.execute(terminate)
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         connection.execute(
             "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source)"
             " values (gen_random_uuid(), now(), 'discord_join', 'ada', 'joined', 'discord')"

@@ -32,6 +32,7 @@ _SAFEGUARDS: Final = "tests/runner/test_safeguards.py::test_"
 _TAMPERING: Final = "tests/seals/test_tampering.py::test_"
 _ENTRIES: Final = "tests/seals/test_entries.py::test_"
 _UNASKED: Final = "tests/seals/test_nothing_repairs_itself.py::test_"
+_LANES: Final = "tests/lanes/test_lanes.py::test_"
 _GAPS: Final = "tests/log/test_gap_reader.py::test_"
 
 MUTANTS: Final = (
@@ -39,8 +40,10 @@ MUTANTS: Final = (
     Mutant(
         "an operation does not raise the epoch",
         "infrastructure/read_models/operations.py",
-        'yield transaction, checkpoint\n        connection.execute(statement("checkpoint_raise_epoch")',
-        'yield transaction, checkpoint\n        connection.execute(statement("checkpoint_stored")',
+        "held[projection.key]\n        yield transaction, checkpoint\n"
+        '        transaction.connection.execute(statement("checkpoint_raise_epoch")',
+        "held[projection.key]\n        yield transaction, checkpoint\n"
+        '        transaction.connection.execute(statement("checkpoint_stored")',
         f"{_SAFEGUARDS}after_a_skip_a_live_runner_folds_the_member_on",
     ),
     Mutant(
@@ -67,15 +70,15 @@ MUTANTS: Final = (
     Mutant(
         "any holder of a lease will do",
         f"{_RUNNER}/transaction.py",
-        "if row is None or row[0] != holder:",
+        "if row is None or row[0] != _leases_of(checkpoint):",
         "if row is None:",
         f"{_SAFEGUARDS}only_who_holds_the_lease_locks_the_checkpoint",
     ),
     Mutant(
         "the runner's memory survives an epoch",
         "projections/processor.py",
-        "moved = self._seen != (checkpoint.epoch, checkpoint.position)",
-        "moved = self._seen is None or self._seen[1] != checkpoint.position",
+        "moved = self._seen != checkpoint.standing",
+        "moved = self._seen is None or self._seen[2] != checkpoint.position",
         f"{_SAFEGUARDS}after_a_skip_a_live_runner_folds_the_member_on",
     ),
     Mutant(
@@ -125,15 +128,15 @@ MUTANTS: Final = (
     Mutant(
         "later events of a parked member are folded",
         "projections/batch.py",
-        "        if user_id not in parked:\n",
-        "        if True:\n",
+        "        if user_id in parked:\n            continue\n",
+        "",
         "tests/runner/test_parking.py::test_events_of_a_parked_member_wait_also_after_a_restart",
     ),
     Mutant(
         "a skipped position is folded",
         "projections/batch.py",
-        "            if positions:\n                its = [",
-        "            if False:\n                its = [",
+        "        if positions:\n            its = [",
+        "        if False:\n            its = [",
         "tests/retraction/test_retracting.py::test_positions_that_nobody_has_folded_yet_are_left_out_when_they_come",
     ),
     # verifying
@@ -241,7 +244,7 @@ MUTANTS: Final = (
     Mutant(
         "a late event is folded although events are lost",
         "projections/batch.py",
-        "if _differ(fold, rows, every, first) and log.has_lost():",
+        "if differ(fold, rows, earlier.rows) and log.has_lost():",
         "if False:",
         f"{_UNASKED}a_late_event_parks_a_member_of_whom_an_event_was_deleted",
     ),
@@ -251,5 +254,76 @@ MUTANTS: Final = (
         "    if from_changed_log:\n        return f",
         "    if True:\n        return f",
         f"{_UNASKED}by_hand_it_takes_a_flag_and_a_reason",
+    ),
+    # lanes
+    Mutant(
+        "a step of lanes does not look for an operation",
+        f"{_RUNNER}/transaction.py",
+        'if self.connection.execute(statement("lane_share"), key.parameters).fetchone() != (True,):',
+        "if False:",
+        f"{_LANES}an_operation_and_a_step_of_a_lane_exclude_each_other",
+    ),
+    Mutant(
+        "an operation does not wait for steps of lanes",
+        f"{_RUNNER}/transaction.py",
+        '            self.connection.execute(statement("lane_exclude"), key.parameters)\n',
+        "",
+        f"{_LANES}an_operation_and_a_step_of_a_lane_exclude_each_other",
+    ),
+    Mutant(
+        "a step of lanes does not ask who leads them",
+        f"{_RUNNER}/transaction.py",
+        "for lane in led if lane in held}",
+        "for lane in held}",
+        f"{_LANES}of_lanes_that_are_led_nobody_else_steps_or_takes_one",
+    ),
+    Mutant(
+        "lanes move under another epoch",
+        f"{_SQL}/lane_advance.sql",
+        "      and checkpoint.epoch = %(epoch)s\n",
+        "",
+        f"{_LANES}lanes_that_somebody_else_moved_are_not_advanced",
+    ),
+    Mutant(
+        "a step of lanes passes the events of all",
+        "sql/statements/log/log_passed_by_lanes.sql",
+        "count(*) filter (where lane_of(user_id) = any(%(lanes)s::smallint[]))",
+        "count(*)",
+        f"{_LANES}a_lane_that_is_folded_leaves_the_others_where_they_are_and_everybody_agrees",
+    ),
+    Mutant(
+        "a step of lanes folds the events of all",
+        "sql/statements/log/log_positions_of_lanes.sql",
+        "  and lane_of(user_id) = any(%(lanes)s::smallint[])\n",
+        "",
+        f"{_LANES}a_lane_that_is_folded_leaves_the_others_where_they_are_and_everybody_agrees",
+    ),
+    Mutant(
+        "what was seen of lanes before an operation is published after it",
+        f"{_SQL}/lane_publish.sql",
+        "      and (checkpoint.epoch, checkpoint.position) = (seen.epoch, seen.position)\n",
+        "",
+        f"{_LANES}what_was_seen_before_an_operation_is_not_published_after_it",
+    ),
+    Mutant(
+        "an operation leaves the lanes apart",
+        f"{_RUNNER}/lanes.py",
+        "return gathered(transaction, processor, checkpoint)",
+        "return checkpoint",
+        f"{_LANES}drift_in_a_lane_that_is_ahead_is_found_and_repaired_where_it_stands",
+    ),
+    Mutant(
+        "everybody is verified as far as the first lane stands",
+        "projections/lanes.py",
+        "return _Bounded(parked, checkpoint) if checkpoint.is_apart else parked",
+        "return parked",
+        f"{_LANES}a_lane_that_is_folded_leaves_the_others_where_they_are_and_everybody_agrees",
+    ),
+    Mutant(
+        "rollups of all lanes are added up in one row",
+        "sql/statements/database/rollup_maintain_function.sql",
+        "current_setting('temple_ledger.lane', true)",
+        "''",
+        f"{_LANES}rollups_of_lanes_that_are_stepped_at_once_wait_for_nobody",
     ),
 )

@@ -46,7 +46,7 @@ class Feed:
         body = document if isinstance(document, bytes) else encoded(document)
         digest = digest_of(kind.encode(), body + json.dumps(details).encode() if details else body)
         delivery = Delivery("patreon", kind, body, digest, self.now, "main", details)
-        with self.database.connect(DatabaseRole.APPEND) as connection, connection.transaction():
+        with self.database.connect(DatabaseRole.TRANSLATE) as connection, connection.transaction():
             store(connection, [delivery])
 
     def translates(self) -> None:

@@ -160,7 +160,7 @@ class Story:
             return False
         digest = digest_of(trigger.encode(), body)
         delivery = Delivery("patreon", trigger, body, digest, self.feed.now, "main")
-        with self.feed.database.connect(DatabaseRole.APPEND) as connection, connection.transaction():
+        with self.feed.database.connect(DatabaseRole.TRANSLATE) as connection, connection.transaction():
             store(connection, [delivery])
         return True
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from temple_ledger.domain.errors import PlatformUnavailable
@@ -19,7 +19,7 @@ from tests.fakes.patreon import CAMPAIGN, FakePatreon
 from tests.patreon.asking import Source
 from tests.patreon.feed import Feed
 from tests.patreon.test_client import Clock, client, clock, read_all, with_members
-from tests.thorough import examples
+from tests.payloads.fuzzing import bounded
 
 __all__ = ["clock"]
 
@@ -76,13 +76,7 @@ def test_odd_answers_end_in_a_sentence_and_append_nothing(feed: Feed, patreon: F
     }
     before, ended = log_of(feed), set()
 
-    @settings(
-        max_examples=examples(80),
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    @bounded(80)
     @given(st.data())
     def each(data: st.DataObject) -> None:
         true, question = questions[data.draw(st.sampled_from(sorted(questions)))]

@@ -92,7 +92,7 @@ def test_each_stale_delivery_is_counted_and_stays_so_after_pruning(feed: Feed) -
 
 def test_memberships_stored_before_the_newest_dates_were_are_ordered_by_their_last_ones(feed: Feed) -> None:
     feed.update(ACOLYTE)
-    with feed.database.connect(DatabaseRole.APPEND) as connection:
+    with feed.database.connect(DatabaseRole.TRANSLATE) as connection:
         connection.execute("update patreon_member set newest_charge_at = null, newest_pledge_at = null")
     feed.update(NOVICE, charged=at(days=-31))
     feed.update(NOVICE, pledged=at(days=-200))

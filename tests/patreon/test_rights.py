@@ -15,9 +15,9 @@ def test_everybody_reads_what_is_known_and_how_the_token_is(database: Database, 
             connection.execute(f"select * from {table}".encode())
 
 
-@pytest.mark.parametrize("role", [DatabaseRole.PROJECT, DatabaseRole.READ])
+@pytest.mark.parametrize("role", [DatabaseRole.APPEND, DatabaseRole.PROJECT, DatabaseRole.READ])
 @pytest.mark.parametrize("table", TABLES)
-def test_only_who_appends_writes(database: Database, role: DatabaseRole, table: str) -> None:
+def test_only_who_translates_writes(database: Database, role: DatabaseRole, table: str) -> None:
     with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(f"delete from {table}".encode())
 

@@ -273,7 +273,7 @@ def test_a_snapshot_killed_between_two_chunks_goes_on(source: Source) -> None:
     for number in range(8):
         source.patreon.put(member_document(ACOLYTE, member=f"member-{number}", user=str(number + 1), discord=None))
     snapshot_id = source.takes()
-    with source.feed.database.connect(DatabaseRole.APPEND) as connection:
+    with source.feed.database.connect(DatabaseRole.TRANSLATE) as connection:
         from temple_ledger.infrastructure.ingestion.snapshots.apply import _chunk
 
         _chunk(connection, PatreonSettling(), read_snapshot(connection, snapshot_id), 3, CATALOGUE)

@@ -88,7 +88,8 @@ def test_tokens_that_somebody_changed_are_refused(database: Database, change: st
 
 
 def test_without_a_key_no_pair_is_asked_for_and_the_setting_is_named(database: Database) -> None:
-    with pytest.raises(Refused, match="set TEMPLE_TOKEN_KEY"):
+    wanted = "set TEMPLE_TOKEN_KEY.* to the one that they were encrypted with; if none are stored yet, make one with"
+    with pytest.raises(Refused, match=wanted):
         Tokens(database, PAIR, url="http://127.0.0.1:1", keys=None)
 
 

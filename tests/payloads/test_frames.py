@@ -22,7 +22,7 @@ LARGE = 10_000
 
 @pytest.fixture
 def world(database: Database) -> Iterator[World]:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         made = World(database, connection, new_guild(3, ["Oracle", "Seeker"]))
         made.guild.wait(60)
         made.line.open()

@@ -1,6 +1,8 @@
 """A replay that changes very many rows: put in place a sixteenth of the members at a time."""
 
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.archive.buckets import BUCKETS, LANES, bucket_of, lane_of
+from temple_ledger.infrastructure.archive.buckets import BUCKETS, bucket_of
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.overview import read_overview, troubles
@@ -16,10 +18,13 @@ from temple_ledger.infrastructure.queries.projection_status import ProjectionSta
 from temple_ledger.infrastructure.read_models.operations import parked, skip
 from temple_ledger.infrastructure.read_models.rebuild import by_lanes
 from temple_ledger.infrastructure.read_models.rebuild.apply import USUAL, Limit
-from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
+from temple_ledger.infrastructure.read_models.rebuild.ended_early import EndedEarly, ended_early
+from temple_ledger.infrastructure.read_models.rebuild.progress import Cut
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild_left
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.lanes import LANES, lane_of
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
@@ -151,6 +156,66 @@ def test_one_that_was_ended_early_is_named_and_goes_on(ledger: LedgerScenario) -
     assert status(ledger).lanes_in_place is None
 
 
+def killed_at_lane(ledger: LedgerScenario, lane: int) -> None:
+    def kill(lanes: int) -> None:
+        if lanes == lane:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert run_killed(lambda: replay(ledger, kill), at=10_000, moment="after")
+
+
+def left(ledger: LedgerScenario) -> Sequence[EndedEarly]:
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        return ended_early(connection)
+
+
+def go_on(ledger: LedgerScenario, begun: EndedEarly, in_place: Callable[[int], None] = lambda lanes: None) -> None:
+    with rebuild_left(ledger.database, members, CATALOGUE, begun) as rebuild:
+        rebuild.fold()
+        rebuild.apply(rebuild.compare(), by=begun.by, limit=begun.limit, reason=begun.reason, in_place=in_place)
+
+
+def test_one_that_was_killed_goes_on_within_what_was_allowed_of_it(ledger: LedgerScenario) -> None:
+    alter(ledger, ALTERED)
+    killed_at_lane(ledger, 7)
+    (begun,) = left(ledger)
+    assert begun == EndedEarly(members.key, 7, Cut.MEMBERS, "ada", None, len(MEMBERS))
+    ledger.when(role_added("m00", "Herald", at(20)))
+    seen: list[str] = []
+    go_on(ledger, begun, lambda lanes: seen.append(status(ledger).activity))
+    assert seen == [f"applying, {max(7, lane)} of 16" for lane in range(1, LANES)]
+    ledger.then_verified()
+    assert left(ledger) == []
+
+
+def test_more_than_was_allowed_does_not_go_on_by_itself(ledger: LedgerScenario) -> None:
+    alter(ledger, f"{ALTERED} where user_id <= 'm20'")
+    killed_at_lane(ledger, 7)
+    (begun,) = left(ledger)
+    alter(ledger, ALTERED)
+    before = drifting(ledger)
+    with pytest.raises(Refused, match="40 members would change, and 21 were to when this replay began"):
+        go_on(ledger, begun)
+    assert drifting(ledger) == before
+    assert status(ledger).lanes_in_place == 7
+
+
+@pytest.mark.parametrize("how", ["paused", "of an archive"])
+def test_what_goes_on_by_itself_and_what_does_not(ledger: LedgerScenario, how: str) -> None:
+    alter(ledger, ALTERED)
+    killed_at_lane(ledger, 7)
+    if how == "paused":
+        alter(ledger, "update projection_checkpoint set state = 'paused' where projection = 'members'")
+        assert left(ledger) == []
+    else:
+        # divided by buckets, and gone with a crash of the server: begun anew from the database
+        alter(ledger, "update projection_rebuild set cut = 'buckets', position = position - 1000")
+        (begun,) = left(ledger)
+        alter(ledger, "update projection_rebuild set reads = 'other events'")
+        go_on(ledger, begun)
+        ledger.then_verified()
+
+
 def test_killed_at_any_exchange_it_ends_right(ledger: LedgerScenario) -> None:
     for exchange in range(40, 3_000, 90):
         alter(ledger, ALTERED)
@@ -208,13 +273,14 @@ def test_what_is_skipped_between_two_lanes_ends_it_and_loses_nothing(ledger: Led
 
 
 def test_who_is_parked_is_put_right_with_the_lanes(ledger: LedgerScenario) -> None:
-    for member in ("m03", "m11"):
+    for member in ("m03", "m11", "m20"):
         malformed(ledger, member)
     ledger.catch_up()
     before = failures(ledger)
     of_members = "where projection = 'members' and user_id"
     alter(ledger, f"delete from projection_failure {of_members} = 'm11'")
     alter(ledger, f"update projection_failure set user_id = 'm05', position = 3 {of_members} = 'm03'")
+    alter(ledger, f"update projection_failure set user_id = 'm06' {of_members} = 'm20'")
     alter(ledger, f"{ALTERED} where user_id > 'm20'")
     replay(ledger)
     assert failures(ledger) == before

@@ -384,3 +384,13 @@ def test_the_first_rebuild_counts_whoever_gets_rows(ledger: LedgerScenario) -> N
         applied = replay.apply(shown, by="ada")
     assert folding_done.members == 32
     assert (shown.new_members, shown.changed, applied.changed_members) == (31, 31, 31)
+
+
+def test_a_first_replay_enters_each_event_in_the_journal_of_batches(database: Database) -> None:
+    ledger = LedgerScenario(database)
+    history(ledger, "ada")
+    history(ledger, "eve")
+    rebuild(database, members, catalogue=CATALOGUE, by="ada")
+    with database.connect(DatabaseRole.READ) as connection:
+        entered = "select last_position, events from projection_batch where projection = 'members'"
+        assert connection.execute(entered).fetchall() == [(10, 10)]

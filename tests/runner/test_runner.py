@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +26,7 @@ from temple_ledger.infrastructure.read_models.runner.fold_again import fold_agai
 from temple_ledger.infrastructure.read_models.runner.lease import Lease, somebody_leads
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
-from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher
+from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Watcher
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
@@ -34,7 +34,7 @@ from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.members import members
-from temple_ledger.projections.processor import Step
+from temple_ledger.projections.processor import Projection, Step
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
 from tests.killed import Moment, run_killed
 from tests.thorough import points
@@ -47,10 +47,16 @@ def catch_up(database: Database) -> None:
 
 
 @contextmanager
-def running(database: Database, lease: Lease | None = None) -> Iterator[Runner]:
+def running(
+    database: Database,
+    lease: Lease | None = None,
+    *,
+    projections: Sequence[Projection] = BUILT_IN,
+    watcher: Watcher | None = None,
+) -> Iterator[Runner]:
     """A daemon in a thread of its own."""
     with Wakeup(database) as wakeup:
-        runner = Runner(database, BUILT_IN, wakeup, lease=lease, catalogue=CATALOGUE)
+        runner = Runner(database, projections, wakeup, watcher=watcher, lease=lease, catalogue=CATALOGUE)
         thread = threading.Thread(target=runner.run)
         thread.start()
         try:

@@ -67,7 +67,7 @@ class Settled:
 
 def taken(database: Database, *findings: Finding, known: int = 100, complete: bool = True) -> UUID:
     snapshot_id = uuid4()
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         taking = Taking(connection, "discord", snapshot_id, STARTED)
         taking.keep(findings)
         taking.finish(at(9), members=known, known=known, complete=complete, note=None if complete else "a page failed")
@@ -119,7 +119,7 @@ def test_an_incomplete_snapshot_is_never_applied(database: Database) -> None:
             applied(database, snapshot_id, Settled(), confirmed=confirmed)
         assert held.value.flag is None
     unfinished = uuid4()
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         Taking(connection, "discord", unfinished, STARTED).keep([unknown("1")])
     with pytest.raises(HeldBack):
         applied(database, unfinished, Settled())
@@ -149,7 +149,7 @@ def test_a_snapshot_that_is_not_there_is_said_to_be_so(database: Database) -> No
 
 def test_old_snapshots_are_forgotten_with_their_findings(database: Database) -> None:
     for number in range(KEPT + 2):
-        with database.connect(DatabaseRole.APPEND) as connection:
+        with database.connect(DatabaseRole.TRANSLATE) as connection:
             Taking(connection, "discord", uuid4(), at(number)).keep([unknown("1")])
     with database.connect(DatabaseRole.READ) as connection:
         assert len(snapshots(connection, "discord", 100)) == KEPT

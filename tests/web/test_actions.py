@@ -92,7 +92,7 @@ def test_without_a_reason_nothing_is_done(
     console: ConsoleAtWork, ledger: LedgerScenario, database: Database, reason: str
 ) -> None:
     page = act(console.signed_in(), "pause?projection=members", reason)
-    assert "nothing was changed: write why" in page.words
+    assert "Nothing was changed: write why" in page.words
     assert journal(database) == []
 
 
@@ -186,13 +186,13 @@ def test_what_differs_is_shown_in_people_before_it_is_put_right(
     assert done in ended(visitor, sent(visitor, preview)).words
     assert tables(database) == before
     assert journal(database)[-1] == (action, "members", "local:tester", LOGIN, WHY)
-    assert "this preview is gone" in ended(visitor, sent(visitor, preview)).words
+    assert "This preview is gone" in ended(visitor, sent(visitor, preview)).words
 
 
 def test_where_nothing_differs_there_is_nothing_to_put_right(console: ConsoleAtWork, ledger: LedgerScenario) -> None:
     visitor = console.signed_in()
-    assert "nothing differs" in act(visitor, "replay-preview?projection=members").words
-    assert "the tables agree with the log" in act(visitor, "repair-preview?projection=members").words
+    assert "Nothing differs" in act(visitor, "replay-preview?projection=members").words
+    assert "The tables agree with the log" in act(visitor, "repair-preview?projection=members").words
 
 
 def test_a_replay_is_put_in_place_as_it_was_shown_or_not_at_all(
@@ -230,7 +230,7 @@ def test_a_replay_from_elsewhere_takes_over_a_preview_that_waits(
     visitor = console.signed_in()
     preview = act(visitor, "replay-preview?projection=members")
     rebuild(database, members, by="somebody else", catalogue=catalogue())
-    assert "another replay of members has taken over" in ended(visitor, sent(visitor, preview)).words
+    assert "Another replay of members has taken over" in ended(visitor, sent(visitor, preview)).words
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_what_needs_the_owner_is_asked_for_and_not_done(
     console: ConsoleAtWork, ledger: LedgerScenario, database: Database, path: str, details: Mapping[str, object]
 ) -> None:
     before = as_owner(database, f"select count(*) from webhook_audit_log where user_id = '{ADA}'")
-    assert "asked for, as 1 in the journal" in act(console.signed_in(), path).words
+    assert "Asked for, as 1 in the journal" in act(console.signed_in(), path).words
     [(kind, found, login)] = as_owner(database, "select kind, details, login from ledger_operation")
     assert (kind, login) == ("request", LOGIN)
     assert isinstance(found, dict)
@@ -336,8 +336,8 @@ JUNK: Sequence[Mapping[str, object]] = (
 def test_what_is_no_action_is_refused(console: ConsoleAtWork) -> None:
     visitor = console.signed_in()
     sent = visitor.post("/actions/drop%20table", {"token": token_of(visitor.get("/")), "reason": WHY})
-    assert "no action 'drop table'" in ended(visitor, sent).words
-    assert visitor.get("/actions/jobs/x").status == 409
+    assert "No action 'drop table'" in ended(visitor, sent).words
+    assert visitor.get("/actions/jobs/x").status == 404
     jobs = Jobs(lambda asking: Outcome())
     assert all("refused" in answer(jobs, each) for each in JUNK)
 

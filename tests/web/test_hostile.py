@@ -68,7 +68,7 @@ OPERATION = """
 
 @pytest.fixture
 def hostile(database: Database) -> LedgerScenario:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         for line in LINES:
             values = {"target": None, "user_id": MEMBER, "source": EVIL[:50], "metadata": None, **line}
             connection.execute(EVENT, {**values, "metadata": json.dumps(values["metadata"])})

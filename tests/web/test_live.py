@@ -77,6 +77,18 @@ def test_what_moves_between_a_page_and_its_stream_is_seen(
         assert found[1] != str(number)
 
 
+def test_a_page_that_was_made_while_nobody_listened_is_not_older_than_its_stream(
+    visitor: Visitor, ledger: LedgerScenario
+) -> None:
+    """It is not asked for once more, for nothing."""
+    visitor.get("/events")
+    ledger.given(joined("ada", at(20)))
+    page = re.search(r'data-head="([^"]+)"', visitor.get("/events").text)
+    with stream_of(visitor) as stream:
+        assert page is not None
+        assert begun(stream).startswith(f"{page[1].rpartition(chr(46))[0]}.")
+
+
 def test_a_stream_begins_with_what_the_first_look_at_the_log_has_found() -> None:
     """A page that was made before then asks for its part; nobody waits for the next beat."""
 

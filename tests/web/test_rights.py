@@ -53,7 +53,7 @@ PATHS = {
     "/{source}": "/patreon",
 }
 """How each page is typed on the ledger of the test."""
-MISSING = {"/actions/jobs/x": 409}
+MISSING = {"/actions/jobs/x": 404}
 
 
 def everything(database: Database) -> str:
@@ -71,7 +71,7 @@ def everything(database: Database) -> str:
 @pytest.fixture
 def whole(database: Database, ledger: LedgerScenario) -> Database:
     """With one of everything that has a page."""
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         connection.execute(
             "insert into inbox (source, kind, received_at, digest, body, last_received_at)"
             " values ('patreon', 'x', now(), 'd', '{}', now())"

@@ -177,7 +177,7 @@ def test_after_signing_in_nobody_is_sent_elsewhere(path: str, safe: str) -> None
 
 
 def test_bodies_are_shown_to_who_may_see_them_alone(console: ConsoleAtWork, database: Database) -> None:
-    with database.connect(DatabaseRole.APPEND) as connection:
+    with database.connect(DatabaseRole.TRANSLATE) as connection:
         connection.execute(
             "insert into inbox (source, kind, received_at, digest, body, last_received_at)"
             " values ('patreon', 'x', now(), 'd', 'a secret <b>body</b>', now())"

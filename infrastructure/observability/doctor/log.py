@@ -64,8 +64,8 @@ def _login(connection: psycopg.Connection[Any], lacking: Sequence[str]) -> Check
     may = [role for role in ROLES if role not in lacking]
     if DatabaseRole.TRANSLATE.value in lacking and DatabaseRole.APPEND.value in may:
         new = [role.value for role in (DatabaseRole.TRANSLATE, DatabaseRole.TOKENS) if role.value in lacking]
-        what = f"{login} has temple_append from the time before {' and '.join(new)}, and works as that where it can"
-        return warn("login", what, f"if it does more than append, as a superuser run: {grant_sql(new, login)}")
+        what = f"{login} may act as temple_append, and not as {' or '.join(new)}: it appends and stores deliveries only"
+        return warn("login", what, f"if it does more than that, as a superuser run: {grant_sql(new, login)}")
     return ok("login", f"{login} may act as {', '.join(may)}")
 
 

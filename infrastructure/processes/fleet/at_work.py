@@ -1,16 +1,12 @@
 """The ledgers of a fleet at work in one process, from the first to the last, until somebody ends it."""
 
-import time
 from collections.abc import Sequence
-from typing import Final
 
 from temple_ledger.infrastructure.processes.fleet.ledger_thread import END_SECONDS, LedgerThread, end_all
-from temple_ledger.infrastructure.terminal.service_manager import Watchdog, notify_service_manager
+from temple_ledger.infrastructure.terminal.service_manager import serve_until
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import Stop
 from temple_ledger.infrastructure.terminal.text import listed, plural
-
-POLL_SECONDS: Final = 0.2
 
 
 def work_until(
@@ -23,12 +19,7 @@ def work_until(
     session.note(f"{does} {plural(len(ledgers), 'ledger')}; Ctrl-C ends it")
     for ledger in ledgers:
         ledger.begin()
-    notify_service_manager("READY=1")
-    watchdog = Watchdog()
-    while not stop.asked:
-        watchdog()
-        time.sleep(POLL_SECONDS)
-    notify_service_manager("STOPPING=1")
+    serve_until(stop)
     left = end_all(ledgers, seconds=end_seconds)
     if left:
         session.note(f"{listed(list(left))} did not end in time")

@@ -226,7 +226,7 @@ class _Erasure:
 
     def _change_and_fold(self, connection: Connection, positions: Sequence[int]) -> int:
         transaction = PostgresTransaction(connection)
-        checkpoints = locked_checkpoints(transaction)
+        checkpoints = locked_checkpoints(transaction, self._projections, self._catalogue)
         foldable = foldable_projections(self._projections, checkpoints, self._catalogue)
         chosen = PositionSet.of(positions)
         before = {each.key: counted_at(transaction, each, checkpoints, chosen, self._catalogue) for each in foldable}

@@ -8,8 +8,8 @@ from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.recount import recount_at
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
-from temple_ledger.projections.batch import TallyBatch
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.counting import TallyBatch
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally

@@ -80,10 +80,12 @@ def fold_members(
     catalogue: Catalogue,
     user_ids: Sequence[str],
     upto: Position,
+    parked: Mapping[str, Position] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Folded[Any], int]]:
-    """Each of these members from the whole log, and of how many events; also those without known events."""
+    """Each of these members from the whole log, and of how many events; also those without known events. Of those in
+    *parked*, what came before that position."""
     fold = Fold(projection, catalogue)
-    return fold_histories(connection, fold, histories(connection, fold, user_ids, upto), upto)
+    return fold_histories(connection, fold, histories(connection, fold, user_ids, upto), upto, parked)
 
 
 def fold_histories(

@@ -7,7 +7,7 @@ import psycopg
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import START, Position, PositionSet
 from temple_ledger.infrastructure.log.reader import events, events_at
-from temple_ledger.projections.batch import TallyBatch, count_batch
+from temple_ledger.projections.counting import TallyBatch, count_batch
 from temple_ledger.projections.tally import Tally
 
 EVENTS_AT_A_TIME: Final = 20_000

@@ -1,7 +1,7 @@
 """The short part of a rebuild: the difference and the checkpoint put in place, in one transaction, under the lock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import psycopg
@@ -28,6 +28,7 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedC
 from temple_ledger.infrastructure.read_models.rebuild.given_up import read_given_up
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted, note_lanes, require_same_left_out
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
+from temple_ledger.infrastructure.read_models.runner.lanes import hold
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.infrastructure.read_models.shortened_log import (
     end_at_or_before,
@@ -47,24 +48,27 @@ FEW_MEMBERS: Final = 10
 """So many may always change: in a small community, a share means little."""
 FOLDED_AT_A_TIME: Final = 200
 """Folded between two statements: an open transaction that is idle for long is ended by the database."""
+LOOK: Final = "look at them (temple replay without --apply), then allow it with --max-change 100%"
 
 Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
 class Limit:
-    """At most this share of the members may change; None is no limit."""
+    """At most this share of the members may change, and at most so many; None is no limit."""
 
     share: float | None = 0.05
+    members: int | None = None
 
     def require(self, changed: int, stored_members: int) -> None:
         """Raises Refused. Where nothing is stored yet, nobody loses anything."""
+        if self.members is not None and changed > self.members:
+            raise Refused(
+                f"{changed:,} members would change, and {self.members:,} were to when this replay began; {LOOK}"
+            )
         if self.share is None or stored_members == 0 or changed <= max(FEW_MEMBERS, self.share * stored_members):
             return
-        raise Refused(
-            f"{changed:,} of {stored_members:,} members would change, more than {self.share:.0%}; "
-            "look at them (temple replay without --apply), then allow it with --max-change 100%"
-        )
+        raise Refused(f"{changed:,} of {stored_members:,} members would change, more than {self.share:.0%}; {LOOK}")
 
 
 USUAL: Final = Limit()
@@ -95,7 +99,10 @@ def apply_members(
     passed = count_log(connection, position)
     with connection.transaction():
         transaction = PostgresTransaction(connection)
-        checkpoint = transaction.lock_checkpoint(projection.key)
+        checkpoint = hold(transaction, projection, catalogue)
+        apart = checkpoint.is_apart
+        # lanes stand apart still where the rows of all are made by other rules now: all of them are replaced
+        checkpoint = replace(checkpoint, position=checkpoint.furthest)
         # a switch may have given the tables other names since the rebuild began
         projection = placed(projection, checkpoint)
         require_same_left_out(connection, projection)
@@ -103,13 +110,13 @@ def apply_members(
         touched = touched_members(connection, projection, position, upto)
         unseen = fold_anew(connection, projection, catalogue, touched, upto, shown)
         changed = {*shown.members, *shown.moved, *touched}
-        if checkpoint.epoch != shown.epoch or checkpoint.position != shown.position < position:
+        if apart or checkpoint.epoch != shown.epoch or checkpoint.position != shown.position < position:
             more = set(changed_members(connection, projection)) - changed
             unseen += count_changed(connection, projection, sorted(more), shown)
             changed |= more
         number = shown.changed + unseen
         limit.require(number, shown.stored_members)
-        only = None if shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
+        only = None if apart or shown.new_members or len(changed) > shown.stored_members / 2 else sorted(changed)
         anew: set[str] = set()
         if transaction.is_followed(projection.key):
             anew.update(members_touched(connection, checkpoint.position, upto))
@@ -273,7 +280,7 @@ def _move_checkpoint(
             "reads": reads_of(projection, catalogue),
         },
     )
-    close_journal(connection, projection.key, position)
+    close_journal(connection, projection.key, position, passed)
 
 
 def reached(

@@ -8,7 +8,8 @@ import psycopg
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.projections.brake import FEW, EventName, Reason, reason_of, sentence, too_many
+from temple_ledger.projections.brake import FEW, Reason, reason_of, sentence, too_many
+from temple_ledger.projections.grouped import EventName
 from temple_ledger.projections.key import ProjectionKey
 
 

@@ -15,7 +15,6 @@ import psycopg
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
-from temple_ledger.infrastructure.archive.buckets import LANES, lane_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.read_models.rebuild.apply import (
@@ -32,8 +31,10 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import (
 )
 from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference, changed_members
 from temple_ledger.infrastructure.read_models.rebuild.progress import note_lanes, require_same_left_out
+from temple_ledger.infrastructure.read_models.runner.lanes import hold
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.lanes import LANES, lane_of
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.standing import reads_otherwise
@@ -85,14 +86,14 @@ def apply_by_lanes(
     try:
         for lane in range(LANES - 1):
             with connection.transaction():
-                checkpoint, there = _locked(connection, projection, position)
+                checkpoint, there = _locked(connection, projection, catalogue, position)
                 _put_lane(connection, there, catalogue, position, checkpoint, shown, lane, lanes.get(lane, ()))
                 connection.execute(statement("checkpoint_raise_epoch"), there.key.parameters)
                 note_lanes(connection, there.key, lane + 1)
             in_place(lane + 1)
         lane = LANES - 1
         with connection.transaction():
-            checkpoint, there = _locked(connection, projection, position)
+            checkpoint, there = _locked(connection, projection, catalogue, position)
             _put_lane(connection, there, catalogue, position, checkpoint, shown, lane, lanes.get(lane, ()))
             upto = reached(connection, there, position, checkpoint, beyond=False)
             passed += count_log(connection, upto, after=position)
@@ -117,7 +118,7 @@ def _planned(
         # compared beside the runner: whoever it touches meanwhile is folded anew with the lane
         changed = set(changed_members(connection, placed(projection, read_checkpoints(connection)[projection.key])))
     with connection.transaction():
-        checkpoint, projection = _locked(connection, projection, position)
+        checkpoint, projection = _locked(connection, projection, catalogue, position)
         touched = touched_members(connection, projection, position, checkpoint.position)
         unseen = fold_anew(connection, projection, catalogue, touched, checkpoint.position, shown)
         if checkpoint.epoch != shown.epoch:
@@ -153,10 +154,10 @@ def _put_lane(
 
 
 def _locked(
-    connection: Connection, projection: MemberProjection[Any], position: Position
+    connection: Connection, projection: MemberProjection[Any], catalogue: Catalogue, position: Position
 ) -> tuple[Checkpoint, MemberProjection[Any]]:
     """A switch may have given the tables other names since the lane before."""
-    checkpoint = PostgresTransaction(connection).lock_checkpoint(projection.key)
+    checkpoint = hold(PostgresTransaction(connection), projection, catalogue)
     if checkpoint.position < position:
         raise Refused(f"the checkpoint of {projection.name} was set back meanwhile; run the replay again")
     projection = placed(projection, checkpoint)

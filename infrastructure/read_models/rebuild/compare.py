@@ -20,6 +20,7 @@ from temple_ledger.infrastructure.read_models.rebuild.given_up import read_given
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.drift import Drift, member_drift, tally_drift
+from temple_ledger.projections.lanes import bounded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.tables import Rows
@@ -85,7 +86,7 @@ def compare_members(
         shown.changes = shown.new_members
         return shown
     given_up = read_given_up(connection, projection.key)
-    touched = set(members_touched(connection, position, checkpoint.position)) - given_up.keys()
+    touched = set(members_touched(connection, position, checkpoint.furthest)) - given_up.keys()
     changed = (user_id for user_id in changed_members(connection, projection) if user_id not in touched)
     for page in in_pages(changed, MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)
@@ -94,7 +95,9 @@ def compare_members(
             shown.add(user_id, drifts_of(projection, user_id, stored[user_id], rebuilt[user_id]), each)
     for page in in_pages(sorted(touched), MEMBERS_AT_A_TIME):
         stored = tables.rows_of_members(connection, projection.tables, page)
-        for user_id, folded, _ in fold_members(connection, projection, catalogue, page, checkpoint.position):
+        for user_id, folded, _ in fold_members(
+            connection, projection, catalogue, page, checkpoint.furthest, bounded({}, checkpoint)
+        ):
             shown.add(user_id, drifts_of(projection, user_id, stored[user_id], folded.rows), each)
     return shown
 

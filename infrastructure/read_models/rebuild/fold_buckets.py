@@ -5,13 +5,14 @@ that runs twice puts each range once, and what a driver that is gone had ordered
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from temple_ledger.domain.errors import Refused
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.archive.bucket_events import Bounds, BucketEvents
 from temple_ledger.infrastructure.archive.buckets import bucket_of
 from temple_ledger.infrastructure.archive.shared import SharedArchive
@@ -24,7 +25,7 @@ from temple_ledger.infrastructure.read_models.member_log.exceptions import read_
 from temple_ledger.infrastructure.read_models.member_stream import MOST_EVENTS
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range, ranges
-from temple_ledger.projections.batch import TallyBatch, count_batch
+from temple_ledger.projections.counting import TallyBatch, count_batch
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
@@ -48,71 +49,44 @@ class FoldBuckets:
 
     def __call__(self, database: Database, buckets: Buckets) -> int:
         """How many ranges this call has put. Raises Refused when another replay has taken over."""
-        with database.connect(DatabaseRole.PROJECT, application="temple replay worker") as connection:
-            # what a crash would lose, it would lose with the shadow tables
-            set_for_session(connection, "synchronous_commit", "off")
-            parts = [part for part in ranges(connection, self.key) if _begins_in(part, buckets) and not part.done]
+        with range_writer(database, self) as writer:
+            parts = left_of(writer.connection, self.key, buckets)
             if not parts:
                 return 0
+            left_out = read_exceptions(writer.connection, self.key).left_out
             events = self.archive.events(database, Bounds(self.upto))
-            # where rows are collected does not depend on which version readers see
-            projection = placed_as(projection_of(self.key), active=True)
-            worker = _Worker(connection, projection, events, self.claimed_by)
-            return sum(worker.put(part, chunk) for part, chunk in worker.folded(parts))
+            found = fold_parts(events, projection_of(self.key), parts, left_out)
+            return sum(writer.put(part, folded) for part, folded in found)
 
 
-class _Worker:
-    def __init__(self, connection: Connection, projection: Projection, events: BucketEvents, claimed_by: int) -> None:
-        self._connection = connection
+@contextmanager
+def range_writer(database: Database, task: FoldBuckets) -> Iterator["RangeWriter"]:
+    with database.connect(DatabaseRole.PROJECT, application="temple replay worker") as connection:
+        # what a crash would lose, it would lose with the shadow tables
+        set_for_session(connection, "synchronous_commit", "off")
+        # where rows are collected does not depend on which version readers see
+        yield RangeWriter(connection, placed_as(projection_of(task.key), active=True), task.claimed_by)
+
+
+class RangeWriter:
+    """Puts folded ranges, each with its mark."""
+
+    def __init__(self, connection: Connection, projection: Projection, claimed_by: int) -> None:
+        self.connection = connection
         self._projection = projection
-        self._events = events
         self._claimed_by = claimed_by
-        self._left_out = read_exceptions(connection, projection.key).left_out
-
-    def folded(self, parts: Sequence[Range]) -> Iterator[tuple[Range, FoldedChunk | TallyBatch]]:
-        if isinstance(self._projection, Tally):
-            for part in parts:
-                yield part, self._counted(self._projection, part)
-        else:
-            yield from self._members(self._projection, parts)
 
     def put(self, part: Range, folded: FoldedChunk | TallyBatch) -> bool:
-        """False where another worker has put it."""
-        with self._connection.transaction():
+        """False where it was put already. Raises Refused when another replay has taken over."""
+        with self.connection.transaction():
             if not self._mark(part, folded):
                 self._require_claim()
                 return False
             if isinstance(self._projection, Tally) and isinstance(folded, TallyBatch):
-                put_counts(self._connection, self._projection, folded)
+                put_counts(self.connection, self._projection, folded)
             elif isinstance(self._projection, MemberProjection) and isinstance(folded, FoldedChunk):
-                folded.put(self._connection, self._projection)
+                folded.put(self.connection, self._projection)
         return True
-
-    def _members(
-        self, projection: MemberProjection[Any], parts: Sequence[Range]
-    ) -> Iterator[tuple[Range, FoldedChunk]]:
-        """Each of the parts, with the members of its buckets, who come by bucket."""
-        left = list(parts)
-        chunk = FoldedChunk()
-        fold = Fold(projection, catalogue())
-        for user_id, folded, events in fold_bucket_members(
-            self._events, fold, *_ends(parts), left_out=self._left_out, most_events=MOST_EVENTS
-        ):
-            bucket = bucket_of(user_id)
-            while left and bucket > _last(left[0]):
-                yield left.pop(0), chunk
-                chunk = FoldedChunk()
-            if left and bucket >= _ends(left)[0]:
-                chunk.add(user_id, folded, events)
-        for part in left:
-            yield part, chunk
-            chunk = FoldedChunk()
-
-    def _counted(self, tally: Tally, part: Range) -> TallyBatch:
-        total = TallyBatch()
-        for events in self._events.every(*_ends([part])):
-            total.add(count_batch(tally, events, self._left_out, catalogue()))
-        return total
 
     def _mark(self, part: Range, folded: FoldedChunk | TallyBatch) -> bool:
         numbers = (
@@ -131,21 +105,65 @@ class _Worker:
             "done": True,
             **numbers,
         }
-        return self._connection.execute(statement("rebuild_range_advance"), values).fetchone() is not None
+        return self.connection.execute(statement("rebuild_range_advance"), values).fetchone() is not None
 
     def _require_claim(self) -> None:
         values = {**self._projection.key.parameters, "claimed_by": self._claimed_by}
-        row = self._connection.execute(statement("rebuild_claimed"), values).fetchone()
+        row = self.connection.execute(statement("rebuild_claimed"), values).fetchone()
         if row is None or not row[0]:
             raise Refused(f"another replay of {self._projection.name} has taken over; this one ends")
 
 
+def fold_parts(
+    events: BucketEvents, projection: Projection, parts: Sequence[Range], left_out: PositionSet
+) -> Iterator[tuple[Range, FoldedChunk | TallyBatch]]:
+    """Each of the parts, which are in order; no database is asked, unless *events* do."""
+    if isinstance(projection, Tally):
+        for part in parts:
+            yield part, _counted(events, projection, part, left_out)
+    else:
+        yield from _members(events, projection, parts, left_out)
+
+
+def _members(
+    events: BucketEvents, projection: MemberProjection[Any], parts: Sequence[Range], left_out: PositionSet
+) -> Iterator[tuple[Range, FoldedChunk]]:
+    """With the members of their buckets, who come by bucket."""
+    left = list(parts)
+    chunk = FoldedChunk()
+    fold = Fold(projection, catalogue())
+    for user_id, folded, number in fold_bucket_members(
+        events, fold, *ends(parts), left_out=left_out, most_events=MOST_EVENTS
+    ):
+        bucket = bucket_of(user_id)
+        while left and bucket > _last(left[0]):
+            yield left.pop(0), chunk
+            chunk = FoldedChunk()
+        if left and bucket >= ends(left)[0]:
+            chunk.add(user_id, folded, number)
+    for part in left:
+        yield part, chunk
+        chunk = FoldedChunk()
+
+
+def _counted(events: BucketEvents, tally: Tally, part: Range, left_out: PositionSet) -> TallyBatch:
+    total = TallyBatch()
+    for page in events.every(*ends([part])):
+        total.add(count_batch(tally, page, left_out, catalogue()))
+    return total
+
+
+def left_of(connection: Connection, key: ProjectionKey, buckets: Buckets) -> list[Range]:
+    """The ranges that begin within these buckets and are not done."""
+    return [part for part in ranges(connection, key) if _begins_in(part, buckets) and not part.done]
+
+
 def _begins_in(part: Range, buckets: Buckets) -> bool:
     """Also where an earlier run had another number of workers, each range is in one share."""
-    return buckets.first <= _ends([part])[0] <= buckets.last
+    return buckets.first <= ends([part])[0] <= buckets.last
 
 
-def _ends(parts: Sequence[Range]) -> tuple[int, int]:
+def ends(parts: Sequence[Range]) -> tuple[int, int]:
     return parts[0].first_bucket or 0, _last(parts[-1])
 
 

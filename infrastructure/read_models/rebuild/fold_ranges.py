@@ -30,7 +30,8 @@ from temple_ledger.infrastructure.read_models.rebuild.given_up import (
 )
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures, put_frontiers, put_rows
-from temple_ledger.projections.batch import Failure, TallyBatch, count_batch, failure_of, without
+from temple_ledger.projections.batch import Failure, failure_of, without
+from temple_ledger.projections.counting import TallyBatch, count_batch
 from temple_ledger.projections.fold import Fold, Folded, Frontier
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.processor import Projection

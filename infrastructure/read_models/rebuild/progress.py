@@ -71,15 +71,21 @@ class RunningRebuild:
     ranges_done: int
 
 
-def claim(connection: Connection, projection: Projection, reads: str, cut: Cut = Cut.MEMBERS) -> Claim:
+def claim(
+    connection: Connection,
+    projection: Projection,
+    reads: str,
+    cut: Cut = Cut.MEMBERS,
+    most: Position | None = None,
+) -> Claim:
     """Claims the rebuild of this projection for as long as *connection* lives. One that was cut
-    otherwise, or read events that were declared otherwise, begins anew.
+    otherwise, read events that were declared otherwise, or went beyond *most*, begins anew.
 
     Raises Refused when somebody else is at it, or the log stays undecided.
     """
     # one that has just ended goes in a moment; whether somebody has come meanwhile is asked again, under the lock
     stays(lambda: _goes_on(connection, projection))
-    return _claim(connection, projection, reads, cut)
+    return _claim(connection, projection, reads, cut, most)
 
 
 def _goes_on(connection: Connection, projection: Projection) -> bool:
@@ -87,8 +93,10 @@ def _goes_on(connection: Connection, projection: Projection) -> bool:
     return row is not None and bool(row[-1])
 
 
-def _claim(connection: Connection, projection: Projection, reads: str, cut: Cut) -> Claim:
+def _claim(connection: Connection, projection: Projection, reads: str, cut: Cut, most: Position | None) -> Claim:
     head = settled_head(connection)
+    if most is not None:
+        head = min(head, most)
     with connection.transaction():
         connection.execute(statement("rebuild_lock"))
         row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()

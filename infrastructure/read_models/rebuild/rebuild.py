@@ -32,6 +32,7 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
     compare_counts,
     compare_members,
 )
+from temple_ledger.infrastructure.read_models.rebuild.ended_early import EndedEarly
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import (
     EVENTS_AT_A_TIME,
     Progress,
@@ -91,6 +92,7 @@ class Rebuild:
         catalogue: Catalogue,
         cut: notes.Cut = notes.Cut.MEMBERS,
         fold_seconds: float | None = None,
+        most: Position | None = None,
     ) -> None:
         """*fold_seconds*: how long the fold of a member may take; None is no limit for a projection of ours, and
         FOLD_SECONDS for any other one."""
@@ -105,7 +107,7 @@ class Rebuild:
             there = self._checkpoint(self._connection)
             self._projection = placed(projection, there)
             require_both_tables(self._connection, self._projection)
-            claimed = notes.claim(self._connection, self._projection, reads_of(projection, catalogue), cut)
+            claimed = notes.claim(self._connection, self._projection, reads_of(projection, catalogue), cut, most)
         except BaseException:
             self._connection.close()
             raise
@@ -273,3 +275,13 @@ def rebuild(
             replay.clear()
             return None
         return replay.apply(shown, by=by, limit=limit, reason=reason)
+
+
+def rebuild_left(database: Database, projection: Projection, catalogue: Catalogue, begun: EndedEarly) -> Rebuild:
+    """What is left of it, as it was divided; from the beginning where nothing of that can be used any more."""
+    rebuild = Rebuild(database, projection, catalogue=catalogue, cut=begun.cut)
+    if rebuild.resumed or begun.cut is notes.Cut.MEMBERS:
+        return rebuild
+    with rebuild:
+        rebuild.clear()
+    return Rebuild(database, projection, catalogue=catalogue)

@@ -7,7 +7,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories
-from temple_ledger.infrastructure.read_models.runner.raising import raise_effects, remembering
+from temple_ledger.infrastructure.read_models.runner.raising import raise_effects, raise_effects_of_long, remembering
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.batch import Failure, failure_of
 from temple_ledger.projections.checkpoint import Checkpoint
@@ -53,9 +53,12 @@ def fold_again(
         failure = failure_of(user_id, folded)
         if failure is not None:
             failures.append(failure)
-        every = at_hand[user_id]
-        if user_id in parked and every is not None:
-            raise_effects(transaction, fold, user_id, every, parked[user_id], folded.parked_at)
+        if user_id in parked:
+            every = at_hand[user_id]
+            if every is None:
+                raise_effects_of_long(transaction, fold, user_id, folded, parked[user_id], upto, left_out)
+            else:
+                raise_effects(transaction, fold, user_id, every, parked[user_id], folded.parked_at)
             raised.append(user_id)
     transaction.park(projection.key, failures)
     transaction.connection.execute(

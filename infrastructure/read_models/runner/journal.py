@@ -15,11 +15,18 @@ def committed_position(connection: psycopg.Connection[Any], key: ProjectionKey) 
     return START if row is None else Position(row[0])
 
 
-def close_journal(connection: psycopg.Connection[Any], key: ProjectionKey, position: Position) -> None:
-    """Enters what was folded beside the batches, from the last one to *position*; nothing where that is no further."""
+def close_journal(
+    connection: psycopg.Connection[Any], key: ProjectionKey, position: Position, passed: int | None = None
+) -> None:
+    """Enters what was folded beside the batches, from the last one to *position*; nothing where that is no further.
+
+    *passed* is how many events there are up to there, where somebody has counted them: of a long log, that takes time.
+    """
     after = committed_position(connection, key)
-    counted = connection.execute(statement("log_count"), {"after": after, "upto": position}).fetchone()
-    connection.execute(
-        statement("journal_append"),
-        {**key.parameters, "position": position, "events": int(counted[0]) if counted else 0},
-    )
+    counted = passed if after == START and passed is not None else _between(connection, after, position)
+    connection.execute(statement("journal_append"), {**key.parameters, "position": position, "events": counted})
+
+
+def _between(connection: psycopg.Connection[Any], after: Position, upto: Position) -> int:
+    row = connection.execute(statement("log_count"), {"after": after, "upto": upto}).fetchone()
+    return int(row[0]) if row is not None else 0

@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long
+from temple_ledger.infrastructure.read_models.runner.lanes import hold
 from temple_ledger.infrastructure.read_models.runner.raising import Due, due_of, effects_of_long, raise_in_order
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, read_checkpoints
 from temple_ledger.projections.batch import event_changed, failure_of, without
@@ -158,7 +159,7 @@ def finish_long(
     projection = fold.projection
     with connection.transaction():
         transaction = PostgresTransaction(connection)
-        checkpoint = transaction.lock_checkpoint(projection.key)
+        checkpoint = hold(transaction, projection, fold.catalogue)
         if may_fold(projection, checkpoint, fold.catalogue) is not None or checkpoint.position < upto:
             return False
         if transaction.exceptions(projection.key).left_out != left_out:

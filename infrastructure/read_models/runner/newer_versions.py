@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
+from temple_ledger.infrastructure.read_models.runner.lanes import hold
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.standing import may_fold
@@ -20,18 +21,21 @@ from temple_ledger.projections.standing import may_fold
 
 def fold_known_versions(
     connection: psycopg.Connection[Any],
-    holder: UUID,
+    holder: UUID | None,
     projection: MemberProjection[Any],
     *,
     catalogue: Catalogue,
 ) -> Sequence[str]:
-    """Whose event this process knows, and who were therefore folded again. Raises NotLeader."""
+    """Whose event this process knows, and who were therefore folded again.
+
+    With *holder*, only while it leads the projection. Raises NotLeader.
+    """
     found = connection.execute(statement("failure_versions"), projection.key.parameters).fetchall()
     known = [user_id for position, user_id, *name in found if _is_known(connection, catalogue, position, *name)]
     for page in in_pages(sorted(set(known)), MEMBERS_AT_A_TIME):
         with connection.transaction():
             transaction = PostgresTransaction(connection, holder)
-            checkpoint = transaction.lock_checkpoint(projection.key)
+            checkpoint = hold(transaction, projection, catalogue)
             if may_fold(projection, checkpoint, catalogue) is not None:
                 return []
             changed = transaction.changed(page, checkpoint.position)

@@ -84,6 +84,24 @@ def raise_effects(
         transaction.send(fold.projection.key, follower)
 
 
+def raise_effects_of_long(
+    transaction: PostgresTransaction,
+    fold: Fold[Any],
+    user_id: str,
+    folded: Folded[Any],
+    parked: Position,
+    upto: Position,
+    left_out: PositionSet,
+) -> None:
+    """As `raise_effects`, of a history that is too long for memory: it is read some more times."""
+    due = due_of(transaction.connection, fold.projection, user_id, parked)
+    if not due.starts:
+        return
+    follower = effects_of_long(transaction.connection, fold, user_id, folded, due, upto, left_out, turn=lambda: None)
+    if follower is not None:
+        transaction.send(fold.projection.key, follower)
+
+
 def raise_in_order(
     transaction: PostgresTransaction,
     fold: Fold[Any],
@@ -96,7 +114,7 @@ def raise_in_order(
     follower = effects_follower(transaction, fold, starts, newer)
     if follower is not None:
         by_position = sorted(newer, key=lambda recorded: recorded.position)
-        steps = MemberSteps(fold, before.state, before.frontier)
+        steps = MemberSteps(fold, before.state)
         found = changes_of(fold, steps, by_position, follower.wanted(user_id, newer))
         follower.use([each for each in found if isinstance(each, Stepped)], ())
         transaction.send(fold.projection.key, follower)
@@ -151,7 +169,7 @@ def _changes_of_long(
     for recorded in events:
         before = now
         if _follows(recorded, before.frontier):
-            steps = MemberSteps(fold, before.state, before.frontier)
+            steps = MemberSteps(fold, before.state)
             state = steps.step(recorded)
             now = Folded(state, _place(recorded), fold.projection.rows(state))
         else:

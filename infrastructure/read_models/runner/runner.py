@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,7 +11,7 @@ import psycopg
 import structlog
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import DatabaseUnavailable, NotLeader, SchemaMismatch, StaleCheckpoint
+from temple_ledger.domain.errors import DatabaseUnavailable, LanesApart, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connecting import opened_unless
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes, reason_of
@@ -26,6 +26,7 @@ from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.due import Due
 from temple_ledger.infrastructure.read_models.runner.failing import reason_of_failure
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
+from temple_ledger.infrastructure.read_models.runner.lanes import least_of, publish
 from temple_ledger.infrastructure.read_models.runner.lease import RENEW_SECONDS, TRY_SECONDS, Lease
 from temple_ledger.infrastructure.read_models.runner.long_folds import LongFolds
 from temple_ledger.infrastructure.read_models.runner.newer_versions import fold_known_versions
@@ -40,9 +41,10 @@ from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import EVERY
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace, WidePace
-from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, TooWide, processor_of
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, Step, TooWide, processor_of
 from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
@@ -83,6 +85,15 @@ class _Leading:
     idle_reason: str | None
     alone: Alone | None = None
     """Why it does not go together with the others."""
+    lanes: frozenset[int] = frozenset()
+    """Of one that is split, those that are led here."""
+    apart: bool = False
+    """They do not stand together, as far as is known."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its steps are of all of its members."""
+        return not self.lanes or (self.lanes == EVERY and not self.apart)
 
     @property
     def key(self) -> ProjectionKey:
@@ -217,7 +228,7 @@ class Runner:
 
     def _groups(self, behind: Sequence[_Leading]) -> Iterator[Sequence[_Leading]]:
         """Our own projections are stepped together, as far as they stand at one position and are well."""
-        well = [led for led in behind if led.alone is None and led.processor.projection in BUILT_IN]
+        well = [led for led in behind if led.alone is None and led.is_whole and led.processor.projection in BUILT_IN]
         common = Counter(led.position for led in well).most_common(1)
         together = [led for led in well if (led.position, len(well) > 1) == (common[0][0], True)]
         if together:
@@ -233,13 +244,14 @@ class Runner:
         far = all(self._is_far_behind(led) for led in group)
         paces = [led.wide if far else led.pace for led in group]
         until = started + min(led.wide.most_seconds for led in group)
-        outcomes = stepped(
-            [led.processor for led in group],
-            transactions(self._session(), self._lease.holder, self._wide),
-            upto=self._settled,
-            limit=min(pace.limit for pace in paces),
-            in_time=(lambda: not self._stopping and time.monotonic() < until) if far else None,
-        )
+        limit = min(pace.limit for pace in paces)
+        in_time = (lambda: not self._stopping and time.monotonic() < until) if far else None
+        if group[0].is_whole:
+            opened = transactions(self._session(), self._lease.holder, self._wide)
+            processors = [led.processor for led in group]
+            outcomes = stepped(processors, opened, upto=self._settled, limit=limit, in_time=in_time)
+        else:
+            outcomes = {group[0].key: Outcome(self._folded_lanes(group[0], limit, in_time))}
         for led, pace in zip(group, paces, strict=True):
             step = outcomes[led.key].step
             if step is not None and step.idle is None:
@@ -250,6 +262,12 @@ class Runner:
                 led.wide.after_batch()
         return outcomes
 
+    def _folded_lanes(self, led: _Leading, limit: int, in_time: Callable[[], bool] | None) -> Step:
+        step = led.processor.lanes_step(led.lanes, upto=self._settled, limit=limit, in_time=in_time)
+        led.apart = step.apart
+        publish(self._session(), led.key)
+        return step
+
     def _step(self, group: Sequence[_Leading]) -> bool:
         started = time.perf_counter()
         try:
@@ -257,6 +275,10 @@ class Runner:
         except TooWide:
             for led in group:
                 led.wide.failed()
+            return True
+        except LanesApart:
+            for led in group:
+                led.apart = bool(led.lanes)
             return True
         except psycopg.errors.LockNotAvailable:
             # somebody repairs or rebuilds this projection: the others need not wait for it
@@ -348,15 +370,18 @@ class Runner:
             for key in [key for key in self._led if key not in renewed]:
                 log.warning("lost the lease", projection=str(key))
                 del self._led[key]
-        missing = [key for key in self._projections if key not in self._led]
+        missing = [key for key in self._projections if key not in self._led or self._has_free_lanes(self._led[key])]
         if missing and self._try():
             self._others = {}
             for key, holder in self._lease.acquire(self._session(), missing).items():
-                if holder is None:
+                if holder is not None:
+                    self._others[key] = holder
+                elif key not in self._led or self._led[key].lanes != self._lease.lanes_of(key):
                     with suppress(NotLeader):
                         self._lead(key)
-                else:
-                    self._others[key] = holder
+
+    def _has_free_lanes(self, led: _Leading) -> bool:
+        return bool(led.lanes) and led.lanes < self._lease.lanes
 
     def _lead(self, key: ProjectionKey) -> None:
         opener = transactions(self._session(), self._lease.holder, self._wide)
@@ -364,8 +389,16 @@ class Runner:
         processor = processor_of(self._projections[key], opener, catalogue=self._catalogue, watch=self._fold_watch)
         checkpoint = read_checkpoints(self._session())[key]
         paces = self._paces.setdefault(key, (BatchPace(), WidePace()))
+        lanes = self._lease.lanes_of(key)
+        if bool(lanes) != checkpoint.split:
+            raise NotLeader(f"{key} was split or joined meanwhile")
         led = _Leading(
-            processor, checkpoint.position, *paces, may_fold(processor.projection, checkpoint, self._catalogue)
+            processor,
+            least_of(checkpoint, lanes),
+            *paces,
+            may_fold(processor.projection, checkpoint, self._catalogue),
+            lanes=lanes,
+            apart=checkpoint.is_apart,
         )
         if led.idle_reason is None:
             # what one projection passed in a batch is settled for all: one that is far behind holds up nobody. A
@@ -383,7 +416,13 @@ class Runner:
 
     def _fold_known_versions(self, projection: Projection) -> None:
         if isinstance(projection, MemberProjection):
-            known = fold_known_versions(self._session(), self._lease.holder, projection, catalogue=self._catalogue)
+            # whoever leads some lanes of it holds all of them for that, as any operation does
+            holder = None if self._lease.lanes_of(projection.key) else self._lease.holder
+            try:
+                known = fold_known_versions(self._session(), holder, projection, catalogue=self._catalogue)
+            except LanesApart:
+                # whoever leads next, once they have caught up, does it
+                return
             if known:
                 log.info("folds versions that were not known", projection=str(projection.key), members=len(known))
 
@@ -392,8 +431,12 @@ class Runner:
             led = self._led.get(key)
             if led is not None:
                 led.idle_reason = may_fold(led.processor.projection, checkpoint, self._catalogue)
-                if checkpoint.position < led.position and checkpoint.position < self._settled:
-                    led.position = checkpoint.position
+                position = least_of(checkpoint, led.lanes)
+                if position < led.position and position < self._settled:
+                    led.position = position
+                if led.lanes and min(checkpoint.lanes, default=checkpoint.position) > checkpoint.position:
+                    # whoever was to do it was killed before
+                    publish(self._session(), key)
 
     def _caught_up(self, target: Position) -> bool:
         if self._long_folds.at_work:
@@ -406,8 +449,13 @@ class Runner:
                 # of a version that is not here yet, or not any more, there is nothing to wait for
                 continue
             led = self._led.get(key)
-            position = max(led.position, checkpoints[key].position) if led else checkpoints[key].position
-            if position < target and may_fold(projection, checkpoints[key], self._catalogue) is None:
+            checkpoint = checkpoints[key]
+            # of lanes that others lead, what they have published; of those that nobody asked for, nothing
+            lanes = self._lease.lanes if checkpoint.split else frozenset[int]()
+            position = least_of(checkpoint, lanes)
+            if led is not None and led.lanes >= lanes:
+                position = max(led.position, position)
+            if position < target and may_fold(projection, checkpoint, self._catalogue) is None:
                 return False
         return True
 

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import passes
-from temple_ledger.projections.batch import by_member
 from temple_ledger.projections.checkpoint import Checkpoint
+from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import CAUGHT_UP, Processor, Share, Step, TooWide
 from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction
@@ -85,7 +85,7 @@ def step_together(
         events = transaction.events(after=ready[0][1].position, upto=upto, limit=limit)
         if not events:
             return {**outcomes, **_caught_up(ready)}
-        grouped, position = by_member(events), events[-1].position
+        grouped, position = ByMember.of(events), events[-1].position
         shares: dict[ProjectionKey, tuple[Share, Alone | None]] = {}
         for processor, checkpoint in ready:
             key, started = processor.projection.key, clock()

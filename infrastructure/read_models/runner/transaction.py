@@ -1,6 +1,6 @@
 """The transaction of a step, on PostgreSQL."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -9,17 +9,18 @@ from uuid import UUID
 
 import psycopg
 
-from temple_ledger.domain.errors import LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint, UnknownName
+from temple_ledger.domain.errors import LanesApart, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint, UnknownName
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.log.reader import events
+from temple_ledger.infrastructure.log.reader import events, events_of_lanes
 from temple_ledger.infrastructure.read_models.feed.changes import is_followed, reset, store_changes
 from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
+from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, pieces_by_member
 from temple_ledger.infrastructure.read_models.runner.write_behind import Write, write_behind
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
@@ -28,10 +29,12 @@ from temple_ledger.projections.difference import Changes
 from temple_ledger.projections.effects import EffectFollower, Special
 from temple_ledger.projections.feed import StoredChange
 from temple_ledger.projections.fold import Fold, Frontier
+from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
-from temple_ledger.projections.projecting import ByMember, OpenTransaction, Wanted
+from temple_ledger.projections.projecting import OpenTransaction, Wanted
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -63,13 +66,21 @@ class PostgresTransaction:
         self._retracted = retracted
         self._has_lost: bool | None = None
 
-    def lock_checkpoint(self, key: ProjectionKey) -> Checkpoint:
+    def lock_checkpoint(self, key: ProjectionKey, *, apart: bool = False) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), key.parameters).fetchone()
         if row is None:
             raise missing_checkpoint(self.connection, key)
         checkpoint = _checkpoint(key.name, *row)
+        if checkpoint.split:
+            self.connection.execute(statement("lane_exclude"), key.parameters)
+            checkpoint = with_lanes(self.connection, checkpoint)
+            if checkpoint.is_apart and not apart:
+                raise LanesApart(
+                    f"the lanes of {checkpoint.label} stand apart, and only a process with its code brings them "
+                    "together; let runners catch up with all of them, then do it again"
+                )
         if self._holder is not None:
-            self._require_lease(checkpoint.key, self._holder)
+            self._require_lease(checkpoint, self._holder)
         if checkpoint.state is ProjectionState.TRIGGER:
             return replace(checkpoint, position=self._hold_appenders())
         return checkpoint
@@ -77,11 +88,49 @@ class PostgresTransaction:
     def lock_free(self, keys: Sequence[ProjectionKey]) -> Mapping[ProjectionKey, Checkpoint]:
         wanted = {"projections": [key.name for key in keys], "versions": [key.version for key in keys]}
         rows = self.connection.execute(statement("checkpoint_lock_free"), wanted).fetchall()
-        free = [_checkpoint(*row) for row in rows]
+        free = [checkpoint for row in rows if (checkpoint := self._free(_checkpoint(*row))) is not None]
         if self._holder is not None:
-            held = set(self.connection.execute(statement("lease_held"), {"holder": self._holder}))
-            free = [checkpoint for checkpoint in free if checkpoint.key in held]
+            found = self.connection.execute(statement("lease_held"), {"holder": self._holder})
+            held = {ProjectionKey(name, version): leases for name, version, leases in found}
+            free = [each for each in free if held.get(each.key) == _leases_of(each)]
         return {checkpoint.key: checkpoint for checkpoint in free}
+
+    def _free(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        """With its lanes, where it is split; None where they are not free, or stand apart."""
+        if not checkpoint.split:
+            return checkpoint
+        if self.connection.execute(statement("lane_exclude_at_once"), checkpoint.key.parameters).fetchone() != (True,):
+            return None
+        there = with_lanes(self.connection, checkpoint)
+        return None if there.is_apart else there
+
+    def lock_lanes(self, key: ProjectionKey, lanes: Collection[int]) -> tuple[Checkpoint, Position | None]:
+        if self.connection.execute(statement("lane_share"), key.parameters).fetchone() != (True,):
+            raise psycopg.errors.LockNotAvailable("an operation holds the projection")
+        values = {**key.parameters, "lanes": sorted(lanes)}
+        held = dict(self.connection.execute(statement("lane_lock"), values).fetchall())
+        asked = {**key.parameters, "holder": self._holder, "first": min(held, default="")}
+        ((led,),) = self.connection.execute(statement("lane_led"), asked).fetchall()
+        row = self.connection.execute(statement("checkpoint_stored"), key.parameters).fetchone()
+        if row is None:
+            raise missing_checkpoint(self.connection, key)
+        checkpoint = _checkpoint(key.name, *row)
+        ours = {lane: max(Position(held[lane]), checkpoint.position) for lane in led if lane in held}
+        if not ours:
+            if held or not set(lanes) & set(led):
+                raise NotLeader(f"other runners lead the lanes of {key.name} now")
+            raise psycopg.errors.LockNotAvailable("its lanes are held")
+        least = min(ours.values())
+        unit = tuple(sorted(lane for lane, position in ours.items() if position == least))
+        next_one = min((position for position in ours.values() if position > least), default=None)
+        return replace(checkpoint, position=least, unit=unit), next_one
+
+    def gather(self, checkpoint: Checkpoint, passed: int) -> Checkpoint:
+        position, passed = checkpoint.furthest, checkpoint.passed + passed
+        values = {**checkpoint.key.parameters, "position": position, "passed": passed}
+        self.connection.execute(statement("lane_gather"), values)
+        close_journal(self.connection, checkpoint.key, position)
+        return replace(checkpoint, position=position, passed=passed, lanes=(position,) * len(checkpoint.lanes))
 
     def part(self) -> AbstractContextManager[Any]:
         return self.connection.transaction()
@@ -92,32 +141,38 @@ class PostgresTransaction:
         row = self.connection.execute(statement("log_head")).fetchone()
         return Position(row[0] if row else 0)
 
-    def _require_lease(self, key: ProjectionKey, holder: UUID) -> None:
-        row = self.connection.execute(statement("lease_holder"), key.parameters).fetchone()
-        if row is None or row[0] != holder:
-            by = "nobody" if row is None else row[1]
-            raise NotLeader(f"projection {key.name} is led by {by} now")
+    def _require_lease(self, checkpoint: Checkpoint, holder: UUID) -> None:
+        values = {**checkpoint.key.parameters, "holder": holder}
+        row = self.connection.execute(statement("lease_holder"), values).fetchone()
+        if row is None or row[0] != _leases_of(checkpoint):
+            by = "nobody" if row is None or row[1] is None else row[1]
+            raise NotLeader(f"projection {checkpoint.projection} is led by {by} now")
 
     def exceptions(self, key: ProjectionKey) -> Exceptions:
         return read_exceptions(self.connection, key, retracted=self._retracted)
 
-    def events(self, *, after: Position, upto: Position, limit: int) -> Sequence[Recorded]:
+    def events(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> Sequence[Recorded]:
+        if lanes:
+            return events_of_lanes(self.connection, after, upto, limit, lanes)
         return events(self.connection, after=after, upto=upto, limit=limit)
 
-    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
-        values = {"after": after, "upto": upto, "limit": limit}
-        row = self.connection.execute(statement("log_passed"), values).fetchone()
+    def passed(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> tuple[int, Position]:
+        values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
+        name = "log_passed_by_lanes" if lanes else "log_passed"
+        row = self.connection.execute(statement(name), values).fetchone()
         return (0, after) if row is None else (row[0], Position(row[1]))
 
     @contextmanager
-    def by_member(self, wanted: Wanted, *, after: Position, upto: Position) -> Iterator[Iterator[ByMember]]:
+    def by_member(
+        self, wanted: Wanted, *, after: Position, upto: Position, lanes: Sequence[int] = ()
+    ) -> Iterator[Iterator[ByMember]]:
         """Within the block, rows are written on a thread, and read on a connection that does not wait for it.
 
-        The checkpoint is locked, so nobody else writes them; and the members of two pieces are different ones.
+        The checkpoint or the lanes are locked, so nobody else writes them; and the members of two pieces are different.
         """
         if self._wide is None:
             raise TooWide("there is no other connection to read on")
-        with pieces_by_member(self._wide.log(), wanted, after=after, upto=upto) as pieces:
+        with pieces_by_member(self._wide.log(), wanted, after=after, upto=upto, lanes=lanes) as pieces:
             with write_behind() as self._behind:
                 self._rows = self._wide.rows()
                 try:
@@ -236,19 +291,20 @@ class PostgresTransaction:
     def advance(
         self, before: Checkpoint, *, to: Position, passed: int, counted: int = 0, reads: str | None = None
     ) -> None:
-        row = self.connection.execute(
-            statement("checkpoint_advance"),
-            {
-                **before.key.parameters,
-                "position": before.position,
-                "epoch": before.epoch,
-                "to": to,
-                "passed": passed,
-                "counted": counted,
-                "reads": reads,
-            },
-        ).fetchone()
-        if row != (1,):
+        values = {
+            **before.key.parameters,
+            "position": before.position,
+            "epoch": before.epoch,
+            "to": to,
+            "passed": passed,
+        }
+        if before.unit:
+            more = {"lanes": list(before.unit), "first": before.unit[0]}
+            row = self.connection.execute(statement("lane_advance"), {**values, **more}).fetchone()
+        else:
+            more = {"counted": counted, "reads": reads}
+            row = self.connection.execute(statement("checkpoint_advance"), {**values, **more}).fetchone()
+        if row != (max(1, len(before.unit)),):
             raise StaleCheckpoint(
                 f"the checkpoint of {before.projection} was moved by somebody else; nothing was stored"
             )
@@ -292,6 +348,18 @@ def missing_checkpoint(connection: Connection, key: ProjectionKey) -> LedgerErro
     return SchemaMismatch(f"{has}: it is older than the ledger; update it")
 
 
+def with_lanes(connection: Connection, checkpoint: Checkpoint) -> Checkpoint:
+    """To whoever excludes the steps of its lanes: where they stand, and what they passed too."""
+    found = connection.execute(statement("lane_read"), checkpoint.key.parameters).fetchall()
+    lanes = tuple(max(checkpoint.position, Position(position)) for position, _ in found)
+    return replace(checkpoint, lanes=lanes, passed=checkpoint.passed + sum(passed for _, passed in found))
+
+
+def _leases_of(checkpoint: Checkpoint) -> int:
+    """How many a runner holds that leads all of it."""
+    return LANES if checkpoint.split else 1
+
+
 def _checkpoint(
     name: str, version: int, position: int, epoch: int, passed: int, counted: int, state: str, *rest: Any
 ) -> Checkpoint:
@@ -301,10 +369,8 @@ def _checkpoint(
 def read_checkpoints(connection: Connection) -> Mapping[ProjectionKey, Checkpoint]:
     """Every version's of every projection, without holding anything."""
     return {
-        ProjectionKey(name, version): Checkpoint(
-            name, version, Position(position), epoch, passed, counted, ProjectionState(state), *rest
+        ProjectionKey(name, version): replace(
+            _checkpoint(name, version, *rest), lanes=tuple(map(Position, lanes or ()))
         )
-        for name, version, position, epoch, passed, counted, state, *rest in connection.execute(
-            statement("checkpoint_read")
-        )
+        for name, version, *rest, lanes in connection.execute(statement("checkpoint_read"))
     }

@@ -10,8 +10,9 @@ from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
+from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.processor import TooWide
-from temple_ledger.projections.projecting import ByMember, Wanted
+from temple_ledger.projections.projecting import Wanted
 
 MEMBERS_AT_A_TIME: Final = 2_000
 EVENTS_AT_A_TIME: Final = 20_000
@@ -55,18 +56,18 @@ class WideConnections:
 
 @contextmanager
 def pieces_by_member(
-    connection: Connection, wanted: Wanted, *, after: Position, upto: Position
+    connection: Connection, wanted: Wanted, *, after: Position, upto: Position, lanes: Sequence[int] = ()
 ) -> Iterator[Iterator[ByMember]]:
     """The events in (after, upto] that are wanted, some members at a time: bounded in members, events and bytes.
 
     The database sends the next piece while this one is worked on.
     """
-    with closing(member_stream(connection, wanted, after=after, upto=upto)) as members:
+    with closing(member_stream(connection, wanted, after=after, upto=upto, lanes=lanes)) as members:
         yield _pieces(members)
 
 
 def _pieces(members: Iterator[tuple[str, list[Recorded] | None]]) -> Iterator[ByMember]:
-    piece: dict[str, Sequence[Recorded]] = {}
+    piece = ByMember()
     events = size = 0
     for user_id, found in members:
         if found is None:
@@ -76,6 +77,6 @@ def _pieces(members: Iterator[tuple[str, list[Recorded] | None]]) -> Iterator[By
         size += sum([len(recorded[6]) for recorded in found if recorded[6] is not None])
         if events >= EVENTS_AT_A_TIME or len(piece) >= MEMBERS_AT_A_TIME or size >= BYTES_AT_A_TIME:
             yield piece
-            piece, events, size = {}, 0, 0
+            piece, events, size = ByMember(), 0, 0
     if piece:
         yield piece

@@ -20,10 +20,11 @@ from temple_ledger.infrastructure.read_models.member_log.exceptions import read_
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.verification.full import Progress
 from temple_ledger.infrastructure.read_models.verification.result import Verified
-from temple_ledger.projections.batch import TallyBatch, count_batch
+from temple_ledger.projections.counting import TallyBatch, count_batch
 from temple_ledger.projections.drift import member_drift
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import bounded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.registry import catalogue
@@ -81,14 +82,15 @@ class CompareBuckets:
         with database.connect(DatabaseRole.READ, application="temple verify worker", autocommit=False) as connection:
             see_snapshot(connection, self.snapshot)
             exceptions = read_exceptions(connection, self.key)
-            stored = _stored(connection, placed(projection, read_checkpoints(connection)[self.key]), buckets)
+            checkpoint = read_checkpoints(connection)[self.key]
+            stored = _stored(connection, placed(projection, checkpoint), buckets)
             connection.rollback()
         for user_id, folded, _ in fold_bucket_members(
             events,
             Fold(projection, catalogue()),
             *buckets,
             left_out=exceptions.left_out,
-            parked=exceptions.parked,
+            parked=bounded(exceptions.parked, checkpoint),
         ):
             _compare(projection, user_id, stored.pop(user_id, {}), folded.rows, verified)
         for user_id, rows in stored.items():

@@ -25,6 +25,7 @@ from temple_ledger.projections.batch import Exceptions
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.drift import member_drift, tally_drift
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import bounded
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
@@ -74,7 +75,7 @@ def verify_everybody(
     if verified.unverified is not None:
         return verified
     counted = snapshot.tables.execute(statement("log_count"), {"after": 0, "upto": checkpoint.position}).fetchone()
-    verified.in_log = counted[0] if counted else 0
+    verified.in_log = (counted[0] if counted else 0) + _in_log_beyond(snapshot.tables, checkpoint)
     if checkpoint.state is ProjectionState.TRIGGER:
         # what is folded as it is appended is not counted, and cannot be passed over
         verified.passed = verified.in_log
@@ -91,9 +92,18 @@ def verify_everybody(
         if elsewhere is None:
             _verify_members(snapshot, projection, checkpoint, exceptions, catalogue, verified, progress)
         else:
-            verified.add(elsewhere.compare_members(snapshot.tables, projection.key, checkpoint.position, progress))
+            verified.add(elsewhere.compare_members(snapshot.tables, projection.key, checkpoint.furthest, progress))
         verify_rollups(snapshot.tables, projection, verified)
     return verified
+
+
+def _in_log_beyond(connection: Connection, checkpoint: Checkpoint) -> int:
+    """Of the lanes that stand further than the others, what they have passed there."""
+    if not checkpoint.is_apart:
+        return 0
+    values = {"after": checkpoint.position, "upto": checkpoint.furthest, "positions": list(checkpoint.lanes)}
+    row = connection.execute(statement("lane_in_log"), values).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def checkpoint_of(connection: Connection, projection: Projection, catalogue: Catalogue) -> Checkpoint:
@@ -109,7 +119,7 @@ def checkpoint_of(connection: Connection, projection: Projection, catalogue: Cat
 def ahead_of_log(connection: Connection, checkpoint: Checkpoint) -> bool:
     """Whether somebody set the checkpoint beyond the log: what will come there would not be folded."""
     head = connection.execute(statement("log_head")).fetchone()
-    return head is not None and checkpoint.position > head[0]
+    return head is not None and checkpoint.furthest > head[0]
 
 
 def verify_counts(
@@ -150,9 +160,9 @@ def _verify_members(
     walked = walk(
         snapshot,
         projection,
-        upto=checkpoint.position,
+        upto=checkpoint.furthest,
         left_out=exceptions.left_out,
-        parked=exceptions.parked,
+        parked=bounded(exceptions.parked, checkpoint),
         catalogue=catalogue,
     )
     with closing(walked) as members, rare_collections():

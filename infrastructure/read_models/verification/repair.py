@@ -20,7 +20,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.table_queries import stored_counts
 from temple_ledger.infrastructure.read_models.member_log.fold_members import members_touched
 from temple_ledger.infrastructure.read_models.member_log.recount import recount
-from temple_ledger.infrastructure.read_models.operations import operation, record
+from temple_ledger.infrastructure.read_models.operations import operation_on_rows, record
 from temple_ledger.infrastructure.read_models.runner.fold_again import fold_again
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal, committed_position
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection, PostgresTransaction
@@ -92,7 +92,7 @@ def repair(
         )
     repaired = Repaired(projection.name)
     raise_sequence(database)
-    with operation(database, projection.key) as (transaction, checkpoint):
+    with operation_on_rows(database, projection, catalogue) as (transaction, checkpoint):
         refusal = why_not(projection, checkpoint, catalogue)
         if refusal is not None:
             raise Refused(f"{projection.name}: {refusal}")

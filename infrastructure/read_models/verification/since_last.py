@@ -30,6 +30,7 @@ from temple_ledger.infrastructure.read_models.verification.result import Kind, V
 from temple_ledger.projections.drift import member_drift
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import bounded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
@@ -95,8 +96,9 @@ def verify_since_last(
         return SinceLast(verified, Round(*projection.key, checkpoint.position), True)
     verify_rollups(connection, projection, verified)
     drifted = [user_id for user_id in still_open if user_id is not None]
-    touched = sorted({*members_touched(connection, last.verified_position, checkpoint.position), *drifted})
-    looking = _Looking(connection, Fold(projection, catalogue), checkpoint.position, exceptions.parked, verified)
+    touched = sorted({*members_touched(connection, last.verified_position, checkpoint.furthest), *drifted})
+    parked = bounded(exceptions.parked, checkpoint)
+    looking = _Looking(connection, Fold(projection, catalogue), checkpoint.furthest, parked, verified)
     with rare_collections():
         for page, found in read_ahead(in_pages(touched, MEMBERS_AT_A_TIME), looking.read):
             looking.compare(page, found)

@@ -66,7 +66,7 @@ def compare_versions(
                 found.changes += 1
                 each(drift)
         return found
-    low, high = sorted((old.position, new.position))
+    low, high = min(old.position, new.position), max(old.furthest, new.furthest)
     moving = set(members_touched(connection, Position(low), Position(high)))
     found.moving = len(moving)
     seen: set[str] = set()

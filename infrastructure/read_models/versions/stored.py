@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from temple_ledger.domain.errors import Refused, UnknownName
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.handover import Pair
 from temple_ledger.infrastructure.database.rollups import stored_rollups
 from temple_ledger.infrastructure.database.statements import statement
@@ -28,6 +28,8 @@ class StoredVersion:
     state: ProjectionState
     tables: Sequence[str]
     rollups: Sequence[str] = ()
+    furthest: Position = START
+    """Of one that is split, where its first lane stands."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class StoredVersions:
 def stored_versions(connection: Connection, name: str, *, lock: bool = False) -> StoredVersions:
     """With *lock*, held until the transaction ends. Raises UnknownName where the ledger has nothing of it."""
     found = connection.execute(statement("version_lock" if lock else "version_read"), {"projection": name}).fetchall()
+    for version, *_, split, _ in found if lock else ():
+        if split:
+            # its steps hold lanes, and have looked up its tables
+            connection.execute(statement("lane_exclude"), ProjectionKey(name, version).parameters)
     versions = [
         StoredVersion(
             ProjectionKey(name, version),
@@ -59,8 +65,9 @@ def stored_versions(connection: Connection, name: str, *, lock: bool = False) ->
             ProjectionState(state),
             tables,
             [rollup.name for rollup in stored_rollups(connection, name, version)],
+            Position(furthest),
         )
-        for version, position, active, state, tables in found
+        for version, position, active, state, tables, _, furthest in found
     ]
     if not any(each.active for each in versions):
         raise UnknownName("projection in this ledger", name)

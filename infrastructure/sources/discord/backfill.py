@@ -30,6 +30,9 @@ FORGOTTEN: Final = RETENTION + timedelta(days=15)
 OVERLAP: Final = timedelta(minutes=15)
 """Read again each time: an entry may show up later than a greater one."""
 
+AHEAD: Final = timedelta(days=1)
+"""Of our clock, as far as clocks may differ; an id that was drawn later than that was never given by Discord."""
+
 
 class ReadBack(NamedTuple):
     """`entries` were read; those that were new may explain so many changes (`explains`), of which some
@@ -66,7 +69,7 @@ async def backfill(
             explained, events = await in_thread(
                 patient.run,
                 "backfill",
-                lambda connection, page=page: _store_page(connection, page),
+                lambda connection, page=page: _store_page(connection, page, clock()),
             )
             total = ReadBack(total.entries + len(page), total.explains + explained, total.events + events, begun)
             if events and notifier is not None:
@@ -79,18 +82,20 @@ async def backfill(
 
 
 def _start(connection: Connection, now: datetime, since: datetime | None) -> str:
+    """The id to read on from. A mark that lies in the future says nothing: then it is as the first time."""
     connection.execute(statement("discord_attribution_forget"), {"before": now - FORGOTTEN})
     oldest = first_of(now - RETENTION)
     if since is not None:
         return max(first_of(since), oldest, key=int)
     row = connection.execute(statement("discord_read_back")).fetchone()
-    if row is None or row[0] is None:
+    if row is None or row[0] is None or not _may_be(row[0], now):
         return oldest
     return max(first_of(drawn_at(row[0]) - OVERLAP), oldest, key=int)
 
 
-def _store_page(connection: Connection, page: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """In one transaction with the mark of how far we are."""
+def _store_page(connection: Connection, page: Sequence[Mapping[str, Any]], now: datetime) -> tuple[int, int]:
+    """In one transaction with the mark of how far we are, which no id from the future moves."""
+    last = next((str(entry["id"]) for entry in reversed(page) if _may_be(str(entry["id"]), now)), None)
     attributions = [attribution for entry in page for attribution in _attributions_of(entry)]
     with connection.transaction():
         hold_translator(connection, SOURCE)
@@ -99,8 +104,13 @@ def _store_page(connection: Connection, page: Sequence[Mapping[str, Any]]) -> tu
         ).fetchall()
         stored = {row[0] for row in rows}
         outcomes = append_within(connection, explain(connection, attributions))
-        connection.execute(statement("discord_read_back_keep"), {"entry_id": str(page[-1]["id"])})
+        if last is not None:
+            connection.execute(statement("discord_read_back_keep"), {"entry_id": last})
     return sum(each.entry_id not in stored for each in attributions), len(outcomes)
+
+
+def _may_be(entry_id: str, now: datetime) -> bool:
+    return drawn_at(entry_id) <= now + AHEAD
 
 
 def _attributions_of(entry: Mapping[str, Any]) -> Sequence[Attribution]:

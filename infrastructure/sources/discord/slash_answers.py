@@ -179,7 +179,7 @@ def _role(asked: _Asked, question: SlashQuestion) -> Answered:
         path, order = f"/roles/{quote(role)}?as_of={quote(moment.as_of.isoformat())}", "by id"
     names = asked.answers.names({user_id for user_id, _ in found} | {each.granted_by or "" for _, each in found} - {""})
     then = "hold" if moment.as_of is None else f"held, {instant(moment.as_of)},"
-    behind = not_folded(asked.connection) if moment.as_of is None else None
+    behind = not_folded(asked.connection).sentence if moment.as_of is None else None
     lines = [f"{many} {then} {asked.label(role)}{f', {order}' if total > 1 else ''}"]
     lines += [f"• {person(user_id, names)} {asked.held(held, names)}" for user_id, held in found]
     lines += _rest(total, len(found), None if moment.as_of is None else MOST_COUNTED)

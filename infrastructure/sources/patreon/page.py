@@ -36,12 +36,12 @@ def patreon_page(connection: Connection, settings: PatreonSettings) -> SourcePag
     ]
     elsewhere = paying_and_not_here(connection)
     if elsewhere:
-        notes.append(f"{plural(elsewhere, 'patron')} with a Discord account not seen in the guild, left out.")
+        notes.append(
+            f"{plural(elsewhere, 'patron has', 'patrons have')} a Discord account not seen in the guild: left out here."
+        )
     unknown = None if roles.wanted else "Not known: no role is known for any tier."
     if unknown is not None:
         notes.append("Set TEMPLE_TIER_ROLES, as TIER=ROLE with commas between, or take a snapshot of Patreon.")
-    if behind is not None:
-        notes.insert(0, behind)
     return SourcePage(
         "Patreon",
         [
@@ -83,11 +83,11 @@ def patreon_page(connection: Connection, settings: PatreonSettings) -> SourcePag
         ],
         troubles=[Trouble(*each) for each in health.sentences],
         notes=[
-            *([behind] if behind else ()),
             *notes,
             *_doubts(health.losses + health.orders + health.tiers),
             *health.lines,
         ],
+        not_folded=behind,
     )
 
 

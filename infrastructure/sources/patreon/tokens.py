@@ -34,8 +34,8 @@ REFRESH_AT_SHARE: Final = 0.5
 MOST_LIFE: Final = timedelta(days=365)
 
 NO_KEY: Final = (
-    "Patreon's tokens are stored encrypted, and there is no key: set TEMPLE_TOKEN_KEY, or a secret file of that name; "
-    f"{HOW_TO_MAKE_ONE}"
+    "Patreon's tokens are stored encrypted, and there is no key: set TEMPLE_TOKEN_KEY, or a secret file of that name, "
+    f"to the one that they were encrypted with; if none are stored yet, {HOW_TO_MAKE_ONE}"
 )
 
 log = structlog.get_logger("temple.patreon")

@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.operating.owner_requests import ARGUMENTS
 from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_status
 from temple_ledger.infrastructure.read_models.operations import parked
-from temple_ledger.infrastructure.web.asked import Asked, BadQuestion
+from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, NotThere
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.projections.registry import carried, catalogue
 
@@ -63,7 +63,7 @@ def action(console: Console, asked: Asked) -> Page:
 
 
 def job(console: Console, asked: Asked) -> Page:
-    found = require_actions(console).job(asked.parameters["job"])
+    found = _found(require_actions(console), asked.parameters["job"])
     preview = found["preview"]
     people = set() if preview is None else set(preview["people"])
     data: dict[str, Any] = {
@@ -75,6 +75,14 @@ def job(console: Console, asked: Asked) -> Page:
     page = Page("job.html", TITLES.get(str(found["action"]), "An action"), "projections", data, people, live=False)
     page.refresh_seconds = 2 if found["state"] == "working" else None
     return page
+
+
+def _found(actions: Actions, number: str) -> Mapping[str, Any]:
+    """Raises NotThere."""
+    try:
+        return actions.job(number)
+    except UnknownName:
+        raise NotThere("This action is not remembered any more. The journal has what was done.") from None
 
 
 def _status(connection: Connection, asked: Asked) -> ProjectionStatus:
@@ -167,7 +175,7 @@ def _ignore_deliveries(connection: Connection, asked: Asked) -> ActionForm:
         f"Ignore {what}",
         "Ignore",
         "inbox",
-        [f"{what} would no longer count as trouble, and nothing is made of them."],
+        [f"{what} would no longer count as trouble, and would not be translated."],
         {"deliveries": ",".join(map(str, numbers))},
         lines=lines,
         number=len(numbers),
@@ -180,15 +188,15 @@ def _deliveries(
 ) -> tuple[list[int], list[str], DeliveryState]:
     """One, or the newest in a state; as `/inbox` lists them."""
     number = asked.number("delivery")
+    state = asked.one_of("state", {each.value: each.value for each in states}) or states[0].value
     if number is not None:
         found = [delivery(connection, number)]
     else:
-        state = asked.one_of("state", {each.value: each.value for each in states}) or states[0].value
         chosen = Chosen(asked.text("source"), asked.text("kind"), DeliveryState(state))
         found = list(deliveries(connection, chosen, limit=MOST_LISTED))
     found = [each for each in found if each.state in states]
     if not found:
-        raise UnknownName("delivery", "in that state" if number is None else str(number))
+        raise UnknownName("delivery", str(number)) if number is not None else UnknownName("delivery in state", state)
     lines = [f"{each.id}, {each.source}, {each.kind}: {each.note or 'no note'}" for each in found]
     return [each.id for each in found], lines, found[0].state
 

@@ -61,7 +61,7 @@ def _facts(console: Console, connection: Connection) -> Iterator[tuple[str, str]
     except OSError as error:
         yield "Disk of the state directory", error.strerror or str(error)
     for source in console.sources.sources:
-        yield f"Source {source.name}", source.runs_as
+        yield f"Source {source.name}", f"started by {source.runs_as}"
     for failed in console.sources.failed:
         yield f"Source {failed.source}", str(failed)
 

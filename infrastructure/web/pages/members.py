@@ -39,7 +39,7 @@ def members(console: Console, asked: Asked) -> Page:
     data: dict[str, Any] = {
         "found": found,
         "following": following,
-        "behind": behind,
+        "behind": behind.sentence,
         "wanted": wanted,
         "picked": picked,
         "statuses": STATUSES,
@@ -48,7 +48,7 @@ def members(console: Console, asked: Asked) -> Page:
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),
     }
-    listing = Listing(COLUMNS, [member.as_data() for member in found], following)
+    listing = Listing(COLUMNS, [member.as_data() for member in found], following, behind)
     return Page("members.html", "Members", "members", data, {each.user_id for each in found}, listing)
 
 

@@ -39,12 +39,12 @@ def roles(console: Console, asked: Asked) -> Page:
     ]
     data: dict[str, Any] = {
         "roles": [(row, directory.label(str(row["role"]))) for row in rows],
-        "behind": behind,
+        "behind": behind.sentence,
         "most": max(counted.values(), default=1),
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),
     }
-    return Page("roles.html", "Roles", "roles", data, set(), Listing(ROLES, rows))
+    return Page("roles.html", "Roles", "roles", data, set(), Listing(ROLES, rows, not_folded=behind))
 
 
 def role(console: Console, asked: Asked) -> Page:
@@ -67,7 +67,7 @@ def role(console: Console, asked: Asked) -> Page:
         "moment": moment,
         "as_of": asked.query.get("as_of", ""),
         "gave": gave,
-        "behind": behind,
+        "behind": None if behind is None else behind.sentence,
         "following": following,
         "spans": [(words, f"{now - timedelta(days=days):%Y-%m-%d}", f"{now:%Y-%m-%d}") for words, days in SPANS],
         "csv": asked.url(format="csv"),
@@ -75,7 +75,7 @@ def role(console: Console, asked: Asked) -> Page:
     }
     people = {each.user_id for each in found} | {each.held.granted_by or "" for each in found}
     people |= {by or "" for by, _ in gave}
-    listing = Listing(HOLDERS, rows, following)
+    listing = Listing(HOLDERS, rows, following, behind)
     return Page("role.html", data["label"], "roles", data, people, listing, live=moment.is_now)
 
 

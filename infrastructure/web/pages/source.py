@@ -6,6 +6,7 @@ from temple_ledger.domain.errors import UnknownName
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.processes.sources import reason_of
 from temple_ledger.infrastructure.queries.health import Trouble
+from temple_ledger.infrastructure.queries.not_folded import NotFolded
 from temple_ledger.infrastructure.queries.source_page import CellKind, SourcePage, SourceTable
 from temple_ledger.infrastructure.sources.source import Source
 from temple_ledger.infrastructure.web.asked import Asked
@@ -48,7 +49,7 @@ def source(console: Console, asked: Asked) -> Page:
         "label": directory.label,
         "with_table": asked.url,
     }
-    listing = None if not page.tables else _listing(chosen or page.tables[0])
+    listing = None if not page.tables else _listing(chosen or page.tables[0], page.not_folded)
     return Page("source.html", page.title, name, data, people, listing)
 
 
@@ -62,5 +63,5 @@ def _page(found: Source, connection: Connection, console: Console) -> SourcePage
         return SourcePage(found.name.capitalize(), (), [Trouble(what, "temple doctor")])
 
 
-def _listing(table: SourceTable) -> Listing:
-    return Listing([column.name for column in table.columns], table.rows)
+def _listing(table: SourceTable, behind: NotFolded | None) -> Listing:
+    return Listing([column.name for column in table.columns], table.rows, not_folded=behind)

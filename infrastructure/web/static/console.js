@@ -50,7 +50,7 @@
   function refresh() {
     if (document.hidden) { stale = true; return; }
     if (waiting) return;
-    const pause = Math.max(0, last + REFRESH - Date.now()) + Math.random() * 300;
+    const pause = Math.max(0, last + REFRESH - Date.now()) + Math.random() * 200;
     waiting = setTimeout(() => {
       waiting = 0; last = Date.now();
       ask();

@@ -1,4 +1,4 @@
--- Logins that were granted temple_append before the roles that took work over from it were there.
+-- Logins that have temple_append, and not the roles that took work over from it.
 select login.rolname::text, array_agg(role.rolname::text order by role.rolname)
 from pg_roles as login
 join pg_roles as role on role.rolname in ('temple_translate', 'temple_tokens')

@@ -17,7 +17,10 @@ select
     rule.seqcycle as cycles,
     has_sequence_privilege(sequence.name, 'select') as readable,
     (select coalesce(max(id), 0) from webhook_audit_log) as head,
-    (select coalesce(max(position), 0) from projection_checkpoint) as folded,
+    greatest(
+        (select coalesce(max(position), 0) from projection_checkpoint),
+        (select coalesce(max(position), 0) from projection_lane)
+    ) as folded,
     -- null before the first number, too
     case
         when has_sequence_privilege(sequence.name, 'select') then pg_sequence_last_value(sequence.name)

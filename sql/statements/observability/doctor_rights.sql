@@ -31,8 +31,8 @@ cross join lateral (
         (
             'mark what is translated',
             has_column_privilege(role, 'inbox', 'state', 'update'),
-            role in ('temple_append', 'temple_translate'),
-            'update (state, note, repeats, last_received_at, translated_at) on inbox'
+            role = 'temple_translate',
+            'update (state, note, translated_at) on inbox'
         )
 ) as rule (what, may, should, privilege)
 union all

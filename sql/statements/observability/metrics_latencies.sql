@@ -12,8 +12,18 @@ cross join lateral (
       and projection_batch.version = asked.version
       and projection_batch.first_lane = -1
       and projection_batch.last_lane = -1
-      and projection_batch.last_position = asked.last_position
-    offset 0
+      and projection_batch.last_position >= asked.last_position
+      and (
+          projection_batch.last_position = asked.last_position
+          -- of one that is split, when all lanes had passed it
+          or exists (
+              select from projection_checkpoint as checkpoint
+              where (checkpoint.projection, checkpoint.version) = (asked.projection, asked.version)
+                and checkpoint.split
+          )
+      )
+    order by projection_batch.last_position
+    limit 1
 ) as batch
 cross join lateral (
     select recorded_at from webhook_audit_log where webhook_audit_log.id = asked.position

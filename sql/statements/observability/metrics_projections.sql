@@ -14,17 +14,25 @@ select
         order by waiting.id
         limit 1
     ), 0) as lag_seconds,
-    checkpoint.passed,
+    checkpoint.passed + coalesce((
+        select sum(lane.passed)::bigint
+        from projection_lane as lane
+        where (lane.projection, lane.version) = (checkpoint.projection, checkpoint.version)
+    ), 0),
     checkpoint.counted,
     checkpoint.version,
     checkpoint.active,
     checkpoint.state,
-    not lease_is_over(lease) as led,
+    led.lanes >= case when checkpoint.split then 16 else 1 end as led,
     parked.members,
     extract(epoch from parked.oldest)::double precision as oldest_parked
 from projection_checkpoint as checkpoint
 cross join head
-left join projection_lease as lease using (projection, version, lane)
+cross join lateral (
+    select count(*) filter (where not lease_is_over(lease)) as lanes
+    from projection_lease as lease
+    where (lease.projection, lease.version) = (checkpoint.projection, checkpoint.version)
+) as led
 cross join lateral (
     select case checkpoint.state when 'trigger' then head.position else checkpoint.position end as position
 ) as reached

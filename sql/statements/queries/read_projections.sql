@@ -4,7 +4,7 @@ select
     checkpoint.version,
     checkpoint.active,
     reached.position,
-    checkpoint.passed,
+    checkpoint.passed + coalesce(lanes.passed, 0),
     checkpoint.counted,
     checkpoint.state,
     checkpoint.reason,
@@ -25,12 +25,7 @@ select
         where (failure.projection, failure.version) = (checkpoint.projection, checkpoint.version)
     ) as parked,
     (select count(*) from skipped_position as skipped where skipped.projection = checkpoint.projection) as skipped,
-    case
-        when not lease_is_over(lease)
-         -- a standby has no connection of a runner: there the time alone decides
-         and (pg_is_in_recovery() or exists (select from pg_stat_activity where pid = lease.backend_pid))
-        then lease.description
-    end as leader,
+    led.leader,
     checkpoint.reads,
     checkpoint.lanes_in_place,
     -- a standby does not show who is at work on its primary
@@ -38,9 +33,22 @@ select
         and not exists (
             select from pg_stat_activity
             where datname = current_database() and application_name = 'temple replay'
-        ) as nobody_replays
+        ) as nobody_replays,
+    case when checkpoint.split then 16 - led.lanes end as lanes_unled
 from projection_checkpoint as checkpoint
-left join projection_lease as lease using (projection, version, lane)
+left join lateral (
+    select sum(lane.passed)::bigint as passed
+    from projection_lane as lane
+    where (lane.projection, lane.version) = (checkpoint.projection, checkpoint.version)
+) as lanes on checkpoint.split
+cross join lateral (
+    select string_agg(distinct lease.description, '; ') as leader, count(*) as lanes
+    from projection_lease as lease
+    where (lease.projection, lease.version) = (checkpoint.projection, checkpoint.version)
+      and not lease_is_over(lease)
+      -- a standby has no connection of a runner: there the time alone decides
+      and (pg_is_in_recovery() or exists (select from pg_stat_activity where pid = lease.backend_pid))
+) as led
 cross join lateral (
     -- in trigger mode everything is folded
     select case checkpoint.state

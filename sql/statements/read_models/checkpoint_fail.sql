@@ -4,9 +4,11 @@ set state = 'failed',
     reason = %(reason)s,
     epoch = checkpoint.epoch + 1,
     updated_at = clock_timestamp()
-from projection_lease as lease
 where checkpoint.projection = %(projection)s
   and checkpoint.version = %(version)s
   and checkpoint.state = 'running'
-  and (lease.projection, lease.version, lease.lane) = (checkpoint.projection, checkpoint.version, checkpoint.lane)
-  and lease.holder = %(holder)s
+  and exists (
+      select from projection_lease as lease
+      where (lease.projection, lease.version) = (checkpoint.projection, checkpoint.version)
+        and lease.holder = %(holder)s
+  )

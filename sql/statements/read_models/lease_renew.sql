@@ -4,4 +4,4 @@ set renewed_at = clock_timestamp(),
     backend_pid = pg_backend_pid()
 where holder = %(holder)s
   and expires_at > clock_timestamp()
-returning projection, version
+returning projection, version, lane

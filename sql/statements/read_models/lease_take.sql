@@ -1,7 +1,7 @@
 insert into projection_lease as lease
-    (projection, version, holder, description, backend_pid, acquired_at, renewed_at, expires_at)
+    (projection, version, lane, holder, description, backend_pid, acquired_at, renewed_at, expires_at)
 values (
-    %(projection)s, %(version)s, %(holder)s, %(description)s, pg_backend_pid(),
+    %(projection)s, %(version)s, %(lane)s, %(holder)s, %(description)s, pg_backend_pid(),
     clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(seconds)s)
 )
 on conflict (projection, version, lane) do update

@@ -17,4 +17,4 @@ where projection = %(projection)s
   and version = %(version)s
   and (%(user_ids)s::text[] is null or user_id = any(%(user_ids)s))
 on conflict (projection, version, position) do update
-set error = excluded.error, kind = excluded.kind, frames = excluded.frames
+set user_id = excluded.user_id, error = excluded.error, kind = excluded.kind, frames = excluded.frames

@@ -2,6 +2,8 @@
 -- for messages in the outbox, which are delivered all the same.
 with lease as (
     delete from projection_lease where projection = %(projection)s and version = %(version)s
+), lane as (
+    delete from projection_lane where projection = %(projection)s and version = %(version)s
 ), frontier as (
     delete from projection_frontier where projection = %(projection)s and version = %(version)s
 ), failure as (

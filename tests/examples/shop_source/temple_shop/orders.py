@@ -10,7 +10,7 @@ from temple_ledger import Health, Trouble
 
 TABLE = """
     create table if not exists shop_order (number text primary key, refunded boolean not null);
-    grant select, insert, update on shop_order to temple_append;
+    grant select, insert, update on shop_order to temple_translate;
     grant select on shop_order to temple_read;
 """
 

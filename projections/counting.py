@@ -1,0 +1,120 @@
+"""Counting: what a tally adds for events, some at a time."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.position import PositionSet
+from temple_ledger.domain.recorded import Recorded
+from temple_ledger.projections.batch import Failure, without
+from temple_ledger.projections.frames import frames_as_text
+from temple_ledger.projections.tally import Brief, BuiltInTally, Key, Tally
+from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
+
+
+@dataclass
+class TallyBatch:
+    """`counted` is the sum of all increments: what the sum of the table must grow by."""
+
+    increments: dict[Key, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    counted: int = 0
+
+    def add(self, other: "TallyBatch") -> None:
+        for key, number in other.increments.items():
+            self.increments[key] = self.increments.get(key, 0) + number
+        self.failures += other.failures
+        self.counted += other.counted
+
+
+def count_batch(
+    tally: Tally,
+    events: Iterable[Recorded],
+    left_out: PositionSet,
+    catalogue: Catalogue,
+    watch: FoldWatch = NOBODY_WATCHES,
+) -> TallyBatch:
+    counting = Counting(tally, left_out, catalogue, watch)
+    counting.count(list(events))
+    return counting.total()
+
+
+class Counting:
+    """An event that cannot be counted is parked alone: for a tally, members do not matter."""
+
+    def __init__(
+        self, tally: Tally, left_out: PositionSet, catalogue: Catalogue, watch: FoldWatch = NOBODY_WATCHES
+    ) -> None:
+        self._tally = tally
+        self._left_out = left_out
+        self._count = tally.counter(catalogue)
+        self._watch = watch
+        self._batch = TallyBatch()
+        self._briefs: Counter[Brief] = Counter()
+        self._keys: list[Key] = []
+        """Of the briefs, in their order."""
+
+    def count(self, events: Sequence[Recorded]) -> Sequence[Failure]:
+        """The failures among these."""
+        events, failures = without(self._left_out, events), self._batch.failures
+        before = len(failures)
+        if not (isinstance(self._tally, BuiltInTally) and self._count_together(self._tally, events)):
+            self._count_each(events)
+        return failures[before:]
+
+    def total(self) -> TallyBatch:
+        """Of all that were counted."""
+        total = TallyBatch(dict(zip(self._keys, self._briefs.values(), strict=True)), [], self._briefs.total())
+        total.add(self._batch)
+        return total
+
+    def _count_together(self, tally: BuiltInTally, events: Sequence[Recorded]) -> bool:
+        """False, and nothing is counted, where one of them may have to be parked."""
+        briefs, there = self._briefs, len(self._briefs)
+        try:
+            found = tally.briefs(events)
+        except UndecodableEvent:
+            return False
+        briefs.update(found)
+        # a dictionary has what is new at its end
+        new = list(islice(reversed(briefs), len(briefs) - there))[::-1]
+        keys = [tally.key_of(brief) for brief in new]
+        if keys and not tally.table.certainly_takes([(*key, 1) for key in keys]):
+            briefs.subtract(found)
+            for brief in new:
+                del briefs[brief]
+            return False
+        self._keys += keys
+        return True
+
+    def _count_each(self, events: Iterable[Recorded]) -> None:
+        tally, batch, watch, count = self._tally, self._batch, self._watch, self._count
+        increments, counted = batch.increments, 0
+        watched = watch is not NOBODY_WATCHES
+        for recorded in events:
+            if watched:
+                watch.set(tally.name, recorded.user_id, (recorded,))
+            try:
+                added = count(recorded)
+                for key, number in added.items():
+                    if key not in increments:
+                        _require_countable(tally, key, number)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
+                batch.failures.append(
+                    Failure(recorded.position, recorded.user_id, str(error), frames=frames_as_text(error))
+                )
+                continue
+            for key, number in added.items():
+                increments[key] = increments.get(key, 0) + number
+                counted += number
+        batch.counted += counted
+        watch.clear()
+
+
+def _require_countable(tally: Tally, key: Key, number: int) -> None:
+    reason = tally.table.refuses((*key, number))
+    if reason is not None:
+        raise ValueError(reason)

@@ -1,0 +1,28 @@
+"""The events of a step, or of some of its members, by member."""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import cached_property
+from operator import itemgetter
+from typing import Final, Self
+
+from temple_ledger.domain.recorded import Recorded
+
+EventName = tuple[str, str]
+"""(event_type, action)"""
+_NAME: Final = itemgetter(Recorded._fields.index("event_type"), Recorded._fields.index("action"))
+
+
+class ByMember(dict[str, Sequence[Recorded]]):
+    """All events of each of these members."""
+
+    @classmethod
+    def of(cls, events: Iterable[Recorded]) -> Self:
+        grouped: dict[str, list[Recorded]] = {}
+        for recorded in events:
+            grouped.setdefault(recorded.user_id, []).append(recorded)
+        return cls(grouped)
+
+    @cached_property
+    def met(self) -> Mapping[str, Set[EventName]]:
+        """The names of each member's events: found once for all projections of a step."""
+        return {user_id: set(map(_NAME, events)) for user_id, events in self.items()}

@@ -1,0 +1,44 @@
+"""What a step is, and did."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.position import Position
+from temple_ledger.projections.batch import Failure
+from temple_ledger.projections.grouped import ByMember
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step did. `idle` names why it did nothing: the state, `version`, or `caught up`."""
+
+    position: Position
+    events: int = 0
+    rows: int = 0
+    refolded: int = 0
+    failures: tuple[Failure, ...] = ()
+    idle: str | None = None
+    apart: bool = False
+    """Of a step of some lanes: whether others that are led together with them stand further."""
+
+
+MOST_COUNTED: Final = 20_000
+CAUGHT_UP: Final = "caught up"
+
+
+class TooWide(LedgerError):
+    """A wide step that was not done in time, or would need too much memory: what it did is not committed."""
+
+
+class Share(Protocol):
+    """What one projection does in a step, within the transaction that holds its checkpoint."""
+
+    def fold(self, events: ByMember, upto: Position) -> None:
+        """Folds and writes events that stand at or below *upto*. Called again with further members, or once."""
+
+    def finish(self, to: Position, passed: int) -> None:
+        """Moves the checkpoint over so many events. Raises StaleCheckpoint."""
+
+    def committed(self) -> Step:
+        """What was done, now that it is certain."""

@@ -1,0 +1,4 @@
+select split
+from projection_checkpoint
+where projection = %(projection)s
+  and version = %(version)s

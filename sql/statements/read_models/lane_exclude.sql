@@ -1,0 +1,2 @@
+-- No step of a lane is in the middle of anything until the transaction ends.
+select pg_advisory_xact_lock(hashtext('temple lanes of ' || %(projection)s), %(version)s)

@@ -1,0 +1,14 @@
+-- All lanes stand at one position now, and the checkpoint with them.
+with lane as (
+    update projection_lane
+    set position = 0,
+        passed = 0
+    where projection = %(projection)s
+      and version = %(version)s
+)
+update projection_checkpoint
+set position = %(position)s,
+    passed = %(passed)s,
+    updated_at = clock_timestamp()
+where projection = %(projection)s
+  and version = %(version)s
