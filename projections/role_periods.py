@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from temple_ledger.domain.events import MemberLeft, RoleAdded, RoleRemoved
 from temple_ledger.domain.position import START
+from temple_ledger.projections.condition import IS_NOT_NULL, Condition
 from temple_ledger.projections.member_projection import BuiltInProjection
-from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
 
 ROLE_PERIODS: Final = Table(
     "role_periods",
@@ -25,7 +26,8 @@ ROLE_PERIODS: Final = Table(
         Column("ending", ColumnType.TEXT, length=20, null=True),
     ),
     key=("began_position",),
-    indexes=(("role", "held_from"),),
+    # who lost a role between two days is asked of those that ended alone
+    indexes=(("role", "held_from"), Index("role", "held_until", where=Condition("held_until", IS_NOT_NULL))),
 )
 
 
