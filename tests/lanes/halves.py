@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.lanes import lane_of
+from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Step, processor_of
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
@@ -34,25 +35,32 @@ assert {lane_of(each) // 8 for each in HIGH} == {1}
 class Half:
     """Who leads the lanes from 0 to 7, or the others, and remembers from step to step."""
 
-    def __init__(self, database: Database, which: int, connection: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        which: int,
+        connection: psycopg.Connection[Any],
+        projection: MemberProjection[Any] = members,
+    ) -> None:
         self.connection = connection
+        self.key = projection.key
         self.lease = Lease(seconds=3_600, lanes=range(8 * which, 8 * which + 8))
-        self.lease.acquire(connection, [members.key])
+        self.lease.acquire(connection, [self.key])
         self.wide = WideConnections(lambda: database.connect(DatabaseRole.READ))
         opened = transactions(connection, self.lease.holder, self.wide)
-        self.processor = processor_of(members, opened, catalogue=CATALOGUE)
+        self.processor = processor_of(projection, opened, catalogue=CATALOGUE)
 
     def step(self, limit: int = 1_000, in_time: Callable[[], bool] | None = None) -> Step:
-        lanes = self.lease.lanes_of(members.key)
+        lanes = self.lease.lanes_of(self.key)
         step = self.processor.lanes_step(lanes, upto=settled_head(self.connection), limit=limit, in_time=in_time)
-        publish(self.connection, members.key)
+        publish(self.connection, self.key)
         return step
 
 
 @contextmanager
-def halves(database: Database) -> Iterator[tuple[Half, Half]]:
+def halves(database: Database, projection: MemberProjection[Any] = members) -> Iterator[tuple[Half, Half]]:
     with database.connect(DatabaseRole.PROJECT) as one, database.connect(DatabaseRole.PROJECT) as two:
-        both = Half(database, 0, one), Half(database, 1, two)
+        both = Half(database, 0, one, projection), Half(database, 1, two, projection)
         try:
             yield both
         finally:

@@ -52,11 +52,9 @@ class StoredVersions:
 
 def stored_versions(connection: Connection, name: str, *, lock: bool = False) -> StoredVersions:
     """With *lock*, held until the transaction ends. Raises UnknownName where the ledger has nothing of it."""
-    found = connection.execute(statement("version_lock" if lock else "version_read"), {"projection": name}).fetchall()
-    for version, *_, split, _ in found if lock else ():
-        if split:
-            # its steps hold lanes, and have looked up its tables
-            connection.execute(statement("lane_exclude"), ProjectionKey(name, version).parameters)
+    if lock:
+        _hold(connection, name)
+    found = connection.execute(statement("version_read"), {"projection": name}).fetchall()
     versions = [
         StoredVersion(
             ProjectionKey(name, version),
@@ -67,11 +65,19 @@ def stored_versions(connection: Connection, name: str, *, lock: bool = False) ->
             [rollup.name for rollup in stored_rollups(connection, name, version)],
             Position(furthest),
         )
-        for version, position, active, state, tables, _, furthest in found
+        for version, position, active, state, tables, furthest in found
     ]
     if not any(each.active for each in versions):
         raise UnknownName("projection in this ledger", name)
     return StoredVersions(name, versions)
+
+
+def _hold(connection: Connection, name: str) -> None:
+    """Until the transaction ends. The lanes of what is split stand still only after that: they are read afterwards."""
+    for version, split in connection.execute(statement("version_lock"), {"projection": name}).fetchall():
+        if split:
+            # its steps hold lanes, and have looked up its tables
+            connection.execute(statement("lane_exclude"), ProjectionKey(name, version).parameters)
 
 
 def pairs_of(old: StoredVersion, new: StoredVersion) -> list[Pair]:

@@ -45,7 +45,7 @@ LONGEST_PAUSE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True)
 class SwitchPlan:
-    """`behind` is how many positions the one that gets the names stands behind the other one."""
+    """`behind` is how many positions the one that gets the names stands behind the other one, or its first lane."""
 
     name: str
     old: StoredVersion
@@ -54,7 +54,7 @@ class SwitchPlan:
 
     @property
     def behind(self) -> int:
-        return max(0, self.old.position - self.new.position)
+        return _behind(self.old, self.new)
 
 
 @dataclass(frozen=True)
@@ -145,13 +145,13 @@ def _tried(
         versions = stored_versions(connection, name, lock=True)
         old, new = versions.active, versions.of(to)
         _require_switchable(old, new)
-        if new.position < old.position and not behind:
-            raise _Behind(old.position - new.position)
+        if _behind(old, new) and not behind:
+            raise _Behind(_behind(old, new))
         _leave_what_is_due(connection, old, new)
         starts = connection.execute(
-            statement("version_effects_start"), {**new.key.parameters, "position": max(new.position, old.position)}
+            statement("version_effects_start"), {**new.key.parameters, "position": max(new.position, old.furthest)}
         ).fetchall()
-        if starts and new.position > old.position:
+        if starts and new.furthest > old.position:
             # events in between would raise no effect of either
             raise _Ahead
         pairs = pairs_of(old, new)
@@ -167,11 +167,16 @@ def _tried(
             "from": old.key.version,
             "to": to,
             "position": new.position,
-            "behind": max(0, old.position - new.position),
+            "behind": _behind(old, new),
             "over": hanging.goes_over,
         }
         operation = record(connection, "switch", name, by=by, reason=reason, details=details)
     return Switched(old.key.version, to, new.position, time.monotonic() - started, tries, operation)
+
+
+def _behind(old: StoredVersion, new: StoredVersion) -> int:
+    """For how many positions readers may see less than before: what one lane has folded, they have seen."""
+    return max(0, old.furthest - new.position)
 
 
 def _leave_what_is_due(connection: Connection, old: StoredVersion, new: StoredVersion) -> None:

@@ -5,7 +5,6 @@ select
     active,
     state,
     tables,
-    split,
     greatest(
         position,
         (
