@@ -71,9 +71,13 @@ class ProjectingTransaction(SealedLog, Protocol):
     def events(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> Sequence[Recorded]:
         """By position; with *lanes* those of their members."""
 
-    def passed(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> tuple[int, Position]:
-        """How many events stand in (after, upto], of at most so many, and the position of the last of these; with
-        *lanes*, how many of them are their members'."""
+    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
+        """How many events stand in (after, upto], of at most so many, and the position of the last of these."""
+
+    def passed_by_lanes(
+        self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int]
+    ) -> tuple[int, Position, int]:
+        """How many of these are of members of the lanes, the position of the last one, and how many they are in all."""
 
     def by_member(
         self, wanted: Wanted, *, after: Position, upto: Position, lanes: Sequence[int] = ()

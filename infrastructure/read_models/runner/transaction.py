@@ -156,11 +156,17 @@ class PostgresTransaction:
             return events_of_lanes(self.connection, after, upto, limit, lanes)
         return events(self.connection, after=after, upto=upto, limit=limit)
 
-    def passed(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> tuple[int, Position]:
-        values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
-        name = "log_passed_by_lanes" if lanes else "log_passed"
-        row = self.connection.execute(statement(name), values).fetchone()
+    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
+        values = {"after": after, "upto": upto, "limit": limit}
+        row = self.connection.execute(statement("log_passed"), values).fetchone()
         return (0, after) if row is None else (row[0], Position(row[1]))
+
+    def passed_by_lanes(
+        self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int]
+    ) -> tuple[int, Position, int]:
+        values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
+        ((ours, to, read),) = self.connection.execute(statement("log_passed_by_lanes"), values).fetchall()
+        return ours, Position(to), read
 
     @contextmanager
     def by_member(
