@@ -58,7 +58,7 @@ def fold_lanes(
         return Step(checkpoint.position, idle=reason)
     after, unit = checkpoint.position, checkpoint.unit
     end = upto if next_one is None else min(upto, next_one)
-    passed, to, read = transaction.passed_by_lanes(after=after, upto=end, limit=limit, lanes=unit)
+    passed, to, read = transaction.passed_of(unit, after=after, upto=end, limit=limit)
     if to == after:
         return Step(after, idle=CAUGHT_UP, apart=next_one is not None)
     share = processor.begin(transaction, checkpoint, wide=in_time is not None)

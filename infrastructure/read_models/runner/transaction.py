@@ -34,7 +34,7 @@ from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
-from temple_ledger.projections.projecting import OpenTransaction, Wanted
+from temple_ledger.projections.projecting import OpenTransaction, PassedOf, Wanted
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -158,12 +158,10 @@ class PostgresTransaction:
 
     def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
         values = {"after": after, "upto": upto, "limit": limit}
-        row = self.connection.execute(statement("log_passed"), values).fetchone()
-        return (0, after) if row is None else (row[0], Position(row[1]))
+        ((events, to),) = self.connection.execute(statement("log_passed"), values).fetchall()
+        return events, Position(to)
 
-    def passed_by_lanes(
-        self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int]
-    ) -> tuple[int, Position, int]:
+    def passed_of(self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int) -> PassedOf:
         values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
         ((ours, to, read),) = self.connection.execute(statement("log_passed_by_lanes"), values).fetchall()
         return ours, Position(to), read
