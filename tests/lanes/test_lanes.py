@@ -21,8 +21,9 @@ from temple_ledger.infrastructure.read_models.lanes import join, split, stored_l
 from temple_ledger.infrastructure.read_models.operations import operation_on_rows, parked, retry, set_state, skip
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.retraction import Selection, preview_retraction, retract
+from temple_ledger.infrastructure.read_models.runner import runner as runner_module
 from temple_ledger.infrastructure.read_models.runner.lanes import publish
-from temple_ledger.infrastructure.read_models.runner.lease import Lease
+from temple_ledger.infrastructure.read_models.runner.lease import WHOLE, Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
@@ -411,6 +412,31 @@ def test_a_runner_that_leads_all_of_it_goes_on_by_lanes_once_it_is_split_and_as_
         join(database, members, by="ada", catalogue=CATALOGUE)
         folded(2)
     assert agrees(database)
+
+
+@pytest.mark.parametrize("lanes", [range(16), range(8, 16)])
+def test_a_runner_that_finds_its_lanes_joined_before_it_renews_leads_all_of_it(
+    ledger: LedgerScenario, lanes: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "RENEW_SECONDS", 3_600.0)
+    (*_, last) = history(ledger)
+    with Wakeup(ledger.database) as wakeup, ledger.database.connect(DatabaseRole.READ) as connection:
+        runner = Runner(ledger.database, [members], wakeup, catalogue=CATALOGUE, lease=Lease(lanes=lanes))
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+
+        def leads_all() -> bool:
+            return connection.execute("select lane from projection_lease").fetchall() == [(WHOLE,)]
+
+        try:
+            while any(standing(ledger.database).lanes[lane] < last for lane in lanes):
+                assert thread.is_alive()
+            join(ledger.database, members, by="ada", catalogue=CATALOGUE)
+            while not leads_all():
+                assert thread.is_alive()
+        finally:
+            runner.stop()
+            thread.join()
 
 
 def test_what_hangs_on_one_order_of_all_events_is_not_split(ledger: LedgerScenario) -> None:
