@@ -255,10 +255,12 @@ class RuleEndedProcess(LedgerError):
 
 
 class NotFoldedInTime(LedgerError):
-    """`position` is where the projection stands, `wanted` where it was to be."""
+    """`position` is where the projection stands, `wanted` where it was to be; `without_leader`: who is missing."""
 
-    def __init__(self, projection: str, position: Position, wanted: Position, seconds: float, *, led: bool) -> None:
-        nobody = "" if led else "; nobody runs it; start a runner: temple run"
+    def __init__(
+        self, projection: str, position: Position, wanted: Position, seconds: float, without_leader: str | None
+    ) -> None:
+        nobody = "" if without_leader is None else f"; {without_leader}; start a runner: temple run"
         super().__init__(f"{projection} is at position {position}, not yet at {wanted}, after {seconds:g} s{nobody}")
         self.position = position
         self.wanted = wanted

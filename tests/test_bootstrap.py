@@ -134,7 +134,7 @@ def test_an_extra_is_installed_with_its_hashes_beside_the_rest(
 
 def test_an_extra_that_there_is_not_is_refused(checkout: Path, tools: Path, tmp_path: Path) -> None:
     answer = call(checkout / "temple", "extra", "everything", tools=tools, folder=tmp_path)
-    assert (answer.returncode, answer.stdout) == (1, "")
+    assert (answer.returncode, answer.stdout) == (2, "")
     assert "which one? ./temple extra archive, or ./temple extra ray" in answer.stderr
 
 

@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.queries.health import Health, Trouble
 from temple_ledger.infrastructure.queries.outgoing import Outgoing, outgoing, outgoing_troubles
 from temple_ledger.infrastructure.queries.projection_status import (
     IDLE,
+    RUNNING,
     ProjectionStatus,
     parked_events,
     projection_statuses,
@@ -73,8 +74,7 @@ def read_overview(
     members = dict(count(connection))
     prepared = connection.execute(statement("status_prepared")).fetchall()
     return LedgerStatus(
-        # each projection has counted what it passed, so only what lies beyond is counted here
-        events=max((each.passed + each.lag_events for each in projections), default=0),
+        events=_events(projections),
         head=head,
         recorded_at=recorded_at,
         age_seconds=None if age is None else round(max(0.0, age), 1),
@@ -90,6 +90,15 @@ def read_overview(
         seals=seal_status(connection),
         outgoing=outgoing(connection),
     )
+
+
+def _events(projections: Sequence[ProjectionStatus]) -> int:
+    """Each projection has counted what it passed, so only what lies beyond is counted here.
+
+    One whose lanes stand apart has counted some of that too.
+    """
+    together = [each for each in projections if not each.lanes_apart] or projections
+    return max((each.passed + each.lag_events for each in together), default=0)
 
 
 def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) -> Iterator[Trouble]:
@@ -129,6 +138,8 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
         if each.activity == IDLE and each.lag_events and each.code_version is not None:
             what = f"{each.label} is folded by nobody ({each.lag} behind): what runs may have begun before it was there"
             yield Trouble(what, "restart temple run, or temple up")
+        elif each.activity == RUNNING and each.lanes_unled:
+            yield Trouble(f"{each.label}: {each.without_leader}", f"temple projection lanes {each.label}")
     if ledger.parked:
         yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
     if ledger.future:

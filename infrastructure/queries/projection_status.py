@@ -59,6 +59,8 @@ class ProjectionStatus:
     nobody_replays: bool = False
     lanes_unled: int | None = None
     """Of one that is split, how many of its lanes nobody leads."""
+    lanes_apart: bool = False
+    """Some lanes have passed events beyond `position`: `passed` counts them too."""
 
     @property
     def key(self) -> ProjectionKey:
@@ -80,7 +82,7 @@ class ProjectionStatus:
     def data(self) -> dict[str, Any]:
         """For programs, in the words that people read."""
         data = {**asdict(self), "state": self.activity}
-        del data["nobody_replays"]
+        del data["nobody_replays"], data["lanes_apart"]
         if self.lanes_unled is None:
             del data["lanes_unled"]
         return data
@@ -91,6 +93,13 @@ class ProjectionStatus:
         if self.state == RUNNING and self.lanes_in_place is not None:
             return f"applying, {self.lanes_in_place} of {LANES}"
         return IDLE if self.state == RUNNING and self.leader is None else self.state
+
+    @property
+    def without_leader(self) -> str | None:
+        """For people: who is missing where a runner would fold it; None where nobody is."""
+        if self.lanes_unled:
+            return f"nobody leads {self.lanes_unled} of its {LANES} lanes"
+        return "nobody runs it" if self.leader is None else None
 
     @property
     def stands_still(self) -> bool:
@@ -159,6 +168,7 @@ def _status(
     (
         name, version, active, position, passed, counted, state, reason, updated_at,
         lag_events, lag_seconds, parked, skipped, leader, reads, lanes_in_place, nobody_replays, lanes_unled,
+        lanes_apart,
     ) = row  # fmt: skip
     if not carried:
         state, reason = (NOT_INSTALLED, reason) if why_not_loaded is None else (NOT_LOADED, why_not_loaded)
@@ -185,4 +195,5 @@ def _status(
         lanes_in_place=lanes_in_place,
         nobody_replays=nobody_replays,
         lanes_unled=lanes_unled,
+        lanes_apart=lanes_apart,
     )

@@ -76,7 +76,7 @@ def wait_on(
                 reason = found
             remaining = deadline - time.monotonic()
             if remaining <= 0:
-                raise NotFoldedInTime(name, checkpoint.position, wanted, timeout_seconds, led=status.leader is not None)
+                raise NotFoldedInTime(name, checkpoint.position, wanted, timeout_seconds, status.without_leader)
             wakeup.wait(min(remaining, POLL_SECONDS))
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.members import members
 from temple_ledger.projections.testing.histories import at, joined, role_added
@@ -35,10 +36,24 @@ def test_it_is_split_led_lane_by_lane_and_joined(temple: Typed, ledger: LedgerSc
     table = temple("projection", "lanes", "members")
     assert "nobody leads lane 0, 1," in table.stderr
     assert temple("projection", "wait", "members", "--timeout", "0").code == 1
+    assert temple("status", "--json").data["log"]["events"] == 3
     assert "of its 16 lanes" in temple("doctor").stdout
     joined_ = temple("projection", "lanes", "members", "--join", "--apply")
     assert "members is one again, at position 3" in joined_.stdout
     assert temple("verify").code == 0
+
+
+def test_lanes_that_nobody_leads_are_a_trouble_while_a_runner_leads_the_others(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
+    temple("projection", "lanes", "members", "--split", "--apply")
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
+        Lease(lanes=range(8), seconds=3_600).acquire(connection, [members.key])
+        troubles = temple("status", "--json").data["troubles"]
+        waited = temple("projection", "wait", "members", "--timeout", "0")
+    unled = "nobody leads 8 of its 16 lanes"
+    assert {"what": f"members: {unled}", "next": "temple projection lanes members"} in troubles
+    assert (waited.code, f"after 0 s; {unled}; start a runner" in waited.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from temple_ledger.domain.position import Position
         CannotListen("port 80 is taken", is_taken=True),
         EndlessFold("members, of 5", 10.0),
         RuleEndedProcess("by signal SIGKILL", "5"),
-        NotFoldedInTime("members", Position(1), Position(2), 60.0, led=False),
+        NotFoldedInTime("members", Position(1), Position(2), 60.0, "nobody runs it"),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -21,8 +21,9 @@ from temple_ledger.infrastructure.read_models.lanes import join, split, stored_l
 from temple_ledger.infrastructure.read_models.operations import operation_on_rows, parked, retry, set_state, skip
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.retraction import Selection, preview_retraction, retract
+from temple_ledger.infrastructure.read_models.runner import runner as runner_module
 from temple_ledger.infrastructure.read_models.runner.lanes import publish
-from temple_ledger.infrastructure.read_models.runner.lease import Lease
+from temple_ledger.infrastructure.read_models.runner.lease import WHOLE, Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.infrastructure.read_models.trigger_mode import enable
@@ -36,6 +37,7 @@ from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.lanes import lane_of
 from temple_ledger.projections.members import members
+from temple_ledger.projections.pace import BatchPace
 from temple_ledger.projections.processor import CAUGHT_UP
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.erasure.builders import erased
@@ -412,6 +414,31 @@ def test_a_runner_that_leads_all_of_it_goes_on_by_lanes_once_it_is_split_and_as_
     assert agrees(database)
 
 
+@pytest.mark.parametrize("lanes", [range(16), range(8, 16)])
+def test_a_runner_that_finds_its_lanes_joined_before_it_renews_leads_all_of_it(
+    ledger: LedgerScenario, lanes: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "RENEW_SECONDS", 3_600.0)
+    (*_, last) = history(ledger)
+    with Wakeup(ledger.database) as wakeup, ledger.database.connect(DatabaseRole.READ) as connection:
+        runner = Runner(ledger.database, [members], wakeup, catalogue=CATALOGUE, lease=Lease(lanes=lanes))
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+
+        def leads_all() -> bool:
+            return connection.execute("select lane from projection_lease").fetchall() == [(WHOLE,)]
+
+        try:
+            while any(standing(ledger.database).lanes[lane] < last for lane in lanes):
+                assert thread.is_alive()
+            join(ledger.database, members, by="ada", catalogue=CATALOGUE)
+            while not leads_all():
+                assert thread.is_alive()
+        finally:
+            runner.stop()
+            thread.join()
+
+
 def test_what_hangs_on_one_order_of_all_events_is_not_split(ledger: LedgerScenario) -> None:
     with pytest.raises(Refused, match="is split already"):
         split(ledger.database, members, by="ada", catalogue=CATALOGUE)
@@ -460,3 +487,23 @@ def test_late_events_of_a_lane_are_late_there(ledger: LedgerScenario) -> None:
         ledger.given(role_added("bo", "Oracle", at(1)), role_added("ada", "Oracle", at(1)))
         assert (low.step().refolded, high.step().refolded) == (1, 0)
         assert agrees(ledger.database)
+
+
+def test_a_step_of_few_lanes_widens_by_what_it_went_over(ledger: LedgerScenario) -> None:
+    """A limit is of events of all lanes: by those of its own, a step would never be found full."""
+    history(ledger)
+    with halves(ledger.database) as (low, _):
+        step = low.step(limit=10)
+    assert (step.gone_over, step.events < 10) == (10, True)
+    pace = BatchPace(limit=10)
+    pace.after(step.gone_over, 0.0)
+    assert pace.limit == 20
+
+
+def test_the_lane_of_a_member_is_worked_into_what_asks_for_it(database: Database) -> None:
+    """Called for each row of the log, it would take longer than all else that the statement does."""
+    with database.connect(DatabaseRole.READ) as connection:
+        plan = connection.execute("explain (verbose, costs off) select lane_of(user_id) from webhook_audit_log")
+        shown = "\n".join(line for (line,) in plan)
+    assert "sha256" in shown
+    assert "lane_of" not in shown

@@ -14,7 +14,6 @@ from temple_ledger.infrastructure.queries.effects import effect_statuses, sink_s
 from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, ProjectionStatus, projection_statuses
 from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
-from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import carried, catalogue, not_loaded, reasons_not_loaded
@@ -51,7 +50,7 @@ def check_projections(database: Database) -> Iterator[Check]:
                 check, f"{said}, {status.parked:,} parked", f"run: temple failures list --projection {status.label}"
             )
         elif status.lag_events and status.lanes_unled:
-            unled = f"{said}, and nobody leads {status.lanes_unled} of its {LANES} lanes"
+            unled = f"{said}, and {status.without_leader}"
             yield warn(check, unled, f"run: temple projection lanes {status.label}")
         elif status.lag_events and status.leader is None:
             yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")

@@ -255,7 +255,7 @@ class Runner:
         for led, pace in zip(group, paces, strict=True):
             step = outcomes[led.key].step
             if step is not None and step.idle is None:
-                pace.after(step.events, time.monotonic() - started)
+                pace.after(step.gone_over, time.monotonic() - started)
                 if far:
                     log.debug("wide step", projection=str(led.key), events=step.events, position=step.position)
             if not far:
@@ -429,7 +429,11 @@ class Runner:
     def _read_states(self) -> None:
         for key, checkpoint in read_checkpoints(self._session()).items():
             led = self._led.get(key)
-            if led is not None:
+            if led is not None and bool(led.lanes) != checkpoint.split:
+                # split or joined meanwhile: what was led is there no more, and what there is now may be taken
+                log.warning("lost the lease", projection=str(key))
+                del self._led[key]
+            elif led is not None:
                 led.idle_reason = may_fold(led.processor.projection, checkpoint, self._catalogue)
                 position = least_of(checkpoint, led.lanes)
                 if position < led.position and position < self._settled:

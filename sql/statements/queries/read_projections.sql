@@ -34,10 +34,11 @@ select
             select from pg_stat_activity
             where datname = current_database() and application_name = 'temple replay'
         ) as nobody_replays,
-    case when checkpoint.split then 16 - led.lanes end as lanes_unled
+    case when checkpoint.split then 16 - led.lanes end as lanes_unled,
+    coalesce(lanes.furthest > checkpoint.position, false) as lanes_apart
 from projection_checkpoint as checkpoint
 left join lateral (
-    select sum(lane.passed)::bigint as passed
+    select sum(lane.passed)::bigint as passed, max(lane.position) as furthest
     from projection_lane as lane
     where (lane.projection, lane.version) = (checkpoint.projection, checkpoint.version)
 ) as lanes on checkpoint.split
