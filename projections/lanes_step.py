@@ -32,13 +32,14 @@ class Begins(Protocol):
 
 @dataclass(frozen=True)
 class LanesShare:
-    """`apart`: others that are led together with these lanes stand further still."""
+    """`apart`: others that are led together with these lanes stand further still. `read`: events of all members."""
 
     share: Share
     apart: bool
+    read: int
 
     def committed(self) -> Step:
-        return replace(self.share.committed(), apart=self.apart)
+        return replace(self.share.committed(), apart=self.apart, read=self.read)
 
 
 def fold_lanes(
@@ -57,7 +58,7 @@ def fold_lanes(
         return Step(checkpoint.position, idle=reason)
     after, unit = checkpoint.position, checkpoint.unit
     end = upto if next_one is None else min(upto, next_one)
-    passed, to = transaction.passed(after=after, upto=end, limit=limit, lanes=unit)
+    passed, to, read = transaction.passed_of(unit, after=after, upto=end, limit=limit)
     if to == after:
         return Step(after, idle=CAUGHT_UP, apart=next_one is not None)
     share = processor.begin(transaction, checkpoint, wide=in_time is not None)
@@ -72,6 +73,7 @@ def fold_lanes(
         if len(events) < passed:
             # of large payloads, a part
             passed, to = len(events), events[-1].position
+            read = passed
         share.fold(ByMember.of(events), to)
     share.finish(to, passed)
-    return LanesShare(share, next_one is not None and to < next_one)
+    return LanesShare(share, next_one is not None and to < next_one, read)

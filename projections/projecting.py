@@ -40,6 +40,10 @@ def _either(names: Names, others: Names) -> Names:
     return None if names is None or others is None else names | others
 
 
+PassedOf = tuple[int, Position, int]
+"""Events of some lanes, the position of the last event of all, and how many there are of all."""
+
+
 class ProjectingTransaction(SealedLog, Protocol):
     """What a step does to the database; all of it is committed, or nothing."""
 
@@ -71,9 +75,11 @@ class ProjectingTransaction(SealedLog, Protocol):
     def events(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> Sequence[Recorded]:
         """By position; with *lanes* those of their members."""
 
-    def passed(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> tuple[int, Position]:
-        """How many events stand in (after, upto], of at most so many, and the position of the last of these; with
-        *lanes*, how many of them are their members'."""
+    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
+        """How many events stand in (after, upto], of at most so many, and the position of the last of these."""
+
+    def passed_of(self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int) -> PassedOf:
+        """The same; but first how many of them are of members of the lanes, and last how many there are."""
 
     def by_member(
         self, wanted: Wanted, *, after: Position, upto: Position, lanes: Sequence[int] = ()

@@ -21,6 +21,12 @@ class Step:
     idle: str | None = None
     apart: bool = False
     """Of a step of some lanes: whether others that are led together with them stand further."""
+    read: int | None = None
+    """Of a step of some lanes: how many events of the log it went over, whosoever they were. A limit is of these."""
+
+    @property
+    def gone_over(self) -> int:
+        return self.events if self.read is None else self.read
 
 
 MOST_COUNTED: Final = 20_000

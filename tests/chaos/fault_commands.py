@@ -16,6 +16,7 @@ PROJECTIONS: Final = ("members", "activity", "role_periods")
 LINES: Final = 400
 END_SECONDS: Final = 90.0
 AGAIN_SECONDS: Final = 0.5
+BOTH_LEAD_SECONDS: Final = 20.0
 TRIES: Final = 30
 DONE: Final = frozenset({0, 5})
 """Done, or refused with a reason: another fault had its way."""
@@ -75,11 +76,25 @@ def version_switch_killed(storm: Storm, dice: random.Random) -> bool:
 
 
 def lanes_split_or_joined(storm: Storm, dice: random.Random) -> bool:
-    """Split more often than joined, so that much of the storm meets lanes."""
-    split = _killed(storm, dice, ("projection", "lanes", "members", "--split", *APPLY), exchanges=12)
+    """Split more often than joined, so that much of the storm meets lanes. Seen when both runners lead some of them."""
+    _killed(storm, dice, ("projection", "lanes", "members", "--split", *APPLY), exchanges=12)
+    seen = _both_lead(storm)
     if dice.random() < 0.3:
-        return _killed(storm, dice, ("projection", "lanes", "members", "--join", *APPLY), exchanges=30) or split
-    return split
+        _killed(storm, dice, ("projection", "lanes", "members", "--join", *APPLY), exchanges=30)
+    return seen
+
+
+def _both_lead(storm: Storm) -> bool:
+    for _ in range(int(BOTH_LEAD_SECONDS / AGAIN_SECONDS)):
+        with storm.site.admin() as admin:
+            row = admin.execute(
+                "select count(distinct holder) from projection_lease where projection = 'members' and lane >= 0"
+                " and not lease_is_over(projection_lease)"
+            ).fetchone()
+        if row is not None and row[0] > 1:
+            return True
+        pause(AGAIN_SECONDS)
+    return False
 
 
 def _replay(storm: Storm, dice: random.Random, workers: int) -> bool:

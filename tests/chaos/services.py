@@ -38,6 +38,10 @@ SERVICES: Final[Mapping[str, Service]] = {
 }
 
 
+SHARED_LANE: Final = 4
+"""Of `members`: both runners may lead it."""
+
+
 class Services:
     """`ends` counts how they ended by themselves, by name and exit code."""
 

@@ -119,3 +119,15 @@ def test_what_a_rule_prints_is_no_message_of_ours(temple: Typed, ledger: LedgerS
 def test_a_process_that_has_no_database_ends_the_runner_with_4(temple: Typed, ledger: LedgerScenario) -> None:
     ended = temple("run", "--until-caught-up", "slow", TEMPLE_DATABASE_URL="postgresql://127.0.0.1:1/none")
     assert ended.code == 4
+
+
+def test_where_it_is_split_its_process_leads_the_lanes_that_the_runner_may(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
+    assert temple("projection", "lanes", "slow", "--split", "--apply").code == 0
+    ledger.given(role_added("bo", "Seeker", at(4)))
+    assert temple("run", "--until-caught-up", "slow", "--lanes", "0-7").code == 0
+    assert [grants_of(ledger, each) for each in ("bo", "ada", "bob")] == [[(1,)], [], []]
+    assert temple("run", "--until-caught-up", "slow", "--lanes", "8-15").code == 0
+    assert [grants_of(ledger, each) for each in ("bo", "ada", "bob")] == [[(1,)], [(1,)], [(1,)]]
+    ledger.then_verified()

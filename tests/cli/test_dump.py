@@ -229,3 +229,25 @@ def test_a_dump_whose_reader_goes_is_no_success(
 def test_the_shell_works_without_psql_on_the_path(spawn: Callable[..., "subprocess.Popen[str]"]) -> None:
     shell = spawn("db", "shell", "--", "-XAtc", "select count(*) from temple_member_status", PATH="/nowhere")
     assert shell.communicate(timeout=60)[0] == "0\n"
+
+
+def test_a_split_projection_is_restored_with_each_lane_where_it_stood(
+    temple: Typed, ledger: LedgerScenario, tmp_path: Path, elsewhere: str
+) -> None:
+    assert temple("projection", "lanes", "members", "--split", "--apply").code == 0
+    ledger.given(role_added("bo", "Seeker", at(4)), role_added("ada", "Seeker", at(5)))
+    assert temple("run", "--until-caught-up", "--lanes", "0-7").code == 0
+    assert temple("db", "dump", str(tmp_path / "split.dump")).code == 0
+    restored = temple("db", "restore", str(tmp_path / "split.dump"), TEMPLE_DATABASE_URL=elsewhere)
+    assert (restored.code, restored.stderr) == (0, "")
+
+    def positions() -> list[int]:
+        found = temple("projection", "lanes", "members", "--json", TEMPLE_DATABASE_URL=elsewhere).data
+        return [lane["position"] for lane in found]
+
+    assert positions() == [5] * 8 + [3] * 8
+    assert temple("verify", "--full", TEMPLE_DATABASE_URL=elsewhere).code == 0
+    assert temple("run", "--until-caught-up", TEMPLE_DATABASE_URL=elsewhere).code == 0
+    assert positions() == [5] * 16
+    assert temple("projection", "wait", "members", "--timeout", "0", TEMPLE_DATABASE_URL=elsewhere).code == 0
+    assert temple("verify", "--full", TEMPLE_DATABASE_URL=elsewhere).code == 0

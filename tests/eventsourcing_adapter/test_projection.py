@@ -20,6 +20,7 @@ from temple_ledger.projections.activity import activity
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
 from tests.eventsourcing_adapter.builders import NOON, insert_undecodable, joined, role_added
+from tests.lanes.halves import agrees, halves, split_members, standing
 
 SECONDS = 60.0
 
@@ -157,3 +158,21 @@ def test_its_tracking_moves_with_its_rows_only(database: Database) -> None:
         view.insert_tracking(Tracking("TempleLedger", 1))
 
     assert view.max_tracking_id("TempleLedger") is None
+
+
+def test_what_is_split_stands_where_its_last_lane_does_and_is_folded_all_the_same(
+    database: Database, ledger: LedgerScenario
+) -> None:
+    split_members(database)
+    (first, *_, last) = ledger.given(joined("bo"), joined("ada"), role_added("bo", "Oracle"))
+    view = ProjectionCheckpoint(database, name="members")
+    with halves(database) as (low, high):
+        low.step()
+        assert view.max_tracking_id("TempleLedger") is None
+        high.step(limit=first)
+        assert view.max_tracking_id("TempleLedger") == first
+    view.close()
+    with running(members, database) as runner:
+        wait_for(runner)
+    assert standing(database).lanes == (last,) * 16
+    assert agrees(database)

@@ -37,6 +37,7 @@ from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.lanes import lane_of
 from temple_ledger.projections.members import members
+from temple_ledger.projections.pace import BatchPace
 from temple_ledger.projections.processor import CAUGHT_UP
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.erasure.builders import erased
@@ -486,3 +487,23 @@ def test_late_events_of_a_lane_are_late_there(ledger: LedgerScenario) -> None:
         ledger.given(role_added("bo", "Oracle", at(1)), role_added("ada", "Oracle", at(1)))
         assert (low.step().refolded, high.step().refolded) == (1, 0)
         assert agrees(ledger.database)
+
+
+def test_a_step_of_few_lanes_widens_by_what_it_went_over(ledger: LedgerScenario) -> None:
+    """A limit is of events of all lanes: by those of its own, a step would never be found full."""
+    history(ledger)
+    with halves(ledger.database) as (low, _):
+        step = low.step(limit=10)
+    assert (step.gone_over, step.events < 10) == (10, True)
+    pace = BatchPace(limit=10)
+    pace.after(step.gone_over, 0.0)
+    assert pace.limit == 20
+
+
+def test_the_lane_of_a_member_is_worked_into_what_asks_for_it(database: Database) -> None:
+    """Called for each row of the log, it would take longer than all else that the statement does."""
+    with database.connect(DatabaseRole.READ) as connection:
+        plan = connection.execute("explain (verbose, costs off) select lane_of(user_id) from webhook_audit_log")
+        shown = "\n".join(line for (line,) in plan)
+    assert "sha256" in shown
+    assert "lane_of" not in shown

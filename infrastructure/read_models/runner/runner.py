@@ -255,7 +255,7 @@ class Runner:
         for led, pace in zip(group, paces, strict=True):
             step = outcomes[led.key].step
             if step is not None and step.idle is None:
-                pace.after(step.events, time.monotonic() - started)
+                pace.after(step.gone_over, time.monotonic() - started)
                 if far:
                     log.debug("wide step", projection=str(led.key), events=step.events, position=step.position)
             if not far:

@@ -34,7 +34,7 @@ from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
-from temple_ledger.projections.projecting import OpenTransaction, Wanted
+from temple_ledger.projections.projecting import OpenTransaction, PassedOf, Wanted
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -156,11 +156,15 @@ class PostgresTransaction:
             return events_of_lanes(self.connection, after, upto, limit, lanes)
         return events(self.connection, after=after, upto=upto, limit=limit)
 
-    def passed(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> tuple[int, Position]:
+    def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
+        values = {"after": after, "upto": upto, "limit": limit}
+        ((events, to),) = self.connection.execute(statement("log_passed"), values).fetchall()
+        return events, Position(to)
+
+    def passed_of(self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int) -> PassedOf:
         values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
-        name = "log_passed_by_lanes" if lanes else "log_passed"
-        row = self.connection.execute(statement(name), values).fetchone()
-        return (0, after) if row is None else (row[0], Position(row[1]))
+        ((ours, to, read),) = self.connection.execute(statement("log_passed_by_lanes"), values).fetchall()
+        return ours, Position(to), read
 
     @contextmanager
     def by_member(

@@ -1,5 +1,5 @@
--- As log_passed; but how many of them are of these lanes.
-select count(*) filter (where lane_of(user_id) = any(%(lanes)s::smallint[])), coalesce(max(id), %(after)s)
+-- As log_passed; but how many of them are of these lanes, and last how many there are in all.
+select count(*) filter (where lane_of(user_id) = any(%(lanes)s::smallint[])), coalesce(max(id), %(after)s), count(*)
 from (
     select id, user_id
     from webhook_audit_log
