@@ -37,6 +37,9 @@ TYPICAL: Final = """
 """
 
 LARGEST: Final = "select role from discord_user_current_roles group by role order by count(*) desc, role limit 1"
+MIDDLE: Final = """
+    select min(id) from webhook_audit_log where id >= (select max(id) / 2 from webhook_audit_log)
+"""
 ACTORS: Final = """
     select actor from (
         select metadata ->> 'granted_by' as actor, count(*) as granted from webhook_audit_log
@@ -130,9 +133,9 @@ def _previews(visitor: Visitor) -> dict[str, str]:
 
 def pages_of(database: Database) -> dict[str, str]:
     with database.connect(DatabaseRole.READ) as connection:
-        busy, role, typical, largest = (
+        busy, role, typical, largest, middle = (
             str((connection.execute(query.encode()).fetchone() or ("",))[0])
-            for query in (BUSY, WANTED, TYPICAL, LARGEST)
+            for query in (BUSY, WANTED, TYPICAL, LARGEST, MIDDLE)
         )
         bot, *_, moderator = (str(actor) for (actor,) in connection.execute(ACTORS.encode()).fetchmany(4))
     return {
@@ -158,7 +161,7 @@ def pages_of(database: Database) -> dict[str, str]:
         "events by moderator, week": f"/events?by={moderator}&to=2025-12-28",
         "events by moderator, month": f"/events?by={moderator}&from=2025-12-01&to=2025-12-31",
         "what nobody did": f"/events?by={busy}&from=2025-12-01&to=2025-12-31",
-        "event": "/events/1000000",
+        "event": f"/events/{middle}",
         "projections": "/projections",
         "projection": "/projections/members",
         "action: pause": "/actions/pause?projection=members",
