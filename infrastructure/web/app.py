@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.database.connection import passes
 from temple_ledger.infrastructure.operating.action import Asking
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.sources.source import Source
-from temple_ledger.infrastructure.web.asked import Asked, Form, form_of, url_of
+from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, Form, form_of, url_of
 from temple_ledger.infrastructure.web.console import SECTIONS, Console, Page, Redirect
 from temple_ledger.infrastructure.web.error_page import FOREIGN, LONGEST_FORM, error_page, sentence_for, status_of
 from temple_ledger.infrastructure.web.html import STATIC, render, static_file, static_url
@@ -302,6 +302,9 @@ class ConsoleApp:
 
 
 def _asked(request: Request, session: WebSession) -> Asked:
+    """Raises BadQuestion for an address with a NUL, which no text of the database has."""
+    if "\0" in request.url.path or any("\0" in str(each) for each in request.path_params.values()):
+        raise BadQuestion("There is no name with a NUL character in it: correct the address.")
     query = {name: value for name, value in request.query_params.items() if name != "format"}
     is_part = request.headers.get("hx-request") == "true" and not request.headers.get("hx-history-restore-request")
     part = request.headers.get("hx-target") if is_part else None
