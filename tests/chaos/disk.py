@@ -1,6 +1,7 @@
 """A disk that can be full: a file system of its own, or, where nobody may mount one, writes that find no room."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ ATTEMPTS: Final = 50
 WRITES: Final = "pwrite64,pwritev,fallocate"
 """What PostgreSQL makes its tables longer with, and writes them and its log with."""
 END_SECONDS: Final = 10
+_NUMBER: Final = re.compile(r"\d+")
 
 
 class Disk(Protocol):
@@ -98,7 +100,8 @@ class RefusedWrites:
         self.empty()
 
     def _attach(self, strace: str, *options: str) -> None:
-        """Returns when it has the first process of the server, from which all others come. Raises OSError."""
+        """Returns when it has the first process of the server, from which all others come, and those that are there.
+        Raises OSError."""
         pids = self._processes()
         # whoever ends first says so, and is no news
         output = ("-o", str(self._data.parent / "strace.txt"))
@@ -115,10 +118,15 @@ class RefusedWrites:
             extra_groups=None if self._account.is_ours else [],
         )
         assert self._tracer.stderr is not None
-        first = self._tracer.stderr.readline()
-        if "attached" not in first:
+        first = line = self._tracer.stderr.readline()
+        # one that has ended meanwhile is named as well
+        pending = set(map(str, pids)) - set(_NUMBER.findall(first))
+        while "attached" in first and pending and line:
+            line = self._tracer.stderr.readline()
+            pending -= set(_NUMBER.findall(line))
+        if "attached" not in first or pending:
             self.empty()
-            raise OSError(f"strace may not look into the server: {first.strip()}")
+            raise OSError(f"strace may not look into the server: {(line or first).strip()}")
 
     def _processes(self) -> Sequence[int]:
         """The first one, and those it has started."""
