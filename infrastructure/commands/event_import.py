@@ -162,8 +162,9 @@ def _import(session: Session, name: str, rejects: Path, allowed: Allowed) -> _Do
             )
         except (KeyboardInterrupt, OSError, DatabaseUnavailable, ParserEnded):
             if imported.read:
+                # what was on its way may have been committed before the answer came
                 session.note(
-                    f"{plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest"
+                    f"at least {plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest"
                 )
             raise
         except UnreadableFile as error:

@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.read_models.lanes import (
 from temple_ledger.infrastructure.read_models.runner.transaction import missing_checkpoint, read_checkpoints
 from temple_ledger.infrastructure.terminal.applying import apply_options, confirmed, optional_reason, require_apply
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.lane_range import as_typed
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_rows
 from temple_ledger.projections.checkpoint import Checkpoint
@@ -105,6 +106,6 @@ def _show(session: Session, name: str, *, as_json: bool) -> None:
     print_rows(rows, ("lane", "position", "behind", "leader", "updated_at"), as_json=as_json)
     if not found:
         session.note(f"{name} is not split: one runner leads all of it")
-    unled = [str(each.lane) for each in found if each.leader is None]
+    unled = as_typed([each.lane for each in found if each.leader is None])
     if unled:
-        session.note(f"nobody leads lane {', '.join(unled)}; run: temple run --lanes {','.join(unled)}")
+        session.note(f"nobody leads lanes {unled}; run: temple run --lanes {unled}")

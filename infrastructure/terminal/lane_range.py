@@ -1,6 +1,8 @@
 """Lanes as they are typed: numbers and ranges of them."""
 
 import re
+from collections.abc import Collection
+from itertools import groupby
 from typing import Any, Final
 
 import click
@@ -29,6 +31,9 @@ class LaneRange(click.ParamType[frozenset[int]]):
         return frozenset(lanes)
 
 
-def as_typed(lanes: frozenset[int]) -> str:
-    """What `LaneRange` reads as these lanes."""
-    return ",".join(map(str, sorted(lanes)))
+def as_typed(lanes: Collection[int]) -> str:
+    """What `LaneRange` reads as these lanes: 0-7,12."""
+    ordered = sorted(lanes)
+    # of neighbours, what is left of each when its place is taken off is the same
+    runs = [[lane for _, lane in run] for _, run in groupby(enumerate(ordered), lambda each: each[1] - each[0])]
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -34,7 +34,7 @@ def test_it_is_split_led_lane_by_lane_and_joined(temple: Typed, ledger: LedgerSc
         False,
     ]
     table = temple("projection", "lanes", "members")
-    assert "nobody leads lane 0, 1," in table.stderr
+    assert "nobody leads lanes 0-15; run: temple run --lanes 0-15" in table.stderr
     assert temple("projection", "wait", "members", "--timeout", "0").code == 1
     assert temple("status", "--json").data["log"]["events"] == 3
     assert "of its 16 lanes" in temple("doctor").stdout
