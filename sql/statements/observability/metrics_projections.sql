@@ -18,7 +18,7 @@ select
         select sum(lane.passed)::bigint
         from projection_lane as lane
         where (lane.projection, lane.version) = (checkpoint.projection, checkpoint.version)
-    ), 0),
+    ), 0) as passed,
     checkpoint.counted,
     checkpoint.version,
     checkpoint.active,
