@@ -45,6 +45,7 @@ def test_json_of_a_member_has_these_keys_and_ids_are_strings(temple: Typed, ledg
         "total_roles_count": 1,
         "last_activity": "2026-01-01T03:00:00.000000+00:00",
         "roles": [{"role": ORACLE, "granted_at": "2026-01-01T02:00:00.000000+00:00", "granted_by": "eve"}],
+        "not_folded": 0,
     }
 
 

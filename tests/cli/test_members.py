@@ -31,6 +31,7 @@ def ledger(ledger: LedgerScenario, folder: Path) -> LedgerScenario:
 
 def test_csv_and_parquet_have_what_member_show_has(folder: Path, temple: Typed, tmp_path: Path) -> None:
     shown = temple("member", "show", "zoe", "--as-of", "2026-12-01", "--json").data
+    assert shown.pop("not_folded") == 0
     for more in ([], ["--archive", str(folder), "--workers", "2"]):
         for name in ("all.csv", "all.parquet"):
             ended = temple("members", "--as-of", "2026-12-01", "-o", name, *more)

@@ -24,7 +24,7 @@ BEHIND: Final[frozenset[Path_]] = frozenset(
         ("drift",),
     }
 )
-LAG: Final[frozenset[Path_]] = frozenset({("status",), ("projection", "list"), ("projection", "show")})
+LAG: Final[frozenset[Path_]] = frozenset({("status",), *(("projection", each) for each in ("list", "show", "lanes"))})
 """Those show how far behind everything is."""
 FROM_LOG: Final[frozenset[Path_]] = frozenset(
     {
