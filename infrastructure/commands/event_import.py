@@ -163,9 +163,8 @@ def _import(session: Session, name: str, rejects: Path, allowed: Allowed) -> _Do
         except (KeyboardInterrupt, OSError, DatabaseUnavailable, ParserEnded):
             if imported.read:
                 # what was on its way may have been committed before the answer came
-                session.note(
-                    f"at least {plural(imported.added, 'event')} of {title_of(name)} added; import it again for the rest"
-                )
+                added = plural(imported.added, "event")
+                session.note(f"at least {added} of {title_of(name)} added; import it again for the rest")
             raise
         except UnreadableFile as error:
             added = f"; {plural(imported.added, 'event')} of it added before" if imported.added else ""
