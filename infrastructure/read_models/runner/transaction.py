@@ -128,7 +128,7 @@ class PostgresTransaction:
     def gather(self, checkpoint: Checkpoint, passed: int) -> Checkpoint:
         position, passed = checkpoint.furthest, checkpoint.passed + passed
         values = {**checkpoint.key.parameters, "position": position, "passed": passed}
-        self.connection.execute(statement("lane_gather"), values)
+        self.connection.execute(statement("checkpoint_recount"), values)
         close_journal(self.connection, checkpoint.key, position)
         return replace(checkpoint, position=position, passed=passed, lanes=(position,) * len(checkpoint.lanes))
 

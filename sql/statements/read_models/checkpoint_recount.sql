@@ -8,6 +8,7 @@ with lane as (
 )
 update projection_checkpoint
 set position = %(position)s,
-    passed = %(passed)s
+    passed = %(passed)s,
+    updated_at = clock_timestamp()
 where projection = %(projection)s
   and version = %(version)s
