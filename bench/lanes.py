@@ -13,7 +13,7 @@ from bench.findings import Findings, Goal
 from bench.history import History, history, loaded
 from bench.latency import append_steadily, observe
 from bench.rounds import Contender, take_turns
-from bench.runner import catch_up, daemon, position, require_caught_up, require_verified
+from bench.runner import daemon, folded, position, require_caught_up, require_verified
 from bench.site import rows
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database
@@ -51,11 +51,7 @@ def measure(bench: Bench) -> Findings:
     of = history(bench.site, sizes.events, sizes.members)
     template = loaded(bench.site, of)
 
-    def fill(dsn: str) -> None:
-        bench.say("  catching up")
-        alone(catch_up, dsn)
-
-    folded = bench.site.template(f"bench_folded_{sizes.events}_{sizes.members}", template, fill)
+    caught_up_template = folded(bench.site, of)
     rate = sizes.steady_rates[0]
 
     def caught_up(name: str, runners: Sequence[Sequence[int]], *, is_split: bool) -> Contender:
@@ -72,7 +68,7 @@ def measure(bench: Bench) -> Findings:
 
     def seen(name: str, *, is_split: bool) -> Contender:
         def contender() -> Mapping[str, float]:
-            with bench.site.copy(folded) as dsn:
+            with bench.site.copy(caught_up_template) as dsn:
                 if is_split:
                     split_members(dsn)
                 return {name: _p95_milliseconds(dsn, of, rate, sizes.steady_seconds)}

@@ -15,9 +15,9 @@ from uuid import uuid4
 from bench.apart import SPAWN, alone, apart
 from bench.bench import Bench
 from bench.findings import Findings, Goal
-from bench.history import entries, history, loaded
+from bench.history import entries, history
 from bench.rounds import Contender, take_turns
-from bench.runner import catch_up, daemon, position
+from bench.runner import daemon, folded, position
 from bench.site import rows
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.append import LogAppender
@@ -94,13 +94,7 @@ def observe(dsn: str, ready: Event, enough: Event) -> list[tuple[float, int]]:
 def measure(bench: Bench) -> Findings:
     sizes = bench.sizes
     of = history(bench.site, sizes.events, sizes.members)
-    base = loaded(bench.site, of)
-
-    def fill(dsn: str) -> None:
-        bench.say("  catching up")
-        alone(catch_up, dsn)
-
-    template = bench.site.template(f"bench_folded_{sizes.events}_{sizes.members}", base, fill)
+    template = folded(bench.site, of)
 
     slow, quick = sizes.steady_rates
 

@@ -19,11 +19,11 @@ from pydantic import SecretStr
 from bench.apart import alone, apart
 from bench.bench import Bench
 from bench.findings import Findings, Goal
-from bench.history import history, loaded
+from bench.history import history
 from bench.latency import append_steadily
 from bench.replaying import replay
 from bench.rounds import Contender, take_turns
-from bench.runner import catch_up, daemon
+from bench.runner import daemon, folded
 from bench.senders import SECRET, Sent, send_at_full_speed, send_steadily
 from bench.site import rows
 from temple_ledger.domain.log_entry import LogEntry
@@ -138,11 +138,9 @@ def measure(bench: Bench) -> Findings:
 
     def busy() -> Mapping[str, float]:
         of = history(bench.site, sizes.events, sizes.members)
-        folded = bench.site.template(
-            f"bench_folded_{sizes.events}_{sizes.members}", loaded(bench.site, of), lambda dsn: _catch_up(dsn)
-        )
+        template = folded(bench.site, of)
         with ExitStack() as stack:
-            dsn = stack.enter_context(bench.site.copy(folded))
+            dsn = stack.enter_context(bench.site.copy(template))
             port = stack.enter_context(_receiver(dsn, True))
             runner = stack.enter_context(apart(daemon, dsn))
             rebuilds = stack.enter_context(apart(rebuild_again_and_again, dsn))
@@ -234,10 +232,6 @@ def _is_ready(port: int) -> bool:
 def _require_kept(dsn: str, sent: Sent, number: int) -> None:
     assert sent.refused == 0, f"{sent.refused} were not answered with 200"
     assert rows(dsn, "select count(*) from inbox") == [(number,)]
-
-
-def _catch_up(dsn: str) -> None:
-    alone(catch_up, dsn)
 
 
 def _percentiles(what: str, sent: Sent) -> dict[str, float]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from types import FrameType
 
-from bench.apart import peak_mebibytes
-from bench.site import rows
+from bench.apart import alone, peak_mebibytes
+from bench.history import History, loaded
+from bench.site import Site, rows
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -32,6 +33,16 @@ def catch_up(dsn: str, names: Sequence[str] | None = None) -> CaughtUp:
         started = perf_counter()
         runner.run(until_caught_up=True)
         return CaughtUp(perf_counter() - started, peak_mebibytes())
+
+
+def folded(site: Site, of: History) -> str:
+    """A database with the history in its log, and all of it folded, to copy from."""
+
+    def fill(dsn: str) -> None:
+        site.say("  catching up")
+        alone(catch_up, dsn)
+
+    return site.template(f"bench_folded_{of.events}_{of.members}", loaded(site, of), fill)
 
 
 def daemon(dsn: str) -> None:
