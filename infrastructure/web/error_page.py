@@ -14,8 +14,9 @@ from temple_ledger.domain.errors import (
     SchemaMismatch,
     UnknownName,
 )
-from temple_ledger.infrastructure.web.asked import BadQuestion, NotThere, url_of
+from temple_ledger.infrastructure.web.asked import NotThere, url_of
 from temple_ledger.infrastructure.web.console import SECTIONS, Page
+from temple_ledger.infrastructure.web.parameters import BadQuestion
 from temple_ledger.infrastructure.web.wording import Wording
 
 LONGEST_FORM: Final = 64 * 1024

@@ -17,6 +17,7 @@ from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.pages.happenings import as_listing, happenings, is_long_history, people_of
+from temple_ledger.infrastructure.web.parameters import BadQuestion
 from temple_ledger.projections.drift import Drift, member_drift
 from temple_ledger.projections.explain import steps
 from temple_ledger.projections.fold import Fold
@@ -56,9 +57,9 @@ def events(console: Console, asked: Asked) -> Page:
         "following": following,
         "kinds": {name: words for name, (words, _, _) in KINDS.items()},
         "roles": roles,
-        "query": {name: asked.query.get(name, "") for name in ("member", "role", "by", "kind", "from", "to", "type")},
+        "query": {name: asked.typed(name) for name in ("member", "role", "by", "kind", "from", "to", "type")},
         "picked": picked,
-        "acted_days": ACTED_DAYS if picked.by is not None and not asked.query.get("from") else None,
+        "acted_days": ACTED_DAYS if picked.by is not None and not asked.typed("from") else None,
         "first_page": upto is None,
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),
@@ -73,6 +74,8 @@ def _picked(connection: Connection, asked: Asked, directory: RoleDirectory) -> E
     role = asked.text("role")
     by = asked.text("by")
     since, until = asked.beginning("from"), asked.end("to")
+    if kind is not None and asked.text("type") is not None:
+        raise BadQuestion("kind and type both say which events: leave one out")
     _, event_type, action = KINDS[kind] if kind is not None else (None, asked.text("type"), None)
     types = None
     if by is not None:
