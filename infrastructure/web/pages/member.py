@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.names.name import PersonKind
@@ -28,6 +29,7 @@ from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.lanes import Givers, Lanes, draw
 from temple_ledger.infrastructure.web.pages.happenings import as_listing, happenings, is_long_history, people_of
+from temple_ledger.infrastructure.web.pages.outsider import is_named, outsider
 from temple_ledger.infrastructure.web.parameters import BadQuestion
 from temple_ledger.projections.explain import Cause, causes
 from temple_ledger.projections.fold import Fold
@@ -62,7 +64,12 @@ def member(console: Console, asked: Asked) -> Page:
     moment = _moment(asked)
     now = datetime.now(UTC)
     with console.reading() as connection:
-        require_member(connection, user_id)
+        try:
+            require_member(connection, user_id)
+        except UnknownMember:
+            if not moment.is_now or not is_named(connection, user_id):
+                raise
+            return outsider(console, connection, user_id, asked)
         directory, narrator = console.narrator(connection)
         then = member_then(connection, user_id, moment, catalogue())
         stored = stored_members(connection, [user_id]).get(user_id) if moment.is_now else None
