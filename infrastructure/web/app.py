@@ -25,7 +25,14 @@ from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.sources.source import Source
 from temple_ledger.infrastructure.web.asked import Asked, Form, form_of, url_of
 from temple_ledger.infrastructure.web.console import SECTIONS, Console, Page, Redirect
-from temple_ledger.infrastructure.web.error_page import FOREIGN, LONGEST_FORM, error_page, sentence_for, status_of
+from temple_ledger.infrastructure.web.error_page import (
+    FOREIGN,
+    LONGEST_FORM,
+    NEEDS,
+    error_page,
+    sentence_for,
+    status_of,
+)
 from temple_ledger.infrastructure.web.html import STATIC, render, static_file, static_url
 from temple_ledger.infrastructure.web.listing import as_csv, as_json, csv_headers
 from temple_ledger.infrastructure.web.live import Live, TooManyStreams
@@ -140,7 +147,7 @@ class ConsoleApp:
             if session is None:
                 return self._nobody(request)
             if route.right not in session.rights:
-                return self._error(request, 403, Wording("You may not see this page."), session)
+                return self._error(request, 403, Wording(NEEDS[route.right]), session)
             try:
                 asked, head = _asked(request, session).taking(*route.takes), self._live.head()
                 page = self._read(route, asked)
@@ -248,7 +255,12 @@ class ConsoleApp:
     def _act(self, request: Request, session: WebSession, sent: Mapping[str, str]) -> Response:
         """What the form names, and nothing else: the process that carries it out checks the rest."""
         if Right.OPERATE not in session.rights:
-            return self._error(request, 403, Wording("You may not do that."), session)
+            return self._error(
+                request,
+                403,
+                Wording(NEEDS[Right.OPERATE]),
+                session,
+            )
         typed = sent.get("number", "").strip()
         number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < LONGEST_NUMBER else None
         arguments = {name: value for name, value in sent.items() if name not in ("token", "reason", "number")}

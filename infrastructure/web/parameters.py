@@ -10,6 +10,7 @@ from typing import Final
 from starlette.requests import Request
 
 from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.words import listed
 from temple_ledger.infrastructure.observability.escaping import printable
 
 TRACKING: Final = re.compile(r"utm_\w+|fbclid|gclid|msclkid|twclid|igsh(id)?|mc_[ce]id", re.IGNORECASE | re.ASCII)
@@ -38,13 +39,9 @@ def require_only(query: Mapping[str, str], takes: Collection[str]) -> None:
     other = next((name for name in query if name not in takes), None)
     if other is None:
         return
-    rest = f"It takes {_listed(list(takes))}" if takes else "It takes none"
+    rest = f"It takes {listed(list(takes))}" if takes else "It takes none"
     raise BadQuestion(f"this page takes no parameter “{_shown(other)}”. {rest}")
 
 
 def _shown(name: str) -> str:
     return printable(name[:LONGEST_NAME])
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

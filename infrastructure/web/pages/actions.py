@@ -102,12 +102,17 @@ def _status(connection: Connection, asked: Asked) -> ProjectionStatus:
     return projection_status(connection, carried(), label, catalogue=catalogue())
 
 
+def _waiting(status: ProjectionStatus) -> str:
+    waiting = plural(status.lag_events, "event waits", "events wait") if status.lag_events else "nothing waits"
+    return f"Now {waiting}."
+
+
 def _pause(connection: Connection, asked: Asked) -> ActionForm:
     status = _status(connection, asked)
     sentences = [
         f"{status.label} folds nothing more until somebody resumes it, also after restarts.",
         f"Its tables stay as they are at position {status.position:,}. Readers go on reading them.",
-        f"Now {plural(status.lag_events, 'event')} wait.",
+        _waiting(status),
     ]
     return ActionForm(f"Pause {status.label}", "Pause", "projections", sentences, {"projection": status.label})
 
@@ -115,8 +120,8 @@ def _pause(connection: Connection, asked: Asked) -> ActionForm:
 def _resume(connection: Connection, asked: Asked) -> ActionForm:
     status = _status(connection, asked)
     sentences = [
-        f"{status.label} goes on from position {status.position:,}; {plural(status.lag_events, 'event')} wait.",
-        *([f"It stands still, because {status.reason}"] if status.reason else []),
+        f"{status.label} goes on from position {status.position:,}. {_waiting(status)}",
+        *([f"It stands still. Why: {status.reason}"] if status.reason else []),
     ]
     return ActionForm(f"Resume {status.label}", "Resume", "projections", sentences, {"projection": status.label})
 
@@ -167,9 +172,9 @@ def _retry_deliveries(connection: Connection, asked: Asked) -> ActionForm:
     what = plural(len(numbers), "delivery", "deliveries")
     return ActionForm(
         f"Translate {what} again",
-        "Let them wait again",
+        "Translate again",
         "inbox",
-        [f"{what} would be translated again. What they gave before is not given again."],
+        [f"{what} would be translated again. Events that came of it before do not come twice."],
         {"deliveries": ",".join(map(str, numbers)), "state": state.value},
         lines=lines,
         number=len(numbers),
@@ -206,7 +211,7 @@ def _deliveries(
     found = [each for each in found if each.state in states]
     if not found:
         raise UnknownName("delivery", str(number)) if number is not None else UnknownName("delivery in state", state)
-    lines = [f"{each.id}, {each.source}, {each.kind}: {each.note or 'no note'}" for each in found]
+    lines = [f"No. {each.id} of {each.source}, {each.kind}: {each.note or 'no note'}" for each in found]
     return [each.id for each in found], lines, found[0].state
 
 

@@ -1,10 +1,8 @@
 """`/members`: everybody, found by name, mention or id; by status, tier and role."""
 
-import re
 from typing import Any, Final
 
 from temple_ledger.infrastructure.database.pool import Connection
-from temple_ledger.infrastructure.names.name import Names
 from temple_ledger.infrastructure.queries.member import MemberOverview, list_members, stored_members
 from temple_ledger.infrastructure.queries.not_folded import not_folded
 from temple_ledger.infrastructure.queries.overview import STATUSES
@@ -12,10 +10,9 @@ from temple_ledger.infrastructure.queries.role_directory import require_role
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.listing import Listing
+from temple_ledger.infrastructure.web.pages.people import called, id_in
 from temple_ledger.infrastructure.web.parameters import BadQuestion
 
-MENTION: Final = re.compile(r"<?@?!?(\d{1,20})>?")
-MOST_FOUND: Final = 50
 COLUMNS: Final = ("user_id", "status", "patreon_tier", "total_roles_count", "discord_joined_at", "last_activity")
 KNOWN_STATUSES: Final = {status: status for status in STATUSES}
 
@@ -68,10 +65,9 @@ def _fits(member: MemberOverview, *, status: str | None, role: str | None, tier:
 
 def _called(console: Console, connection: Connection, text: str) -> list[MemberOverview]:
     """Whoever has this id, or this name as far as names are known."""
-    exactly = MENTION.fullmatch(text)
-    by_id = stored_members(connection, [text if exactly is None else exactly[1]])
+    by_id = stored_members(connection, [id_in(text)])
     if by_id:
         return list(by_id.values())
-    named: Names = console.names.find(text.lstrip("@"), limit=MOST_FOUND).names
+    named = called(console, text)
     stored = stored_members(connection, list(named))
     return [stored[user_id] for user_id in named if user_id in stored]

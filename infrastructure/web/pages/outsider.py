@@ -3,7 +3,7 @@
 Whoever a page names has a page of their own.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from temple_ledger.infrastructure.database.pool import Connection
@@ -27,12 +27,18 @@ def is_named(connection: Connection, user_id: str) -> bool:
     return row == (True,)
 
 
+def last_acted(connection: Connection, user_id: str) -> datetime | None:
+    """When somebody did something for the last time; None where they never did."""
+    row = connection.execute(statement("web_last_acted"), {"user_id": user_id}).fetchone()
+    return None if row is None else row[0]
+
+
 def outsider(console: Console, connection: Connection, user_id: str, asked: Asked) -> Page:
     _, narrator = console.narrator(connection)
-    acted = connection.execute(statement("web_last_acted"), {"user_id": user_id}).fetchone()
+    acted = last_acted(connection, user_id)
     facts = []
     if acted is not None:
-        picked = EventFilter(by=user_id[:LONGEST_ACTOR], since=acted[0] - SPAN)
+        picked = EventFilter(by=user_id[:LONGEST_ACTOR], since=acted - SPAN)
         facts = whole_facts(connection, newest(connection, picked, limit=SHOWN)[::-1])
     found = happenings(connection, console, narrator, facts)
     data: dict[str, Any] = {
