@@ -1,6 +1,5 @@
 """A log from its archive, into a ledger that never had an event: all of it in one transaction, or nothing."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from temple_ledger.infrastructure.archive.parquet_file import FileReader
 from temple_ledger.infrastructure.archive.place import Place
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.temporary_folder import temporary_folder
 
 POSITIONS_AT_A_TIME: Final = 1_000_000
 ABOVE: Final = 1_000_000
@@ -103,9 +103,9 @@ def _by_position(place: Place, file: ArchivedFile) -> Iterator[pa.Table]:
     if file.events <= POSITIONS_AT_A_TIME:
         yield _sorted(pa.concat_tables(list(FileReader(place, file).tables())))
         return
-    with tempfile.TemporaryDirectory(prefix="temple-archive-") as folder:
+    with temporary_folder("temple-archive-") as folder:
         parts = 1 + (file.upto - file.after - 1) // POSITIONS_AT_A_TIME
-        paths = [Path(folder) / str(number) for number in range(parts)]
+        paths = [folder / str(number) for number in range(parts)]
         _put_aside(place, file, paths)
         for path in paths:
             with pa.ipc.open_stream(path) as stream:
