@@ -188,11 +188,11 @@ def thawing(database: Database, folder: Path) -> Iterator[list[int]]:
     def thaw() -> None:
         with database.connect(DatabaseRole.LOGIN) as connection:
             while not over.wait(PACE_SECONDS):
-                stopped = [pid for file in folder.glob("*.frozen") if (pid := file.read_text()) and is_stopped(pid)]
+                stopped = [pid for pid in frozen_in(folder) if is_stopped(pid)]
                 if stopped and connection.execute(WAITING).fetchone() is None:
                     over.wait(10 * PACE_SECONDS)
-                for pid in map(int, stopped):
-                    thawed.append(pid)
+                thawed.extend(stopped)
+                for pid in stopped:
                     os.kill(pid, signal.SIGCONT)
 
     thread = threading.Thread(target=thaw)
@@ -204,7 +204,12 @@ def thawing(database: Database, folder: Path) -> Iterator[list[int]]:
         thread.join()
 
 
-def is_stopped(pid: str) -> bool:
+def frozen_in(folder: Path) -> list[int]:
+    """A file may be there before its content."""
+    return [int(text) for file in folder.glob("*.frozen") if (text := file.read_text())]
+
+
+def is_stopped(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
     except OSError:
