@@ -4,10 +4,12 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.names.nicknames import FILE
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.infrastructure.web.routes import PAGES
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
@@ -177,9 +179,27 @@ def test_events_are_picked_by_person_role_actor_kind_and_time(visitor: Visitor) 
     ]
     assert found(f"by={EVE}") == []  # a week back, and that is longer ago
     assert len(found(f"by={EVE}&to=2026-01-02")) == 2, "a week up to then"
+    assert found(f"by=eve&from=2026-01-01&member={BOB}") == [f"{EVE} gave Seer to {BOB} “won the <b>raffle</b>”"]
     assert found("kind=left&from=2026-01-01&to=2026-01-01") == [f"{GONE} left"]
     assert found("kind=left&from=2026-01-02") == []
     assert found(f"member={ADA}&kind=payments")[0] == f"{ADA} now pays for Gold"
+
+
+def test_whoever_did_nothing_this_week_is_shown_with_the_last_week_in_which_they_did(visitor: Visitor) -> None:
+    page = visitor.get(f"/events?by={EVE}")
+    assert "They did nothing in these days. The last thing was on 1 Jan 2026" in page.words
+    assert "gave Seer to Bob" in visitor.get(page.link("show the 7 days up to then")).words
+    assert "They never did anything" in visitor.get(f"/events?by={GONE}").words
+
+
+def test_a_name_that_several_have_is_not_taken_for_one_of_them(start: Started, tmp_path: Path) -> None:
+    (tmp_path / "home" / FILE).write_text(f"{ADA},Robin\n{BOB},robin\n{EVE},Robinson\n")
+    visitor = start().signed_in()
+    page = visitor.get("/events?member=Robin")
+    assert (page.status, "2 people are called 'Robin'" in page.words) == (400, True), page.words
+    assert visitor.get("/events?by=%40robinson").status == 200
+    assert visitor.get("/events?by=robins&from=2026-01-01&format=json").data != []
+    assert visitor.get("/events?member=zoe").status == 404
 
 
 def test_what_somebody_did_includes_what_was_attributed_to_them_later(visitor: Visitor, ledger: LedgerScenario) -> None:

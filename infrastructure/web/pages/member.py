@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.names.name import PersonKind
@@ -24,10 +25,12 @@ from temple_ledger.infrastructure.queries.periods import held_things
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.queries.rows_then import PagedEvents, RowsThen
 from temple_ledger.infrastructure.read_models.operations import parked
-from temple_ledger.infrastructure.web.asked import Asked, BadQuestion
+from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.lanes import Givers, Lanes, draw
 from temple_ledger.infrastructure.web.pages.happenings import as_listing, happenings, is_long_history, people_of
+from temple_ledger.infrastructure.web.pages.outsider import is_named, outsider
+from temple_ledger.infrastructure.web.parameters import BadQuestion
 from temple_ledger.projections.explain import Cause, causes
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.members import ROLES, STATUS, members
@@ -61,7 +64,12 @@ def member(console: Console, asked: Asked) -> Page:
     moment = _moment(asked)
     now = datetime.now(UTC)
     with console.reading() as connection:
-        require_member(connection, user_id)
+        try:
+            require_member(connection, user_id)
+        except UnknownMember:
+            if not moment.is_now or not is_named(connection, user_id):
+                raise
+            return outsider(console, connection, user_id, asked)
         directory, narrator = console.narrator(connection)
         then = member_then(connection, user_id, moment, catalogue())
         stored = stored_members(connection, [user_id]).get(user_id) if moment.is_now else None
@@ -95,8 +103,8 @@ def member(console: Console, asked: Asked) -> Page:
         "happened": found,
         "is_long": is_long,
         "more": len(facts) >= SHOWN,
-        "as_of": asked.query.get("as_of", ""),
-        "known_at": asked.query.get("known_at", ""),
+        "as_of": asked.typed("as_of"),
+        "known_at": asked.typed("known_at"),
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),
     }
@@ -117,6 +125,8 @@ def _moment(asked: Asked) -> AsOf:
     """`at` is the time as a slider sends it, in seconds. Raises BadQuestion."""
     at = asked.number("at")
     if at is not None:
+        if asked.text("as_of") is not None:
+            raise BadQuestion("at and as_of both say as of when: leave one out")
         if at >= LATEST.timestamp():
             raise BadQuestion("at is a number of seconds since 1970")
         if at >= int(datetime.now(UTC).timestamp()) - 1:
