@@ -192,9 +192,8 @@ class PostgresTransaction:
         return {user_id: StoredRows(found, frontiers.get(user_id)) for user_id, found in rows.items()}
 
     def _frontiers(self, key: ProjectionKey, user_ids: Sequence[str]) -> Mapping[str, Frontier]:
-        found = self._rows.execute(
-            statement("frontier_read"), {**key.parameters, "user_ids": list(user_ids)}, binary=True
-        )
+        values = {**key.parameters, "user_ids": list(user_ids)}
+        found = self._rows.execute(statement("frontier_read"), values, binary=True)
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
     def histories(
@@ -209,8 +208,7 @@ class PostgresTransaction:
 
     def has_lost(self) -> bool:
         if self._has_lost is None:
-            row = self.connection.execute(statement("seal_has_lost")).fetchone()
-            self._has_lost = row == (True,)
+            self._has_lost = self.connection.execute(statement("seal_has_lost")).fetchone() == (True,)
         return self._has_lost
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
