@@ -4,6 +4,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.infrastructure.web.rights import Right
 from temple_ledger.projections.testing.histories import at, role_added
 from tests.queries.builders import append
 from tests.web.conftest import ADA, EVE, SEER, Started
@@ -27,6 +28,12 @@ def test_every_link_of_every_page_leads_to_a_page(start: Started, whole: Databas
     assert broken == []
     assert kind_of(f"/members/{ADA}") in kinds
     assert kind_of("/actions/skip?projection=members&position=1") in kinds
+
+
+def test_whoever_may_only_read_is_shown_no_action(start: Started, whole: Database, ledger: LedgerScenario) -> None:
+    broken, kinds = broken_links(start(allow_actions=True).signed_in(Right.READ), of_a_kind=3)
+    assert broken == []
+    assert [each for each in kinds if each.startswith("/actions")] == []
 
 
 def test_every_link_of_a_hostile_ledger_leads_to_a_page(start: Started, hostile: LedgerScenario) -> None:

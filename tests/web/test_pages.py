@@ -11,6 +11,7 @@ import pytest
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.names.nicknames import FILE
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.infrastructure.web.pages import happenings
 from temple_ledger.infrastructure.web.routes import PAGES
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
 from tests.queries.builders import altered, append, append_twice
@@ -138,6 +139,21 @@ def test_a_member_as_of_a_time_is_as_the_log_was_then(visitor: Visitor) -> None:
     seconds = int(datetime(2026, 1, 1, 4, tzinfo=UTC).timestamp())
     assert "pays for Silver" in visitor.get(f"/members/{ADA}?at={seconds}").words
     assert "Nothing of a known kind had happened" in visitor.get(f"/members/{ADA}?as_of=2025-01-01").words
+
+
+def test_a_list_of_a_member_has_all_that_happened_and_the_page_what_happened_last(
+    visitor: Visitor, ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hour in range(20, 90, 2):
+        ledger.given(role_added(ADA, SEER, at(hour), by=EVE), role_removed(ADA, SEER, at(hour + 1), by=EVE))
+    assert visitor.get(f"/members/{ADA}").text.count('class="happening ') == 60
+    whole = visitor.get(f"/members/{ADA}?format=json").data
+    assert len(whole) == 74
+    monkeypatch.setattr(happenings, "MOST_FOLDED", 50)
+    paged = visitor.get(f"/members/{ADA}?as_of=2026-01-02T00:00:00Z&format=json")
+    assert paged.headers["location"].endswith("&to=2026-01-02T00%3A00%3A00%2B00%3A00&format=json")
+    assert [each["id"] for each in visitor.follow(paged).data] == [each["id"] for each in whole[-9:]]
+    assert visitor.get(f"/members/{ADA}?known_at=2026-01-02&format=json").status == 400
 
 
 def test_a_parked_member_says_so(visitor: Visitor) -> None:

@@ -43,7 +43,7 @@ def administration(console: Console, asked: Asked) -> Page:
         "own": asked.session.id,
         "settings": [
             (words, [each for each in settings if (each["from"] == UNCHANGED) is unchanged])
-            for words, unchanged in (("set here", False), ("as they come", True))
+            for words, unchanged in (("set here", False), ("with their default", True))
         ],
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),

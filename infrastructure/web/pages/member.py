@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.domain.recorded import Recorded
@@ -25,8 +26,8 @@ from temple_ledger.infrastructure.queries.periods import held_things
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.queries.rows_then import PagedEvents, RowsThen
 from temple_ledger.infrastructure.read_models.operations import parked
-from temple_ledger.infrastructure.web.asked import Asked
-from temple_ledger.infrastructure.web.console import Console, Page
+from temple_ledger.infrastructure.web.asked import Asked, Form
+from temple_ledger.infrastructure.web.console import Console, Page, Redirect
 from temple_ledger.infrastructure.web.lanes import Givers, Lanes, draw
 from temple_ledger.infrastructure.web.pages.happenings import as_listing, happenings, is_long_history, people_of
 from temple_ledger.infrastructure.web.pages.outsider import is_named, outsider
@@ -59,7 +60,7 @@ class Slider(NamedTuple):
     after: datetime | None
 
 
-def member(console: Console, asked: Asked) -> Page:
+def member(console: Console, asked: Asked) -> Page | Redirect:
     user_id = asked.parameters["user_id"]
     moment = _moment(asked)
     now = datetime.now(UTC)
@@ -77,8 +78,11 @@ def member(console: Console, asked: Asked) -> Page:
         failures = parked(connection, projection=members.name, user_id=user_id)
         # one with few events, and megabytes in them, is read in pages too
         is_long = is_long_history(connection, user_id) or isinstance(then.events, PagedEvents)
+        if is_long and asked.form is not Form.HTML:
+            return _paged(asked, user_id, moment)
         whole = then if moment.is_now else None if is_long else _whole(connection, user_id, moment)
-        facts = _last(connection, user_id, moment, is_long=is_long, then=then)
+        last = SHOWN if asked.form is Form.HTML else None
+        facts = _last(connection, user_id, moment, is_long=is_long, then=then, most=last)
         found = happenings(connection, console, narrator, facts)
     shown = stored if moment.is_now and stored is not None else then.member
     explained = [] if is_long else causes(Fold(members, catalogue()), then.folded_events)
@@ -141,12 +145,20 @@ def _whole(connection: Connection, user_id: str, moment: AsOf) -> RowsThen:
 
 
 def _last(
-    connection: Connection, user_id: str, moment: AsOf, *, is_long: bool, then: RowsThen
+    connection: Connection, user_id: str, moment: AsOf, *, is_long: bool, then: RowsThen, most: int | None
 ) -> Sequence[AttributedEvent]:
-    """What happened last by then, the newest first."""
+    """What happened last by then, the newest first; no more than *most*, or all of a history that is not long."""
     if is_long:
-        return [AttributedEvent(event) for event in deque(then.events, maxlen=SHOWN)][::-1]
-    return member_history(connection, user_id, moment)[-SHOWN:][::-1]
+        return [AttributedEvent(event) for event in deque(then.events, maxlen=most)][::-1]
+    return member_history(connection, user_id, moment)[::-1][:most]
+
+
+def _paged(asked: Asked, user_id: str, moment: AsOf) -> Redirect:
+    """The list of a history that is too long for one answer. Raises BadQuestion."""
+    if moment.known_at is not None:
+        raise BadQuestion("known_at cannot be listed: this member has too many events")
+    until = {} if moment.as_of is None else {"to": moment.as_of.isoformat()}
+    return Redirect(f"/events?{urlencode({'member': user_id, **until, 'format': asked.form.value})}")
 
 
 def _lanes(
