@@ -88,21 +88,22 @@ class PostgresTransaction:
     def lock_free(self, keys: Sequence[ProjectionKey]) -> Mapping[ProjectionKey, Checkpoint]:
         wanted = {"projections": [key.name for key in keys], "versions": [key.version for key in keys]}
         rows = self.connection.execute(statement("checkpoint_lock_free"), wanted).fetchall()
-        free = [checkpoint for row in rows if (checkpoint := self._free(_checkpoint(*row))) is not None]
-        if self._holder is not None:
-            found = self.connection.execute(statement("lease_held"), {"holder": self._holder})
-            held = {ProjectionKey(name, version): leases for name, version, leases in found}
-            free = [each for each in free if held.get(each.key) == _leases_of(each)]
-        return {checkpoint.key: checkpoint for checkpoint in free}
+        free = [_checkpoint(*row) for *row, is_held in rows if is_held]
+        if self._holder is None:
+            free = [with_lanes(self.connection, each) if each.split else each for each in free]
+        else:
+            free = list(self._led_of(free, self._holder))
+        # lanes that stand apart have steps of their own
+        return {each.key: each for each in free if not each.is_apart}
 
-    def _free(self, checkpoint: Checkpoint) -> Checkpoint | None:
-        """With its lanes, where it is split; None where they are not free, or stand apart."""
-        if not checkpoint.split:
-            return checkpoint
-        if self.connection.execute(statement("lane_exclude_at_once"), checkpoint.key.parameters).fetchone() != (True,):
-            return None
-        there = with_lanes(self.connection, checkpoint)
-        return None if there.is_apart else there
+    def _led_of(self, checkpoints: Sequence[Checkpoint], holder: UUID) -> Iterator[Checkpoint]:
+        """Those that the holder leads as a whole, with their lanes."""
+        found = self.connection.execute(statement("lease_held"), {"holder": holder})
+        led = {ProjectionKey(name, version): rest for name, version, *rest in found}
+        for checkpoint in checkpoints:
+            leases, positions, passed = led.get(checkpoint.key, (0, None, None))
+            if leases == _leases_of(checkpoint):
+                yield _standing(checkpoint, positions, passed) if checkpoint.split else checkpoint
 
     def lock_lanes(self, key: ProjectionKey, lanes: Collection[int]) -> tuple[Checkpoint, Position | None]:
         if self.connection.execute(statement("lane_share"), key.parameters).fetchone() != (True,):
@@ -191,9 +192,8 @@ class PostgresTransaction:
         return {user_id: StoredRows(found, frontiers.get(user_id)) for user_id, found in rows.items()}
 
     def _frontiers(self, key: ProjectionKey, user_ids: Sequence[str]) -> Mapping[str, Frontier]:
-        found = self._rows.execute(
-            statement("frontier_read"), {**key.parameters, "user_ids": list(user_ids)}, binary=True
-        )
+        values = {**key.parameters, "user_ids": list(user_ids)}
+        found = self._rows.execute(statement("frontier_read"), values, binary=True)
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
     def histories(
@@ -208,8 +208,7 @@ class PostgresTransaction:
 
     def has_lost(self) -> bool:
         if self._has_lost is None:
-            row = self.connection.execute(statement("seal_has_lost")).fetchone()
-            self._has_lost = row == (True,)
+            self._has_lost = self.connection.execute(statement("seal_has_lost")).fetchone() == (True,)
         return self._has_lost
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
@@ -355,8 +354,12 @@ def missing_checkpoint(connection: Connection, key: ProjectionKey) -> LedgerErro
 def with_lanes(connection: Connection, checkpoint: Checkpoint) -> Checkpoint:
     """To whoever excludes the steps of its lanes: where they stand, and what they passed too."""
     found = connection.execute(statement("lane_read"), checkpoint.key.parameters).fetchall()
-    lanes = tuple(max(checkpoint.position, Position(position)) for position, _ in found)
-    return replace(checkpoint, lanes=lanes, passed=checkpoint.passed + sum(passed for _, passed in found))
+    return _standing(checkpoint, [position for position, _ in found], sum(passed for _, passed in found))
+
+
+def _standing(checkpoint: Checkpoint, positions: Sequence[int], passed: int) -> Checkpoint:
+    lanes = tuple(max(checkpoint.position, Position(position)) for position in positions)
+    return replace(checkpoint, lanes=lanes, passed=checkpoint.passed + passed)
 
 
 def _leases_of(checkpoint: Checkpoint) -> int:
