@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,8 @@ from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
-from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, pieces_by_member
+from temple_ledger.infrastructure.read_models.runner.next_range import passed
+from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections
 from temple_ledger.infrastructure.read_models.runner.write_behind import Write, write_behind
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -35,7 +37,7 @@ from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
 from temple_ledger.projections.projecting import OpenTransaction, PassedOf, Wanted
-from temple_ledger.projections.tables import Table
+from temple_ledger.projections.tables import Row, Table
 from temple_ledger.projections.tally import Key
 
 Connection = psycopg.Connection[Any]
@@ -65,6 +67,10 @@ class PostgresTransaction:
         self._holder = holder
         self._retracted = retracted
         self._has_lost: bool | None = None
+        self._standing: dict[ProjectionKey, int] = {}
+        """The epochs of the checkpoints that are held."""
+        self._events_read = 0
+        """By a wide step."""
 
     def lock_checkpoint(self, key: ProjectionKey, *, apart: bool = False) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), key.parameters).fetchone()
@@ -81,6 +87,7 @@ class PostgresTransaction:
                 )
         if self._holder is not None:
             self._require_lease(checkpoint, self._holder)
+        self._standing[key] = checkpoint.epoch
         if checkpoint.state is ProjectionState.TRIGGER:
             return replace(checkpoint, position=self._hold_appenders())
         return checkpoint
@@ -93,6 +100,7 @@ class PostgresTransaction:
             found = self.connection.execute(statement("lease_held"), {"holder": self._holder})
             held = {ProjectionKey(name, version): leases for name, version, leases in found}
             free = [each for each in free if held.get(each.key) == _leases_of(each)]
+        self._standing = {each.key: each.epoch for each in free}
         return {checkpoint.key: checkpoint for checkpoint in free}
 
     def _free(self, checkpoint: Checkpoint) -> Checkpoint | None:
@@ -157,9 +165,8 @@ class PostgresTransaction:
         return events(self.connection, after=after, upto=upto, limit=limit)
 
     def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
-        values = {"after": after, "upto": upto, "limit": limit}
-        ((events, to),) = self.connection.execute(statement("log_passed"), values).fetchall()
-        return events, Position(to)
+        begun = None if self._wide is None else self._wide.passed(self._standing, after=after, limit=limit)
+        return passed(self.connection, after=after, upto=upto, limit=limit) if begun is None else begun
 
     def passed_of(self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int) -> PassedOf:
         values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
@@ -176,14 +183,23 @@ class PostgresTransaction:
         """
         if self._wide is None:
             raise TooWide("there is no other connection to read on")
-        with pieces_by_member(self._wide.log(), wanted, after=after, upto=upto, lanes=lanes) as pieces:
+        with self._wide.pieces(wanted, self._standing, after=after, upto=upto, lanes=lanes) as pieces:
             with write_behind() as self._behind:
                 self._rows = self._wide.rows()
                 try:
-                    yield pieces
+                    yield self._counted(pieces)
                 finally:
                     self._rows = self.connection
             self._behind = _at_once
+
+    def _counted(self, pieces: Iterator[ByMember]) -> Iterator[ByMember]:
+        for piece in pieces:
+            self._events_read += sum(map(len, piece.values()))
+            yield piece
+
+    def begin_next(self, wanted: Wanted, *, passed: int, after: Position, upto: Position) -> None:
+        if self._wide is not None and 2 * self._events_read >= passed:
+            self._wide.begin_next(wanted, dict(self._standing), events_read=self._events_read, after=after, upto=upto)
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         rows = tables.rows_of_members(self._rows, projection.tables, user_ids)
@@ -213,12 +229,14 @@ class PostgresTransaction:
         return self._has_lost
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
-        self._behind(lambda: self._write(declared, changes))
-
-    def _write(self, declared: Sequence[Table], changes: Changes) -> None:
+        wide = self._rows is not self.connection
         for table in declared:
-            written, gone = changes.upserts.get(table.name, ()), changes.deletes.get(table.name, ())
-            tables.write(self.connection, table, written, gone)
+            new, changed = changes.inserts.get(table.name, []), changes.updates.get(table.name, [])
+            gone = changes.deletes.get(table.name, [])
+            if wide:
+                self._behind(partial(_write_apart, self.connection, table, new, changed, gone))
+            else:
+                tables.write(self.connection, table, [*new, *changed], gone)
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
         self._behind(lambda: self._move_frontiers(key, frontiers))
@@ -312,6 +330,16 @@ class PostgresTransaction:
             raise StaleCheckpoint(
                 f"the checkpoint of {before.projection} was moved by somebody else; nothing was stored"
             )
+
+
+def _write_apart(
+    connection: Connection, table: Table, new: Sequence[Row], changed: Sequence[Row], gone: Sequence[Row]
+) -> None:
+    """In a wide step nothing is remembered: what is new was looked for in this transaction."""
+    try:
+        tables.write_apart(connection, table, new, changed, gone)
+    except psycopg.errors.UniqueViolation as error:
+        raise TooWide(f"somebody else wrote rows of {table.name} meanwhile") from error
 
 
 def _at_once(write: Write) -> None:
