@@ -135,9 +135,9 @@ class UnknownMember(UnknownName):
 class AmbiguousName(LedgerError):
     """*candidates* are ids, each with how it is shown."""
 
-    def __init__(self, name: str, candidates: Mapping[str, str]) -> None:
+    def __init__(self, name: str, candidates: Mapping[str, str], *, kind: str = "roles") -> None:
         ids = ", ".join(candidates.values())
-        super().__init__(f"{len(candidates)} roles are called {name!r}: {ids}; give the id")
+        super().__init__(f"{len(candidates)} {kind} are called {name!r}: {ids}; give the id")
         self.roles = tuple(candidates)
 
 

@@ -11,6 +11,14 @@ LANES: Final = 16
 EVERY: Final = frozenset(range(LANES))
 
 
+def without_effects(label: str) -> str:
+    """Why it does not go on where somebody has code with effects of it."""
+    return (
+        f"{label} is split into lanes, and its code declares effects, which such a projection cannot have yet; first "
+        f"run: temple projection lanes {label} --join --apply"
+    )
+
+
 def lane_of(user_id: str) -> int:
     """The first 4 bits of SHA-256 of it, in UTF-8; the database has a function that gives the same."""
     return hashlib.sha256(user_id.encode()).digest()[0] >> 4

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, Generic, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
+from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.position import Position
 from temple_ledger.projections.batch import (
     Exceptions,
@@ -27,6 +28,7 @@ from temple_ledger.projections.fingerprint import reads_of
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.gathering import gathered
 from temple_ledger.projections.grouped import ByMember
+from temple_ledger.projections.lanes import without_effects
 from temple_ledger.projections.lanes_step import fold_lanes
 from temple_ledger.projections.member_projection import MemberProjection, State
 from temple_ledger.projections.placing import placed
@@ -207,6 +209,9 @@ class MemberProcessor(_Stepping, Generic[State]):
         if self.remember_only_if(transaction, checkpoint):
             self.effects = self._installed_effects(transaction)
             self.is_followed = transaction.is_followed(self.projection.key)
+        if checkpoint.unit and self.effects:
+            # split by a process that has other code: what its lanes folded, this one's effects would pass over
+            raise Refused(without_effects(checkpoint.label))
         if wide:
             self.forget()
         return _MemberShare(self, transaction, checkpoint, remembering=not wide)

@@ -33,7 +33,8 @@ def run_killed(work: Callable[[], None], *, at: int, moment: Moment) -> bool:
     return False
 
 
-def die_at(at: int, moment: Moment) -> None:
+def die_at(at: int, moment: Moment, how: int = signal.SIGKILL) -> None:
+    """*how* SIGSTOP: frozen there, until somebody lets it go on."""
     wait = psycopg.Connection.wait
     seen, ours = 0, os.getpid()
 
@@ -43,11 +44,12 @@ def die_at(at: int, moment: Moment) -> None:
             # a worker of the child's own
             return wait(connection, *arguments, **named)
         seen += 1
-        if seen == at and moment == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        here = seen == at
+        if here and moment == "before":
+            os.kill(os.getpid(), how)
         result = wait(connection, *arguments, **named)
-        if seen == at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if here and moment == "after":
+            os.kill(os.getpid(), how)
         return result
 
     psycopg.Connection.wait = counted  # type: ignore[assignment,method-assign]

@@ -1,6 +1,5 @@
 """A log from its archive, into a ledger that never had an event: all of it in one transaction, or nothing."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,12 +16,15 @@ from temple_ledger.infrastructure.archive import ledger, seals
 from temple_ledger.infrastructure.archive.columns import SCHEMA
 from temple_ledger.infrastructure.archive.journal import RESTORED_BY, load_journal
 from temple_ledger.infrastructure.archive.manifest import ArchivedFile, Manifest, as_json, require
+from temple_ledger.infrastructure.archive.one_ahead import one_ahead
 from temple_ledger.infrastructure.archive.parquet_file import FileReader
 from temple_ledger.infrastructure.archive.place import Place
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.temporary_folder import temporary_folder
 
 POSITIONS_AT_A_TIME: Final = 1_000_000
+ROWS_AT_A_TIME: Final = 20_000
 ABOVE: Final = 1_000_000
 """How far above the last known position the next event stands: events may have come behind the archive's last one."""
 _COPIED: Final = ("id", "event_id", "timestamp", "event_type", "user_id", "action", "target", "metadata", "source")
@@ -92,9 +94,18 @@ def _require_whole(connection: ledger.Connection, manifest: Manifest) -> None:
 def _copy(connection: ledger.Connection, place: Place, file: ArchivedFile, progress: Progress) -> None:
     """By position, as the log was written: whoever reads it reads neighbours."""
     with connection.cursor() as cursor, cursor.copy(statement("archive_restore_copy")) as copy:
-        for rows in _by_position(place, file):
-            copy.write(_as_csv(rows))
-            progress(rows.num_rows)
+        # the next rows are made ready here while the server writes these
+        for text, rows in one_ahead(_pieces(place, file)):
+            copy.write(text)
+            progress(rows)
+
+
+def _pieces(place: Place, file: ArchivedFile) -> Iterator[tuple[bytes, int]]:
+    """As they are sent, and how many rows each has."""
+    for rows in _by_position(place, file):
+        for first in range(0, rows.num_rows, ROWS_AT_A_TIME):
+            piece = rows.slice(first, ROWS_AT_A_TIME)
+            yield _as_csv(piece), piece.num_rows
 
 
 def _by_position(place: Place, file: ArchivedFile) -> Iterator[pa.Table]:
@@ -103,9 +114,9 @@ def _by_position(place: Place, file: ArchivedFile) -> Iterator[pa.Table]:
     if file.events <= POSITIONS_AT_A_TIME:
         yield _sorted(pa.concat_tables(list(FileReader(place, file).tables())))
         return
-    with tempfile.TemporaryDirectory(prefix="temple-archive-") as folder:
+    with temporary_folder("temple-archive-") as folder:
         parts = 1 + (file.upto - file.after - 1) // POSITIONS_AT_A_TIME
-        paths = [Path(folder) / str(number) for number in range(parts)]
+        paths = [folder / str(number) for number in range(parts)]
         _put_aside(place, file, paths)
         for path in paths:
             with pa.ipc.open_stream(path) as stream:

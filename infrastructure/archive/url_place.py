@@ -1,12 +1,12 @@
 """An archive at a URL, such as s3://bucket/ledger: whatever fsspec reaches."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from temple_ledger.domain.errors import ArchiveUnavailable
+from temple_ledger.infrastructure.log.temporary_folder import temporary_folder
 
 RENAMING: Final = frozenset({"ftp", "hdfs", "memory", "sftp", "smb", "ssh", "webhdfs"})
 """Where half a file can be seen while it is written; an object store shows whole objects only."""
@@ -57,8 +57,8 @@ class UrlPlace:
 
     @contextmanager
     def new(self, name: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="temple-archive-") as folder:
-            unfinished = Path(folder) / "file"
+        with temporary_folder("temple-archive-") as folder:
+            unfinished = folder / "file"
             yield unfinished
             with self._errors(name):
                 self._put(unfinished, f"{self._root}/{name}")

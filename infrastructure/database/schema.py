@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tabl
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
+from temple_ledger.projections.lanes import without_effects
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import members
 from temple_ledger.projections.placing import placed_as
@@ -99,10 +100,7 @@ def _require_no_lanes(connection: psycopg.Connection[Any], projection: Projectio
     if not isinstance(projection, MemberProjection) or not projection.effects:
         return
     if connection.execute(statement("checkpoint_is_split"), projection.key.parameters).fetchone() == (True,):
-        raise SchemaMismatch(
-            f"{projection.key} is split into lanes, and its code declares effects, which such a projection "
-            f"cannot have yet; first run: temple projection lanes {projection.key} --join --apply"
-        )
+        raise SchemaMismatch(without_effects(str(projection.key)))
 
 
 def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projection, unfilled: list[str]) -> list[_Made]:

@@ -5,17 +5,16 @@ Nothing of an author's runs in the process that folds the built-in ones: no rule
 
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
+from temple_ledger.infrastructure.log.temporary_folder import temporary_folder
 from temple_ledger.infrastructure.processes.child_environment import child_environment
 from temple_ledger.infrastructure.processes.watched import relay
 from temple_ledger.infrastructure.read_models.fold_mark import Mark, ended_by_itself
@@ -169,8 +168,8 @@ class _Child:
 
 @contextmanager
 def _started(session: Session, name: str, options: Sequence[str]) -> "Iterator[tuple[subprocess.Popen[str], Mark]]":
-    with tempfile.TemporaryDirectory(prefix="temple-child-") as folder:
-        file = Path(folder) / "mark"
+    with temporary_folder("temple-child-") as folder:
+        file = folder / "mark"
         mark = Mark.make(file)
         process = subprocess.Popen(
             [

@@ -97,8 +97,8 @@ def fold(
         stop.calls(wakeup.wake)
         started = time.monotonic()
         with (
-            _none() if until_caught_up else reconciling(session, lambda: _names(_led(runner, wanted))),
-            _none() if until_caught_up else finishing_replays(session, lambda: _led(runner, wanted)),
+            _none() if until_caught_up else reconciling(session, lambda: _names(led_here(runner, wanted))),
+            _none() if until_caught_up else finishing_replays(session, lambda: led_here(runner, wanted)),
         ):
             children.begin()
             try:
@@ -111,7 +111,8 @@ def fold(
         return watcher.folded
 
 
-def _led(runner: Runner, wanted: Iterable[Projection]) -> list[ProjectionKey]:
+def led_here(runner: Runner, wanted: Iterable[Projection]) -> list[ProjectionKey]:
+    """Those that no other runner leads, as far as this one has seen."""
     others = runner.led_by_others
     return [each.key for each in wanted if each.key not in others]
 

@@ -6,9 +6,10 @@ ends early time after time, is left to a person; `temple status` names the comma
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Final
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
 
+import psycopg
 import structlog
 
 from temple_ledger.domain.errors import DatabaseUnavailable
@@ -25,14 +26,17 @@ TRIES: Final = 3
 """So often is one begun that does not come to its end."""
 
 Leads = Callable[[], Sequence[ProjectionKey]]
+Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
 log = structlog.get_logger("temple.replay")
 
 
 @contextmanager
-def finishing_replays(session: Session, leads: Leads) -> Iterator[None]:
-    """While the block lasts; *leads* names the projections that are ours by then."""
-    schedule = replay_schedule(EVERY_SECONDS, leads, session.database, child_environment(session))
+def finishing_replays(session: Session, leads: Leads, connect: Connect | None = None) -> Iterator[None]:
+    """While the block lasts; *leads* names the projections that are ours by then. Without *connect* each look is over a
+    connection of its own."""
+    connect = connect or reading(session.database)
+    schedule = replay_schedule(EVERY_SECONDS, leads, connect, child_environment(session))
     schedule.begin()
     try:
         yield
@@ -40,19 +44,23 @@ def finishing_replays(session: Session, leads: Leads) -> Iterator[None]:
         schedule.end()
 
 
+def reading(database: Database) -> Connect:
+    return lambda: database.connect(DatabaseRole.READ, application="temple run")
+
+
 def replay_schedule(
-    every_seconds: float, leads: Leads, database: Database, environment: Mapping[str, str]
+    every_seconds: float, leads: Leads, connect: Connect, environment: Mapping[str, str]
 ) -> ChildSchedule:
-    unfinished = UnfinishedReplays(leads, database)
+    unfinished = UnfinishedReplays(leads, connect)
     return ChildSchedule("replay", every_seconds, unfinished.due, environment, unfinished.report)
 
 
 class UnfinishedReplays:
     """Which one is to go on, and how that ended."""
 
-    def __init__(self, leads: Leads, database: Database) -> None:
+    def __init__(self, leads: Leads, connect: Connect) -> None:
         self._leads = leads
-        self._database = database
+        self._connect = connect
         self._tries: Counter[ProjectionKey] = Counter()
         self._going: ProjectionKey | None = None
 
@@ -62,9 +70,9 @@ class UnfinishedReplays:
         if not ours:
             return []
         try:
-            with self._database.connect(DatabaseRole.READ, application="temple run") as connection:
+            with self._connect() as connection:
                 left = ended_early(connection)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, psycopg.OperationalError):
             # the runner itself says so
             return []
         found = [each for each in left if each.key in ours and self._tries[each.key] < TRIES]

@@ -1,5 +1,6 @@
 """The periods of a role as they are stored, and whose are not what the log says by now."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -23,6 +24,9 @@ MOST_COUNTED: Final = 10_000
 
 MOST_CHANGED: Final = 1_000
 """Of those who gained or lost a role, likewise."""
+
+SPARE: Final = 4
+"""One row more for so many that are wanted: some were granted anew since, and are folded from the log."""
 
 NO_END: Final = "infinity"
 
@@ -87,25 +91,27 @@ def changed_periods(
     """
     asked = {"role": role, "earlier": earlier or NO_END, "later": later or NO_END, "others": list(others)}
     if newest is not None:
-        most = 2 * max(MOST_CHANGED, newest)
+        wanted = max(MOST_CHANGED, newest)
+        most = wanted + wanted // SPARE + 1
         rows = _planned(connection, "read_role_difference", {**asked, "most": most})
-        if all(_is_enough([row for row in rows if row[0] is gained], most) for gained in (True, False)):
+        if _is_enough(rows, wanted, most):
             return _changed(rows)
     return _changed(_planned(connection, "read_role_difference", {**asked, "most": None}))
 
 
-def _is_enough(candidates: Sequence[tuple[Any, ...]], most: int) -> bool:
-    """Of *most* candidates half have to have changed: otherwise more of them may have, later than these."""
-    settled = sum(is_settled and not in_both for _, is_settled, in_both, *_ in candidates)
-    return len(candidates) < most or settled > most // 2
+def _is_enough(rows: Sequence[tuple[Any, ...]], wanted: int, most: int) -> bool:
+    """Whether each part of the statement is there as a whole, or has more than *wanted* whose row is what it was."""
+    parts: defaultdict[tuple[bool, bool], list[bool]] = defaultdict(list)
+    for gained, is_settled, _, *row in rows:
+        parts[gained, gained and RolePeriod(*row).grants > 1].append(is_settled)
+    return all(len(part) < most or sum(part) > wanted for part in parts.values())
 
 
 def _changed(rows: Sequence[tuple[Any, ...]]) -> tuple[list[PeriodOf], list[PeriodOf]]:
     gained: list[PeriodOf] = []
     lost: list[PeriodOf] = []
-    for is_gained, _, in_both, user_id, *row in rows:
-        if not in_both:
-            (gained if is_gained else lost).append(PeriodOf(user_id, RolePeriod(*row)))
+    for is_gained, _, user_id, *row in rows:
+        (gained if is_gained else lost).append(PeriodOf(user_id, RolePeriod(*row)))
     return gained, lost
 
 

@@ -45,7 +45,7 @@ class Quote(NamedTuple):
 
 
 class Somebody(NamedTuple):
-    """Nobody is named."""
+    """Nobody is named, or nothing."""
 
     text: str = "somebody"
 
@@ -129,13 +129,15 @@ class _Facts(NamedTuple):
         return self.fact.actor == self.fact.event.user_id
 
     @property
-    def target(self) -> NamedTarget:
-        role = self.fact.event.target or ""
-        return NamedTarget(_short(self.directory.label(role)), role)
+    def target(self) -> Part:
+        """An event that cannot be folded may name no role."""
+        role = self.fact.event.target
+        return NamedTarget(_short(self.directory.label(role)), role) if role else Somebody("some role")
 
     @property
-    def tier(self) -> NamedTarget:
-        return NamedTarget(_short(self.fact.event.target or ""))
+    def tier(self) -> Part:
+        tier = self.fact.event.target
+        return NamedTarget(_short(tier)) if tier else Somebody("some tier")
 
     def why(self) -> list[Part]:
         reason = self.metadata.get("reason")
@@ -205,7 +207,9 @@ def _inactive(of: _Facts) -> Made:
 def _role_event(verb: str) -> Callable[[_Facts], Made]:
     def make(of: _Facts) -> Made:
         name, was = of.metadata.get("name"), of.metadata.get("old_name")
-        role = NamedTarget(_short(name) if isinstance(name, str) and name.strip() else of.target.label, of.target.role)
+        role = of.target
+        if isinstance(role, NamedTarget) and isinstance(name, str) and name.strip():
+            role = role._replace(label=_short(name))
         before: list[Part] = [" from ", Quote(_short(was))] if verb == "renamed" and isinstance(was, str) else []
         if of.fact.event.user_id == GUILD:
             return ["the role ", role, f" was {verb}", *before], Tone.ROLE

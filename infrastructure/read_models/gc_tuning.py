@@ -10,7 +10,7 @@ ALLOCATIONS: Final = 200_000
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """For folds of many members: they allocate by the million and make no cycles but those of errors.
+    """For folds of many members, and pages of many rows: they allocate much and make no cycles but those of errors.
 
     Cycles are still collected, every few thousand members, so that memory stays flat.
     """

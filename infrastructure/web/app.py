@@ -23,13 +23,21 @@ from temple_ledger.infrastructure.database.connection import passes
 from temple_ledger.infrastructure.operating.action import Asking
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.sources.source import Source
-from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, Form, form_of, url_of
+from temple_ledger.infrastructure.web.asked import Asked, Form, form_of, url_of
 from temple_ledger.infrastructure.web.console import SECTIONS, Console, Page, Redirect
-from temple_ledger.infrastructure.web.error_page import FOREIGN, LONGEST_FORM, error_page, sentence_for, status_of
+from temple_ledger.infrastructure.web.error_page import (
+    FOREIGN,
+    LONGEST_FORM,
+    NEEDS,
+    error_page,
+    sentence_for,
+    status_of,
+)
 from temple_ledger.infrastructure.web.html import STATIC, render, static_file, static_url
 from temple_ledger.infrastructure.web.listing import as_csv, as_json, csv_headers
 from temple_ledger.infrastructure.web.live import Live, TooManyStreams
 from temple_ledger.infrastructure.web.pages.actions import require_actions
+from temple_ledger.infrastructure.web.parameters import BadQuestion, query_of
 from temple_ledger.infrastructure.web.rights import Right, in_words
 from temple_ledger.infrastructure.web.routes import PAGES, PageRoute
 from temple_ledger.infrastructure.web.security import Guard, forget_cookie, is_ours
@@ -139,9 +147,9 @@ class ConsoleApp:
             if session is None:
                 return self._nobody(request)
             if route.right not in session.rights:
-                return self._error(request, 403, Wording("You may not see this page."), session)
+                return self._error(request, 403, Wording(NEEDS[route.right]), session)
             try:
-                asked, head = _asked(request, session), self._live.head()
+                asked, head = _asked(request, session).taking(*route.takes), self._live.head()
                 page = self._read(route, asked)
                 if isinstance(page, Page):
                     page.head = head
@@ -247,7 +255,12 @@ class ConsoleApp:
     def _act(self, request: Request, session: WebSession, sent: Mapping[str, str]) -> Response:
         """What the form names, and nothing else: the process that carries it out checks the rest."""
         if Right.OPERATE not in session.rights:
-            return self._error(request, 403, Wording("You may not do that."), session)
+            return self._error(
+                request,
+                403,
+                Wording(NEEDS[Right.OPERATE]),
+                session,
+            )
         typed = sent.get("number", "").strip()
         number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < LONGEST_NUMBER else None
         arguments = {name: value for name, value in sent.items() if name not in ("token", "reason", "number")}
@@ -305,10 +318,16 @@ def _asked(request: Request, session: WebSession) -> Asked:
     """Raises BadQuestion for an address with a NUL, which no text of the database has."""
     if "\0" in request.url.path or any("\0" in str(each) for each in request.path_params.values()):
         raise BadQuestion("There is no name with a NUL character in it: correct the address.")
-    query = {name: value for name, value in request.query_params.items() if name != "format"}
     is_part = request.headers.get("hx-request") == "true" and not request.headers.get("hx-history-restore-request")
     part = request.headers.get("hx-target") if is_part else None
-    return Asked(request.url.path, query, request.path_params, session, form_of(request), part)
+    return Asked(
+        request.url.path,
+        query_of(request),
+        request.path_params,
+        session,
+        form=form_of(request),
+        part=part,
+    )
 
 
 async def _sent(request: Request) -> dict[str, str]:

@@ -1,17 +1,18 @@
 """What a browser asked for."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 
 from temple_ledger.domain.errors import InvalidEvent, LedgerError
 from temple_ledger.infrastructure.queries import as_of as moment
+from temple_ledger.infrastructure.web.parameters import BadQuestion, require_only
 from temple_ledger.infrastructure.web.rights import Right
 from temple_ledger.infrastructure.web.sign_in import WebSession
 
@@ -30,31 +31,43 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-class BadQuestion(LedgerError):
-    """What was asked for cannot be; the sentence says which part of it, and how it is written."""
-
-
 class NotThere(LedgerError):
     """What was asked for is gone; the sentence says where to look."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """*part*: the id of the element that the answer goes into; None for a whole page."""
+    """*part*: the id of the element that the answer goes into; None for a whole page. *takes*: the parameters that
+    may be in the query."""
 
     path: str
     query: Mapping[str, str]
     parameters: Mapping[str, str]
     session: WebSession
+    takes: Collection[str] = ()
     form: Form = Form.HTML
     part: str | None = None
+
+    def taking(self, *takes: str) -> Self:
+        """The same, of a page that takes these parameters. Raises BadQuestion where there is another one."""
+        require_only(self.query, takes)
+        if self.query.get("format", Form.HTML) not in list(Form):
+            raise BadQuestion(f"format is one of {', '.join(Form)}")
+        return replace(self, takes=takes)
 
     def may(self, right: Right) -> bool:
         return right in self.session.rights
 
+    def typed(self, name: str) -> str:
+        """As it stands in the address; empty where it is missing. A page reads nothing that its route does not take:
+        that would be refused before it is read."""
+        if name not in self.takes:
+            raise LookupError(f"{name} is read, and its route does not take it")
+        return self.query.get(name, "")
+
     def text(self, name: str) -> str | None:
         """None where it is missing or blank."""
-        value = self.query.get(name, "").strip().replace("\0", "")
+        value = self.typed(name).strip().replace("\0", "")
         if len(value) > LONGEST:
             raise BadQuestion(f"{name} is longer than {LONGEST} characters")
         return value or None
@@ -94,7 +107,9 @@ class Asked:
     def rows(self) -> int:
         """How many a list has. Raises BadQuestion."""
         wanted = self.number("rows")
-        return ROWS if wanted is None else max(1, min(wanted, MOST_ROWS))
+        if wanted is not None and not 1 <= wanted <= MOST_ROWS:
+            raise BadQuestion(f"rows is a number from 1 to {MOST_ROWS}")
+        return ROWS if wanted is None else wanted
 
     def url(self, **changes: object) -> str:
         """The same page with other parameters; None takes one away."""

@@ -14,8 +14,10 @@ from temple_ledger.domain.errors import (
     SchemaMismatch,
     UnknownName,
 )
-from temple_ledger.infrastructure.web.asked import BadQuestion, NotThere, url_of
+from temple_ledger.infrastructure.web.asked import NotThere, url_of
 from temple_ledger.infrastructure.web.console import SECTIONS, Page
+from temple_ledger.infrastructure.web.parameters import BadQuestion
+from temple_ledger.infrastructure.web.rights import Right
 from temple_ledger.infrastructure.web.wording import Wording
 
 LONGEST_FORM: Final = 64 * 1024
@@ -34,6 +36,12 @@ AGAIN_SECONDS: Final = 15
 """Until a page that could not be made is asked for again, by itself."""
 UNAVAILABLE: Final = 503
 FOREIGN: Final = Wording("This form was not sent from a page of this console: open its page, and send it from there.")
+NEEDS: Final = {
+    Right.READ: "You may not see that: your session has no right to read.",
+    Right.OPERATE: "That is for whoever may operate, and you may read. Whoever runs the ledger can change it.",
+    Right.BODIES: "You may not see deliveries as they came. Whoever runs the ledger can change it.",
+}
+"""What is said to whom a right is missing."""
 TITLES: Final = {
     400: "That cannot be asked",
     403: "Not allowed",
@@ -62,7 +70,7 @@ def error_page(request: Request, status: int, said: Wording) -> Page:
     """Where something did not answer, it is asked for again."""
     again = url_of(request) if status == UNAVAILABLE and request.method in ("GET", "HEAD") else None
     section = request.url.path.split("/")[1] or SECTIONS[0][0]
-    data = {"said": said, "again": again}
+    data = {"said": said, "again": again, "again_seconds": AGAIN_SECONDS}
     page = Page("error.html", TITLES.get(status, "That went wrong"), section, data, live=False, status=status)
     page.refresh_seconds = None if again is None else AGAIN_SECONDS
     return page

@@ -24,6 +24,7 @@ from temple_ledger.infrastructure.ingestion.webhooks.listening import host_in_ur
 from temple_ledger.infrastructure.ingestion.webhooks.server import Server
 from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.processes.sources import actors, installed_sources
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.settings import Settings, list_settings
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.terminal.session import Session
@@ -71,7 +72,8 @@ def serving(
         app = ConsoleApp(console, Sessions(console.sign_in, place, RightsBook(ways, clock=clock), proxy), live, ways)
         with pool.connection() as connection:
             console.figures.current(connection)
-        with Server(app.app, door) as server:
+        # a page of thousands of rows made every fifth visit wait twice as long, for a look at all that lives
+        with rare_collections(), Server(app.app, door) as server:
             try:
                 yield server
             finally:

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.web import account_state
 from temple_ledger.infrastructure.web.console import Page
+from temple_ledger.infrastructure.web.parameters import query_of, require_only
 from temple_ledger.infrastructure.web.proxy import HOW as PROXY
 from temple_ledger.infrastructure.web.security import forget_cookie, host_of, set_cookie, within
 from temple_ledger.infrastructure.web.sessions import Sessions
@@ -33,8 +34,8 @@ class SigningIn:
     show: ShowPage
 
     def begin(self, request: Request) -> Response:
-        """Every way there is. The browser gets the secret that a platform's answer has to fit."""
-        after = within(request.query_params.get("next", "/"))
+        """Every way there is. The browser gets the secret that a platform's answer has to fit. Raises BadQuestion."""
+        after = _next(request)
         secret = request.cookies.get(self._cookie(request), "")
         if not account_state.is_secret(secret):
             secret = account_state.new_secret()
@@ -55,10 +56,10 @@ class SigningIn:
         return response
 
     def link(self, request: Request) -> Response:
-        """Shows a button: a look at a link, by whatever previews links, does not use it up."""
+        """Shows a button: a look at a link, by whatever previews links, does not use it up. Raises BadQuestion."""
         secret = request.path_params["secret"]
         state = "open" if self.sessions.sign_in.link_is_good(secret) else "used"
-        data = {"state": state, "secret": secret, "next": within(request.query_params.get("next", "/"))}
+        data = {"state": state, "secret": secret, "next": _next(request)}
         return self.show(request, _page(data))
 
     def use_link(self, request: Request, _: Mapping[str, str]) -> Response:
@@ -68,7 +69,7 @@ class SigningIn:
         return self._begun(request, secret, request.query_params.get("next", "/"))
 
     def returned(self, request: Request) -> Response:
-        """From a platform: a button again, since what follows changes something."""
+        """From a platform, which may add parameters: a button again, since what follows changes something."""
         name, way = self._way(request)
         code = request.query_params.get("code", "")
         if not code or len(code) > LONGEST_CODE:
@@ -140,6 +141,13 @@ _NOTHING: Final[Mapping[str, Any]] = {
     "sent_state": "",
     "sentence": "",
 }
+
+
+def _next(request: Request) -> str:
+    """The page that was wanted. Raises BadQuestion."""
+    query = query_of(request)
+    require_only(query, ("next",))
+    return within(query.get("next", "/"))
 
 
 def _page(data: Mapping[str, Any], *, status: int = 200) -> Page:

@@ -9,10 +9,21 @@ declare
 begin
     with refused as materialized (
         select distinct on (user_id) user_id, id as position, refusal
-        from members_event
+        from members_event as logged
         where refusal is not null
           and id <= upto
           and (user_ids is null or user_id = any(user_ids))
+          -- what the member's lane has not reached parks nobody yet
+          and (
+              coalesce(id <= (select members_least_position()), true)
+              or id <= (
+                  select lane.position
+                  from projection_lane as lane
+                  where lane.projection = 'members'
+                    and lane.version = members_rules_version()
+                    and lane.lane = lane_of(logged.user_id)
+              )
+          )
         order by user_id, id
     ),
     freed as (

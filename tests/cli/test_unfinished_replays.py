@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.processes.unfinished_replays import TRIES, UnfinishedReplays, replay_schedule
+from temple_ledger.infrastructure.processes.unfinished_replays import TRIES, UnfinishedReplays, reading, replay_schedule
 from temple_ledger.infrastructure.read_models.operations import record
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
@@ -58,7 +58,10 @@ def test_the_runner_of_its_projection_goes_on_with_it(
     ledger: LedgerScenario, environment: dict[str, str], temple: Typed
 ) -> None:
     schedule = replay_schedule(
-        0.01, ours, ledger.database, {**os.environ, "PYTHONPATH": str(ROOT), **environment, "TEMPLE_OPERATOR": "run"}
+        0.01,
+        ours,
+        reading(ledger.database),
+        {**os.environ, "PYTHONPATH": str(ROOT), **environment, "TEMPLE_OPERATOR": "run"},
     )
     schedule.begin()
     deadline = monotonic() + 60
@@ -72,14 +75,14 @@ def test_the_runner_of_its_projection_goes_on_with_it(
 
 
 def test_nobody_goes_on_with_what_another_one_leads(ledger: LedgerScenario) -> None:
-    assert UnfinishedReplays(list, ledger.database).due() == []
-    assert UnfinishedReplays(lambda: [ProjectionKey("activity", 1)], ledger.database).due() == []
-    assert UnfinishedReplays(ours, ledger.database).due() == ["replay", "--go-on", "--", str(members.key)]
+    assert UnfinishedReplays(list, reading(ledger.database)).due() == []
+    assert UnfinishedReplays(lambda: [ProjectionKey("activity", 1)], reading(ledger.database)).due() == []
+    assert UnfinishedReplays(ours, reading(ledger.database)).due() == ["replay", "--go-on", "--", str(members.key)]
 
 
 def test_more_than_was_allowed_is_left_to_a_person(ledger: LedgerScenario, temple: Typed) -> None:
     begun(ledger.database, changing=3)
-    unfinished = UnfinishedReplays(ours, ledger.database)
+    unfinished = UnfinishedReplays(ours, reading(ledger.database))
     ended = temple(*unfinished.due())
     assert ended.code == ExitCode.REFUSED
     assert "7 members would change, and 3 were to when this replay began" in ended.stderr
@@ -91,7 +94,7 @@ def test_more_than_was_allowed_is_left_to_a_person(ledger: LedgerScenario, templ
 
 
 def test_one_that_never_comes_to_its_end_is_tried_a_few_times(ledger: LedgerScenario) -> None:
-    unfinished = UnfinishedReplays(ours, ledger.database)
+    unfinished = UnfinishedReplays(ours, reading(ledger.database))
     for _ in range(TRIES):
         assert unfinished.due() != []
         unfinished.report(-9, "", "")

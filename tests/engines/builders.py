@@ -2,7 +2,9 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +25,11 @@ from temple_ledger.projections.processor import Projection
 from tests.killed import Moment, die_at
 
 Returned = TypeVar("Returned")
+
+EXCHANGES = 15
+"""So many has a task at least that puts a range."""
+PACE_SECONDS = 0.005
+WAITING = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 TABLES = {
     "members": ("temple_member_status", "discord_user_current_roles", "projection_frontier", "projection_failure"),
@@ -65,6 +72,28 @@ def rows_of(database: Database, projection: str) -> dict[str, list[str]]:
             for table in TABLES[projection]
         }
     return {table: [row for (row,) in each if '"events": 0' not in row] for table, each in found.items()}
+
+
+NOTING_MARKS = """
+    create table mark_written (number integer);
+    grant select on mark_written to temple_read;
+    create function note_mark() returns trigger language plpgsql security definer as
+        $$ begin insert into mark_written values (new.number); return null; end $$;
+    create trigger note_mark after update on projection_rebuild_range for each row
+        when (new.done and not old.done) execute function note_mark()
+"""
+
+
+def noting_marks(database: Database) -> None:
+    """From here on each mark that is committed is noted, also where the one who wrote it was killed right after."""
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        connection.execute(NOTING_MARKS)
+
+
+def marks(database: Database) -> list[int]:
+    """The numbers of the ranges that were marked, as often as each was."""
+    with database.connect(DatabaseRole.READ) as connection:
+        return [number for (number,) in connection.execute("select number from mark_written order by 1")]
 
 
 def emptied(database: Database, projection: str) -> None:
@@ -116,6 +145,75 @@ class Dying:
             die_at(1 + 2 * number, self.moment)
             break
         return self.task(database, buckets)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A task whose worker is stopped, so many times in all, each time at another exchange with the database."""
+
+    task: Task[Any]
+    folder: Path
+    times: int
+
+    def __call__(self, database: Database, buckets: Buckets) -> Any:
+        for number in range(self.times):
+            try:
+                with (self.folder / f"{number}.frozen").open("x") as file:
+                    file.write(str(os.getpid()))
+            except FileExistsError:
+                continue
+            die_at(1 + number % EXCHANGES, "after", signal.SIGSTOP)
+            break
+        return self.task(database, buckets)
+
+
+@dataclass
+class Freezing:
+    engine: Engine
+    folder: Path
+    times: int
+
+    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+        frozen: Any = Frozen(task, self.folder, self.times)
+        yield from self.engine.run(frozen, shares)
+
+
+@contextmanager
+def thawing(database: Database, folder: Path) -> Iterator[list[int]]:
+    """While the block lasts, whoever is stopped goes on once another one waits for it, or a while later; the list has
+    their processes."""
+    thawed: list[int] = []
+    over = threading.Event()
+
+    def thaw() -> None:
+        with database.connect(DatabaseRole.LOGIN) as connection:
+            while not over.wait(PACE_SECONDS):
+                stopped = [pid for pid in frozen_in(folder) if is_stopped(pid)]
+                if stopped and connection.execute(WAITING).fetchone() is None:
+                    over.wait(10 * PACE_SECONDS)
+                thawed.extend(stopped)
+                for pid in stopped:
+                    os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=thaw)
+    thread.start()
+    try:
+        yield thawed
+    finally:
+        over.set()
+        thread.join()
+
+
+def frozen_in(folder: Path) -> list[int]:
+    """A file may be there before its content."""
+    return [int(text) for file in folder.glob("*.frozen") if (text := file.read_text())]
+
+
+def is_stopped(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
 
 
 @dataclass

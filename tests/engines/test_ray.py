@@ -18,7 +18,11 @@ from temple_ledger.projections.activity import activity
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
 from tests.archive.builders import append, archived, everything
-from tests.engines.builders import Alone, Twice, emptied, rebuilt_from, rows_of
+from tests.engines.builders import Alone, Deadly, Twice, emptied, marks, noting_marks, rebuilt_from, rows_of
+from tests.thorough import THOROUGH
+
+DEATHS = 20 if THOROUGH else 6
+"""Ray takes a second to make a worker."""
 
 
 @pytest.fixture
@@ -30,20 +34,28 @@ def ledger(ledger: LedgerScenario, folder: Path) -> LedgerScenario:
     return ledger
 
 
-def test_rows_are_those_that_were_folded_live_and_each_range_is_put_once(ledger: LedgerScenario, folder: Path) -> None:
-    """Also where workers reach no database, and one process writes."""
+def test_rows_are_those_that_were_folded_live_and_each_range_is_put_once(
+    ledger: LedgerScenario, folder: Path, tmp_path: Path
+) -> None:
+    """Where workers are killed again and again, and where they reach no database, and one process writes."""
     end = Position(require(FolderPlace(folder))[0].upto)
     alone = Alone(Twice(RayEngine(THIS_MACHINE, 2, no_database(), no_database)), folder)
+    (tmp_path / "deaths").mkdir()
+    ray = RayEngine(THIS_MACHINE, 2, ledger.database, database_of_worker)
+    deadly = Deadly(Twice(ray), tmp_path / "deaths", DEATHS, "after")
+    noting_marks(ledger.database)
     engines: list[tuple[Projection, Engine, Position | None]] = [
-        (activity, Twice(RayEngine(THIS_MACHINE, 2, ledger.database, database_of_worker)), None),
+        (activity, deadly, None),
         (members, OneWriter(alone, ledger.database), end),
     ]
     for projection, engine, most in engines:
         live = rows_of(ledger.database, projection.name)
         emptied(ledger.database, projection.name)
-        _, put = rebuilt_from(ledger.database, folder, projection, engine, most=most)
-        assert put == 16
+        before = marks(ledger.database)
+        rebuilt_from(ledger.database, folder, projection, engine, most=most)
+        assert marks(ledger.database) == sorted([*before, *range(16)])
         assert rows_of(ledger.database, projection.name) == live
+    assert len(list((tmp_path / "deaths").iterdir())) == DEATHS
     ledger.then_verified()
 
 

@@ -32,7 +32,19 @@ from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
 from tests.archive.builders import append, archived, at, everything
 from tests.canon.folds import by_python, slowly, stored
-from tests.engines.builders import Alone, Deadly, Returned, Twice, emptied, rebuilt_from, rows_of
+from tests.engines.builders import (
+    Alone,
+    Deadly,
+    Freezing,
+    Returned,
+    Twice,
+    emptied,
+    marks,
+    noting_marks,
+    rebuilt_from,
+    rows_of,
+    thawing,
+)
 from tests.erasure.builders import erased
 from tests.killed import Moment, run_killed
 
@@ -117,10 +129,28 @@ def test_workers_that_are_killed_20_times_change_nothing(
     live = rows_of(ledger.database, projection.name)
     emptied(ledger.database, projection.name)
     (tmp_path / "deaths").mkdir()
+    noting_marks(ledger.database)
     engine = Deadly(Twice(LocalEngine(ledger.database, 2, tries=30)), tmp_path / "deaths", 20, moment)
     rebuilt_from(ledger.database, folder, projection, engine)
     assert len(list((tmp_path / "deaths").iterdir())) == 20
+    assert marks(ledger.database) == list(range(16))
     assert rows_of(ledger.database, projection.name) == live
+    ledger.then_verified()
+
+
+def test_workers_that_are_frozen_20_times_change_nothing_when_they_go_on(
+    ledger: LedgerScenario, folder: Path, tmp_path: Path
+) -> None:
+    """Each with a range half put, or just before or after, while another worker comes to the same range."""
+    live = rows_of(ledger.database, "members")
+    emptied(ledger.database, "members")
+    noting_marks(ledger.database)
+    with thawing(ledger.database, tmp_path) as frozen:
+        engine = Freezing(Twice(LocalEngine(ledger.database, 2)), tmp_path, 20)
+        rebuilt_from(ledger.database, folder, members, engine)
+    assert len(frozen) >= 20
+    assert marks(ledger.database) == list(range(16))
+    assert rows_of(ledger.database, "members") == live
     ledger.then_verified()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -15,21 +16,31 @@ from typing import Final
 import psycopg
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import SettingsInvalid
-from temple_ledger.infrastructure.database.connection import DatabaseRole
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.observability.metrics.exposing import exposed
+from temple_ledger.infrastructure.processes import unfinished_replays
 from temple_ledger.infrastructure.processes.fleet.carry import CarriedLedger
 from temple_ledger.infrastructure.processes.fleet.file import read_fleet
 from temple_ledger.infrastructure.processes.fleet.ledger_thread import end_all
 from temple_ledger.infrastructure.processes.fleet.ledgers import LedgerSession
 from temple_ledger.infrastructure.processes.fleet.metrics import fleet_registry, metrics_of
+from temple_ledger.infrastructure.read_models.rebuild import by_lanes
+from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.infrastructure.sources.patreon.settings import PatreonSettings
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.members import members
+from temple_ledger.projections.testing.histories import at, joined
 from tests.cli.conftest import ROOT, Ended
 from tests.deploy.rehearsing import Rehearsal
 from tests.fleet.conftest import NAMES, NOWHERE, Server, Write
+from tests.killed import run_killed
 from tests.monitoring.scraping import Scrape
+from tests.queries.builders import altered
 from tests.tools import needs
 
 Typed = Callable[..., Ended]
@@ -215,6 +226,50 @@ def test_ledgers_are_folded_in_one_process_while_one_of_them_is_down(
                 "select datname, count(*) from pg_stat_activity where usename like '%\\_login' group by datname"
             ).fetchall()
         assert dict(counted) == {"oracle": 2, "seer": 2}
+
+
+def killed_at_lane(database: Database, lane: int) -> bool:
+    """Whether a replay of `members` of this ledger was killed when so many lanes were in place."""
+
+    def kill(lanes: int) -> None:
+        if lanes == lane:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def replay() -> None:
+        with Rebuild(database, members, catalogue=CATALOGUE) as rebuild:
+            rebuild.fold()
+            rebuild.apply(rebuild.compare(), by="ada", limit=Limit(None), in_place=kill)
+
+    return run_killed(replay, at=10_000, moment="after")
+
+
+def test_a_replay_of_one_ledger_that_was_killed_between_two_lanes_goes_on(
+    file: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are folded meanwhile, and each has its two connections still."""
+    monkeypatch.setattr(by_lanes, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(unfinished_replays, "EVERY_SECONDS", 0.05)
+    owner = server.owner("seer")
+    ledger = LedgerScenario(owner)
+    ledger.given(*(joined(f"m{number:02}", at(1)) for number in range(12)))
+    ledger.catch_up()
+    altered(owner, "update temple_member_status set patreon_tier = 'Forged'")
+    assert killed_at_lane(owner, 7)
+
+    def lanes_in_place() -> int | None:
+        with owner.connect(DatabaseRole.READ) as connection:
+            row = connection.execute(
+                "select lanes_in_place from projection_checkpoint where projection = 'members'"
+            ).fetchone()
+        assert row is not None
+        return None if row[0] is None else int(row[0])
+
+    assert lanes_in_place() == 7
+    with carried(file, tmp_path):
+        until(lambda: lanes_in_place() is None)
+        server.append("oracle", "meanwhile")
+        until(lambda: "meanwhile" in server.members("oracle"))
+    ledger.then_verified()
 
 
 def test_a_ledger_that_comes_back_is_folded_again(file: Path, server: Server, tmp_path: Path) -> None:

@@ -11,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from temple_ledger.domain.catalogue import CATALOGUE
-from temple_ledger.domain.errors import LanesApart, NotLeader, Refused, StaleCheckpoint
+from temple_ledger.domain.errors import LanesApart, NotLeader, StaleCheckpoint
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.ledger.ledger import Ledger
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
-from temple_ledger.infrastructure.read_models.lanes import join, split, stored_lanes
+from temple_ledger.infrastructure.read_models.lanes import join, stored_lanes
 from temple_ledger.infrastructure.read_models.operations import operation_on_rows, parked, retry, set_state, skip
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.retraction import Selection, preview_retraction, retract
@@ -26,13 +25,11 @@ from temple_ledger.infrastructure.read_models.runner.lanes import publish
 from temple_ledger.infrastructure.read_models.runner.lease import WHOLE, Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
-from temple_ledger.infrastructure.read_models.trigger_mode import enable
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.repair import repair
 from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections import gathering
-from temple_ledger.projections.activity import activity
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.lanes import lane_of
@@ -437,23 +434,6 @@ def test_a_runner_that_finds_its_lanes_joined_before_it_renews_leads_all_of_it(
         finally:
             runner.stop()
             thread.join()
-
-
-def test_what_hangs_on_one_order_of_all_events_is_not_split(ledger: LedgerScenario) -> None:
-    with pytest.raises(Refused, match="is split already"):
-        split(ledger.database, members, by="ada", catalogue=CATALOGUE)
-    with pytest.raises(Refused, match="is a tally"):
-        split(ledger.database, activity, by="ada", catalogue=CATALOGUE)
-    with pytest.raises(Refused, match="temple projection lanes members --join --apply"):
-        enable(ledger.database, by="ada", catalogue=CATALOGUE)
-    with Ledger(ledger.database.dsn, projections=[members], catalogue=CATALOGUE) as reading:
-        feed = reading.changes("members", consumer="bot", follow=False)
-        with pytest.raises(Refused, match="temple projection lanes members --join --apply"), feed:
-            list(feed)
-    join(ledger.database, members, by="ada", catalogue=CATALOGUE)
-    enable(ledger.database, by="ada", catalogue=CATALOGUE)
-    with pytest.raises(Refused, match="the trigger maintains members"):
-        split(ledger.database, members, by="ada", catalogue=CATALOGUE)
 
 
 def test_a_runner_that_knows_no_lanes_is_refused_the_lease_of_all(ledger: LedgerScenario) -> None:

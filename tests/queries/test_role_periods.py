@@ -303,6 +303,11 @@ def test_a_page_has_the_newest_of_all_however_many_are_counted(
     for number in (0, 1, 2, 3):
         ledger.given(role_removed(f"m{number}", "Oracle", at(13)))
     ledger.given(role_added("n4", "Oracle", at(40)))
+    # granted anew after every moment that is asked for: what was granted is not what the rows say
+    for name, hours in (("m4", 41), ("n0", 42), ("n1", 43), ("n2", 44)):
+        ledger.given(role_added(name, "Oracle", at(hours)))
+    # and granted anew before: the latest of all who gained it by then
+    ledger.given(role_added("n6", "Oracle", at(29)), role_added("n5", "Oracle", at(28)))
     ledger.catch_up()
     moments = [AsOf(at(hours)) for hours in (5, 10, 14, 21, 25, 30)]
     with snapshot(ledger.database) as connection:

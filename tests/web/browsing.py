@@ -66,7 +66,7 @@ class Demo:
             "member-then": f"/members/{self.member}?as_of=2025-07-01",
             "roles": "/roles",
             "role": f"/roles/{self.role}?rows=12",
-            "role-diff": f"/roles/{self.role}/diff?from=2025-11-01&to=2025-12-31",
+            "role-diff": f"/roles/{self.role}/diff?from=2025-12-20&to=2025-12-31",
             "events": "/events?rows=12",
             "event": f"/events/{self.event}",
             "projections": "/projections",

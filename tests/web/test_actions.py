@@ -78,7 +78,7 @@ def test_a_projection_is_paused_and_resumed_with_a_reason(
     assert as_owner(database, "select state, reason from projection_checkpoint where projection = 'activity'") == [
         ("paused", WHY)
     ]
-    assert "It stands still, because to look at <b>it</b>" in visitor.get("/actions/resume?projection=activity").words
+    assert "It stands still. Why: to look at <b>it</b>" in visitor.get("/actions/resume?projection=activity").words
     assert "activity goes on" in act(visitor, "resume?projection=activity", "it was looked at").words
     assert journal(database) == [
         ("pause", "activity", "local:tester", LOGIN, WHY),

@@ -4,11 +4,14 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.names.nicknames import FILE
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.infrastructure.web.pages import happenings
 from temple_ledger.infrastructure.web.routes import PAGES
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
 from tests.queries.builders import altered, append, append_twice
@@ -138,6 +141,21 @@ def test_a_member_as_of_a_time_is_as_the_log_was_then(visitor: Visitor) -> None:
     assert "Nothing of a known kind had happened" in visitor.get(f"/members/{ADA}?as_of=2025-01-01").words
 
 
+def test_a_list_of_a_member_has_all_that_happened_and_the_page_what_happened_last(
+    visitor: Visitor, ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hour in range(20, 90, 2):
+        ledger.given(role_added(ADA, SEER, at(hour), by=EVE), role_removed(ADA, SEER, at(hour + 1), by=EVE))
+    assert visitor.get(f"/members/{ADA}").text.count('class="happening ') == 60
+    whole = visitor.get(f"/members/{ADA}?format=json").data
+    assert len(whole) == 74
+    monkeypatch.setattr(happenings, "MOST_FOLDED", 50)
+    paged = visitor.get(f"/members/{ADA}?as_of=2026-01-02T00:00:00Z&format=json")
+    assert paged.headers["location"].endswith("&to=2026-01-02T00%3A00%3A00%2B00%3A00&format=json")
+    assert [each["id"] for each in visitor.follow(paged).data] == [each["id"] for each in whole[-9:]]
+    assert visitor.get(f"/members/{ADA}?known_at=2026-01-02&format=json").status == 400
+
+
 def test_a_parked_member_says_so(visitor: Visitor) -> None:
     words = visitor.get(f"/members/{BOB}").words
     assert "Parked since" in words
@@ -177,9 +195,27 @@ def test_events_are_picked_by_person_role_actor_kind_and_time(visitor: Visitor) 
     ]
     assert found(f"by={EVE}") == []  # a week back, and that is longer ago
     assert len(found(f"by={EVE}&to=2026-01-02")) == 2, "a week up to then"
+    assert found(f"by=eve&from=2026-01-01&member={BOB}") == [f"{EVE} gave Seer to {BOB} “won the <b>raffle</b>”"]
     assert found("kind=left&from=2026-01-01&to=2026-01-01") == [f"{GONE} left"]
     assert found("kind=left&from=2026-01-02") == []
     assert found(f"member={ADA}&kind=payments")[0] == f"{ADA} now pays for Gold"
+
+
+def test_whoever_did_nothing_this_week_is_shown_with_the_last_week_in_which_they_did(visitor: Visitor) -> None:
+    page = visitor.get(f"/events?by={EVE}")
+    assert "They did nothing in these days. The last thing was on 1 Jan 2026" in page.words
+    assert "gave Seer to Bob" in visitor.get(page.link("show the 7 days up to then")).words
+    assert "They never did anything" in visitor.get(f"/events?by={GONE}").words
+
+
+def test_a_name_that_several_have_is_not_taken_for_one_of_them(start: Started, tmp_path: Path) -> None:
+    (tmp_path / "home" / FILE).write_text(f"{ADA},Robin\n{BOB},robin\n{EVE},Robinson\n")
+    visitor = start().signed_in()
+    page = visitor.get("/events?member=Robin")
+    assert (page.status, "2 people are called 'Robin'" in page.words) == (400, True), page.words
+    assert visitor.get("/events?by=%40robinson").status == 200
+    assert visitor.get("/events?by=robins&from=2026-01-01&format=json").data != []
+    assert visitor.get("/events?member=zoe").status == 404
 
 
 def test_what_somebody_did_includes_what_was_attributed_to_them_later(visitor: Visitor, ledger: LedgerScenario) -> None:

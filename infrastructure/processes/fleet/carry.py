@@ -11,6 +11,8 @@ from temple_ledger.infrastructure.processes.children import Children
 from temple_ledger.infrastructure.processes.fleet.ledger_thread import LedgerThread
 from temple_ledger.infrastructure.processes.fleet.ledgers import LedgerSession, require_guild
 from temple_ledger.infrastructure.processes.fleet.metrics import LedgerMetrics
+from temple_ledger.infrastructure.processes.foreground import led_here
+from temple_ledger.infrastructure.processes.unfinished_replays import finishing_replays
 from temple_ledger.infrastructure.read_models.runner.runner import SPARING, Runner
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.key import ProjectionKey
@@ -19,7 +21,8 @@ from temple_ledger.projections.registry import carried, catalogue
 
 class CarriedLedger(LedgerThread):
     """Folded from `begin` on, until `stop`. Two connections at most: the runner's, and one that listens and is lent to
-    whoever asks for metrics. Projections of installed packages have a process each, as in `temple run`."""
+    whoever asks for metrics, or looks for replays that were ended early. Projections of installed packages have a
+    process each, as in `temple run`, and so has a replay that goes on."""
 
     def __init__(self, session: LedgerSession, metrics: LedgerMetrics) -> None:
         super().__init__(session, "folding")
@@ -53,7 +56,8 @@ class CarriedLedger(LedgerThread):
                 wide=False,
             )
             self._runner, self._wakeup = runner, wakeup
-            with self._with_children(elsewhere):
+            finishing = finishing_replays(self.session, lambda: led_here(runner, carried()), wakeup.lend)
+            with self._with_children(elsewhere), finishing:
                 if not self._stopping.is_set():
                     runner.run()
 

@@ -67,7 +67,7 @@ class PostgresTransaction:
         self._holder = holder
         self._retracted = retracted
         self._has_lost: bool | None = None
-        self._standing: dict[ProjectionKey, int] = {}
+        self._epochs: dict[ProjectionKey, int] = {}
         """The epochs of the checkpoints that are held."""
         self._events_read = 0
         """By a wide step."""
@@ -87,7 +87,7 @@ class PostgresTransaction:
                 )
         if self._holder is not None:
             self._require_lease(checkpoint, self._holder)
-        self._standing[key] = checkpoint.epoch
+        self._epochs[key] = checkpoint.epoch
         if checkpoint.state is ProjectionState.TRIGGER:
             return replace(checkpoint, position=self._hold_appenders())
         return checkpoint
@@ -95,22 +95,24 @@ class PostgresTransaction:
     def lock_free(self, keys: Sequence[ProjectionKey]) -> Mapping[ProjectionKey, Checkpoint]:
         wanted = {"projections": [key.name for key in keys], "versions": [key.version for key in keys]}
         rows = self.connection.execute(statement("checkpoint_lock_free"), wanted).fetchall()
-        free = [checkpoint for row in rows if (checkpoint := self._free(_checkpoint(*row))) is not None]
-        if self._holder is not None:
-            found = self.connection.execute(statement("lease_held"), {"holder": self._holder})
-            held = {ProjectionKey(name, version): leases for name, version, leases in found}
-            free = [each for each in free if held.get(each.key) == _leases_of(each)]
-        self._standing = {each.key: each.epoch for each in free}
-        return {checkpoint.key: checkpoint for checkpoint in free}
+        free = [_checkpoint(*row) for *row, is_held in rows if is_held]
+        if self._holder is None:
+            free = [with_lanes(self.connection, each) if each.split else each for each in free]
+        else:
+            free = list(self._led_of(free, self._holder))
+        # lanes that stand apart have steps of their own
+        free = [each for each in free if not each.is_apart]
+        self._epochs = {each.key: each.epoch for each in free}
+        return {each.key: each for each in free}
 
-    def _free(self, checkpoint: Checkpoint) -> Checkpoint | None:
-        """With its lanes, where it is split; None where they are not free, or stand apart."""
-        if not checkpoint.split:
-            return checkpoint
-        if self.connection.execute(statement("lane_exclude_at_once"), checkpoint.key.parameters).fetchone() != (True,):
-            return None
-        there = with_lanes(self.connection, checkpoint)
-        return None if there.is_apart else there
+    def _led_of(self, checkpoints: Sequence[Checkpoint], holder: UUID) -> Iterator[Checkpoint]:
+        """Those that the holder leads as a whole, with their lanes."""
+        found = self.connection.execute(statement("lease_held"), {"holder": holder})
+        led = {ProjectionKey(name, version): rest for name, version, *rest in found}
+        for checkpoint in checkpoints:
+            leases, positions, passed = led.get(checkpoint.key, (0, None, None))
+            if leases == _leases_of(checkpoint):
+                yield _standing(checkpoint, positions, passed) if checkpoint.split else checkpoint
 
     def lock_lanes(self, key: ProjectionKey, lanes: Collection[int]) -> tuple[Checkpoint, Position | None]:
         if self.connection.execute(statement("lane_share"), key.parameters).fetchone() != (True,):
@@ -165,7 +167,7 @@ class PostgresTransaction:
         return events(self.connection, after=after, upto=upto, limit=limit)
 
     def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
-        begun = None if self._wide is None else self._wide.passed(self._standing, after=after, limit=limit)
+        begun = None if self._wide is None else self._wide.passed(self._epochs, after=after, limit=limit)
         return passed(self.connection, after=after, upto=upto, limit=limit) if begun is None else begun
 
     def passed_of(self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int) -> PassedOf:
@@ -183,7 +185,7 @@ class PostgresTransaction:
         """
         if self._wide is None:
             raise TooWide("there is no other connection to read on")
-        with self._wide.pieces(wanted, self._standing, after=after, upto=upto, lanes=lanes) as pieces:
+        with self._wide.pieces(wanted, self._epochs, after=after, upto=upto, lanes=lanes) as pieces:
             with write_behind() as self._behind:
                 self._rows = self._wide.rows()
                 try:
@@ -199,7 +201,7 @@ class PostgresTransaction:
 
     def begin_next(self, wanted: Wanted, *, passed: int, after: Position, upto: Position) -> None:
         if self._wide is not None and 2 * self._events_read >= passed:
-            self._wide.begin_next(wanted, dict(self._standing), events_read=self._events_read, after=after, upto=upto)
+            self._wide.begin_next(wanted, dict(self._epochs), events_read=self._events_read, after=after, upto=upto)
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         rows = tables.rows_of_members(self._rows, projection.tables, user_ids)
@@ -207,9 +209,8 @@ class PostgresTransaction:
         return {user_id: StoredRows(found, frontiers.get(user_id)) for user_id, found in rows.items()}
 
     def _frontiers(self, key: ProjectionKey, user_ids: Sequence[str]) -> Mapping[str, Frontier]:
-        found = self._rows.execute(
-            statement("frontier_read"), {**key.parameters, "user_ids": list(user_ids)}, binary=True
-        )
+        values = {**key.parameters, "user_ids": list(user_ids)}
+        found = self._rows.execute(statement("frontier_read"), values, binary=True)
         return {user_id: Frontier(occurred_at, Position(position)) for user_id, occurred_at, position in found}
 
     def histories(
@@ -224,8 +225,7 @@ class PostgresTransaction:
 
     def has_lost(self) -> bool:
         if self._has_lost is None:
-            row = self.connection.execute(statement("seal_has_lost")).fetchone()
-            self._has_lost = row == (True,)
+            self._has_lost = self.connection.execute(statement("seal_has_lost")).fetchone() == (True,)
         return self._has_lost
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
@@ -383,8 +383,12 @@ def missing_checkpoint(connection: Connection, key: ProjectionKey) -> LedgerErro
 def with_lanes(connection: Connection, checkpoint: Checkpoint) -> Checkpoint:
     """To whoever excludes the steps of its lanes: where they stand, and what they passed too."""
     found = connection.execute(statement("lane_read"), checkpoint.key.parameters).fetchall()
-    lanes = tuple(max(checkpoint.position, Position(position)) for position, _ in found)
-    return replace(checkpoint, lanes=lanes, passed=checkpoint.passed + sum(passed for _, passed in found))
+    return _standing(checkpoint, [position for position, _ in found], sum(passed for _, passed in found))
+
+
+def _standing(checkpoint: Checkpoint, positions: Sequence[int], passed: int) -> Checkpoint:
+    lanes = tuple(max(checkpoint.position, Position(position)) for position in positions)
+    return replace(checkpoint, lanes=lanes, passed=checkpoint.passed + passed)
 
 
 def _leases_of(checkpoint: Checkpoint) -> int:

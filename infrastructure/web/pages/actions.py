@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.errors import Refused, UnknownName
 from temple_ledger.domain.words import plural
@@ -15,8 +15,9 @@ from temple_ledger.infrastructure.operating.owner_requests import ARGUMENTS
 from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_status
 from temple_ledger.infrastructure.read_models.operations import parked
-from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, NotThere
+from temple_ledger.infrastructure.web.asked import Asked, NotThere
 from temple_ledger.infrastructure.web.console import Console, Page
+from temple_ledger.infrastructure.web.parameters import BadQuestion
 from temple_ledger.projections.registry import carried, catalogue
 
 MOST_LISTED: Final = 50
@@ -44,6 +45,13 @@ class ActionForm:
 Describe = Callable[[Connection, Asked], ActionForm]
 
 
+class FormPage(NamedTuple):
+    """`takes`: the parameters of its address."""
+
+    describe: Describe
+    takes: Sequence[str]
+
+
 def require_actions(console: Console) -> Actions:
     """Raises Refused."""
     if console.actions is None:
@@ -56,8 +64,9 @@ def action(console: Console, asked: Asked) -> Page:
     name = asked.parameters["name"]
     if name not in FORMS:
         raise UnknownName("action", name)
+    form_page = FORMS[name]
     with console.reading() as connection:
-        form = FORMS[name](connection, asked)
+        form = form_page.describe(connection, asked.taking(*form_page.takes))
     data = {"form": form, "name": name}
     return Page("action.html", form.title, form.section, data, set(form.people), live=False)
 
@@ -93,12 +102,17 @@ def _status(connection: Connection, asked: Asked) -> ProjectionStatus:
     return projection_status(connection, carried(), label, catalogue=catalogue())
 
 
+def _waiting(status: ProjectionStatus) -> str:
+    waiting = plural(status.lag_events, "event waits", "events wait") if status.lag_events else "nothing waits"
+    return f"Now {waiting}."
+
+
 def _pause(connection: Connection, asked: Asked) -> ActionForm:
     status = _status(connection, asked)
     sentences = [
         f"{status.label} folds nothing more until somebody resumes it, also after restarts.",
         f"Its tables stay as they are at position {status.position:,}. Readers go on reading them.",
-        f"Now {plural(status.lag_events, 'event')} wait.",
+        _waiting(status),
     ]
     return ActionForm(f"Pause {status.label}", "Pause", "projections", sentences, {"projection": status.label})
 
@@ -106,8 +120,8 @@ def _pause(connection: Connection, asked: Asked) -> ActionForm:
 def _resume(connection: Connection, asked: Asked) -> ActionForm:
     status = _status(connection, asked)
     sentences = [
-        f"{status.label} goes on from position {status.position:,}; {plural(status.lag_events, 'event')} wait.",
-        *([f"It stands still, because {status.reason}"] if status.reason else []),
+        f"{status.label} goes on from position {status.position:,}. {_waiting(status)}",
+        *([f"It stands still. Why: {status.reason}"] if status.reason else []),
     ]
     return ActionForm(f"Resume {status.label}", "Resume", "projections", sentences, {"projection": status.label})
 
@@ -158,9 +172,9 @@ def _retry_deliveries(connection: Connection, asked: Asked) -> ActionForm:
     what = plural(len(numbers), "delivery", "deliveries")
     return ActionForm(
         f"Translate {what} again",
-        "Let them wait again",
+        "Translate again",
         "inbox",
-        [f"{what} would be translated again. What they gave before is not given again."],
+        [f"{what} would be translated again. Events that came of it before do not come twice."],
         {"deliveries": ",".join(map(str, numbers)), "state": state.value},
         lines=lines,
         number=len(numbers),
@@ -197,7 +211,7 @@ def _deliveries(
     found = [each for each in found if each.state in states]
     if not found:
         raise UnknownName("delivery", str(number)) if number is not None else UnknownName("delivery in state", state)
-    lines = [f"{each.id}, {each.source}, {each.kind}: {each.note or 'no note'}" for each in found]
+    lines = [f"No. {each.id} of {each.source}, {each.kind}: {each.note or 'no note'}" for each in found]
     return [each.id for each in found], lines, found[0].state
 
 
@@ -224,6 +238,7 @@ _preview_replay = _compare(
 
 def _ask_owner(connection: Connection, asked: Asked) -> ActionForm:
     what = asked.one_of("what", {each: each for each in ARGUMENTS}) or "erase"
+    asked = asked.taking("what", *ARGUMENTS[what])
     arguments = {name: asked.text(name) or "" for name in ARGUMENTS[what]}
     preview = preview_request(connection, what, arguments)
     title, section = OWNERS[what]
@@ -239,17 +254,19 @@ OWNERS: Final[Mapping[str, tuple[str, str]]] = {
     "trigger-disable": ("Ask for the runner", "projections"),
 }
 """What a request is called, and where the menu stands."""
-FORMS: Final[Mapping[str, Describe]] = {
-    "pause": _pause,
-    "resume": _resume,
-    "retry": _retry,
-    "skip": _skip,
-    "inbox-retry": _retry_deliveries,
-    "inbox-ignore": _ignore_deliveries,
-    "repair-preview": _preview_repair,
-    "replay-preview": _preview_replay,
-    "ask-owner": _ask_owner,
+FORMS: Final[Mapping[str, FormPage]] = {
+    "pause": FormPage(_pause, ("projection",)),
+    "resume": FormPage(_resume, ("projection",)),
+    "retry": FormPage(_retry, ("projection", "member")),
+    "skip": FormPage(_skip, ("projection", "position")),
+    "inbox-retry": FormPage(_retry_deliveries, ("delivery", "source", "kind", "state")),
+    "inbox-ignore": FormPage(_ignore_deliveries, ("delivery", "source", "kind", "state")),
+    "repair-preview": FormPage(_preview_repair, ("projection",)),
+    "replay-preview": FormPage(_preview_replay, ("projection",)),
+    "ask-owner": FormPage(_ask_owner, ("what", *{name: None for names in ARGUMENTS.values() for name in names})),
 }
+TAKES: Final = tuple({name: None for form_page in FORMS.values() for name in form_page.takes})
+"""Of one of them or another."""
 TITLES: Final = {
     "pause": "Pause",
     "resume": "Resume",

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pydantic import SecretStr
@@ -18,6 +18,9 @@ from temple_ledger.infrastructure.web.listing import Listing
 
 COLUMNS: Final = ("name", "value", "from")
 HIDDEN: Final = "set, not shown"
+NOT_SET: Final = "not set"
+UNCHANGED: Final = "default"
+"""Where a setting comes from that nobody set."""
 
 
 class SessionRow(NamedTuple):
@@ -38,7 +41,10 @@ def administration(console: Console, asked: Asked) -> Page:
         "facts": facts,
         "sessions": sessions,
         "own": asked.session.id,
-        "settings": settings,
+        "settings": [
+            (words, [each for each in settings if (each["from"] == UNCHANGED) is unchanged])
+            for words, unchanged in (("set here", False), ("with their default", True))
+        ],
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),
     }
@@ -73,10 +79,18 @@ def _shown(setting: Setting) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return "not set"
-    # a mapping of campaigns to secrets, say: what is in it hides itself
-    return str(value)
+    match value:
+        case None | "" | () | []:
+            return NOT_SET
+        case bool():
+            return "yes" if value else "no"
+        case Mapping():
+            # of campaigns to secrets, say: what is in it hides itself
+            return ", ".join(f"{name}: {_text(each)}" for name, each in value.items()) or NOT_SET
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(map(_text, value)) or NOT_SET
+        case _:
+            return str(value)
 
 
 def _size(size: int) -> str:

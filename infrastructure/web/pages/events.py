@@ -17,6 +17,9 @@ from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.pages.happenings import as_listing, happenings, is_long_history, people_of
+from temple_ledger.infrastructure.web.pages.outsider import last_acted
+from temple_ledger.infrastructure.web.pages.people import person_meant
+from temple_ledger.infrastructure.web.parameters import BadQuestion
 from temple_ledger.projections.drift import Drift, member_drift
 from temple_ledger.projections.explain import steps
 from temple_ledger.projections.fold import Fold
@@ -41,12 +44,13 @@ ACTED_DAYS: Final = 7
 def events(console: Console, asked: Asked) -> Page:
     with console.reading() as connection:
         directory, narrator = console.narrator(connection)
-        picked = _picked(connection, asked, directory)
+        picked = _picked(console, connection, asked, directory)
         upto = asked.number("before")
         limit = asked.rows
         rows = newest(connection, picked, upto=LAST if upto is None else Position(upto - 1), limit=limit + 1)[::-1]
         shown_rows = rows[:limit] if picked.by is None else whole_facts(connection, rows[:limit])
         found = happenings(connection, console, narrator, shown_rows)
+        earlier = None if rows or picked.by is None or asked.typed("from") else last_acted(connection, picked.by)
         roles = sorted(
             ((each.role, directory.label(each.role)) for each in directory), key=lambda each: each[1].casefold()
         )
@@ -56,9 +60,11 @@ def events(console: Console, asked: Asked) -> Page:
         "following": following,
         "kinds": {name: words for name, (words, _, _) in KINDS.items()},
         "roles": roles,
-        "query": {name: asked.query.get(name, "") for name in ("member", "role", "by", "kind", "from", "to", "type")},
+        "query": {name: asked.typed(name) for name in ("member", "role", "by", "kind", "from", "to", "type")},
         "picked": picked,
-        "acted_days": ACTED_DAYS if picked.by is not None and not asked.query.get("from") else None,
+        "earlier": None if earlier is None else asked.url(to=f"{earlier:%Y-%m-%d}"),
+        "earlier_at": earlier,
+        "acted_days": ACTED_DAYS if picked.by is not None and not asked.typed("from") else None,
         "first_page": upto is None,
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),
@@ -67,12 +73,17 @@ def events(console: Console, asked: Asked) -> Page:
     return Page("events.html", "What happened", "events", data, people, as_listing(found, following), live=upto is None)
 
 
-def _picked(connection: Connection, asked: Asked, directory: RoleDirectory) -> EventFilter:
+def _picked(console: Console, connection: Connection, asked: Asked, directory: RoleDirectory) -> EventFilter:
     """Raises BadQuestion, UnknownName and AmbiguousName."""
     kind = asked.one_of("kind", {name: words for name, (words, _, _) in KINDS.items()})
     role = asked.text("role")
-    by = asked.text("by")
+    member, by = (
+        None if text is None else person_meant(console, connection, text)
+        for text in (asked.text("member"), asked.text("by"))
+    )
     since, until = asked.beginning("from"), asked.end("to")
+    if kind is not None and asked.text("type") is not None:
+        raise BadQuestion("kind and type both say which events: leave one out")
     _, event_type, action = KINDS[kind] if kind is not None else (None, asked.text("type"), None)
     types = None
     if by is not None:
@@ -81,7 +92,7 @@ def _picked(connection: Connection, asked: Asked, directory: RoleDirectory) -> E
         # the index on times begins with the type
         types = tuple(each for (each,) in connection.execute(statement("read_event_types")))
     return EventFilter(
-        user_id=asked.text("member"),
+        user_id=member,
         event_type=event_type,
         action=action,
         targets=None if role is None else (require_role(connection, directory, role),),

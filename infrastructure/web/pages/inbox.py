@@ -20,8 +20,8 @@ MOST_SHOWN: Final = 200_000
 
 
 def inbox(console: Console, asked: Asked) -> Page:
-    state, source = asked.one_of("state", STATES), asked.text("source")
-    chosen = Chosen(source, asked.text("kind"), None if state is None else DeliveryState(state))
+    state, source, kind = asked.one_of("state", STATES), asked.text("source"), asked.text("kind")
+    chosen = Chosen(source, kind, None if state is None else DeliveryState(state))
     with console.reading() as connection:
         found = deliveries(connection, chosen, before=asked.number("before"), limit=asked.rows + 1)
         health = sources(connection)
@@ -33,6 +33,8 @@ def inbox(console: Console, asked: Asked) -> Page:
         "states": STATES,
         "state": state,
         "source": source,
+        "kind": kind,
+        "senders": list(dict.fromkeys((*(each.source for each in health), *([source] if source else ())))),
         "following": following,
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),

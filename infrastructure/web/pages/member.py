@@ -4,7 +4,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
+from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.names.name import PersonKind
@@ -24,10 +26,12 @@ from temple_ledger.infrastructure.queries.periods import held_things
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.queries.rows_then import PagedEvents, RowsThen
 from temple_ledger.infrastructure.read_models.operations import parked
-from temple_ledger.infrastructure.web.asked import Asked, BadQuestion
-from temple_ledger.infrastructure.web.console import Console, Page
+from temple_ledger.infrastructure.web.asked import Asked, Form
+from temple_ledger.infrastructure.web.console import Console, Page, Redirect
 from temple_ledger.infrastructure.web.lanes import Givers, Lanes, draw
 from temple_ledger.infrastructure.web.pages.happenings import as_listing, happenings, is_long_history, people_of
+from temple_ledger.infrastructure.web.pages.outsider import is_named, outsider
+from temple_ledger.infrastructure.web.parameters import BadQuestion
 from temple_ledger.projections.explain import Cause, causes
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.members import ROLES, STATUS, members
@@ -56,12 +60,17 @@ class Slider(NamedTuple):
     after: datetime | None
 
 
-def member(console: Console, asked: Asked) -> Page:
+def member(console: Console, asked: Asked) -> Page | Redirect:
     user_id = asked.parameters["user_id"]
     moment = _moment(asked)
     now = datetime.now(UTC)
     with console.reading() as connection:
-        require_member(connection, user_id)
+        try:
+            require_member(connection, user_id)
+        except UnknownMember:
+            if not moment.is_now or not is_named(connection, user_id):
+                raise
+            return outsider(console, connection, user_id, asked)
         directory, narrator = console.narrator(connection)
         then = member_then(connection, user_id, moment, catalogue())
         stored = stored_members(connection, [user_id]).get(user_id) if moment.is_now else None
@@ -69,8 +78,11 @@ def member(console: Console, asked: Asked) -> Page:
         failures = parked(connection, projection=members.name, user_id=user_id)
         # one with few events, and megabytes in them, is read in pages too
         is_long = is_long_history(connection, user_id) or isinstance(then.events, PagedEvents)
+        if is_long and asked.form is not Form.HTML:
+            return _paged(asked, user_id, moment)
         whole = then if moment.is_now else None if is_long else _whole(connection, user_id, moment)
-        facts = _last(connection, user_id, moment, is_long=is_long, then=then)
+        last = SHOWN if asked.form is Form.HTML else None
+        facts = _last(connection, user_id, moment, is_long=is_long, then=then, most=last)
         found = happenings(connection, console, narrator, facts)
     shown = stored if moment.is_now and stored is not None else then.member
     explained = [] if is_long else causes(Fold(members, catalogue()), then.folded_events)
@@ -95,8 +107,8 @@ def member(console: Console, asked: Asked) -> Page:
         "happened": found,
         "is_long": is_long,
         "more": len(facts) >= SHOWN,
-        "as_of": asked.query.get("as_of", ""),
-        "known_at": asked.query.get("known_at", ""),
+        "as_of": asked.typed("as_of"),
+        "known_at": asked.typed("known_at"),
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),
     }
@@ -117,6 +129,8 @@ def _moment(asked: Asked) -> AsOf:
     """`at` is the time as a slider sends it, in seconds. Raises BadQuestion."""
     at = asked.number("at")
     if at is not None:
+        if asked.text("as_of") is not None:
+            raise BadQuestion("at and as_of both say as of when: leave one out")
         if at >= LATEST.timestamp():
             raise BadQuestion("at is a number of seconds since 1970")
         if at >= int(datetime.now(UTC).timestamp()) - 1:
@@ -131,12 +145,20 @@ def _whole(connection: Connection, user_id: str, moment: AsOf) -> RowsThen:
 
 
 def _last(
-    connection: Connection, user_id: str, moment: AsOf, *, is_long: bool, then: RowsThen
+    connection: Connection, user_id: str, moment: AsOf, *, is_long: bool, then: RowsThen, most: int | None
 ) -> Sequence[AttributedEvent]:
-    """What happened last by then, the newest first."""
+    """What happened last by then, the newest first; no more than *most*, or all of a history that is not long."""
     if is_long:
-        return [AttributedEvent(event) for event in deque(then.events, maxlen=SHOWN)][::-1]
-    return member_history(connection, user_id, moment)[-SHOWN:][::-1]
+        return [AttributedEvent(event) for event in deque(then.events, maxlen=most)][::-1]
+    return member_history(connection, user_id, moment)[::-1][:most]
+
+
+def _paged(asked: Asked, user_id: str, moment: AsOf) -> Redirect:
+    """The list of a history that is too long for one answer. Raises BadQuestion."""
+    if moment.known_at is not None:
+        raise BadQuestion("known_at cannot be listed: this member has too many events")
+    until = {} if moment.as_of is None else {"to": moment.as_of.isoformat()}
+    return Redirect(f"/events?{urlencode({'member': user_id, **until, 'format': asked.form.value})}")
 
 
 def _lanes(

@@ -13,9 +13,10 @@ from temple_ledger.infrastructure.queries.not_folded import not_folded
 from temple_ledger.infrastructure.queries.role import Holder, page_of_holders_then
 from temple_ledger.infrastructure.queries.role_difference import RoleDifference, role_difference
 from temple_ledger.infrastructure.queries.role_directory import require_role
-from temple_ledger.infrastructure.web.asked import Asked, BadQuestion, Form
+from temple_ledger.infrastructure.web.asked import Asked, Form
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.listing import Listing
+from temple_ledger.infrastructure.web.parameters import BadQuestion
 from temple_ledger.projections.registry import catalogue
 
 ROLES: Final = ("role", "name", "members", "deleted")
@@ -65,7 +66,7 @@ def role(console: Console, asked: Asked) -> Page:
         "found": found,
         "many": many,
         "moment": moment,
-        "as_of": asked.query.get("as_of", ""),
+        "as_of": asked.typed("as_of"),
         "gave": gave,
         "behind": None if behind is None else behind.sentence,
         "following": following,
@@ -111,8 +112,8 @@ def difference(console: Console, asked: Asked) -> Page:
         "found": found,
         "first": first,
         "second": second,
-        "from_": asked.query.get("from") or f"{first:%Y-%m-%d}",
-        "to": asked.query.get("to") or f"{second:%Y-%m-%d}",
+        "from_": asked.typed("from") or f"{first:%Y-%m-%d}",
+        "to": asked.typed("to") or f"{second:%Y-%m-%d}",
         "csv": asked.url(format="csv"),
         "json": asked.url(format="json"),
     }

@@ -12,6 +12,7 @@ from temple_ledger.infrastructure.sources.source import Source
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.listing import Listing
+from temple_ledger.infrastructure.web.parameters import BadQuestion
 
 
 def source(console: Console, asked: Asked) -> Page:
@@ -25,7 +26,9 @@ def source(console: Console, asked: Asked) -> Page:
         page = _page(found, connection, console)
     if page is None:
         raise UnknownName("page", name)
-    table, after = asked.text("table"), asked.number("after") or 0
+    table, after = asked.one_of("table", {each.name: each.title for each in page.tables}), asked.number("after") or 0
+    if after and table is None:
+        raise BadQuestion("after goes with table: it is of one list of this page")
     chosen = next((each for each in page.tables if each.name == table), None)
     limit = asked.rows
     cut = {each.name: (after if each is chosen else 0) for each in page.tables}
