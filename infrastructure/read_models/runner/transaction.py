@@ -23,6 +23,7 @@ from temple_ledger.infrastructure.read_models.member_log.exceptions import read_
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.next_range import passed
+from temple_ledger.infrastructure.read_models.runner.step_rows import write_apart, write_failures, write_frontiers
 from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections
 from temple_ledger.infrastructure.read_models.runner.write_behind import Write, write_behind
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
@@ -37,7 +38,7 @@ from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
 from temple_ledger.projections.projecting import OpenTransaction, PassedOf, Wanted
-from temple_ledger.projections.tables import Row, Table
+from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
 Connection = psycopg.Connection[Any]
@@ -234,51 +235,19 @@ class PostgresTransaction:
             new, changed = changes.inserts.get(table.name, []), changes.updates.get(table.name, [])
             gone = changes.deletes.get(table.name, [])
             if wide:
-                self._behind(partial(_write_apart, self.connection, table, new, changed, gone))
+                self._behind(partial(write_apart, self.connection, table, new, changed, gone))
             else:
                 tables.write(self.connection, table, [*new, *changed], gone)
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
-        self._behind(lambda: self._move_frontiers(key, frontiers))
-
-    def _move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
-        moved = [(user_id, *place) for user_id, place in frontiers.items() if place is not None]
-        if moved:
-            user_ids, occurred_at, positions = zip(*moved, strict=True)
-            self.connection.execute(
-                statement("frontier_write"),
-                {
-                    **key.parameters,
-                    "user_ids": list(user_ids),
-                    "occurred_at": list(occurred_at),
-                    "positions": list(positions),
-                },
-            )
-        gone = [user_id for user_id, place in frontiers.items() if place is None]
-        if gone:
-            self.connection.execute(statement("frontier_delete"), {**key.parameters, "user_ids": gone})
+        self._behind(partial(write_frontiers, self.connection, key, frontiers))
 
     def add(self, table: Table, increments: Mapping[Key, int]) -> None:
         tables.add(self.connection, table, increments)
 
     def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
         if failures:
-            self._behind(lambda: self._park(key, failures))
-
-    def _park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
-        if failures:
-            positions, user_ids, errors, kinds, frames = zip(*failures, strict=True)
-            self.connection.execute(
-                statement("failure_write"),
-                {
-                    **key.parameters,
-                    "positions": list(positions),
-                    "user_ids": list(user_ids),
-                    "errors": list(errors),
-                    "kinds": list(kinds),
-                    "frames": list(frames),
-                },
-            )
+            self._behind(partial(write_failures, self.connection, key, failures))
 
     def effect_starts(self, key: ProjectionKey) -> Mapping[str, Position]:
         found = self.connection.execute(statement("effect_starts"), key.parameters)
@@ -330,16 +299,6 @@ class PostgresTransaction:
             raise StaleCheckpoint(
                 f"the checkpoint of {before.projection} was moved by somebody else; nothing was stored"
             )
-
-
-def _write_apart(
-    connection: Connection, table: Table, new: Sequence[Row], changed: Sequence[Row], gone: Sequence[Row]
-) -> None:
-    """In a wide step nothing is remembered: what is new was looked for in this transaction."""
-    try:
-        tables.write_apart(connection, table, new, changed, gone)
-    except psycopg.errors.UniqueViolation as error:
-        raise TooWide(f"somebody else wrote rows of {table.name} meanwhile") from error
 
 
 def _at_once(write: Write) -> None:
