@@ -13,6 +13,7 @@ from temple_ledger.infrastructure.testing.copies import Copies
 from temple_ledger.projections.testing.histories import joined
 from tests.tools import needs, require
 from tests.web.browsing import WIDTHS, Demo, browser, demo_on, is_wider_than_its_window, signed_in
+from tests.web.crawling import broken_links
 
 pytestmark = needs("chromium")
 
@@ -55,6 +56,12 @@ def test_every_page_is_for_everybody_in_both_themes_and_breaks_no_rule_of_its_ow
             findings += [f"{name} in the dark: {each}" for each in violations(page, COLOURS)]
             page.close()
     assert findings == []
+
+
+def test_every_kind_of_link_of_the_demo_leads_to_a_page(demo: Demo) -> None:
+    broken, kinds = broken_links(demo.console.signed_in(), of_a_kind=2)
+    assert broken == []
+    assert len(kinds) > 60
 
 
 def violations(page: Page, rules: Mapping[str, object]) -> list[str]:
