@@ -183,10 +183,10 @@ def differ(fold: Fold[Any], before: Rows, after: Rows) -> bool:
     """
     for one_row in (True, False):
         for table in fold.projection.tables:
-            if one_row is not bool(table.key):
-                written, gone = row_difference(table, before.get(table.name, ()), after.get(table.name, ()))
-                if written or gone:
-                    return True
+            if one_row is not bool(table.key) and any(
+                row_difference(table, before.get(table.name, ()), after.get(table.name, ()))
+            ):
+                return True
     return False
 
 
