@@ -82,7 +82,7 @@ class EventType:
         return plain_fields(self.model) is not None
 
     @cached_property
-    def _plain(self) -> PlainFields | None:
+    def texts(self) -> PlainFields | None:
         """None if decoding a row needs more than the lengths of its texts."""
         return plain_fields(self.model) if self.version == 1 else None
 
@@ -97,7 +97,7 @@ class EventType:
 
         Made once for each type: a lookup for each row showed in the time of a rebuild.
         """
-        return self._checked if self._plain is None else plain_decoder(self.model, self._plain, self._checked)
+        return self._checked if self.texts is None else plain_decoder(self.model, self.texts, self._checked)
 
     @cached_property
     def decode_into_slots(self) -> Callable[[Recorded], Event]:
@@ -105,13 +105,13 @@ class EventType:
 
         A row that has to be looked at with care comes as the class.
         """
-        if self._plain is None:
+        if self.texts is None:
             return self._checked
-        return plain_decoder(self.model, self._plain, self._checked, slots=True)
+        return plain_decoder(self.model, self.texts, self._checked, slots=True)
 
     def surely_decodes(self, target: str | None, metadata: object) -> bool:
         """Whether a row with these, whose other columns are valid, certainly decodes; seen without decoding it."""
-        return self._plain is not None and self._plain.fit(target, metadata)
+        return self.texts is not None and self.texts.fit(target, metadata)
 
     def payload_of(self, event: Event) -> dict[str, Any]:
         """What `metadata` stores of the event's own fields, as JSON values; a None that is the default is left out."""

@@ -27,6 +27,8 @@ LENGTHS: Final = {"event_type": 50, "user_id": LONGEST_NAME, "action": 50, "sour
 """Required columns and how many characters they hold (source: the canon)."""
 
 MAX_TARGET: Final = 100
+SHORTEST_LIMIT: Final = min(*LENGTHS.values(), MAX_TARGET)
+"""Characters: a text of so many fits into any of these columns."""
 MOST_DIGITS: Final = 4_300
 """Of a number: with more, the parser that reads it back gives up."""
 
@@ -249,7 +251,6 @@ def require_each_key_once(line: str | bytes) -> None:
         return
 
 
-_SHORTEST_LIMIT: Final = min(*LENGTHS.values(), MAX_TARGET)
 _NO_ID: Final = UUID(int=0)
 _UUID: Final = SchemaValidator(core_schema.uuid_schema())
 
@@ -277,11 +278,11 @@ def _are_plain(event_type: Any, user_id: Any, action: Any, source: Any, target: 
     return (
         joined.isascii()
         and "\x00" not in joined
-        and len(event_type) <= _SHORTEST_LIMIT
-        and len(user_id) <= _SHORTEST_LIMIT
-        and len(action) <= _SHORTEST_LIMIT
-        and len(source) <= _SHORTEST_LIMIT
-        and (target is None or len(target) <= _SHORTEST_LIMIT)
+        and len(event_type) <= SHORTEST_LIMIT
+        and len(user_id) <= SHORTEST_LIMIT
+        and len(action) <= SHORTEST_LIMIT
+        and len(source) <= SHORTEST_LIMIT
+        and (target is None or len(target) <= SHORTEST_LIMIT)
     )
 
 

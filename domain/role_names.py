@@ -52,6 +52,10 @@ class RoleNames:
             name = decode_metadata(entry.metadata).get("name")
             self.add(entry.target, entry.action, entry.timestamp, name if isinstance(name, str) else None)
 
+    def is_name(self, text: str) -> bool:
+        """Whether a role had this name at any time, in whatever case of its letters."""
+        return text.casefold() in self._ever
+
     def called(self, name: str, at: datetime) -> list[str]:
         """The roles that had this name then; whatever its letters' case, unless one had exactly this."""
         ever = self._ever.get(name.casefold(), ())

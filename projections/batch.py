@@ -250,7 +250,8 @@ def failure_of(user_id: str, folded: Folded[Any]) -> Failure | None:
 def _certainly_stored(tables: Sequence[Table], differences: Sequence[MemberDifference]) -> bool:
     """Whether what these members get can be stored, seen a column at a time: so it nearly always is."""
     for place, table in enumerate(tables):
-        written = [difference[place][1] for difference in differences if difference[place][1]]
+        found = [difference[place][1] for difference in differences]
+        written = [rows for new, changed, _ in found for rows in (new, changed) if rows]
         if written and not table.certainly_takes(list(chain.from_iterable(written))):
             return False
         if any(len(rows) > 1 and table.has_key_twice(rows) for rows in written):
@@ -260,14 +261,14 @@ def _certainly_stored(tables: Sequence[Table], differences: Sequence[MemberDiffe
 
 def _is_stored(difference: MemberDifference) -> bool:
     """False when a row could not be stored: which event is to blame is decided by position."""
-    return all(table.refuses_together(written) is None for table, written, _ in difference)
+    return all(table.refuses_together(rows.written) is None for table, rows in difference)
 
 
 def _repeats(difference: MemberDifference, rows: Rows) -> bool:
     """Whether a row that is written has in a unique index what another row of the member has."""
     return any(
-        table.unique and written and table.repeated_in(rows.get(table.name, ())) is not None
-        for table, written, _ in difference
+        table.unique and its_rows.written and table.repeated_in(rows.get(table.name, ())) is not None
+        for table, its_rows in difference
     )
 
 

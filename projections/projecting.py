@@ -89,6 +89,12 @@ class ProjectingTransaction(SealedLog, Protocol):
         Raises TooWide where a member has more of them than memory is to hold.
         """
 
+    def begin_next(self, wanted: Wanted, *, passed: int, after: Position, upto: Position) -> None:
+        """Once most of this step's events, so many, were read, the database may look for those of the next one.
+
+        They are wanted where this one ends, up to *upto* at most.
+        """
+
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         """Of each of these members, also of those that have no rows."""
 
@@ -100,7 +106,8 @@ class ProjectingTransaction(SealedLog, Protocol):
         None for a history that is too long to be held in memory, or to be folded in a step.
         """
 
-    def write(self, tables: Sequence[Table], changes: Changes) -> None: ...
+    def write(self, tables: Sequence[Table], changes: Changes) -> None:
+        """Raises TooWide where a wide step finds a row that it has not read."""
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None: ...
 

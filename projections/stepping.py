@@ -170,8 +170,7 @@ def changes_of(
 def differ(fold: Fold[Any], before: Rows, after: Rows) -> bool:
     """Asked of each event that somebody follows, so no further than to the first table that is different."""
     for table in fold.projection.tables:
-        written, gone = row_difference(table, before.get(table.name, ()), after.get(table.name, ()))
-        if written or gone:
+        if any(row_difference(table, before.get(table.name, ()), after.get(table.name, ()))):
             return True
     return False
 

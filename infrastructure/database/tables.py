@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from temple_ledger.infrastructure.database.array_text import array_text
+from temple_ledger.infrastructure.database.copying import copy_rows
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tables import Column, ColumnType, Row, Table
 from temple_ledger.projections.tally import Tally
@@ -136,6 +137,20 @@ def write(connection: psycopg.Connection[Any], table: Table, written: Sequence[R
         gone = [*gone, *((row[0], *table.key_of(row[1:])) for row in written)]
     delete(connection, table, gone)
     upsert(connection, table, written)
+
+
+def write_apart(
+    connection: psycopg.Connection[Any], table: Table, new: Sequence[Row], changed: Sequence[Row], gone: Sequence[Row]
+) -> None:
+    """The same, where the table has no row with a key of the *new* ones: by COPY they take the server two thirds of the
+    time. Raises UniqueViolation where it has one.
+    """
+    if table.unique:
+        write(connection, table, [*new, *changed], gone)
+    else:
+        delete(connection, table, gone)
+        copy_rows(connection, place_name(table), (USER_ID, *table.columns), new)
+        upsert(connection, table, changed)
 
 
 def upsert(connection: psycopg.Connection[Any], table: Table, rows: Sequence[Row]) -> None:

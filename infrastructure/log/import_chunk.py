@@ -2,10 +2,12 @@
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import InvalidEvent
-from temple_ledger.domain.log_entry import LogEntry, columns_of_line, entry_of
+from temple_ledger.domain.log_entry import columns_of_line, entry_of
 from temple_ledger.domain.role_names import ROLE_TYPE
 from temple_ledger.infrastructure.log.admission import Admission
-from temple_ledger.infrastructure.log.parsed_chunk import Doubtful, ParsedChunk, Pieces, Renamed, copy_row
+from temple_ledger.infrastructure.log.copy_row import copy_row
+from temple_ledger.infrastructure.log.parsed_chunk import Doubtful, ParsedChunk, Pieces, Renamed
+from temple_ledger.infrastructure.log.plain_lines import PlainLines, PlainRow
 from temple_ledger.infrastructure.log.refusal import refusal
 from temple_ledger.infrastructure.log.rejects import Reject
 from temple_ledger.infrastructure.log.remarks import Remark, remarks_about
@@ -18,12 +20,13 @@ class Chunk:
     collector would have to visit.
     """
 
-    def __init__(self, catalogue: Catalogue, admission: Admission | None = None) -> None:
-        """Without an *admission*, every event is admitted as it is."""
+    def __init__(self, catalogue: Catalogue, admission: Admission | None, plain: PlainLines) -> None:
+        """Without an *admission*, every event is admitted as it is. *plain* are the lines of the file so far."""
         self.size = 0
         self.lines = 0
         self._catalogue = catalogue
         self._admission = admission
+        self._plain = plain
         self._roles = None if admission is None else admission.roles
         self._numbers: list[int] = []
         self._texts: list[bytes] = []
@@ -39,12 +42,17 @@ class Chunk:
         """A line that is no event is rejected, with the reason."""
         self.lines += 1
         self.size += len(text)
-        try:
-            self._add(number, text)
-        except InvalidEvent as error:
-            self._rejects.append(Reject(number, error.reason, text))
+        row = self._plain.read(text)
+        if row is None:
+            try:
+                row = self._read(number, text)
+            except InvalidEvent as error:
+                self._rejects.append(Reject(number, error.reason, text))
+        if row is not None:
+            self._append(number, text, row)
 
-    def _add(self, number: int, text: bytes) -> None:
+    def _read(self, number: int, text: bytes) -> PlainRow | None:
+        """With care. None for a doubtful line."""
         columns = columns_of_line(text)
         entry = entry_of(columns, self._catalogue)
         admitted = entry
@@ -53,26 +61,27 @@ class Chunk:
                 admitted = self._admission.admit(columns, entry)
             except InvalidEvent as error:
                 self._doubtful.append(Doubtful(entry, Reject(number, error.reason, text)))
-                return
-        self._append(number, text, admitted, is_renamed=admitted is not entry)
-
-    def _append(self, number: int, text: bytes, entry: LogEntry, *, is_renamed: bool) -> None:
+                return None
         try:
-            row = copy_row(entry)
+            packed = copy_row(admitted)
         except UnicodeEncodeError as error:
             raise refusal(error) from None
-        index = len(self._numbers)
-        if is_renamed:
-            self._renamed[index] = Renamed(entry.user_id, entry.target)
-        remarks = remarks_about(entry, self._catalogue, self._roles)
-        if remarks:
-            self._remarks[index] = remarks
-        if entry.event_type == ROLE_TYPE and entry.target is not None:
-            self._named_roles.add(entry.target)
+        row = PlainRow(packed, admitted.event_id.bytes, remarks_about(admitted, self._catalogue, self._roles))
+        if admitted is entry:
+            self._plain.add(text, columns, entry, row)
+        else:
+            self._renamed[len(self._numbers)] = Renamed(admitted.user_id, admitted.target)
+        if admitted.event_type == ROLE_TYPE and admitted.target is not None:
+            self._named_roles.add(admitted.target)
+        return row
+
+    def _append(self, number: int, text: bytes, row: PlainRow) -> None:
+        if row.remarks:
+            self._remarks[len(self._numbers)] = row.remarks
         self._numbers.append(number)
         self._texts.append(text)
-        self._rows.append(row)
-        self._event_ids.append(entry.event_id.bytes)
+        self._rows.append(row.row)
+        self._event_ids.append(row.event_id)
 
     def reject(self, number: int, reason: str, text: bytes) -> None:
         self._rejects.append(Reject(number, reason, text))

@@ -1,18 +1,16 @@
 """Lines as a parser gives them to whoever stores them: ready to be copied, and cheap to pass between processes."""
 
-import struct
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import accumulate
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.log_entry import LogEntry, entry_of_line
+from temple_ledger.infrastructure.log.copy_row import COPY_BEGINS, COPY_ENDS
 from temple_ledger.infrastructure.log.rejects import Reject
 from temple_ledger.infrastructure.log.remarks import Remark
 
@@ -128,49 +126,3 @@ class ParsedChunk:
             named_roles=self.named_roles,
             read_bytes=self.read_bytes,
         )
-
-
-COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-COPY_ENDS: Final = b"\xff\xff"
-_NULL: Final = b"\xff\xff\xff\xff"
-_COLUMNS: Final = 8
-_HEAD: Final = struct.Struct(">hi16siq")
-_LENGTH: Final = struct.Struct(">i")
-_BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_SECONDS_OF_A_DAY: Final = 86_400
-_MICROSECONDS: Final = 1_000_000
-_JSONB_VERSION: Final = b"\x01"
-
-
-def copy_row(entry: LogEntry) -> bytes:
-    """The entry in COPY's binary format, its columns in the order of `log_copy.sql`."""
-    event_id, timestamp, event_type, user_id, action, target, metadata, source = entry
-    since = timestamp - _BEGINNING
-    microseconds = (since.days * _SECONDS_OF_A_DAY + since.seconds) * _MICROSECONDS + since.microseconds
-    user = user_id.encode()
-    if metadata is None:
-        payload = _NULL
-    else:
-        text = metadata.encode()
-        payload = _LENGTH.pack(len(text) + 1) + _JSONB_VERSION + text
-    return b"".join(
-        (
-            _HEAD.pack(_COLUMNS, 16, event_id.bytes, 8, microseconds),
-            _kind(event_type, action, source),
-            _LENGTH.pack(len(user)),
-            user,
-            _NULL if target is None else _text(target),
-            payload,
-        )
-    )
-
-
-@lru_cache(maxsize=1_024)
-def _kind(event_type: str, action: str, source: str) -> bytes:
-    return _text(event_type) + _text(action) + _text(source)
-
-
-@lru_cache(maxsize=1_024)
-def _text(text: str) -> bytes:
-    encoded = text.encode()
-    return _LENGTH.pack(len(encoded)) + encoded

@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.log.file_forms import event_lines
 from temple_ledger.infrastructure.log.import_chunk import Chunk
 from temple_ledger.infrastructure.log.lines import Line
 from temple_ledger.infrastructure.log.parsed_chunk import ParsedChunk
+from temple_ledger.infrastructure.log.plain_lines import PlainLines
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 CHUNKS_AHEAD: Final = 1
@@ -47,13 +48,14 @@ class Parser:
         self._lines: Iterator[Line] = event_lines(source)
         self._catalogue = catalogue
         self._admission = admission
+        self._plain = PlainLines(catalogue, admission)
         self.source = source
         self._read_bytes = 0
         self.ended = False
 
     def next_chunk(self, most_lines: int) -> ParsedChunk | None:
         """None at the end of the file. Raises OSError and UnreadableFile."""
-        chunk = Chunk(self._catalogue, self._admission)
+        chunk = Chunk(self._catalogue, self._admission, self._plain)
         for number, text, length, problem in self._lines:
             self._read_bytes += length
             if problem is not None:

@@ -28,6 +28,7 @@ STATIC: Final[Mapping[str, str]] = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 COLOURS: Final = 8
 MOST_PRETTY: Final = 20_000

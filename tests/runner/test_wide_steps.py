@@ -207,6 +207,26 @@ def test_one_that_is_not_done_in_time_commits_nothing_and_the_next_begins_where_
     ledger.then_verified()
 
 
+def test_a_row_that_somebody_writes_by_hand_meanwhile_makes_it_void_and_the_next_one_replaces_it(
+    ledger: LedgerScenario,
+) -> None:
+    history(ledger, 1)
+
+    def before(user_id: str) -> None:
+        with ledger.database.connect(DatabaseRole.LOGIN) as connection:
+            connection.execute(
+                "insert into discord_user_current_roles (user_id, role, granted_at) values (%s, 'Seeker', now()) "
+                "on conflict do nothing",
+                (user_id,),
+            )
+
+    with pytest.raises(TooWide):
+        fold_wide(ledger.database, watch=Watching(before))
+    assert position(ledger.database) == 0
+    fold_wide(ledger.database)
+    ledger.then_verified()
+
+
 def test_a_member_with_more_events_than_memory_holds_is_left_to_batches(ledger: LedgerScenario) -> None:
     payload = '{"granted_by": "mod", "more": "' + "x" * 9_000_000 + '"}'
     with ledger.database.connect(DatabaseRole.APPEND) as connection:

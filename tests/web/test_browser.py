@@ -175,6 +175,37 @@ def test_the_keyboard_alone_reaches_every_link_and_field_of_a_page(demo: Demo) -
         assert page.evaluate("document.activeElement.id") == "main"
 
 
+RING = """() => {
+    const each = document.activeElement, style = getComputedStyle(each), place = each.getBoundingClientRect();
+    const words = each.tagName + " " + each.textContent.trim().slice(0, 40), nav = document.querySelector("nav");
+    if (style.outlineStyle !== "solid" || parseFloat(style.outlineWidth) < 3) return words + " has no ring";
+    if (!nav.contains(each) && place.bottom > nav.getBoundingClientRect().top && place.height < innerHeight / 2)
+        return words + " is below the menu";
+    const ring = 5, [top, bottom] = [place.top - ring, place.bottom + ring];
+    for (let around = each.parentElement; around !== document.body; around = around.parentElement) {
+        const style = getComputedStyle(around), box = around.getBoundingClientRect();
+        if (style.overflowY === "visible" || style.display === "contents" || nav.contains(around)) continue;
+        const room = style.overflowY === "clip" ? parseFloat(style.overflowClipMargin) : 0;
+        if (top < box.top - room || bottom > box.bottom + room) return words + " is cut off by " + around.tagName;
+    }
+    return null;
+}"""
+"""What hides the ring of whatever has the focus, on a phone."""
+
+
+def test_whatever_has_the_focus_is_seen_on_a_phone_with_its_ring(demo: Demo) -> None:
+    hidden = set()
+    with browser() as chromium:
+        page = signed_in(chromium, demo.console, width="phone").new_page()
+        for name in ("members", "admin", "member"):
+            page.goto(demo.console.url + demo.pages()[name])
+            for _ in range(45):
+                page.keyboard.press("Tab")
+                if page.evaluate("document.activeElement !== document.body"):
+                    hidden.add(page.evaluate(RING))
+    assert hidden == {None}
+
+
 def test_whoever_is_at_a_link_with_the_keyboard_stays_there_and_the_newer_part_comes_after(demo: Demo) -> None:
     mark = "document.getElementById('live').dataset.mark = 'the older one'"
     with browser() as chromium:

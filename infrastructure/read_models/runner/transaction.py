@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,9 @@ from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
-from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, pieces_by_member
+from temple_ledger.infrastructure.read_models.runner.next_range import passed
+from temple_ledger.infrastructure.read_models.runner.step_rows import write_apart, write_failures, write_frontiers
+from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections
 from temple_ledger.infrastructure.read_models.runner.write_behind import Write, write_behind
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -65,6 +68,10 @@ class PostgresTransaction:
         self._holder = holder
         self._retracted = retracted
         self._has_lost: bool | None = None
+        self._epochs: dict[ProjectionKey, int] = {}
+        """The epochs of the checkpoints that are held."""
+        self._events_read = 0
+        """By a wide step."""
 
     def lock_checkpoint(self, key: ProjectionKey, *, apart: bool = False) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), key.parameters).fetchone()
@@ -81,6 +88,7 @@ class PostgresTransaction:
                 )
         if self._holder is not None:
             self._require_lease(checkpoint, self._holder)
+        self._epochs[key] = checkpoint.epoch
         if checkpoint.state is ProjectionState.TRIGGER:
             return replace(checkpoint, position=self._hold_appenders())
         return checkpoint
@@ -94,7 +102,9 @@ class PostgresTransaction:
         else:
             free = list(self._led_of(free, self._holder))
         # lanes that stand apart have steps of their own
-        return {each.key: each for each in free if not each.is_apart}
+        free = [each for each in free if not each.is_apart]
+        self._epochs = {each.key: each.epoch for each in free}
+        return {each.key: each for each in free}
 
     def _led_of(self, checkpoints: Sequence[Checkpoint], holder: UUID) -> Iterator[Checkpoint]:
         """Those that the holder leads as a whole, with their lanes."""
@@ -158,9 +168,8 @@ class PostgresTransaction:
         return events(self.connection, after=after, upto=upto, limit=limit)
 
     def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
-        values = {"after": after, "upto": upto, "limit": limit}
-        ((events, to),) = self.connection.execute(statement("log_passed"), values).fetchall()
-        return events, Position(to)
+        begun = None if self._wide is None else self._wide.passed(self._epochs, after=after, limit=limit)
+        return passed(self.connection, after=after, upto=upto, limit=limit) if begun is None else begun
 
     def passed_of(self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int) -> PassedOf:
         values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
@@ -177,14 +186,23 @@ class PostgresTransaction:
         """
         if self._wide is None:
             raise TooWide("there is no other connection to read on")
-        with pieces_by_member(self._wide.log(), wanted, after=after, upto=upto, lanes=lanes) as pieces:
+        with self._wide.pieces(wanted, self._epochs, after=after, upto=upto, lanes=lanes) as pieces:
             with write_behind() as self._behind:
                 self._rows = self._wide.rows()
                 try:
-                    yield pieces
+                    yield self._counted(pieces)
                 finally:
                     self._rows = self.connection
             self._behind = _at_once
+
+    def _counted(self, pieces: Iterator[ByMember]) -> Iterator[ByMember]:
+        for piece in pieces:
+            self._events_read += sum(map(len, piece.values()))
+            yield piece
+
+    def begin_next(self, wanted: Wanted, *, passed: int, after: Position, upto: Position) -> None:
+        if self._wide is not None and 2 * self._events_read >= passed:
+            self._wide.begin_next(wanted, dict(self._epochs), events_read=self._events_read, after=after, upto=upto)
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         rows = tables.rows_of_members(self._rows, projection.tables, user_ids)
@@ -212,54 +230,24 @@ class PostgresTransaction:
         return self._has_lost
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
-        self._behind(lambda: self._write(declared, changes))
-
-    def _write(self, declared: Sequence[Table], changes: Changes) -> None:
+        wide = self._rows is not self.connection
         for table in declared:
-            written, gone = changes.upserts.get(table.name, ()), changes.deletes.get(table.name, ())
-            tables.write(self.connection, table, written, gone)
+            new, changed = changes.inserts.get(table.name, []), changes.updates.get(table.name, [])
+            gone = changes.deletes.get(table.name, [])
+            if wide:
+                self._behind(partial(write_apart, self.connection, table, new, changed, gone))
+            else:
+                tables.write(self.connection, table, [*new, *changed], gone)
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
-        self._behind(lambda: self._move_frontiers(key, frontiers))
-
-    def _move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
-        moved = [(user_id, *place) for user_id, place in frontiers.items() if place is not None]
-        if moved:
-            user_ids, occurred_at, positions = zip(*moved, strict=True)
-            self.connection.execute(
-                statement("frontier_write"),
-                {
-                    **key.parameters,
-                    "user_ids": list(user_ids),
-                    "occurred_at": list(occurred_at),
-                    "positions": list(positions),
-                },
-            )
-        gone = [user_id for user_id, place in frontiers.items() if place is None]
-        if gone:
-            self.connection.execute(statement("frontier_delete"), {**key.parameters, "user_ids": gone})
+        self._behind(partial(write_frontiers, self.connection, key, frontiers))
 
     def add(self, table: Table, increments: Mapping[Key, int]) -> None:
         tables.add(self.connection, table, increments)
 
     def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
         if failures:
-            self._behind(lambda: self._park(key, failures))
-
-    def _park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
-        if failures:
-            positions, user_ids, errors, kinds, frames = zip(*failures, strict=True)
-            self.connection.execute(
-                statement("failure_write"),
-                {
-                    **key.parameters,
-                    "positions": list(positions),
-                    "user_ids": list(user_ids),
-                    "errors": list(errors),
-                    "kinds": list(kinds),
-                    "frames": list(frames),
-                },
-            )
+            self._behind(partial(write_failures, self.connection, key, failures))
 
     def effect_starts(self, key: ProjectionKey) -> Mapping[str, Position]:
         found = self.connection.execute(statement("effect_starts"), key.parameters)
