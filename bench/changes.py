@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.feed.deliverer import Deliverer
 from temple_ledger.infrastructure.read_models.feed.notify_sink import NotifySink
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.projections.change import Change
 from temple_ledger.projections.effect import Message
@@ -78,7 +79,8 @@ def measure(bench: Bench) -> Findings:
             "server's process that serves it. A rollup is kept by triggers on its source, once a statement: where "
             "there is none, there is no trigger, and the step is what it was before rollups. An effect is called for "
             "each event that changes a row; where there is none, no change is worked out. Messages: one for each "
-            "change is stored by the steps, and then delivered by NOTIFY, marked and committed a thousand at a time."
+            "change is stored by the steps, and then delivered by NOTIFY, marked and committed a thousand at a time. "
+            "The garbage collector looks as seldom as in the runner."
         ),
         series=(plain, headcount, by_tier, effect, stored_rate, delivered),
         goals=(
@@ -115,7 +117,8 @@ class Folded(NamedTuple):
 def fold_in_batches(dsn: str, message_every: int | None = None) -> Folded:
     if message_every is not None:
         declare_effect(message_every)
-    with Database(dsn).connect(DatabaseRole.PROJECT) as connection:
+    # as the runner has it around its loop
+    with rare_collections(), Database(dsn).connect(DatabaseRole.PROJECT) as connection:
         processor = processor_of(members, transactions(connection), catalogue=CATALOGUE)
         upto = settled_head(connection)
         began, started = perf_counter(), process_time() + _cpu_seconds(connection.info.backend_pid)

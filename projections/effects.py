@@ -108,7 +108,7 @@ class EffectFollower:
         for each in stepped:
             change = change_of(self._fold, each)
             for installed in self._installed:
-                if self._why_not(installed, change.position) is None:
+                if self._raising_all or self._why_not(installed, change.position) is None:
                     self.outgoing += raised(installed.effect, change)
         for _ in missed:
             for installed in self._installed:
@@ -129,16 +129,20 @@ class EffectFollower:
 
 
 def change_of(fold: Fold[Any], stepped: Stepped[Any]) -> Change[Any]:
-    recorded, projection = stepped.recorded, fold.projection
-    return Change(
-        projection.name,
-        projection.version,
-        recorded.user_id,
-        recorded.position,
-        fold.event_of(recorded),
-        stepped.before,
-        stepped.after,
+    recorded, before, after, _, _ = stepped
+    projection = fold.projection
+    change: Change[Any] = object.__new__(Change)
+    # at once: its own constructor sets a frozen one field by field, which takes three times as long
+    vars(change).update(
+        projection=projection.name,
+        version=projection.version,
+        user_id=recorded.user_id,
+        position=recorded.position,
+        event=fold.event_of(recorded),
+        before=before,
+        after=after,
     )
+    return change
 
 
 def raised(effect: Effect, change: Change[Any]) -> Iterator[Outgoing]:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from operator import itemgetter
 from typing import NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
@@ -82,13 +81,15 @@ class ParsedChunk:
 
     def new(self, *known: Collection[bytes]) -> dict[bytes, int]:
         """The event_ids that are in none of *known*, each with the index of the first entry that has it, in order."""
-        last = len(self.event_ids) - 1
-        # backwards, so that the first of several is the one that stays
-        first = dict(zip(reversed(self.event_ids), range(last, -1, -1), strict=True))
+        ids = self.event_ids
+        # in the order of their first entries, which the second pass, backwards, leaves as they stand
+        first = dict(zip(ids, range(len(ids)), strict=True))
+        if len(first) < len(ids):
+            first.update(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
         for each in known:
             for event_id in first.keys() & each:
                 del first[event_id]
-        return dict(sorted(first.items(), key=itemgetter(1)))
+        return first
 
     def remarks_on(self, indexes: Collection[int]) -> Counter[Remark]:
         """What is to be said of these entries, and of how many."""

@@ -27,7 +27,10 @@ from temple_ledger.infrastructure.log.remarks import EARLIEST, About, Remark
 
 MOST_TRIED: Final = 2_000
 """Lines whose form is looked at, each taking as long as ten others: a file of more forms is read with care."""
-MOST_TARGETS: Final = 10_000
+MOST_LAYOUTS: Final = 8
+"""Of as many pieces: keys in an order that changes from line to line make hundreds."""
+MOST_TARGETS: Final = 20_000
+"""Remembered, of all forms together: those of most kinds are few, and of some as many as there are lines."""
 LONGEST_METADATA: Final = 4_000
 """Bytes. Of a longer one more is asked."""
 
@@ -96,9 +99,12 @@ class PlainLines:
         self._layouts: dict[int, list[_Layout]] = {}
         """By how many pieces there are."""
         self._left = most_tried
+        self._targets_left = MOST_TARGETS
 
     def read(self, text: bytes) -> PlainRow | None:
         """None for a line that has to be read with care."""
+        if not self._layouts:
+            return None
         pieces = text.split(b'"')
         for _, fixed, forms in self._layouts.get(len(pieces), ()):
             form = forms.get(fixed(pieces))
@@ -120,7 +126,8 @@ class PlainLines:
             form = self._form(marked, entry, careful.remarks)
             if form is not None and self._read(pieces, form) in (None, careful):
                 layout = self._layout(pieces, marked)
-                layout.forms.setdefault(layout.fixed(pieces), form)
+                if layout is not None:
+                    layout.forms.setdefault(layout.fixed(pieces), form)
 
     def _read(self, pieces: list[bytes], form: _Form) -> PlainRow | None:
         event_id, timestamp, user_id, target, kind, metadata, values, actors, limits, _, targets, _, remarks = form
@@ -139,7 +146,8 @@ class PlainLines:
                 there = text_column(text)
                 if self._roles is not None and form.changes_role and text not in self._roles:
                     remarks = (*remarks, Remark(About.UNKNOWN_ROLE, text))
-                elif len(targets) < MOST_TARGETS:
+                elif self._targets_left:
+                    self._targets_left -= 1
                     targets[pieces[target]] = there
             packed_target = there
         if values is not None and metadata is not None:
@@ -203,13 +211,16 @@ class PlainLines:
             tuple(each for each in remarks if each.about is About.UNREAD),
         )
 
-    def _layout(self, pieces: Sequence[bytes], columns: Mapping[str, Any]) -> _Layout:
+    def _layout(self, pieces: Sequence[bytes], columns: Mapping[str, Any]) -> _Layout | None:
+        """None where there are so many already that looking through them would cost more than it spares."""
         free = _places(columns) - {int(columns[name]) for name in _FIXED}
         places = tuple(place for place in range(len(pieces)) if place not in free)
         layouts = self._layouts.setdefault(len(pieces), [])
         for each in layouts:
             if each.places == places:
                 return each
+        if len(layouts) == MOST_LAYOUTS:
+            return None
         layouts.append(_Layout(places, itemgetter(*places), {}))
         return layouts[-1]
 

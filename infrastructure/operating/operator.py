@@ -104,7 +104,8 @@ class Operator:
         )
 
     def _preview_replay(self, asking: Asking) -> Outcome:
-        return self._previewed(preview_replay(self._database, asking.word("projection")), "nothing differs")
+        found = preview_replay(self._database, asking.word("projection"))
+        return self._previewed(found, "nothing differs: the tables have what the log gives")
 
     def _previewed(self, preview: Preview | None, nothing: str) -> Outcome:
         if preview is None:

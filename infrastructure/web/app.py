@@ -1,7 +1,6 @@
 """The console's answers: pages by GET, and nothing changes by it; signing in and out by POST."""
 
 import asyncio
-import html
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from starlette.types import ASGIApp
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.database.connection import passes
+from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.operating.action import Asking
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.sources.source import Source
@@ -232,7 +232,7 @@ class ConsoleApp:
 
     def _error(self, request: Request, status: int, said: Wording, session: WebSession | None) -> Response:
         if form_of(request) is not Form.HTML:
-            return Response(f"{html.escape(said.what)}\n", status, media_type="text/plain; charset=utf-8")
+            return Response(f"{printable(said.what)}\n", status, media_type="text/plain; charset=utf-8")
         page = error_page(request, status, said)
         if request.headers.get("hx-target") == LIVE_BLOCK:
             page.status = 200  # htmx shows nothing of an error

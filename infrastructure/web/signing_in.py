@@ -49,7 +49,13 @@ class SigningIn:
             )
             for name, way in self.ways.items()
         ]
-        data = {"state": "closed", "next": after, "ways": addresses, "by_proxy": self.sessions.proxy.name_in(request)}
+        data = {
+            "state": "closed",
+            "next": after,
+            "ways": addresses,
+            "by_proxy": self.sessions.proxy.name_in(request),
+            "is_over": self._has_session(request) and self.sessions.of(request) is None,
+        }
         response = self.show(request, _page(data))
         if addresses:
             set_cookie(response, request, self.sessions.place, secret, purpose=COOKIE, seconds=account_state.SECONDS)
@@ -116,6 +122,10 @@ class SigningIn:
         forget_cookie(response, request, self.sessions.place, purpose=COOKIE)
         return response
 
+    def _has_session(self, request: Request) -> bool:
+        """Whether the browser had one; signing out takes it away."""
+        return bool(request.cookies.get(self.sessions.place.cookie(host_of(request))))
+
     def _way(self, request: Request) -> tuple[str, AccountSignIn]:
         name = request.path_params["way"]
         if name not in self.ways:
@@ -135,6 +145,7 @@ _NOTHING: Final[Mapping[str, Any]] = {
     "next": "/",
     "ways": [],
     "by_proxy": None,
+    "is_over": False,
     "way": "",
     "label": "",
     "code": "",

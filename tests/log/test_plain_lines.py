@@ -164,3 +164,9 @@ def test_the_second_line_of_a_form_is_read_at_a_glance(form: dict[str, Any]) -> 
     Chunk(KNOWN, None, plain).add(1, written(form, {}))
     other = {"user_id": OTHER, "event_id": IDS[0], "timestamp": "2026-03-04T05:06:07.000008+01:00"}
     assert plain.read(written(form, other)) is not None
+
+
+def test_lines_whose_keys_stand_in_any_order_are_what_the_careful_way_makes_of_them() -> None:
+    names = [*FORMS[2]]
+    orders = [Random(seed).sample(names, len(names)) for seed in range(60)]
+    require_same([written({name: FORMS[2][name] for name in order}, {}) for order in (*orders, *orders)], Allowed())

@@ -244,7 +244,9 @@ def test_what_needs_the_owner_is_asked_for_and_not_done(
     console: ConsoleAtWork, ledger: LedgerScenario, database: Database, path: str, details: Mapping[str, object]
 ) -> None:
     before = as_owner(database, f"select count(*) from webhook_audit_log where user_id = '{ADA}'")
-    assert "Asked for, as 1 in the journal" in act(console.signed_in(), path).words
+    visitor = console.signed_in()
+    assert "Asked for, as 1 in the journal" in act(visitor, path).words
+    assert f"request · {details['action']}" in visitor.get("/operations").words
     [(kind, found, login)] = as_owner(database, "select kind, details, login from ledger_operation")
     assert (kind, login) == ("request", LOGIN)
     assert isinstance(found, dict)

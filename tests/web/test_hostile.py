@@ -106,6 +106,12 @@ def test_no_page_has_an_element_that_data_brought(start: Started, hostile: Ledge
         assert len(page.body) < 600_000, path
 
 
+def test_an_error_of_a_list_is_plain_text_with_every_character_visible(console: ConsoleAtWork) -> None:
+    answer = console.signed_in().get("/members/%3Cb%3E%E2%80%AE%0D?format=json")
+    assert (answer.status, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+    assert answer.text == "There is no member “<b>\\u202e\\r”.\n"
+
+
 def test_the_texts_are_there_for_who_reads(start: Started, hostile: LedgerScenario) -> None:
     words = start().signed_in().get("/events").words
     assert '"><script>alert(1)</script>' in words

@@ -199,3 +199,16 @@ def test_what_is_asked_for_is_not_logged(console: ConsoleAtWork, capfd: pytest.C
     logged = "".join(capfd.readouterr())
     assert "somebody-s-name" not in logged
     assert "/sign-in/" not in logged
+
+
+def test_whoever_comes_back_after_the_end_of_their_session_reads_that_it_is_over(
+    console: ConsoleAtWork, database: Database
+) -> None:
+    visitor, other = console.signed_in(), console.signed_in()
+    over = "Your session is over"
+    assert over not in console.visitor().get("/sign-in").words
+    assert over not in visitor.get("/sign-in").words
+    assert visitor.post("/sign-out", {"token": token_of(visitor.get("/"))}).status == 303
+    assert over not in visitor.follow(visitor.get("/members")).words
+    as_owner(database, "update web_session set revoked_at = clock_timestamp() returning id")
+    assert over in other.follow(other.get("/members")).words
