@@ -20,19 +20,19 @@ ACCOUNTED: Final = 2
 
 @dataclass(frozen=True)
 class Inputs:
-    """Measured on 2 cores that others were busy on too; times are of CPU. docs/scaling.md says by what."""
+    """Measured on 2 cores with nothing else at work; times are of CPU. docs/scaling.md says by what."""
 
-    bytes_in_database: float = 436
-    bytes_in_archive: float = 44.0
-    fold_micros_database: float = 4.6
-    fold_micros_archive: float = 5.8
-    server_micros_database: float = 2.7
-    server_micros_a_member: float = 20.5
+    bytes_in_database: float = 497
+    bytes_in_archive: float = 43.7
+    fold_micros_database: float = 3.1
+    fold_micros_archive: float = 4.6
+    server_micros_database: float = 2.1
+    server_micros_a_member: float = 15.8
     events_a_member: float = 20
-    steps_a_second: float = 15_000
-    archive_write_a_second: float = 108_000
-    archive_verify_a_second: float = 1_300_000
-    restore_a_second: float = 47_000
+    steps_a_second: float = 48_000
+    archive_write_a_second: float = 387_000
+    archive_verify_a_second: float = 3_480_000
+    restore_a_second: float = 82_000
     cores: int = 16
     machines: int = 4
 

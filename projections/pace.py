@@ -53,11 +53,8 @@ class WidePace:
 
     def after(self, events: int, seconds: float) -> None:
         """A wide step of *events* took *seconds*."""
-        self.limit = self.width_after(events, seconds)
-
-    def width_after(self, events: int, seconds: float) -> int:
         factor = min(5.0, self.aim_seconds / max(seconds, 0.001))
-        return int(max(self.least, min(self.most, events * factor)))
+        self.limit = int(max(self.least, min(self.most, events * factor)))
 
     def after_batch(self) -> None:
         self._batches_left = max(0, self._batches_left - 1)

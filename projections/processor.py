@@ -145,7 +145,6 @@ class _Stepping(ABC):
                     if not in_time():
                         raise TooWide
                     share.fold(piece, position)
-                    transaction.begin_next(self.wanted, passed=passed, after=position, upto=upto)
             share.finish(position, passed)
         return share.committed()
 

@@ -89,12 +89,6 @@ class ProjectingTransaction(SealedLog, Protocol):
         Raises TooWide where a member has more of them than memory is to hold.
         """
 
-    def begin_next(self, wanted: Wanted, *, passed: int, after: Position, upto: Position) -> None:
-        """Once most of this step's events, so many, were read, the database may look for those of the next one.
-
-        They are wanted where this one ends, up to *upto* at most.
-        """
-
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         """Of each of these members, also of those that have no rows."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 import psycopg
@@ -71,11 +72,15 @@ class FoldedChunk:
         self.events += events
 
     def put(self, connection: psycopg.Connection[Any], projection: MemberProjection[Any]) -> None:
+        # in the order of the indexes: members of buckets come in another one
         for table in projection.tables:
             if self.rows.get(table.name):
-                put_rows(connection, table, self.rows[table.name])
-        put_frontiers(connection, projection.key, self.frontiers)
+                put_rows(connection, table, sorted(self.rows[table.name], key=_user_id))
+        put_frontiers(connection, projection.key, dict(sorted(self.frontiers.items())))
         put_failures(connection, projection.key, self.failures)
+
+
+_user_id: Final = itemgetter(0)
 
 
 @contextmanager

@@ -137,7 +137,6 @@ class Runner:
         self._others: dict[ProjectionKey, str] = {}
         self._settled = START
         self._look: Look | None = None
-        self._groups_behind = 0
         self._stopping = False
         self._target: Position | None = None
         self._renew, self._try, self._refresh = Due(RENEW_SECONDS), Due(TRY_SECONDS), Due(REFRESH_SECONDS)
@@ -214,9 +213,7 @@ class Runner:
         if any(led.position >= self._settled for led in running):
             self._look_ahead()
         worked = False
-        groups = list(self._groups([led for led in running if led.position < self._settled]))
-        self._groups_behind = len(groups)
-        for group in groups:
+        for group in self._groups([led for led in running if led.position < self._settled]):
             # a lease may have been lost since: during the step of the group before
             still = [led for led in group if self._led.get(led.key) is led]
             if still and not self._stopping:
@@ -249,7 +246,6 @@ class Runner:
         until = started + min(led.wide.most_seconds for led in group)
         limit = min(pace.limit for pace in paces)
         in_time = (lambda: not self._stopping and time.monotonic() < until) if far else None
-        self._wide.next_width = lambda events, at: self._next_width(group, events, at, time.monotonic() - started)
         if group[0].is_whole:
             opened = transactions(self._session(), self._lease.holder, self._wide)
             processors = [led.processor for led in group]
@@ -265,12 +261,6 @@ class Runner:
             if not far:
                 led.wide.after_batch()
         return outcomes
-
-    def _next_width(self, group: Sequence[_Leading], events: int, at: Position, seconds: float) -> int:
-        """Of the wide step after one that read so many in so many seconds; 0 where others are stepped in between."""
-        if self._groups_behind > 1 or not all(led.wide.is_worth_it(self._settled - at, led.pace) for led in group):
-            return 0
-        return min(led.wide.width_after(events, seconds) for led in group)
 
     def _folded_lanes(self, led: _Leading, limit: int, in_time: Callable[[], bool] | None) -> Step:
         step = led.processor.lanes_step(led.lanes, upto=self._settled, limit=limit, in_time=in_time)

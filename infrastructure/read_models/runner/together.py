@@ -129,7 +129,6 @@ def wide_step_together(
                     raise TooWide
                 for share in shares:
                     share.fold(piece, position)
-                transaction.begin_next(wanted, passed=passed, after=position, upto=upto)
         for share in shares:
             share.finish(position, passed)
     return {**outcomes, **{p.projection.key: Outcome(s.committed()) for (p, _), s in zip(ready, shares, strict=True)}}

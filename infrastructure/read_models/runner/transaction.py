@@ -22,9 +22,8 @@ from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
-from temple_ledger.infrastructure.read_models.runner.next_range import passed
 from temple_ledger.infrastructure.read_models.runner.step_rows import write_apart, write_failures, write_frontiers
-from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections
+from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, pieces_by_member
 from temple_ledger.infrastructure.read_models.runner.write_behind import Write, write_behind
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -68,10 +67,6 @@ class PostgresTransaction:
         self._holder = holder
         self._retracted = retracted
         self._has_lost: bool | None = None
-        self._epochs: dict[ProjectionKey, int] = {}
-        """The epochs of the checkpoints that are held."""
-        self._events_read = 0
-        """By a wide step."""
 
     def lock_checkpoint(self, key: ProjectionKey, *, apart: bool = False) -> Checkpoint:
         row = self.connection.execute(statement("checkpoint_lock"), key.parameters).fetchone()
@@ -88,7 +83,6 @@ class PostgresTransaction:
                 )
         if self._holder is not None:
             self._require_lease(checkpoint, self._holder)
-        self._epochs[key] = checkpoint.epoch
         if checkpoint.state is ProjectionState.TRIGGER:
             return replace(checkpoint, position=self._hold_appenders())
         return checkpoint
@@ -102,9 +96,7 @@ class PostgresTransaction:
         else:
             free = list(self._led_of(free, self._holder))
         # lanes that stand apart have steps of their own
-        free = [each for each in free if not each.is_apart]
-        self._epochs = {each.key: each.epoch for each in free}
-        return {each.key: each for each in free}
+        return {each.key: each for each in free if not each.is_apart}
 
     def _led_of(self, checkpoints: Sequence[Checkpoint], holder: UUID) -> Iterator[Checkpoint]:
         """Those that the holder leads as a whole, with their lanes."""
@@ -168,8 +160,9 @@ class PostgresTransaction:
         return events(self.connection, after=after, upto=upto, limit=limit)
 
     def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
-        begun = None if self._wide is None else self._wide.passed(self._epochs, after=after, limit=limit)
-        return passed(self.connection, after=after, upto=upto, limit=limit) if begun is None else begun
+        values = {"after": after, "upto": upto, "limit": limit}
+        ((events, to),) = self.connection.execute(statement("log_passed"), values).fetchall()
+        return events, Position(to)
 
     def passed_of(self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int) -> PassedOf:
         values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
@@ -186,23 +179,14 @@ class PostgresTransaction:
         """
         if self._wide is None:
             raise TooWide("there is no other connection to read on")
-        with self._wide.pieces(wanted, self._epochs, after=after, upto=upto, lanes=lanes) as pieces:
+        with pieces_by_member(self._wide.log(), wanted, after=after, upto=upto, lanes=lanes) as pieces:
             with write_behind() as self._behind:
                 self._rows = self._wide.rows()
                 try:
-                    yield self._counted(pieces)
+                    yield pieces
                 finally:
                     self._rows = self.connection
             self._behind = _at_once
-
-    def _counted(self, pieces: Iterator[ByMember]) -> Iterator[ByMember]:
-        for piece in pieces:
-            self._events_read += sum(map(len, piece.values()))
-            yield piece
-
-    def begin_next(self, wanted: Wanted, *, passed: int, after: Position, upto: Position) -> None:
-        if self._wide is not None and 2 * self._events_read >= passed:
-            self._wide.begin_next(wanted, dict(self._epochs), events_read=self._events_read, after=after, upto=upto)
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         rows = tables.rows_of_members(self._rows, projection.tables, user_ids)
