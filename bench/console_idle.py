@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +57,12 @@ class Stream:
         self._visitor = visitor
         self._connection = http.client.HTTPConnection("127.0.0.1", visitor.port, timeout=120)
         self.shown: list[float] = []
-        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._until_closed, daemon=True).start()
+
+    def _until_closed(self) -> None:
+        """The console's end is this one's; one that ends too early has not shown what is waited for."""
+        with suppress(OSError, http.client.HTTPException):
+            self._listen()
 
     def _listen(self) -> None:
         self._connection.request("GET", "/live", headers={"Cookie": _cookies(self._visitor)})
