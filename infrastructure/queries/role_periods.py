@@ -93,26 +93,38 @@ def changed_periods(
     if newest is not None:
         wanted = max(MOST_CHANGED, newest)
         most = wanted + wanted // SPARE + 1
-        rows = _planned(connection, "read_role_difference", {**asked, "most": most})
-        if _is_enough(rows, wanted, most):
-            return _changed(rows)
-    return _changed(_planned(connection, "read_role_difference", {**asked, "most": None}))
+        found = _changed(connection, {**asked, "most": most})
+        if _is_enough(found, wanted, most):
+            return _by_direction(found)
+    return _by_direction(_changed(connection, {**asked, "most": None}))
 
 
-def _is_enough(rows: Sequence[tuple[Any, ...]], wanted: int, most: int) -> bool:
+class _Changed(NamedTuple):
+    """`is_settled`: the row is what it was then."""
+
+    gained: bool
+    is_settled: bool
+    held: PeriodOf
+
+
+def _changed(connection: Connection, asked: Mapping[str, Any]) -> list[_Changed]:
+    return [
+        _Changed(gained, is_settled, PeriodOf(user_id, RolePeriod(*row)))
+        for gained, is_settled, user_id, *row in _planned(connection, "read_role_difference", asked)
+    ]
+
+
+def _is_enough(found: Sequence[_Changed], wanted: int, most: int) -> bool:
     """Whether each part of the statement is there as a whole, or has more than *wanted* whose row is what it was."""
     parts: defaultdict[tuple[bool, bool], list[bool]] = defaultdict(list)
-    for gained, is_settled, _, *row in rows:
-        parts[gained, gained and RolePeriod(*row).grants > 1].append(is_settled)
+    for gained, is_settled, held in found:
+        parts[gained, gained and held.period.grants > 1].append(is_settled)
     return all(len(part) < most or sum(part) > wanted for part in parts.values())
 
 
-def _changed(rows: Sequence[tuple[Any, ...]]) -> tuple[list[PeriodOf], list[PeriodOf]]:
-    gained: list[PeriodOf] = []
-    lost: list[PeriodOf] = []
-    for is_gained, _, user_id, *row in rows:
-        (gained if is_gained else lost).append(PeriodOf(user_id, RolePeriod(*row)))
-    return gained, lost
+def _by_direction(found: Sequence[_Changed]) -> tuple[list[PeriodOf], list[PeriodOf]]:
+    """Gained, lost."""
+    return [each.held for each in found if each.gained], [each.held for each in found if not each.gained]
 
 
 def periods_until(
