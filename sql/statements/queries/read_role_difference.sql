@@ -5,6 +5,16 @@
 -- In three parts, each at most so many: gained and granted once, which are nearly all, and whose order by when they were
 -- granted is that of the index; gained and granted again; lost. First such as were granted anew since, for their row is
 -- not what it was then, then those that were granted last.
+with began as not materialized (
+    select *
+    from role_periods
+    where role = %(role)s
+      and held_from > %(earlier)s::timestamptz
+      and held_from <= %(later)s::timestamptz
+      and (held_until is null or held_until > %(later)s::timestamptz)
+      and user_id <> all(%(others)s::varchar[])
+)
+
 select
     gained,
     is_settled,
@@ -27,13 +37,8 @@ from (
             once.*
         from (
             select *
-            from role_periods
-            where role = %(role)s
-              and held_from > %(earlier)s::timestamptz
-              and held_from <= %(later)s::timestamptz
-              and (held_until is null or held_until > %(later)s::timestamptz)
-              and grants = 1
-              and user_id <> all(%(others)s::varchar[])
+            from began
+            where grants = 1
             order by held_from desc, user_id desc
             offset 0
         ) as once
@@ -56,13 +61,8 @@ from (
             again.*
         from (
             select *
-            from role_periods
-            where role = %(role)s
-              and held_from > %(earlier)s::timestamptz
-              and held_from <= %(later)s::timestamptz
-              and (held_until is null or held_until > %(later)s::timestamptz)
-              and grants > 1
-              and user_id <> all(%(others)s::varchar[])
+            from began
+            where grants > 1
             order by granted_at <= %(later)s::timestamptz, granted_at desc, user_id desc
             offset 0
         ) as again
