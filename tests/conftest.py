@@ -1,6 +1,7 @@
 """A real PostgreSQL for every test: the fixtures are those of our own pytest plugin, under the names used here."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -24,6 +25,8 @@ class _OneImportName:
 sys.meta_path.insert(0, _OneImportName())
 # the ledger of the machine that the tests run on is none of theirs
 os.environ["TEMPLE_CONFIG_FILE"] = ""
+# what a shell starts in the background ignores Ctrl-C, and so would whatever the tests start and interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # no test asserts seconds; and where a change is judged, it is by what everybody tries
 settings.register_profile("suite", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("suite")
