@@ -3,12 +3,14 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.copies import Copies
+from tests.long_ones import has_none, is_long
 from tests.tools import require
 
 
@@ -50,3 +52,14 @@ def template(temple_template: str) -> str:
 @pytest.fixture(scope="session")
 def copies(temple_copies: Copies) -> Copies:
     return temple_copies
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    file = collection_path.relative_to(config.rootpath).as_posix()
+    ignored = collection_path.suffix == ".py" and has_none(file, config.getoption("markexpr"))
+    return True if ignored else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if is_long(item.nodeid):
+        item.add_marker("long")
