@@ -9,7 +9,7 @@ from bench.apart import peak_mebibytes
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.wakeup import Wakeup
-from temple_ledger.infrastructure.read_models.member_log.walk import snapshot_connection
+from temple_ledger.infrastructure.read_models.member_log.walk import one_snapshot, snapshot_connection
 from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
@@ -80,8 +80,13 @@ def fold_newer(dsn: str) -> None:
 def verify_touched(dsn: str) -> Compared:
     """Just those with events since the last one: no time is given to others."""
     started = perf_counter()
-    with snapshot_connection(Database(dsn), application="bench") as connection:
-        done = verify_since_last(connection, members, budget_seconds=0, catalogue=CATALOGUE)
+    database = Database(dsn)
+    with (
+        snapshot_connection(database, application="bench") as log,
+        snapshot_connection(database, application="bench") as tables,
+        one_snapshot(log, tables) as snapshot,
+    ):
+        done = verify_since_last(snapshot, members, budget_seconds=0, catalogue=CATALOGUE)
     seconds = perf_counter() - started
     assert done.verified.ok, done.verified
     return Compared(seconds, done.verified.touched, peak_mebibytes())

@@ -1,13 +1,16 @@
 """A real PostgreSQL for every test: the fixtures are those of our own pytest plugin, under the names used here."""
 
 import os
+import signal
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.copies import Copies
+from tests.long_ones import has_none, is_long
 from tests.tools import require
 
 
@@ -24,6 +27,8 @@ class _OneImportName:
 sys.meta_path.insert(0, _OneImportName())
 # the ledger of the machine that the tests run on is none of theirs
 os.environ["TEMPLE_CONFIG_FILE"] = ""
+# what a shell starts in the background ignores Ctrl-C, and so would whatever the tests start and interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # no test asserts seconds; and where a change is judged, it is by what everybody tries
 settings.register_profile("suite", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("suite")
@@ -47,3 +52,14 @@ def template(temple_template: str) -> str:
 @pytest.fixture(scope="session")
 def copies(temple_copies: Copies) -> Copies:
     return temple_copies
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    file = collection_path.relative_to(config.rootpath).as_posix()
+    ignored = collection_path.suffix == ".py" and has_none(file, config.getoption("markexpr"))
+    return True if ignored else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if is_long(item.nodeid):
+        item.add_marker("long")

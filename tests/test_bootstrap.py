@@ -117,6 +117,24 @@ def test_tests_benchmarks_and_chaos_run_in_the_checkout(
     assert answer.stdout == f"python|{checkout}|-m|{module}|-k|a b|"
 
 
+@pytest.mark.parametrize(
+    ("typed", "called"),
+    [
+        ([], "-n|auto|--dist|worksteal|-m|not long"),
+        (["--long"], "-n|auto|--dist|worksteal|-m|long"),
+        (["--thorough"], "-n|auto|--dist|worksteal|-m|"),
+        (["-q", "tests/web"], "-q|tests/web"),
+        (["--long", "-q", "tests/web"], "-m|long|-q|tests/web"),
+        (["--thorough", "-q", "tests/web"], "-q|tests/web"),
+    ],
+)
+def test_a_whole_run_is_of_all_but_the_long_tests_or_of_those_alone_and_a_part_is_all_of_it(
+    typed: list[str], called: str, checkout: Path, tools: Path
+) -> None:
+    answer = call(checkout / "temple", "test", *typed, tools=tools, folder=checkout)
+    assert answer.stdout == f"python|{checkout}|-m|pytest|{called}|"
+
+
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_an_extra_is_installed_with_its_hashes_beside_the_rest(
     extra: str, checkout: Path, tools: Path, tmp_path: Path

@@ -1,24 +1,33 @@
-"""Reading the next page while this one is worked on: neither side waits for the other."""
+"""Reading the next pages while this one is worked on: neither side waits for the other."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import cycle
 from typing import TypeVar
 
 Page = TypeVar("Page")
 Found = TypeVar("Found")
 
 
-def read_ahead(pages: Iterable[Page], read: Callable[[Page], Found]) -> Iterator[tuple[Page, Found]]:
-    """Each page with what *read* finds for it, in order; one page is read ahead, in a thread.
+def read_ahead(pages: Iterable[Page], *readers: Callable[[Page], Found]) -> Iterator[tuple[Page, Found]]:
+    """Each page with what is found for it, in order; *readers* take turns, each in a thread, one page ahead.
 
-    What *read* raises comes out when its page is due. Whoever stops early waits for the page that is being read.
+    What a reader raises comes out when its page is due. Whoever stops early waits for the pages that are being read.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
-        before: tuple[Page, Future[Found]] | None = None
-        for page in pages:
-            reading = thread.submit(read, page)
-            if before is not None:
-                yield before[0], before[1].result()
-            before = (page, reading)
-        if before is not None:
-            yield before[0], before[1].result()
+    reading: deque[tuple[Page, Future[Found]]] = deque()
+    with ExitStack() as threads:
+        turns = [(threads.enter_context(ThreadPoolExecutor(1, "read-ahead")), read) for read in readers]
+        try:
+            for page, (thread, read) in zip(pages, cycle(turns)):
+                reading.append((page, thread.submit(read, page)))
+                if len(reading) > len(turns):
+                    before, found = reading.popleft()
+                    yield before, found.result()
+            while reading:
+                before, found = reading.popleft()
+                yield before, found.result()
+        finally:
+            for _, left in reading:
+                left.cancel()

@@ -4,7 +4,6 @@ Nothing of an author's runs in the process that folds the built-in ones: no rule
 """
 
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ import structlog
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
 from temple_ledger.infrastructure.log.temporary_folder import temporary_folder
 from temple_ledger.infrastructure.processes.child_environment import child_environment
-from temple_ledger.infrastructure.processes.watched import relay
+from temple_ledger.infrastructure.processes.watched import begin_watched, close_pipes, relay
 from temple_ledger.infrastructure.read_models.fold_mark import Mark, ended_by_itself
 from temple_ledger.infrastructure.read_models.operations import park_by_time
 from temple_ledger.infrastructure.read_models.runner.parked_log import log_parked
@@ -101,7 +100,7 @@ class _Child:
 
     def _run(self) -> None:
         while not self._stopping:
-            with _started(self._session, self._name, self._options) as (process, mark):
+            with _started(self._session, self._key, self._options) as (process, mark):
                 self._process = process
                 reading = threading.Thread(target=self._read, args=(process,), daemon=True)
                 reading.start()
@@ -167,28 +166,17 @@ class _Child:
 
 
 @contextmanager
-def _started(session: Session, name: str, options: Sequence[str]) -> "Iterator[tuple[subprocess.Popen[str], Mark]]":
+def _started(
+    session: Session, key: ProjectionKey, options: Sequence[str]
+) -> "Iterator[tuple[subprocess.Popen[str], Mark]]":
     with temporary_folder("temple-child-") as folder:
         file = folder / "mark"
         mark = Mark.make(file)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-P", "-m", "temple_ledger.cli", "run", name, "--watched", str(file)),
-                *options,
-            ],
-            env=child_environment(session),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            # Ctrl-C is for the runner, which ends this one
-            start_new_session=True,
-        )
+        process = begin_watched(child_environment(session), key, "--watched", str(file), *options)
         try:
             yield process, mark
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
+            close_pipes(process)

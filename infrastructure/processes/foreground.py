@@ -17,9 +17,11 @@ from temple_ledger.infrastructure.database.connection import DatabaseRole, datab
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.processes.child_environment import child_environment
 from temple_ledger.infrastructure.processes.children import Children
 from temple_ledger.infrastructure.processes.metrics_server import Measured
 from temple_ledger.infrastructure.processes.reconcile_schedule import reconciling
+from temple_ledger.infrastructure.processes.second_process import SecondProcess
 from temple_ledger.infrastructure.processes.unfinished_replays import finishing_replays
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
@@ -72,7 +74,8 @@ def fold(
     """Runs the projections until a signal comes, or until they have folded what is in the log by now; of those that
     are split, these lanes.
 
-    The built-in ones here, each other one in a process of its own.
+    The built-in ones here, and where they are far behind one of them in a second process; each other one in a process
+    of its own.
     One that goes on also reconciles those it leads, on the schedule of the settings, and finishes their replays that
     were ended between two lanes.
     Raises what Runner.run raises.
@@ -89,10 +92,20 @@ def fold(
         database = session.database if measured is None else measured.database
         here = [each for each in wanted if each in BUILT_IN]
         elsewhere = [each.key for each in wanted if each not in BUILT_IN]
-        runner = Runner(database, here, wake, watcher=watcher, catalogue=catalogue(), lease=Lease(lanes=lanes))
+        second = SecondProcess(child_environment(session), watcher)
+        runner = Runner(
+            database,
+            here,
+            wake,
+            watcher=watcher,
+            catalogue=catalogue(),
+            lease=Lease(lanes=lanes),
+            beside=second,
+        )
         children = Children(session, elsewhere, watcher, until_caught_up=until_caught_up, lanes=lanes)
         wake.runner = runner
         stop.calls(runner.stop)
+        stop.calls(second.stop)
         stop.calls(children.stop)
         stop.calls(wakeup.wake)
         started = time.monotonic()
@@ -102,7 +115,8 @@ def fold(
         ):
             children.begin()
             try:
-                runner.run(until_caught_up=until_caught_up)
+                with second.ended():
+                    runner.run(until_caught_up=until_caught_up)
             except BaseException:
                 children.stop()
                 raise

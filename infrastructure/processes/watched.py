@@ -7,12 +7,14 @@ it. What a rule prints goes to stderr.
 
 import json
 import os
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
+from uuid import UUID
 
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -27,22 +29,50 @@ from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection, Step
 from temple_ledger.projections.registry import catalogue
+from temple_ledger.projections.watch import NOBODY_WATCHES
+
+
+def begin_watched(environment: Mapping[str, str], key: ProjectionKey, *options: str) -> "subprocess.Popen[str]":
+    """Such a process; whoever begins it reads its stdout, and closes its pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "temple_ledger.cli", "run", str(key), *options],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Ctrl-C is for the runner, which ends this one
+        start_new_session=True,
+    )
+
+
+def close_pipes(process: "subprocess.Popen[str]") -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 def run_watched(
-    session: Session, projections: Sequence[Projection], mark: Path, *, until_caught_up: bool, lanes: frozenset[int]
+    session: Session,
+    projections: Sequence[Projection],
+    *,
+    mark: Path | None,
+    holder: UUID | None,
+    until_caught_up: bool,
+    lanes: frozenset[int],
 ) -> None:
+    """Without *mark* nobody looks at whom it folds; with *holder* under a lease that is there already."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    watch = Mark.open(mark)
-    with _wire() as wire, stopped_by_signals() as stop, Wakeup(session.database) as wakeup, _cleared(watch):
+    watch = None if mark is None else Mark.open(mark)
+    cleared = nullcontext() if watch is None else _cleared(watch)
+    with _wire() as wire, stopped_by_signals() as stop, Wakeup(session.database) as wakeup, cleared:
         runner = Runner(
             session.database,
             projections,
             wakeup,
             watcher=_Relay(wire),
             catalogue=catalogue(),
-            fold_watch=watch,
-            lease=Lease(lanes=lanes),
+            fold_watch=watch or NOBODY_WATCHES,
+            lease=Lease(holder, lanes=lanes),
         )
         stop.calls(runner.stop)
         stop.calls(wakeup.wake)
@@ -102,7 +132,9 @@ class _Relay:
 
 
 def relay(line: str, watcher: Watcher) -> None:
-    """The call that a line of the watched process stands for."""
+    """The call that a line of the watched process stands for; none where it was killed in the middle of it."""
+    if not line.endswith("\n"):
+        return
     match json.loads(line):
         case ["stepped", [str() as name, int() as version], dict() as step, float() as seconds]:
             failures = tuple(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import groupby, islice
+from math import inf
 from operator import itemgetter
 from typing import Any, Final
 from uuid import uuid4
@@ -80,32 +81,56 @@ def _held(found: Iterator[Recorded]) -> list[Recorded] | None:
     size = 0
     while some := list(islice(found, ROWS_AT_A_TIME)):
         held += some
-        size += sum([len(recorded[6]) for recorded in some if recorded[6] is not None])
+        size += _bytes_of(some)
         if len(held) > MOST_EVENTS or size > MOST_BYTES:
             return None
     return held
 
 
+def _bytes_of(events: Sequence[Recorded]) -> int:
+    return sum([len(recorded[6]) for recorded in events if recorded[6] is not None])
+
+
 def member_histories(
     connection: psycopg.Connection[Any], fold: Fold[Any], user_ids: Sequence[str], *, upto: Position
 ) -> Iterator[tuple[str, list[Recorded] | None]]:
-    """The known events of each of these members, in no certain order; None where they are too many for memory."""
-    for some, too_long in held_together(connection, sorted(set(user_ids)), upto):
-        if too_long:
+    """The known events of each of these members, in no certain order; None where they are too many for memory.
+
+    Payloads are measured as they come. Only where there turn out to be too many bytes of them are they measured first,
+    which reads the same pages of the log once more.
+    """
+    for some, too_many in _held_together(sorted(set(user_ids)), partial(_lengths, connection)):
+        if too_many:
             yield from ((user_id, None) for user_id in some)
+        elif (held := _histories(connection, fold, some, upto, most_bytes=MOST_BYTES)) is not None:
+            yield from held.items()
         else:
-            yield from _histories(connection, fold, some, upto)
+            yield from _measured_histories(connection, fold, some, upto)
+
+
+def _measured_histories(
+    connection: psycopg.Connection[Any], fold: Fold[Any], user_ids: Sequence[str], upto: Position
+) -> Iterator[tuple[str, list[Recorded] | None]]:
+    for some, too_long in held_together(connection, user_ids, upto):
+        held = None if too_long else _histories(connection, fold, some, upto)
+        yield from dict.fromkeys(some).items() if held is None else held.items()
 
 
 def held_together(
     connection: psycopg.Connection[Any], user_ids: Sequence[str], upto: Position
 ) -> Iterator[tuple[list[str], bool]]:
     """These members in their order: those whose histories are in memory at once, or one whose history is too long."""
+    return _held_together(user_ids, lambda asked: _sizes(connection, asked, upto, MOST_EVENTS + 1))
+
+
+def _held_together(
+    user_ids: Sequence[str], measure: Callable[[Sequence[str]], Sequence[tuple[str, int, int, int]]]
+) -> Iterator[tuple[list[str], bool]]:
     wanted: list[str] = []
     events = size = 0
     for place in range(0, len(user_ids), SIZES_AT_A_TIME):
         asked = user_ids[place : place + SIZES_AT_A_TIME]
-        found = {user_id: rest for user_id, *rest in _sizes(connection, asked, upto, MOST_EVENTS + 1)}
+        found = {user_id: rest for user_id, *rest in measure(asked)}
         for user_id in asked:
             its_events, its_size, _ = found[user_id]
             too_long = its_events > MOST_EVENTS or its_size > MOST_BYTES
@@ -147,14 +172,32 @@ def pages_of_member(
 
 
 def _histories(
-    connection: psycopg.Connection[Any], fold: Fold[Any], user_ids: Sequence[str], upto: Position
-) -> Iterator[tuple[str, list[Recorded]]]:
+    connection: psycopg.Connection[Any],
+    fold: Fold[Any],
+    user_ids: Sequence[str],
+    upto: Position,
+    *,
+    most_bytes: float = inf,
+) -> dict[str, list[Recorded]] | None:
+    """Of each member; None, and the rest is passed over, where all of them have more than so many bytes."""
     query = known_events_of_members(fold.names, fold.reading_metadata)
+    parameters = {"user_ids": list(user_ids), "upto": upto}
     histories: dict[str, list[Recorded]] = {user_id: [] for user_id in user_ids}
-    with connection.cursor(row_factory=_recorded, binary=True) as cursor:
-        for recorded in cursor.execute(query, {"user_ids": list(user_ids), "upto": upto}).fetchall():
-            histories[recorded[3]].append(recorded)
-    yield from histories.items()
+    size = 0
+    with connection.cursor(row_factory=_recorded) as cursor:
+        rows = cursor.stream(query, parameters, binary=True, size=ROWS_AT_A_TIME)
+        while some := list(islice(rows, ROWS_AT_A_TIME)):
+            size += _bytes_of(some)
+            if size <= most_bytes:
+                for user_id, found in groupby(some, key=_USER_ID):
+                    histories[user_id] += found
+    return histories if size <= most_bytes else None
+
+
+def _lengths(connection: psycopg.Connection[Any], user_ids: Sequence[str]) -> Sequence[tuple[str, int, int, int]]:
+    """Of each member: events, of at most one more than are held in memory; nothing is measured."""
+    values = {"user_ids": list(user_ids), "most": MOST_EVENTS + 1}
+    return connection.execute(statement("log_history_lengths"), values).fetchall()
 
 
 def _sizes(

@@ -29,10 +29,8 @@ Mend = Callable[[LedgerScenario], None]
 def ledger(request: pytest.FixtureRequest, database: Database) -> LedgerScenario:
     """Forty events of twenty members, folded; of the last two members one event is skipped and one parked."""
     ledger = LedgerScenario(database, batch=request.param)
-    for number in range(20):
-        ledger.given(joined(f"m{number:02}", at(1)))
-    for number in range(18):
-        ledger.given(role_added(f"m{number:02}", "Oracle", at(2), by="mod"))
+    ledger.given(*(joined(f"m{number:02}", at(1)) for number in range(20)))
+    ledger.given(*(role_added(f"m{number:02}", "Oracle", at(2), by="mod") for number in range(18)))
     with database.connect(DatabaseRole.OWNER) as owner:
         for member in ("m18", "m19"):
             owner.execute(

@@ -1,6 +1,7 @@
-"""One page is read while the one before is worked on."""
+"""Pages are read while the one before is worked on."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -26,6 +27,24 @@ def test_no_more_than_one_page_is_read_ahead() -> None:
         assert len(read) <= page + 2
 
 
+def test_each_of_several_readers_reads_one_page_ahead_beside_the_others() -> None:
+    both = threading.Barrier(2)
+    read: list[tuple[str, int]] = []
+
+    def reader(name: str) -> Callable[[int], str]:
+        def found(page: int) -> str:
+            if page < 2:
+                both.wait(LONG)
+            read.append((name, page))
+            return f"{name} read {page}"
+
+        return found
+
+    for page, found in read_ahead(range(7), reader("ada"), reader("grace")):
+        assert found == f"{'grace' if page % 2 else 'ada'} read {page}"
+        assert len(read) <= page + 3
+
+
 def test_what_reading_raises_comes_when_its_page_is_due() -> None:
     def read(page: int) -> int:
         return 6 // (2 - page)
@@ -38,7 +57,7 @@ def test_what_reading_raises_comes_when_its_page_is_due() -> None:
 
 def test_whoever_stops_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    pages = read_ahead(range(5), lambda page: page)
+    pages = read_ahead(range(5), lambda page: page, lambda page: page)
     next(pages)
     pages.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before

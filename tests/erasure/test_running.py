@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from typing import Final
 
 import pytest
 
@@ -22,6 +23,8 @@ GRANTS = Table(
     columns=(Column("actor", ColumnType.TEXT, length=100), Column("grants", ColumnType.BIGINT)),
     key=("actor",),
 )
+
+PACE_SECONDS: Final = 0.01
 
 
 def _by_actor(recorded: Recorded) -> Mapping[Key, int]:
@@ -67,7 +70,8 @@ def test_a_runner_and_appends_go_on_meanwhile(database: Database, monkeypatch: p
 
     def append() -> None:
         with LogAppender(database) as appender:
-            while not stop.is_set():
+            # each of these has to be erased, too
+            while not stop.wait(PACE_SECONDS):
                 by = PERSON if appended[0] < 50 else OTHER
                 appender.append_many([line("newcomer", "added", at(appended[0]), f"role {appended[0]}", granted_by=by)])
                 appended[0] += 1

@@ -27,7 +27,6 @@ from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.repair import repair
-from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections import gathering
 from temple_ledger.projections.built_in import BUILT_IN
@@ -42,6 +41,7 @@ from tests.killed import Moment, run_killed
 from tests.lanes.halves import HIGH, LOW, agrees, halves, history, split_members, standing
 from tests.queries.builders import altered, unfoldable
 from tests.thorough import points
+from tests.verification.builders import since_last
 
 
 @pytest.fixture
@@ -106,8 +106,7 @@ def test_a_lane_that_is_folded_leaves_the_others_where_they_are_and_everybody_ag
         assert (there.position, there.lanes) == (0, (last,) * 8 + (0,) * 8)
         assert [bool(ledger.rows(members, "temple_member_status", each)) for each in (LOW[0], HIGH[0])] == [True, False]
         assert agrees(ledger.database)
-        with ledger.database.connect(DatabaseRole.READ) as connection, connection.transaction():
-            looked = verify_since_last(connection, members, catalogue=CATALOGUE)
+        looked = since_last(ledger.database, members)
         assert (looked.verified.members, looked.verified.ok, looked.round.verified_position) == (len(LOW), True, 0)
         high.step(limit=3)
         assert agrees(ledger.database)

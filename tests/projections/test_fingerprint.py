@@ -21,13 +21,13 @@ from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.verification.repair import repair
-from temple_ledger.infrastructure.read_models.verification.since_last import verify_since_last
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.fingerprint import reads_of, what_differs
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.row import Row, projection
 from temple_ledger.projections.testing.histories import at, stored_row
+from tests.verification.builders import since_last
 
 Model = type[Event]
 
@@ -222,9 +222,8 @@ def test_rows_of_another_meaning_wait_for_a_replay(database: Database) -> None:
     later.given(stored_row("test/warned", "ada", at(3), version=2))
     with pytest.raises(AssertionError, match="total stands still: needs replay"):
         later.catch_up()
-    with snapshot(database) as connection:
-        since_last = verify_since_last(connection, now, catalogue=catalogue).verified
-    for found in (verify(database, now, catalogue=catalogue), since_last):
+    quick = since_last(database, now, catalogue=catalogue).verified
+    for found in (verify(database, now, catalogue=catalogue), quick):
         assert found.unverified is not None
         assert "declared otherwise now (test/warned: an upcaster is another one)" in found.unverified
         assert ASKS in found.unverified

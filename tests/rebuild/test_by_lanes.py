@@ -43,8 +43,9 @@ def _any_change_is_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def ledger(database: Database) -> LedgerScenario:
     ledger = LedgerScenario(database)
-    for member in MEMBERS:
-        ledger.given(joined(member, at(1)), role_added(member, "Oracle", at(5), by="mod"))
+    ledger.given(
+        *(event for each in MEMBERS for event in (joined(each, at(1)), role_added(each, "Oracle", at(5), by="mod")))
+    )
     ledger.catch_up()
     return ledger
 

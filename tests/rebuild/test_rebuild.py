@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -11,6 +11,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused
+from temple_ledger.domain.event import Event
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -39,14 +40,17 @@ BOTH: list[Projection] = [members, activity]
 @pytest.fixture
 def ledger(database: Database) -> LedgerScenario:
     ledger = LedgerScenario(database)
-    for number in range(30):
-        history(ledger, f"m{number:02}")
+    history(ledger, *(f"m{number:02}" for number in range(30)))
     ledger.catch_up()
     return ledger
 
 
-def history(ledger: LedgerScenario, member: str) -> None:
-    ledger.given(
+def history(ledger: LedgerScenario, *members: str) -> None:
+    ledger.given(*(event for member in members for event in history_of(member)))
+
+
+def history_of(member: str) -> Sequence[Event]:
+    return (
         joined(member, at(1)),
         role_added(member, "Oracle", at(5), by="mod"),
         role_removed(member, "Oracle", at(9)),

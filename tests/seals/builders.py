@@ -24,10 +24,13 @@ insert into retracted_range select 4, 6, id from made"""
 def sealed(database: Database, events: int = EVENTS) -> LedgerScenario:
     """So many events in ranges of three: Ada's at 1, 4, 7 …, Bo's at 2, 5 …, Cy's at 3, 6 …"""
     ledger = LedgerScenario(database)
-    for number in range(events // 3):
-        for user_id in ("ada", "bo", "cy"):
-            event = role_added(user_id, f"role {number}", at(number), by="mod") if number else joined(user_id)
-            ledger.given(event)
+    ledger.given(
+        *(
+            role_added(user_id, f"role {number}", at(number), by="mod") if number else joined(user_id)
+            for number in range(events // 3)
+            for user_id in ("ada", "bo", "cy")
+        )
+    )
     ledger.catch_up()
     seal(database)
     return ledger

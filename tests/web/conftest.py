@@ -19,6 +19,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.console_logins import ACTIONS, READER, SIGN_IN, as_login, make_console_logins
+from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.ingestion.webhooks.listening import listening
 from temple_ledger.infrastructure.names.nicknames import FILE
 from temple_ledger.infrastructure.operating.process import carry_out
@@ -26,6 +27,7 @@ from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.processes.sources import actors
 from temple_ledger.infrastructure.settings import load_settings
 from temple_ledger.infrastructure.terminal.session import Session
+from temple_ledger.infrastructure.testing.copies import Copies
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.infrastructure.web.rights import EVERY, Right
 from temple_ledger.infrastructure.web.serving import serving
@@ -219,6 +221,22 @@ def visitor(console: ConsoleAtWork) -> Visitor:
 
 @pytest.fixture
 def ledger(database: Database) -> LedgerScenario:
+    return peopled(database)
+
+
+@pytest.fixture(scope="module")
+def reader(server: EmbeddedServer, copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+    """Signed in, with every right, on the ledger of a module: for tests that only read."""
+    name, home = copies.take(), tmp_path_factory.mktemp("home")
+    (home / FILE).write_text(NAMES, encoding="utf-8")
+    database = Database(server.dsn(name))
+    peopled(database)
+    with console_on(database, home, allow_actions=True) as console:
+        yield console.signed_in()
+    copies.drop(name)
+
+
+def peopled(database: Database) -> LedgerScenario:
     """Ada pays for Gold, and has Oracle from Patreon because of it; Bob has Seer, given by Eve, and is parked since;
     somebody left."""
     found = LedgerScenario(database)

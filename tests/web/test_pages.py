@@ -15,9 +15,7 @@ from temple_ledger.infrastructure.web.pages import happenings
 from temple_ledger.infrastructure.web.routes import PAGES
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
 from tests.queries.builders import altered, append, append_twice
-from tests.web.conftest import ADA, BOB, EVE, GONE, ORACLE, PATREON, SEER, Started, Visitor
-
-pytestmark = pytest.mark.usefixtures("ledger")
+from tests.web.conftest import ADA, BOB, EVE, GONE, ORACLE, PATREON, SEER, ConsoleAtWork, Started, Visitor
 
 LISTS = (
     *(
@@ -33,20 +31,25 @@ LISTS = (
 )
 
 
+@pytest.fixture
+def visitor(ledger: LedgerScenario, console: ConsoleAtWork) -> Visitor:
+    return console.signed_in()
+
+
 @pytest.mark.parametrize("path", LISTS)
-def test_a_page_is_whole_and_each_list_is_json_and_csv_too(visitor: Visitor, path: str) -> None:
-    page = visitor.get(path)
+def test_a_page_is_whole_and_each_list_is_json_and_csv_too(reader: Visitor, path: str) -> None:
+    page = reader.get(path)
     assert page.status == 200, page.words
     assert page.text.startswith("<!doctype html>")
     assert page.text.count('id="live"') == 1
-    part = visitor.get(path, HX_Request="true", HX_Target="live")
+    part = reader.get(path, HX_Request="true", HX_Target="live")
     assert part.status == 200
     assert part.text.lstrip().startswith('<div id="live"')
     if path == "/":
         return
     mark = "&" if "?" in path else "?"
-    rows = visitor.get(f"{path}{mark}format=json").data
-    table = visitor.get(f"{path}{mark}format=csv")
+    rows = reader.get(f"{path}{mark}format=json").data
+    table = reader.get(f"{path}{mark}format=csv")
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
     assert len(list(csv.reader(io.StringIO(table.text)))) == len(rows) + 1
 
@@ -208,6 +211,7 @@ def test_whoever_did_nothing_this_week_is_shown_with_the_last_week_in_which_they
     assert "They never did anything" in visitor.get(f"/events?by={GONE}").words
 
 
+@pytest.mark.usefixtures("ledger")
 def test_a_name_that_several_have_is_not_taken_for_one_of_them(start: Started, tmp_path: Path) -> None:
     (tmp_path / "home" / FILE).write_text(f"{ADA},Robin\n{BOB},robin\n{EVE},Robinson\n")
     visitor = start().signed_in()
@@ -256,9 +260,9 @@ def test_what_somebody_did_includes_what_was_attributed_to_them_later(visitor: V
     ],
 )
 def test_what_is_not_there_or_cannot_be_asked_is_one_sentence(
-    visitor: Visitor, path: str, status: int, sentence: str
+    reader: Visitor, path: str, status: int, sentence: str
 ) -> None:
-    page = visitor.get(path)
+    page = reader.get(path)
     assert (page.status, sentence in page.words) == (status, True), page.words
     assert "Traceback" not in page.text
 

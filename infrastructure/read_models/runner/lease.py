@@ -101,9 +101,20 @@ class Lease:
             renewed.setdefault(ProjectionKey(projection, version), set()).add(lane)
         return frozenset(key for key, lanes in renewed.items() if lanes >= self._ours.get(key, lanes))
 
+    def pass_on(self, connection: psycopg.Connection[Any], key: ProjectionKey, to: UUID) -> None:
+        """To another holder, for as long as a lease is; what was remembered of the projection is nothing any more."""
+        values = {**key.parameters, "holder": self.holder, "to": to, "seconds": self._seconds}
+        connection.execute(statement("lease_pass_on"), values)
+        self._ours.pop(key, None)
+
     def release(self, connection: psycopg.Connection[Any]) -> None:
         """So that the next runner need not wait."""
-        connection.execute(statement("lease_release"), {"holder": self.holder})
+        release_of(connection, self.holder)
+
+
+def release_of(connection: psycopg.Connection[Any], holder: UUID) -> None:
+    """Of a holder who is there no more."""
+    connection.execute(statement("lease_release"), {"holder": holder})
 
 
 def somebody_leads(connection: psycopg.Connection[Any], key: ProjectionKey) -> bool:

@@ -23,6 +23,7 @@ from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
 from temple_ledger.infrastructure.read_models.feed.changes import prune
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.runner.beside import ALONE, Beside, HandOver
 from temple_ledger.infrastructure.read_models.runner.due import Due
 from temple_ledger.infrastructure.read_models.runner.failing import reason_of_failure
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
@@ -115,8 +116,12 @@ class Runner:
         fold_watch: FoldWatch = NOBODY_WATCHES,
         polling: Polling = OFTEN,
         wide: bool = True,
+        beside: Beside = ALONE,
     ) -> None:
-        """Without *wide* no step reads on connections of its own, so that all steps have one."""
+        """Without *wide* no step reads on connections of its own, so that all steps have one.
+
+        *beside* has a second process, for one of our own projections where they are far behind.
+        """
         self._database = database
         self._polling = polling
         self._may_be_wide = wide
@@ -126,6 +131,7 @@ class Runner:
         self._catalogue = catalogue
         self._fold_watch = fold_watch
         self._lease = lease or Lease()
+        self._handed_over = HandOver(beside, self._lease)
         self._connection: psycopg.Connection[Any] | None = None
         self._wire: psycopg.Connection[Any] | None = None
         """The connection, or what is about to be it; None where nobody may cut it."""
@@ -213,7 +219,7 @@ class Runner:
         if any(led.position >= self._settled for led in running):
             self._look_ahead()
         worked = False
-        for group in self._groups([led for led in running if led.position < self._settled]):
+        for group in self._groups(self._left([led for led in running if led.position < self._settled])):
             # a lease may have been lost since: during the step of the group before
             still = [led for led in group if self._led.get(led.key) is led]
             if still and not self._stopping:
@@ -234,6 +240,18 @@ class Runner:
         if together:
             yield together
         yield from ([led] for led in behind if led not in together)
+
+    def _left(self, behind: Sequence[_Leading]) -> Sequence[_Leading]:
+        """Without the last of our own that are far behind together, which a second process folds until it has caught
+        up."""
+        group = next(self._groups(behind), [])
+        far = [led for led in group if self._handed_over.is_worth_it(self._settled - led.position)]
+        last = max(far, key=lambda led: BUILT_IN.index(led.processor.projection), default=None)
+        if last is None or len(far) < 2 or last.lanes or not self._handed_over.begin(self._session(), last.key):
+            return behind
+        log.info("far behind: folded by a second process", projection=str(last.key), position=last.position)
+        del self._led[last.key]
+        return [led for led in behind if led is not last]
 
     def _is_far_behind(self, led: _Leading) -> bool:
         return self._may_be_wide and led.wide.is_worth_it(self._settled - led.position, led.pace)
@@ -370,12 +388,15 @@ class Runner:
             for key in [key for key in self._led if key not in renewed]:
                 log.warning("lost the lease", projection=str(key))
                 del self._led[key]
+        if self._handed_over.has_ended(self._session):
+            self._try.reset()
         missing = [key for key in self._projections if key not in self._led or self._has_free_lanes(self._led[key])]
         if missing and self._try():
             self._others = {}
             for key, holder in self._lease.acquire(self._session(), missing).items():
                 if holder is not None:
-                    self._others[key] = holder
+                    if key != self._handed_over.key:
+                        self._others[key] = holder
                 elif key not in self._led or self._led[key].lanes != self._lease.lanes_of(key):
                     with suppress(NotLeader):
                         self._lead(key)

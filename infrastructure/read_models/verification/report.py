@@ -58,8 +58,8 @@ class VerificationReport:
 class Verifier:
     """Verifies one projection after the other, each in a snapshot of its own, over the same connections.
 
-    There are three of them at most, however many projections: one that the log is sent through, one for everything
-    else that is read, one that stores results. Nothing is held open between two verifies, so a repair may come there.
+    There are three of them at most, however many projections: two that read, one that stores results. Nothing is held
+    open between two verifies, so a repair may come there.
     """
 
     def __init__(self, database: Database, *, catalogue: Catalogue, clock: Clock = lambda: datetime.now(UTC)) -> None:
@@ -101,12 +101,10 @@ class Verifier:
     ) -> VerificationReport:
         """Compares whom events have touched since the last time, and others until the budget is used up."""
         started_at = self._clock()
-        with database_errors(f"comparing {projection.name}"), self._tables.transaction():
-            since = verify_since_last(
-                self._tables, projection, catalogue=self._catalogue, budget_seconds=budget_seconds
-            )
+        with database_errors(f"comparing {projection.name}"), one_snapshot(self._log, self._tables) as snapshot:
+            since = verify_since_last(snapshot, projection, catalogue=self._catalogue, budget_seconds=budget_seconds)
             report = VerificationReport(projection, since.verified, since)
-            self._explain(self._tables, report, explained)
+            self._explain(snapshot.tables, report, explained)
         self._store(report, started_at)
         return report
 

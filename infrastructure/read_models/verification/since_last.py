@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
@@ -18,6 +19,7 @@ from temple_ledger.infrastructure.database.table_queries import other_members, s
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_histories, histories, members_touched
+from temple_ledger.infrastructure.read_models.member_log.walk import Snapshot
 from temple_ledger.infrastructure.read_models.member_stream import MOST_BYTES, MOST_EVENTS
 from temple_ledger.infrastructure.read_models.runner.transaction import Connection
 from temple_ledger.infrastructure.read_models.verification.full import (
@@ -38,7 +40,8 @@ from temple_ledger.projections.standing import why_not
 from temple_ledger.projections.tables import Rows
 from temple_ledger.projections.tally import Tally
 
-MEMBERS_AT_A_TIME: Final = 200
+MEMBERS_AT_A_TIME: Final = 100
+"""Of whom three pages are in memory: two are read while one is compared."""
 DEFAULT_BUDGET_SECONDS: Final = 20.0
 
 
@@ -67,7 +70,7 @@ class SinceLast:
 
 
 def verify_since_last(
-    connection: Connection,
+    snapshot: Snapshot,
     projection: Projection,
     *,
     catalogue: Catalogue,
@@ -76,8 +79,10 @@ def verify_since_last(
 ) -> SinceLast:
     """All touched members, however long that takes, then others until *budget_seconds* are over.
 
-    Reads only; within a transaction that sees one state of the database.
+    Reads only. The touched ones are read over both connections at once: finding their events takes the database longer
+    than folding them takes here.
     """
+    connection = snapshot.tables
     deadline = clock() + budget_seconds
     checkpoint = checkpoint_of(connection, projection, catalogue)
     projection = placed(projection, checkpoint)
@@ -100,7 +105,8 @@ def verify_since_last(
     parked = bounded(exceptions.parked, checkpoint)
     looking = _Looking(connection, Fold(projection, catalogue), checkpoint.furthest, parked, verified)
     with rare_collections():
-        for page, found in read_ahead(in_pages(touched, MEMBERS_AT_A_TIME), looking.read):
+        readers = [partial(looking.read, each) for each in snapshot]
+        for page, found in read_ahead(in_pages(touched, MEMBERS_AT_A_TIME), *readers):
             looking.compare(page, found)
         # of those whom events have touched, some may have no rows, and nothing to compare
         verified.touched = verified.members
@@ -110,7 +116,7 @@ def verify_since_last(
             if clock() >= deadline:
                 return _so_far(verified, last, next_user)
             others = [user_id for user_id in page if user_id not in looked_at]
-            looking.compare(others, looking.read(others))
+            looking.compare(others, looking.read(connection, others))
             next_user = page[-1]
     if verified.unlisted:
         return _so_far(verified, last, last.next_user)
@@ -143,10 +149,10 @@ class _Looking:
     parked: Mapping[str, Position]
     verified: Verified
 
-    def read(self, user_ids: Sequence[str]) -> _Found:
+    def read(self, connection: Connection, user_ids: Sequence[str]) -> _Found:
         return _Found(
-            tables.rows_of_members(self.connection, self.fold.projection.tables, user_ids),
-            _few(histories(self.connection, self.fold, user_ids, self.position)),
+            tables.rows_of_members(connection, self.fold.projection.tables, user_ids),
+            _few(histories(connection, self.fold, user_ids, self.position)),
         )
 
     def compare(self, user_ids: Sequence[str], found: _Found) -> None:
