@@ -29,7 +29,9 @@ ROWS_AT_A_TIME: Final = 64
 """The database sends so many rows at once, and each may have a payload of megabytes."""
 MOST_EVENTS: Final = 20_000
 MOST_BYTES: Final = 32_000_000
-"""Of the histories that are in memory at once: so many events take less than half a second to fold."""
+"""Of one history that is in memory: so many events take less than half a second to fold."""
+EVENTS_TOGETHER: Final = 5_000
+"""Of several histories that are in memory at once."""
 PAGE_EVENTS: Final = 5_000
 SIZES_AT_A_TIME: Final = 500
 
@@ -102,10 +104,19 @@ def member_histories(
     for some, too_many in _held_together(sorted(set(user_ids)), partial(_lengths, connection)):
         if too_many:
             yield from ((user_id, None) for user_id in some)
-        elif (held := _histories(connection, fold, some, upto, most_bytes=MOST_BYTES)) is not None:
-            yield from held.items()
         else:
-            yield from _measured_histories(connection, fold, some, upto)
+            # each generator lets go of what it holds before the next ones are read
+            yield from _together(connection, fold, some, upto)
+
+
+def _together(
+    connection: psycopg.Connection[Any], fold: Fold[Any], user_ids: Sequence[str], upto: Position
+) -> Iterator[tuple[str, list[Recorded] | None]]:
+    held = _histories(connection, fold, user_ids, upto, most_bytes=MOST_BYTES)
+    if held is None:
+        yield from _measured_histories(connection, fold, user_ids, upto)
+    else:
+        yield from held.items()
 
 
 def _measured_histories(
@@ -134,7 +145,7 @@ def _held_together(
         for user_id in asked:
             its_events, its_size, _ = found[user_id]
             too_long = its_events > MOST_EVENTS or its_size > MOST_BYTES
-            if wanted and (too_long or events + its_events > MOST_EVENTS or size + its_size > MOST_BYTES):
+            if wanted and (too_long or events + its_events > EVENTS_TOGETHER or size + its_size > MOST_BYTES):
                 yield wanted, False
                 wanted, events, size = [], 0, 0
             if too_long:
