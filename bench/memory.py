@@ -46,7 +46,7 @@ def measure(bench: Bench) -> Findings:
         how=(
             "Peak resident set of a process that imports the file, and of one that then catches up through `Runner`, "
             f"each started for that alone. The members are the same {sizes.members:,} at every length; the last case "
-            f"has {sizes.largest_members:,}, because the runner remembers members between batches, in 64 MiB a "
+            f"has {sizes.largest_members:,}, because the runner remembers members between batches, in 24 MiB a "
             "projection at most: that part grows with them, not with the log. Flat means that the longest log takes at "
             f"most {MOST_GROWTH:g} times what the shortest takes."
         ),

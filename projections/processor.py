@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Any, Generic, Protocol
+from typing import Any, Final, Generic, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
@@ -40,6 +40,9 @@ from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 Projection = MemberProjection[Any] | Tally
+MOST_REMEMBERED: Final = 1_000
+"""Events of a step whose members are remembered. A wider one has members from everywhere: whoever comes next is hardly
+among them, and memory would be full of them for nothing."""
 
 
 class Processor(Protocol):
@@ -287,7 +290,7 @@ class _MemberShare(Generic[State]):
         self._position, self._events = to, passed
 
     def committed(self) -> Step:
-        self._processor.members.put(self._folded)
+        self._processor.members.put(self._folded, others_too=self._events <= MOST_REMEMBERED)
         self._processor.remember(self._checkpoint, self._position, self._failures)
         return Step(self._position, self._events, self._rows, self._refolded, tuple(self._failures))
 

@@ -9,11 +9,13 @@ from temple_ledger.projections.batch import KnownMember
 from temple_ledger.projections.member_projection import State
 from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
 
-MOST_BYTES: Final = 64 * 2**20
+MOST_BYTES: Final = 24 * 2**20
 """For each projection."""
 MEMBER_BYTES: Final = 750
-ROW_BYTES: Final = 350
-"""With what the state has of it. Measured with our own projections; values of any length are counted besides."""
+ROW_BYTES: Final = 200
+COLUMN_BYTES: Final = 35
+"""Of a row, with what the state has of it. Measured with our own projections; values of any length are counted
+besides."""
 SHORT_TEXT: Final = 100
 
 
@@ -25,7 +27,7 @@ class Remembered(Generic[State]):
     """
 
     def __init__(self, tables: Sequence[Table], most_bytes: int = MOST_BYTES) -> None:
-        self._columns = {table.name: _of_any_length(table) for table in tables}
+        self._tables = {table.name: (row_bytes(table), _of_any_length(table)) for table in tables}
         self._most_bytes = most_bytes
         self._members: OrderedDict[str, tuple[KnownMember[State], int]] = OrderedDict()
         self._bytes = 0
@@ -41,12 +43,15 @@ class Remembered(Generic[State]):
         found = self._members.get(user_id)
         return None if found is None else found[0]
 
-    def put(self, members: Mapping[str, KnownMember[State]]) -> None:
+    def put(self, members: Mapping[str, KnownMember[State]], *, others_too: bool = True) -> None:
+        """Those of them that are remembered already as they are now, and the others where that is wanted."""
         for user_id, member in members.items():
-            size = self._size(member.rows)
             before = self._members.pop(user_id, None)
             if before is not None:
                 self._bytes -= before[1]
+            elif not others_too:
+                continue
+            size = self._size(member.rows)
             if size <= self._most_bytes:
                 self._members[user_id] = member, size
                 self._bytes += size
@@ -60,12 +65,17 @@ class Remembered(Generic[State]):
 
     def _size(self, rows: Rows) -> int:
         size = MEMBER_BYTES
-        for name, places in self._columns.items():
+        for name, (row, places) in self._tables.items():
             its = rows.get(name, ())
-            size += ROW_BYTES * len(its)
+            size += row * len(its)
             for place, size_of in places:
                 size += sum(map(size_of, [row[place] for row in its if row[place]]))
         return size
+
+
+def row_bytes(table: Table) -> int:
+    """Of a row without what may be long."""
+    return ROW_BYTES + COLUMN_BYTES * len(table.columns)
 
 
 def _of_any_length(table: Table) -> Sequence[tuple[int, Callable[[Any], int]]]:

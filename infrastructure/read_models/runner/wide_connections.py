@@ -14,8 +14,8 @@ from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.processor import TooWide
 from temple_ledger.projections.projecting import Wanted
 
-MEMBERS_AT_A_TIME: Final = 2_000
-EVENTS_AT_A_TIME: Final = 20_000
+MEMBERS_AT_A_TIME: Final = 500
+EVENTS_AT_A_TIME: Final = 5_000
 BYTES_AT_A_TIME: Final = 16_000_000
 
 Connection = psycopg.Connection[Any]
