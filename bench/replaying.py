@@ -35,7 +35,7 @@ class Replayed:
 def replay(dsn: str, workers: int) -> Replayed:
     """Of `members`, whatever differs; memory is that of the largest process."""
     started = perf_counter()
-    with Rebuild(Database(dsn), members, catalogue=CATALOGUE) as rebuild:
+    with Rebuild(Database(dsn), members, catalogue=CATALOGUE, to_be_applied=True) as rebuild:
         folded = rebuild.fold(workers=workers)
         shown = rebuild.compare()
         applying = perf_counter()

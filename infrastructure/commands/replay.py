@@ -98,6 +98,7 @@ def command(
 
     All projections, or those named. It works beside the live tables: readers and the runner need not
     wait, and one that was killed goes on from where it was. On a terminal, --apply shows the difference and asks.
+    Where nothing is stored yet and nobody is asked, tables of our own projections are filled straight.
 
     \b
     Examples:
@@ -120,28 +121,37 @@ def command(
     limit = Limit(None if max_change >= 1 else max_change)
     done: list[_Replay] = []
     chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers, one_writer=True)
+    unseen = apply and not asks(yes=yes)
     for projection in wanted:
         most = None if chosen is None else chosen.upto
-        with Rebuild(session.database, projection, catalogue=catalogue(), cut=_cut(chosen), most=most) as rebuild:
+        with Rebuild(
+            session.database, projection, catalogue=catalogue(), cut=_cut(chosen), most=most, to_be_applied=unseen
+        ) as rebuild:
             replay = _compared(session, rebuild, projection, chosen, workers=workers, every_row=as_json)
             done.append(replay)
-            if not as_json or (apply and asks(yes=yes)):
-                _print_found(replay, to_stderr=as_json)
-            if not apply:
-                rebuild.clear()
-                continue
-            limit.require(len(replay.shown.members), replay.shown.stored_members)
-            if replay.shown.changes and not confirmed("Put this in place?", yes=yes):
-                rebuild.clear()
-                session.note(f"nothing of {rebuild.label} was changed")
-                continue
-            replay.applied = rebuild.apply(
+            put_in_place = partial(
+                rebuild.apply,
                 replay.shown,
                 by=session.operator,
                 limit=limit,
                 reason=reason,
                 in_place=partial(_note_lanes, session, rebuild.label),
             )
+            if rebuild.is_open:
+                # before anything is printed: whoever reads it may take his time
+                replay.applied = put_in_place()
+            if not as_json or (apply and asks(yes=yes)):
+                _print_found(replay, to_stderr=as_json)
+            if not apply:
+                rebuild.clear()
+                continue
+            if replay.applied is None:
+                limit.require(len(replay.shown.members), replay.shown.stored_members)
+                if replay.shown.changes and not confirmed("Put this in place?", yes=yes):
+                    rebuild.clear()
+                    session.note(f"nothing of {rebuild.label} was changed")
+                    continue
+                replay.applied = put_in_place()
         if not as_json:
             print_line(f"{rebuild.label}: in place, at position {replay.applied.position}")
             if rebuild.beside:

@@ -22,12 +22,16 @@ def copy_rows(
     connection: psycopg.Connection[Any], table: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]]
 ) -> None:
     """Into a table that has none of these rows. The values are what the columns take: nothing is checked here."""
-    if not rows:
-        return
+    if rows:
+        copy_text(connection, table, columns, as_text(columns, rows))
+
+
+def copy_text(connection: psycopg.Connection[Any], table: str, columns: Sequence[Column], text: str) -> None:
+    """Rows that `as_text` made of these columns."""
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
     statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), names)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(as_text(columns, rows))
+        copy.write(text)
 
 
 def as_text(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:

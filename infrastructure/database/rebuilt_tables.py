@@ -55,7 +55,7 @@ def put_in_place(connection: Connection, projection: Projection, table: Table, u
     nobody else writes here.
     """
     join_whole_tables(connection)
-    if user_ids is None and _is_empty(connection, table):
+    if user_ids is None and is_empty(connection, table):
         connection.execute(_fill(projection, table))
         return
     keys, values = _key_names(projection, table), _value_names(projection, table)
@@ -85,7 +85,7 @@ def put_in_place(connection: Connection, projection: Projection, table: Table, u
         connection.execute(each, {} if user_ids is None else {"user_ids": list(user_ids)})
 
 
-def _is_empty(connection: Connection, table: Table) -> bool:
+def is_empty(connection: Connection, table: Table) -> bool:
     found = connection.execute(sql.SQL("select from {} limit 1").format(place_of(table)))
     return found.fetchone() is None
 

@@ -23,10 +23,11 @@ from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.operating.action import Asking
 from temple_ledger.infrastructure.sources.sign_in import AccountSignIn
 from temple_ledger.infrastructure.sources.source import Source
-from temple_ledger.infrastructure.web.asked import Asked, Form, form_of, url_of
+from temple_ledger.infrastructure.web.asked import Asked, Form, form_of, path_of, url_of
 from temple_ledger.infrastructure.web.console import SECTIONS, Console, Page, Redirect
 from temple_ledger.infrastructure.web.error_page import (
     FOREIGN,
+    FORM,
     LONGEST_FORM,
     NEEDS,
     error_page,
@@ -47,7 +48,6 @@ from temple_ledger.infrastructure.web.signing_in import SigningIn
 from temple_ledger.infrastructure.web.wording import Wording, wording_of
 
 LONGEST_NUMBER: Final = 12
-FORM: Final = "application/x-www-form-urlencoded"
 LIVE_BLOCK: Final = "live"
 PAUSES: Final = (0.05, 0.2, 0.5)
 
@@ -119,9 +119,9 @@ class ConsoleApp:
 
         async def answer(request: Request) -> Response:
             if not is_ours(request, self._place):
-                return await asyncio.to_thread(self._error, request, 403, FOREIGN, None)
+                return await asyncio.to_thread(self._refused, request, 403, FOREIGN)
             if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-                return Response(f"A form is sent as {FORM}.\n", 415, media_type="text/plain")
+                return await asyncio.to_thread(self._refused, request, 415, sentence_for(415))
             sent = await _sent(request)
             return await asyncio.to_thread(self._safe(lambda request: work(request, sent)), request)
 
@@ -280,7 +280,7 @@ class ConsoleApp:
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in STATIC or request.url.path != static_url(name):
+        if name not in STATIC or path_of(request) != static_url(name):
             raise HTTPException(404)
         forever = {"Cache-Control": "public, max-age=31536000, immutable"}
         return Response(static_file(name), headers={**forever, "Content-Type": STATIC[name]})
@@ -291,9 +291,13 @@ class ConsoleApp:
     def _http_error(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
-        response = self._error(request, status, sentence_for(status), self._session_if_any(request))
+        response = self._refused(request, status, sentence_for(status))
         response.headers.update(headers or {})
         return response
+
+    def _refused(self, request: Request, status: int, said: Wording) -> Response:
+        """A request that no page takes, whoever sent it."""
+        return self._error(request, status, said, self._session_if_any(request))
 
     def _sentence(self, request: Request, error: LedgerError, session: WebSession | None = None) -> Response:
         if session is None and not isinstance(error, DatabaseUnavailable):
@@ -302,7 +306,7 @@ class ConsoleApp:
 
     def _fault(self, request: Request, error: Exception) -> Response:
         """Ours; logged without what was asked for, which may hold a name."""
-        log.error("a page failed", page=request.url.path.split("/")[1], exc_info=error)
+        log.error("a page failed", page=path_of(request).split("/")[1], exc_info=error)
         said = Wording("The page could not be made. The log of the console has the reason.")
         return self._error(request, 500, said, self._session_if_any(request))
 
@@ -316,12 +320,12 @@ class ConsoleApp:
 
 def _asked(request: Request, session: WebSession) -> Asked:
     """Raises BadQuestion for an address with a NUL, which no text of the database has."""
-    if "\0" in request.url.path or any("\0" in str(each) for each in request.path_params.values()):
+    if "\0" in path_of(request) or any("\0" in str(each) for each in request.path_params.values()):
         raise BadQuestion("There is no name with a NUL character in it: correct the address.")
     is_part = request.headers.get("hx-request") == "true" and not request.headers.get("hx-history-restore-request")
     part = request.headers.get("hx-target") if is_part else None
     return Asked(
-        request.url.path,
+        path_of(request),
         query_of(request),
         request.path_params,
         session,

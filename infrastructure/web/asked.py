@@ -137,9 +137,15 @@ def _written(value: object) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
+def path_of(request: Request) -> str:
+    """Decoded. A name in it may have a question mark, at which `request.url.path` would end."""
+    path: str = request.scope["path"]
+    return path
+
+
 def url_of(request: Request) -> str:
-    query = request.url.query
-    return f"{quote(request.url.path, safe='/:@')}?{query}" if query else quote(request.url.path, safe="/:@")
+    path, query = quote(path_of(request), safe="/:@"), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def form_of(request: Request) -> Form:

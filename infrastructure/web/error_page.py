@@ -14,12 +14,13 @@ from temple_ledger.domain.errors import (
     SchemaMismatch,
     UnknownName,
 )
-from temple_ledger.infrastructure.web.asked import NotThere, url_of
+from temple_ledger.infrastructure.web.asked import NotThere, path_of, url_of
 from temple_ledger.infrastructure.web.console import SECTIONS, Page
 from temple_ledger.infrastructure.web.parameters import BadQuestion
 from temple_ledger.infrastructure.web.rights import Right
 from temple_ledger.infrastructure.web.wording import Wording
 
+FORM: Final = "application/x-www-form-urlencoded"
 LONGEST_FORM: Final = 64 * 1024
 STATUS_OF: Final = (
     (BadQuestion, 400),
@@ -49,12 +50,14 @@ TITLES: Final = {
     405: "Not that way",
     409: "Not done",
     413: "Too long",
+    415: "Not that way",
     UNAVAILABLE: "No answer",
 }
 SENTENCES: Final = {
     404: "There is no such page.",
-    405: "This address takes no such request.",
-    413: f"A form has at most {LONGEST_FORM // 1024} kB.",
+    405: "This address cannot be asked that way: open it from a page of this console.",
+    413: f"A form has at most {LONGEST_FORM // 1024} kB: make what you wrote shorter, and send it again.",
+    415: f"A form is sent as {FORM}: send it from a page of this console.",
 }
 
 
@@ -69,7 +72,7 @@ def sentence_for(status: int) -> Wording:
 def error_page(request: Request, status: int, said: Wording) -> Page:
     """Where something did not answer, it is asked for again."""
     again = url_of(request) if status == UNAVAILABLE and request.method in ("GET", "HEAD") else None
-    section = request.url.path.split("/")[1] or SECTIONS[0][0]
+    section = path_of(request).split("/")[1] or SECTIONS[0][0]
     data = {"said": said, "again": again, "again_seconds": AGAIN_SECONDS}
     page = Page("error.html", TITLES.get(status, "That went wrong"), section, data, live=False, status=status)
     page.refresh_seconds = None if again is None else AGAIN_SECONDS

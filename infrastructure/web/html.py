@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -16,6 +15,7 @@ from markupsafe import Markup
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.domain.words import plural, span
 from temple_ledger.infrastructure.names.name import Names
+from temple_ledger.infrastructure.names.segment import in_segment
 from temple_ledger.infrastructure.observability.escaping import printable
 from temple_ledger.infrastructure.queries.sentence import NamedTarget, Person, Quote, Somebody
 from temple_ledger.infrastructure.web.icons import ICONS
@@ -89,7 +89,7 @@ def ago(value: datetime | None) -> str:
 
 
 def in_path(value: object) -> str:
-    return quote(str(value), safe=":@")
+    return in_segment(str(value))
 
 
 def as_lines(value: object) -> str:

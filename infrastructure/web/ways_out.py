@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
+
+from temple_ledger.infrastructure.names.segment import in_segment
 
 
 class WayOut(NamedTuple):
@@ -37,7 +39,7 @@ def _action(words: str, action: str) -> Callable[[str, bool], WayOut | None]:
             return None
         if may_act:
             return WayOut(words, f"/actions/{action}?{urlencode({'projection': name})}")
-        return WayOut("Look at it", f"/projections/{quote(name.partition('@')[0])}")
+        return WayOut("Look at it", f"/projections/{in_segment(name.partition('@')[0])}")
 
     return made
 

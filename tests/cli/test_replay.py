@@ -58,6 +58,16 @@ def test_with_apply_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: 
     assert journal == [(("replay", name, "a hand was too quick")) for name in ("members", "activity", "role_periods")]
 
 
+def test_a_first_replay_is_one_line_as_any_other(temple: Typed, database: Database) -> None:
+    ledger = LedgerScenario(database)
+    ledger.given(joined("ada", at(1)), joined("bob", at(1)))
+    ended = temple("replay", "members", "--apply", "--yes")
+    assert ended.code == 0
+    assert ended.stdout.startswith("members: 2 events folded up to position 2 in ")
+    assert ended.stdout.endswith("; 2 members differ (2 differences)\nmembers: in place, at position 2\n")
+    ledger.then_status("ada", "active")
+
+
 def test_very_many_rows_are_put_in_place_lane_by_lane(
     temple: Typed, ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:

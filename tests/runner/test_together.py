@@ -135,14 +135,27 @@ def test_one_whose_checkpoint_is_held_is_not_waited_for(ledger: LedgerScenario) 
 
 def test_what_one_of_them_did_is_undone_alone_where_it_fails(ledger: LedgerScenario) -> None:
     administer(ledger.database, BREAK)
-    with folding(ledger.database) as fold:
+    opened: list[None] = []
+    with folding(ledger.database, opened=opened) as fold:
         outcomes = fold()
+        assert len(opened) == len(["all of it", "in parts"])
         assert (outcomes[activity.key].step, outcomes[activity.key].alone) == (None, Alone.FAILED)
         assert (position(ledger.database, members.key), position(ledger.database, activity.key)) == (3, 0)
     administer(ledger.database, MEND)
     catch_up(ledger.database)
     ledger.then_roles("ada", ["Oracle"])
     ledger.then_verified()
+
+
+def test_a_step_that_goes_well_is_not_in_parts(ledger: LedgerScenario) -> None:
+    with folding(ledger.database) as fold:
+        fold()
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        # a part would have a number of its own
+        written_by = connection.execute(
+            "select xmin::text from temple_member_status union select xmin::text from webhook_activity_hourly"
+        ).fetchall()
+    assert len(written_by) == 1
 
 
 def test_in_a_wide_step_everything_is_undone_where_one_fails(ledger: LedgerScenario) -> None:

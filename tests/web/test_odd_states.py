@@ -1,12 +1,12 @@
 """In a real browser, on a phone: a ledger that is empty, hostile, behind or away, and whoever may not see it."""
 
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.names.segment import in_segment
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.infrastructure.web.rights import EVERY, Right
 from temple_ledger.projections.testing.histories import at, joined, role_added
@@ -72,7 +72,7 @@ def test_pages_of_a_hostile_ledger_are_for_everybody(
     chromium: Browser, start: Started, hostile: LedgerScenario
 ) -> None:
     console = start(allow_actions=True)
-    member, role = quote(MEMBER, safe=""), quote(ROLE, safe="")
+    member, role = in_segment(MEMBER), in_segment(ROLE)
     paths = ("/", "/members", f"/members/{member}", f"/roles/{role}", "/events/3", "/inbox/1")
     assert findings(phone(chromium, console, *EVERY), console, dict.fromkeys(paths, 200)) == []
 

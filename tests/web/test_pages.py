@@ -65,16 +65,16 @@ def test_the_overview_is_grey_until_something_was_proven(visitor: Visitor, ledge
 FROM_TABLES = {
     "/": "Behind by",
     "/members": "not folded yet",
-    "/members/{user_id:path}": "not folded yet",
+    "/members/{user_id:name}": "not folded yet",
     "/roles": "not folded yet",
-    "/roles/{role:path}": "not folded yet",
+    "/roles/{role:name}": "not folded yet",
     "/projections": "waiting",
-    "/projections/{name:path}": "Waiting",
+    "/projections/{name:name}": "Waiting",
     "/{source}": "not folded yet",
 }
 """Pages that answer from tables which may be behind the log, and how they say so."""
 FROM_ELSEWHERE = {
-    "/roles/{role:path}/diff": "of members that are behind, the log is folded",
+    "/roles/{role:name}/diff": "of members that are behind, the log is folded",
     **dict.fromkeys(("/events", "/events/{number}"), "the log"),
     **dict.fromkeys(("/verify", "/verify/{number}"), "results, with their position"),
     **dict.fromkeys(("/inbox", "/inbox/{number}"), "deliveries"),
@@ -86,13 +86,13 @@ FROM_ELSEWHERE = {
 def test_a_page_from_tables_that_are_behind_the_log_says_so(visitor: Visitor, ledger: LedgerScenario) -> None:
     assert {each.path for each in PAGES} == {*FROM_TABLES, *FROM_ELSEWHERE}
     ledger.when(role_removed(ADA, ORACLE, at(900)))
-    given = {"{user_id:path}": ADA, "{role:path}": ORACLE, "{name:path}": "members", "{source}": "patreon"}
+    given = {"{user_id:name}": ADA, "{role:name}": ORACLE, "{name:name}": "members", "{source}": "patreon"}
     for path, words in FROM_TABLES.items():
         address = path
         for name, value in given.items():
             address = address.replace(name, value)
         assert words in visitor.get(address).words, address
-        if words == "not folded yet" and path != "/members/{user_id:path}":  # whose list is of events
+        if words == "not folded yet" and path != "/members/{user_id:name}":  # whose list is of events
             answer = json.loads(visitor.get(f"{address}?format=json").body)
             assert (answer["not_folded"], answer["parked"]) == (1, 1), address
             headers = visitor.get(f"{address}?format=csv").headers

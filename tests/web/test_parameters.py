@@ -93,5 +93,5 @@ def test_the_parameters_in_the_docs_are_those_of_the_pages() -> None:
     documented = {path: set(names) for path, *names in rows}
     common = {"rows", "format"}
     assert documented == {
-        re.sub(r":path|:int", "", each.path): set(each.takes) - common for each in PAGES if set(each.takes) - common
+        re.sub(r":name|:int", "", each.path): set(each.takes) - common for each in PAGES if set(each.takes) - common
     }

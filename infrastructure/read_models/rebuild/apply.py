@@ -24,8 +24,9 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
     drifts_of,
     rebuilt_rows,
 )
-from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
+from temple_ledger.infrastructure.read_models.rebuild.folded_chunk import FoldedChunk
 from temple_ledger.infrastructure.read_models.rebuild.given_up import read_given_up
+from temple_ledger.infrastructure.read_models.rebuild.piece_writer import put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted, note_lanes, require_same_left_out
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.lanes import hold
@@ -124,12 +125,29 @@ def apply_members(
                 # the fold's meaning changed: what consumers have was true of the meaning before
                 anew.update(changed_members(connection, projection))
         put_members(connection, projection, only)
-        put_parked(connection, projection, None)
         passed += count_log(connection, upto, after=position)
-        transaction.reset(projection, sorted(anew), upto)
-        count_passed_by_replay(connection, projection, Fold(projection, catalogue).names, checkpoint.position, upto)
-        finish(connection, projection, catalogue, checkpoint, upto, passed, 0, number, by, reason)
+        conclude(transaction, projection, catalogue, checkpoint, upto, passed, number, sorted(anew), by, reason)
     return AppliedRebuild(upto, number)
+
+
+def conclude(
+    transaction: PostgresTransaction,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    checkpoint: Checkpoint,
+    upto: Position,
+    passed: int,
+    changed: int,
+    anew: Sequence[str],
+    by: str,
+    reason: str | None,
+) -> None:
+    """All that goes with the rows of everybody at once; consumers are given the rows of *anew* again."""
+    connection = transaction.connection
+    put_parked(connection, projection, None)
+    transaction.reset(projection, anew, upto)
+    count_passed_by_replay(connection, projection, Fold(projection, catalogue).names, checkpoint.position, upto)
+    finish(connection, projection, catalogue, checkpoint, upto, passed, 0, changed, by, reason)
 
 
 def apply_counts(

@@ -23,7 +23,8 @@ from temple_ledger.infrastructure.engines.engine import Buckets
 from temple_ledger.infrastructure.read_models.member_log.bucket_members import fold_bucket_members, projection_of
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_stream import MOST_EVENTS
-from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk, put_counts
+from temple_ledger.infrastructure.read_models.rebuild.folded_chunk import FoldedChunk
+from temple_ledger.infrastructure.read_models.rebuild.piece_writer import put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range, ranges
 from temple_ledger.projections.counting import TallyBatch, count_batch
 from temple_ledger.projections.fold import Fold

@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkProcess
+from multiprocessing.context import ForkContext, ForkProcess
 from typing import Any, Final
 
 import psycopg
@@ -19,6 +20,7 @@ from temple_ledger.infrastructure.read_models.fold_mark import Mark, ended_by_it
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress, RangeFolder
 from temple_ledger.infrastructure.read_models.rebuild.given_up import give_up
+from temple_ledger.infrastructure.read_models.rebuild.piece_writer import HandedOver
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
@@ -27,7 +29,8 @@ ENDED_EARLY: Final = 1
 TAKEN_OVER: Final = 2
 """How a worker's process ends."""
 
-OpenFolder = Callable[[FoldWatch], AbstractContextManager[RangeFolder]]
+Send = Callable[[HandedOver], None]
+OpenFolder = Callable[[FoldWatch, Send], AbstractContextManager[RangeFolder]]
 
 
 def fold_in_processes(
@@ -37,10 +40,13 @@ def fold_in_processes(
     folder: OpenFolder,
     *,
     workers: int,
+    done: Callable[[], tuple[int, int]],
     progress: Progress,
     fold_seconds: float | None,
+    receive: Callable[[HandedOver], None],
 ) -> None:
-    """Each worker claims the next free range; how far they are is read from the notes.
+    """Each worker claims the next free range; how far all of them are, *done* says. What they hand over, if they do not
+    write it themselves, *receive* is given here.
 
     One that is at a member for longer than *fold_seconds* is ended, and the member noted; its range is not done then.
     """
@@ -50,21 +56,34 @@ def fold_in_processes(
         queue.put(part)
     marks = [Mark.shared() for _ in range(workers)]
     watches = [NOBODY_WATCHES if fold_seconds is None else mark for mark in marks]
-    processes = [fork.Process(target=_work, args=(queue, folder, watch), daemon=True) for watch in watches]
+    processes: list[ForkProcess] = []
+    pipes: list[Pipe] = []
     slow: set[str] = set()
     try:
-        for process in processes:
-            process.start()
-        reported = notes.done(connection, key)
-        while alive := [process.sentinel for process in processes if process.is_alive()]:
-            wait(alive, timeout=PROGRESS_SECONDS)
+        for watch in watches:
+            process, pipe = _started(fork, queue, folder, watch)
+            processes.append(process)
+            pipes.append(pipe)
+        reported = done()
+        while pipes or any(process.is_alive() for process in processes):
+            alive = [process.sentinel for process in processes if process.is_alive()]
+            ready = wait([*pipes, *alive], timeout=PROGRESS_SECONDS)
+            for pipe in [pipe for pipe in pipes if pipe in ready]:
+                try:
+                    piece = pipe.recv()
+                except (EOFError, OSError):
+                    # its process has ended, or was ended in the middle of a piece
+                    pipes.remove(pipe)
+                    pipe.close()
+                else:
+                    receive(piece)
             if fold_seconds is not None:
                 for process, mark in zip(processes, marks, strict=True):
                     if _ended_for_time(connection, key, process, mark, fold_seconds):
                         slow.add(process.name)
-            done = notes.done(connection, key)
-            progress(done[0] - reported[0], done[1] - reported[1])
-            reported = done
+            now = done()
+            progress(now[0] - reported[0], now[1] - reported[1])
+            reported = now
         for process, mark in zip(processes, marks, strict=True):
             if process.name not in slow and _ended_itself(connection, key, process, mark):
                 slow.add(process.name)
@@ -73,11 +92,22 @@ def fold_in_processes(
             if process.is_alive():
                 process.terminate()
                 process.join()
+        for pipe in pipes:
+            pipe.close()
     ended = {process.exitcode for process in processes if process.name not in slow} - {0}
     if TAKEN_OVER in ended:
         raise Refused(f"another replay of {key.name} has taken over; this one ends")
     if ended:
         raise DatabaseUnavailable("a worker of the replay ended early; run it again, it goes on from where it was")
+
+
+def _started(fork: ForkContext, queue: Any, folder: OpenFolder, watch: FoldWatch) -> tuple[ForkProcess, Pipe]:
+    """A worker, and what it hands over. Its end of the pipe is open nowhere else, so that it ends with the worker."""
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_work, args=(queue, folder, watch, sender), daemon=True)
+    process.start()
+    sender.close()
+    return process, receiver
 
 
 def _ended_for_time(
@@ -102,7 +132,7 @@ def _ended_itself(connection: psycopg.Connection[Any], key: ProjectionKey, proce
     return True
 
 
-def _work(queue: Any, folder: OpenFolder, watch: FoldWatch) -> None:
+def _work(queue: Any, folder: OpenFolder, watch: FoldWatch, sender: Pipe) -> None:
     """In a process of its own, which ends with the one that started it, and leaves the talking to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -111,7 +141,7 @@ def _work(queue: Any, folder: OpenFolder, watch: FoldWatch) -> None:
     os.dup2(2, 1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        with folder(watch) as ranges:
+        with folder(watch, sender.send) as ranges:
             while (part := queue.get()) is not None:
                 ranges.fold(part)
     except Refused:

@@ -24,7 +24,7 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import (
     left_of,
     range_writer,
 )
-from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import FoldedChunk
+from temple_ledger.infrastructure.read_models.rebuild.folded_chunk import FoldedChunk
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range
 from temple_ledger.projections.counting import TallyBatch
 from temple_ledger.projections.key import ProjectionKey

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -38,9 +38,16 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import (
     Progress,
     RangeFolder,
     range_folder,
+    shadow_writer,
 )
-from temple_ledger.infrastructure.read_models.rebuild.in_processes import fold_in_processes
+from temple_ledger.infrastructure.read_models.rebuild.in_processes import Send, fold_in_processes
+from temple_ledger.infrastructure.read_models.rebuild.piece_writer import HandedOver, HandingOver, PieceWriter
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
+from temple_ledger.infrastructure.read_models.rebuild.straight_fill import (
+    StraightFill,
+    a_runner_would_fold,
+    starts_from_nothing,
+)
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.read_models.runner.transaction import missing_checkpoint, read_checkpoints
 from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
@@ -93,9 +100,11 @@ class Rebuild:
         cut: notes.Cut = notes.Cut.MEMBERS,
         fold_seconds: float | None = None,
         most: Position | None = None,
+        to_be_applied: bool = False,
     ) -> None:
         """*fold_seconds*: how long the fold of a member may take; None is no limit for a projection of ours, and
-        FOLD_SECONDS for any other one."""
+        FOLD_SECONDS for any other one. *to_be_applied*: nobody is to look at the difference first, so that tables
+        which are empty may be filled straight."""
         watched = fold_seconds is not None or projection not in BUILT_IN
         self._fold_seconds = (fold_seconds or FOLD_SECONDS) if watched else None
         self._database = database
@@ -103,6 +112,8 @@ class Rebuild:
         self._catalogue = catalogue
         self._connection = database.connect(DatabaseRole.PROJECT, application="temple replay")
         self._backend_pid = self._connection.info.backend_pid
+        self._to_be_applied = to_be_applied
+        self._straight: StraightFill | None = None
         try:
             there = self._checkpoint(self._connection)
             self._projection = placed(projection, there)
@@ -122,22 +133,32 @@ class Rebuild:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._straight is not None:
+            # nothing of it can be gone on with
+            with suppress(psycopg.Error):
+                self.clear()
         self._connection.close()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether rows stand in a transaction that holds the checkpoint until they are applied: nobody is to be waited
+        for by then."""
+        return self._straight is not None
+
     def fold(self, *, workers: int = 1, progress: Progress = lambda members, events: None) -> Folding:
-        """Fills the shadow tables; with more than one worker, by that many processes."""
+        """Fills the shadow tables, or straight those that are read; with more than one worker, by that many
+        processes."""
         started = time.perf_counter()
         parts = 1 if isinstance(self._projection, Tally) or workers <= 1 else workers * RANGES_A_WORKER
         notes.split(self._connection, self._projection.key, parts)
+        self._straight = self._straight or self._begun_straight()
         before = self._done()
-        while left := [part for part in notes.ranges(self._connection, self._projection.key) if not part.done]:
+        while left := [part for part in self._ranges() if not part.done]:
             if self._fold_seconds is not None or (len(left) > 1 and workers > 1):
                 # whoever takes too long is noted, and its range is left
                 self._fold_in_processes(left, max(1, workers), progress)
-                continue
-            with self._folder(progress) as folder:
-                for part in left:
-                    folder.fold(part)
+            else:
+                self._fold_here(left, progress)
         after = self._done()
         return Folding(after[0] - before[0], after[1] - before[1], time.perf_counter() - started)
 
@@ -158,7 +179,7 @@ class Rebuild:
             done = self._done()
             progress(done[0] - reported[0], done[1] - reported[1])
             reported = done
-        left = [part for part in notes.ranges(self._connection, key) if not part.done]
+        left = [part for part in self._ranges() if not part.done]
         if left:
             raise DatabaseUnavailable("some buckets were not folded; run it again, it goes on from where it was")
         return Folding(reported[0] - before[0], reported[1] - before[1], time.perf_counter() - started)
@@ -170,6 +191,8 @@ class Rebuild:
 
     def compare(self, each: Each = lambda drift: None) -> ShownDifference:
         """The difference to the tables that are read; *each* is given every row of it."""
+        if self._straight is not None:
+            return self._straight.shown()
         self._let_the_runner_catch_up()
         with self._database.connect(DatabaseRole.READ, application="temple replay", autocommit=False) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -191,7 +214,11 @@ class Rebuild:
         """Puts it in place, and clears up. Raises Refused when *limit* or the brake does not allow it; nothing is
         changed then. Very many rows change lane by lane, of which *in_place* is given how many have."""
         if not self._checkpoint(self._connection).parks_freely:
-            require_few_parked(self._connection, self._projection.key, self.position)
+            require_few_parked(self._noted(), self._projection.key, self.position)
+        if self._straight is not None:
+            applied = self._straight.apply(by=by, reason=reason)
+            self._end_straight()
+            return applied
         # asked before the sequence is raised: what comes from then on stands above the checkpoint
         checkpoint = self._checkpoint(self._connection)
         beyond = is_beyond_log(self._connection, checkpoint)
@@ -212,27 +239,70 @@ class Rebuild:
 
     def clear(self) -> None:
         """Drops what was rebuilt."""
+        self._end_straight()
         with self._connection.transaction():
             clear(self._connection, self._projection)
+
+    def _begun_straight(self) -> StraightFill | None:
+        projection, catalogue = self._projection, self._catalogue
+        if not self._to_be_applied or isinstance(projection, Tally) or self._fold_seconds is not None:
+            return None
+        checkpoint = self._checkpoint(self._connection)
+        if (
+            not starts_from_nothing(checkpoint, self.position)
+            or any(part.done or part.done_user is not None for part in self._ranges())
+            or a_runner_would_fold(self._connection, checkpoint)
+        ):
+            return None
+        return StraightFill.begun(self._database, projection, catalogue, self.position, self._backend_pid)
 
     def _fold_in_processes(self, left: Sequence[notes.Range], workers: int, progress: Progress) -> None:
         fold_in_processes(
             self._connection,
             self._projection.key,
             left,
-            lambda watch: self._folder(lambda *_: None, watch),
+            lambda watch, send: self._folder(lambda *_: None, watch, send=send),
             workers=workers,
+            done=self._done,
             progress=progress,
             fold_seconds=self._fold_seconds,
+            receive=self._receive,
         )
 
-    def _folder(self, progress: Progress, watch: FoldWatch = NOBODY_WATCHES) -> AbstractContextManager[RangeFolder]:
-        return range_folder(
-            self._database, self._projection, self._catalogue, self.position, progress, self._backend_pid, watch
-        )
+    def _end_straight(self) -> None:
+        if self._straight is not None:
+            self._straight.close()
+            self._straight = None
+
+    def _fold_here(self, left: Sequence[notes.Range], progress: Progress) -> None:
+        awake = nullcontext() if self._straight is None else self._straight.awake()
+        with awake, self._folder(progress, send=self._receive) as folder:
+            for part in left:
+                folder.fold(part)
+
+    def _receive(self, piece: HandedOver) -> None:
+        if self._straight is None:
+            raise RuntimeError("who writes by himself handed something over")
+        self._straight.receive(piece)
+
+    def _folder(
+        self, progress: Progress, watch: FoldWatch = NOBODY_WATCHES, *, send: Send
+    ) -> AbstractContextManager[RangeFolder]:
+        projection = self._projection
+        writer: AbstractContextManager[PieceWriter] = shadow_writer(self._database, projection, self._backend_pid)
+        if self._straight is not None and not isinstance(projection, Tally):
+            writer = nullcontext(HandingOver(send, projection))
+        return range_folder(self._database, projection, self._catalogue, self.position, progress, watch, writer=writer)
+
+    def _noted(self) -> psycopg.Connection[Any]:
+        """Where it is seen how far the ranges are."""
+        return self._connection if self._straight is None else self._straight.connection
+
+    def _ranges(self) -> Sequence[notes.Range]:
+        return notes.ranges(self._noted(), self._projection.key)
 
     def _done(self) -> tuple[int, int]:
-        return notes.done(self._connection, self._projection.key)
+        return notes.done(self._noted(), self._projection.key)
 
     def _let_the_runner_catch_up(self) -> None:
         """What a runner is about to fold is no difference; where none is at work, it is one."""
@@ -265,13 +335,13 @@ def rebuild(
     limit: Limit = USUAL,
     reason: str | None = None,
     each: Each = lambda drift: None,
-    agreed: Callable[[ShownDifference], bool] = lambda shown: True,
+    agreed: Callable[[ShownDifference], bool] | None = None,
 ) -> AppliedRebuild | None:
     """All of it; None when *agreed*, shown the difference, is false."""
-    with Rebuild(database, projection, catalogue=catalogue) as replay:
+    with Rebuild(database, projection, catalogue=catalogue, to_be_applied=agreed is None) as replay:
         replay.fold(workers=workers)
         shown = replay.compare(each)
-        if not agreed(shown):
+        if agreed is not None and not agreed(shown):
             replay.clear()
             return None
         return replay.apply(shown, by=by, limit=limit, reason=reason)

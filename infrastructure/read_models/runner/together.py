@@ -1,12 +1,14 @@
 """One step of several projections: the log is read once, and one transaction has all of their rows and checkpoints.
 
-Each folds in a part of that transaction which can be undone alone. Whichever cannot go along, because its checkpoint is
-held or stands elsewhere, or because its part failed or took long, is left to steps of its own.
+Where one fails, all of it is undone and done once more, with a part of the transaction for each, which can be undone
+alone. Whichever cannot go along, because its checkpoint is held or stands elsewhere, or because its part failed or took
+long, is left to steps of its own.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from enum import StrEnum
 from functools import reduce
 from operator import or_
@@ -78,6 +80,25 @@ def step_together(
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcomes:
     """Raises what ends the whole transaction: then nothing is committed."""
+    try:
+        return _step_together(processors, opened, upto=upto, limit=limit, clock=clock, in_parts=False)
+    except Exception as error:
+        if _ends_all(error):
+            raise
+    # whose fault it was shows where each has a part of its own, which costs two exchanges with the database each
+    return _step_together(processors, opened, upto=upto, limit=limit, clock=clock, in_parts=True)
+
+
+def _step_together(
+    processors: Sequence[Processor],
+    opened: OpenTransaction,
+    *,
+    upto: Position,
+    limit: int,
+    clock: Callable[[], float],
+    in_parts: bool,
+) -> Outcomes:
+    """Without parts it raises what any of them raises."""
     with opened() as transaction:
         ready, outcomes = _ready(transaction, processors)
         if not ready:
@@ -90,12 +111,12 @@ def step_together(
         for processor, checkpoint in ready:
             key, started = processor.projection.key, clock()
             try:
-                with transaction.part():
+                with transaction.part() if in_parts else nullcontext():
                     share = processor.begin(transaction, checkpoint)
                     share.fold(grouped, position)
                     share.finish(position, len(events))
             except Exception as error:
-                if _ends_all(error):
+                if not in_parts or _ends_all(error):
                     raise
                 # alone, it fails again, and is then dealt with
                 outcomes[key] = Outcome(None, Alone.FAILED)

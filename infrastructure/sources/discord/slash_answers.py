@@ -12,6 +12,7 @@ from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.names.name import Names
+from temple_ledger.infrastructure.names.segment import in_segment
 from temple_ledger.infrastructure.queries.as_of import AsOf, before, beginning, end
 from temple_ledger.infrastructure.queries.attribution import AttributedEvent, merge_attributions
 from temple_ledger.infrastructure.queries.causes import causes_of
@@ -153,7 +154,7 @@ def _member(asked: _Asked, question: SlashQuestion) -> Answered:
     events = newest(connection, EventFilter(user_id=who, until=moment.as_of), limit=HAPPENED)[::-1]
     facts = merge_attributions(connection, events)
     lines += ["What happened last:", *asked.happened(facts)] if facts else []
-    return lines, f"/members/{quote(who)}"
+    return lines, f"/members/{in_segment(who)}"
 
 
 def _doubts(asked: _Asked, who: str) -> Iterator[str]:
@@ -172,11 +173,11 @@ def _role(asked: _Asked, question: SlashQuestion) -> Answered:
         total = rows[0][3] if rows else 0
         many = plural(total, "member")
         found = [(user_id, HeldRole(role, at, by)) for user_id, at, by, _ in rows]
-        path, order = f"/roles/{quote(role)}", "the newest first"
+        path, order = f"/roles/{in_segment(role)}", "the newest first"
     else:
         page = page_of_holders_then(asked.connection, role, moment, asked.answers.catalogue, limit=HOLDERS)
         total, many, found = page.total, page.total_words, [(each.user_id, each.held) for each in page.found]
-        path, order = f"/roles/{quote(role)}?as_of={quote(moment.as_of.isoformat())}", "by id"
+        path, order = f"/roles/{in_segment(role)}?as_of={quote(moment.as_of.isoformat())}", "by id"
     names = asked.answers.names({user_id for user_id, _ in found} | {each.granted_by or "" for _, each in found} - {""})
     then = "hold" if moment.as_of is None else f"held, {instant(moment.as_of)},"
     behind = not_folded(asked.connection).sentence if moment.as_of is None else None
@@ -205,7 +206,7 @@ def _changes(asked: _Asked, question: SlashQuestion) -> Answered:
     lines.append(f"{found.lost_words} lost it" + (":" if found.lost else ""))
     lines += [f"• {person(each.user_id, names)} {_lost(asked, each, names)}" for each in found.lost[::-1]]
     lines += _rest(found.total_lost, len(found.lost), MOST_CHANGED)
-    return lines, f"/roles/{quote(role)}/diff?from={quote(since.isoformat())}"
+    return lines, f"/roles/{in_segment(role)}/diff?from={quote(since.isoformat())}"
 
 
 def _lost(asked: _Asked, lost: RoleHolding, names: Names) -> str:
@@ -223,11 +224,11 @@ def _why(asked: _Asked, question: SlashQuestion) -> Answered:
     steps = history.steps[::-1]
     subject = person(who, asked.answers.names([who]))
     if not steps:
-        return [f"{subject} never had {asked.label(role)}, as far as the ledger goes."], f"/members/{quote(who)}"
+        return [f"{subject} never had {asked.label(role)}, as far as the ledger goes."], f"/members/{in_segment(who)}"
     lines = asked.happened([AttributedEvent(each.event, each.attribution) for each in steps])
     retracted = [f" *({each.change})*" if each.change == "retracted" else "" for each in steps]
     head = f"{subject} and {asked.label(role)}, the newest first:"
-    return [head, *(line + note for line, note in zip(lines, retracted, strict=True))], f"/members/{quote(who)}"
+    return [head, *(line + note for line, note in zip(lines, retracted, strict=True))], f"/members/{in_segment(who)}"
 
 
 def _mismatches(asked: _Asked, question: SlashQuestion) -> Answered:

@@ -8,6 +8,7 @@ from temple_ledger.infrastructure.queries.feed import Consumer
 from temple_ledger.infrastructure.queries.lag_trend import lag_trend
 from temple_ledger.infrastructure.queries.operations import operations
 from temple_ledger.infrastructure.queries.projection_status import projection_status, projection_statuses
+from temple_ledger.infrastructure.read_models.lanes import stored_lanes
 from temple_ledger.infrastructure.read_models.operations import parked
 from temple_ledger.infrastructure.read_models.verification.stored_results import stored_verifications
 from temple_ledger.infrastructure.read_models.versions.stored import stored_versions
@@ -71,12 +72,16 @@ def projection(console: Console, asked: Asked) -> Page:
             (each, stored_verifications(connection, *each.key, limit=1)) for each in every if each.name == status.name
         ]
         trend = lag_chart(lag_trend(connection, status.key))
+        lanes = stored_lanes(connection, status.key)
     known = next((each for each in carried() if each.key == status.key), None)
     data: dict[str, Any] = {
         "status": status,
         "versions": versions,
         "sides": sides,
         "trend": trend,
+        "lanes": lanes,
+        "first": min((each.position for each in lanes), default=None),
+        "last": max((each.position for each in lanes), default=None),
         "head": head,
         "tables": [] if known is None else [table.name for table in known.tables],
         "verified": verified,
