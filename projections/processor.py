@@ -98,6 +98,7 @@ class _Stepping(ABC):
 
     projection: Projection
     catalogue: Catalogue
+    reads_payloads = True
 
     def __init__(self, transaction: OpenTransaction, watch: FoldWatch) -> None:
         self.reads = reads_of(self.projection, self.catalogue)
@@ -123,7 +124,7 @@ class _Stepping(ABC):
             checkpoint, reason = self._held(transaction)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
-            events = transaction.events(after=checkpoint.position, upto=upto, limit=limit)
+            events = transaction.events(after=checkpoint.position, upto=upto, limit=limit, payloads=self.reads_payloads)
             if not events:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
             share = self.begin(transaction, checkpoint)
@@ -321,11 +322,12 @@ class TallyProcessor(_Stepping):
     def __init__(self, projection: Tally, transaction: OpenTransaction, catalogue: Catalogue, watch: FoldWatch) -> None:
         self.projection: Tally = projection
         self.catalogue = catalogue
+        self.reads_payloads = projection.reads_metadata
         super().__init__(transaction, watch)
 
     @property
     def wanted(self) -> Wanted:
-        return Wanted(None, None if self.projection.reads_metadata else frozenset())
+        return Wanted(None, None if self.reads_payloads else frozenset())
 
     def begin(self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False) -> "_TallyShare":
         self.remember_only_if(transaction, checkpoint)

@@ -72,8 +72,16 @@ class ProjectingTransaction(SealedLog, Protocol):
 
     def exceptions(self, key: ProjectionKey) -> Exceptions: ...
 
-    def events(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> Sequence[Recorded]:
-        """By position; with *lanes* those of their members."""
+    def events(
+        self,
+        *,
+        after: Position,
+        upto: Position,
+        limit: int,
+        lanes: Sequence[int] = (),
+        payloads: bool = True,
+    ) -> Sequence[Recorded]:
+        """By position; with *lanes* those of their members. Where no *payloads* are wanted, they may be left out."""
 
     def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
         """How many events stand in (after, upto], of at most so many, and the position of the last of these."""

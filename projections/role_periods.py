@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Final, NamedTuple
 
 from temple_ledger.domain.events import MemberLeft, RoleAdded, RoleRemoved
@@ -52,6 +53,9 @@ class RolePeriod(NamedTuple):
     ending: str | None = None
 
 
+_PERIOD: Final = partial(tuple.__new__, RolePeriod)
+"""Of a row, whose columns are its fields: no function of Python's runs for each of them."""
+
 CHUNK: Final = 64
 """A member who changes roles all the time has thousands of periods: to add one copies this many and no more."""
 
@@ -70,7 +74,7 @@ def _rows(member: RolePeriods) -> Rows:
 
 
 def _state(rows: Rows) -> RolePeriods:
-    periods = [RolePeriod(*row) for row in rows.get(ROLE_PERIODS.name, ())]
+    periods = list(map(_PERIOD, rows.get(ROLE_PERIODS.name, ())))
     ended = [period for period in periods if period.ended_position is not None]
     ended.sort(key=lambda period: (period.held_until, period.ended_position, period.began_position))
     beyond = len(ended) // CHUNK * CHUNK

@@ -183,13 +183,16 @@ class GapReader:
         return 0 if row is None else int(row[0])
 
 
-def events(connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int) -> list[Recorded]:
-    """The events in (*after*, *upto*], by position, at most *limit*; without event_id and recorded_at.
+def events(
+    connection: psycopg.Connection[Any], after: Position, upto: Position, limit: int, *, payloads: bool = True
+) -> list[Recorded]:
+    """The events in (*after*, *upto*], by position, at most *limit*; without event_id and recorded_at, and without
+    metadata where no *payloads* are wanted.
 
     Fewer where their payloads are large, and none only where there is none: memory has a bound in bytes.
     Reads what is visible: only up to a settled position is it all that will ever be there. Raises psycopg.Error.
     """
-    values = {"after": after, "upto": upto, "limit": limit, "bytes": PAGE_BYTES}
+    values = {"after": after, "upto": upto, "limit": limit, "bytes": PAGE_BYTES, "payloads": payloads}
     return _recorded(connection, "log_events", values)
 
 
@@ -234,4 +237,11 @@ def member_events(
 def _recorded(connection: psycopg.Connection[Any], name: str, values: dict[str, Any]) -> list[Recorded]:
     # binary: no text is made of numbers and times on one side and parsed on the other
     cursor = connection.cursor(binary=True)
-    return list(starmap(Recorded, cursor.execute(statement(name), values, prepare=True).fetchall()))
+    rows = cursor.execute(statement(name), values, prepare=True).fetchall()
+    # not through the class, whose own function would run for each row
+    return [_new(Recorded, row + _NOT_ASKED_FOR) for row in rows]
+
+
+_new: Final[Any] = tuple.__new__
+_NOT_ASKED_FOR: Final = (None, None)
+"""event_id and recorded_at."""

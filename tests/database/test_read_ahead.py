@@ -1,11 +1,11 @@
 """Pages are read while the one before is worked on."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from temple_ledger.infrastructure.database.read_ahead import read_ahead
+from temple_ledger.infrastructure.database.read_ahead import next_ahead, read_ahead
 
 LONG = 10.0
 
@@ -55,9 +55,42 @@ def test_what_reading_raises_comes_when_its_page_is_due() -> None:
         next(pages)
 
 
+def test_the_next_of_some_items_is_made_while_this_one_is_worked_on() -> None:
+    made = [threading.Event() for _ in range(4)]
+
+    def items() -> Iterator[int]:
+        for number, each in enumerate(made):
+            each.set()
+            yield number
+
+    read = next_ahead(items())
+    for number in read:
+        assert made[min(number + 1, 3)].wait(LONG)
+        assert not any(each.is_set() for each in made[number + 2 :])
+    assert list(next_ahead(iter(range(3)))) == [0, 1, 2]
+
+
+def test_items_that_are_left_are_not_made_and_their_source_can_be_closed() -> None:
+    closed: list[bool] = []
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(10)
+        finally:
+            closed.append(True)
+
+    source = items()
+    read = next_ahead(source)
+    assert next(read) == 0
+    read.close()
+    assert closed == []
+    source.close()  # type: ignore[attr-defined]
+    assert closed == [True]
+
+
 def test_whoever_stops_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
     pages = read_ahead(range(5), lambda page: page, lambda page: page)
     next(pages)
-    pages.close()  # type: ignore[attr-defined]
+    pages.close()
     assert threading.active_count() == before

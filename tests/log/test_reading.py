@@ -1,19 +1,25 @@
 """What the log gives to those who fold it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import UndecodableEvent
 from temple_ledger.domain.log_entry import LogEntry
 from temple_ledger.domain.position import START, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.log import reader
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.reader import events, events_at, member_events
+from temple_ledger.infrastructure.read_models.runner.transaction import transactions
+from temple_ledger.projections.activity import activity
+from temple_ledger.projections.processor import processor_of
+from temple_ledger.projections.tally import Brief, BuiltInTally
 from tests.log.builders import NOON, joined, rows
 
 ALL = Position(2**62)
@@ -61,6 +67,31 @@ def test_events_come_by_position_between_two_of_them(database: Database, reading
     assert [event.position for event in found] == [3, 4, 5]
     assert [event.position for event in events(reading, Position(5), Position(7), 3)] == [6, 7]
     assert events(reading, Position(10), ALL, 3) == []
+
+
+def test_a_page_without_payloads_is_the_same_events_and_as_long_as_it_may_be(
+    database: Database, reading: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(database, *(joined("ada", minute, metadata='{"by": "grace"}') for minute in range(3)))
+    whole = events(reading, START, ALL, 3)
+    monkeypatch.setattr(reader, "PAGE_BYTES", 1)
+    assert events(reading, START, ALL, 3) == whole[:1]
+    assert events(reading, START, ALL, 3, payloads=False) == [each._replace(metadata_text=None) for each in whole]
+
+
+def test_a_tally_of_our_own_that_is_stepped_alone_is_read_without_payloads(
+    database: Database, reading: psycopg.Connection[Any]
+) -> None:
+    append(database, joined("ada", metadata='{"by": "grace"}'))
+    given: list[Recorded] = []
+
+    def briefs(counted: Sequence[Recorded]) -> list[Brief]:
+        given.extend(counted)
+        return activity.briefs(counted)
+
+    looking_on = BuiltInTally("activity", version=1, table=activity.table, briefs=briefs, key=activity.key_of)
+    processor_of(looking_on, transactions(reading), catalogue=CATALOGUE).step(upto=Position(1), limit=1)
+    assert [(each.user_id, each.metadata_text) for each in given] == [("ada", None)]
 
 
 @pytest.mark.parametrize("limit", [1, 3, 100])

@@ -154,10 +154,18 @@ class PostgresTransaction:
     def exceptions(self, key: ProjectionKey) -> Exceptions:
         return read_exceptions(self.connection, key, retracted=self._retracted)
 
-    def events(self, *, after: Position, upto: Position, limit: int, lanes: Sequence[int] = ()) -> Sequence[Recorded]:
+    def events(
+        self,
+        *,
+        after: Position,
+        upto: Position,
+        limit: int,
+        lanes: Sequence[int] = (),
+        payloads: bool = True,
+    ) -> Sequence[Recorded]:
         if lanes:
             return events_of_lanes(self.connection, after, upto, limit, lanes)
-        return events(self.connection, after=after, upto=upto, limit=limit)
+        return events(self.connection, after=after, upto=upto, limit=limit, payloads=payloads)
 
     def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
         values = {"after": after, "upto": upto, "limit": limit}

@@ -8,15 +8,17 @@ import psycopg
 
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
+from temple_ledger.infrastructure.database.read_ahead import next_ahead
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.read_models.member_stream import member_stream
 from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.processor import TooWide
 from temple_ledger.projections.projecting import Wanted
 
-MEMBERS_AT_A_TIME: Final = 2_000
-EVENTS_AT_A_TIME: Final = 20_000
-BYTES_AT_A_TIME: Final = 16_000_000
+MEMBERS_AT_A_TIME: Final = 1_000
+EVENTS_AT_A_TIME: Final = 10_000
+BYTES_AT_A_TIME: Final = 8_000_000
+"""Of a piece; two are in memory."""
 
 Connection = psycopg.Connection[Any]
 
@@ -60,10 +62,14 @@ def pieces_by_member(
 ) -> Iterator[Iterator[ByMember]]:
     """The events in (after, upto] that are wanted, some members at a time: bounded in members, events and bytes.
 
-    The database sends the next piece while this one is worked on.
+    The next piece is read while this one is worked on: between two reads, a socket holds no more of what the database
+    sends than some thousand events.
     """
-    with closing(member_stream(connection, wanted, after=after, upto=upto, lanes=lanes)) as members:
-        yield _pieces(members)
+    with (
+        closing(member_stream(connection, wanted, after=after, upto=upto, lanes=lanes)) as members,
+        closing(next_ahead(_pieces(members))) as pieces,
+    ):
+        yield pieces
 
 
 def _pieces(members: Iterator[tuple[str, list[Recorded] | None]]) -> Iterator[ByMember]:

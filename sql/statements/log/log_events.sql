@@ -1,6 +1,6 @@
 -- The rows in (after, upto], by position, at most so many, and no more once their payloads have so many bytes: at least
 -- one. A time that no Python datetime can hold comes as null, not as an error. A payload that is stored compressed is
--- measured, any other one is about as long as it is stored.
+-- measured, any other one is about as long as it is stored. Without payloads there are none, and no bytes.
 select
     id,
     timestamp,
@@ -8,7 +8,7 @@ select
     user_id,
     action,
     target,
-    metadata::text,
+    case when %(payloads)s then metadata::text end as metadata,
     source
 from (
     select
@@ -25,6 +25,7 @@ from (
             metadata,
             source,
             case
+                when not %(payloads)s then 0
                 when pg_column_compression(metadata) is null then pg_column_size(metadata)
                 else octet_length(metadata::text)
             end as bytes
