@@ -34,7 +34,7 @@ from temple_ledger.infrastructure.read_models.runner.transaction import (
     read_checkpoints,
     transactions,
 )
-from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.infrastructure.read_models.verification.full import verify_each
 from temple_ledger.infrastructure.read_models.verification.result import Verified
 from temple_ledger.projections.author import catalogue_or_installed
 from temple_ledger.projections.built_in import BUILT_IN
@@ -210,8 +210,8 @@ class LedgerScenario:
 
     def then_verified(self) -> None:
         """Stored rows equal the fold of the whole log, and no position was passed over."""
-        for projection in self.projections:
-            verified = verify(self.database, projection, catalogue=self.catalogue)
+        found = verify_each(self.database, self.projections, catalogue=self.catalogue)
+        for projection, verified in zip(self.projections, found, strict=True):
             if not verified.ok or verified.unverified is not None:
                 raise AssertionError("\n".join([f"{projection.name} is not verified:", *_found_by(verified)]))
 

@@ -1,6 +1,6 @@
 """The full verify: every stored row against the fold, at one position, in one snapshot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, Protocol
 
@@ -52,12 +52,20 @@ class Elsewhere(Protocol):
 
 def verify(database: Database, projection: Projection, *, catalogue: Catalogue) -> Verified:
     """Just compares: nothing is explained or stored. Reads only, while everything else goes on."""
+    return verify_each(database, [projection], catalogue=catalogue)[0]
+
+
+def verify_each(database: Database, projections: Iterable[Projection], *, catalogue: Catalogue) -> list[Verified]:
+    """The same of some, one after the other, each in a snapshot of its own over the same two connections."""
+    found = []
     with (
         snapshot_connection(database, application="temple verify") as log,
         snapshot_connection(database, application="temple verify") as tables,
-        one_snapshot(log, tables) as snapshot,
     ):
-        return verify_everybody(snapshot, projection, catalogue=catalogue)
+        for projection in projections:
+            with one_snapshot(log, tables) as snapshot:
+                found.append(verify_everybody(snapshot, projection, catalogue=catalogue))
+    return found
 
 
 def verify_everybody(
