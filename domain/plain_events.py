@@ -13,7 +13,7 @@ from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
 from temple_ledger.domain.event import LONGEST_NAME, LONGEST_SOURCE, VERSION_KEY, Event, NonEmptyText, TargetMark
-from temple_ledger.domain.recorded import Recorded, decode_metadata
+from temple_ledger.domain.recorded import PICKED, Recorded, decode_metadata
 
 Decode = Callable[[Recorded], Event]
 
@@ -97,6 +97,8 @@ def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode, *,
         for present in range(1 << len(of_metadata))
     ]
     """The fields that were given, by which of the metadata were. Events share them: nobody changes a frozen one."""
+    picked = f'{PICKED}{of_metadata[0].name}{PICKED}"' if of_metadata else PICKED
+    before_text = len(picked)
 
     def decode(recorded: Recorded) -> Event:
         position, occurred_at, _, user_id, _, target, metadata_text, source, _, _ = recorded
@@ -116,7 +118,11 @@ def plain_decoder(model: type[Event], fields: PlainFields, otherwise: Decode, *,
             values.append(target)
         present = 0
         if of_metadata:
-            metadata: Mapping[str, Any] = decode_metadata(metadata_text)
+            metadata: Mapping[str, Any] = (
+                {of_metadata[0].name: metadata_text[before_text:-1]}
+                if metadata_text is not None and metadata_text.startswith(picked) and "\\" not in metadata_text
+                else decode_metadata(metadata_text)
+            )
             bit = 1
             for name, shortest, longest, _, required, default, lenient in of_metadata:
                 value = metadata.get(name)

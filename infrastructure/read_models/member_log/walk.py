@@ -60,6 +60,7 @@ def one_snapshot(log: Connection, tables: Connection) -> Iterator[Snapshot]:
     try:
         share_snapshot(tables, log)
         set_for_transaction(log, "work_mem", "128MB")
+        set_for_transaction(log, "max_parallel_workers_per_gather", "0")
         yield Snapshot(log, tables)
     finally:
         for connection in (log, tables):
@@ -79,7 +80,7 @@ def walk(
 ) -> Generator[Walked[State], None, None]:
     """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)
-    with closing(member_stream(snapshot.log, fold, upto=upto)) as stream:
+    with closing(member_stream(snapshot.log, fold, upto=upto, picking=True)) as stream:
         yield from _walk(snapshot, projection, fold, stream, upto, left_out, parked)
 
 

@@ -58,6 +58,8 @@ def range_folder(
         writer as opened,
     ):
         set_for_session(reading, "work_mem", "128MB")
+        # each worker has a process of the server already: more of them would only sort what the index has in order
+        set_for_session(reading, "max_parallel_workers_per_gather", "0")
         left_out = read_exceptions(reading, projection.key).left_out
         given_up = read_given_up(reading, projection.key)
         yield RangeFolder(database, reading, opened, projection, catalogue, upto, progress, left_out, given_up, watch)
@@ -102,7 +104,9 @@ class RangeFolder:
             self.progress(piece.members, piece.events)
 
         after = part.done_user if part.done_user is not None else part.after_user
-        stream = member_stream(self.reading, fold, upto=self.upto, after_user=after, upto_user=part.upto_user)
+        stream = member_stream(
+            self.reading, fold, upto=self.upto, after_user=after, upto_user=part.upto_user, picking=True
+        )
         with closing(stream) as members, _one_behind(put) as put_behind, rare_collections():
             for user_id, found in members:
                 if found is None:
