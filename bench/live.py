@@ -48,8 +48,8 @@ def measure(bench: Bench) -> Findings:
         title="Live projecting",
         how=(
             f"Catching up from an empty checkpoint: {sizes.events:,} events of {sizes.members:,} members through "
-            f"`Runner`, of all built-in projections ({', '.join(every)}), and of `members` and `activity` alone, "
-            "against the library's own `ProjectionRunner` on its own Postgres application, with a "
+            f"`Runner` and its second process, of all built-in projections ({', '.join(every)}), and of `members` and "
+            "`activity` alone, against the library's own `ProjectionRunner` on its own Postgres application, with a "
             "`PostgresTrackingRecorder` that upserts and deletes the roles alone, each event in a transaction of "
             f"its own, as that library works. The library gets the first {sizes.library_events:,} of the events, "
             "because its rate does not depend on their number. Afterwards our rows are verified in full (once), "

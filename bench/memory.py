@@ -45,10 +45,10 @@ def measure(bench: Bench) -> Findings:
         title="Memory by the length of the log",
         how=(
             "Peak resident set of a process that imports the file, and of one that then catches up through `Runner`, "
-            f"each started for that alone. The members are the same {sizes.members:,} at every length; the last case "
-            f"has {sizes.largest_members:,}, because the runner remembers members between batches, in 64 MiB a "
-            "projection at most: that part grows with them, not with the log. Flat means that the longest log takes at "
-            f"most {MOST_GROWTH:g} times what the shortest takes."
+            f"with that of its second process, each started for that alone. The members are the same "
+            f"{sizes.members:,} at every length; the last case has {sizes.largest_members:,}, because the runner "
+            "remembers members between batches, in 64 MiB a projection at most: that part grows with them, not with "
+            f"the log. Flat means that the longest log takes at most {MOST_GROWTH:g} times what the shortest takes."
         ),
         series=[peak(what, events, members) for what in ("runner", "import") for events, members in cases],
         goals=[

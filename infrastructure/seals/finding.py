@@ -60,6 +60,17 @@ class Finding:
         return self.kind in _OF_EVENTS
 
     @property
+    def is_of_one_event(self) -> bool:
+        """Whether it is about one event that is there."""
+        return self.is_of_events and self.kind != DELETED and self.first == self.last
+
+    def is_about(self, position: int) -> bool:
+        """Whether the event at that position, if there is one, is not what was sealed."""
+        if not self.is_of_events or self.first is None or self.last is None:
+            return False
+        return self.first <= position <= self.last
+
+    @property
     def is_of_triggers(self) -> bool:
         return self.kind.startswith("trigger ")
 

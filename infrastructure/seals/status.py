@@ -1,5 +1,6 @@
-"""How far the log is sealed and proven, on one line."""
+"""How far the log is sealed and proven, on one line; and what the latest proof found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ import psycopg
 
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.seals.finding import Finding
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,9 @@ def seal_status(connection: psycopg.Connection[Any]) -> SealStatus:
     if row is None:
         raise LookupError("seal_status has one row")
     return SealStatus(*row)
+
+
+def stored_findings(connection: psycopg.Connection[Any]) -> Sequence[Finding]:
+    """Those that `SealStatus.findings` counts, as far as they are listed."""
+    row = connection.execute(statement("seal_findings_read")).fetchone()
+    return () if row is None else [Finding(*each) for each in row[0]]

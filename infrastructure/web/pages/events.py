@@ -14,7 +14,9 @@ from temple_ledger.infrastructure.queries.events import LAST, EventFilter, newes
 from temple_ledger.infrastructure.queries.member import member_then
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory, require_role
 from temple_ledger.infrastructure.read_models.operations import parked
-from temple_ledger.infrastructure.web.asked import Asked
+from temple_ledger.infrastructure.seals.finding import DELETED
+from temple_ledger.infrastructure.seals.status import stored_findings
+from temple_ledger.infrastructure.web.asked import Asked, NotThere
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.pages.happenings import as_listing, happenings, is_long_history, people_of
 from temple_ledger.infrastructure.web.pages.outsider import last_acted
@@ -106,6 +108,9 @@ def _picked(console: Console, connection: Connection, asked: Asked, directory: R
 def event(console: Console, asked: Asked) -> Page:
     with console.reading() as connection:
         directory, narrator = console.narrator(connection)
+        altered = [each for each in stored_findings(connection) if each.is_about(asked.position())]
+        if any(each.kind == DELETED for each in altered):
+            raise NotThere(f"{altered[0]}: it was sealed, and somebody deleted it. Verify has what was found.")
         found = shown(connection, Position(asked.position()))
         row = found.event
         words = happenings(connection, console, narrator, [row]) or happenings(
@@ -122,6 +127,7 @@ def event(console: Console, asked: Asked) -> Page:
         "label": None if row.target is None else directory.label(row.target),
         "is_role": row.event_type in ("discord_role_change", "discord_role"),
         "shown": found,
+        "altered": altered,
         "failures": failures,
         "changes": changes,
         "labels": {str(each.key.get("role")): directory.label(str(each.key.get("role"))) for each in changes or ()},

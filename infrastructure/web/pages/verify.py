@@ -9,11 +9,12 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
     stored_verification,
     stored_verifications,
 )
-from temple_ledger.infrastructure.seals.status import seal_status
+from temple_ledger.infrastructure.seals.status import seal_status, stored_findings
 from temple_ledger.infrastructure.web.asked import Asked
 from temple_ledger.infrastructure.web.console import Console, Page
 from temple_ledger.infrastructure.web.listing import Listing
 
+MOST_ALTERED: Final = 20
 COLUMNS: Final = (
     *("id", "projection", "version", "kind", "position", "started_at", "finished_at", "members", "touched", "drifts"),
     *("drifted_members", "parked", "passed", "in_log"),
@@ -28,12 +29,15 @@ def verify(console: Console, asked: Asked) -> Page:
         ledger = read_overview(connection, count=lambda _: counted.members)
         found = stored_verifications(connection, name, before=asked.number("before"), limit=asked.rows + 1)
         seals = seal_status(connection)
+        altered = stored_findings(connection)
         covered = rounds(connection, [each.key for each in ledger.projections])
     page = found[: asked.rows]
     following = asked.url(before=page[-1].id) if len(found) > len(page) else None
     data: dict[str, Any] = {
         "ledger": ledger,
         "seals": seals,
+        "altered": altered[:MOST_ALTERED],
+        "more_altered": max(0, seals.findings - MOST_ALTERED),
         "latest": {(each.projection, each.version): each for each in ledger.verified},
         "covered": {(each.projection, each.version): each for each in covered},
         "found": page,
