@@ -56,14 +56,38 @@ class Brake:
         self._met: dict[EventName, set[str]] = defaultdict(set)
         self._met_by_many: set[EventName] = set()
         self._parked: dict[tuple[EventName, Reason], set[str]] = defaultdict(set)
+        self._stopped_in: int | None = None
 
     def count(
         self,
         events: Mapping[str, Sequence[Recorded]],
         met: Mapping[str, Set[EventName]],
         failures: Iterable[Failure],
+        *,
+        epoch: int,
     ) -> None:
-        """*events* are those of a batch, by member; *met* has their names at least. Raises TooManyParked."""
+        """*events* are those of a batch, by member; *met* has their names at least. Raises TooManyParked.
+
+        A batch that it stopped is tried in other ways, and is to be stopped in all of them: whoever resumes the
+        projection, which raises its *epoch*, counts anew.
+        """
+        if self._stopped_in not in (None, epoch):
+            self._met.clear()
+            self._met_by_many.clear()
+            self._parked.clear()
+            self._stopped_in = None
+        try:
+            self._count_all(events, met, failures)
+        except TooManyParked:
+            self._stopped_in = epoch
+            raise
+
+    def _count_all(
+        self,
+        events: Mapping[str, Sequence[Recorded]],
+        met: Mapping[str, Set[EventName]],
+        failures: Iterable[Failure],
+    ) -> None:
         for user_id in events:
             for name in met[user_id] - self._met_by_many:
                 its_members = self._met[name]
@@ -84,8 +108,4 @@ class Brake:
         parked.add(failure.user_id)
         met = len(self._met[name] | parked)
         if too_many(len(parked), met):
-            # whoever resumes the projection counts anew
-            self._met.clear()
-            self._met_by_many.clear()
-            self._parked.clear()
             raise TooManyParked(sentence(self._projection, len(parked), met, name, reason))

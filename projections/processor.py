@@ -256,7 +256,7 @@ class _MemberShare(Generic[State]):
         self._follow(grouped, upto)
         batch = self._batch(grouped, upto)
         if not self._checkpoint.parks_freely:
-            processor.brake.count(grouped, events.met, batch.failures)
+            processor.brake.count(grouped, events.met, batch.failures, epoch=self._checkpoint.epoch)
         transaction.write(self._projection.tables, batch.changes)
         transaction.move_frontiers(key, {user_id: each.frontier for user_id, each in batch.members.items()})
         transaction.park(key, batch.failures)
@@ -358,7 +358,7 @@ class _TallyShare:
     def fold(self, events: ByMember, upto: Position) -> None:
         failures = self._counting.count(list(chain.from_iterable(events.values())))
         if not self._checkpoint.parks_freely:
-            self._processor.brake.count(events, events.met, failures)
+            self._processor.brake.count(events, events.met, failures, epoch=self._checkpoint.epoch)
 
     def finish(self, to: Position, passed: int) -> None:
         tally, total = placed(self._processor.projection, self._checkpoint), self._counting.total()

@@ -7,14 +7,18 @@ import pytest
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models.operations import Parked, parked, retry, set_state
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
-from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
+from temple_ledger.infrastructure.read_models.runner.together import Alone, Outcome, step_together
+from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.activity import activity
 from temple_ledger.projections.brake import FEW, TooManyParked
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
+from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.testing.histories import at, role_added
 from tests.runner.poisoned import POISON, poisoned
 
@@ -81,6 +85,23 @@ def test_it_counts_since_the_projection_was_started(ledger: LedgerScenario) -> N
     run(ledger)
     ledger.given(role_added("one more", POISON, at(2)))
     assert run(ledger).state is ProjectionState.RUNNING
+
+
+def test_a_batch_that_it_stopped_is_stopped_however_it_is_tried_until_the_projection_is_resumed(
+    ledger: LedgerScenario,
+) -> None:
+    meet(ledger, 0, FEW)
+    with ledger.database.connect(DatabaseRole.PROJECT) as connection:
+        opened = transactions(connection)
+        both = [processor_of(each, opened, catalogue=CATALOGUE) for each in (poisoned, activity)]
+        assert step_together(both, opened, upto=settled_head(connection), limit=100)[poisoned.key].alone is None
+        ledger.given(role_added("one more", POISON, at(2)))
+        upto = settled_head(connection)
+        assert step_together(both, opened, upto=upto, limit=100)[poisoned.key] == Outcome(None, Alone.FAILED)
+        with pytest.raises(TooManyParked, match=f"{FEW + 1} of {FEW + 1} members"):
+            both[0].step(upto=upto, limit=100)
+        set_state(ledger.database, poisoned.key, ProjectionState.RUNNING, by="ada")
+        assert [each.user_id for each in both[0].step(upto=upto, limit=100).failures] == ["one more"]
 
 
 def test_resumed_to_park_it_goes_on_and_resumed_without_it_brakes_again(ledger: LedgerScenario) -> None:
