@@ -225,6 +225,27 @@ def test_whatever_has_the_focus_is_seen_on_a_phone_with_its_ring(chromium: Brows
     assert hidden == {None}
 
 
+COVERED = """() => {
+    const shown = [...document.querySelectorAll("svg.ticks text")].map(each => [each.textContent,
+        each.getBoundingClientRect()]).filter(([, place]) => place.width);
+    return shown.slice(1).filter(([, place], at) => place.left < shown[at][1].right).map(([words]) => words);
+}"""
+"""Which times below the bars of a member begin before the one to the left of them has ended."""
+SOME = 8
+
+
+def test_no_time_below_the_bars_of_a_member_covers_another_one_on_a_phone(chromium: Browser, demo: Demo) -> None:
+    page = signed_in(chromium, demo.console, width="phone").new_page()
+    page.goto(f"{demo.console.url}/members?rows={SOME}")
+    members = [each.get_attribute("href") for each in page.locator("tbody a.card-link").all()]
+    assert len(members) == SOME
+    covered = {}
+    for member in members:
+        page.goto(f"{demo.console.url}{member}")
+        covered[member] = page.evaluate(COVERED)
+    assert {member: words for member, words in covered.items() if words} == {}
+
+
 def test_whoever_is_at_a_link_with_the_keyboard_stays_there_and_the_newer_part_comes_after(
     chromium: Browser, demo: Demo
 ) -> None:
