@@ -133,6 +133,8 @@ def abort(connection: Connection, projection: Projection) -> bool:
     """Clears up what a killed rebuild has left; whether there was anything. Raises Refused while one is going on."""
     # where it collects rows does not depend on which version readers see
     projection = placed_as(projection, active=False)
+    # as before a claim: one that was ended a moment ago is no reason to refuse
+    stays(lambda: _goes_on(connection, projection))
     with connection.transaction():
         connection.execute(statement("rebuild_lock"))
         row = connection.execute(statement("rebuild_read"), projection.key.parameters).fetchone()
