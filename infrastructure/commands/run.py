@@ -11,7 +11,12 @@ from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring, metrics_port
 from temple_ledger.infrastructure.processes.watched import run_watched
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.projection_status import RUNNING, parked_events, projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import (
+    RUNNING,
+    parked_events,
+    parked_in_words,
+    projection_statuses,
+)
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.lane_range import LaneRange
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
@@ -114,7 +119,7 @@ def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> 
         rate = f" ({folded.total / folded.seconds:,.0f} events/s)" if folded.total else ""
         print_line(f"caught up, {where}: {plural(folded.total, 'event')} folded in {folded.seconds:.1f} s{rate}")
     if parked:
-        session.note(f"{plural(parked, 'event')} could not be folded and parked; see: temple failures list")
+        session.note(f"{parked_in_words(parked)}; see: temple failures list")
     for each in statuses:
         if each.state == "trigger":
             session.note(f"{each.name} is maintained by the trigger, with each append; see: temple trigger status")

@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.queries.projection_status import (
     RUNNING,
     ProjectionStatus,
     parked_events,
+    parked_in_words,
     projection_statuses,
 )
 from temple_ledger.infrastructure.read_models.verification.stored_results import StoredVerification, latest
@@ -141,7 +142,7 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
         elif each.activity == RUNNING and each.lanes_unled:
             yield Trouble(f"{each.label}: {each.without_leader}", f"temple projection lanes {each.label}")
     if ledger.parked:
-        yield Trouble(f"{plural(ledger.parked, 'event')} could not be folded and parked", "temple failures list")
+        yield Trouble(parked_in_words(ledger.parked), "temple failures list")
     if ledger.future:
         what = plural(len(ledger.future), "event")
         yield Trouble(f"{what} dated more than a day ahead", retraction_of(ledger.future))

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UnknownName
 from temple_ledger.domain.position import Position
+from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.projections.fingerprint import reads_of, what_differs
@@ -150,6 +151,11 @@ def parked_events(connection: Connection, projections: Iterable[str]) -> int:
     """How many events could not be folded, each counted once though several of the projections have parked it."""
     row = connection.execute(statement("read_parked_count"), {"projections": list(projections)}).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def parked_in_words(events: int) -> str:
+    whose = "its member is" if events == 1 else "their members are"
+    return f"{plural(events, 'event')} could not be folded; {whose} parked"
 
 
 def projection_status(

@@ -57,7 +57,7 @@ def test_parked_members_are_told_with_the_next_command(temple: Typed, ledger: Le
     unfoldable(ledger.database, "bob", at(4))
     ended = temple("run", "--until-caught-up")
     assert ended.code == 0
-    assert "1 event could not be folded and parked; see: temple failures list" in ended.stderr
+    assert "1 event could not be folded; its member is parked; see: temple failures list" in ended.stderr
 
 
 def test_a_projection_that_stands_still_is_not_waited_for_and_exits_1(temple: Typed, ledger: LedgerScenario) -> None:

@@ -88,7 +88,7 @@ TROUBLES = {
             "insert into projection_failure (projection, version, position, user_id, error) "
             "values ('members', 1, 1, '1', 'x')"
         ),
-        "1 event could not be folded and parked",
+        "1 event could not be folded; its member is parked",
         "temple failures list",
     ),
     "nobody runs": ("select 1", "no runner is at work", "temple run"),
