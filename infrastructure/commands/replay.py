@@ -239,7 +239,8 @@ def _compared(
     workers: int,
     every_row: bool,
 ) -> _Replay:
-    if rebuild.resumed:
+    goes_on = rebuild.goes_on
+    if goes_on:
         session.note(f"{rebuild.label}: going on with a replay that had been ended early")
     with bar(session.progress, f"folding {rebuild.label}", int(rebuild.position), "events") as shown:
         folding = _folded(rebuild, chosen, workers, lambda members, events: shown.advance(events))
@@ -251,7 +252,7 @@ def _compared(
             differences.append(drift)
 
     found = rebuild.compare(each)
-    return _Replay(projection, rebuild.label, rebuild.position, rebuild.resumed, folding, found, impact, differences)
+    return _Replay(projection, rebuild.label, rebuild.position, goes_on, folding, found, impact, differences)
 
 
 def _directory(session: Session) -> RoleDirectory:

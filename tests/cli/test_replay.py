@@ -161,6 +161,16 @@ def test_a_replay_that_ended_early_is_gone_on_with_or_cleared_up(temple: Typed, 
     assert temple("verify", "members").code == 0
 
 
+def test_a_replay_that_ended_before_it_had_folded_anything_is_not_gone_on_with(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
+    with Rebuild(ledger.database, members, catalogue=CATALOGUE):
+        pass
+    begun_anew = temple("replay", "members", "--apply")
+    assert begun_anew.code == 0
+    assert "going on" not in begun_anew.stderr
+
+
 def test_several_workers_put_the_same_in_place(temple: Typed, ledger: LedgerScenario) -> None:
     assert temple("replay", "--apply", "--workers", "2").code == 0
     assert temple("verify").code == 0

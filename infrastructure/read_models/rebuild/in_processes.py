@@ -43,10 +43,10 @@ def fold_in_processes(
     done: Callable[[], tuple[int, int]],
     progress: Progress,
     fold_seconds: float | None,
-    receive: Callable[[HandedOver], None],
+    receive: Callable[[HandedOver], None] | None,
 ) -> None:
-    """Each worker claims the next free range; how far all of them are, *done* says. What they hand over, if they do not
-    write it themselves, *receive* is given here.
+    """Each worker claims the next free range; how far all of them are, *done* says. What they hand over, where they do
+    not write it themselves, *receive* is given here: nothing of it is there yet when one of them ends early.
 
     One that is at a member for longer than *fold_seconds* is ended, and the member noted; its range is not done then.
     """
@@ -76,7 +76,8 @@ def fold_in_processes(
                     pipes.remove(pipe)
                     pipe.close()
                 else:
-                    receive(piece)
+                    if receive is not None:
+                        receive(piece)
             if fold_seconds is not None:
                 for process, mark in zip(processes, marks, strict=True):
                     if _ended_for_time(connection, key, process, mark, fold_seconds):
@@ -98,7 +99,8 @@ def fold_in_processes(
     if TAKEN_OVER in ended:
         raise Refused(f"another replay of {key.name} has taken over; this one ends")
     if ended:
-        raise DatabaseUnavailable("a worker of the replay ended early; run it again, it goes on from where it was")
+        goes_on = "" if receive is not None else ", it goes on from where it was"
+        raise DatabaseUnavailable(f"a worker of the replay ended early; run it again{goes_on}")
 
 
 def _started(fork: ForkContext, queue: Any, folder: OpenFolder, watch: FoldWatch) -> tuple[ForkProcess, Pipe]:

@@ -140,6 +140,11 @@ class Rebuild:
         self._connection.close()
 
     @property
+    def goes_on(self) -> bool:
+        """Whether what an earlier one folded is used: of empty tables that were filled straight nothing is left."""
+        return self.resumed and self._done() != (0, 0)
+
+    @property
     def is_open(self) -> bool:
         """Whether rows stand in a transaction that holds the checkpoint until they are applied: nobody is to be waited
         for by then."""
@@ -266,7 +271,7 @@ class Rebuild:
             done=self._done,
             progress=progress,
             fold_seconds=self._fold_seconds,
-            receive=self._receive,
+            receive=None if self._straight is None else self._straight.receive,
         )
 
     def _end_straight(self) -> None:
