@@ -92,7 +92,7 @@ def fold(
         database = session.database if measured is None else measured.database
         here = [each for each in wanted if each in BUILT_IN]
         elsewhere = [each.key for each in wanted if each not in BUILT_IN]
-        second = SecondProcess(child_environment(session), watcher)
+        second = SecondProcess(child_environment(session), watcher, lanes=lanes)
         runner = Runner(
             database,
             here,

@@ -13,7 +13,9 @@ import structlog
 from temple_ledger.infrastructure.processes.watched import begin_watched, close_pipes, relay
 from temple_ledger.infrastructure.read_models.runner.watcher import Watcher
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.lane_range import as_typed
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import EVERY
 
 END_SECONDS: Final = 10.0
 
@@ -23,9 +25,10 @@ log = structlog.get_logger("temple.runner")
 class SecondProcess:
     """Begun for one projection at a time, and where it ended early, killed or by an error, not again."""
 
-    def __init__(self, environment: Mapping[str, str], watcher: Watcher) -> None:
-        """Its steps are reported to *watcher*."""
+    def __init__(self, environment: Mapping[str, str], watcher: Watcher, *, lanes: frozenset[int] = EVERY) -> None:
+        """Its steps are reported to *watcher*. If its projection is split meanwhile, it leads these lanes at most."""
         self._environment = environment
+        self._lanes = as_typed(lanes)
         self._watcher = watcher
         self._key: ProjectionKey | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -44,7 +47,8 @@ class SecondProcess:
         if self._stopping or not self._may_begin or self.key is not None:
             return False
         try:
-            process = begin_watched(self._environment, key, "--holder", str(holder), "--until-caught-up")
+            options = ("--holder", str(holder), "--until-caught-up", "--lanes", self._lanes)
+            process = begin_watched(self._environment, key, *options)
         except OSError as error:
             log.warning("no second process", reason=error.strerror)
             self._may_begin = False

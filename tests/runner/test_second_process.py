@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -26,6 +27,7 @@ from temple_ledger.projections.activity import activity
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.lanes import EVERY
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection, Step
 from temple_ledger.projections.role_periods import role_periods
@@ -47,10 +49,17 @@ class Steps(NullWatcher):
 class Second(SecondProcess):
     """With something that happens when it has begun, and a runner beside it."""
 
-    def __init__(self, database: Database, then: Callable[["Second"], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        then: Callable[["Second"], None] = lambda _: None,
+        *,
+        lanes: frozenset[int] = EVERY,
+    ) -> None:
         path = os.pathsep.join(filter(None, sys.path))
         self.steps = Steps()
-        super().__init__({**os.environ, "PYTHONPATH": path, "TEMPLE_DATABASE_URL": database.dsn}, self.steps)
+        settings = {**os.environ, "PYTHONPATH": path, "TEMPLE_DATABASE_URL": database.dsn}
+        super().__init__(settings, self.steps, lanes=lanes)
         self.begun: list[ProjectionKey] = []
         self._database = database
         self._then = then
@@ -65,6 +74,10 @@ class Second(SecondProcess):
     def send(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    def arguments(self) -> list[str]:
+        assert self._process is not None
+        return [str(each) for each in cast("Sequence[object]", self._process.args)]
 
     def catch_up(self, projections: Sequence[Projection] = BUILT_IN) -> None:
         with Wakeup(self._database) as wakeup, self.ended():
@@ -137,6 +150,14 @@ def test_a_runner_at_the_command_line_has_one(temple: Typed, ledger: LedgerScena
     assert ended.code == 0, ended.stderr
     assert "folded by a second process" in ended.stderr
     assert "120 events folded" in ended.stdout
+    require_all_folded(ledger)
+
+
+def test_it_leads_no_other_lanes_than_the_runner(ledger: LedgerScenario) -> None:
+    """Its projection may be split while it is at work."""
+    asked: list[str] = []
+    Second(ledger.database, lambda second: asked.extend(second.arguments()), lanes=frozenset(range(8))).catch_up()
+    assert asked[asked.index("--lanes") + 1] == "0-7"
     require_all_folded(ledger)
 
 
