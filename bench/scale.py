@@ -29,7 +29,7 @@ class Inputs:
     server_micros_database: float = 2.1
     server_micros_a_member: float = 15.8
     events_a_member: float = 20
-    steps_a_second: float = 61_000
+    steps_a_second: float = 59_000
     archive_write_a_second: float = 387_000
     archive_verify_a_second: float = 3_480_000
     restore_a_second: float = 82_000

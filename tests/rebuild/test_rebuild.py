@@ -12,6 +12,7 @@ from psycopg.errors import InsufficientPrivilege
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused
 from temple_ledger.domain.event import Event
+from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -398,3 +399,24 @@ def test_a_first_replay_enters_each_event_in_the_journal_of_batches(database: Da
     with database.connect(DatabaseRole.READ) as connection:
         entered = "select last_position, events from projection_batch where projection = 'members'"
         assert connection.execute(entered).fetchall() == [(10, 10)]
+
+
+@pytest.mark.parametrize("beside_others", [False, True])
+def test_only_who_folds_alone_has_more_than_one_process_of_the_server(
+    ledger: LedgerScenario, beside_others: bool
+) -> None:
+    """Of several workers each has one already."""
+    folder = folding.range_folder(
+        ledger.database,
+        members,
+        CATALOGUE,
+        Position(1),
+        lambda members, events: None,
+        writer=folding.shadow_writer(ledger.database, members, 0),
+        beside_others=beside_others,
+    )
+    with ledger.database.connect(DatabaseRole.READ) as other, folder as opened:
+        usual = other.execute("show max_parallel_workers_per_gather").fetchone()
+        here = opened.reading.execute("show max_parallel_workers_per_gather").fetchone()
+    assert usual != ("0",)
+    assert here == (("0",) if beside_others else usual)

@@ -60,7 +60,6 @@ def one_snapshot(log: Connection, tables: Connection) -> Iterator[Snapshot]:
     try:
         share_snapshot(tables, log)
         set_for_transaction(log, "work_mem", "128MB")
-        set_for_transaction(log, "max_parallel_workers_per_gather", "0")
         yield Snapshot(log, tables)
     finally:
         for connection in (log, tables):

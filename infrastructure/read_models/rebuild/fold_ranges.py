@@ -52,14 +52,18 @@ def range_folder(
     watch: FoldWatch = NOBODY_WATCHES,
     *,
     writer: AbstractContextManager[PieceWriter],
+    beside_others: bool = False,
 ) -> Iterator["RangeFolder"]:
+    """*beside_others*: more workers read at the same time."""
     with (
         database.connect(DatabaseRole.READ, application="temple replay") as reading,
         writer as opened,
     ):
         set_for_session(reading, "work_mem", "128MB")
-        # each worker has a process of the server already: more of them would only sort what the index has in order
-        set_for_session(reading, "max_parallel_workers_per_gather", "0")
+        if beside_others:
+            # each of them has a process of the server already: more would only sort what the index has in order. One
+            # alone is better off with them, where the log is so long that it is sorted
+            set_for_session(reading, "max_parallel_workers_per_gather", "0")
         left_out = read_exceptions(reading, projection.key).left_out
         given_up = read_given_up(reading, projection.key)
         yield RangeFolder(database, reading, opened, projection, catalogue, upto, progress, left_out, given_up, watch)

@@ -266,7 +266,7 @@ class Rebuild:
             self._connection,
             self._projection.key,
             left,
-            lambda watch, send: self._folder(lambda *_: None, watch, send=send),
+            lambda watch, send: self._folder(lambda *_: None, watch, send=send, beside_others=workers > 1),
             workers=workers,
             done=self._done,
             progress=progress,
@@ -291,13 +291,22 @@ class Rebuild:
         self._straight.receive(piece)
 
     def _folder(
-        self, progress: Progress, watch: FoldWatch = NOBODY_WATCHES, *, send: Send
+        self, progress: Progress, watch: FoldWatch = NOBODY_WATCHES, *, send: Send, beside_others: bool = False
     ) -> AbstractContextManager[RangeFolder]:
         projection = self._projection
         writer: AbstractContextManager[PieceWriter] = shadow_writer(self._database, projection, self._backend_pid)
         if self._straight is not None and not isinstance(projection, Tally):
             writer = nullcontext(HandingOver(send, projection))
-        return range_folder(self._database, projection, self._catalogue, self.position, progress, watch, writer=writer)
+        return range_folder(
+            self._database,
+            projection,
+            self._catalogue,
+            self.position,
+            progress,
+            watch,
+            writer=writer,
+            beside_others=beside_others,
+        )
 
     def _noted(self) -> psycopg.Connection[Any]:
         """Where it is seen how far the ranges are."""
