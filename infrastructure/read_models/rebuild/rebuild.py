@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -297,16 +298,8 @@ class Rebuild:
         writer: AbstractContextManager[PieceWriter] = shadow_writer(self._database, projection, self._backend_pid)
         if self._straight is not None and not isinstance(projection, Tally):
             writer = nullcontext(HandingOver(send, projection))
-        return range_folder(
-            self._database,
-            projection,
-            self._catalogue,
-            self.position,
-            progress,
-            watch,
-            writer=writer,
-            beside_others=beside_others,
-        )
+        folder = partial(range_folder, self._database, projection, self._catalogue, self.position, progress, watch)
+        return folder(writer=writer, beside_others=beside_others)
 
     def _noted(self) -> psycopg.Connection[Any]:
         """Where it is seen how far the ranges are."""
