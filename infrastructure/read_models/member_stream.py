@@ -87,13 +87,13 @@ def _held(found: Iterator[Recorded]) -> list[Recorded] | None:
     size = 0
     while some := list(islice(found, ROWS_AT_A_TIME)):
         held += some
-        size += _bytes_of(some)
+        size += bytes_of_payloads(some)
         if len(held) > MOST_EVENTS or size > MOST_BYTES:
             return None
     return held
 
 
-def _bytes_of(events: Sequence[Recorded]) -> int:
+def bytes_of_payloads(events: Sequence[Recorded]) -> int:
     return sum([len(recorded[6]) for recorded in events if recorded[6] is not None])
 
 
@@ -202,7 +202,7 @@ def _histories(
     with connection.cursor(row_factory=_recorded) as cursor:
         rows = cursor.stream(query, parameters, binary=True, size=ROWS_AT_A_TIME)
         while some := list(islice(rows, ROWS_AT_A_TIME)):
-            size += _bytes_of(some)
+            size += bytes_of_payloads(some)
             if size <= most_bytes:
                 for user_id, found in groupby(some, key=_USER_ID):
                     histories[user_id] += found

@@ -10,7 +10,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.read_ahead import next_ahead
 from temple_ledger.infrastructure.database.session_settings import set_for_session
-from temple_ledger.infrastructure.read_models.member_stream import member_stream
+from temple_ledger.infrastructure.read_models.member_stream import bytes_of_payloads, member_stream
 from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.processor import TooWide
 from temple_ledger.projections.projecting import Wanted
@@ -80,7 +80,7 @@ def _pieces(members: Iterator[tuple[str, list[Recorded] | None]]) -> Iterator[By
             raise TooWide(f"{user_id} has more events than a step holds in memory")
         piece[user_id] = found
         events += len(found)
-        size += sum([len(recorded[6]) for recorded in found if recorded[6] is not None])
+        size += bytes_of_payloads(found)
         if events >= EVENTS_AT_A_TIME or len(piece) >= MEMBERS_AT_A_TIME or size >= BYTES_AT_A_TIME:
             yield piece
             piece, events, size = ByMember(), 0, 0
