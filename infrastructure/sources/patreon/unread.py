@@ -6,10 +6,9 @@ from typing import Any, Final
 
 from temple_ledger.infrastructure.sources.patreon.membership import ABSENT, Membership
 
-_RELATED: Final = ("relationships", "user", "data"), ("relationships", "campaign", "data")
 _PLACES: Final[Mapping[str, Sequence[str]]] = {
-    "patreon_id": _RELATED[0],
-    "campaign_id": _RELATED[1],
+    "patreon_id": ("relationships", "user", "data"),
+    "campaign_id": ("relationships", "campaign", "data"),
     "tiers": ("relationships", "currently_entitled_tiers", "data"),
     "status": ("attributes", "patron_status"),
     "entitled_cents": ("attributes", "currently_entitled_amount_cents"),
@@ -45,7 +44,7 @@ def _broken_at(value: object, path: Sequence[str]) -> str | None:
         if each not in value:
             return None
         name, value = each if each != "data" else name, value[each]
-        if value is None and (path in _RELATED or path is _LINK):
-            # the account of somebody who closed it, and one without any connection
+        if value is None and (path[0] == "relationships" or path is _LINK):
+            # Patreon has null in any relation, of a closed account for example, and where nothing is connected
             return None
     return name
