@@ -1,6 +1,6 @@
 """How many members of a step are in memory together: rows are read, folded and written of some of them at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -24,9 +24,12 @@ class MembersAtATime:
         while some := ByMember(islice(left, self._number)):
             yield some
 
-    def read(self, members: int, sizes: Sequence[int]) -> None:
+    def read(self, members: int, sizes: Iterable[int]) -> None:
         """Of so many members, some had rows of these sizes in bytes: the next ones are as many as that leaves room for,
         and no more than twice as many."""
-        fitting = MOST_BYTES_READ * len(sizes) // max(1, sum(sizes))
+        sample = list(islice(sizes, FEWEST))
+        if not sample:
+            return
+        fitting = MOST_BYTES_READ * len(sample) // max(1, sum(sample))
         most = min(MOST, 2 * self._number) if members >= self._number else self._number
         self._number = max(FEWEST, min(fitting, most))

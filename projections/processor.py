@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Final, Generic, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
@@ -12,7 +12,6 @@ from temple_ledger.domain.position import Position
 from temple_ledger.projections.batch import (
     Exceptions,
     Failure,
-    KnownMember,
     MemberBatch,
     fold_batch,
     known_events,
@@ -31,7 +30,7 @@ from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.lanes import without_effects
 from temple_ledger.projections.lanes_step import fold_lanes
 from temple_ledger.projections.member_projection import MemberProjection, State
-from temple_ledger.projections.members_at_a_time import FEWEST, MembersAtATime
+from temple_ledger.projections.members_at_a_time import MembersAtATime
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction, Wanted
 from temple_ledger.projections.remembered import MOST_BYTES, Remembered
@@ -259,8 +258,7 @@ class _MemberShare(Generic[State]):
         for some in processor.at_a_time.of(grouped):
             self._fold_some(some, upto, others_too=others_too)
         if not self._checkpoint.parks_freely:
-            failures = self._failures[before:]
-            processor.brake.count(grouped, events.met, failures, epoch=self._checkpoint.epoch)
+            processor.brake.count(grouped, events.met, self._failures[before:], epoch=self._checkpoint.epoch)
 
     def _fold_some(self, grouped: ByMember, upto: Position, *, others_too: bool) -> None:
         transaction, key = self._transaction, self._projection.key
@@ -305,18 +303,10 @@ class _MemberShare(Generic[State]):
 
     def _batch(self, grouped: ByMember, upto: Position) -> MemberBatch[State]:
         processor, transaction, fold = self._processor, self._transaction, self._processor.fold
-        known: dict[str, KnownMember[State] | None] = {}
-        unread: list[str] = []
-        for user_id in grouped:
-            remembered = processor.members.get(user_id)
-            if remembered is None:
-                unread.append(user_id)
-            else:
-                known[user_id] = remembered
+        known = {user_id: processor.members.get(user_id) for user_id in grouped}
+        unread = [user_id for user_id, remembered in known.items() if remembered is None]
         stored = transaction.stored(self._projection, unread) if unread else {}
-        if stored:
-            sizes = [processor.members.size_of(each.rows) for each in islice(stored.values(), FEWEST)]
-            processor.at_a_time.read(len(grouped), sizes)
+        processor.at_a_time.read(len(grouped), (processor.members.size_of(each.rows) for each in stored.values()))
         for user_id in unread:
             processor.watch.set(self._projection.name, user_id, grouped[user_id])
             known[user_id] = known_of(fold, stored[user_id])
