@@ -12,7 +12,6 @@ from temple_ledger.domain.position import Position
 from temple_ledger.projections.batch import (
     Exceptions,
     Failure,
-    KnownMember,
     MemberBatch,
     fold_batch,
     known_events,
@@ -31,6 +30,7 @@ from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.lanes import without_effects
 from temple_ledger.projections.lanes_step import fold_lanes
 from temple_ledger.projections.member_projection import MemberProjection, State
+from temple_ledger.projections.members_at_a_time import MembersAtATime
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction, Wanted
 from temple_ledger.projections.remembered import MOST_BYTES, Remembered
@@ -196,6 +196,7 @@ class MemberProcessor(_Stepping, Generic[State]):
         self.catalogue = catalogue
         self.fold = Fold(projection, catalogue)
         self.members: Remembered[State] = Remembered(projection.tables, most_bytes)
+        self.at_a_time = MembersAtATime()
         self.effects: Sequence[InstalledEffect] = ()
         self.is_followed = False
         super().__init__(transaction, watch)
@@ -245,23 +246,29 @@ class _MemberShare(Generic[State]):
         self._remembering = remembering
         self._effects: EffectFollower | None = None
         self._feed: FeedFollower | None = None
-        self._folded: dict[str, KnownMember[State]] = {}
         self._failures: list[Failure] = []
         self._position = checkpoint.position
         self._events = self._rows = self._refolded = 0
 
     def fold(self, events: ByMember, upto: Position) -> None:
-        processor, transaction, key = self._processor, self._transaction, self._projection.key
+        processor, before = self._processor, len(self._failures)
         grouped = known_events(processor.fold, events, processor.exceptions)
         self._follow(grouped, upto)
-        batch = self._batch(grouped, upto)
+        others_too = sum(map(len, events.values())) <= MOST_REMEMBERED
+        for some in processor.at_a_time.of(grouped):
+            self._fold_some(some, upto, others_too=others_too)
         if not self._checkpoint.parks_freely:
-            processor.brake.count(grouped, events.met, batch.failures, epoch=self._checkpoint.epoch)
+            processor.brake.count(grouped, events.met, self._failures[before:], epoch=self._checkpoint.epoch)
+
+    def _fold_some(self, grouped: ByMember, upto: Position, *, others_too: bool) -> None:
+        transaction, key = self._transaction, self._projection.key
+        batch = self._batch(grouped, upto)
         transaction.write(self._projection.tables, batch.changes)
         transaction.move_frontiers(key, {user_id: each.frontier for user_id, each in batch.members.items()})
         transaction.park(key, batch.failures)
         if self._remembering:
-            self._folded.update(batch.members)
+            # not for certain before the commit: until then all of it is forgotten at the next step
+            self._processor.members.put(batch.members, others_too=others_too)
         self._failures += batch.failures
         self._rows += batch.changes.count()
         self._refolded += batch.refolded
@@ -291,21 +298,15 @@ class _MemberShare(Generic[State]):
         self._position, self._events = to, passed
 
     def committed(self) -> Step:
-        self._processor.members.put(self._folded, others_too=self._events <= MOST_REMEMBERED)
         self._processor.remember(self._checkpoint, self._position, self._failures)
         return Step(self._position, self._events, self._rows, self._refolded, tuple(self._failures))
 
     def _batch(self, grouped: ByMember, upto: Position) -> MemberBatch[State]:
         processor, transaction, fold = self._processor, self._transaction, self._processor.fold
-        known: dict[str, KnownMember[State] | None] = {}
-        unread: list[str] = []
-        for user_id in grouped:
-            remembered = processor.members.get(user_id)
-            if remembered is None:
-                unread.append(user_id)
-            else:
-                known[user_id] = remembered
+        known = {user_id: processor.members.get(user_id) for user_id in grouped}
+        unread = [user_id for user_id, remembered in known.items() if remembered is None]
         stored = transaction.stored(self._projection, unread) if unread else {}
+        processor.at_a_time.read(len(grouped), (processor.members.size_of(each.rows) for each in stored.values()))
         for user_id in unread:
             processor.watch.set(self._projection.name, user_id, grouped[user_id])
             known[user_id] = known_of(fold, stored[user_id])

@@ -51,7 +51,7 @@ class Remembered(Generic[State]):
                 self._bytes -= before[1]
             elif not others_too:
                 continue
-            size = self._size(member.rows)
+            size = self.size_of(member.rows)
             if size <= self._most_bytes:
                 self._members[user_id] = member, size
                 self._bytes += size
@@ -63,7 +63,7 @@ class Remembered(Generic[State]):
         self._members.clear()
         self._bytes = 0
 
-    def _size(self, rows: Rows) -> int:
+    def size_of(self, rows: Rows) -> int:
         size = MEMBER_BYTES
         for name, (row, places) in self._tables.items():
             its = rows.get(name, ())

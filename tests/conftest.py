@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.copies import Copies
+from temple_ledger.projections import members_at_a_time
 from tests.long_ones import has_none, is_long
 from tests.tools import require
 
@@ -52,6 +53,13 @@ def template(temple_template: str) -> str:
 @pytest.fixture(scope="session")
 def copies(temple_copies: Copies) -> Copies:
     return temple_copies
+
+
+@pytest.fixture
+def one_member_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In all steps, as if each member had rows enough to fill memory."""
+    monkeypatch.setattr(members_at_a_time, "FEWEST", 1)
+    monkeypatch.setattr(members_at_a_time, "MOST", 1)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -1,13 +1,14 @@
 """`temple role`: who holds a role now or held it then, and who granted it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from temple_ledger.domain.instant import format_instant
+from temple_ledger.infrastructure.queries import caveats
 from temple_ledger.infrastructure.queries.as_of import AsOf, before
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.role import (
@@ -95,6 +96,9 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
         else:
             with _folding(session, connection, moment) as progress:
                 found = holders_then(connection, role, moment, catalogue(), progress)
+            _note(
+                session, caveats.of_holders(connection, directory, role, moment, datetime.now(UTC), found=bool(found))
+            )
     if as_json:
         print_json([_holder_data(holder) for holder in found])
         return
@@ -128,6 +132,7 @@ def history(
         moment = AsOf(as_of, known_at)
         with _folding(session, connection, moment) as progress:
             found = role_history(connection, role, moment, catalogue(), progress, newest=limit)
+        _note(session, caveats.of_time(moment, datetime.now(UTC)))
     changes = found.steps
     if as_json:
         print_json([_step_data(change, role) for change in changes])
@@ -182,6 +187,7 @@ def diff(
         earlier, later = before(first, known_at), AsOf(second, known_at)
         with _folding(session, connection, later) as progress:
             found = role_difference(connection, role, earlier, later, catalogue(), progress)
+        _note(session, caveats.of_difference(connection, directory, role, earlier, later, datetime.now(UTC)))
     if as_json:
         data = {name: [_holding_data(each) for each in getattr(found, name)] for name in ("gained", "lost")}
         print_json({"role": role, **data})
@@ -198,6 +204,11 @@ def diff(
         f"{plural(len(found.gained), 'member')} gained {directory.label(role)} and {len(found.lost):,} lost it "
         f"between {format_instant(first)} and {format_instant(second)}"
     )
+
+
+def _note(session: Session, found: Iterable[str]) -> None:
+    for each in found:
+        session.note(each)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from temple_ledger.domain.errors import DatabaseUnavailable, GrantMissing, Refused, RoleNotGranted, SchemaMismatch
 from temple_ledger.infrastructure.database.dsn import fault_of, unreadable
+from temple_ledger.infrastructure.database.own_session import CLIENT_ENCODING, SETTINGS, as_options, settle
+from temple_ledger.infrastructure.database.statements import statement
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +137,8 @@ class Database:
         """The same connection for another driver on libpq. It may hold a password."""
         return make_conninfo(
             self.dsn,
-            options=f"{self._options_of(role)} -c client_encoding=UTF8",
+            options=self._options_of(role),
+            client_encoding=CLIENT_ENCODING,
             application_name=application,
             connect_timeout=CONNECT_SECONDS,
         )
@@ -146,6 +149,7 @@ class Database:
                 self.dsn,
                 autocommit=True,
                 options=self._options_of(role),
+                client_encoding=CLIENT_ENCODING,
                 application_name=application,
                 connect_timeout=self.connect_seconds,
                 cursor_factory=self.cursors,
@@ -240,25 +244,25 @@ def _in_own_session(name: str, role: DatabaseRole, connection: psycopg.Connectio
     """
     try:
         with psycopg.Cursor(connection) as cursor:
-            row = cursor.execute("select pg_backend_pid(), current_setting('role'), pg_is_in_recovery()").fetchone()
+            row = cursor.execute(statement("session_own")).fetchone()
     except psycopg.Error as error:
         raise DatabaseUnavailable(f"cannot reach {name}: {in_words(error)}") from None
-    pid, taken, standby = row or (0, "", False)
+    pid, taken, standby, found = row or (0, "", False, ())
     if pid != connection.info.backend_pid or (role is not DatabaseRole.LOGIN and taken != role.value):
         raise Refused(f"{name}: {_POOLED}")
+    settle(connection, found)
     return bool(standby)
 
 
 def _options(role: DatabaseRole) -> str:
-    # whatever a login or a database has set for itself, our tables are in public
-    settings = {"timezone": "UTC", "datestyle": "ISO", "search_path": "public"}
+    settings = dict(SETTINGS)
     if role is not DatabaseRole.LOGIN:
         settings["role"] = role.value
     if role in IDLE_IN_TRANSACTION_MS:
         settings["idle_in_transaction_session_timeout"] = str(IDLE_IN_TRANSACTION_MS[role])
     if role in LOCK_TIMEOUT_MS:
         settings["lock_timeout"] = str(LOCK_TIMEOUT_MS[role])
-    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return as_options(settings)
 
 
 def _cannot_connect(name: str, role: DatabaseRole, error: psycopg.OperationalError) -> Exception:

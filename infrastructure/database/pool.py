@@ -10,6 +10,8 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.database.connection import CONNECT_SECONDS, Database, database_errors
+from temple_ledger.infrastructure.database.own_session import CLIENT_ENCODING, SETTINGS, as_options, settle
+from temple_ledger.infrastructure.database.statements import statement
 
 MOST: Final = 8
 WAIT_SECONDS: Final = 5.0
@@ -31,9 +33,7 @@ class Pool:
         self._name = database.name
         self._read_only = read_only
         settings = {
-            "timezone": "UTC",
-            "datestyle": "ISO",
-            "search_path": "public",
+            **SETTINGS,
             "statement_timeout": str(STATEMENT_MS),
             "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
             **({"default_transaction_read_only": "on"} if read_only else {}),
@@ -51,7 +51,8 @@ class Pool:
                 "application_name": application,
                 "connect_timeout": CONNECT_SECONDS,
                 "autocommit": not read_only,
-                "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+                "client_encoding": CLIENT_ENCODING,
+                "options": as_options(settings),
             },
         )
 
@@ -70,6 +71,9 @@ class Pool:
         self._pool.close()
 
     def _configure(self, connection: Connection) -> None:
+        row = connection.execute(statement("session_own")).fetchone()
+        settle(connection, row[-1] if row is not None else ())
+        connection.commit()
         if self._read_only:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True

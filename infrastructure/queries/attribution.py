@@ -15,6 +15,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.projections.role_periods import RoleEnding
 
 
 class AttributedEvent(NamedTuple):
@@ -78,6 +79,13 @@ def actor_of(event: Recorded) -> str | None:
     metadata = _metadata(event)
     by = metadata.get("granted_by") or metadata.get("by")
     return by if isinstance(by, str) else None
+
+
+def ends_with_its_role(event: Recorded) -> bool:
+    """Whether somebody lost a role in it because the role was deleted."""
+    metadata = _metadata(event)
+    is_removal = (event.event_type, event.action) == ("discord_role_change", "removed")
+    return is_removal and RoleEnding.ROLE_DELETED in (metadata.get("how"), metadata.get("reason"))
 
 
 def _pairs(

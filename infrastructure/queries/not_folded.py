@@ -23,7 +23,7 @@ class NotFolded(NamedTuple):
             parts.append(f"{plural(self.events, 'event is', 'events are')} not folded yet")
         if self.parked:
             parts.append(f"{plural(self.parked, 'member is', 'members are')} parked")
-        return f"{' and '.join(parts)}: what is shown here is from before." if parts else None
+        return f"{' and '.join(parts)}: what is shown here is from before" if parts else None
 
 
 def not_folded(connection: Connection) -> NotFolded:

@@ -211,6 +211,8 @@ def _role_event(verb: str) -> Callable[[_Facts], Made]:
         if isinstance(role, NamedTarget) and isinstance(name, str) and name.strip():
             role = role._replace(label=_short(name))
         before: list[Part] = [" from ", Quote(_short(was))] if verb == "renamed" and isinstance(was, str) else []
+        if of.fact.event.user_id == GUILD and of.fact.actor is not None:
+            return [of.by, f" {verb} the role ", role, *before], Tone.ROLE
         if of.fact.event.user_id == GUILD:
             return ["the role ", role, f" was {verb}", *before], Tone.ROLE
         return [of.subject, f" {verb} the role ", role, *before], Tone.ROLE

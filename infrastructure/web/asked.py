@@ -123,8 +123,6 @@ class Asked:
         value = self.text(name)
         if value is None:
             return None
-        if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?", value):
-            value += "Z"  # what a browser's field for a time sends
         try:
             return moment.end(value) if end else moment.beginning(value)
         except InvalidEvent as error:

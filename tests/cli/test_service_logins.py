@@ -218,7 +218,7 @@ def test_the_page_makes_the_logins_that_the_refusals_name() -> None:
 
 def test_compose_gives_each_login_the_password_of_its_secret(migrated: Cluster, tmp_path: Path) -> None:
     """Where the database has them already; the script is the one of the container, with this machine's paths."""
-    for name in ("postgres", "run", "receive", "console", "console_sign_in"):
+    for name in ("postgres", "run", "seal", "receive", "discord", "console", "console_sign_in"):
         (tmp_path / f"{name}_password").write_text(f"of-{name}'s\n")
     script = (ROOT / "deploy" / "compose" / "logins.sh").read_text().replace("/run/secrets", str(tmp_path))
     folder = programs(16)
@@ -236,8 +236,10 @@ def test_compose_gives_each_login_the_password_of_its_secret(migrated: Cluster, 
     assert [name for (name,) in found] == [
         "temple_console",
         "temple_console_sign_in",
+        "temple_discord_service",
         "temple_receive_service",
         "temple_run_service",
+        "temple_seal_service",
     ]
 
 

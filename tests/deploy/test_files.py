@@ -4,11 +4,16 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from temple_ledger.infrastructure.ingestion.webhooks.listening import is_this_machine_alone
 from temple_ledger.infrastructure.observability.deploy_files import packed
+from temple_ledger.infrastructure.processes.sources import installed_sources
+from temple_ledger.infrastructure.settings import load_settings, setting_names
+from temple_ledger.infrastructure.settings.spelling import variable_of
 from tests.cli.conftest import Typed, environment, home, spawn, temple
 from tests.tools import needs
 
@@ -133,6 +138,50 @@ def test_compose_names_files_secrets_and_volumes_that_there_are() -> None:
             assert port.startswith("127.0.0.1:"), (name, port)
     told = (DEPLOY / "compose" / "README.md").read_text()
     assert [name for name in compose["secrets"] if f"`{name}`" not in told] == []
+
+
+def ledger_services() -> dict[str, dict[str, Any]]:
+    """Those of compose that run a command of ours."""
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yml").read_text())
+    return {name: service for name, service in compose["services"].items() if "build" in service}
+
+
+def test_compose_runs_commands_with_settings_that_there_are(temple: Typed) -> None:
+    known = {variable_of(name) for name in setting_names(installed_sources().models())}
+    services = ledger_services()
+    assert {"run", "seal", "receive", "discord", "console", "migrate"} <= services.keys()
+    for name, service in services.items():
+        assert temple(*service["command"], "--help").code == 0, name
+        given = set(service.get("environment", ())) | {
+            (each if isinstance(each, str) else each["target"]).upper() for each in service["secrets"]
+        }
+        assert given <= known, name
+
+
+def test_compose_believes_the_proxy_of_the_machine_and_nobody_else() -> None:
+    """Otherwise all senders are one address, and who floods the receiver shuts the others out."""
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yml").read_text())
+    (network,) = compose["networks"]["default"]["ipam"]["config"]
+    environment = {name: service.get("environment", {}) for name, service in compose["services"].items()}
+    assert environment["receive"]["TEMPLE_RECEIVE_PROXIES"] == network["gateway"]
+    assert environment["console"]["TEMPLE_WEB_PROXIES"] == network["gateway"]
+
+
+def test_compose_waits_for_a_database_that_others_can_reach() -> None:
+    """The image sets a database up with a server that answers at its socket alone."""
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yml").read_text())
+    assert "--host=127.0.0.1" in compose["services"]["postgres"]["healthcheck"]["test"]
+
+
+def test_prometheus_of_compose_asks_the_services_where_they_answer() -> None:
+    config = yaml.safe_load((DEPLOY / "compose" / "prometheus.yml").read_text())
+    targets = {target for job in config["scrape_configs"] for target in job["static_configs"][0]["targets"]}
+    settings = load_settings({})
+    ours = {f"run:{settings.metrics_port}", f"receive:{settings.receive_metrics_port}"}
+    assert targets == {*ours, "pushgateway:9091"}
+    for name in ("run", "receive"):
+        assert not is_this_machine_alone(ledger_services()[name]["environment"]["TEMPLE_METRICS_HOST"])
+        assert "temple_metrics_token" in ledger_services()[name]["secrets"]
 
 
 @needs("promtool")

@@ -8,18 +8,21 @@ from typing import Any
 import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.names.name import Names, PersonKind, PersonName
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.from_sources import FromSources
 from temple_ledger.infrastructure.queries.sentence import Actor
 from temple_ledger.infrastructure.queries.source_page import CellKind, SourceColumn, SourcePage, SourceTable
+from temple_ledger.infrastructure.read_models.retraction import Selection, retract
 from temple_ledger.infrastructure.sources.discord import slash_answers
 from temple_ledger.infrastructure.sources.discord.interactions import EPHEMERAL, NOT_ALLOWED
 from temple_ledger.infrastructure.sources.discord.markdown import MOST_CHARACTERS, escaped
 from temple_ledger.infrastructure.sources.discord.slash_answers import BadDay, SlashAnswers
 from temple_ledger.infrastructure.sources.discord.slash_command import LEDGER, SlashQuestion, interaction_of
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.testing.histories import (
     at,
     changed_tier,
@@ -92,6 +95,21 @@ def test_what_a_member_holds_since_when_by_whom_and_what_happened_last(history: 
         rf"• {stamp(3)} **Ada \*Lovelace\*** became a patron\: **Silver**",
         rf"• {stamp(1)} **Ada \*Lovelace\*** joined",
         f"<https://console.example.org/members/{ADA}>",
+    ]
+
+
+def test_what_happened_last_goes_by_when_it_happened_and_says_what_is_retracted(history: LedgerScenario) -> None:
+    _, wrong = append(history, role_added(BOB, ORACLE, at(8)), granted_by=EVE)
+    # years of an old server, imported today
+    history.given(*(role_added(BOB, ORACLE, at(-hour)) for hour in range(1, 9)))
+    history.catch_up()
+    chosen = Selection(positions=PositionSet.of([wrong]))
+    retract(history.database, chosen, BUILT_IN, CATALOGUE, reason="a mistake", by="eve")
+    lines = answer(history, "member", who=BOB).splitlines()
+    happened = [line.split(" ")[1] for line in lines[lines.index("What happened last:") + 1 : -1]]
+    assert happened == [stamp(hours) for hours in (8, 7, 2, -1, -2, -3)]
+    assert [line for line in lines if "retracted" in line] == [
+        f"• {stamp(8)} **Eve** (bot) gave **Oracle** to <@{BOB}> *(retracted)*"
     ]
 
 

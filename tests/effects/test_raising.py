@@ -58,6 +58,7 @@ def expected(log: Sequence[Recorded]) -> list[tuple[int, Any]]:
 EVENTS = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9), st.integers(-1, 4)), min_size=1, max_size=14)
 
 
+@pytest.mark.usefixtures("one_member_at_a_time")
 def test_each_event_raises_what_the_equation_says_whatever_the_batches_were(database: Database) -> None:
     ledger = LedgerScenario(database, projections=(warnings,))
     example = 0

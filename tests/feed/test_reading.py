@@ -141,6 +141,7 @@ def test_consumers_do_not_know_of_each_other(ledger: Ledger, scenario: LedgerSce
 EVENTS = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9), st.integers(0, 4)), min_size=1, max_size=12)
 
 
+@pytest.mark.usefixtures("one_member_at_a_time")
 def test_the_changes_are_those_of_the_equation_whatever_the_batches_were(
     database: Database, ledger: Ledger, scenario: LedgerScenario
 ) -> None:

@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 
+from temple_ledger.domain.events import RoleRemoved
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.queries.attribution import AttributedEvent
 from temple_ledger.infrastructure.queries.causes import causes_of
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.events import ALL, newest
 from temple_ledger.infrastructure.queries.role_directory import NamedRole, RoleDirectory
 from temple_ledger.infrastructure.queries.sentence import LONGEST, Actor, Narrator, Person, Tone
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.testing.histories import DAY_ONE, at, changed_tier, joined, pledged, role_added
-from tests.queries.builders import append
+from tests.queries.builders import append, append_twice, role_deleted
 
 ADA, BOB, ORACLE, PATREON = "ada", "bob", "400", "216303189073461248"
 ACTORS = {PATREON: Actor("Patreon", "patreon_membership")}
@@ -57,6 +59,7 @@ def words(recorded: Recorded) -> str:
         (event("patreon_membership/ended"), "ada stopped paying"),
         (event("member_inactivity/marked", after_days=14), "ada was marked inactive"),
         (event("discord_role/created", ORACLE, name="Seer", user_id="guild"), "the role Seer was created"),
+        (event("discord_role/deleted", ORACLE, user_id="guild", by=BOB), "bob deleted the role Oracle"),
         (
             event("discord_role/renamed", ORACLE, name="Seer", old_name="Oracle"),
             "ada renamed the role Seer from “Oracle”",
@@ -115,3 +118,19 @@ def test_what_the_bot_of_a_source_does_follows_from_the_newest_event_of_its_plat
         follows: "now pays for Silver"
     }
     assert {by_a_person, long_after} & set(causes) == set()
+
+
+def test_that_a_role_ended_with_its_deletion_follows_from_who_deleted_it(database: Database) -> None:
+    ledger = LedgerScenario(database)
+    lost = RoleRemoved(user_id=ADA, occurred_at=at(5), source="test", role=ORACLE, how="role deleted")
+    append_twice(ledger, role_deleted(ORACLE, at(5)), by=BOB)
+    other = append(ledger, role_deleted("401", at(5)))[1]
+    position = append(ledger, lost)[1]
+    nobody_known = append(ledger, lost.model_copy(update={"role": "401"}))[1]
+    with snapshot(database) as connection:
+        facts = [AttributedEvent(each) for each in newest(connection, ALL, limit=9)]
+        causes = causes_of(connection, facts, ACTORS)
+    assert {place: NARRATOR.sentence(AttributedEvent(cause)).text() for place, cause in causes.items()} == {
+        position: "bob deleted the role Oracle"
+    }
+    assert {other, nobody_known} & set(causes) == set()

@@ -15,6 +15,7 @@ from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.together import Alone, Outcome, step_together
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections import members_at_a_time
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.brake import FEW, TooManyParked
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -78,6 +79,14 @@ def test_it_counts_over_batches(ledger: LedgerScenario, batch: int) -> None:
     with pytest.raises(TooManyParked):
         ledger.catch_up()
     assert len(failures(ledger)) == FEW // batch * batch
+
+
+def test_it_judges_all_members_of_a_batch_together(ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members_at_a_time, "FEWEST", FEW + 1)
+    ledger.given(*(role_added(f"badly {number}", POISON, at(1)) for number in range(FEW + 1)))
+    meet(ledger, FEW + 1, 0)
+    assert run(ledger).state is ProjectionState.RUNNING
+    assert len(failures(ledger)) == FEW + 1
 
 
 def test_it_counts_since_the_projection_was_started(ledger: LedgerScenario) -> None:

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid5
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.read_models.verification.full import verify
+from temple_ledger.projections import members_at_a_time
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.drift import Drift
 from temple_ledger.projections.members import ROLES, STATUS, members
@@ -57,7 +59,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(1, 6)),
         st.tuples(st.just("fold"), st.integers(1, 5)),
-        st.tuples(st.just("restart"), st.just(0)),
+        st.tuples(st.just("restart"), st.integers(1, 3)),
         st.tuples(st.just("again"), st.integers(1, 4)),
     ),
     min_size=3,
@@ -81,13 +83,13 @@ def _entry(number: int, example: int, drawn: Any) -> LogEntry:
     )
 
 
-def test_rows_are_the_fold_of_any_history_in_any_batches(database: Database) -> None:
+def test_rows_are_the_fold_of_any_history_in_any_batches(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     @settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(EVENT, min_size=1, max_size=30), STEPS)
     def holds(drawn: list[Any], steps: list[tuple[str, int]]) -> None:
         example = next(_examples)
         entries = [_entry(number, example, each) for number, each in enumerate(drawn)]
-        positions = _play(database, entries, steps)
+        positions = _play(database, entries, steps, monkeypatch)
         lines = [
             {
                 **entry._asdict(),
@@ -108,7 +110,9 @@ def test_rows_are_the_fold_of_any_history_in_any_batches(database: Database) -> 
         assert verify(database, projection, catalogue=CATALOGUE).ok
 
 
-def _play(database: Database, entries: list[LogEntry], steps: list[tuple[str, int]]) -> dict[UUID, Position]:
+def _play(
+    database: Database, entries: list[LogEntry], steps: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> dict[UUID, Position]:
     """Appends the entries in pieces with duplicates, folding in between; the position of each."""
     positions: dict[UUID, Position] = {}
     waiting = list(entries)
@@ -116,6 +120,7 @@ def _play(database: Database, entries: list[LogEntry], steps: list[tuple[str, in
         processor = processor_of(members, transactions(connection), catalogue=CATALOGUE)
         for step, number in [*steps, ("append", len(entries)), ("fold", 1_000)]:
             if step == "restart":
+                monkeypatch.setattr(members_at_a_time, "FEWEST", number)
                 processor = processor_of(members, transactions(connection), catalogue=CATALOGUE)
             elif step == "fold":
                 while processor.step(upto=settled_head(connection), limit=number).idle is None:

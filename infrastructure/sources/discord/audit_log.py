@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame, snowflake
+from temple_ledger.infrastructure.sources.discord.frames import mappings, snowflake
 from temple_ledger.infrastructure.sources.discord.model import Attribution, Direction
-from temple_ledger.infrastructure.sources.discord.snowflake import drawn_at, is_snowflake
+from temple_ledger.infrastructure.sources.discord.snowflake import drawn_at
 
 KICK: Final = 20
 BAN: Final = 22
@@ -33,7 +33,7 @@ def _attributions(entry: Mapping[str, Any], received_at: datetime | None, sessio
     if action not in (KICK, BAN, ROLES, ROLE_DELETE):
         return
     entry_id, target = snowflake(entry, "id"), snowflake(entry, "target_id")
-    actor = entry.get("user_id") if is_snowflake(entry.get("user_id")) else None
+    actor = None if entry.get("user_id") is None else snowflake(entry, "user_id")
 
     def attribution(direction: Direction, user_id: str, role: str = "") -> Attribution:
         return Attribution(
@@ -60,15 +60,10 @@ def _attributions(entry: Mapping[str, Any], received_at: datetime | None, sessio
 
 def _roles(entry: Mapping[str, Any]) -> Iterator[tuple[Direction, str]]:
     found: dict[tuple[Direction, str], None] = {}
-    changes = entry.get("changes")
-    for change in changes if isinstance(changes, list) else ():
-        direction = _DIRECTIONS.get(str(change.get("key"))) if isinstance(change, Mapping) else None
-        if direction is None:
-            continue
-        roles = change.get("new_value")
-        if not isinstance(roles, list):
-            raise UnreadableFrame("changes.new_value is no list")
-        found.update(dict.fromkeys((direction, snowflake(role, "id")) for role in roles if isinstance(role, Mapping)))
+    for change in mappings(entry, "changes"):
+        direction = _DIRECTIONS.get(str(change.get("key")))
+        if direction is not None:
+            found.update(dict.fromkeys((direction, snowflake(role, "id")) for role in mappings(change, "new_value")))
     yield from found
 
 

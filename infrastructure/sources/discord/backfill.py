@@ -36,12 +36,13 @@ AHEAD: Final = timedelta(days=1)
 
 class ReadBack(NamedTuple):
     """`entries` were read; those that were new may explain so many changes (`explains`), of which some
-    were waiting for it (`events` appended)."""
+    were waiting for it (`events` appended). `unreadable` ones are not as Discord documents them."""
 
     entries: int
     explains: int
     events: int
     since: datetime
+    unreadable: int = 0
 
 
 def now() -> datetime:
@@ -71,7 +72,13 @@ async def backfill(
                 "backfill",
                 lambda connection, page=page: _store_page(connection, page, clock()),
             )
-            total = ReadBack(total.entries + len(page), total.explains + explained, total.events + events, begun)
+            total = ReadBack(
+                total.entries + len(page),
+                total.explains + explained,
+                total.events + events,
+                begun,
+                total.unreadable + sum(_attributions_of(entry) is None for entry in page),
+            )
             if events and notifier is not None:
                 notifier.notify()
             last = str(page[-1]["id"])
@@ -96,7 +103,7 @@ def _start(connection: Connection, now: datetime, since: datetime | None) -> str
 def _store_page(connection: Connection, page: Sequence[Mapping[str, Any]], now: datetime) -> tuple[int, int]:
     """In one transaction with the mark of how far we are, which no id from the future moves."""
     last = next((str(entry["id"]) for entry in reversed(page) if _may_be(str(entry["id"]), now)), None)
-    attributions = [attribution for entry in page for attribution in _attributions_of(entry)]
+    attributions = [attribution for entry in page for attribution in _attributions_of(entry) or ()]
     with connection.transaction():
         hold_translator(connection, SOURCE)
         rows = connection.execute(
@@ -113,8 +120,9 @@ def _may_be(entry_id: str, now: datetime) -> bool:
     return drawn_at(entry_id) <= now + AHEAD
 
 
-def _attributions_of(entry: Mapping[str, Any]) -> Sequence[Attribution]:
+def _attributions_of(entry: Mapping[str, Any]) -> Sequence[Attribution] | None:
+    """None for an entry that is not as Discord documents it."""
     try:
         return attributions_of(entry)
     except UnreadableFrame:
-        return ()
+        return None

@@ -99,3 +99,11 @@ def snowflakes(data: Mapping[str, Any], name: str) -> frozenset[str]:
     if not isinstance(value, list) or not all(map(is_snowflake, value)):
         raise UnreadableFrame(f"{name} is no list of ids")
     return frozenset(value)
+
+
+def mappings(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Raises UnreadableFrame: of a list that is none, or that has something else in it, nothing is passed over."""
+    value = data.get(name)
+    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+        raise UnreadableFrame(f"{name} is no list of objects")
+    return value

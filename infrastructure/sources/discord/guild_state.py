@@ -10,6 +10,7 @@ import psycopg
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.sources.discord.frames import UnreadableFrame
 
 GuildState = Literal["available", "listed", "unavailable", "removed"]
 """`listed`: the bot is in it; whether Discord has an outage of it is unknown."""
@@ -36,7 +37,15 @@ def store_refusal(database: Database, reason: str, at: datetime) -> None:
 
 def state_after_delete(data: Mapping[str, Any]) -> GuildState:
     """GUILD_DELETE says both: of an outage it says `unavailable`, of a removal it does not."""
-    return "unavailable" if data.get("unavailable") is True else "removed"
+    return "unavailable" if is_unavailable(data) else "removed"
+
+
+def is_unavailable(data: Mapping[str, Any]) -> bool:
+    """Raises UnreadableFrame for what is no boolean: taken for false, an outage would be a removal of the bot."""
+    value = data.get("unavailable")
+    if value is not None and not isinstance(value, bool):
+        raise UnreadableFrame("unavailable is no boolean")
+    return value is True
 
 
 def sentence(state: GuildState, guild: str) -> str:

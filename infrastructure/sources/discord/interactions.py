@@ -11,7 +11,12 @@ from temple_ledger.infrastructure.ingestion.inbox.failure import describe_failur
 from temple_ledger.infrastructure.sources.discord.errors import DiscordRefuses, DiscordUnavailable
 from temple_ledger.infrastructure.sources.discord.markdown import escaped
 from temple_ledger.infrastructure.sources.discord.rest import InteractionsRest
-from temple_ledger.infrastructure.sources.discord.slash_command import Interaction, SlashQuestion, interaction_of
+from temple_ledger.infrastructure.sources.discord.slash_command import (
+    QUESTION,
+    Interaction,
+    SlashQuestion,
+    interaction_of,
+)
 
 AT_ONCE: Final = 2
 MOST_WAITING: Final = 20
@@ -58,6 +63,8 @@ class Interactions:
         """In the loop; returns at once."""
         found = interaction_of(data)
         if found is None:
+            if data.get("type") == QUESTION:
+                log.warning("a question was not as Discord documents it, and is not answered")
             return
         task = asyncio.get_running_loop().create_task(self._handle(found))
         self._tasks.add(task)

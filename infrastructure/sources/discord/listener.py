@@ -285,6 +285,8 @@ class Listener:
             self._say(f"{done.refused}; who changed what stays unknown until that is put right")
         if done.read_back is not None and done.read_back.explains:
             self._say(f"the audit log, read back, may explain {done.read_back.explains:,} changes more")
+        if done.read_back is not None and done.read_back.unreadable:
+            self._say(f"{done.read_back.unreadable:,} entries of the audit log cannot be read, and were left out")
         found = ", ".join(f"{number:,} {name}" for name, number in done.snapshot.differences.items())
         members = f"snapshot {done.snapshot.id}: {done.snapshot.members:,} members"
         self._say(f"{members}, {found}" if found else f"{members}, nothing was missed")

@@ -37,6 +37,11 @@ def instant(at: datetime | None) -> str:
     return "at an unknown time" if at is None else f"<t:{int(at.timestamp())}:f>"
 
 
+def warning(caveat: str) -> str:
+    """A line of its own, high in a message: what does not fit is cut off at its end."""
+    return f"⚠ {escaped(f'{caveat[:1].upper()}{caveat[1:]}', longest=300)}."
+
+
 def sentence(words: Sentence, names: Names) -> str:
     return "".join(_part(part, names) for part in words.parts)
 

@@ -11,20 +11,22 @@ from temple_ledger.domain.errors import InvalidEvent, LedgerError
 from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.names.name import Names
 from temple_ledger.infrastructure.names.segment import in_segment
+from temple_ledger.infrastructure.queries import caveats
 from temple_ledger.infrastructure.queries.as_of import AsOf, before, beginning, end
-from temple_ledger.infrastructure.queries.attribution import AttributedEvent, merge_attributions
+from temple_ledger.infrastructure.queries.attribution import AttributedEvent
 from temple_ledger.infrastructure.queries.causes import causes_of
 from temple_ledger.infrastructure.queries.consistent_read import Connection
-from temple_ledger.infrastructure.queries.events import EventFilter, newest
 from temple_ledger.infrastructure.queries.from_sources import FromSources
 from temple_ledger.infrastructure.queries.member import (
     HeldRole,
+    member_history,
     member_then,
     require_member,
     stored_members,
-    waiting_events,
+    whole_facts_of,
 )
 from temple_ledger.infrastructure.queries.not_folded import not_folded
 from temple_ledger.infrastructure.queries.role import page_of_holders_then
@@ -34,10 +36,8 @@ from temple_ledger.infrastructure.queries.role_history import role_history
 from temple_ledger.infrastructure.queries.role_periods import MOST_CHANGED, MOST_COUNTED
 from temple_ledger.infrastructure.queries.sentence import Narrator, Sentence
 from temple_ledger.infrastructure.queries.source_page import CellKind, SourceTable
-from temple_ledger.infrastructure.read_models.operations import parked
-from temple_ledger.infrastructure.sources.discord.markdown import escaped, instant, message, person, sentence
+from temple_ledger.infrastructure.sources.discord.markdown import escaped, instant, message, person, sentence, warning
 from temple_ledger.infrastructure.sources.discord.slash_command import SlashQuestion
-from temple_ledger.projections.members import members
 
 HAPPENED: Final = 6
 HOLDERS: Final = 15
@@ -103,14 +103,17 @@ class _Asked(NamedTuple):
             yield fact.event.occurred_at, narrator.sentence(fact, cause), because
 
     def happened(self, facts: Sequence[AttributedEvent]) -> list[str]:
-        """A line each."""
+        """A line each; what is retracted is said to be."""
         words = list(self.in_words(facts))
+        retracted = retracted_positions(self.connection)
+        gone = [" *(retracted)*" if fact.event.position in retracted else "" for fact in facts]
         people = {user_id for _, each, because in words for user_id in _people(each, because)}
         names = self.answers.names(people)
         return [
             f"• {instant(at)} {sentence(each, names)}"
             + ("" if because is None else f", because: {sentence(because, names)}")
-            for at, each, because in words
+            + note
+            for (at, each, because), note in zip(words, gone, strict=True)
         ]
 
 
@@ -135,14 +138,14 @@ Answered = tuple[list[str], str]
 def _member(asked: _Asked, question: SlashQuestion) -> Answered:
     who, moment, connection = str(question.who), asked.moment(question.day), asked.connection
     require_member(connection, who)
-    found = (
-        stored_members(connection, [who]).get(who)
-        if moment.is_now
-        else member_then(connection, who, moment, asked.answers.catalogue).member
-    )
+    if moment.is_now:
+        found, doubts = stored_members(connection, [who]).get(who), caveats.of_member(connection, who)
+    else:
+        folded = member_then(connection, who, moment, asked.answers.catalogue)
+        found, doubts = folded.member, caveats.of_member_then(folded, moment, asked.answers.clock())
     names = asked.answers.names({who, *(each.granted_by or "" for each in (found.roles if found else ()))} - {""})
     then = "" if moment.as_of is None else f", {instant(moment.as_of)}"
-    lines = [f"{person(who, names)} (<@{who}>){then}"]
+    lines = [f"{person(who, names)} (<@{who}>){then}", *map(warning, doubts)]
     if found is None:
         lines.append("The ledger has nothing of them then." if then else "The ledger holds no rows of them.")
     else:
@@ -150,19 +153,10 @@ def _member(asked: _Asked, question: SlashQuestion) -> Answered:
         joined = "" if found.discord_joined_at is None else f", joined {instant(found.discord_joined_at)}"
         lines.append(f"{found.status or 'status not known'}{joined}; {tier}; {plural(len(found.roles), 'role')}")
         lines += [f"• {asked.label(each.role)} {asked.held(each, names)}" for each in found.roles[::-1]]
-    lines += _doubts(asked, who) if moment.is_now else []
-    events = newest(connection, EventFilter(user_id=who, until=moment.as_of), limit=HAPPENED)[::-1]
-    facts = merge_attributions(connection, events)
-    lines += ["What happened last:", *asked.happened(facts)] if facts else []
+    facts = member_history(connection, who, moment, payloads=False)[-HAPPENED:][::-1]
+    if facts:
+        lines += ["What happened last:", *asked.happened([*whole_facts_of(connection, facts)])]
     return lines, f"/members/{in_segment(who)}"
-
-
-def _doubts(asked: _Asked, who: str) -> Iterator[str]:
-    waiting = waiting_events(asked.connection, who)
-    if parked(asked.connection, projection=members.name, user_id=who):
-        yield "⚠ An event of theirs could not be folded: what is said here is from before it."
-    elif waiting:
-        yield f"⚠ {plural(waiting, 'event')} of theirs not in the tables yet."
 
 
 def _role(asked: _Asked, question: SlashQuestion) -> Answered:
@@ -171,6 +165,8 @@ def _role(asked: _Asked, question: SlashQuestion) -> Answered:
         wanted = {"role": role, "limit": HOLDERS}
         rows = asked.connection.execute(statement("read_role_newest_holders"), wanted).fetchall()
         total = rows[0][3] if rows else 0
+        behind = not_folded(asked.connection).sentence
+        doubts = [] if behind is None else [behind]
         many = plural(total, "member")
         found = [(user_id, HeldRole(role, at, by)) for user_id, at, by, _ in rows]
         path, order = f"/roles/{in_segment(role)}", "the newest first"
@@ -178,13 +174,15 @@ def _role(asked: _Asked, question: SlashQuestion) -> Answered:
         page = page_of_holders_then(asked.connection, role, moment, asked.answers.catalogue, limit=HOLDERS)
         total, many, found = page.total, page.total_words, [(each.user_id, each.held) for each in page.found]
         path, order = f"/roles/{in_segment(role)}?as_of={quote(moment.as_of.isoformat())}", "by id"
+        now, there = asked.answers.clock(), bool(total)
+        doubts = caveats.of_holders(asked.connection, asked.directory, role, moment, now, found=there)
     names = asked.answers.names({user_id for user_id, _ in found} | {each.granted_by or "" for _, each in found} - {""})
     then = "hold" if moment.as_of is None else f"held, {instant(moment.as_of)},"
-    behind = not_folded(asked.connection).sentence if moment.as_of is None else None
     lines = [f"{many} {then} {asked.label(role)}{f', {order}' if total > 1 else ''}"]
+    lines += map(warning, doubts)
     lines += [f"• {person(user_id, names)} {asked.held(held, names)}" for user_id, held in found]
     lines += _rest(total, len(found), None if moment.as_of is None else MOST_COUNTED)
-    return [*lines, *([f"⚠ {behind}"] if behind else ())], path
+    return lines, path
 
 
 def _changes(asked: _Asked, question: SlashQuestion) -> Answered:
@@ -192,14 +190,16 @@ def _changes(asked: _Asked, question: SlashQuestion) -> Answered:
     since = now - A_WEEK if question.since is None else _time(question.since, beginning)
     if since > now:
         raise BadDay("that day has not come yet")
-    found = role_difference(asked.connection, role, before(since), AsOf(now), asked.answers.catalogue, newest=CHANGED)
+    earlier, later = before(since), AsOf(now)
+    found = role_difference(asked.connection, role, earlier, later, asked.answers.catalogue, newest=CHANGED)
+    doubts = caveats.of_difference(asked.connection, asked.directory, role, earlier, later, now)
     people = {each.user_id for each in (*found.gained, *found.lost)} | {
         by or ""
         for each in (*found.gained, *found.lost)
         for by in (each.held.granted_by, each.end and each.end.ended_by)
     }
     names = asked.answers.names(people - {""})
-    lines = [f"{asked.label(role)} since {instant(since)}"]
+    lines = [f"{asked.label(role)} since {instant(since)}", *map(warning, doubts)]
     lines.append(f"{found.gained_words} gained it" + (":" if found.gained else ""))
     lines += [f"• {person(each.user_id, names)} {asked.held(each.held, names)}" for each in found.gained[::-1]]
     lines += _rest(found.total_gained, len(found.gained), MOST_CHANGED)
@@ -226,9 +226,8 @@ def _why(asked: _Asked, question: SlashQuestion) -> Answered:
     if not steps:
         return [f"{subject} never had {asked.label(role)}, as far as the ledger goes."], f"/members/{in_segment(who)}"
     lines = asked.happened([AttributedEvent(each.event, each.attribution) for each in steps])
-    retracted = [f" *({each.change})*" if each.change == "retracted" else "" for each in steps]
     head = f"{subject} and {asked.label(role)}, the newest first:"
-    return [head, *(line + note for line, note in zip(lines, retracted, strict=True))], f"/members/{in_segment(who)}"
+    return [head, *lines], f"/members/{in_segment(who)}"
 
 
 def _mismatches(asked: _Asked, question: SlashQuestion) -> Answered:

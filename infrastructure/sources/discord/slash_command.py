@@ -9,6 +9,8 @@ NAME: Final = "ledger"
 SUBCOMMAND, STRING, USER, ROLE = 1, 3, 6, 8
 """Types of options."""
 CHAT_INPUT: Final = 1
+QUESTION: Final = 2
+"""The type of an interaction by which a command is called."""
 
 Option = Mapping[str, Any]
 
@@ -84,7 +86,7 @@ def interaction_of(data: Mapping[str, Any]) -> Interaction | None:
     except (KeyError, TypeError, AttributeError, ValueError):
         return None
     ids = (found.id, found.application, found.guild, found.asker)
-    return found if data.get("type") == 2 and all(map(is_snowflake, ids)) and found.token else None
+    return found if data.get("type") == QUESTION and all(map(is_snowflake, ids)) and found.token else None
 
 
 def _question(command: Mapping[str, Any]) -> SlashQuestion | None:

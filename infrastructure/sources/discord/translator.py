@@ -19,8 +19,19 @@ from temple_ledger.infrastructure.sources.discord import roles as directory
 from temple_ledger.infrastructure.sources.discord import store as observed
 from temple_ledger.infrastructure.sources.discord.audit_log import attributions_of
 from temple_ledger.infrastructure.sources.discord.change import SOURCE, GuildChange, attributed_later, entry_of_change
-from temple_ledger.infrastructure.sources.discord.frames import Frame, UnreadableFrame, frame_of, snowflake, snowflakes
-from temple_ledger.infrastructure.sources.discord.guild_state import state_after_delete, store_guild_state
+from temple_ledger.infrastructure.sources.discord.frames import (
+    Frame,
+    UnreadableFrame,
+    frame_of,
+    mappings,
+    snowflake,
+    snowflakes,
+)
+from temple_ledger.infrastructure.sources.discord.guild_state import (
+    is_unavailable,
+    state_after_delete,
+    store_guild_state,
+)
 from temple_ledger.infrastructure.sources.discord.inference import TICK, conclude, role_deleted
 from temple_ledger.infrastructure.sources.discord.member_batch import MemberBatch
 from temple_ledger.infrastructure.sources.discord.model import Attribution, GuildMember, Sighting
@@ -270,12 +281,11 @@ def _deletion_explained(connection: Connection, by: Attribution) -> list[LogEntr
 
 def _guild_is(context: FrameContext) -> Sequence[LogEntry]:
     """Sent when a session begins, and when the guild is back after an outage: what was in between is not sent."""
-    if context.frame.data.get("unavailable") is True:
+    if is_unavailable(context.frame.data):
         return _guild_is_gone(context)
     store_guild_state(context.connection, "available", context.at)
     _begins(context.connection, None, context.at)
-    listed = context.frame.data.get("roles")
-    roles = [role_of(role) for role in listed if isinstance(role, Mapping)] if isinstance(listed, list) else []
+    roles = [role_of(role) for role in mappings(context.frame.data, "roles")]
     recorded = observed.stored_roles(context.connection)
     found = renewed(context.guild, recorded, roles, at=context.at, key=context.key)
     there = {role.role for role in roles}

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import psycopg
 
 from temple_ledger.domain.instant import format_instant
+from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.sources.patreon.store import STALE
+from temple_ledger.infrastructure.sources.patreon.store import STALE, UNREAD
 from temple_ledger.infrastructure.sources.patreon.webhooks import Webhook, stored_webhooks
 
 OVERDUE_SECONDS: Final = 3_600.0
@@ -26,7 +28,7 @@ class Token(NamedTuple):
 class PatreonHealth(NamedTuple):
     """`losses`, `orders` and `tiers` are in doubt; the first of them should have been looked at `overdue_seconds` ago,
     which is less than nothing when it is not due yet. `token` None: nothing was ever refreshed. `stale` deliveries
-    were set aside since the beginning, the last one at `stale_at`."""
+    were set aside since the beginning, the last one at `stale_at`; `unread` ones had fields of an unknown form."""
 
     webhooks: Sequence[Webhook]
     token: Token | None
@@ -36,6 +38,8 @@ class PatreonHealth(NamedTuple):
     overdue_seconds: float | None
     stale: int = 0
     stale_at: datetime | None = None
+    unread: int = 0
+    unread_at: datetime | None = None
 
     @property
     def lines(self) -> Iterator[str]:
@@ -43,6 +47,12 @@ class PatreonHealth(NamedTuple):
         if self.stale_at is not None:
             few = "delivery" if self.stale == 1 else "deliveries"
             yield f"{self.stale:,} stale {few} set aside, the last received {format_instant(self.stale_at)}"
+        if self.unread_at is not None:
+            few = plural(self.unread, "delivery", "deliveries")
+            yield (
+                f"{few} with fields not in a form that Patreon documents, which were left out, "
+                f"the last received {format_instant(self.unread_at)}"
+            )
 
     @property
     def sentences(self) -> Iterator[tuple[str, str]]:
@@ -72,5 +82,10 @@ def as_data(health: PatreonHealth) -> dict[str, Any]:
 def patreon_health(connection: psycopg.Connection[Any]) -> PatreonHealth:
     token = connection.execute(statement("patreon_token_state")).fetchone()
     doubts = connection.execute(statement("patreon_doubts_count")).fetchone() or (0, 0, 0, None)
-    stale = connection.execute(statement("patreon_delivery_count_read"), {"outcome": STALE}).fetchone() or (0, None)
-    return PatreonHealth(stored_webhooks(connection), None if token is None else Token(*token), *doubts, *stale)
+    counts = chain(_counted(connection, STALE), _counted(connection, UNREAD))
+    return PatreonHealth(stored_webhooks(connection), None if token is None else Token(*token), *doubts, *counts)
+
+
+def _counted(connection: psycopg.Connection[Any], outcome: str) -> tuple[int, datetime | None]:
+    row = connection.execute(statement("patreon_delivery_count_read"), {"outcome": outcome}).fetchone()
+    return (0, None) if row is None else (row[0], row[1])

@@ -24,6 +24,11 @@ def patreon_doubts(connection: Connection) -> Iterator[Metric]:
     )
     stale.add_metric([], health.stale)
     yield stale
+    unread = counter(
+        "ledger_patreon_unread_deliveries", "Deliveries with fields that are not in a form that Patreon documents"
+    )
+    unread.add_metric([], health.unread)
+    yield unread
     if health.token is not None:
         refused = gauge("ledger_patreon_token_refused", "1 where Patreon refuses the refresh token")
         refused.add_metric([], float(health.token.refused_at is not None))

@@ -17,18 +17,20 @@ from temple_ledger.infrastructure.sources.patreon.client import PatreonClient
 from temple_ledger.infrastructure.sources.patreon.document import Document, membership_of, tiers_in
 from temple_ledger.infrastructure.sources.patreon.membership import Membership, Tier
 from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody
+from temple_ledger.infrastructure.sources.patreon.unread import unread_fields
 
 MOST_PAGES: Final = 100_000
 
 
 class Page(NamedTuple):
     """`asked_at`: what it says was true at that time, or after it. `unreadable`: digests of rows that are no member
-    with an id."""
+    with an id. `unread`: fields that some row has in an unknown form."""
 
     memberships: Sequence[Membership]
     tiers: Sequence[Tier]
     asked_at: datetime
     unreadable: frozenset[bytes] = frozenset()
+    unread: frozenset[str] = frozenset()
 
 
 class Read(NamedTuple):
@@ -70,12 +72,14 @@ def _missing(seen: int, total: int | None, unreadable: int, *, ended: bool) -> s
 def _page(document: Document, asked_at: datetime) -> Page:
     memberships: list[Membership] = []
     unreadable: set[bytes] = set()
+    unread: set[str] = set()
     for row in document.rows:
         try:
             memberships.append(membership_of(row, document.included))
+            unread.update(unread_fields(row, memberships[-1], document.included))
         except UnreadableBody:
             unreadable.add(_digest(row))
-    return Page(memberships, tuple(tiers_in(document.included)), asked_at, frozenset(unreadable))
+    return Page(memberships, tuple(tiers_in(document.included)), asked_at, frozenset(unreadable), frozenset(unread))
 
 
 def _digest(row: Any) -> bytes:

@@ -34,6 +34,7 @@ from temple_ledger.infrastructure.sources.patreon.membership_json import members
 from temple_ledger.infrastructure.sources.patreon.model import PaymentStatus, PublishedTier, user_of
 from temple_ledger.infrastructure.sources.patreon.observe import DecidedReport, Observed, Report, observe
 from temple_ledger.infrastructure.sources.patreon.paging import Page, read_members
+from temple_ledger.infrastructure.sources.patreon.unread import describe_unread
 
 Connection = psycopg.Connection[Any]
 CHUNK: Final = 500
@@ -106,6 +107,7 @@ class _Comparing:
         self._members = 0
         self._nameless: set[str] = set()
         """Memberships unknown to us whose row names no account."""
+        self._unread: set[str] = set()
         row = connection.execute(statement("patreon_paying_count")).fetchone()
         self._known = 0 if row is None else int(row[0])
         connection.execute(statement("patreon_read_create"))
@@ -125,6 +127,7 @@ class _Comparing:
                 rows[each.member_id] = _row(membership, each.patreon_id, campaign, page.asked_at)
         new = store.put(self._connection, "patreon_read_put", rows.values()) + len(nameless - self._nameless)
         self._nameless |= nameless
+        self._unread |= page.unread
         self._members += new
         return new
 
@@ -158,6 +161,8 @@ class _Comparing:
         if self._nameless:
             few = "membership" if len(self._nameless) == 1 else "memberships"
             notes.append(f"nothing is concluded of {len(self._nameless):,} new {few} without an account")
+        if self._unread:
+            notes.append(f"in some rows {describe_unread(sorted(self._unread))}")
         self._taking.finish(
             finished_at,
             members=self._members,

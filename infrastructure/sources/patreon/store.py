@@ -26,6 +26,9 @@ from temple_ledger.infrastructure.sources.patreon.model import (
 Connection = psycopg.Connection[Any]
 
 STALE: Final = "stale"
+"""Set aside because it looks older than what is known."""
+UNREAD: Final = "unread fields"
+"""With fields that are not in a form that Patreon documents."""
 
 _COLUMNS: Final = (
     "member_id",
@@ -119,9 +122,9 @@ def save_described_tiers(connection: Connection, included: Iterable[Tier], at: d
         save_tiers(connection, [tier for tier in described.values() if known.get(tier.id) != tier], at)
 
 
-def count_stale(connection: Connection, received_at: datetime) -> None:
-    """One delivery that was set aside because it looks older than what is known."""
-    values = {"outcome": STALE, "received_at": received_at}
+def count_delivery(connection: Connection, outcome: str, received_at: datetime) -> None:
+    """One more with this outcome."""
+    values = {"outcome": outcome, "received_at": received_at}
     connection.execute(statement("patreon_delivery_counted"), values, prepare=True)
 
 

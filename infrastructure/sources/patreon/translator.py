@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.sources.patreon.membership import Membership
 from temple_ledger.infrastructure.sources.patreon.membership_event import SOURCE
 from temple_ledger.infrastructure.sources.patreon.observe import Report, observe
 from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody
+from temple_ledger.infrastructure.sources.patreon.unread import describe_unread
 from temple_ledger.infrastructure.sources.patreon.webhook_body import DELETED, Aside, Described, read_body
 
 Connection = psycopg.Connection[Any]
@@ -71,15 +72,22 @@ def _translate(
     campaign = described.membership.campaign_id
     if campaigns and isinstance(campaign, str) and campaign not in campaigns:
         return Translation((), Outcome.SET_ASIDE, f"it is of campaign {campaign}, which is not this ledger's")
+    if described.unread:
+        store.count_delivery(connection, store.UNREAD, delivery.received_at)
     store.save_described_tiers(connection, described.tiers, delivery.received_at)
     observed = observe(connection, [Report(described.membership, _provenance(delivery, asks=asks))])
     decision = observed.decided[0].decision
     if decision is None:
-        return Translation((), Outcome.SET_ASIDE, "whose membership it is, it does not say")
+        return Translation((), Outcome.SET_ASIDE, _note("whose membership it is, it does not say", described.unread))
     if decision.stale:
-        store.count_stale(connection, delivery.received_at)
+        store.count_delivery(connection, store.STALE, delivery.received_at)
     outcome = Outcome.SET_ASIDE if decision.set_aside else Outcome.TRANSLATED
-    return Translation(observed.entries, outcome, decision.note)
+    return Translation(observed.entries, outcome, _note(decision.note, described.unread))
+
+
+def _note(decided: str | None, unread: Sequence[str]) -> str | None:
+    parts = [each for each in (decided, describe_unread(unread) if unread else None) if each is not None]
+    return "; ".join(parts) or None
 
 
 def _described(delivery: InboxDelivery) -> Described | Aside:

@@ -6,16 +6,18 @@ from typing import Final, NamedTuple
 from temple_ledger.infrastructure.sources.patreon.document import document_of, membership_of, tiers_in
 from temple_ledger.infrastructure.sources.patreon.membership import Membership, Tier
 from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody, read_json
+from temple_ledger.infrastructure.sources.patreon.unread import unread_fields
 
 MEMBER_TRIGGERS: Final = "members:"
 DELETED: Final = "members:delete"
 
 
 class Described(NamedTuple):
-    """`tiers` are all that the document describes, entitled to or not."""
+    """`tiers` are all that the document describes, entitled to or not. `unread` names the fields of an unknown form."""
 
     membership: Membership
     tiers: Sequence[Tier]
+    unread: Sequence[str] = ()
 
 
 class Aside(NamedTuple):
@@ -36,7 +38,9 @@ def read_body(kind: str, raw: bytes) -> Described | Aside:
     aside = _aside(kind, resource.get("type"), resource.get("id"))
     if aside is not None:
         return aside
-    return Described(membership_of(resource, document.included), tuple(tiers_in(document.included)))
+    membership = membership_of(resource, document.included)
+    unread = unread_fields(resource, membership, document.included)
+    return Described(membership, tuple(tiers_in(document.included)), unread)
 
 
 def _aside(kind: str, type_: object, id_: object) -> Aside | None:

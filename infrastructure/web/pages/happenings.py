@@ -45,6 +45,10 @@ class Happening(NamedTuple):
     def icon(self) -> str:
         return ICONS[self.sentence.tone]
 
+    @property
+    def why_icon(self) -> str:
+        return ICONS[self.sentence.tone if self.because is None else self.because.tone]
+
 
 def happenings(
     connection: Connection, console: Console, narrator: Narrator, events: Sequence[Recorded | AttributedEvent]

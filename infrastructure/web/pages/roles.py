@@ -7,6 +7,7 @@ from typing import Any, Final
 from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.queries import caveats
 from temple_ledger.infrastructure.queries.as_of import AsOf, before
 from temple_ledger.infrastructure.queries.member import HeldRole
 from temple_ledger.infrastructure.queries.not_folded import not_folded
@@ -49,16 +50,21 @@ def roles(console: Console, asked: Asked) -> Page:
 
 
 def role(console: Console, asked: Asked) -> Page:
-    moment = AsOf(asked.end("as_of"), asked.end("known_at"))
+    moment, now = AsOf(asked.end("as_of"), asked.end("known_at")), datetime.now(UTC)
     with console.reading() as connection:
         directory, _ = console.narrator(connection)
         wanted = require_role(connection, directory, asked.parameters["role"])
         found, more, many = _holders(console, connection, asked, wanted, moment)
         gave = console.figures.current(connection).givers.get(wanted, ()) if moment.is_now else ()
         behind = not_folded(connection) if moment.is_now else None
+        there = bool(found) or asked.text("after") is not None
+        doubts = (
+            [behind.sentence]
+            if behind is not None and behind.sentence is not None
+            else caveats.of_holders(connection, directory, wanted, moment, now, found=there)
+        )
     following = asked.url(after=found[-1].user_id) if more else None
     rows = [{"user_id": each.user_id, **each.held._asdict()} for each in found]
-    now = datetime.now(UTC)
     data: dict[str, Any] = {
         "role": wanted,
         "label": directory.label(wanted),
@@ -68,7 +74,7 @@ def role(console: Console, asked: Asked) -> Page:
         "moment": moment,
         "as_of": asked.typed("as_of"),
         "gave": gave,
-        "behind": None if behind is None else behind.sentence,
+        "doubts": doubts,
         "following": following,
         "spans": [(words, f"{now - timedelta(days=days):%Y-%m-%d}", f"{now:%Y-%m-%d}") for words, days in SPANS],
         "csv": asked.url(format="csv"),
@@ -105,13 +111,16 @@ def difference(console: Console, asked: Asked) -> Page:
         directory, _ = console.narrator(connection)
         wanted = require_role(connection, directory, asked.parameters["role"])
         shown = MOST_SHOWN if asked.form is Form.HTML else None
-        found = role_difference(connection, wanted, before(first), AsOf(second), catalogue(), newest=shown)
+        earlier, later = before(first), AsOf(second)
+        found = role_difference(connection, wanted, earlier, later, catalogue(), newest=shown)
+        doubts = caveats.of_difference(connection, directory, wanted, earlier, later, now)
     data: dict[str, Any] = {
         "role": wanted,
         "label": directory.label(wanted),
         "found": found,
         "first": first,
         "second": second,
+        "doubts": doubts,
         "from_": asked.typed("from") or f"{first:%Y-%m-%d}",
         "to": asked.typed("to") or f"{second:%Y-%m-%d}",
         "csv": asked.url(format="csv"),
