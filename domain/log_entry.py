@@ -62,10 +62,7 @@ def columns_of_line(line: str | bytes) -> dict[str, Any]:
 
     Raises InvalidEvent as `entry_of_line` does.
     """
-    try:
-        value = from_json(line, allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidEvent(_why_not_json(line, error)) from None
+    value = require_json(line)
     if not isinstance(value, dict):
         raise InvalidEvent("not a JSON object")
     # the parser lets the last of two equal keys win; where there are as many keys as there look to be, no two are equal
@@ -75,6 +72,14 @@ def columns_of_line(line: str | bytes) -> dict[str, Any]:
     if most != len(value) + (len(metadata) if type(metadata) is dict else 0) and most != _keys_in(value):
         require_each_key_once(line)
     return value
+
+
+def require_json(text: str | bytes) -> Any:
+    """What the text says. Raises InvalidEvent where it is not one JSON value."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidEvent(_why_not_json(text, error)) from None
 
 
 def is_exported(columns: Mapping[str, Any]) -> bool:
@@ -264,7 +269,10 @@ def _why_not_json(line: str | bytes, error: ValueError) -> str:
         except UnicodeDecodeError as undecodable:
             return f"not UTF-8 (byte {undecodable.start + 1})"
     # the parser counts lines within the one that it was given
-    return f"not JSON that the log can keep: {str(error).replace(' at line 1 column', ' at column')}"
+    why = str(error).replace(" at line 1 column", " at column")
+    if "hex escape" in why:
+        why = f"half of a character (a lone surrogate){why[why.rfind(' at ') :]}"
+    return f"not JSON that the log can keep: {why}"
 
 
 def _are_plain(event_type: Any, user_id: Any, action: Any, source: Any, target: Any) -> bool:

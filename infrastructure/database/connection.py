@@ -82,9 +82,12 @@ _POOLED: Final = (
 _IN_WORDS: Final = {
     "25006": "the database takes no writes now: a standby, or default_transaction_read_only is on; connect to the "
     "primary",
+    "25P03": "the database ended a transaction that was idle for long; try again",
     "26000": _POOLED,
     "3F000": "the schema public is missing; run as its owner: create schema public authorization pg_database_owner",
     "42P05": _POOLED,
+    "55P03": "somebody else holds what is needed, and did not let go in time; try again",
+    "57014": "the database cancelled the statement: somebody or a time limit ended it; try again",
 }
 
 
@@ -230,6 +233,9 @@ def in_words(error: psycopg.Error) -> str:
     if state == "42501":
         # names an object, and no value
         return f"the database refused ({error.diag.message_primary}): a grant is missing; run: temple doctor"
+    if state is not None and state[:2] == "53":
+        # names a file, a limit or a size, and no value
+        return f"the database has run into a limit ({error.diag.message_primary}); see to that, then try again"
     constraint = f", {error.diag.constraint_name}" if error.diag.constraint_name else ""
     label = "connection lost" if state is None else f"SQLSTATE {state}{constraint}"
     if isinstance(error, psycopg.OperationalError) or passes(error):

@@ -61,7 +61,7 @@ def dump(database: Database, descriptor: int) -> None:
         row = connection.execute("select pg_has_role(session_user, %s, 'usage')", (OWNER,)).fetchone()
         name = connection.info.dbname
     role = () if row is not None and row[0] else (f"--role={OWNER}",)
-    command = (client_program("pg_dump", major), "--format=custom", "--no-password", *role)
+    command = (client_program("pg_dump", major), "--format=custom", "--encoding=UTF8", "--no-password", *role)
     # into a file, the places of all data are put into its list of contents; to stdout, pg_dump only appends
     into = (f"--file=/dev/fd/{descriptor}",) if _is_new_file(descriptor) else ()
     _run(database, name, (*command, *into), output=descriptor)

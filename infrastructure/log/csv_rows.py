@@ -3,10 +3,10 @@
 import csv
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from temple_ledger.domain.errors import InvalidEvent, UnreadableFile
-from temple_ledger.domain.log_entry import require_each_key_once
+from temple_ledger.domain.log_entry import require_each_key_once, require_json
 from temple_ledger.infrastructure.log.lines import MAX_LINE_BYTES, Line
 
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -53,7 +53,10 @@ def csv_rows(source: BinaryIO, delimiter: str, *, first_line: int = 1) -> Iterat
             number = last + 1
     except csv.Error as error:
         if texts.lines > number:
-            raise UnreadableFile(f"a quote that begins on line {number:,} or behind it never closes") from None
+            raise UnreadableFile(
+                f"a quote that begins on line {number:,} or behind it never closes, or not within "
+                f"{MAX_LINE_BYTES:,} bytes; nothing from there on was read"
+            ) from None
         raise UnreadableFile(f"line {texts.lines:,} is no CSV: {error}") from None
 
 
@@ -116,23 +119,21 @@ def _header(cells: list[str]) -> list[str]:
 
 
 def _line(number: int, length: int, names: list[str], cells: list[str], problem: str | None) -> Line:
-    values: dict[str, Any] = {}
+    values = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
     if problem is None and any(
-        "\udc80" <= character <= "\udcff" for cell in cells if not cell.isascii() for character in cell
+        "\udc80" <= character <= "\udcff" for cell in values.values() if not cell.isascii() for character in cell
     ):
         problem = "not UTF-8; save the file as UTF-8"
-    for name, cell in zip(names, cells, strict=False):
-        if not cell:
-            continue
-        if name == "metadata":
-            try:
-                values[name] = json.loads(cell)
-                require_each_key_once(cell)
-            except InvalidEvent as error:
-                problem = problem or f"metadata: {error.reason}"
-            except (ValueError, RecursionError):
-                values[name], problem = cell, problem or "metadata is not JSON"
-        else:
-            values[name] = cell
-    text = json.dumps(values, ensure_ascii=False).encode(errors="replace")
-    return Line(number, text, length, problem)
+    metadata = None if problem else values.pop("metadata", None)
+    if metadata is not None:
+        try:
+            # by itself: within the line, a cell could bring further columns
+            require_json(metadata)
+            require_each_key_once(metadata)
+        except InvalidEvent as error:
+            values["metadata"], metadata, problem = metadata, None, f"metadata: {error.reason}"
+    text = json.dumps(values, ensure_ascii=False)
+    if metadata is not None:
+        # as it is written: whoever reads the line decides about its numbers
+        text = f'{text[:-1]}{", " if values else ""}"metadata": {metadata}}}'
+    return Line(number, text.encode(errors="replace"), length, problem)

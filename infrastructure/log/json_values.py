@@ -8,7 +8,8 @@ from temple_ledger.infrastructure.log.lines import MAX_LINE_BYTES, Line
 
 BLOCK: Final = 256 * 1024
 _SPACE: Final = " \t\r\n"
-_DECODER: Final = json.JSONDecoder()
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+"""Finds where a value ends; what its numbers are, whoever reads the line decides."""
 
 
 def json_values(source: BinaryIO, *, block: int = BLOCK) -> Iterator[Line]:
@@ -66,8 +67,10 @@ class _Reading:
                 # a number may go on in the next block
                 if end < len(self._text) or not self._more():
                     return self._cut(end)
-            except (ValueError, RecursionError) as error:
-                if isinstance(error, RecursionError) or len(self._text) - self._place > MAX_LINE_BYTES:
+            except RecursionError:
+                return self.rest("nested too deep to be read; nothing behind it was read")
+            except ValueError as error:
+                if len(self._text) - self._place > MAX_LINE_BYTES:
                     return self.rest("this is no JSON; nothing behind it was read")
                 if not self._more():
                     return self.rest(f"not JSON ({getattr(error, 'msg', error)}); nothing behind it was read")

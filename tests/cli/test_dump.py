@@ -62,6 +62,14 @@ def test_a_dump_is_for_its_owner_alone(dumped: Path) -> None:
     assert [each.name for each in dumped.parent.glob(".*.part")] == []
 
 
+def test_a_dump_has_every_letter_whatever_encoding_the_environment_asks_for(
+    temple: Typed, ledger: LedgerScenario, tmp_path: Path
+) -> None:
+    ledger.given(role_added("ada", "Žrec ✨", at(4)))
+    ended = temple("db", "dump", str(tmp_path / "ledger.dump"), PGCLIENTENCODING="LATIN1")
+    assert ended.code == 0, ended.stderr
+
+
 def test_what_was_dumped_is_restored_and_goes_on(temple: Typed, dumped: Path, elsewhere: str) -> None:
     ended = temple("db", "restore", str(dumped), "--above", "500", TEMPLE_DATABASE_URL=elsewhere)
     assert (ended.code, ended.stderr) == (0, "")

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
-from temple_ledger.domain.errors import UnreadableFile
+from temple_ledger.domain.errors import InvalidEvent, UnreadableFile
 from temple_ledger.domain.log_entry import LogEntry, entry_of_line
 from temple_ledger.infrastructure.log.file_forms import event_lines
 from temple_ledger.infrastructure.log.json_values import json_values
@@ -241,3 +241,44 @@ def test_a_key_twice_in_a_cell_is_refused_as_it_is_in_a_line(cell: str) -> None:
     quoted = cell.replace('"', '""').encode()
     row = ROW.replace(b",,,manual", b',,"' + quoted + b'",manual')
     assert problems(HEADER + row) == [(2, "metadata: the key 'a' stands twice in one object")]
+
+
+HALF = '{"note": "\\ud83d"}'
+"""JSON has a way to write half of a character, and PostgreSQL none to store it."""
+
+
+def test_half_of_a_character_in_a_cell_is_refused_as_it_is_in_a_line() -> None:
+    quoted = HALF.replace('"', '""').encode()
+    row = ROW.replace(b",,,manual", b',,"' + quoted + b'",manual')
+    ((number, problem),) = problems(HEADER + row)
+    assert (number, problem) == (
+        2,
+        "metadata: not JSON that the log can keep: half of a character (a lone surrogate) at column 17",
+    )
+
+
+def test_a_cell_brings_no_column_of_its_own() -> None:
+    row = ROW.replace(b",,,manual", b',,"1, ""target"": ""Oracle""",manual')
+    ((_, problem),) = problems(HEADER + row)
+    assert problem == "metadata: not JSON that the log can keep: trailing characters at column 2"
+
+
+def test_a_number_that_nobody_reads_back_is_refused_alone_in_every_form() -> None:
+    number = "9" * 10_000
+    texts = [json.dumps(each) for each in (line("ada"), line("bob"), line("eve"))]
+    texts[1] = texts[1].replace('"bob"', f'"bob", "metadata": {{"n": {number}}}')
+    for text in ("\n".join(texts), f"[{', '.join(texts)}]"):
+        reasons = [_refused(each.text) for each in event_lines(io.BytesIO(text.encode()))]
+        assert [reason and reason.partition(" at ")[0] for reason in reasons] == [
+            None,
+            "not JSON that the log can keep: number out of range",
+            None,
+        ]
+
+
+def _refused(text: bytes) -> str | None:
+    try:
+        entry_of_line(text, CATALOGUE)
+    except InvalidEvent as error:
+        return error.reason
+    return None

@@ -21,7 +21,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.batches import in_pages
-from temple_ledger.infrastructure.database.connection import Database, passes
+from temple_ledger.infrastructure.database.connection import Database, in_words, passes
 from temple_ledger.infrastructure.database.rollups import merge_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.settled import settled_head
@@ -283,6 +283,7 @@ class _Erasure:
 
     def _transaction(self, work: Callable[[Connection], Result]) -> Result:
         """*work* is repeated where somebody else held what it needs. Raises DatabaseUnavailable after many times."""
+        reason = ""
         for _ in range(TRIES):
             try:
                 with self._connection.transaction():
@@ -290,11 +291,10 @@ class _Erasure:
             except psycopg.errors.OperationalError as error:
                 if not passes(error) or self._connection.closed:
                     raise
+                reason = in_words(error)
                 self._at_a_time = max(1, self._at_a_time // 2)
                 time.sleep(PAUSE_SECONDS)
-        raise DatabaseUnavailable(
-            "erasing: somebody held what it needs for long; what was done stays done, run it again"
-        )
+        raise DatabaseUnavailable(f"erasing: {reason}; what was done stays done, run it again")
 
 
 def _require_silent(reason: str, words: Sequence[str]) -> None:

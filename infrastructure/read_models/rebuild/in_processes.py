@@ -7,15 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkContext, ForkProcess
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from temple_ledger.domain.errors import DatabaseUnavailable, Refused
+from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError, Refused
+from temple_ledger.infrastructure.database.connection import in_words
 from temple_ledger.infrastructure.read_models.fold_mark import Mark, ended_by_itself
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress, RangeFolder
@@ -28,6 +29,13 @@ PROGRESS_SECONDS: Final = 0.2
 ENDED_EARLY: Final = 1
 TAKEN_OVER: Final = 2
 """How a worker's process ends."""
+
+
+class EndedBecause(NamedTuple):
+    """The last thing that a worker hands over, where it ends early."""
+
+    reason: str
+
 
 Send = Callable[[HandedOver], None]
 OpenFolder = Callable[[FoldWatch, Send], AbstractContextManager[RangeFolder]]
@@ -59,6 +67,7 @@ def fold_in_processes(
     processes: list[ForkProcess] = []
     pipes: list[Pipe] = []
     slow: set[str] = set()
+    reasons: list[str] = []
     try:
         for watch in watches:
             process, pipe = _started(fork, queue, folder, watch)
@@ -76,7 +85,9 @@ def fold_in_processes(
                     pipes.remove(pipe)
                     pipe.close()
                 else:
-                    if receive is not None:
+                    if isinstance(piece, EndedBecause):
+                        reasons.append(piece.reason)
+                    elif receive is not None:
                         receive(piece)
             if fold_seconds is not None:
                 for process, mark in zip(processes, marks, strict=True):
@@ -100,7 +111,8 @@ def fold_in_processes(
         raise Refused(f"another replay of {key.name} has taken over; this one ends")
     if ended:
         goes_on = "" if receive is not None else ", it goes on from where it was"
-        raise DatabaseUnavailable(f"a worker of the replay ended early; run it again{goes_on}")
+        why = f" ({reasons[0]})" if reasons else ""
+        raise DatabaseUnavailable(f"a worker of the replay ended early{why}; run it again{goes_on}")
 
 
 def _started(fork: ForkContext, queue: Any, folder: OpenFolder, watch: FoldWatch) -> tuple[ForkProcess, Pipe]:
@@ -149,9 +161,18 @@ def _work(queue: Any, folder: OpenFolder, watch: FoldWatch, sender: Pipe) -> Non
     except Refused:
         watch.clear()
         os._exit(TAKEN_OVER)
-    except BaseException:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
+    except BaseException as error:  # noqa: BLE001 - whatever it was, it is tried again by whoever runs the replay again
         watch.clear()
+        with suppress(OSError):
+            sender.send(EndedBecause(_reason(error)))
         os._exit(ENDED_EARLY)
+
+
+def _reason(error: BaseException) -> str:
+    """Nothing that an author's code or a row may be in."""
+    if isinstance(error, psycopg.Error):
+        return in_words(error)
+    return str(error) if isinstance(error, LedgerError) else type(error).__name__
 
 
 def _end_with_parent() -> None:
