@@ -86,11 +86,6 @@ class EventType:
         """None if decoding a row needs more than the lengths of its texts."""
         return plain_fields(self.model) if self.version == 1 else None
 
-    @property
-    def picked(self) -> tuple[str, ...]:
-        """The fields that may be picked out of a payload, where decoding a row looks at nothing else in it."""
-        return () if self.texts is None else self.model.metadata_fields
-
     @cached_property
     def _lenient(self) -> frozenset[str]:
         fields = self.model.model_fields.items()

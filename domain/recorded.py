@@ -1,17 +1,13 @@
 """An event as the log holds it."""
 
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import from_json
 
 from temple_ledger.domain.errors import UndecodableEvent
 from temple_ledger.domain.position import Position
-
-PICKED: Final = "\x01"
-"""Stands before the name and the JSON of one field in place of a payload, with another one between them: a reader that
-wants one field of many events may leave the others in the database. No JSON begins with it."""
 
 
 class Recorded(NamedTuple):
@@ -47,9 +43,6 @@ def decode_metadata(text: str | None) -> dict[str, Any]:
         return {}
     try:
         # values hardly come twice: remembering them as well took half as long again
-        if text.startswith(PICKED):
-            name, _, picked = text[len(PICKED) :].partition(PICKED)
-            return {name: from_json(picked)}
         value = from_json(text, cache_strings="keys")
     except ValueError as error:
         raise UndecodableEvent(f"metadata cannot be decoded: {error}") from None

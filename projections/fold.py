@@ -95,8 +95,6 @@ class Fold(Generic[State]):
 
         self.reading_metadata = frozenset(name for known in types if known.reads_metadata for name in known.names)
         """Those of `names` whose payload is looked at."""
-        self.picked = tuple(sorted((name, known.picked) for known in types if known.picked for name in known.names))
-        """Those of which no more is looked at than these fields."""
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,8 @@ looked through for what needs escaping at once: hardly any does.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC
+from operator import attrgetter
 from typing import Any, Final
 
 import psycopg
@@ -15,6 +17,8 @@ from temple_ledger.infrastructure.database.array_text import TEXT_OF, array_text
 from temple_ledger.projections.tables import Column, ColumnType
 
 NULL: Final = "\\N"
+_WHOLE_NUMBERS: Final = frozenset({ColumnType.INTEGER, ColumnType.BIGINT})
+_TZINFO: Final = attrgetter("tzinfo")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -55,6 +59,11 @@ def _texts_of(column: Column, values: Sequence[Any]) -> Iterable[str]:
         return _escaped(values)
     if kind is ColumnType.JSONB:
         return _escaped([to_json(value).decode() for value in values])
+    # as one list of JSON's, whose texts are PostgreSQL's too: a third and a sixth of the time of `str`
+    if kind in _WHOLE_NUMBERS:
+        return to_json(values)[1:-1].decode().split(",")
+    if kind is ColumnType.TIMESTAMPTZ and {UTC}.issuperset(map(_TZINFO, values)):
+        return to_json(values)[2:-2].decode().split('","')
     return map(TEXT_OF.get(kind, str), values)
 
 

@@ -6,18 +6,11 @@ from typing import Final
 
 from psycopg import sql
 
-from temple_ledger.domain.event import VERSION_KEY
-from temple_ledger.domain.recorded import PICKED
 from temple_ledger.infrastructure.database.statements import statement
 
 Names = tuple[tuple[str, str], ...] | frozenset[tuple[str, str]]
 """Of (event_type, action)."""
 
-Picked = tuple[tuple[tuple[str, str], tuple[str, ...]], ...]
-"""Names, each with the only fields of its payload that anybody looks at."""
-
-SHORT_PAYLOAD: Final = 300
-"""Bytes of text, with less than 300 digits and 150 levels: every parser takes it."""
 _UPTO: Final = sql.SQL("id <= %(upto)s")
 
 
@@ -25,7 +18,6 @@ _UPTO: Final = sql.SQL("id <= %(upto)s")
 def known_events_by_member(
     known: Names | None,
     reading_metadata: Names | None,
-    picked: Picked = (),
     *,
     after: bool,
     after_user: bool,
@@ -43,7 +35,7 @@ def known_events_by_member(
         bounds.append(sql.SQL("user_id <= %(upto_user)s"))
     if lanes:
         bounds.append(sql.SQL("lane_of(user_id) = any(%(lanes)s::smallint[])"))
-    return _known_events(known, reading_metadata, bounds, "order by log.user_id, log.timestamp", picked)
+    return _known_events(known, reading_metadata, bounds, "order by log.user_id, log.timestamp")
 
 
 @cache
@@ -75,18 +67,13 @@ def passed_by_lanes(without: Names | None) -> bytes:
 
 
 def _known_events(
-    known: Names | None,
-    reading_metadata: Names | None,
-    bounds: Sequence[sql.Composable],
-    order: str = "",
-    picked: Picked = (),
+    known: Names | None, reading_metadata: Names | None, bounds: Sequence[sql.Composable], order: str = ""
 ) -> bytes:
     return (
         sql.SQL(statement("log_known_events").decode())
         .format(
             bounds=sql.SQL(" and ").join([*bounds, _any_of(known)]),
             reads_metadata=_any_of(reading_metadata),
-            picked=sql.SQL(" ").join(_picked(*each) for each in picked),
             order=sql.SQL(order),
         )
         .as_bytes()
@@ -107,21 +94,3 @@ def _any_of(names: Names | None) -> sql.Composable:
         for event_type, each in actions.items()
     ]
     return sql.SQL("({})").format(sql.SQL(" or ").join(known)) if known else sql.SQL("false")
-
-
-def _picked(name: tuple[str, str], fields: Sequence[str]) -> sql.Composable:
-    """Of rows under that name: nothing where none of the fields is there, and the one that is where no other is.
-
-    A payload that may not be decodable, for a number that is too long or arrays that are too deep, is longer.
-    """
-    alone = [
-        sql.SQL("when not metadata ?| {} then {} || (metadata -> {})::text").format(
-            sql.Literal([VERSION_KEY, *(other for other in fields if other != field)]),
-            sql.Literal(f"{PICKED}{field}{PICKED}"),
-            sql.Literal(field),
-        )
-        for field in fields
-    ]
-    return sql.SQL("when {} and octet_length(metadata::text) < {} then case {} else metadata::text end").format(
-        _any_of(frozenset({name})), sql.Literal(SHORT_PAYLOAD), sql.SQL(" ").join(alone)
-    )

@@ -47,12 +47,9 @@ def member_stream(
     after_user: str | None = None,
     upto_user: str | None = None,
     lanes: Sequence[int] = (),
-    picking: bool = False,
 ) -> Generator[tuple[str, list[Recorded] | None], None, None]:
     """The events in (after, upto] that are wanted, or known to the fold, of each member in (after_user, upto_user], by
     user_id; those of one member in no certain order. With *lanes*, of their members alone.
-
-    *picking*: for a fold alone, which need not be sent what it does not look at in a payload.
 
     None for a history that is too long to be held in memory: `pages_of_member` reads it.
 
@@ -62,7 +59,6 @@ def member_stream(
     query = known_events_by_member(
         wanted.names,
         wanted.reading_metadata,
-        wanted.picked if picking and isinstance(wanted, Fold) else (),
         after=after > START,
         after_user=after_user is not None,
         upto_user=upto_user is not None,

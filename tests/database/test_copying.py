@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import psycopg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
@@ -28,13 +28,14 @@ TABLE = (
 AWKWARD = st.sampled_from(["", "\\N", "\\", "\\.", "a\tb", "a\nb", "a\r\nb", "\b\f\v", "ünïcode ☕", "null"])
 WORDS = AWKWARD | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 OFFSETS = st.integers(-720, 720).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+TIMES = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC) | OFFSETS)  # noqa: DTZ001 - bounds
 ROWS = st.tuples(
     WORDS,
     st.none() | WORDS,
     st.integers(-(1 << 63), (1 << 63) - 1),
     st.none() | st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=6),
     st.booleans(),
-    st.none() | st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=OFFSETS),  # noqa: DTZ001 - bounds
+    st.none() | TIMES,
     st.dates(date(1, 1, 1)),
 )
 
@@ -46,6 +47,16 @@ def test_rows_come_back_as_they_were_copied(database: Database, rows: list[tuple
         connection.execute(TABLE)
         copy_rows(connection, "copied", COLUMNS, rows)
         assert _all(connection) == rows
+
+
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(times=st.lists(st.datetimes(timezones=st.just(UTC)), min_size=1, max_size=30))
+@example(times=[datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)])
+def test_times_of_utc_come_back_to_the_microsecond(database: Database, times: list[datetime]) -> None:
+    with database.connect(DatabaseRole.LOGIN) as connection, connection.transaction(force_rollback=True):
+        connection.execute("create temporary table copied (at timestamptz)")
+        copy_rows(connection, "copied", COLUMNS[5:6], [(at,) for at in times])
+        assert [at for (at,) in _all(connection)] == times
 
 
 def test_a_time_keeps_its_instant_whatever_its_offset(database: Database) -> None:

@@ -70,6 +70,9 @@ GOOD = Recorded(Position(7), TIMES[0], "discord_role_change", "ada", "added", "O
 @given(rows())
 @example((CATALOGUE.type_of(RoleAdded), GOOD))
 @example((CATALOGUE.type_of(RoleAdded), GOOD._replace(metadata_text=None)))
+@example((TYPES[-1], GOOD._replace(metadata_text=None)))
+@example((TYPES[-1], GOOD._replace(metadata_text='{"by": "mod"}')))
+@example((TYPES[-1], GOOD._replace(metadata_text='{"name": "Oracle"}')))
 def test_it_is_the_same_event_or_the_same_refusal(drawn: tuple[EventType, Recorded]) -> None:
     known, row = drawn
     assert plain_fields(known.model) is not None

@@ -1,6 +1,7 @@
 """Who held which role then, and who granted it: the command line, the console and /ledger give one answer, and the same
 reasons why it may not be the whole story."""
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -115,6 +116,9 @@ def test_of_a_day_that_has_not_come_all_three_say_so(surfaces: Surfaces) -> None
         assert f"2999-01-01 23:59 UTC {AHEAD}" in said
     for said in surfaces.words(*member, "member", who=ADA, day="2999-01-01"):
         assert f"2999-01-01 23:59 UTC {AHEAD}" in said
+    for verb in (("member", "history", ADA), ("member", "explain", ADA), ("role", "history", ORACLE), ("members",)):
+        assert AHEAD in surfaces.temple(*verb, "--as-of", "2999-01-01").stderr, verb
+        assert AHEAD not in surfaces.temple(*verb, "--as-of", f"{datetime.now(UTC):%Y-%m-%d}").stderr, verb
     assert AHEAD in surfaces.temple("role", "diff", ORACLE, "--between", "2998-01-01", "2999-01-01").stderr
     assert AHEAD in surfaces.visitor.get(f"/roles/{ORACLE}/diff?from=2998-01-01&to=2999-01-01").words
 
@@ -146,5 +150,8 @@ def test_that_somebody_is_parked_all_three_say_from_that_time_on(surfaces: Surfa
         role = ("role", "members", ORACLE, "--as-of", when), f"/roles/{ORACLE}?as_of={quote(when)}"
         for said in surfaces.words(*role, "role", role=ORACLE, day=when):
             assert (PARKED in said) is parked, said
+        # a program that reads the list as JSON sees it as well
+        listed = surfaces.visitor.get(f"/roles/{ORACLE}?as_of={quote(when)}&format=json")
+        assert json.loads(listed.body)["parked"] == int(parked)
     assert "could not be folded" in surfaces.slash("member", who=BOB, day=format_instant(at(7)))
     assert "could not be folded" not in surfaces.slash("member", who=BOB, day=format_instant(at(5)))

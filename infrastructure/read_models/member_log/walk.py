@@ -79,7 +79,7 @@ def walk(
 ) -> Generator[Walked[State], None, None]:
     """By user_id; of a parked member what came before the event that parked it. Whoever stops early closes it."""
     fold = Fold(projection, catalogue)
-    with closing(member_stream(snapshot.log, fold, upto=upto, picking=True)) as stream:
+    with closing(member_stream(snapshot.log, fold, upto=upto)) as stream:
         yield from _walk(snapshot, projection, fold, stream, upto, left_out, parked)
 
 

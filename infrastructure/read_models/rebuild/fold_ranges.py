@@ -108,9 +108,7 @@ class RangeFolder:
             self.progress(piece.members, piece.events)
 
         after = part.done_user if part.done_user is not None else part.after_user
-        stream = member_stream(
-            self.reading, fold, upto=self.upto, after_user=after, upto_user=part.upto_user, picking=True
-        )
+        stream = member_stream(self.reading, fold, upto=self.upto, after_user=after, upto_user=part.upto_user)
         with closing(stream) as members, _one_behind(put) as put_behind, rare_collections():
             for user_id, found in members:
                 if found is None:
