@@ -1,6 +1,5 @@
 """`temple events append`."""
 
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from temple_ledger.infrastructure.log.append import Appended, LogAppender
 from temple_ledger.infrastructure.log.notifier import Notifier
 from temple_ledger.infrastructure.log.remarks import remarks_about
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting
+from temple_ledger.infrastructure.terminal.given_file import standard_input
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
@@ -106,7 +106,7 @@ def _append(appender: LogAppender, entry: LogEntry, written: LogEntry) -> Append
 
 
 def _of_stdin() -> dict[str, Any]:
-    lines = [line for line in sys.stdin.buffer.read().splitlines() if line.strip()]
+    lines = [line for line in standard_input().read().splitlines() if line.strip()]
     if len(lines) != 1:
         raise click.UsageError(f"{len(lines)} lines on stdin, where one is wanted; for more: temple events import -")
     return columns_of_line(lines[0])

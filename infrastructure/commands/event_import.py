@@ -28,7 +28,7 @@ from temple_ledger.infrastructure.read_models.retraction import Selection, reins
 from temple_ledger.infrastructure.terminal.admitting import admission_of, admitting, allowed_by
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.file_arguments import FileToRead, FileToWrite
-from temple_ledger.infrastructure.terminal.given_file import opened, title_of
+from temple_ledger.infrastructure.terminal.given_file import is_among, opened, title_of
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
@@ -117,6 +117,8 @@ def import_(
     done = []
     places = [_rejects_path(session, name, rejects, number) for number, name in enumerate(files, start=1)]
     for place in places:
+        if is_among(place, files):
+            raise click.UsageError(f"--rejects would write over {place}, which is read; name another file")
         require_writable(place)
     for name, place in zip(files, places, strict=True):
         each = _import(session, name, place, allowed)

@@ -1,14 +1,13 @@
 """`temple member`: what a member is now or was then, and which events made it so."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import click
 
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.commands.member_erasure import erase_
-from temple_ledger.infrastructure.queries import caveats
 from temple_ledger.infrastructure.queries.as_of import AsOf
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import (
@@ -82,8 +81,6 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
             then = member_then(connection, user_id, moment, catalogue())
             member = then.member
             print_parked(session, then)
-            for each in caveats.of_time(moment, datetime.now(UTC)):
-                session.note(each)
     if as_json:
         print_json(None if member is None else {**member.as_data(), "not_folded": behind})
     elif member is None:

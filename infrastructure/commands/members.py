@@ -24,7 +24,7 @@ from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
 from temple_ledger.infrastructure.terminal.printing import OutputStream
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
-from temple_ledger.infrastructure.terminal.times import END
+from temple_ledger.infrastructure.terminal.times import END, note_still_to_come
 from temple_ledger.projections.registry import catalogue
 
 COLUMNS: Final = (
@@ -42,7 +42,13 @@ Write = Callable[[list[MemberOverview]], object]
 
 
 @click.command("members")
-@click.option("--as-of", type=END, metavar="TIME", help="What was so at TIME; a date is its end, in UTC.")
+@click.option(
+    "--as-of",
+    type=END,
+    metavar="TIME",
+    callback=note_still_to_come,
+    help="What was so at TIME; a date is its end, in UTC.",
+)
 @click.option("--known-at", type=END, metavar="TIME", help="As far as the log had it at TIME; a date is its end.")
 @click.option(
     "-o",

@@ -9,7 +9,7 @@ import click
 
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.infrastructure.queries import caveats
-from temple_ledger.infrastructure.queries.as_of import AsOf, before
+from temple_ledger.infrastructure.queries.as_of import AsOf, before, still_to_come
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.role import (
     Holder,
@@ -96,9 +96,7 @@ def members_(session: Session, role: str, as_of: datetime | None, known_at: date
         else:
             with _folding(session, connection, moment) as progress:
                 found = holders_then(connection, role, moment, catalogue(), progress)
-            _note(
-                session, caveats.of_holders(connection, directory, role, moment, datetime.now(UTC), found=bool(found))
-            )
+            _note(session, caveats.of_holders(connection, directory, role, moment, found=bool(found)))
     if as_json:
         print_json([_holder_data(holder) for holder in found])
         return
@@ -132,7 +130,6 @@ def history(
         moment = AsOf(as_of, known_at)
         with _folding(session, connection, moment) as progress:
             found = role_history(connection, role, moment, catalogue(), progress, newest=limit)
-        _note(session, caveats.of_time(moment, datetime.now(UTC)))
     changes = found.steps
     if as_json:
         print_json([_step_data(change, role) for change in changes])
@@ -187,7 +184,8 @@ def diff(
         earlier, later = before(first, known_at), AsOf(second, known_at)
         with _folding(session, connection, later) as progress:
             found = role_difference(connection, role, earlier, later, catalogue(), progress)
-        _note(session, caveats.of_difference(connection, directory, role, earlier, later, datetime.now(UTC)))
+        _note(session, still_to_come(second, datetime.now(UTC)))
+        _note(session, caveats.of_difference(connection, directory, role, earlier, later))
     if as_json:
         data = {name: [_holding_data(each) for each in getattr(found, name)] for name in ("gained", "lost")}
         print_json({"role": role, **data})

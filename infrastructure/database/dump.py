@@ -165,7 +165,7 @@ def _run(database: Database, name: str, command: Sequence[str | Path], *, output
     if done.returncode == -signal.SIGPIPE:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE), f"/dev/fd/{output}")
     if done.returncode != 0:
-        raise DumpFailed(f"{Path(program).name} failed: {_reason(done.stderr.decode(errors='replace'))}")
+        raise DumpFailed(f"{Path(program).name} failed: {_why(done)}")
 
 
 def _text(command: Sequence[str | Path]) -> str:
@@ -190,6 +190,13 @@ def _program(
         )
     except OSError as error:
         raise DatabaseUnavailable(f"{command[0]} cannot be run: {error.strerror}") from None
+
+
+def _why(done: "subprocess.CompletedProcess[bytes]") -> str:
+    if done.returncode < 0:
+        # such as for want of memory, or by a limit on the size of files
+        return f"it was ended from outside ({signal.strsignal(-done.returncode)})"
+    return _reason(done.stderr.decode(errors="replace"))
 
 
 def _reason(said: str) -> str:

@@ -33,6 +33,9 @@ OLDEST_SERVER: Final = 150_000
 ADOPTING: Final = frozenset({1, 2, 3})
 """Those that make what the canon has too: where its tables are in use, one transaction, with their rows."""
 
+ADOPTED: Final = ", with what was there"
+"""Said of each migration of a database that had the canon's tables in use."""
+
 
 @dataclass(frozen=True)
 class Migration:
@@ -137,7 +140,7 @@ def _adopt(connection: psycopg.Connection, migrations: Sequence[Migration]) -> S
     adoption.take_over(connection, adoptable)
     connection.execute("set local role none")
     adoption.finish(connection)
-    return [f"{migration.name}, with what was there" for migration in migrations]
+    return [f"{migration.name}{ADOPTED}" for migration in migrations]
 
 
 def _trigger_is_on(connection: psycopg.Connection) -> bool:

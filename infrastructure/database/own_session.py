@@ -26,6 +26,9 @@ SETTINGS: Final = {
     # what has to be bounded is bounded where it is done
     "statement_timeout": "0",
     "idle_session_timeout": "0",
+    # NULL in the text of an array is no text, and what is tried and refused ends no session
+    "array_nulls": "on",
+    "exit_on_error": "off",
 }
 _SET_OVER: Final = {"timezone": "UTC", "datestyle": "ISO", "transaction_timeout": "0"}
 """Variables such as PGTZ go over an option, and an older server refuses an option that it lacks. In the order of

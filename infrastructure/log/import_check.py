@@ -14,6 +14,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import EventConflict, InvalidEvent
 from temple_ledger.domain.log_entry import LogEntry, columns_of_line, entry_of
 from temple_ledger.domain.position import Position
+from temple_ledger.domain.role_names import ROLE_TYPE
 from temple_ledger.infrastructure.log.admission import Admission
 from temple_ledger.infrastructure.log.comparison import LoggedEvent, compare
 from temple_ledger.infrastructure.log.file_forms import event_lines
@@ -136,7 +137,9 @@ def _describe(checked: CheckedFile, admission: Admission, catalogue: Catalogue, 
     entry = event.stored
     kind = f"{entry.event_type}/{entry.action}"
     checked.kinds[kind] += 1
-    checked.users.add(entry.user_id)
+    if entry.event_type != ROLE_TYPE:
+        # of an event of a role, it is who made it, or the guild
+        checked.users.add(entry.user_id)
     checked.renamed += entry != event.written
     checked.remarks.update(remarks_about(entry, catalogue, admission.roles))
     checked.first = entry.timestamp if checked.first is None else min(checked.first, entry.timestamp)

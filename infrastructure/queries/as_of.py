@@ -46,6 +46,18 @@ def _require_instant(name: str, given: object) -> None:
         raise ValueError(f"{name} has no offset ({given}): which instant is meant? Write tzinfo=UTC, or another zone")
 
 
+def still_to_come(as_of: datetime | None, now: datetime) -> list[str]:
+    """That an answer as of then is one as of now. A day counts as a whole, so today has come. What is said to happen
+    later may be in the log all the same."""
+    if as_of is None or as_of.astimezone(UTC).date() <= now.astimezone(UTC).date():
+        return []
+    return [f"{to_the_minute(as_of)} has not come yet: this is what is known now"]
+
+
+def to_the_minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def before(moment: datetime, known_at: datetime | None = None) -> AsOf:
     """What occurred earlier than *moment*."""
     return AsOf(max(moment, _FIRST + _STEP) - _STEP, known_at)

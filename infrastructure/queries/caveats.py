@@ -7,7 +7,7 @@ from typing import Final
 
 from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.as_of import AsOf, to_the_minute
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.member import MemberThen, waiting_events
 from temple_ledger.infrastructure.queries.role import usable_periods
@@ -18,14 +18,6 @@ from temple_ledger.projections.members import members
 NOT_FOLDABLE: Final = "an event of theirs could not be folded: what is said here is from before it"
 
 
-def of_time(moment: AsOf, now: datetime) -> list[str]:
-    """A day counts as a whole, so today has come. What is said to happen later may be in the log all the same."""
-    as_of = moment.as_of
-    if as_of is None or as_of.astimezone(UTC).date() <= now.astimezone(UTC).date():
-        return []
-    return [f"{_shown(as_of)} has not come yet: this is what is known now"]
-
-
 def of_member(connection: Connection, user_id: str) -> list[str]:
     """Of the rows of a member as they are stored."""
     if parked(connection, projection=members.name, user_id=user_id):
@@ -34,25 +26,21 @@ def of_member(connection: Connection, user_id: str) -> list[str]:
     return [f"{plural(waiting, 'event')} of theirs not in the tables yet"] if waiting else []
 
 
-def of_member_then(then: MemberThen, moment: AsOf, now: datetime) -> list[str]:
-    """Of the same folded as of *moment*."""
-    return [*of_time(moment, now), *([] if then.parked_at is None else [NOT_FOLDABLE])]
+def of_member_then(then: MemberThen) -> list[str]:
+    """Of the same folded as of some time."""
+    return [] if then.parked_at is None else [NOT_FOLDABLE]
 
 
-def of_holders(
-    connection: Connection, directory: RoleDirectory, role: str, moment: AsOf, now: datetime, *, found: bool
-) -> list[str]:
+def of_holders(connection: Connection, directory: RoleDirectory, role: str, moment: AsOf, *, found: bool) -> list[str]:
     """Of who held a role at *moment*, which is not now; *found*: somebody did."""
     first = None if found else _beginning(connection, role, moment)
-    return [*of_time(moment, now), *_of_parked(connection, moment), *_before(directory, role, moment, first)]
+    return [*_of_parked(connection, moment), *_before(directory, role, moment, first)]
 
 
-def of_difference(
-    connection: Connection, directory: RoleDirectory, role: str, earlier: AsOf, later: AsOf, now: datetime
-) -> list[str]:
+def of_difference(connection: Connection, directory: RoleDirectory, role: str, earlier: AsOf, later: AsOf) -> list[str]:
     """Of who gained a role and who lost it between two moments."""
     first = _beginning(connection, role, earlier)
-    return [*of_time(later, now), *_of_parked(connection, later), *_before(directory, role, earlier, first)]
+    return [*_of_parked(connection, later), *_before(directory, role, earlier, first)]
 
 
 def _of_parked(connection: Connection, moment: AsOf) -> Iterator[str]:
@@ -74,8 +62,4 @@ def _beginning(connection: Connection, role: str, moment: AsOf) -> datetime | No
 def _before(directory: RoleDirectory, role: str, moment: AsOf, first: datetime | None) -> Iterator[str]:
     if first is not None and moment.as_of is not None and moment.as_of < first:
         name = directory.label(role)
-        yield f"the first grant of {name} in the log is of {_shown(first)}: who held it before that is not known"
-
-
-def _shown(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        yield f"the first grant of {name} in the log is of {to_the_minute(first)}: who held it before that is not known"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from temple_ledger.infrastructure.database.migrations import ADOPTED
 from temple_ledger.infrastructure.database.schema import Unfitting
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import listed
@@ -10,6 +11,14 @@ from temple_ledger.infrastructure.terminal.text import listed
 def print_refused(session: Session, refused: Sequence[Unfitting]) -> None:
     for each in refused:
         session.note(f"{each.reason}; until then {each.projection} stands still, and everything else goes on")
+
+
+def ask_for_first_fold(session: Session, migrations: Sequence[str]) -> None:
+    if any(each.endswith(ADOPTED) for each in migrations):
+        session.note(
+            "the derived tables stand as they were found, and nothing is folded yet; "
+            "run: temple run --until-caught-up, then temple replay, which shows where the log says otherwise"
+        )
 
 
 def ask_for_replays(session: Session, unfilled: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
@@ -10,6 +10,7 @@ import click
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import parse_instant
 from temple_ledger.infrastructure.queries import as_of as moment
+from temple_ledger.infrastructure.terminal.printing import print_note
 
 _OURS: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?) UTC")
 """A time as our tables show it."""
@@ -43,10 +44,18 @@ BEGINNING: Final = Time(moment.beginning, _OR_A_DATE)
 END: Final = Time(moment.end, _OR_A_DATE)
 """A plain date is its end in UTC: the whole day counts."""
 
+
+def note_still_to_come(_: click.Context, __: click.Parameter, value: datetime | None) -> datetime | None:
+    for each in moment.still_to_come(value, datetime.now(UTC)):
+        print_note(each)
+    return value
+
+
 as_of = click.option(
     "--as-of",
     type=END,
     metavar="TIME",
+    callback=note_still_to_come,
     help="As it was then: folds what had occurred by TIME. An ISO 8601 time with its offset, or a date, "
     "whose whole day in UTC counts.",
 )

@@ -72,6 +72,8 @@ def test_adoption_keeps_every_event_at_its_position(temple: Typed, in_use: psyco
     ended = temple("db", "migrate")
     assert ended.code == 0, ended.stderr
     assert "0002_log, with what was there" in ended.stdout
+    assert "nothing is folded yet; run: temple run --until-caught-up" in ended.stderr
+    assert temple("db", "migrate").stderr == ""
     assert in_use.execute(f"{EVENTS} order by id").fetchall() == before
     assert [row[0] for row in before] == [1, 2, 3, 5]
 

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,25 @@ def test_a_dump_has_every_letter_whatever_encoding_the_environment_asks_for(
     ledger.given(role_added("ada", "Žrec ✨", at(4)))
     ended = temple("db", "dump", str(tmp_path / "ledger.dump"), PGCLIENTENCODING="LATIN1")
     assert ended.code == 0, ended.stderr
+
+
+def test_a_dump_whose_program_is_ended_says_by_what_and_leaves_no_file(
+    ledger: LedgerScenario, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Here by the limit on the size of a file."""
+    file = tmp_path / "ledger.dump"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 2; exec "$0" -m temple_ledger.cli db dump "$1"', sys.executable, file],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "temple: pg_dump failed: it was ended from outside (File size limit exceeded)\n",
+    )
+    assert not file.exists()
 
 
 def test_what_was_dumped_is_restored_and_goes_on(temple: Typed, dumped: Path, elsewhere: str) -> None:

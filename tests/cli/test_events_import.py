@@ -3,12 +3,15 @@
 import io
 import json
 import stat
+import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.demo import Community, write_history
+from temple_ledger.infrastructure.terminal.given_file import opened
 from tests.cli.conftest import Typed
 from tests.log.builders import as_lines, line
 
@@ -99,6 +102,26 @@ def test_several_files_have_a_sentence_and_a_rejects_file_each(temple: Typed, tm
     ]
     assert rejects.exists()
     assert rejects.with_name("refused.jsonl.3").exists()
+
+
+@pytest.mark.parametrize("rejects", ["bad.jsonl", "linked.jsonl", "refused"])
+def test_refused_lines_are_never_written_over_a_file_that_is_read(
+    temple: Typed, database: Database, history: Path, tmp_path: Path, rejects: str
+) -> None:
+    bad, second = tmp_path / "bad.jsonl", tmp_path / "refused.2"
+    bad.write_text("1\n")
+    second.write_text("2\n")
+    (tmp_path / "linked.jsonl").symlink_to(bad)
+    ended = temple("events", "import", str(history), str(bad), str(second), "--rejects", str(tmp_path / rejects))
+    assert ended.code == 2
+    assert "which is read; name another file" in ended.stderr
+    assert (in_log(database), bad.read_text(), second.read_text()) == (0, "1\n", "2\n")
+
+
+def test_a_stdin_that_is_closed_is_a_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(click.UsageError, match="stdin is closed"), opened("-"):
+        pass
 
 
 def test_no_file_is_imported_where_the_refused_lines_of_one_could_not_be_written(

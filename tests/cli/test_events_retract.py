@@ -114,7 +114,7 @@ def test_a_check_writes_nothing_and_ends_with_3_where_a_line_would_be_refused(
     assert "'Elder' (2)" in ended.stdout
     assert [f"line {number}: " in ended.stdout for number in (4, 5, 6)] == [True] * 3
     (data,) = temple("events", "import", "--check", "--json", str(history)).data
-    assert (data["new"], data["members"], data["kinds"]["discord_role_change/added"]) == (2, 5, 5)
+    assert (data["new"], data["members"], data["kinds"]["discord_role_change/added"]) == (2, 4, 5)
     with database.connect(DatabaseRole.READ) as connection:
         assert connection.execute("select count(*) from webhook_audit_log").fetchone() == (3,)
         assert connection.execute("select count(*) from log_import").fetchone() == (1,)

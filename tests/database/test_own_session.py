@@ -22,6 +22,8 @@ OURS = {
     "default_transaction_deferrable": "off",
     "idle_session_timeout": "0",
     "statement_timeout": "0",
+    "array_nulls": "on",
+    "exit_on_error": "off",
 }
 ODD = {
     "search_path": "elsewhere",
@@ -32,6 +34,8 @@ ODD = {
     "default_transaction_deferrable": "on",
     "idle_session_timeout": "300ms",
     "statement_timeout": "150ms",
+    "array_nulls": "off",
+    "exit_on_error": "on",
 }
 OF_THE_DRIVER = {"PGTZ": ODD["timezone"], "PGDATESTYLE": ODD["datestyle"], "PGCLIENTENCODING": ODD["client_encoding"]}
 

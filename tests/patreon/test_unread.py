@@ -30,6 +30,7 @@ def unread(document: Any) -> tuple[str, ...]:
     ("path", "value", "fields"),
     [
         ("data.attributes.patron_status", 7, ("patron_status",)),
+        ("data.attributes.patron_status", "paused_patron", ("patron_status",)),
         ("data.attributes.last_charge_date", "yesterday", ("last_charge_date",)),
         ("data.attributes.last_charge_date", 1785747164, ("last_charge_date",)),
         ("data.attributes.will_pay_amount_cents", "1000", ("will_pay_amount_cents",)),
@@ -94,3 +95,14 @@ def test_a_snapshot_says_which_fields_of_its_rows_it_could_not_read(feed: Feed, 
     with feed.database.connect(DatabaseRole.READ) as connection:
         note = read_snapshot(connection, snapshot_id).note
     assert note == f"in some rows {LEFT_OUT}currently_entitled_tiers"
+
+
+def test_a_status_that_nobody_documented_is_no_end(feed: Feed) -> None:
+    feed.update(ACOLYTE)
+    feed.update(status="paused_patron")
+    assert feed.outcomes()[-1] == (
+        "translated",
+        f"an active patron without a paid tier: to be looked at again; {LEFT_OUT}patron_status",
+    )
+    feed.update(ACOLYTE, status="paused_patron")
+    assert [each.action for each in feed.told()] == ["started"]

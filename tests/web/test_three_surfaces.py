@@ -115,6 +115,9 @@ def test_of_a_day_that_has_not_come_all_three_say_so(surfaces: Surfaces) -> None
         assert f"2999-01-01 23:59 UTC {AHEAD}" in said
     for said in surfaces.words(*member, "member", who=ADA, day="2999-01-01"):
         assert f"2999-01-01 23:59 UTC {AHEAD}" in said
+    for verb in (("member", "history", ADA), ("member", "explain", ADA), ("role", "history", ORACLE), ("members",)):
+        assert AHEAD in surfaces.temple(*verb, "--as-of", "2999-01-01").stderr, verb
+        assert AHEAD not in surfaces.temple(*verb, "--as-of", f"{datetime.now(UTC):%Y-%m-%d}").stderr, verb
     assert AHEAD in surfaces.temple("role", "diff", ORACLE, "--between", "2998-01-01", "2999-01-01").stderr
     assert AHEAD in surfaces.visitor.get(f"/roles/{ORACLE}/diff?from=2998-01-01&to=2999-01-01").words
 

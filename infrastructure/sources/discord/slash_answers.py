@@ -15,7 +15,7 @@ from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.names.name import Names
 from temple_ledger.infrastructure.names.segment import in_segment
 from temple_ledger.infrastructure.queries import caveats
-from temple_ledger.infrastructure.queries.as_of import AsOf, before, beginning, end
+from temple_ledger.infrastructure.queries.as_of import AsOf, before, beginning, end, still_to_come
 from temple_ledger.infrastructure.queries.attribution import AttributedEvent
 from temple_ledger.infrastructure.queries.causes import causes_of
 from temple_ledger.infrastructure.queries.consistent_read import Connection
@@ -142,10 +142,11 @@ def _member(asked: _Asked, question: SlashQuestion) -> Answered:
         found, doubts = stored_members(connection, [who]).get(who), caveats.of_member(connection, who)
     else:
         folded = member_then(connection, who, moment, asked.answers.catalogue)
-        found, doubts = folded.member, caveats.of_member_then(folded, moment, asked.answers.clock())
+        found, doubts = folded.member, caveats.of_member_then(folded)
     names = asked.answers.names({who, *(each.granted_by or "" for each in (found.roles if found else ()))} - {""})
     then = "" if moment.as_of is None else f", {instant(moment.as_of)}"
-    lines = [f"{person(who, names)} (<@{who}>){then}", *map(warning, doubts)]
+    ahead = still_to_come(moment.as_of, asked.answers.clock())
+    lines = [f"{person(who, names)} (<@{who}>){then}", *map(warning, [*ahead, *doubts])]
     if found is None:
         lines.append("The ledger has nothing of them then." if then else "The ledger holds no rows of them.")
     else:
@@ -174,8 +175,8 @@ def _role(asked: _Asked, question: SlashQuestion) -> Answered:
         page = page_of_holders_then(asked.connection, role, moment, asked.answers.catalogue, limit=HOLDERS)
         total, many, found = page.total, page.total_words, [(each.user_id, each.held) for each in page.found]
         path, order = f"/roles/{in_segment(role)}?as_of={quote(moment.as_of.isoformat())}", "by id"
-        now, there = asked.answers.clock(), bool(total)
-        doubts = caveats.of_holders(asked.connection, asked.directory, role, moment, now, found=there)
+        doubts = still_to_come(moment.as_of, asked.answers.clock())
+        doubts += caveats.of_holders(asked.connection, asked.directory, role, moment, found=bool(total))
     names = asked.answers.names({user_id for user_id, _ in found} | {each.granted_by or "" for _, each in found} - {""})
     then = "hold" if moment.as_of is None else f"held, {instant(moment.as_of)},"
     lines = [f"{many} {then} {asked.label(role)}{f', {order}' if total > 1 else ''}"]
@@ -192,7 +193,7 @@ def _changes(asked: _Asked, question: SlashQuestion) -> Answered:
         raise BadDay("that day has not come yet")
     earlier, later = before(since), AsOf(now)
     found = role_difference(asked.connection, role, earlier, later, asked.answers.catalogue, newest=CHANGED)
-    doubts = caveats.of_difference(asked.connection, asked.directory, role, earlier, later, now)
+    doubts = caveats.of_difference(asked.connection, asked.directory, role, earlier, later)
     people = {each.user_id for each in (*found.gained, *found.lost)} | {
         by or ""
         for each in (*found.gained, *found.lost)

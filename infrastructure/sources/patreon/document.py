@@ -10,7 +10,15 @@ from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.errors import InvalidEvent
 from temple_ledger.domain.instant import parse_instant
-from temple_ledger.infrastructure.sources.patreon.membership import ABSENT, Absent, Membership, Tier
+from temple_ledger.infrastructure.sources.patreon.membership import (
+    ABSENT,
+    ACTIVE,
+    DECLINED,
+    FORMER,
+    Absent,
+    Membership,
+    Tier,
+)
 from temple_ledger.infrastructure.sources.patreon.strict_json import UnreadableBody
 
 Json = Mapping[str, Any]
@@ -59,7 +67,7 @@ def membership_of(resource: object, included: Mapping[tuple[str, str], Json]) ->
         patreon_id=patreon_id,
         campaign_id=_related_one(resource, "campaign", "campaign"),
         discord_id=ABSENT if isinstance(patreon_id, Absent) else _discord_id(included.get(("user", patreon_id))),
-        status=_word(attributes, "patron_status"),
+        status=_status(attributes),
         tiers=_tiers(resource, included),
         entitled_cents=_cents(attributes, "currently_entitled_amount_cents"),
         will_pay_cents=_cents(attributes, "will_pay_amount_cents"),
@@ -149,6 +157,12 @@ def _word(attributes: Json, name: str) -> str | Absent | None:
     """A status. What does not look like one is absent: the name of a person cannot come in here."""
     value = attributes.get(name, ABSENT)
     return value if value is None or (isinstance(value, str) and _WORDS.fullmatch(value)) else ABSENT
+
+
+def _status(attributes: Json) -> str | Absent | None:
+    """One that nobody documented is absent too: taken for an end, it would take a tier from somebody who pays."""
+    status = _word(attributes, "patron_status")
+    return status if status in (ACTIVE, DECLINED, FORMER, None) else ABSENT
 
 
 def _cents(attributes: Json, name: str) -> int | Absent | None:

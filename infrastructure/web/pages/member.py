@@ -10,8 +10,7 @@ from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.names.name import PersonKind
-from temple_ledger.infrastructure.queries import caveats
-from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.as_of import AsOf, still_to_come
 from temple_ledger.infrastructure.queries.attribution import AttributedEvent
 from temple_ledger.infrastructure.queries.member import (
     HeldRole,
@@ -103,7 +102,7 @@ def member(console: Console, asked: Asked) -> Page | Redirect:
         "waiting": waiting,
         "failures": failures,
         "error": then.error,
-        "doubts": caveats.of_time(moment, now),
+        "doubts": still_to_come(moment.as_of, now),
         "parked_at": then.parked_at,
         "agrees": _agrees(then, stored, waiting) if moment.is_now and not failures else None,
         "happened": found,

@@ -8,7 +8,7 @@ from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries import caveats
-from temple_ledger.infrastructure.queries.as_of import AsOf, before
+from temple_ledger.infrastructure.queries.as_of import AsOf, before, still_to_come
 from temple_ledger.infrastructure.queries.member import HeldRole
 from temple_ledger.infrastructure.queries.not_folded import not_folded
 from temple_ledger.infrastructure.queries.role import Holder, page_of_holders_then
@@ -58,11 +58,10 @@ def role(console: Console, asked: Asked) -> Page:
         gave = console.figures.current(connection).givers.get(wanted, ()) if moment.is_now else ()
         behind = not_folded(connection) if moment.is_now else None
         there = bool(found) or asked.text("after") is not None
-        doubts = (
-            [behind.sentence]
-            if behind is not None and behind.sentence is not None
-            else caveats.of_holders(connection, directory, wanted, moment, now, found=there)
-        )
+        doubts = [] if behind is None or behind.sentence is None else [behind.sentence]
+        if not moment.is_now:
+            doubts += still_to_come(moment.as_of, now)
+            doubts += caveats.of_holders(connection, directory, wanted, moment, found=there)
     following = asked.url(after=found[-1].user_id) if more else None
     rows = [{"user_id": each.user_id, **each.held._asdict()} for each in found]
     data: dict[str, Any] = {
@@ -113,7 +112,10 @@ def difference(console: Console, asked: Asked) -> Page:
         shown = MOST_SHOWN if asked.form is Form.HTML else None
         earlier, later = before(first), AsOf(second)
         found = role_difference(connection, wanted, earlier, later, catalogue(), newest=shown)
-        doubts = caveats.of_difference(connection, directory, wanted, earlier, later, now)
+        doubts = [
+            *still_to_come(second, now),
+            *caveats.of_difference(connection, directory, wanted, earlier, later),
+        ]
     data: dict[str, Any] = {
         "role": wanted,
         "label": directory.label(wanted),
