@@ -10,6 +10,7 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.queries.as_of import AsOf, to_the_minute
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.member import MemberThen, waiting_events
+from temple_ledger.infrastructure.queries.not_folded import NotFolded
 from temple_ledger.infrastructure.queries.role import usable_periods
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.read_models.operations import parked
@@ -43,11 +44,17 @@ def of_difference(connection: Connection, directory: RoleDirectory, role: str, e
     return [*_of_parked(connection, later), *_before(directory, role, earlier, first)]
 
 
-def _of_parked(connection: Connection, moment: AsOf) -> Iterator[str]:
+def not_folded_then(connection: Connection, moment: AsOf) -> NotFolded:
+    """Of an answer that is folded as of then: only what cannot be folded is missing in it."""
     asked = {"projection": members.name, "as_of": moment.as_of}
-    ((parked,),) = connection.execute(statement("read_parked_then"), asked).fetchall()
-    if parked:
-        yield f"{plural(parked, 'member is', 'members are')} parked: what is shown here of them is from before"
+    ((number,),) = connection.execute(statement("read_parked_then"), asked).fetchall()
+    return NotFolded(0, number)
+
+
+def _of_parked(connection: Connection, moment: AsOf) -> Iterator[str]:
+    number = not_folded_then(connection, moment).parked
+    if number:
+        yield f"{plural(number, 'member is', 'members are')} parked: what is shown here of them is from before"
 
 
 def _beginning(connection: Connection, role: str, moment: AsOf) -> datetime | None:

@@ -1,6 +1,7 @@
 """Who held which role then, and who granted it: the command line, the console and /ledger give one answer, and the same
 reasons why it may not be the whole story."""
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -149,5 +150,8 @@ def test_that_somebody_is_parked_all_three_say_from_that_time_on(surfaces: Surfa
         role = ("role", "members", ORACLE, "--as-of", when), f"/roles/{ORACLE}?as_of={quote(when)}"
         for said in surfaces.words(*role, "role", role=ORACLE, day=when):
             assert (PARKED in said) is parked, said
+        # a program that reads the list as JSON sees it as well
+        listed = surfaces.visitor.get(f"/roles/{ORACLE}?as_of={quote(when)}&format=json")
+        assert json.loads(listed.body)["parked"] == int(parked)
     assert "could not be folded" in surfaces.slash("member", who=BOB, day=format_instant(at(7)))
     assert "could not be folded" not in surfaces.slash("member", who=BOB, day=format_instant(at(5)))

@@ -56,11 +56,11 @@ def role(console: Console, asked: Asked) -> Page:
         wanted = require_role(connection, directory, asked.parameters["role"])
         found, more, many = _holders(console, connection, asked, wanted, moment)
         gave = console.figures.current(connection).givers.get(wanted, ()) if moment.is_now else ()
-        behind = not_folded(connection) if moment.is_now else None
+        behind = not_folded(connection) if moment.is_now else caveats.not_folded_then(connection, moment)
         there = bool(found) or asked.text("after") is not None
-        doubts = [] if behind is None or behind.sentence is None else [behind.sentence]
+        doubts = [] if behind.sentence is None else [behind.sentence]
         if not moment.is_now:
-            doubts += still_to_come(moment.as_of, now)
+            doubts = still_to_come(moment.as_of, now)
             doubts += caveats.of_holders(connection, directory, wanted, moment, found=there)
     following = asked.url(after=found[-1].user_id) if more else None
     rows = [{"user_id": each.user_id, **each.held._asdict()} for each in found]
@@ -116,6 +116,7 @@ def difference(console: Console, asked: Asked) -> Page:
             *still_to_come(second, now),
             *caveats.of_difference(connection, directory, wanted, earlier, later),
         ]
+        behind = caveats.not_folded_then(connection, later)
     data: dict[str, Any] = {
         "role": wanted,
         "label": directory.label(wanted),
@@ -131,7 +132,7 @@ def difference(console: Console, asked: Asked) -> Page:
     people = {each.user_id for each in (*found.gained, *found.lost)}
     people |= {each.held.granted_by or "" for each in (*found.gained, *found.lost)}
     people |= {each.end.ended_by or "" for each in found.lost if each.end is not None}
-    listing = Listing(DIFFERENCE, _difference_rows(found))
+    listing = Listing(DIFFERENCE, _difference_rows(found), not_folded=behind)
     return Page("role_diff.html", f"{data['label']}: gained and lost", "roles", data, people, listing)
 
 
