@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 from temple_ledger.domain.events import (
@@ -65,6 +66,11 @@ class Member(NamedTuple):
         return "departed" if self.status == "departed" else "active"
 
 
+_MEMBER: Final = partial(tuple.__new__, Member)
+_GRANT: Final = partial(tuple.__new__, Grant)
+"""Of their fields in order: no function of Python's runs for each of them."""
+
+
 def _rows(member: Member) -> Rows:
     roles = member.roles
     status = (member.joined_at, member.tier, len(roles), member.last_activity, member.status)
@@ -87,38 +93,38 @@ members: Final[BuiltInProjection[Member]] = BuiltInProjection(
 
 @members.on(MemberJoined)
 def _(member: Member, event: MemberJoined) -> Member:
-    first = member.joined_at is None or member.status == "departed"
-    joined_at = event.occurred_at if first else member.joined_at
-    return Member(joined_at, member.tier, event.occurred_at, "active", member.roles)
+    joined_at, tier, _, status, roles = member
+    at = event.occurred_at
+    first = joined_at is None or status == "departed"
+    return _MEMBER((at if first else joined_at, tier, at, "active", roles))
 
 
 @members.on(MemberLeft)
 def _(member: Member, event: MemberLeft) -> Member:
-    return Member(member.joined_at, member.tier, event.occurred_at, "departed", {})
+    return _MEMBER((member.joined_at, member.tier, event.occurred_at, "departed", {}))
 
 
 @members.on(RoleAdded)
 def _(member: Member, event: RoleAdded) -> Member:
-    held = member.roles.get(event.role)
-    granted_by = event.granted_by
-    if held is not None and granted_by is None:
-        granted_by = held.granted_by
-    roles = {**member.roles, event.role: Grant(event.occurred_at, granted_by)}
+    joined_at, tier, _, status, roles = member
+    at, granted_by, role = event.occurred_at, event.granted_by, event.role
+    if granted_by is None and role in roles:
+        granted_by = roles[role].granted_by
     # back, and the join was missed: since when is unknown
-    joined_at = None if member.status == "departed" else member.joined_at
-    return Member(joined_at, member.tier, event.occurred_at, "active", roles)
+    joined_at = None if status == "departed" else joined_at
+    return _MEMBER((joined_at, tier, at, "active", {**roles, role: _GRANT((at, granted_by))}))
 
 
 @members.on(RoleRemoved)
 def _(member: Member, event: RoleRemoved) -> Member:
     roles = dict(member.roles)
     roles.pop(event.role, None)
-    return Member(member.joined_at, member.tier, event.occurred_at, member.seen, roles)
+    return _MEMBER((member.joined_at, member.tier, event.occurred_at, member.seen, roles))
 
 
 @members.on(MembershipStarted, MembershipChanged, MembershipDeclined, MembershipEnded)
 def _(member: Member, event: MembershipEvent) -> Member:
-    return Member(member.joined_at, event.tier, event.occurred_at, member.seen, member.roles)
+    return _MEMBER((member.joined_at, event.tier, event.occurred_at, member.seen, member.roles))
 
 
 @members.on(MarkedInactive)

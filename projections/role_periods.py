@@ -56,6 +56,9 @@ class RolePeriod(NamedTuple):
 _PERIOD: Final = partial(tuple.__new__, RolePeriod)
 """Of a row, whose columns are its fields: no function of Python's runs for each of them."""
 
+_REMOVED, _LEFT, _ROLE_DELETED = RoleEnding.REMOVED.value, RoleEnding.LEFT.value, RoleEnding.ROLE_DELETED.value
+_REMOVALS: Final = (_REMOVED, _ROLE_DELETED)
+
 CHUNK: Final = 64
 """A member who changes roles all the time has thousands of periods: to add one copies this many and no more."""
 
@@ -66,6 +69,9 @@ class RolePeriods(NamedTuple):
     held: Mapping[str, RolePeriod] = {}
     full: tuple[tuple[RolePeriod, ...], ...] = ()
     rest: tuple[RolePeriod, ...] = ()
+
+
+_PERIODS: Final = partial(tuple.__new__, RolePeriods)
 
 
 def _rows(member: RolePeriods) -> Rows:
@@ -91,47 +97,54 @@ role_periods: Final[BuiltInProjection[RolePeriods]] = BuiltInProjection(
 
 @role_periods.on(RoleAdded)
 def _(member: RolePeriods, event: RoleAdded) -> RolePeriods:
-    at, by, before = event.occurred_at, event.granted_by, member.held.get(event.role)
+    held, full, rest = member
+    at, by, role = event.occurred_at, event.granted_by, event.role
+    before = held.get(role)
     if before is None:
-        period = RolePeriod(event.position or START, event.role, at, None, at, by, 1)
+        period = _PERIOD((event.position or START, role, at, None, at, by, 1, None, None, None))
     else:
-        period = before._replace(granted_at=at, granted_by=by or before.granted_by, grants=before.grants + 1)
-    return RolePeriods({**member.held, event.role: period}, member.full, member.rest)
+        by, grants = by or before.granted_by, before.grants + 1
+        period = _PERIOD((before.began_position, role, before.held_from, None, at, by, grants, None, None, None))
+    held = {**held, role: period}
+    return _PERIODS((held, full, rest))
 
 
 @role_periods.on(RoleRemoved)
 def _(member: RolePeriods, event: RoleRemoved) -> RolePeriods:
-    member = _attributed(member, event, (RoleEnding.REMOVED, RoleEnding.ROLE_DELETED), event.role)
-    period = member.held.get(event.role)
-    if period is None:
+    member = _attributed(member, event, _REMOVALS, event.role)
+    if event.role not in member.held:
         return member
-    ending = RoleEnding.ROLE_DELETED if event.how == RoleEnding.ROLE_DELETED else RoleEnding.REMOVED
-    held = {role: each for role, each in member.held.items() if role != event.role}
-    return _with_ended(RolePeriods(held, member.full, member.rest), _ended(period, event, ending))
+    held = dict(member.held)
+    period = held.pop(event.role)
+    ending = _ROLE_DELETED if event.how == _ROLE_DELETED else _REMOVED
+    return _with_ended(held, member.full, member.rest, _ended(period, event, ending))
 
 
 @role_periods.on(MemberLeft)
 def _(member: RolePeriods, event: MemberLeft) -> RolePeriods:
-    member = _attributed(member, event, (RoleEnding.LEFT,))
-    left = RolePeriods({}, member.full, member.rest)
-    for period in sorted(member.held.values()):
-        left = _with_ended(left, _ended(period, event, RoleEnding.LEFT))
+    held, full, rest = _attributed(member, event, (_LEFT,))
+    left = _PERIODS(({}, full, rest))
+    for period in sorted(held.values()):
+        left = _with_ended({}, left.full, left.rest, _ended(period, event, _LEFT))
     return left
 
 
-def _ended(period: RolePeriod, event: RoleRemoved | MemberLeft, ending: RoleEnding) -> RolePeriod:
-    return RolePeriod(*period[:3], event.occurred_at, *period[4:7], event.position or START, event.by, ending.value)
+def _ended(period: RolePeriod, event: RoleRemoved | MemberLeft, ending: str) -> RolePeriod:
+    return _PERIOD((*period[:3], event.occurred_at, *period[4:7], event.position or START, event.by, ending))
 
 
-def _with_ended(member: RolePeriods, period: RolePeriod) -> RolePeriods:
-    rest = (*member.rest, period)
-    if len(rest) < CHUNK:
-        return RolePeriods(member.held, member.full, rest)
-    return RolePeriods(member.held, (*member.full, rest), ())
+def _with_ended(
+    held: Mapping[str, RolePeriod],
+    full: tuple[tuple[RolePeriod, ...], ...],
+    rest: tuple[RolePeriod, ...],
+    period: RolePeriod,
+) -> RolePeriods:
+    rest = (*rest, period)
+    return _PERIODS((held, full, rest) if len(rest) < CHUNK else (held, (*full, rest), ()))
 
 
 def _attributed(
-    member: RolePeriods, event: RoleRemoved | MemberLeft, endings: tuple[RoleEnding, ...], role: str | None = None
+    member: RolePeriods, event: RoleRemoved | MemberLeft, endings: tuple[str, ...], role: str | None = None
 ) -> RolePeriods:
     """An end that came again, at the same time, with who did it: an event is never edited."""
     at, by = event.occurred_at, event.by

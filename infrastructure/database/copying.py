@@ -38,8 +38,13 @@ def copy_text(connection: psycopg.Connection[Any], table: str, columns: Sequence
         copy.write(text)
 
 
-def as_text(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
-    by_column = [_texts(column, values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)]
+def as_text(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> str:
+    return columns_as_text(columns, zip(*rows, strict=True))
+
+
+def columns_as_text(columns: Sequence[Column], values: Iterable[Sequence[Any]]) -> str:
+    """*values* of each of the columns, one for each row."""
+    by_column = [_texts(column, of_column) for column, of_column in zip(columns, values, strict=True)]
     return "\n".join(map("\t".join, zip(*by_column, strict=True))) + "\n"
 
 

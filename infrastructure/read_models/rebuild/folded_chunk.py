@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import psycopg
 
-from temple_ledger.infrastructure.database.copying import as_text, copy_text
+from temple_ledger.infrastructure.database.copying import as_text, columns_as_text, copy_text
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.tables import USER_ID, place_name
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures
@@ -15,7 +15,7 @@ from temple_ledger.projections.batch import Failure, failure_of
 from temple_ledger.projections.fold import Folded, Frontier
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.tables import Column, ColumnType, Row
+from temple_ledger.projections.tables import Column, ColumnType, Row, Table
 
 Connection = psycopg.Connection[Any]
 
@@ -32,7 +32,8 @@ _FRONTIER: Final = (
 
 @dataclass
 class FoldedChunk:
-    rows: dict[str, list[Row]] = field(default_factory=dict)
+    rows: dict[str, list[tuple[str, Sequence[Row]]]] = field(default_factory=dict)
+    """By the declared name of their table, of each member that has some there."""
     frontiers: dict[str, Frontier] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     members: int = 0
@@ -41,26 +42,28 @@ class FoldedChunk:
     events: int = 0
 
     def add(self, user_id: str, folded: Folded[Any], events: int) -> None:
+        there = False
         for table, rows in folded.rows.items():
-            self.rows.setdefault(table, []).extend([(user_id, *row) for row in rows])
+            if rows:
+                there = True
+                self.rows.setdefault(table, []).append((user_id, rows))
         if folded.frontier is not None:
             self.frontiers[user_id] = folded.frontier
         failure = failure_of(user_id, folded)
         if failure is not None:
             self.failures.append(failure)
         self.members += 1
-        self.there += any(folded.rows.values())
+        self.there += there
         self.events += events
 
     def put(self, connection: Connection, projection: MemberProjection[Any]) -> None:
         self.as_text(projection).put(connection, projection)
 
     def as_text(self, projection: MemberProjection[Any]) -> "ChunkText":
-        # in the order of the indexes: members of buckets come in another one
         rows = {
-            table.name: as_text((USER_ID, *table.columns), sorted(self.rows[table.name], key=_user_id))
+            table.name: _rows_as_text(table, self.rows[table.name])
             for table in projection.tables
-            if self.rows.get(table.name)
+            if table.name in self.rows
         }
         frontiers = _frontiers_as_text(projection.key, self.frontiers)
         return ChunkText(rows, frontiers, self.failures, self.members, self.there, self.events)
@@ -88,6 +91,14 @@ class ChunkText:
             place = "projection_frontier" if live else "projection_rebuild_frontier"
             copy_text(connection, place, _FRONTIER, self.frontiers)
         put_failures(connection, projection.key, self.failures)
+
+
+def _rows_as_text(table: Table, of_members: Sequence[tuple[str, Sequence[Row]]]) -> str:
+    # in the order of the indexes: members of buckets come in another one
+    in_order = sorted(of_members, key=_user_id)
+    user_ids = [user_id for user_id, rows in in_order for _ in rows]
+    values = zip(*[row for _, rows in in_order for row in rows], strict=True)
+    return columns_as_text((USER_ID, *table.columns), [user_ids, *values])
 
 
 def _frontiers_as_text(key: ProjectionKey, frontiers: Mapping[str, Frontier]) -> str:

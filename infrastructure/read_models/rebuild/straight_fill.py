@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.database.rebuilt_tables import is_empty
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuild, conclude, count_log, reached
 from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference
+from temple_ledger.infrastructure.read_models.rebuild.in_processes import A_PIECE_SECONDS
 from temple_ledger.infrastructure.read_models.rebuild.piece_writer import HandedOver, LiveWriter
 from temple_ledger.infrastructure.read_models.rebuild.progress import counted, require_same_left_out
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
@@ -32,8 +33,6 @@ from temple_ledger.projections.placing import placed
 MOST_POSITIONS: Final = 2_000_000
 """Of a log that is folded while the checkpoint is held: some eight seconds."""
 ASK_SECONDS: Final = 2.0
-A_PIECE_SECONDS: Final = 60.0
-"""More than a piece takes: who has not brought one for so long does not go on."""
 
 Connection = psycopg.Connection[Any]
 
