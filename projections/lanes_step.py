@@ -7,7 +7,7 @@ from typing import Protocol
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import Position
 from temple_ledger.projections.checkpoint import Checkpoint
-from temple_ledger.projections.grouped import ByMember
+from temple_ledger.projections.grouped import ByMember, EventName
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.projecting import ProjectingTransaction, Wanted
 from temple_ledger.projections.standing import may_fold
@@ -58,16 +58,19 @@ def fold_lanes(
         return Step(checkpoint.position, idle=reason)
     after, unit = checkpoint.position, checkpoint.unit
     end = upto if next_one is None else min(upto, next_one)
-    passed, to, read = transaction.passed_of(unit, after=after, upto=end, limit=limit)
+    # those that a wide step reads are counted there
+    without = frozenset[EventName]() if in_time is None else processor.wanted.names
+    passed, to, read = transaction.passed_of(unit, after=after, upto=end, limit=limit, without=without)
     if to == after:
         return Step(after, idle=CAUGHT_UP, apart=next_one is not None)
     share = processor.begin(transaction, checkpoint, wide=in_time is not None)
-    if in_time is not None and passed:
+    if in_time is not None:
         with transaction.by_member(processor.wanted, after=after, upto=to, lanes=unit) as pieces:
             for piece in pieces:
                 if not in_time():
                     raise TooWide
                 share.fold(piece, to)
+                passed += sum(map(len, piece.values()))
     elif passed:
         events = transaction.events(after=after, upto=to, limit=limit, lanes=unit)
         if len(events) < passed:

@@ -86,8 +86,11 @@ class ProjectingTransaction(SealedLog, Protocol):
     def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
         """How many events stand in (after, upto], of at most so many, and the position of the last of these."""
 
-    def passed_of(self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int) -> PassedOf:
-        """The same; but first how many of them are of members of the lanes, and last how many there are."""
+    def passed_of(
+        self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int, without: Names = frozenset()
+    ) -> PassedOf:
+        """The same; but first how many of them are of members of the lanes and not under the names *without*, which
+        whoever reads these events can count, and last how many there are."""
 
     def by_member(
         self, wanted: Wanted, *, after: Position, upto: Position, lanes: Sequence[int] = ()

@@ -210,7 +210,7 @@ def _database(database: dict[str, Any]) -> str:
 
 
 def _seals(seals: SealStatus) -> str:
-    if seals.proven_at is None:
+    if seals.proven_at is None or not seals.was_compared:
         return f"{seals.sentence}; never compared with the log"
     found = plural(seals.findings, "finding") if seals.findings else "as sealed"
     return f"{seals.sentence}; compared up to {seals.proven_position} at {seals.proven_at:%Y-%m-%d %H:%M} UTC, {found}"

@@ -1,4 +1,4 @@
-"""The statement that reads the events which a fold knows, composed for their names, once for each of them."""
+"""The statements about the events which a fold knows, composed for their names, once for each of them."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -57,6 +57,13 @@ def known_events_of_member_in_order(
     if recorded_until:
         bounds.append(sql.SQL("log.recorded_at <= %(recorded_until)s"))
     return _known_events(known, reading_metadata, bounds, "order by log.timestamp, log.id")
+
+
+@cache
+def passed_by_lanes(without: Names | None) -> bytes:
+    """Of at most `%(limit)s` events in (`%(after)s`, `%(upto)s`]: how many are of the members of `%(lanes)s`, but for
+    those under these names; the position of the last; how many there are."""
+    return sql.SQL(statement("log_passed_by_lanes").decode()).format(without=_any_of(without)).as_bytes()
 
 
 def _known_events(

@@ -29,6 +29,11 @@ class SealStatus:
     findings: int
 
     @property
+    def was_compared(self) -> bool:
+        """A proof of nothing, from before anything was sealed, says nothing."""
+        return self.proven_at is not None and (self.proven_position > 0 or self.findings > 0)
+
+    @property
     def sentence(self) -> str:
         return f"sealed up to {self.sealed_position} of {self.log_position}"
 

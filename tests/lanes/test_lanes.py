@@ -152,13 +152,24 @@ def test_lanes_of_one_holder_meet_and_are_one_step_from_there(ledger: LedgerScen
     assert agrees(ledger.database)
 
 
-def test_a_wide_step_of_lanes_folds_their_members_alone(ledger: LedgerScenario) -> None:
-    (*_, last) = history(ledger)
+def test_a_wide_step_of_lanes_folds_their_members_alone_and_passes_what_nobody_folds(ledger: LedgerScenario) -> None:
+    known = history(ledger)
+    with ledger.database.connect(DatabaseRole.LOGIN) as connection:
+        connection.execute(
+            "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
+            "select gen_random_uuid(), now(), 'discord_message_pin', member, 'pinned', 'discord' "
+            "from unnest(%s::varchar[]) as member",
+            ([*LOW, *HIGH[:2]],),
+        )
+    last = known[-1] + len(LOW) + 2
     with halves(ledger.database) as (low, high):
-        low.step(in_time=lambda: True)
+        step = low.step(limit=len(known), in_time=lambda: True)
+        assert (step.events, step.position) == (4 * len(LOW) - 2, known[-1])
+        step = low.step(in_time=lambda: True)
+        assert (step.events, step.rows, step.position) == (len(LOW), 0, last)
         assert standing(ledger.database).lanes == (last,) * 8 + (0,) * 8
         assert agrees(ledger.database)
-        high.step(in_time=lambda: True)
+        assert high.step(in_time=lambda: True).events == 4 * len(HIGH) - 2 + 2
     assert standing(ledger.database).position == last
     assert agrees(ledger.database)
 

@@ -231,6 +231,12 @@ def test_status_says_that_the_log_was_changed(temple: Typed, database: Database)
     assert "the log is not what was sealed: 1 finding of the latest proof" in shown
 
 
+def test_a_proof_of_nothing_is_no_comparison(temple: Typed, database: Database) -> None:
+    LedgerScenario(database).given(joined("ada"))
+    assert "nothing is sealed yet" in temple("verify", "--full").stdout
+    assert "seals     sealed up to 0 of 1; never compared with the log" in temple("status").stdout
+
+
 def test_a_reconciliation_seals_what_is_settled_also_where_nothing_is_to_be_repaired(database: Database) -> None:
     ledger = LedgerScenario(database)
     ledger.given(joined("bo"))

@@ -14,6 +14,7 @@ from temple_ledger.domain.errors import LanesApart, LedgerError, NotLeader, Sche
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.known_events import passed_by_lanes
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events, events_of_lanes
@@ -36,7 +37,7 @@ from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
-from temple_ledger.projections.projecting import OpenTransaction, PassedOf, Wanted
+from temple_ledger.projections.projecting import Names, OpenTransaction, PassedOf, Wanted
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -172,9 +173,11 @@ class PostgresTransaction:
         ((events, to),) = self.connection.execute(statement("log_passed"), values).fetchall()
         return events, Position(to)
 
-    def passed_of(self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int) -> PassedOf:
+    def passed_of(
+        self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int, without: Names = frozenset()
+    ) -> PassedOf:
         values = {"after": after, "upto": upto, "limit": limit, "lanes": list(lanes)}
-        ((ours, to, read),) = self.connection.execute(statement("log_passed_by_lanes"), values).fetchall()
+        ((ours, to, read),) = self.connection.execute(passed_by_lanes(without), values).fetchall()
         return ours, Position(to), read
 
     @contextmanager
